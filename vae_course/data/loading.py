@@ -1,0 +1,108 @@
+"""`load`: one call for every image data set of the course."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vae_course.data.dataset import ImageData, check_subset_size
+from vae_course.data.digits import DIGIT_NAMES, load_digits_split
+from vae_course.data.errors import DataError
+from vae_course.data.mnist import FASHION_MNIST, MNIST, load_mnist_like
+
+DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist")
+SPLITS = ("train", "validation", "test", "train+validation")
+BINARIZATIONS = (None, "dynamic", "fixed")
+
+
+def load(
+    name: str,
+    split: str = "train",
+    *,
+    subset: int | None = None,
+    seed: int = 0,
+    root: str | os.PathLike | None = None,
+    download: bool = True,
+    binarize: str | None = None,
+) -> ImageData:
+    """Load one split of an image data set into memory.
+
+    | name | train / validation / test | where from |
+    | --- | --- | --- |
+    | "digits" | 1,197 / 300 / 300 | inside scikit-learn: no files, no network |
+    | "mnist", "fashion_mnist" | 50,000 / 10,000 / 10,000 | `<root>/MNIST/raw`, else torchvision's mirrors |
+    | "binarized_mnist" | 50,000 / 10,000 / 10,000 | `<root>/binarized_mnist`, else Larochelle's site |
+
+    Validation is the last 10,000 of MNIST's 60,000 training images; "train+validation" is all of them.
+
+    Args:
+        name: one of `DATASETS`.
+        split: "train", "validation", "test" or "train+validation".
+        subset: number of images to draw, with class proportions kept; None for all.
+        seed: of the subset and of `binarize="fixed"`.
+        root: the data folder; when None the environment variable VAE_COURSE_DATA, else `./data`.
+        download: whether missing files may be downloaded into `root`.
+        binarize: None; "dynamic", each read draws Bernoulli(x / 255); "fixed", drawn once with `seed`
+            (0 and 255 in the stored images), before the subset is taken.
+
+    Returns:
+        ImageData with uint8 images (N, 1, 28, 28).
+
+    Raises:
+        DataError: an argument is not one of the above, or the data cannot be had; one sentence.
+    """
+    check_choice("data set", name, DATASETS)
+    check_choice("split", split, SPLITS)
+    check_choice("binarize", binarize, BINARIZATIONS)
+    if subset is not None:
+        check_subset_size(subset, 2**31, name)  # a senseless value should not cost a download first
+    folder = data_root(root)
+    class_names = DIGIT_NAMES
+    if name == "digits":
+        images, labels = load_digits_split(split)
+    elif name == "binarized_mnist":
+        from vae_course.data.binarized_mnist import load_binarized_mnist
+
+        images, labels = load_binarized_mnist(split, folder, download)
+    else:
+        spec = {"mnist": MNIST, "fashion_mnist": FASHION_MNIST}[name]
+        class_names = spec.class_names
+        images, labels = load_mnist_like(spec, split, folder, download)
+    data = ImageData(name, split, images, labels, class_names)
+    if binarize == "fixed":
+        data = replace(data, images=binarize_once(images, seed))
+    elif binarize == "dynamic":
+        data = replace(data, binarize="dynamic")
+    return data if subset is None else data.subset(subset, seed)
+
+
+def data_root(root: str | os.PathLike | None = None) -> Path:
+    """The data folder: `root`, else the environment variable VAE_COURSE_DATA, else `./data`."""
+    return Path(root or os.environ.get("VAE_COURSE_DATA") or "data").expanduser()
+
+
+def binarize_once(images: torch.Tensor, seed: int) -> torch.Tensor:
+    """Draw every pixel of uint8 `images` from Bernoulli(value / 255) with `seed`: uint8, 0 or 255.
+
+    The draws follow the order of the images: "train" and "train+validation" agree where they overlap.
+    """
+    rng = np.random.RandomState(seed)
+    drawn = np.empty(images.shape, np.uint8)
+    for row, image in enumerate(images.numpy()):
+        drawn[row] = rng.randint(0, 255, image.shape, dtype=np.uint8) < image
+    return torch.from_numpy(drawn * np.uint8(255))
+
+
+def check_choice(what: str, value: object, choices: tuple) -> None:
+    """Raise DataError, with the nearest choice, unless `value` is among `choices`."""
+    if value in choices:
+        return
+    near = difflib.get_close_matches(str(value).lower(), [c for c in choices if c], n=1, cutoff=0.5)
+    guess = f'; did you mean "{near[0]}"?' if near else "."
+    listed = ", ".join("None" if c is None else f'"{c}"' for c in choices)
+    raise DataError(f"unknown {what} {value!r}: expected one of {listed}{guess}")
