@@ -1,0 +1,78 @@
+"""The evidence lower bound, for every model of the course.
+
+ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z)) ≤ log p(x)      (Kingma & Welling 2014, eq. 3)
+
+A model takes part when it has ``encode(x) -> GaussianPosterior`` and ``log_likelihood(x, z)``.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ElboTerms:
+    """The two terms of the negative ELBO, for each example of a batch, in nats.
+
+    Attributes:
+        reconstruction: (batch,), −E_q[log p(x|z)], also called distortion.
+        kl: (batch,), KL(q(z|x) ‖ p(z)), also called rate.
+        kl_per_dimension: (batch, latent), the same before the sum.
+    """
+
+    reconstruction: Tensor
+    kl: Tensor
+    kl_per_dimension: Tensor
+
+    @property
+    def negative_elbo(self) -> Tensor:
+        """reconstruction + kl, (batch,): an upper bound of −log p(x)."""
+        return self.reconstruction + self.kl
+
+    @property
+    def elbo(self) -> Tensor:
+        """The lower bound of log p(x), (batch,)."""
+        return -self.negative_elbo
+
+    def loss(self, beta: float = 1.0) -> Tensor:
+        """Mean over the batch of reconstruction + β·KL, a scalar (β-VAE: Higgins et al. 2017, eq. 4)."""
+        return (self.reconstruction + beta * self.kl).mean()
+
+
+def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_samples: int = 1) -> ElboTerms:
+    """Estimate the ELBO terms with samples from q(z|x); the KL is exact.
+
+    Args:
+        model: has ``encode(x) -> GaussianPosterior`` and ``log_likelihood(x, z) -> (..., batch)``.
+        x: (batch, *features).
+        generator: source of randomness for z, on the device of x.
+        n_samples: draws of z for each example; the reconstruction term is their mean.
+
+    Returns:
+        Terms per example, in nats, summed over features and latent dimensions.
+    """
+    if n_samples < 1:
+        raise ValueError(f"n_samples is {n_samples}; the ELBO needs at least 1 draw of z for each example.")
+    posterior = model.encode(x)
+    if n_samples == 1:
+        log_likelihood = model.log_likelihood(x, posterior.sample(generator=generator))
+    else:
+        log_likelihood = model.log_likelihood(x, posterior.sample(n_samples, generator=generator)).mean(0)
+    kl_per_dimension = posterior.kl_per_dimension()
+    return ElboTerms(-log_likelihood, kl_per_dimension.sum(-1), kl_per_dimension)
+
+
+def reconstruction_terms(model, x: Tensor, generator: torch.Generator | None = None) -> ElboTerms:
+    """The same record for a plain autoencoder: its cross-entropy as ``reconstruction``, and no KL.
+
+    An autoencoder has no rate: nothing here is a bound of log p(x). The record only lets one training
+    loop serve both. ``generator`` is not used.
+
+    Args:
+        model: has ``encode(x) -> (batch, latent)`` and ``log_likelihood(x, z)``.
+        x: (batch, *features), in [0, 1].
+    """
+    code = model.encode(x)
+    zeros = torch.zeros_like(code)
+    return ElboTerms(-model.log_likelihood(x, code), zeros.sum(-1), zeros)

@@ -1,0 +1,96 @@
+"""What the autoencoder and the VAE share: networks, likelihood, centering, configuration."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vae_course import likelihoods
+from vae_course.models.networks import build_networks, check_images
+
+
+class ImageModel(nn.Module):
+    """Encoder, decoder and likelihood for images of one shape; see the two models for the arguments.
+
+    Attributes:
+        config: the arguments as a plain dict; ``type(model)(**model.config)`` builds the same network.
+        input_mean: (C, H, W), subtracted from every image before the encoder; 0 until :meth:`center_on`.
+        output_offset: (C, H, W), added to every output of the decoder; 0 until :meth:`center_on`.
+    """
+
+    outputs_per_latent: int
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        latent_dim: int,
+        hidden_dims: Sequence[int] | None,
+        likelihood: str,
+        architecture: str,
+        activation: str,
+    ):
+        super().__init__()
+        self.encoder, self.decoder, sizes = build_networks(
+            image_shape, latent_dim, hidden_dims, architecture, activation, self.outputs_per_latent
+        )
+        self.likelihood = likelihoods.make(likelihood)
+        self.image_shape = tuple(image_shape)
+        self.latent_dim = latent_dim
+        self.register_buffer("input_mean", torch.zeros(self.image_shape))
+        self.register_buffer("output_offset", torch.zeros(self.image_shape))
+        self.config = {
+            "image_shape": list(image_shape),
+            "latent_dim": latent_dim,
+            "hidden_dims": list(sizes),
+            "likelihood": likelihood,
+            "architecture": architecture,
+            "activation": activation,
+        }
+
+    @classmethod
+    def for_data(cls, data, **arguments):
+        """A new model for the pictures of a data set: their shape, centered on their mean.
+
+        Args:
+            data: ImageData, the training part.
+            arguments: everything but ``image_shape``.
+        """
+        return cls(image_shape=data.shape, **arguments).center_on(data)
+
+    def center_on(self, data):
+        """Let the encoder see x − mean image, and the untrained decoder put out the mean image.
+
+        Otherwise the first hundreds of updates go into learning the mean image. Call it before training:
+        on a trained model it changes what the weights mean.
+
+        Args:
+            data: ImageData, the training part.
+
+        Returns:
+            The model itself.
+        """
+        # Laplace's rule: a pixel that is 0 in every picture still gets a finite logit.
+        mean = (data.images.double().sum(0) / 255 + 1) / (len(data) + 2)
+        offset = torch.logit(mean) if isinstance(self.likelihood, likelihoods.Bernoulli) else mean
+        self.input_mean.copy_(mean)
+        self.output_offset.copy_(offset)
+        return self
+
+    def run_encoder(self, x: Tensor) -> Tensor:
+        """The encoder network's raw output for images (batch, C, H, W) in [0, 1]."""
+        check_images(x, self.image_shape)
+        return self.encoder(x - self.input_mean)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Parameters of p(x|z): (..., latent) → (..., C, H, W); logits (Bernoulli) or means (Gaussian)."""
+        if z.shape[-1] != self.latent_dim:
+            raise ValueError(
+                f"the model has a code of size {self.latent_dim} and was given z of shape {tuple(z.shape)}; "
+                f"expected (..., {self.latent_dim})."
+            )
+        flat = self.decoder(z.reshape(-1, self.latent_dim)) + self.output_offset
+        return flat.reshape(*z.shape[:-1], *self.image_shape)
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats, summed over pixels: x (batch, C, H, W), z (..., batch, latent) → (..., batch)."""
+        return self.likelihood.log_prob(x, self.decode(z))

@@ -1,0 +1,56 @@
+"""Build the encoder and decoder that a model's arguments describe."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from vae_course.models.conv import ConvDecoder, ConvEncoder, default_channels
+from vae_course.models.mlp import MLPDecoder, MLPEncoder
+
+DEFAULT_WIDTHS = (512, 256)
+
+
+def build_networks(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    hidden_dims: Sequence[int] | None,
+    architecture: str,
+    activation: str,
+    outputs_per_latent: int,
+) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
+    """The encoder, the decoder, and the hidden sizes they were built with.
+
+    Raises:
+        ValueError: a size is not positive, the shape is not (C, H, W), or the architecture is unknown.
+    """
+    if len(image_shape) != 3 or min(image_shape) < 1:
+        raise ValueError(f"image_shape is {tuple(image_shape)}; expected (channels, height, width), all > 0.")
+    if latent_dim < 1:
+        raise ValueError(f"latent_dim is {latent_dim}; it must be at least 1.")
+    if hidden_dims is not None and (len(hidden_dims) == 0 or min(hidden_dims) < 1):
+        raise ValueError(f"hidden_dims is {list(hidden_dims)}; give at least one size, all > 0.")
+    if architecture == "mlp":
+        sizes = tuple(hidden_dims or DEFAULT_WIDTHS)
+        encoder_class, decoder_class = MLPEncoder, MLPDecoder
+    elif architecture == "conv":
+        sizes = tuple(hidden_dims or default_channels(image_shape))
+        encoder_class, decoder_class = ConvEncoder, ConvDecoder
+    else:
+        raise ValueError(f"unknown architecture {architecture!r}; choose 'mlp' or 'conv'.")
+    encoder = encoder_class(image_shape, sizes, outputs_per_latent * latent_dim, activation)
+    decoder = decoder_class(image_shape, sizes, latent_dim, activation)
+    return encoder, decoder, sizes
+
+
+def check_images(x, image_shape: Sequence[int]) -> None:
+    """Raise ValueError unless x is a float batch (batch, C, H, W) of that shape."""
+    if tuple(x.shape[1:]) != tuple(image_shape):
+        raise ValueError(
+            f"the model was built for images of shape {tuple(image_shape)} and was given a batch of shape "
+            f"{tuple(x.shape)}; expected (batch, {', '.join(map(str, image_shape))})."
+        )
+    if not x.is_floating_point():
+        raise ValueError(
+            f"the model was given {x.dtype} images; expected floats in [0, 1]: "
+            f"use ImageData.batch or ImageData.floats, or divide by 255."
+        )

@@ -1,0 +1,23 @@
+"""Training: one loop for every model, seeded, checkpointed and resumable."""
+
+from vae_course.training.checkpoint import CheckpointError, load_checkpoint, load_model, save_checkpoint
+from vae_course.training.fit import fit
+from vae_course.training.history import History
+from vae_course.training.schedules import kl_weight, learning_rate_factor
+from vae_course.training.seeding import pick_device, seed_everything
+from vae_course.training.settings import FitSettings, TrainingDiverged
+
+__all__ = [
+    "CheckpointError",
+    "FitSettings",
+    "History",
+    "TrainingDiverged",
+    "fit",
+    "kl_weight",
+    "learning_rate_factor",
+    "load_checkpoint",
+    "load_model",
+    "pick_device",
+    "save_checkpoint",
+    "seed_everything",
+]

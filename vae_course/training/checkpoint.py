@@ -1,0 +1,91 @@
+"""Checkpoints: state dicts with the configuration that rebuilds the model."""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vae_course.files import write_atomically
+from vae_course.models import VAE, Autoencoder
+
+FORMAT = 1
+KINDS = {"VAE": VAE, "Autoencoder": Autoencoder}
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be read, or belongs to something else."""
+
+
+def save_checkpoint(path: str | Path, model: nn.Module, **extra) -> None:
+    """Save weights and configuration; the file is complete or not there.
+
+    Args:
+        path: file to write; folders on the way are made.
+        model: a VAE or Autoencoder (its class name and ``config`` are saved with the state dict).
+        extra: more content: tensors, numbers, strings, lists and dicts of these (nothing that would need
+            unpickling code).
+    """
+    content = {
+        "format": FORMAT,
+        "kind": type(model).__name__,
+        "config": model.config,
+        "model": model.state_dict(),
+        **extra,
+    }
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def load_checkpoint(path: str | Path) -> dict:
+    """Read a checkpoint onto the CPU, without running any code from it (``weights_only``).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: the file is damaged or was not written by :func:`save_checkpoint`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}; train a model first or check the path.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        RuntimeError,
+        EOFError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+    ) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint (damaged, or not a file of plain weights); "
+            f"delete it and train again."
+        ) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT or "config" not in content:
+        raise CheckpointError(
+            f"{path} is not a checkpoint of this course (format {FORMAT}); use one that fit or "
+            f"save_checkpoint wrote."
+        )
+    return content
+
+
+def load_model(path: str | Path) -> VAE | Autoencoder:
+    """Rebuild the model of a checkpoint with its weights, on the CPU, in evaluation mode.
+
+    Raises:
+        FileNotFoundError, CheckpointError: as :func:`load_checkpoint`, or the weights do not fit.
+    """
+    content = load_checkpoint(path)
+    if content["kind"] not in KINDS:
+        raise CheckpointError(f"{path} holds a {content['kind']}; expected one of {', '.join(KINDS)}.")
+    model = KINDS[content["kind"]](**content["config"])
+    try:
+        model.load_state_dict(content["model"])
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the weights in {path} do not fit the configuration saved with them."
+        ) from error
+    return model.eval()

@@ -1,0 +1,248 @@
+"""The training loop."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vae_course.elbo import elbo_terms, reconstruction_terms
+from vae_course.models import Autoencoder
+from vae_course.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from vae_course.training.history import TERMS, History
+from vae_course.training.progress import report
+from vae_course.training.schedules import kl_weight, learning_rate_factor
+from vae_course.training.seeding import pick_device
+from vae_course.training.settings import FitSettings, TrainingDiverged
+
+
+def fit(
+    model: nn.Module,
+    train,
+    validation=None,
+    *,
+    device: str = "auto",
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    objective=None,
+    **settings,
+) -> History:
+    """Train a model on data in memory and return what happened.
+
+    Args:
+        model: a VAE, an Autoencoder, or anything that ``objective`` understands; trained in place.
+        train: ImageData (anything with ``len``, ``to(device)`` and ``batch(index, generator)``).
+        validation: held-out data for the history and early stopping; never the test set.
+        device: "auto" (CUDA, MPS, CPU), or a torch device name; the model stays on it afterwards.
+        checkpoint: file to write after each epoch; None writes nothing.
+        resume: continue from ``checkpoint`` if it exists; the result equals an uninterrupted run's.
+        progress: print about ten lines of plain text during the run.
+        objective: ``objective(model, x, generator) -> ElboTerms``; default: the ELBO, and for an
+            Autoencoder its reconstruction term.
+        epochs (int, 10): passes through ``train``.
+        batch_size (int, 128): examples in each update.
+        learning_rate (float, 1e-3): of the optimizer, at its highest.
+        optimizer (str, "adam"): "adam" or "adamw"; weight_decay (float, 0).
+        schedule (str, "constant"): "constant", "linear" or "cosine" decay to 0; warmup (share of the run, 0).
+        gradient_clip (float or None): largest norm of the gradient.
+        beta (float, 1): final weight of the KL term; kl_warmup (share of the run, 0) over which it rises.
+        patience (int or None): stop when the held-out −ELBO has not fallen for that many epochs (counted
+            after the KL warm-up), and return to the best weights.
+        seed (int, 0): order of the examples and noise. The weights are drawn when the model is built: call
+            ``seed_everything`` before that.
+        eval_examples (int or None, 2000): random but fixed examples of each part on which the history is
+            measured; None takes all.
+
+    Returns:
+        The history, from epoch 0 (before training).
+
+    Raises:
+        ValueError, TypeError: a setting is out of its range or unknown.
+        TrainingDiverged: the loss became NaN or infinite; says at which step and the likely cause.
+        CheckpointError: ``resume`` found a checkpoint of a run with other settings.
+    """
+    config = FitSettings.from_arguments(settings)
+    if len(train) == 0:
+        raise ValueError("the training set is empty; load at least one example.")
+    if config.patience is not None and validation is None:
+        raise ValueError('patience needs held-out data: give validation=load(..., "validation").')
+    target = pick_device(device)
+    objective = objective or (reconstruction_terms if isinstance(model, Autoencoder) else elbo_terms)
+    run = _Run(model.to(target), train.to(target), config, objective, target)
+    held_out = validation.to(target) if validation is not None else None
+    if resume and checkpoint is not None and Path(checkpoint).exists():
+        run.restore(checkpoint)
+    start = time.perf_counter() - (run.history.last["seconds"] if run.history.records else 0.0)
+    if not run.history.records:
+        run.record(held_out, 0.0)
+        report(run.history, config.epochs, progress)
+    model.train()
+    while run.epoch < config.epochs and not run.history.stopped_early:
+        run.train_epoch()
+        run.record(held_out, time.perf_counter() - start)
+        if checkpoint is not None:
+            run.save(checkpoint)
+        report(run.history, config.epochs, progress)
+    run.finish()
+    return run.history
+
+
+class _Run:
+    """State of one call of ``fit``: what must be saved for the run to continue as if never interrupted."""
+
+    def __init__(self, model, train, config: FitSettings, objective, device):
+        self.model, self.train, self.config, self.objective, self.device = (
+            model,
+            train,
+            config,
+            objective,
+            device,
+        )
+        self.epoch = 0
+        self.step = 0
+        self.steps_per_epoch = -(-len(train) // config.batch_size)
+        self.total_steps = self.steps_per_epoch * config.epochs
+        optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
+        self.optimizer = optimizer(
+            model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=device.type in ("cpu", "cuda"),
+        )
+        # The order lives on the CPU so that it is the same on every device.
+        self.order = torch.Generator().manual_seed(config.seed)
+        self.noise = torch.Generator(device).manual_seed(config.seed + 1)
+        self.history = History()
+        self.best: dict | None = None
+
+    def train_epoch(self) -> None:
+        config = self.config
+        order = torch.randperm(len(self.train), generator=self.order).to(self.device)
+        for index in order.split(config.batch_size):
+            rate = config.learning_rate * learning_rate_factor(
+                config.schedule, self.step, self.total_steps, config.warmup
+            )
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            beta = kl_weight(config.beta, self.step, self.total_steps, config.kl_warmup)
+            terms = self.objective(self.model, self.train.batch(index, self.noise), self.noise)
+            loss = terms.loss(beta)
+            # Reading the loss waits for an accelerator, so look there only now and then.
+            if (self.device.type == "cpu" or self.step % 50 == 0) and not torch.isfinite(loss):
+                raise TrainingDiverged(self._diagnosis(terms))
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if config.gradient_clip is not None:
+                nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+            self.optimizer.step()
+            self.step += 1
+        self.epoch += 1
+
+    def _diagnosis(self, terms) -> str:
+        kl_bad = not torch.isfinite(terms.kl).all()
+        weights_bad = not all(torch.isfinite(p).all() for p in self.model.parameters())
+        if self.step == 0:
+            cause = "before any update: look for NaN in the data or in the weights you started from"
+        elif weights_bad:
+            cause = "the weights are no longer finite: lower learning_rate or set gradient_clip"
+        elif kl_bad:
+            cause = "the KL term overflowed: bound log σ² (bound_log_var) or lower learning_rate"
+        else:
+            cause = (
+                "the reconstruction term overflowed: check that images lie in [0, 1], or lower learning_rate"
+            )
+        return f"the loss is not finite at step {self.step} (epoch {self.epoch + 1}); {cause}."
+
+    def record(self, held_out, seconds: float) -> None:
+        config = self.config
+        entry = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "beta": kl_weight(config.beta, self.step, self.total_steps, config.kl_warmup),
+            "seconds": seconds,
+            "train": self._measure(self.train),
+            "validation": self._measure(held_out) if held_out is not None else None,
+        }
+        if not all(abs(value) < float("inf") for value in entry["train"].values()):
+            terms = self.objective(
+                self.model, self.train.batch(slice(0, config.batch_size), self.noise), self.noise
+            )
+            raise TrainingDiverged(self._diagnosis(terms))
+        self.history.records.append(entry)
+        if held_out is not None and self.step >= config.kl_warmup * self.total_steps:
+            self._keep_best(entry["validation"]["negative_elbo"])
+
+    def _keep_best(self, value: float) -> None:
+        patience, history = self.config.patience, self.history
+        if self.best is None or value < self.best["value"]:
+            history.best_epoch = self.epoch
+            state = {k: v.detach().clone() for k, v in self.model.state_dict().items()} if patience else {}
+            self.best = {"value": value, "model": state}
+        elif patience and self.epoch - history.best_epoch >= patience:
+            history.stopped_early = True
+
+    @torch.no_grad()
+    def _measure(self, data) -> dict[str, float]:
+        """Mean ELBO terms on fixed examples with fixed noise, so that records differ by the weights alone."""
+        chooser = torch.Generator().manual_seed(self.config.seed)
+        index = torch.randperm(len(data), generator=chooser)[: self.config.eval_examples].to(self.device)
+        noise = torch.Generator(self.device).manual_seed(self.config.seed + 2)
+        self.model.eval()
+        sums = torch.zeros(3, dtype=torch.float64)
+        for part in index.split(1000):
+            terms = self.objective(self.model, data.batch(part, noise), noise)
+            sums += torch.stack([getattr(terms, name).sum() for name in TERMS]).double().cpu()
+        self.model.train()
+        return dict(zip(TERMS, (sums / len(index)).tolist(), strict=True))
+
+    def save(self, path: str | Path) -> None:
+        save_checkpoint(
+            path,
+            self.model,
+            training={
+                "settings": asdict(self.config),
+                "examples": len(self.train),
+                "epoch": self.epoch,
+                "step": self.step,
+                "optimizer": self.optimizer.state_dict(),
+                "order": self.order.get_state(),
+                "noise": self.noise.get_state(),
+                "history": self.history.to_dict(),
+                "best": self.best,
+            },
+        )
+
+    def restore(self, path: str | Path) -> None:
+        content = load_checkpoint(path)
+        state = content.get("training")
+        if state is None or content["config"] != self.model.config:
+            raise CheckpointError(
+                f"{path} belongs to another model; resume with the same model, or start afresh."
+            )
+        asked = {**asdict(self.config), "examples": len(self.train)}
+        saved = {**state["settings"], "examples": state["examples"]}
+        changed = [
+            f"{name} {saved.get(name)!r} → {asked[name]!r}"
+            for name in asked
+            if asked[name] != saved.get(name)
+        ]
+        if changed:
+            raise CheckpointError(
+                f"{path} is a run with other settings ({'; '.join(changed)}); resume with the same ones, "
+                f"because schedules depend on them, or start afresh in another file."
+            )
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.order.set_state(state["order"])
+        self.noise.set_state(state["noise"])
+        self.epoch, self.step = state["epoch"], state["step"]
+        self.history = History.from_dict(state["history"])
+        self.best = state["best"]
+
+    def finish(self) -> None:
+        if self.config.patience and self.best is not None and self.best["model"]:
+            self.model.load_state_dict(self.best["model"])
+        self.model.eval()
