@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vae_course.files import write_atomically
 from vae_course.notebook.tables import format_number, publish_table, results_table
 
 __all__ = ["Claim", "ClaimFailed", "Claims", "results_table"]
@@ -181,16 +182,8 @@ class Claims:
             "seconds": round(time.perf_counter() - self._started, 1),
             "claims": [{key: _json_number(getattr(c, key)) for key in keys} for c in self.claims],
         }
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_text(
-                json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-            )
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomically(path, text.encode("utf-8"))
 
 
 def _bound(
