@@ -1,0 +1,31 @@
+"""Plots of the course. Every function returns a matplotlib Figure and shows nothing by itself.
+
+Figures are made without pyplot, so that nothing has to be closed; in a notebook the last line of a cell
+displays them, in a script ``figure.savefig("name.png")`` writes them. Pictures are floats in [0, 1] of shape
+(n, channels, height, width); codes are (n, latent) in standard deviations of the prior; curves are in nats
+per example.
+"""
+
+from vae_course.plotting import style
+from vae_course.plotting.curves import training_curves
+from vae_course.plotting.ellipses import posterior_ellipses
+from vae_course.plotting.images import image_grid, sample_grid
+from vae_course.plotting.interpolation import interpolation_strip
+from vae_course.plotting.latent import latent_scatter
+from vae_course.plotting.manifold import manifold
+from vae_course.plotting.reconstructions import reconstructions
+from vae_course.plotting.samples import mean_and_sample, samples
+
+__all__ = [
+    "image_grid",
+    "interpolation_strip",
+    "latent_scatter",
+    "manifold",
+    "mean_and_sample",
+    "posterior_ellipses",
+    "reconstructions",
+    "sample_grid",
+    "samples",
+    "style",
+    "training_curves",
+]

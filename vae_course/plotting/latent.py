@@ -1,0 +1,147 @@
+"""Codes in the plane: one point per image, one color and one glyph per class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from vae_course.plotting.style import GREY, class_style, styled
+
+PRIOR_95 = 2.4477  # radius that holds 95 % of a two-dimensional standard normal: sqrt(-2 ln 0.05)
+MAX_POINTS = 2000  # more glyphs than this hide one another
+
+
+@styled
+def latent_scatter(
+    codes: torch.Tensor | np.ndarray,
+    labels: torch.Tensor | np.ndarray | Sequence[int] | None = None,
+    class_names: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+) -> Figure:
+    """Draw codes as points, directly when they have two dimensions and by PCA when they have more.
+
+    Classes with one-character names (digits) are drawn as that character, other classes as marker shapes
+    with a legend; a large one marks each class's median. The dashed circle holds 95 % of the prior N(0, I),
+    so codes are in units of the prior's standard deviation; it is drawn for two-dimensional codes only.
+    One-dimensional codes are drawn with one row per class.
+
+    Args:
+        codes: (n, latent), float, n >= 2.
+        labels: (n,) class numbers 0, 1, ...; without them all points are grey.
+        class_names: name of each class (default: its number).
+        seed: chooses the points that are drawn when there are more than 2,000.
+
+    Raises:
+        ValueError: codes and labels have the wrong shape, or a label has no name.
+    """
+    codes = np.asarray(codes.detach().cpu() if isinstance(codes, torch.Tensor) else codes, dtype=float)
+    if codes.ndim != 2 or len(codes) < 2 or codes.shape[1] < 1:
+        raise ValueError(f"codes must have the shape (n, latent) with n >= 2, not {codes.shape}.")
+    if not np.isfinite(codes).all():
+        raise ValueError("codes contain values that are not finite; the model may have diverged.")
+    labels, names = _check_labels(labels, class_names, len(codes))
+
+    points, axis_labels = _project(codes)
+    if len(points) > MAX_POINTS:
+        keep = np.random.default_rng(seed).permutation(len(points))[:MAX_POINTS]
+        points, labels = points[keep], None if labels is None else labels[keep]
+    if points.shape[1] == 1:  # one row per class, with a little spread so that points do not hide one another
+        spread = np.random.default_rng(seed).uniform(-0.3, 0.3, len(points))
+        points = np.column_stack([points[:, 0], (0 if labels is None else labels) + spread])
+
+    legend = labels is not None and any(len(name) > 1 for name in names) and codes.shape[1] > 1
+    figure = Figure(figsize=(7.4 if legend else 5.8, 5.5), layout="constrained")
+    axes = figure.subplots()
+    if codes.shape[1] == 2:
+        angle = np.linspace(0, 2 * np.pi, 200)
+        axes.plot(
+            PRIOR_95 * np.cos(angle), PRIOR_95 * np.sin(angle), color=GREY, linestyle="--", linewidth=1.2
+        )
+    if labels is None:
+        axes.scatter(*points.T, s=9, color=GREY, alpha=0.6, linewidths=0)
+    else:
+        _draw_classes(axes, points, labels, names, medians=codes.shape[1] > 1)
+    axes.set_xlabel(axis_labels[0])
+    axes.set_ylabel(axis_labels[1])
+    if codes.shape[1] == 1:
+        axes.set_yticks(range(len(names)) if labels is not None else [], names if labels is not None else [])
+    else:
+        axes.set_aspect("equal", adjustable="datalim")
+    if legend:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.6)
+    return figure
+
+
+def _check_labels(
+    labels: torch.Tensor | np.ndarray | Sequence[int] | None, names: Sequence[str] | None, n: int
+) -> tuple[np.ndarray | None, list[str]]:
+    if labels is None:
+        return None, []
+    labels = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels)
+    if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"labels must be {n} whole numbers, one per code, not {labels.dtype} {labels.shape}."
+        )
+    names = [str(name) for name in (names if names is not None else range(int(labels.max()) + 1))]
+    if labels.min() < 0 or labels.max() >= len(names):
+        raise ValueError(
+            f"labels go from {labels.min()} to {labels.max()}, but there are {len(names)} class names."
+        )
+    return labels, names
+
+
+def _project(codes: np.ndarray) -> tuple[np.ndarray, tuple[str, str]]:
+    """Points to draw, (n, 1) or (n, 2), and what the axes show."""
+    if codes.shape[1] == 1:
+        return codes, ("$z_1$ (standard deviations of the prior)", "class")
+    if codes.shape[1] == 2:
+        return codes, ("$z_1$ (standard deviations of the prior)", "$z_2$ (standard deviations of the prior)")
+    centered = codes - codes.mean(0)
+    _, singular, directions = np.linalg.svd(centered, full_matrices=False)
+    # The sign of a principal direction is arbitrary; fixing it keeps the picture the same on every machine.
+    directions = (
+        directions * np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(1)])[:, None]
+    )
+    share = singular**2 / max((singular**2).sum(), 1e-30)
+    labels = tuple(f"principal component {i + 1} ({share[i]:.0%} of the variance)" for i in range(2))
+    return centered @ directions[:2].T, labels
+
+
+def _draw_classes(
+    axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str], medians: bool
+) -> None:
+    halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
+    for index in np.unique(labels):
+        name, look, mine = names[index], class_style(int(index)), points[labels == index]
+        glyph = len(name) == 1 and name.isalnum() and medians
+        marker = f"${name}$" if glyph else look["marker"]
+        axes.scatter(
+            *mine.T,
+            s=34 if glyph else 16,
+            marker=marker,
+            color=look["color"],
+            alpha=0.75,
+            linewidths=0,
+            label=name,
+        )
+    if not medians:
+        return
+    for index in np.unique(labels):
+        name, look, place = names[index], class_style(int(index)), np.median(points[labels == index], axis=0)
+        if len(name) == 1:
+            style = {
+                "fontsize": 19,
+                "fontweight": "bold",
+                "ha": "center",
+                "va": "center",
+                "path_effects": halo,
+            }
+            axes.text(*place, name, color=look["color"], **style)
+        else:
+            axes.scatter(*place, s=130, edgecolors="white", linewidths=1.5, **look)
