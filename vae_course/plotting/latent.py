@@ -132,8 +132,12 @@ def _draw_classes(
         )
     if not medians:
         return
-    for index in np.unique(labels):
-        name, look, place = names[index], class_style(int(index)), np.median(points[labels == index], axis=0)
+    classes = np.unique(labels)
+    places = np.array([np.median(points[labels == index], axis=0) for index in classes])
+    if all(len(name) == 1 for name in names):
+        places = _apart(places, 0.055 * np.ptp(points, axis=0).max())
+    for index, place in zip(classes, places, strict=True):
+        name, look = names[index], class_style(int(index))
         if len(name) == 1:
             style = {
                 "fontsize": 19,
@@ -144,4 +148,19 @@ def _draw_classes(
             }
             axes.text(*place, name, color=look["color"], **style)
         else:
-            axes.scatter(*place, s=130, edgecolors="white", linewidths=1.5, **look)
+            axes.scatter(*place, s=170, edgecolors="black", linewidths=1.2, **look)
+
+
+def _apart(places: np.ndarray, gap: float) -> np.ndarray:
+    """Move labels at (classes, 2) just far enough that no two are closer than ``gap``."""
+    places = places.copy()
+    for _ in range(60):
+        for i in range(len(places)):
+            for j in range(i):
+                step = places[i] - places[j]
+                distance = np.hypot(*step)
+                if distance < gap:
+                    push = (step / distance if distance > 1e-9 else np.array([1.0, 0.0])) * (gap - distance) / 2
+                    places[i] += push
+                    places[j] -= push
+    return places

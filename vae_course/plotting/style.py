@@ -30,7 +30,7 @@ GREY = "#6E6E6E"  # 4.9 : 1 on white, so still readable as text
 # Yellow is last: on white paper it is too light for thin lines and small text.
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 # Ten classes need ten colors. No ten are distinct to every eye, so classes differ by glyph or marker as well.
-CLASS_COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY, "#882255", "#8C7A1A")
+CLASS_COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY, "#8C7A1A", "#882255")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
