@@ -125,15 +125,15 @@ def draw_binary(images: torch.Tensor, generator: torch.Generator | None = None) 
     return threshold.to(images.device) < images
 
 
-def check_subset_size(n: int, available: int, where: str) -> None:
-    """Raise DataError unless `n` is an integer from 1 to `available`."""
+def check_subset_size(n: int, available: int | None, where: str) -> None:
+    """Raise DataError unless `n` is an integer from 1 to `available` (when that is known already)."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise DataError(f"subset is {n!r}, but a whole number of images from 1 to {available:,} is expected.")
+        raise DataError(f"subset is {n!r}, but a whole number of images is expected, or None for all.")
     if n < 1:
         raise DataError(
-            f"subset is {n}, but at least 1 image is needed: give 1 to {available:,}, or None for all."
+            f"subset is {n}, but at least 1 image is needed: give a larger number, or None for all."
         )
-    if n > available:
+    if available is not None and n > available:
         raise DataError(
             f"subset asks for {n:,} images, but {where} has {available:,}: "
             f"give at most {available:,}, or None for all."

@@ -1,8 +1,8 @@
 """The offline data set: scikit-learn's 1,797 handwritten digits, brought to MNIST's 28x28 format.
 
 The digits (Alpaydin & Kaynak 1998, UCI "Optical Recognition of Handwritten Digits", test part) come as 8x8
-counts from 0 to 16: the number of ink pixels in each 4x4 block of a 32x32 bitmap. Plain interpolation of these
-counts looks washed out beside MNIST, so we look for a crisp bitmap that has these counts, and shrink that.
+counts from 0 to 16: the number of ink pixels in each 4x4 block of a 32x32 bitmap. Plain interpolation of
+these counts looks washed out beside MNIST, so we look for a crisp bitmap with these counts, and shrink it.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _split_indices(labels: np.ndarray) -> dict[str, np.ndarray]:
 def upsample(counts: torch.Tensor, steps: int = 10) -> torch.Tensor:
     """Turn 8x8 block counts into 28x28 grey images with the digit in the middle 20x20, as in MNIST.
 
-    Iterative back-projection (Irani & Peleg 1991): interpolate, sharpen to near black and white, compare the block
-    means with the given ones, add the interpolated difference, and repeat.
+    Iterative back-projection (Irani & Peleg 1991): interpolate, sharpen to near black and white, compare the
+    block means with the given ones, add the interpolated difference, and repeat.
 
     Args:
         counts: float (n, 1, 8, 8), 0 to 16.
@@ -69,7 +69,7 @@ def upsample(counts: torch.Tensor, steps: int = 10) -> torch.Tensor:
     level = _enlarge(target)
     for _ in range(steps):
         level = level + _enlarge(target - F.avg_pool2d(_ink(level), 4))
-    # 12 blocks of the padded image become 30 pixels, 8 blocks of digit become 20: one pixel is cut on each side.
+    # 12 blocks of padded image become 30 pixels, so 8 blocks of digit become 20; cut one pixel on each side.
     small = F.interpolate(_ink(level), size=(30, 30), mode="bilinear", align_corners=False, antialias=True)
     return (255 * small[:, :, 1:29, 1:29]).round().to(torch.uint8)
 

@@ -28,15 +28,15 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
         uint8 array, writable, of the shape that the header gives.
 
     Raises:
-        DataError: not IDX, another element type or dimension, or fewer or more bytes than the header promises.
+        DataError: not IDX, another type or dimension, or fewer or more bytes than the header promises.
     """
     content = _read_bytes(path)
     header = 4 + 4 * ndim
     expected = bytes([0, 0, _UINT8, ndim])
     if content[:4] != expected:
         raise DataError(
-            f"{path} is damaged: it starts with the bytes {content[:4].hex(' ') or '(none)'}, but an IDX file "
-            f"of {ndim}-dimensional bytes starts with {expected.hex(' ')}"
+            f"{path} is damaged: it starts with the bytes {content[:4].hex(' ') or '(none)'}, but an IDX "
+            f"file of {ndim}-dimensional bytes starts with {expected.hex(' ')}"
         )
     if len(content) < header:
         raise DataError(
@@ -45,9 +45,8 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     shape = struct.unpack(f">{ndim}I", content[4:header])
     promised = header + int(np.prod([int(side) for side in shape], dtype=object))
     if len(content) != promised:
-        sizes = " x ".join(str(side) for side in shape)
         raise DataError(
-            f"{path} is damaged: it has {len(content):,} bytes, but its header promises {promised:,} ({sizes} values)"
+            f"{path} is damaged: it has {len(content):,} bytes, but its header promises {promised:,}"
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 

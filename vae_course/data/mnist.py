@@ -77,7 +77,8 @@ def load_mnist_like(
         images, labels = read_pair(folder, spec, "t10k" if split == "test" else "train")
     except DataError as error:
         raise DataError(
-            f'{error}: delete it and call load("{spec.name}") again to download it anew; {OFFLINE_ALTERNATIVE}.'
+            f'{error}: delete it and call load("{spec.name}") again to download it anew; '
+            f"{OFFLINE_ALTERNATIVE}."
         ) from None
     kept = {
         "train": slice(0, spec.train - spec.validation),
@@ -99,9 +100,7 @@ def read_pair(folder: Path, spec: MnistLike, part: str) -> tuple[np.ndarray, np.
                 f"{path} is not the file of {spec.folder}: it has shape {array.shape}, not {shape}"
             )
     if labels.max() >= len(spec.class_names):
-        raise DataError(
-            f"{labels_path} is damaged: it has label {labels.max()}, the largest is {len(spec.class_names) - 1}"
-        )
+        raise DataError(f"{labels_path} is damaged: it has label {labels.max()}, but classes end at 9")
     return images, labels
 
 
