@@ -1,0 +1,73 @@
+"""``python -m vae_course.course``: build, execute and check the course's notebooks."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from vae_course.course import commands, results, structure
+from vae_course.course.project import CourseError, Project
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="python -m vae_course.course", description="Build, execute and check the course's notebooks."
+    )
+    top.add_argument("--root", type=Path, help="the checkout (default: the one this package lies in)")
+    actions = top.add_subparsers(dest="action", required=True, metavar="command")
+    for name, text in {
+        "quick": "execute with quick parameters on bundled data; notebooks and HTML go to build/quick",
+        "full": "execute with full parameters on real data and renew notebooks/ and assets/results/",
+        "build": "write unexecuted notebooks from their sources",
+        "text": "bring changed sentences into the committed notebooks, without executing them",
+    }.items():
+        action = actions.add_parser(name, help=text, description=text)
+        action.add_argument("--only", metavar="NN", help="one chapter, by its number")
+        if name == "build":
+            action.add_argument("--output", type=Path, help="folder to write to (default: build/notebooks)")
+            action.add_argument("--quick", action="store_true", help="set the quick run's parameters in them")
+    actions.add_parser("results", help="renew the tables of README.md")
+    actions.add_parser("check", help="check sources, committed notebooks, results and README tables")
+    return top
+
+
+def run(arguments: argparse.Namespace) -> int:
+    project = Project.at(arguments.root) if arguments.root else Project.here()
+    if arguments.action == "results":
+        print("README.md: tables", "renewed" if results.update(project) else "already up to date")
+        return 0
+    if arguments.action == "check":
+        found = structure.problems(project) + results.problems(project)
+        print("\n".join(found) or f"{len(project.written())} chapters checked, no problem found")
+        return 1 if found else 0
+
+    names = project.written(arguments.only)
+    if not names:
+        print("No chapter is written yet.")
+        return 0
+    if arguments.action == "build":
+        folder = arguments.output or project.build / "notebooks"
+        commands.build_notebooks(project, names, folder, arguments.quick)
+        return 0
+    if arguments.action == "text":
+        commands.refresh_text(project, names)
+        return 0
+    outcomes = (
+        commands.quick(project, names) if arguments.action == "quick" else commands.full(project, names)
+    )
+    print("\n" + commands.table(outcomes))
+    return 1 if any(outcome.failure for outcome in outcomes) else 0
+
+
+def main() -> int:
+    try:
+        return run(parser().parse_args())
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; chapters that were not finished are as they were.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

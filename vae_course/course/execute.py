@@ -1,0 +1,195 @@
+"""Execute chapters, two at a time, each in its own process and folder, with progress in plain text."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+
+import vae_course
+from vae_course.files import write_atomically
+
+AT_ONCE = 2
+CELL_SECONDS = 600
+HEARTBEAT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to execute. ``output`` and ``html`` are where the executed notebook and its page go.
+
+    ``data`` becomes VAE_COURSE_DATA; with None the kernel does not see that variable at all.
+    """
+
+    name: str
+    notebook: nbformat.NotebookNode
+    output: Path
+    parameters: dict = field(default_factory=dict)
+    html: Path | None = None
+    data: Path | None = None
+    cell_seconds: int = CELL_SECONDS
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Where a run stopped: ``cell`` counts as In [n] does in the executed notebook; 0 is before the first."""
+
+    cell: int
+    line: str
+    error: str
+
+    def __str__(self) -> str:
+        place = f"In [{self.cell}] `{self.line}`: " if self.cell else ""
+        return f"{place}{self.error}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run gave: wall seconds, the kernel's peak memory in MB, and the notebook's own claims file."""
+
+    name: str
+    seconds: float
+    peak_memory_mb: float | None
+    claims: dict
+    failure: Failure | None
+
+    @property
+    def claims_held(self) -> str:
+        claims = self.claims.get("claims", [])
+        return f"{sum(bool(claim['holds']) for claim in claims)} of {len(claims)}" if claims else "none"
+
+
+class Progress:
+    """Lines of progress, and for every running chapter the cell it is in."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self.lock = threading.Lock()
+        self.running: dict[str, str] = {}
+
+    def say(self, text: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - self.start), 60)
+        with self.lock:
+            print(f"{minutes:02d}:{seconds:02d}  {text}", flush=True)
+
+    def heartbeat(self) -> None:
+        places = [f"{name[:2]} {place}" for name, place in sorted(self.running.items())]
+        if places:
+            self.say(f"running: {', '.join(places)}")
+
+
+def environment(results: Path, folder: Path, data: Path | None) -> dict[str, str]:
+    """The kernel's environment: one thread (two chapters, two cores), no start-up files, this package."""
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    for name in ("MPLBACKEND", "VAE_COURSE_DATA"):
+        variables.pop(name, None)
+    if data is not None:
+        variables["VAE_COURSE_DATA"] = str(data)
+    variables["VAE_COURSE_RESULTS"] = str(results)
+    variables["IPYTHONDIR"] = str(folder / "ipython")
+    package = str(Path(vae_course.__file__).parents[1])
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [package, variables.get("PYTHONPATH")]))
+    return variables
+
+
+def execute(jobs: list[Job]) -> list[Outcome]:
+    """Execute ``jobs``, two at a time; one that fails leaves the others alone. Outcomes in the jobs' order."""
+    progress = Progress()
+    workers: dict[str, subprocess.Popen] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = [pool.submit(execute_one, job, progress, workers) for job in jobs]
+        try:
+            while wait(futures, timeout=HEARTBEAT_SECONDS).not_done:
+                progress.heartbeat()
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            stop(list(workers.values()))
+            raise
+    return [future.result() for future in futures]
+
+
+def stop(workers: list[subprocess.Popen]) -> None:
+    """Ask every worker to end, which ends its kernel as well; kill those that do not within ten seconds."""
+    for worker in workers:
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+    for worker in workers:
+        try:
+            worker.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+
+
+def execute_one(job: Job, progress: Progress, workers: dict[str, subprocess.Popen]) -> Outcome:
+    """Execute one job in an empty folder of its own, so that it can lean on nothing but the package."""
+    progress.say(f"start  {job.name}")
+    progress.running[job.name] = "starting"
+    scratch = Path(tempfile.mkdtemp(prefix="vae_course_"))
+    try:
+        folder, results = scratch / "folder", scratch / "results"
+        folder.mkdir()
+        results.mkdir()
+        write_atomically(scratch / "input.ipynb", nbformat.writes(job.notebook).encode())
+        order = {
+            "input": str(scratch / "input.ipynb"),
+            "output": str(job.output),
+            "html": str(job.html) if job.html else None,
+            "title": job.name.replace("_", " "),
+            "parameters": job.parameters,
+            "folder": str(folder),
+            "cell_seconds": job.cell_seconds,
+        }
+        write_atomically(scratch / "job.json", json.dumps(order).encode())
+        with (scratch / "errors.txt").open("wb") as errors:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "vae_course.course.worker", str(scratch / "job.json")],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=environment(results, folder, job.data),
+            )
+            workers[job.name] = worker
+            result = follow(worker, job.name, progress)
+        if result is None:
+            last = (scratch / "errors.txt").read_text(errors="replace").strip().splitlines()[-1:]
+            text = f"the executing process ended with status {worker.returncode}; {''.join(last)}"
+            result = {
+                "seconds": 0.0,
+                "peak_memory_mb": None,
+                "failure": {"cell": 0, "line": "", "error": text},
+            }
+        claims_file = next(iter(sorted(results.glob("*.json"))), None)
+        claims = json.loads(claims_file.read_text(encoding="utf-8")) if claims_file else {}
+    finally:
+        progress.running.pop(job.name, None)
+        shutil.rmtree(scratch, ignore_errors=True)
+    failure = Failure(**result["failure"]) if result["failure"] else None
+    outcome = Outcome(job.name, result["seconds"], result["peak_memory_mb"], claims, failure)
+    word = f"FAILED {job.name} in {failure}" if failure else f"done   {job.name} in {outcome.seconds:.1f} s"
+    progress.say(word)
+    return outcome
+
+
+def follow(worker: subprocess.Popen, name: str, progress: Progress) -> dict | None:
+    """Read the worker's reports until it ends; its result, or None when it died without one."""
+    result = None
+    for line in worker.stdout:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if "cell" in event:
+            progress.running[name] = f"cell {event['cell']} of {event['cells']}"
+        result = event.get("result", result)
+    worker.wait()
+    return result

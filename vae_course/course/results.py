@@ -1,0 +1,86 @@
+"""The two tables of the README that are generated: the chapters, and the numbers the full runs measured."""
+
+import json
+import re
+
+from vae_course.course.chapters import CHAPTERS, Chapter
+from vae_course.course.project import CourseError, Project
+from vae_course.course.sources import build
+from vae_course.course.timing import RunTimes, reading_minutes, rough
+from vae_course.files import write_atomically
+from vae_course.notebook.tables import format_number
+
+
+def cell(text: str) -> str:
+    """``text`` inside a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def chapter_row(project: Project, chapter: Chapter) -> str:
+    if not project.notebook(chapter.name).is_file():
+        return f"| {chapter.number} | {chapter.title}: {chapter.topic} | in preparation | | |"
+    link = f"[{chapter.title}](notebooks/{chapter.name}.ipynb): {chapter.topic}"
+    times = RunTimes.read(project.results / f"{chapter.name}.json")
+    run = " / ".join(rough(seconds) if seconds is not None else "?" for seconds in (times.quick, times.full))
+    read = reading_minutes(build(project, chapter.name).cells)
+    return f"| {chapter.number} | {link} | {project.badge(chapter.name)} | {read} min | {run} |"
+
+
+def chapter_table(project: Project) -> str:
+    """All eleven chapters; those not written yet by title, without a link."""
+    head = "| | Chapter | Open | Read | Run, quick / full |\n|---|---|---|---|---|"
+    return "\n".join([head, *(chapter_row(project, chapter) for chapter in CHAPTERS)])
+
+
+def results_table(project: Project) -> str:
+    """Every claim of every full run in assets/results, with what was measured."""
+    rows = ["| Chapter | Claim | Measured | Interval | Must be | Holds |", "|---|---|---|---|---|---|"]
+    for chapter in CHAPTERS:
+        path = project.results / f"{chapter.name}.json"
+        if not path.is_file():
+            continue
+        for claim in json.loads(path.read_text(encoding="utf-8"))["claims"]:
+            ends = (claim["low"], claim["high"])
+            interval = "" if None in ends else " to ".join(format_number(end) for end in ends)
+            rows.append(
+                f"| {chapter.number} | {cell(claim['text'])} | {format_number(claim['value'])} | {interval} "
+                f"| {cell(claim['bound'])} | {'yes' if claim['holds'] else '**no**'} |"
+            )
+    return "\n".join(rows)
+
+
+def with_tables(project: Project, readme: str) -> str:
+    """``readme`` with both tables brought up to date between their markers."""
+    for name, table in (("chapters", chapter_table(project)), ("results", results_table(project))):
+        start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+        if readme.count(start) != 1 or readme.count(end) != 1 or readme.index(start) > readme.index(end):
+            raise CourseError(f"README.md needs the line {start} and, below it, the line {end}, once each.")
+        between = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
+        readme = between.sub(lambda _, a=start, t=table, b=end: f"{a}\n{t}\n{b}", readme)
+    return readme
+
+
+def read_readme(project: Project) -> str:
+    path = project.root / "README.md"
+    if not path.is_file():
+        raise CourseError("There is no README.md to put the tables into.")
+    return path.read_text(encoding="utf-8")
+
+
+def update(project: Project) -> bool:
+    """Write the tables into README.md; whether anything changed."""
+    before = read_readme(project)
+    after = with_tables(project, before)
+    if after != before:
+        write_atomically(project.root / "README.md", after.encode())
+    return after != before
+
+
+def problems(project: Project) -> list[str]:
+    """One sentence when the README's tables are not what the notebooks and results say."""
+    try:
+        readme = read_readme(project)
+        stale = with_tables(project, readme) != readme
+    except CourseError as error:
+        return [str(error)]
+    return ["The tables of README.md are stale; run: python -m vae_course.course results"] if stale else []

@@ -1,0 +1,96 @@
+"""Execute one notebook in a process of its own: ``python -m vae_course.course.worker job.json``.
+
+Reports on standard output, one JSON object per line: ``{"cell": 7, "cells": 31}`` when a cell starts and
+``{"result": {...}}`` at the end. A process of its own lets the kernel's peak memory be read, and a crash in
+one chapter leaves the others alone.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+
+from vae_course.course.html import to_html
+from vae_course.files import write_atomically
+
+ERROR_LENGTH = 300
+
+
+def report(**event: object) -> None:
+    print(json.dumps(event), flush=True)
+
+
+def peak_memory_mb() -> float | None:
+    """Peak resident memory of the largest ended child, which is the kernel, in MB; None on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= ERROR_LENGTH else text[: ERROR_LENGTH - 1] + "…"
+
+
+def failure_of(error: Exception, notebook: nbformat.NotebookNode, index: int | None, number: int) -> dict:
+    """Number, first source line and error of the cell that stopped the run, the ``index``-th of all cells."""
+    source = notebook.cells[index].source if index is not None else ""
+    lines = [
+        line.strip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if isinstance(error, PapermillExecutionError):
+        text = f"{error.ename}: {error.evalue}"
+    else:  # the kernel died, or the cell took too long
+        text = f"{type(error).__name__}: {error}"
+    return {"cell": number, "line": lines[0] if lines else "", "error": shortened(text)}
+
+
+def run(job: dict) -> dict:
+    """Execute notebook ``job["input"]`` with ``job["parameters"]``; write it and its page, failed or not.
+
+    Returns seconds, peak memory in MB, and ``failure`` (None, or cell, line and error).
+    """
+    notebook = nbformat.read(job["input"], as_version=4)
+    code_cells = sum(cell.cell_type == "code" and bool(cell.source.strip()) for cell in notebook.cells)
+    total = code_cells + bool(job["parameters"])  # papermill adds one cell that sets them
+    index, number = None, 0
+
+    def cell_starts(cell: nbformat.NotebookNode, cell_index: int) -> None:
+        nonlocal index, number
+        index, number = cell_index, number + 1
+        report(cell=number, cells=total)
+
+    failure, executed = None, notebook
+    unfinished = Path(job["folder"]) / "unfinished.ipynb"
+    start = time.perf_counter()
+    try:
+        executed = papermill.execute_notebook(
+            notebook,
+            unfinished,
+            parameters=job["parameters"],
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=job["folder"],
+            execution_timeout=job["cell_seconds"],
+            on_cell_execute=cell_starts,
+        )
+    except Exception as error:
+        if unfinished.is_file():
+            executed = papermill.iorw.load_notebook_node(str(unfinished))
+        failure = failure_of(error, executed, index, number)
+    seconds = time.perf_counter() - start
+    write_atomically(job["output"], nbformat.writes(executed).encode())
+    if job["html"]:
+        write_atomically(job["html"], to_html(executed, job["title"]).encode())
+    return {"seconds": seconds, "peak_memory_mb": peak_memory_mb(), "failure": failure}
+
+
+if __name__ == "__main__":
+    report(result=run(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
