@@ -149,5 +149,5 @@ def table(outcomes: list[Outcome]) -> str:
         memory = f"{outcome.peak_memory_mb:.0f} MB" if outcome.peak_memory_mb is not None else "-"
         held = "FAILED" if outcome.failure else outcome.claims_held
         lines.append(f"{outcome.name:<{width}}  {outcome.seconds:7.1f}  {memory:>11}  {held}")
-    lines += [f"\n{outcome.name} failed in {outcome.failure}" for outcome in outcomes if outcome.failure]
+    lines += [f"\n{outcome.name} failed: {outcome.failure}" for outcome in outcomes if outcome.failure]
     return "\n".join(lines)

@@ -102,7 +102,7 @@ def environment(results: Path, folder: Path, data: Path | None) -> dict[str, str
 
 
 def execute(jobs: list[Job]) -> list[Outcome]:
-    """Execute ``jobs``, two at a time; one that fails leaves the others alone. Outcomes in the jobs' order."""
+    """Execute ``jobs``, two at a time; one that fails leaves the others alone. Outcomes in order."""
     progress = Progress()
     workers: dict[str, subprocess.Popen] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -175,7 +175,7 @@ def execute_one(job: Job, progress: Progress, workers: dict[str, subprocess.Pope
         shutil.rmtree(scratch, ignore_errors=True)
     failure = Failure(**result["failure"]) if result["failure"] else None
     outcome = Outcome(job.name, result["seconds"], result["peak_memory_mb"], claims, failure)
-    word = f"FAILED {job.name} in {failure}" if failure else f"done   {job.name} in {outcome.seconds:.1f} s"
+    word = f"FAILED {job.name}: {failure}" if failure else f"done   {job.name} in {outcome.seconds:.1f} s"
     progress.say(word)
     return outcome
 

@@ -76,7 +76,7 @@ def normalize(notebook: NotebookNode, *, name: str, root: Path, stamp: dict) -> 
         traces = machine_traces(cell.outputs, folders)
         if traces:
             raise CourseError(
-                f"Cell In [{cell.execution_count}] of chapter {name} prints {traces[0]!r}, which "
+                f"In [{cell.execution_count}] of chapter {name} shows {traces[0]!r}, which "
                 "differs from machine to machine; print a name instead, or let the cell show nothing."
             )
         for output in cell.outputs:

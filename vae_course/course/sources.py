@@ -86,6 +86,7 @@ def build(project: Project, name: str) -> NotebookNode:
         cell.id = f"{name[:2]}-{index:03d}"
         cell.metadata.pop("lines_to_next_cell", None)
         if cell.cell_type == "code":
+            cell.source = cell.source.strip("\n")
             cell.execution_count, cell.outputs = None, []
     nbformat.validate(notebook)
     return notebook

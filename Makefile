@@ -1,0 +1,63 @@
+# The course's commands; `make` alone lists them. Plain GNU make 3.81 (macOS) is enough.
+# VENV=folder puts the environment elsewhere; PYTHON=python3.12 chooses the Python that makes it.
+
+VENV ?= .venv
+PYTHON ?= python3
+ONLY ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.vae-course-installed
+COURSE := $(BIN)/python -m vae_course.course
+
+.PHONY: help course test notebooks lab lint format clean
+
+help:
+	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
+	@echo "make test        run every check: style, tests, every chapter on the small data"
+	@echo "make notebooks   execute the chapters in full on real data and renew notebooks/ (ONLY=02 for one)"
+	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make lint        check the style of code and notebooks"
+	@echo "make format      mend the style of code and notebook sources"
+	@echo "make clean       remove what was built (the environment $(VENV) and data/ stay)"
+
+course: $(STAMP)
+	$(COURSE) quick $(if $(ONLY),--only $(ONLY))
+	@echo
+	@echo "Executed notebooks and HTML pages: build/quick"
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+	$(COURSE) build --quick --output build/nbmake
+	@if ls build/nbmake/*.ipynb >/dev/null 2>&1; then \
+		echo "Every chapter on the small data:"; \
+		env -u VAE_COURSE_DATA OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n 2 -q build/nbmake; \
+	fi
+
+notebooks: $(STAMP)
+	@$(COURSE) full $(if $(ONLY),--only $(ONLY)); status=$$?; $(COURSE) results && exit $$status
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab notebooks
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+# Installed once; again when what is required changes.
+$(STAMP): pyproject.toml requirements.txt
+	@python=$(BIN)/python; test -x $$python || python=$(PYTHON); \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "The course needs Python 3.11 or newer; name one: make course PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || { echo "Creating the environment $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing (PyTorch alone is up to several GB; this can take some minutes)"
+	@if [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; else uv=$$(command -v uv); fi; \
+	if [ -n "$$uv" ]; then "$$uv" pip install --python $(BIN)/python -e ".[dev]"; \
+	else $(BIN)/python -m pip install -e ".[dev]"; fi
+	@touch $@
