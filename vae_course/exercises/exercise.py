@@ -45,14 +45,19 @@ class Mistake:
     Attributes:
         name: short and unique within the exercise, for example "missing one half".
         hint: one line that helps without giving the solution away.
-        broken: for functions: the reference with this mistake in it.
+        broken: for functions: the reference with this mistake in it, or several ways of making it.
         value: for value exercises: the wrong number or code, or a dict with the parts that give it away.
     """
 
     name: str
     hint: str
-    broken: Callable | None = None
+    broken: Callable | tuple[Callable, ...] = ()
     value: Any = None
+
+    @property
+    def variants(self) -> tuple[Callable, ...]:
+        """The broken functions, always as a tuple."""
+        return self.broken if isinstance(self.broken, tuple) else (self.broken,)
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Exercise:
             the first thing that is wrong, or None when nothing is.
         low, high: range of the returned numbers, or None.
         value: the right number or code, or a dict of them by name.
-        codes: for choices: what each code stands for.
+        codes: for choices: by part of the answer ("" if there is only one), what each code stands for.
         explanation: shown with the solution of a value exercise.
         tolerance: absolute and relative, when numbers are compared.
         seed: the randomness of the check.
@@ -92,7 +97,7 @@ class Exercise:
     low: float | None = None
     high: float | None = None
     value: Any = None
-    codes: Mapping[str, str] | None = None
+    codes: Mapping[str, Mapping[str, str]] | None = None
     explanation: str = ""
     tolerance: float = 1e-4
     seed: int = 0

@@ -102,8 +102,9 @@ def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
     if same(got, expected, exercise.tolerance):
         return Verdict(CORRECT, "Correct.")
     for mistake in exercise.mistakes:
-        if mistake.broken and same(got, outcomes(exercise, mistake.broken), exercise.tolerance):
-            return exercise.named(mistake.name)
+        for broken in mistake.variants:
+            if same(got, outcomes(exercise, broken), exercise.tolerance):
+                return exercise.named(mistake.name)
     for result in got:
         if isinstance(result, Raised):
             return _error(result.error)
@@ -132,8 +133,8 @@ def _grade_value(exercise: Exercise, answer: Any) -> Verdict:
     for name, right in wanted.items():
         label = f"{name!r}: e" if name else "E"
         if isinstance(right, str):
-            allowed = exercise.codes or {}
-            if allowed and str(given[name]).strip().lower() not in {code.lower() for code in allowed}:
+            allowed = (exercise.codes or {}).get(name, {right: ""})
+            if str(given[name]).strip().lower() not in {code.lower() for code in allowed}:
                 return Verdict(CONTRACT, f"{label}xpected one of {', '.join(allowed)}; got {given[name]!r}.")
         elif to_tensor(given[name]) is None or to_tensor(given[name]).numel() != 1:
             return Verdict(CONTRACT, f"{label}xpected a number; got {given[name]!r}.")
