@@ -71,9 +71,7 @@ def _reason(error: Exception, raw: Path, resources: list[tuple[str, str]]) -> st
         return f"the server sent nothing for {fetch.TIMEOUT:g} seconds"
     if text.startswith("<urlopen error "):
         return (
-            "no connection to the server ("
-            + re.sub(r"^<urlopen error (\[Errno -?\d+\] )?|>$", "", text)
-            + ")"
+            "no connection to the server (" + re.sub(r"^<urlopen error (\[\w+ -?\d+\] )?|>$", "", text) + ")"
         )
     return text
 

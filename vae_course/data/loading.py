@@ -102,7 +102,12 @@ def check_choice(what: str, value: object, choices: tuple) -> None:
     """Raise DataError, with the nearest choice, unless `value` is among `choices`."""
     if value in choices:
         return
-    near = difflib.get_close_matches(str(value).lower(), [c for c in choices if c], n=1, cutoff=0.5)
-    guess = f'; did you mean "{near[0]}"?' if near else "."
+    names, given = [c for c in choices if c], str(value).lower()
+    near = [c for c in names if given and c.startswith(given)]
+    near = near or difflib.get_close_matches(given, names, n=1, cutoff=0.6)
     listed = ", ".join("None" if c is None else f'"{c}"' for c in choices)
-    raise DataError(f"unknown {what} {value!r}: expected one of {listed}{guess}")
+    if near:
+        hint = f'; did you mean "{near[0]}"?'
+    else:
+        hint = '; "digits" needs no download.' if choices is DATASETS else "."
+    raise DataError(f"unknown {what} {value!r}: expected one of {listed}{hint}")

@@ -101,10 +101,13 @@ class CurveModel:
                 "keep q_log_var above -13.8."
             )
         z, step = self._grid(x, float((q_mean.abs() + _REACH * q_std).max()), float(q_std.min()))
+        points = x.unique(dim=0)
+        common = self._log_posterior(points, z, step) if len(points) == 1 else None  # one x, many q
         parts = []
         for point, mean, std in _chunks(x, q_mean, q_std):
+            log_posterior = self._log_posterior(point, z, step) if common is None else common
             log_q = _log_normal(z, mean, std)
-            parts.append((log_q.exp() * (log_q - self._log_posterior(point, z, step))).sum(-1) * step)
+            parts.append((log_q.exp() * (log_q - log_posterior)).sum(-1) * step)
         return torch.cat(parts).reshape(shape)
 
     def _log_posterior(self, x: torch.Tensor, z: torch.Tensor, step: float) -> torch.Tensor:
