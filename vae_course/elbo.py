@@ -55,6 +55,11 @@ def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_sam
     if n_samples < 1:
         raise ValueError(f"n_samples is {n_samples}; the ELBO needs at least 1 draw of z for each example.")
     posterior = model.encode(x)
+    if torch.is_tensor(posterior):
+        raise TypeError(
+            f"{type(model).__name__}.encode gives a point and not a distribution, so it has no ELBO; "
+            f"use a VAE, or reconstruction_terms for the loss of an autoencoder."
+        )
     if n_samples == 1:
         log_likelihood = model.log_likelihood(x, posterior.sample(generator=generator))
     else:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+SMALLEST_SIGMA = 1e-3
 LOG_TWO_PI = math.log(2 * math.pi)
 
 
@@ -53,14 +54,15 @@ class Gaussian(nn.Module):
     """Independent Gaussian for each feature with one shared σ; ``params`` are means.
 
     Args:
-        sigma: standard deviation in the units of x (images: 1.0 is the distance from black to white); > 0.
+        sigma: standard deviation in the units of x (images: 1.0 is the distance from black to white);
+            at least 0.001.
         learned: make log σ a parameter that is trained with the decoder (Rybkin et al. 2021, σ-VAE).
     """
 
     def __init__(self, sigma: float = 1.0, learned: bool = False):
         super().__init__()
-        if not sigma > 0:
-            raise ValueError(f"sigma is {sigma}; it must be greater than 0: give a standard deviation.")
+        if not SMALLEST_SIGMA <= sigma < math.inf:
+            raise ValueError(f"sigma is {sigma}; expected a standard deviation of at least {SMALLEST_SIGMA}.")
         log_sigma = torch.tensor(math.log(sigma))
         if learned:
             self.log_sigma = nn.Parameter(log_sigma)
@@ -70,7 +72,7 @@ class Gaussian(nn.Module):
     @property
     def sigma(self) -> Tensor:
         """σ, a scalar tensor; at least 0.001, so that no picture can make the density infinite."""
-        return torch.exp(self.log_sigma).clamp_min(1e-3)
+        return torch.exp(self.log_sigma).clamp_min(SMALLEST_SIGMA)
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         """log N(x; params, σ²) in nats, summed over features: (..., batch)."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -28,7 +29,7 @@ class Estimate:
     @classmethod
     def of(cls, values: Tensor) -> "Estimate":
         """Mean and standard error of values (n,)."""
-        values = values.double()
+        values = values.cpu().double()  # in this order: MPS has no float64
         error = (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else math.nan
         return cls(values.mean().item(), error, len(values))
 
@@ -57,6 +58,17 @@ def batches(model, data, batch_size: int, generator: torch.Generator) -> Iterato
         yield data.batch(slice(start, min(start + batch_size, len(data))), generator)
 
 
+@contextmanager
+def evaluating(model):
+    """The model in evaluation mode, and back in its former one afterwards."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 def noise_like(model, seed: int) -> torch.Generator:
     """A seeded generator on the model's device."""
     return torch.Generator(next(model.parameters()).device).manual_seed(seed)
@@ -74,10 +86,10 @@ def evaluate(model, data, *, n_samples: int = 1, batch_size: int = 1000, seed: i
         seed: of z, and of dynamic binarization.
     """
     generator = noise_like(model, seed)
-    was_training = model.training
-    model.eval()
-    parts = [elbo_terms(model, x, generator, n_samples) for x in batches(model, data, batch_size, generator)]
-    model.train(was_training)
+    with evaluating(model):
+        parts = [
+            elbo_terms(model, x, generator, n_samples) for x in batches(model, data, batch_size, generator)
+        ]
     reconstruction = torch.cat([part.reconstruction for part in parts])
     kl = torch.cat([part.kl for part in parts])
     return Evaluation(Estimate.of(reconstruction + kl), Estimate.of(reconstruction), Estimate.of(kl))
@@ -99,16 +111,16 @@ def importance_weighted_log_prob(
         chunk: draws at a time; memory grows with it and not with ``k``.
 
     Returns:
-        (batch,), nats, float64.
+        (batch,), nats, float64, on the CPU.
     """
     if k < 1 or chunk < 1:
         raise ValueError(f"k is {k} and chunk is {chunk}; both must be at least 1.")
     posterior = model.encode(x)
-    total = torch.full(x.shape[:1], -math.inf, dtype=torch.float64, device=x.device)
+    total = torch.full(x.shape[:1], -math.inf, dtype=torch.float64)
     for start in range(0, k, chunk):
         z = posterior.sample(min(chunk, k - start), generator=generator)
         log_weight = model.log_likelihood(x, z) + standard_normal_log_prob(z) - posterior.log_prob(z)
-        total = torch.logaddexp(total, torch.logsumexp(log_weight.double(), dim=0))
+        total = torch.logaddexp(total, torch.logsumexp(log_weight.cpu().double(), dim=0))
     return total - math.log(k)
 
 
@@ -125,11 +137,9 @@ def importance_weighted_bound(
         batch_size, chunk: examples and draws at a time; memory grows with their product only.
     """
     generator = noise_like(model, seed)
-    was_training = model.training
-    model.eval()
-    values = [
-        importance_weighted_log_prob(model, x, k, generator, chunk)
-        for x in batches(model, data, batch_size, generator)
-    ]
-    model.train(was_training)
+    with evaluating(model):
+        values = [
+            importance_weighted_log_prob(model, x, k, generator, chunk)
+            for x in batches(model, data, batch_size, generator)
+        ]
     return Estimate.of(torch.cat(values))

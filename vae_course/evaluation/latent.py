@@ -3,25 +3,26 @@
 import torch
 from torch import Tensor
 
-from vae_course.evaluation.bounds import batches, noise_like
+from vae_course.evaluation.bounds import batches, evaluating, noise_like
 
 
 @torch.no_grad()
 def posterior_means(model, data, *, batch_size: int = 1000, seed: int = 0) -> Tensor:
     """The mean of q(z|x) for every example, (n, latent), on the CPU; an autoencoder's codes likewise."""
-    encodings = [model.encode(x) for x in batches(model, data, batch_size, noise_like(model, seed))]
-    return torch.cat(
-        [getattr(code, "mean", code) if not torch.is_tensor(code) else code for code in encodings]
-    ).cpu()
+    with evaluating(model):
+        codes = [model.encode(x) for x in batches(model, data, batch_size, noise_like(model, seed))]
+    return torch.cat([code if torch.is_tensor(code) else code.mean for code in codes]).cpu()
 
 
 @torch.no_grad()
 def kl_per_dimension(model, data, *, batch_size: int = 1000, seed: int = 0) -> Tensor:
     """Mean KL(q(z_j|x) ‖ N(0, 1)) of each latent dimension over a data set, nats, (latent,), on the CPU."""
-    parts = [
-        model.encode(x).kl_per_dimension() for x in batches(model, data, batch_size, noise_like(model, seed))
-    ]
-    return torch.cat(parts).double().mean(0).float().cpu()
+    with evaluating(model):
+        parts = [
+            model.encode(x).kl_per_dimension()
+            for x in batches(model, data, batch_size, noise_like(model, seed))
+        ]
+    return torch.cat(parts).cpu().double().mean(0).float()
 
 
 def active_units(model, data, *, threshold: float = 0.01, seed: int = 0) -> int:

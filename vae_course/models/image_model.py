@@ -70,7 +70,7 @@ class ImageModel(nn.Module):
             The model itself.
         """
         # Laplace's rule: a pixel that is 0 in every picture still gets a finite logit.
-        mean = (data.images.double().sum(0) / 255 + 1) / (len(data) + 2)
+        mean = (data.images.sum(0).cpu().double() / 255 + 1) / (len(data) + 2)
         offset = torch.logit(mean) if isinstance(self.likelihood, likelihoods.Bernoulli) else mean
         self.input_mean.copy_(mean)
         self.output_offset.copy_(offset)
@@ -78,7 +78,7 @@ class ImageModel(nn.Module):
 
     def run_encoder(self, x: Tensor) -> Tensor:
         """The encoder network's raw output for images (batch, C, H, W) in [0, 1]."""
-        check_images(x, self.image_shape)
+        check_images(x, self.image_shape, self.input_mean.dtype)
         return self.encoder(x - self.input_mean)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -92,5 +92,13 @@ class ImageModel(nn.Module):
         return flat.reshape(*z.shape[:-1], *self.image_shape)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x|z) in nats, summed over pixels: x (batch, C, H, W), z (..., batch, latent) → (..., batch)."""
+        """log p(x|z) in nats, summed over pixels.
+
+        Args:
+            x: (batch, C, H, W), in [0, 1].
+            z: (..., batch, latent).
+
+        Returns:
+            (..., batch).
+        """
         return self.likelihood.log_prob(x, self.decode(z))

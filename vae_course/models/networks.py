@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from vae_course.models.conv import ConvDecoder, ConvEncoder, default_channels
 from vae_course.models.mlp import MLPDecoder, MLPEncoder
@@ -42,8 +43,12 @@ def build_networks(
     return encoder, decoder, sizes
 
 
-def check_images(x, image_shape: Sequence[int]) -> None:
-    """Raise ValueError unless x is a float batch (batch, C, H, W) of that shape."""
+def check_images(x: Tensor, image_shape: Sequence[int], dtype: torch.dtype = torch.float32) -> None:
+    """Raise ValueError unless x is a float batch (batch, C, H, W) of that shape, no wider than ``dtype``."""
+    if not torch.is_tensor(x):
+        raise ValueError(
+            f"the model was given a {type(x).__name__}; expected a float tensor (batch, C, H, W) in [0, 1]."
+        )
     if tuple(x.shape[1:]) != tuple(image_shape):
         raise ValueError(
             f"the model was built for images of shape {tuple(image_shape)} and was given a batch of shape "
@@ -53,4 +58,8 @@ def check_images(x, image_shape: Sequence[int]) -> None:
         raise ValueError(
             f"the model was given {x.dtype} images; expected floats in [0, 1]: "
             f"use ImageData.batch or ImageData.floats, or divide by 255."
+        )
+    if torch.promote_types(x.dtype, dtype) != dtype:
+        raise ValueError(
+            f"the model has {dtype} weights and was given {x.dtype} images; convert with x.float()."
         )

@@ -1,11 +1,12 @@
 """Training: one loop for every model, seeded, checkpointed and resumable."""
 
 from vae_course.training.checkpoint import CheckpointError, load_checkpoint, load_model, save_checkpoint
+from vae_course.training.divergence import TrainingDiverged
 from vae_course.training.fit import fit
 from vae_course.training.history import History
 from vae_course.training.schedules import kl_weight, learning_rate_factor
 from vae_course.training.seeding import pick_device, seed_everything
-from vae_course.training.settings import FitSettings, TrainingDiverged
+from vae_course.training.settings import FitSettings
 
 __all__ = [
     "CheckpointError",

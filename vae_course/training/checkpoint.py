@@ -1,7 +1,6 @@
 """Checkpoints: state dicts with the configuration that rebuilds the model."""
 
 import io
-import pickle
 import zipfile
 from pathlib import Path
 
@@ -24,14 +23,15 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra) -> None:
 
     Args:
         path: file to write; folders on the way are made.
-        model: a VAE or Autoencoder (its class name and ``config`` are saved with the state dict).
+        model: a VAE or Autoencoder: its class name and ``config`` are saved with the state dict. Any other
+            module can be saved too, but :func:`load_model` cannot rebuild it.
         extra: more content: tensors, numbers, strings, lists and dicts of these (nothing that would need
             unpickling code).
     """
     content = {
         "format": FORMAT,
         "kind": type(model).__name__,
-        "config": model.config,
+        "config": getattr(model, "config", None),
         "model": model.state_dict(),
         **extra,
     }
@@ -51,20 +51,21 @@ def load_checkpoint(path: str | Path) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}; train a model first or check the path.")
     try:
+        with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums
+            damaged = archive.testzip()
+        if damaged:
+            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        RuntimeError,
-        EOFError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-    ) as error:
+    except Exception as error:  # a damaged file can raise nearly anything
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint (damaged, or not a file of plain weights); "
             f"delete it and train again."
         ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT or "config" not in content:
+    if (
+        not isinstance(content, dict)
+        or content.get("format") != FORMAT
+        or not {"kind", "config", "model"} <= content.keys()
+    ):
         raise CheckpointError(
             f"{path} is not a checkpoint of this course (format {FORMAT}); use one that fit or "
             f"save_checkpoint wrote."

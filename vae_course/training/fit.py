@@ -1,7 +1,7 @@
 """The training loop."""
 
+import math
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -9,12 +9,13 @@ from torch import nn
 
 from vae_course.elbo import elbo_terms, reconstruction_terms
 from vae_course.models import Autoencoder
-from vae_course.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from vae_course.training.divergence import TrainingDiverged, diagnose
 from vae_course.training.history import TERMS, History
 from vae_course.training.progress import report
+from vae_course.training.resume import restore_run, save_run
 from vae_course.training.schedules import kl_weight, learning_rate_factor
 from vae_course.training.seeding import pick_device
-from vae_course.training.settings import FitSettings, TrainingDiverged
+from vae_course.training.settings import FitSettings
 
 
 def fit(
@@ -36,7 +37,8 @@ def fit(
         train: ImageData (anything with ``len``, ``to(device)`` and ``batch(index, generator)``).
         validation: held-out data for the history and early stopping; never the test set.
         device: "auto" (CUDA, MPS, CPU), or a torch device name; the model stays on it afterwards.
-        checkpoint: file to write after each epoch; None writes nothing.
+        checkpoint: file to write after each epoch, and with the best weights at the end of a run with
+            ``patience``; None writes nothing.
         resume: continue from ``checkpoint`` if it exists; the result equals an uninterrupted run's.
         progress: print about ten lines of plain text during the run.
         objective: ``objective(model, x, generator) -> ElboTerms``; default: the ELBO, and for an
@@ -66,14 +68,20 @@ def fit(
     config = FitSettings.from_arguments(settings)
     if len(train) == 0:
         raise ValueError("the training set is empty; load at least one example.")
+    if validation is not None and len(validation) == 0:
+        raise ValueError("the held-out set is empty; load at least one example, or give validation=None.")
+    if resume and checkpoint is None:
+        raise ValueError("resume needs a file to continue from: give checkpoint=... as well.")
+    if checkpoint is not None and Path(checkpoint).is_dir():
+        raise ValueError(f"checkpoint {checkpoint} is a folder; give the name of a file in it.")
     if config.patience is not None and validation is None:
         raise ValueError('patience needs held-out data: give validation=load(..., "validation").')
     target = pick_device(device)
     objective = objective or (reconstruction_terms if isinstance(model, Autoencoder) else elbo_terms)
     run = _Run(model.to(target), train.to(target), config, objective, target)
     held_out = validation.to(target) if validation is not None else None
-    if resume and checkpoint is not None and Path(checkpoint).exists():
-        run.restore(checkpoint)
+    if resume and Path(checkpoint).exists():
+        restore_run(run, checkpoint)
     start = time.perf_counter() - (run.history.last["seconds"] if run.history.records else 0.0)
     if not run.history.records:
         run.record(held_out, 0.0)
@@ -83,9 +91,11 @@ def fit(
         run.train_epoch()
         run.record(held_out, time.perf_counter() - start)
         if checkpoint is not None:
-            run.save(checkpoint)
+            save_run(run, checkpoint)
         report(run.history, config.epochs, progress)
-    run.finish()
+    if run.return_to_best() and checkpoint is not None:
+        save_run(run, checkpoint)
+    model.eval()
     return run.history
 
 
@@ -127,11 +137,12 @@ class _Run:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             beta = kl_weight(config.beta, self.step, self.total_steps, config.kl_warmup)
-            terms = self.objective(self.model, self.train.batch(index, self.noise), self.noise)
+            x = self.train.batch(index, self.noise)
+            terms = self.objective(self.model, x, self.noise)
             loss = terms.loss(beta)
             # Reading the loss waits for an accelerator, so look there only now and then.
             if (self.device.type == "cpu" or self.step % 50 == 0) and not torch.isfinite(loss):
-                raise TrainingDiverged(self._diagnosis(terms))
+                raise TrainingDiverged(diagnose(self.step, self.epoch + 1, self.model, x, terms))
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if config.gradient_clip is not None:
@@ -139,21 +150,6 @@ class _Run:
             self.optimizer.step()
             self.step += 1
         self.epoch += 1
-
-    def _diagnosis(self, terms) -> str:
-        kl_bad = not torch.isfinite(terms.kl).all()
-        weights_bad = not all(torch.isfinite(p).all() for p in self.model.parameters())
-        if self.step == 0:
-            cause = "before any update: look for NaN in the data or in the weights you started from"
-        elif weights_bad:
-            cause = "the weights are no longer finite: lower learning_rate or set gradient_clip"
-        elif kl_bad:
-            cause = "the KL term overflowed: bound log σ² (bound_log_var) or lower learning_rate"
-        else:
-            cause = (
-                "the reconstruction term overflowed: check that images lie in [0, 1], or lower learning_rate"
-            )
-        return f"the loss is not finite at step {self.step} (epoch {self.epoch + 1}); {cause}."
 
     def record(self, held_out, seconds: float) -> None:
         config = self.config
@@ -166,11 +162,6 @@ class _Run:
             "train": self._measure(self.train),
             "validation": self._measure(held_out) if held_out is not None else None,
         }
-        if not all(abs(value) < float("inf") for value in entry["train"].values()):
-            terms = self.objective(
-                self.model, self.train.batch(slice(0, config.batch_size), self.noise), self.noise
-            )
-            raise TrainingDiverged(self._diagnosis(terms))
         self.history.records.append(entry)
         if held_out is not None and self.step >= config.kl_warmup * self.total_steps:
             self._keep_best(entry["validation"]["negative_elbo"])
@@ -186,63 +177,29 @@ class _Run:
 
     @torch.no_grad()
     def _measure(self, data) -> dict[str, float]:
-        """Mean ELBO terms on fixed examples with fixed noise, so that records differ by the weights alone."""
+        """Mean ELBO terms on fixed examples with fixed noise, so that records differ by the weights alone.
+
+        Raises:
+            TrainingDiverged: a term is NaN or infinite.
+        """
         chooser = torch.Generator().manual_seed(self.config.seed)
         index = torch.randperm(len(data), generator=chooser)[: self.config.eval_examples].to(self.device)
         noise = torch.Generator(self.device).manual_seed(self.config.seed + 2)
         self.model.eval()
         sums = torch.zeros(3, dtype=torch.float64)
         for part in index.split(1000):
-            terms = self.objective(self.model, data.batch(part, noise), noise)
-            sums += torch.stack([getattr(terms, name).sum() for name in TERMS]).double().cpu()
+            x = data.batch(part, noise)
+            terms = self.objective(self.model, x, noise)
+            # To the CPU first: MPS has no float64.
+            sums += torch.stack([getattr(terms, name).sum() for name in TERMS]).cpu().double()
+            if not all(map(math.isfinite, sums)):
+                raise TrainingDiverged(diagnose(self.step, self.epoch, self.model, x, terms))
         self.model.train()
         return dict(zip(TERMS, (sums / len(index)).tolist(), strict=True))
 
-    def save(self, path: str | Path) -> None:
-        save_checkpoint(
-            path,
-            self.model,
-            training={
-                "settings": asdict(self.config),
-                "examples": len(self.train),
-                "epoch": self.epoch,
-                "step": self.step,
-                "optimizer": self.optimizer.state_dict(),
-                "order": self.order.get_state(),
-                "noise": self.noise.get_state(),
-                "history": self.history.to_dict(),
-                "best": self.best,
-            },
-        )
-
-    def restore(self, path: str | Path) -> None:
-        content = load_checkpoint(path)
-        state = content.get("training")
-        if state is None or content["config"] != self.model.config:
-            raise CheckpointError(
-                f"{path} belongs to another model; resume with the same model, or start afresh."
-            )
-        asked = {**asdict(self.config), "examples": len(self.train)}
-        saved = {**state["settings"], "examples": state["examples"]}
-        changed = [
-            f"{name} {saved.get(name)!r} → {asked[name]!r}"
-            for name in asked
-            if asked[name] != saved.get(name)
-        ]
-        if changed:
-            raise CheckpointError(
-                f"{path} is a run with other settings ({'; '.join(changed)}); resume with the same ones, "
-                f"because schedules depend on them, or start afresh in another file."
-            )
-        self.model.load_state_dict(content["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.order.set_state(state["order"])
-        self.noise.set_state(state["noise"])
-        self.epoch, self.step = state["epoch"], state["step"]
-        self.history = History.from_dict(state["history"])
-        self.best = state["best"]
-
-    def finish(self) -> None:
-        if self.config.patience and self.best is not None and self.best["model"]:
-            self.model.load_state_dict(self.best["model"])
-        self.model.eval()
+    def return_to_best(self) -> bool:
+        """Load the best weights, if the run kept them; whether it did."""
+        if not self.best or not self.best["model"]:
+            return False
+        self.model.load_state_dict(self.best["model"])
+        return True

@@ -34,6 +34,11 @@ def pick_device(name: str = "auto") -> torch.device:
         raise ValueError(
             "device 'cuda' was asked for, but torch sees no CUDA device here; use 'auto' or 'cpu'."
         )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device {name!r} was asked for, but torch counts CUDA devices from 0 and sees "
+            f"{torch.cuda.device_count()} here."
+        )
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError(
             "device 'mps' was asked for, but torch sees no MPS device here; use 'auto' or 'cpu'."

@@ -1,6 +1,8 @@
 """Settings of a training run, checked before it starts."""
 
 import difflib
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from vae_course.training.schedules import SCHEDULES
@@ -8,13 +10,34 @@ from vae_course.training.schedules import SCHEDULES
 OPTIMIZERS = ("adam", "adamw")
 
 
-class TrainingDiverged(RuntimeError):
-    """The loss became NaN or infinite."""
+def _whole(least: int) -> Callable[[object], bool]:
+    return lambda value: type(value) is int and value >= least
 
 
-def _require(condition: bool, name: str, value, expected: str) -> None:
-    if not condition:
-        raise ValueError(f"{name} is {value!r}; expected {expected}.")
+def _number(accept: Callable[[float], bool]) -> Callable[[object], bool]:
+    return lambda value: type(value) in (int, float) and math.isfinite(value) and accept(value)
+
+
+def _optional(accept: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or accept(value)
+
+
+# For each setting: what is accepted, and the words for it.
+RULES = {
+    "epochs": (_whole(0), "a whole number ≥ 0"),
+    "batch_size": (_whole(1), "a whole number ≥ 1"),
+    "learning_rate": (_number(lambda value: value > 0), "a number > 0"),
+    "optimizer": (OPTIMIZERS.__contains__, f"one of {', '.join(OPTIMIZERS)}"),
+    "weight_decay": (_number(lambda value: value >= 0), "a number ≥ 0"),
+    "schedule": (SCHEDULES.__contains__, f"one of {', '.join(SCHEDULES)}"),
+    "warmup": (_number(lambda value: 0 <= value < 1), "a share of the run in [0, 1)"),
+    "gradient_clip": (_optional(_number(lambda value: value > 0)), "None or a largest norm > 0"),
+    "beta": (_number(lambda value: value >= 0), "a number ≥ 0"),
+    "kl_warmup": (_number(lambda value: 0 <= value <= 1), "a share of the run in [0, 1]"),
+    "patience": (_optional(_whole(1)), "None or a whole number of epochs ≥ 1"),
+    "seed": (_whole(0), "a whole number ≥ 0"),
+    "eval_examples": (_optional(_whole(1)), "None (all) or a whole number ≥ 1"),
+}
 
 
 @dataclass(frozen=True)
@@ -36,20 +59,10 @@ class FitSettings:
     eval_examples: int | None = 2000
 
     def __post_init__(self):
-        _require(self.epochs >= 0, "epochs", self.epochs, "a whole number ≥ 0")
-        _require(self.batch_size >= 1, "batch_size", self.batch_size, "a whole number ≥ 1")
-        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "a number > 0")
-        _require(self.optimizer in OPTIMIZERS, "optimizer", self.optimizer, f"one of {', '.join(OPTIMIZERS)}")
-        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "a number ≥ 0")
-        _require(self.schedule in SCHEDULES, "schedule", self.schedule, f"one of {', '.join(SCHEDULES)}")
-        _require(0 <= self.warmup < 1, "warmup", self.warmup, "a share of the run in [0, 1)")
-        _require(0 <= self.kl_warmup <= 1, "kl_warmup", self.kl_warmup, "a share of the run in [0, 1]")
-        _require(self.beta >= 0, "beta", self.beta, "a number ≥ 0")
-        clip = self.gradient_clip
-        _require(clip is None or clip > 0, "gradient_clip", clip, "None or a largest norm > 0")
-        _require(self.patience is None or self.patience >= 1, "patience", self.patience, "None or epochs ≥ 1")
-        limit = self.eval_examples
-        _require(limit is None or limit >= 1, "eval_examples", limit, "None (all) or a number ≥ 1")
+        for name, (accept, expected) in RULES.items():
+            value = getattr(self, name)
+            if not accept(value):
+                raise ValueError(f"{name} is {value!r}; expected {expected}.")
 
     @classmethod
     def from_arguments(cls, arguments: dict) -> "FitSettings":
@@ -60,4 +73,6 @@ class FitSettings:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
                 raise TypeError(f"fit() has no setting {name!r}{hint}")
-        return cls(**arguments)
+        # A number out of a numpy array becomes a plain one, which a checkpoint can hold.
+        plain = {name: value.item() if hasattr(value, "item") else value for name, value in arguments.items()}
+        return cls(**plain)
