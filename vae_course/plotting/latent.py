@@ -60,9 +60,10 @@ def latent_scatter(
     axes = figure.subplots()
     if codes.shape[1] == 2:
         angle = np.linspace(0, 2 * np.pi, 200)
-        axes.plot(
-            PRIOR_95 * np.cos(angle), PRIOR_95 * np.sin(angle), color=GREY, linestyle="--", linewidth=1.2
-        )
+        x, y = PRIOR_95 * np.cos(angle), PRIOR_95 * np.sin(angle)
+        axes.plot(x, y, color=GREY, linestyle="--", linewidth=1.2)
+        text = axes.text(0, -PRIOR_95, "95% of the prior", color=GREY, fontsize=9.5, ha="center", va="center")
+        text.set(backgroundcolor="white", zorder=1.5)
     if labels is None:
         axes.scatter(*points.T, s=9, color=GREY, alpha=0.6, linewidths=0)
     else:
@@ -160,7 +161,9 @@ def _apart(places: np.ndarray, gap: float) -> np.ndarray:
                 step = places[i] - places[j]
                 distance = np.hypot(*step)
                 if distance < gap:
-                    push = (step / distance if distance > 1e-9 else np.array([1.0, 0.0])) * (gap - distance) / 2
+                    push = (
+                        (step / distance if distance > 1e-9 else np.array([1.0, 0.0])) * (gap - distance) / 2
+                    )
                     places[i] += push
                     places[j] -= push
     return places

@@ -10,20 +10,23 @@ from vae_course.plotting.codes import check_prior, draw_pictures, looking_at, pi
 from vae_course.plotting.images import image_grid
 
 
-def samples(model: nn.Module, n: int = 64, seed: int = 0) -> Figure:
-    """Draw the decoder's means for ``n`` codes from the prior N(0, I) on a near-square grid.
+def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False) -> Figure:
+    """Draw pictures for ``n`` codes from the prior N(0, I) on a near-square grid.
 
     Args:
         model: a VAE; its mode and parameters are left as they are.
         n: number of pictures, at least 1.
         seed: chooses the codes, the same on every device.
+        noise: False shows the decoder's mean, True a draw from p(x|z), clipped to [0, 1].
 
     Raises:
         ValueError: the model has no prior, or ``n`` is below 1.
     """
     _check(model, n)
     with looking_at(model) as device:
-        images = pictures(model, prior_codes(model, n, seed, device))
+        z = prior_codes(model, n, seed, device)
+        generator = torch.Generator(device).manual_seed(seed)
+        images = draw_pictures(model, z, generator) if noise else pictures(model, z)
     return image_grid(images, cell=0.56)
 
 

@@ -1,0 +1,54 @@
+"""Options that several commands share, and the names they accept.
+
+Light: no torch, so that --help answers at once. The names are those of the modules that do the work; a test
+keeps the two lists equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from vae_course.cli.options import add, whole
+
+PROGRAM = "python -m vae_course"
+DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist")
+SPLITS = ("train", "validation", "test")
+BINARIZE = ("none", "dynamic", "fixed")
+ARCHITECTURES = ("mlp", "conv")
+LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
+ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
+OPTIMIZERS = ("adam", "adamw")
+SCHEDULES = ("constant", "linear", "cosine")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("model")
+    text = "output folder of `train`, or a model file"
+    add(group, "--model", text, metavar="PATH", required=True)
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("data")
+    add(group, "--dataset", "images to take", DATASETS, shown="what the model was trained on")
+    add(group, "--split", "part of the data set", SPLITS, "test")
+    add(group, "--subset", "take N images, classes balanced", whole(1), shown="all", metavar="N")
+    add(group, "--binarize", "black and white", BINARIZE, shown="as in training")
+    add_data_location(group)
+
+
+def add_data_location(group: argparse._ActionsContainer) -> None:
+    shown = "$VAE_COURSE_DATA, else ./data"
+    add(group, "--data-root", "where data sets lie", shown=shown, metavar="FOLDER")
+    group.add_argument("--no-download", action="store_true", help="use only files that are already there")
+
+
+def add_picture(group: argparse._ActionsContainer, name: str) -> None:
+    add(group, "--output", ".png, .pdf or .svg file to write", default=name, metavar="FILE")
+
+
+def add_seed(group: argparse._ActionsContainer, what: str) -> None:
+    add(group, "--seed", f"seed of the {what}", whole(0), 0, metavar="N")
+
+
+def add_device(group: argparse._ActionsContainer) -> None:
+    add(group, "--device", "auto, cpu, cuda or mps", default="auto", metavar="DEVICE")

@@ -1,0 +1,135 @@
+"""``train``: a run from the command line to a folder of results."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from vae_course.cli.options import UsageError, add, number, whole
+from vae_course.cli.shared import (
+    ACTIVATIONS,
+    ARCHITECTURES,
+    BINARIZE,
+    DATASETS,
+    LIKELIHOODS,
+    OPTIMIZERS,
+    PROGRAM,
+    SCHEDULES,
+    add_data_location,
+    add_device,
+)
+
+SUMMARY = "train a VAE and leave weights, numbers and pictures in a folder"
+
+# What a resumed run may choose anew: where it runs and what it prints, nothing that changes the result.
+FREE = ("command", "output", "resume", "overwrite", "device", "quiet", "data_root", "no_download")
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Train a VAE on the training part of a data set, watch the validation part, and measure the\n"
+        "test part once, at the end."
+    )
+    parser.epilog = (
+        "example:\n"
+        f"  {PROGRAM} train --dataset mnist --epochs 50 --latent-dim 20 --beta 1.0 \\\n"
+        "      --hidden-dims 512 256 --batch-size 128 --learning-rate 1e-3 --output results/\n\n"
+        "Ctrl-C leaves a checkpoint; `train --resume --output results/` goes on from it."
+    )
+    data = parser.add_argument_group("data")
+    add(data, "--dataset", "images to learn from; digits need no network", DATASETS, "digits")
+    add(data, "--subset", "train on N images, classes balanced", whole(1), shown="all", metavar="N")
+    add(data, "--binarize", "black and white: drawn anew at each read, or once", BINARIZE, "none")
+    add_data_location(data)
+
+    model = parser.add_argument_group("model")
+    add(model, "--architecture", "fully connected or convolutional", ARCHITECTURES, "mlp")
+    add(model, "--latent-dim", "size of the code z", whole(1), 20, metavar="K")
+    text = "encoder layers: widths (mlp) or channels (conv); the decoder mirrors them"
+    shown = "512 256; conv: by picture size"
+    add(model, "--hidden-dims", text, whole(1), shown=shown, metavar="N", nargs="+")
+    add(model, "--activation", "between layers", ACTIVATIONS, "relu")
+    add(model, "--likelihood", "p(x|z) of a pixel", LIKELIHOODS, "bernoulli")
+
+    loss = parser.add_argument_group("objective")
+    add(loss, "--beta", "weight of the KL term; 1 is the ELBO", number(0), 1.0, metavar="B")
+    text = "share of the run, 0 to 1, over which that weight rises from 0"
+    add(loss, "--kl-warmup", text, number(0, 1), 0.0, metavar="SHARE")
+
+    steps = parser.add_argument_group("optimization")
+    add(steps, "--epochs", "passes through the training part", whole(0), 20, metavar="N")
+    add(steps, "--batch-size", "images per update", whole(1), 128, metavar="N")
+    add(steps, "--learning-rate", "highest step size", number(0, ends="(]"), 1e-3, metavar="RATE")
+    add(steps, "--optimizer", "", OPTIMIZERS, "adam")
+    add(steps, "--weight-decay", "pull of the weights towards 0", number(0), 0.0, metavar="RATE")
+    add(steps, "--schedule", "course of the learning rate; linear and cosine end at 0", SCHEDULES, "constant")
+    text = "share of the run, 0 to 1, over which the learning rate first rises"
+    add(steps, "--warmup", text, number(0, 1, ends="[)"), 0.0, metavar="SHARE")
+    shown = "no limit"
+    add(
+        steps,
+        "--gradient-clip",
+        "largest norm of a gradient",
+        number(0, ends="(]"),
+        shown=shown,
+        metavar="NORM",
+    )
+    text = "stop when the validation -ELBO has not fallen for N epochs; keep the best weights"
+    add(steps, "--patience", text, whole(1), shown="never", metavar="N")
+
+    run = parser.add_argument_group("run")
+    add(run, "--output", "where everything is written", default="results", metavar="FOLDER")
+    run.add_argument("--resume", action="store_true", help="go on with the interrupted run in FOLDER")
+    run.add_argument("--overwrite", action="store_true", help="replace the run that FOLDER holds")
+    add(run, "--seed", "seed of weights, order of images, noise, subset", whole(0), 0, metavar="N")
+    add_device(run)
+    run.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
+    from vae_course.cli import run_folder
+    from vae_course.cli.models import open_device
+    from vae_course.cli.training_run import train
+
+    folder = run_folder.RunFolder(Path(arguments.output))
+    if arguments.resume:
+        arguments = recorded(folder, arguments, argv)
+        if folder.finished:
+            if not arguments.quiet:
+                print(f"The run in {folder.path} is finished; there is nothing left to do.")
+            return
+    else:
+        folder.check_new(arguments.overwrite)
+    open_device(arguments.device)
+    settings = {name: value for name, value in vars(arguments).items() if name not in FREE}
+    train(folder, settings, arguments)
+
+
+def recorded(folder, arguments: argparse.Namespace, argv: Sequence[str]) -> argparse.Namespace:
+    """The command line again, with the settings of the run in ``folder`` as defaults.
+
+    Raises UsageError when there is no run, or when an option asks for something else than the run had.
+    """
+    from vae_course.cli.parser import parse
+
+    if arguments.overwrite:
+        raise UsageError("--resume and --overwrite exclude each other; give one of them.")
+    saved = folder.settings()
+    again = parse(argv, saved)
+    for name, value in saved.items():
+        asked = getattr(again, name)
+        if asked != value:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{option}: the run in {folder.path} was started with {_shown(value)}, not {_shown(asked)}; "
+                f"leave {option} out to resume it, or choose another --output for a new run."
+            )
+    return again
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return json.dumps(value) if value is None else str(value)

@@ -1,0 +1,148 @@
+"""From settings to a finished run: data, model, training, and the report on the test part."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, fields
+
+import torch
+
+import vae_course
+from vae_course.cli.interpolate import paths_figure
+from vae_course.cli.models import binarization, reading
+from vae_course.cli.options import UsageError
+from vae_course.cli.output import save_figure, save_json
+from vae_course.cli.run_folder import RunFolder
+from vae_course.data import ImageData, load
+from vae_course.evaluation import evaluate, posterior_means
+from vae_course.models import VAE
+from vae_course.plotting import latent_scatter, manifold, reconstructions, samples, training_curves
+from vae_course.training import (
+    CheckpointError,
+    FitSettings,
+    History,
+    fit,
+    load_checkpoint,
+    save_checkpoint,
+    seed_everything,
+)
+
+MODEL_OPTIONS = ("latent_dim", "hidden_dims", "likelihood", "architecture", "activation")
+
+
+def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> None:
+    """Train in ``folder``, anew or from its checkpoint, and report.
+
+    Args:
+        folder: checked; a run that is not resumed clears it.
+        settings: everything that decides the result.
+        arguments: where and how to run.
+
+    Raises:
+        UsageError: the settings do not go together. DataError, TrainingDiverged: as they say.
+        KeyboardInterrupt: with a sentence that says how to go on.
+    """
+    say = (lambda *text: None) if arguments.quiet else print
+    try:
+        fitting = asdict(
+            FitSettings(**{f.name: settings[f.name] for f in fields(FitSettings) if f.name in settings})
+        )
+        seed_everything(settings["seed"])
+        parts = {split: _load(split, settings, arguments) for split in ("train", "validation", "test")}
+        options = {name: settings[name] for name in MODEL_OPTIONS}
+        model = VAE(image_shape=parts["train"].shape, **options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if not arguments.resume:
+        folder.start({"vae_course": vae_course.__version__, "settings": settings, "model": model.config})
+    _introduce(model, parts, settings, say)
+    try:
+        history = fit(
+            model,
+            parts["train"],
+            parts["validation"],
+            device=arguments.device,
+            checkpoint=folder.checkpoint,
+            resume=arguments.resume,
+            progress=not arguments.quiet,
+            **fitting,
+        )
+        report(folder, model, history, parts["test"], settings, say)
+    except CheckpointError as error:
+        raise UsageError(f"--resume: {error}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_where_it_stopped(folder, settings)) from None
+
+
+def report(
+    folder: RunFolder, model: VAE, history: History, test: ImageData, settings: dict, say: Callable[..., None]
+) -> None:
+    """Write everything that ``train`` leaves behind, the test losses last, and say what it is."""
+    seed = settings["seed"]
+    save_checkpoint(folder / "model.pt", model, settings=settings)
+    history.to_json(folder / "history.json")
+    measured = evaluate(model, test, seed=seed)
+
+    shown = test.subset(min(2000, len(test)), seed)
+    codes = posterior_means(model, shown, seed=seed)
+    figures = {
+        "training_history.png": training_curves(history),
+        "reconstructions.png": reconstructions(model, test, seed=seed),
+        "latent_space.png": latent_scatter(
+            codes, shown.labels, shown.class_names if shown.labels is not None else None
+        ),
+        "samples.png": samples(model, seed=seed),
+        "interpolation.png": paths_figure(model, test, _pairs(test, 5, seed), steps=10),
+    }
+    if model.latent_dim == 2:
+        figures["manifold.png"] = manifold(model)
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+
+    about = {"dataset": test.name, "split": test.split, "images": len(test)}
+    about |= {"pixels": reading(test, settings["binarize"]), "unit": "nats per example", "seed": seed}
+    save_json({**about, **asdict(measured)}, folder / "metrics.json")
+    folder.checkpoint.unlink(missing_ok=True)
+    say(f"\nTest part ({len(test):,} images, {about['pixels']}), nats per example:")
+    say(f"  −ELBO {measured.negative_elbo} = reconstruction {measured.reconstruction} + KL {measured.kl}")
+    say(f"\nWrote to {folder.path}:\n{folder.listing()}")
+
+
+def _load(split: str, settings: dict, arguments: argparse.Namespace) -> ImageData:
+    return load(
+        settings["dataset"],
+        split,
+        subset=settings["subset"] if split == "train" else None,
+        seed=settings["seed"],
+        root=arguments.data_root,
+        download=not arguments.no_download,
+        binarize=binarization(settings["binarize"]),
+    )
+
+
+def _introduce(model: VAE, parts: dict[str, ImageData], settings: dict, say: Callable[..., None]) -> None:
+    counts = ", ".join(f"{len(data):,} {split}" for split, data in parts.items())
+    layers = "-".join(map(str, model.config["hidden_dims"]))
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    say(f"{settings['dataset']}: {counts} images; {reading(parts['train'], settings['binarize'])}")
+    say(
+        f"VAE: {settings['architecture']} {layers}, {model.latent_dim} latent dimensions, {weights:,} weights"
+    )
+
+
+def _pairs(data: ImageData, n: int, seed: int) -> list[tuple[int, int]]:
+    """``n`` pairs of images, of different classes where there are classes."""
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)).tolist()
+    pairs = []
+    for first, last in zip(order[::2], order[1::2], strict=False):
+        if data.labels is None or data.labels[first] != data.labels[last]:
+            pairs.append((first, last))
+    return pairs[:n] or [(0, len(data) - 1)]
+
+
+def _where_it_stopped(folder: RunFolder, settings: dict) -> str:
+    done = load_checkpoint(folder.checkpoint)["training"]["epoch"] if folder.checkpoint.is_file() else 0
+    return (
+        f"interrupted; {done} of {settings['epochs']} epochs are saved. Go on with\n  {folder.resume_command}"
+    )
