@@ -126,7 +126,7 @@ def test_learned_sigma_cannot_make_the_density_infinite():
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, 1e-5, math.nan, math.inf])
 def test_sigma_out_of_range_is_refused(sigma):
-    with pytest.raises(ValueError, match="standard deviation of at least 0.001"):
+    with pytest.raises(ValueError, match=r"standard deviation of at least 0\.001"):
         Gaussian(sigma)
 
 

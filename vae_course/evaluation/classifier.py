@@ -47,7 +47,13 @@ class Classifier(nn.Module):
 
     def accuracy(self, data) -> float:
         """Share of a labelled data set that is classified correctly, in [0, 1]."""
+        _require_labels(data)
         return (self.probabilities(data.floats()).argmax(-1) == data.labels).float().mean().item()
+
+
+def _require_labels(data) -> None:
+    if data.labels is None:
+        raise ValueError(f"{data.name} has no labels; a classifier needs them.")
 
 
 def train_classifier(
@@ -59,15 +65,14 @@ def train_classifier(
         data: ImageData with labels.
         seed: of the weights and the order of the examples; torch's global state is left as it was.
     """
-    if data.labels is None:
-        raise ValueError(f"{data.name} has no labels; a classifier needs them.")
+    _require_labels(data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Classifier(data.shape, len(data.class_names))
     order = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     total = epochs * -(-len(data) // batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(1 - step / total, 0.0))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(1 - step / max(total, 1), 0.0))
     for _ in range(epochs):
         for index in torch.randperm(len(data), generator=order).split(batch_size):
             loss = F.cross_entropy(model(data.batch(index, order)), data.labels[index])
