@@ -168,7 +168,7 @@ MNIST_FILES = [
 def test_a_failed_mnist_download_leaves_nothing_and_the_second_try_works(mnist, server, tmp_path, failure):
     server.mode = failure
     with patience(failure):
-        failing(tmp_path, "mnist", "cannot download MNIST", server.url, *FAILURES[failure])
+        failing(tmp_path, "mnist", f"cannot download MNIST from {server.url}", *FAILURES[failure])
     assert files_below(tmp_path) == []
     server.mode = "work"
     assert len(load("mnist", "test", root=tmp_path)) == 20

@@ -217,6 +217,7 @@ def test_a_damaged_npz_is_named(small_binarized, damage):
         ({"test": np.zeros((19, 784), np.uint8)}, "(19, 784)"),
         ({"test": np.zeros((20, 784), np.float32)}, "float32"),
         ({"test": np.full((20, 784), 255, np.uint8)}, "up to 255"),
+        ({"test": np.full((20, 784), "0")}, "<U1"),
         ({"test": np.array([None])}, "not a whole .npz"),  # objects would need pickle, which can run code
         ({"test_labels": np.zeros(19, np.uint8)}, '"test_labels"'),
         ({"test_labels": np.full(20, 10, np.uint8)}, '"test_labels"'),

@@ -28,6 +28,8 @@ SHA256 = {
     "test": "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
 }
 _PIXELS = 28 * 28
+# what numpy raises for garbage, half a file, a changed byte, objects, and a single array in place of several
+_NOT_AN_NPZ = (ValueError, EOFError, OSError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error)
 _PARTS = {
     "train": ("train",),
     "validation": ("valid",),
@@ -52,7 +54,7 @@ def load_binarized_mnist(split: str, root: Path, download: bool) -> tuple[torch.
         images, labels = zip(*(_read_part(path, part) for part in _PARTS[split]), strict=True)
     except DataError as error:
         raise DataError(
-            f'{error}: delete it and call load("binarized_mnist") again to download it anew; '
+            f'{error}; delete it and call load("binarized_mnist") again to download it anew; '
             f"{OFFLINE_ALTERNATIVE}."
         ) from None
     pixels = torch.from_numpy(np.concatenate(images) * np.uint8(255)).reshape(-1, 1, 28, 28)
@@ -91,7 +93,7 @@ def parse_amat(path: Path, sha256: str) -> np.ndarray:
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:
         raise DataError(
-            f"{path} is damaged: its SHA-256 is {digest} where {sha256} was expected: delete it and call "
+            f"{path} is damaged: its SHA-256 is {digest} where {sha256} was expected; delete it and call "
             f'load("binarized_mnist") again to download it anew; {OFFLINE_ALTERNATIVE}.'
         )
     return np.frombuffer(content, np.uint8)[::2].reshape(-1, _PIXELS) - np.uint8(ord("0"))
@@ -104,22 +106,15 @@ def _read_part(path: Path, part: str) -> tuple[np.ndarray, np.ndarray | None]:
             labels = archive[f"{part}_labels"] if f"{part}_labels" in archive else None
     except KeyError:
         raise DataError(f'{path} is damaged: it has no array "{part}"') from None
-    except (
-        ValueError,
-        EOFError,
-        OSError,
-        AttributeError,
-        TypeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise DataError(f"{path} is damaged: it is not a whole .npz file ({error})") from None
+    except _NOT_AN_NPZ:
+        raise DataError(f"{path} is damaged: it is not a whole .npz file of numbers") from None
     expected = (COUNTS[part], _PIXELS)
-    if images.shape != expected or images.dtype != np.uint8 or images.max(initial=0) > 1:
+    if images.shape != expected or images.dtype != np.uint8:
         raise DataError(
-            f'{path} is damaged: its "{part}" is {images.dtype} {images.shape} with values up to '
-            f"{images.max(initial=0)}, not 0 and 1 as uint8 {expected}"
+            f'{path} is damaged: its "{part}" is {images.dtype} {images.shape}, not uint8 {expected}'
         )
+    if images.max() > 1:
+        raise DataError(f'{path} is damaged: its "{part}" has values up to {images.max()}, not 0 and 1')
     if labels is not None and (labels.shape != expected[:1] or not np.isin(labels, range(10)).all()):
         raise DataError(f'{path} is damaged: its "{part}_labels" are not {expected[0]:,} numbers from 0 to 9')
     return images, labels

@@ -37,8 +37,8 @@ def download_mnist_like(folder: str, root: Path, files: tuple[str, ...]) -> None
                 failures.append(f"{mirror} ({_reason(error, temporary / folder / 'raw', kind.resources)})")
         else:
             raise DataError(
-                f"cannot download {folder}: {' and '.join(failures)}; try again later, or put its IDX files "
-                f"in {target} yourself; {OFFLINE_ALTERNATIVE}."
+                f"cannot download {folder} from {' or '.join(failures)}; try again later, or put its IDX "
+                f"files in {target} yourself; {OFFLINE_ALTERNATIVE}."
             )
         target.mkdir(parents=True, exist_ok=True)
         for name in files:

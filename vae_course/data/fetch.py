@@ -110,5 +110,5 @@ def reason(error: Exception) -> str:
         missing = f", {error.expected:,} bytes short" if error.expected else ""
         return f"the connection was cut before the end{missing}"
     if isinstance(error, ConnectionError | http.client.HTTPException):
-        return f"the connection was cut ({error})"
+        return f"the connection was cut ({getattr(error, 'strerror', None) or error})"
     return str(error)

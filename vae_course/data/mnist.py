@@ -77,7 +77,7 @@ def load_mnist_like(
         images, labels = read_pair(folder, spec, "t10k" if split == "test" else "train")
     except DataError as error:
         raise DataError(
-            f'{error}: delete it and call load("{spec.name}") again to download it anew; '
+            f'{error}; delete it and call load("{spec.name}") again to download it anew; '
             f"{OFFLINE_ALTERNATIVE}."
         ) from None
     kept = {
