@@ -153,9 +153,10 @@ def image_grid(
         (titles, [(x[i % columns], i // columns * (height + above) - 1) for i in range(n)]),
         (column_titles, [(place, -1) for place in x]),
     ):
-        size = min(9.5, 9.5 * (cell + GAP * inch) / max(_width(texts, 9.5), 1e-6)) if texts else 0
+        room = 0.95 * cell  # text on the screen is a little wider than its outlines
+        size = max(7.0, min(9.5, 9.5 * room / max(_width(texts or (), 9.5), 1e-6)))
         for text, place in zip(texts or (), places, strict=False):
-            axes.text(*place, text, ha="center", va="bottom", fontsize=size)
+            axes.text(*place, _shorten(text, size, room), ha="center", va="bottom", fontsize=size)
     return figure
 
 
@@ -163,6 +164,14 @@ def _width(texts: Sequence[str], size: float) -> float:
     """Width in inches of the longest text at a font size in points."""
     widths = [TextPath((0, 0), text, size=size).get_extents().width for text in texts if text.strip()]
     return max(widths, default=0.0) / 72
+
+
+def _shorten(text: str, size: float, room: float) -> str:
+    """The text, cut with an ellipsis where it is wider than ``room`` inches."""
+    short = text
+    while _width([short], size) > room and len(short) > 2:
+        short = short[:-2].rstrip() + "…"
+    return short
 
 
 def sample_grid(images: torch.Tensor | np.ndarray) -> Figure:
