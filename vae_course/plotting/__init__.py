@@ -12,6 +12,7 @@ from vae_course.plotting.ellipses import posterior_ellipses
 from vae_course.plotting.images import image_grid, sample_grid
 from vae_course.plotting.interpolation import interpolation_strip
 from vae_course.plotting.latent import latent_scatter
+from vae_course.plotting.lines import line_plot
 from vae_course.plotting.manifold import manifold
 from vae_course.plotting.reconstructions import reconstructions
 from vae_course.plotting.samples import mean_and_sample, samples
@@ -20,6 +21,7 @@ __all__ = [
     "image_grid",
     "interpolation_strip",
     "latent_scatter",
+    "line_plot",
     "manifold",
     "mean_and_sample",
     "posterior_ellipses",

@@ -13,11 +13,15 @@ def report(history: History, epochs: int, progress: bool) -> None:
     parts = [f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}"]
     for name, values in (("train", record["train"]), ("held-out", record["validation"])):
         if values is not None:
-            parts.append(
-                f"{name} −ELBO {values['negative_elbo']:8.2f}"
-                f" = {values['reconstruction']:7.2f} + KL {values['kl']:6.2f}"
-            )
+            parts.append(f"{name} {_terms(values)}")
     text = "   ".join(parts) + "   nats"
     if history.stopped_early:
         text += f"   stopped: no better since epoch {history.best_epoch}"
     print(text, flush=True)
+
+
+def _terms(values: dict[str, float]) -> str:
+    # A plain autoencoder has no KL term, and its reconstruction alone is no bound: do not call it −ELBO.
+    if values["kl"] == 0:
+        return f"reconstruction {values['reconstruction']:7.2f}"
+    return f"−ELBO {values['negative_elbo']:7.2f} = {values['reconstruction']:7.2f} + KL {values['kl']:5.2f}"

@@ -1,0 +1,55 @@
+"""Curves of measured numbers against a setting, with optional intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from vae_course.plotting.style import COLORS, LINE_STYLES, MARKERS, styled
+
+
+@styled
+def line_plot(
+    curves: Mapping[str, tuple[Sequence[float], ...]],
+    x_label: str,
+    y_label: str,
+    *,
+    log_x: bool = False,
+    log_y: bool = False,
+) -> Figure:
+    """One axes with a line for each name; lines differ in color, dash and marker.
+
+    Args:
+        curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars.
+        x_label, y_label: with units.
+        log_x, log_y: logarithmic axes.
+
+    Raises:
+        ValueError: no curves, or x and y of different lengths.
+    """
+    if not curves:
+        raise ValueError("line_plot got no curves; give at least one name with (x, y).")
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for i, (name, (x, y, *interval)) in enumerate(curves.items()):
+        if len(x) != len(y):
+            raise ValueError(f"the curve {name!r} has {len(x)} x values and {len(y)} y values; expected as many.")
+        look = {"color": COLORS[i % 8], "linestyle": LINE_STYLES[i % 8], "marker": MARKERS[i % 10]}
+        errors = None
+        if interval:
+            low, high = interval
+            errors = [
+                [value - bottom for value, bottom in zip(y, low, strict=True)],
+                [top - value for value, top in zip(y, high, strict=True)],
+            ]
+        axes.errorbar(x, y, yerr=errors, label=name, capsize=3, **look)
+    if log_x:
+        axes.set_xscale("log")
+    if log_y:
+        axes.set_yscale("log")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    if len(curves) > 1:
+        axes.legend()
+    return figure
