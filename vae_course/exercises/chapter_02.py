@@ -70,6 +70,7 @@ KL_TO_PRIOR = Exercise(
             "log_var may be negative; σ and σ² may not.",
             (
                 lambda mean, log_var: _terms(mean, log_var.log()).sum(-1),
+                lambda mean, log_var: _terms(mean, 2 * log_var.log()).sum(-1),
                 lambda mean, log_var: _terms(mean, (log_var**2).log()).sum(-1),
                 lambda mean, log_var: _terms(mean, log_var.abs().log()).sum(-1),
             ),

@@ -51,12 +51,18 @@ def _observe(call: Callable, beta: float, learning_rate: float) -> dict[str, Any
     return {"terms": terms, "steps": optimizer.steps, "movement": moved / learning_rate}
 
 
+def _mean_loss(reconstruction: Tensor, kl: Tensor, beta: float) -> Tensor:
+    return (reconstruction + beta * kl).mean()
+
+
+def _sum_loss(reconstruction: Tensor, kl: Tensor, beta: float) -> Tensor:
+    return (reconstruction + beta * kl).sum()
+
+
 def _variant(
-    loss: Callable[[Tensor, Tensor, float], Tensor] = lambda reconstruction, kl, beta: (
-        reconstruction + beta * kl
-    ).mean(),
+    loss: Callable[[Tensor, Tensor, float], Tensor] = _mean_loss,
     *,
-    order: str = "zero backward step",
+    order: str = "forward zero backward step",
     reported: Callable[[Tensor, Tensor, float], Tensor] | None = None,
     sample: Callable = lambda posterior: posterior.sample(),
     encode_without_gradient: bool = False,
@@ -65,6 +71,9 @@ def _variant(
     """The reference with one thing changed."""
 
     def step(model: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, beta: float) -> dict[str, Tensor]:
+        before, after = order.split("forward")
+        for action in before.split():
+            {"zero": optimizer.zero_grad, "step": optimizer.step}[action]()
         with torch.no_grad() if encode_without_gradient else nullcontext():
             posterior = model.encode(x)
         reconstruction = -model.log_likelihood(x, sample(posterior))
@@ -72,21 +81,12 @@ def _variant(
             reconstruction = reconstruction / x[0].numel()
         kl = posterior.kl()
         value = loss(reconstruction, kl, beta)
-        actions = {"zero": optimizer.zero_grad, "backward": value.backward, "step": optimizer.step}
-        for action in order.split():
-            actions[action]()
+        for action in after.split():
+            {"zero": optimizer.zero_grad, "backward": value.backward, "step": optimizer.step}[action]()
         shown = reported(reconstruction, kl, beta) if reported else value
         return {"loss": shown.detach(), "reconstruction": reconstruction.mean().detach(), "kl": kl.mean()}
 
     return step
-
-
-def _mean_loss(reconstruction: Tensor, kl: Tensor, beta: float) -> Tensor:
-    return (reconstruction + beta * kl).mean()
-
-
-def _sum_loss(reconstruction: Tensor, kl: Tensor, beta: float) -> Tensor:
-    return (reconstruction + beta * kl).sum()
 
 
 TRAINING_STEP = Exercise(
@@ -110,23 +110,25 @@ TRAINING_STEP = Exercise(
         Mistake(
             "zero_grad forgotten",
             "PyTorch adds new gradients to the old ones. Who removes the old ones?",
-            _variant(order="backward step"),
+            _variant(order="forward backward step"),
         ),
         Mistake(
             "step before backward",
             "When the optimizer steps, the gradients of this very loss must already be there.",
             (
-                _variant(order="zero step backward"),
-                _variant(order="step zero backward"),
-                _variant(order="step backward zero"),
-                _variant(order="step backward"),
-                _variant(order="backward zero step"),
+                _variant(order="forward zero step backward"),
+                _variant(order="forward step zero backward"),
+                _variant(order="forward step backward zero"),
+                _variant(order="forward step backward"),
+                _variant(order="forward backward zero step"),
+                _variant(order="step zero forward backward"),
+                _variant(order="step forward backward"),
             ),
         ),
         Mistake(
             "optimizer never steps",
             "The gradients are there, and the weights have not moved.",
-            (_variant(order="zero backward"), _variant(order="backward")),
+            (_variant(order="forward zero backward"), _variant(order="forward backward")),
         ),
         Mistake(
             "sum over the batch",

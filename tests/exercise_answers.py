@@ -1,0 +1,50 @@
+"""What the tests of the exercises share: grade, and print the table mistakes x recognized."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vae_course.exercises.engine import exercises, find
+from vae_course.exercises.exercise import Exercise, Verdict
+from vae_course.exercises.grading import grade
+
+Answers = Mapping[str, Mapping[str, list[Callable]]]  # exercise -> mistake -> independently written answers
+
+
+def stub_of(exercise: Exercise) -> Any:
+    """What the unsolved cell defines."""
+    import torch
+
+    names = {"torch": torch}
+    exec(exercise.stub, names)
+    return names[exercise.answer_name]
+
+
+def reference_of(exercise: Exercise) -> Any:
+    return exercise.value if exercise.reference is None else exercise.reference
+
+
+def assert_recognized(chapter: str, answers: Answers) -> None:
+    """Every mistake of the chapter has an independent broken answer, and each is named; prints the table."""
+    rows, failures = [], []
+    for exercise in exercises(chapter):
+        for mistake in exercise.mistakes:
+            given = answers.get(exercise.id, {}).get(mistake.name, [])
+            verdicts = [grade(exercise, answer) for answer in given]
+            right = sum(verdict.mistake == mistake.name for verdict in verdicts)
+            rows.append((exercise.id, mistake.name, len(given), right))
+            failures += [(exercise.id, mistake.name, v) for v in verdicts if v.mistake != mistake.name]
+            if not given:
+                failures.append((exercise.id, mistake.name, "no independent answer in the tests"))
+    print(f"\n{'exercise':10}{'classic mistake':44}{'answers':>8}{'recognized':>12}")
+    for identifier, name, given, right in rows:
+        print(f"{identifier:10}{name:44}{given:8}{right:12}")
+    total, named = sum(row[2] for row in rows), sum(row[3] for row in rows)
+    print(f"Chapter {chapter}: {len(rows)} mistakes, {total} broken answers, {named} recognized by name.")
+    known = {(exercise.id, m.name) for exercise in exercises(chapter) for m in exercise.mistakes}
+    stray = {(identifier, name) for identifier, named in answers.items() for name in named} - known
+    assert not stray
+    assert not failures, failures
+
+
+def verdict_of(identifier: str, answer: Any) -> Verdict:
+    return grade(find(identifier), answer)
