@@ -36,3 +36,23 @@ class Rows:
 
     def batch(self, index, generator=None) -> torch.Tensor:
         return self.rows[index]
+
+
+class InterruptedAt:
+    """A data set whose ``batch`` fails on its n-th call, as when somebody presses stop."""
+
+    def __init__(self, data, call: int):
+        self.data, self.left = data, call
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def to(self, device) -> "InterruptedAt":
+        self.data = self.data.to(device)
+        return self
+
+    def batch(self, index, generator=None) -> torch.Tensor:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return self.data.batch(index, generator)

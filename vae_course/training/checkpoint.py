@@ -27,16 +27,22 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra) -> None:
             module can be saved too, but :func:`load_model` cannot rebuild it.
         extra: more content: tensors, numbers, strings, lists and dicts of these (nothing that would need
             unpickling code).
+
+    Raises:
+        ValueError: a name in ``extra`` is one of the checkpoint's own.
     """
     content = {
         "format": FORMAT,
         "kind": type(model).__name__,
         "config": getattr(model, "config", None),
         "model": model.state_dict(),
-        **extra,
     }
+    for name in extra.keys() & content.keys():
+        raise ValueError(
+            f"{name} is written by save_checkpoint itself; choose another name for the extra content."
+        )
     buffer = io.BytesIO()
-    torch.save(content, buffer)
+    torch.save({**content, **extra}, buffer)
     write_atomically(path, buffer.getvalue())
 
 
@@ -82,10 +88,10 @@ def load_model(path: str | Path) -> VAE | Autoencoder:
     content = load_checkpoint(path)
     if content["kind"] not in KINDS:
         raise CheckpointError(f"{path} holds a {content['kind']}; expected one of {', '.join(KINDS)}.")
-    model = KINDS[content["kind"]](**content["config"])
     try:
+        model = KINDS[content["kind"]](**content["config"])
         model.load_state_dict(content["model"])
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"the weights in {path} do not fit the configuration saved with them."
         ) from error
