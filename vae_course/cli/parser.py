@@ -8,12 +8,18 @@ import shutil
 from collections.abc import Sequence
 from typing import NoReturn
 
-from vae_course.cli import evaluate, interpolate, sample, train
+from vae_course.cli import evaluate, interpolate, sample, train, train_classifier
 from vae_course.cli.options import UsageError, suggestion
 from vae_course.cli.shared import PROGRAM
 
 _NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-COMMANDS = {"train": train, "evaluate": evaluate, "sample": sample, "interpolate": interpolate}
+COMMANDS = {
+    "train": train,
+    "evaluate": evaluate,
+    "sample": sample,
+    "interpolate": interpolate,
+    "train-classifier": train_classifier,
+}
 
 
 class Parser(argparse.ArgumentParser):

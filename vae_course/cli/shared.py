@@ -15,7 +15,15 @@ DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist")
 SPLITS = ("train", "validation", "test")
 BINARIZE = ("none", "dynamic", "fixed")
 ARCHITECTURES = ("mlp", "conv")
-LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
+LIKELIHOODS = (
+    "bernoulli",
+    "continuous_bernoulli",
+    "gaussian",
+    "gaussian_learned",
+    "laplace",
+    "laplace_learned",
+    "discretized_logistic",
+)
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "linear", "cosine")

@@ -13,6 +13,9 @@ class Classifier(nn.Module):
     Args:
         image_shape: (C, H, W), sides divisible by 4.
         n_classes: number of classes.
+
+    Attributes:
+        config: the arguments as a plain dict; ``Classifier(**config)`` builds the same network.
     """
 
     def __init__(self, image_shape: Sequence[int] = (1, 28, 28), n_classes: int = 10):
@@ -30,6 +33,7 @@ class Classifier(nn.Module):
             nn.ReLU(),
         )
         self.head = nn.Linear(64, n_classes)
+        self.config = {"image_shape": list(image_shape), "n_classes": n_classes}
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the classes: (batch, C, H, W) in [0, 1] → (batch, n_classes)."""

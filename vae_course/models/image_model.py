@@ -71,7 +71,7 @@ class ImageModel(nn.Module):
         """
         # Laplace's rule: a pixel that is 0 in every picture still gets a finite logit.
         mean = (data.images.sum(0).cpu().double() / 255 + 1) / (len(data) + 2)
-        offset = torch.logit(mean) if isinstance(self.likelihood, likelihoods.Bernoulli) else mean
+        offset = self.likelihood.params_for_mean(mean)
         self.input_mean.copy_(mean)
         self.output_offset.copy_(offset)
         return self

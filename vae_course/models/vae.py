@@ -19,7 +19,7 @@ class VAE(ImageModel):
         latent_dim: size k of z, at least 1.
         hidden_dims: widths of the hidden layers (mlp; default 512, 256) or channels of the stride-2 layers
             (conv; default by picture size); the decoder mirrors them.
-        likelihood: "bernoulli", "gaussian" or "gaussian_learned".
+        likelihood: a name that ``likelihoods.make`` knows: "bernoulli", "gaussian", "gaussian_learned", ...
         architecture: "mlp" or "conv".
         activation: "relu", "gelu", "silu" or "tanh".
     """
