@@ -26,7 +26,7 @@ course: $(STAMP)
 	@echo "Executed notebooks and HTML pages: build/quick"
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q
 	$(COURSE) build --quick --output build/nbmake
 	@if ls build/nbmake/*.ipynb >/dev/null 2>&1; then \
 		echo "Every chapter on the small data:"; \

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from vae_course.course import commands, results, structure
+from vae_course.course import commands, cover, results, structure
 from vae_course.course.project import CourseError, Project
 
 
@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
             action.add_argument("--output", type=Path, help="folder to write to (default: build/notebooks)")
             action.add_argument("--quick", action="store_true", help="set the quick run's parameters in them")
     actions.add_parser("results", help="renew the tables of README.md")
+    actions.add_parser("cover", help="train a small VAE on MNIST and redraw the README's picture")
     actions.add_parser("check", help="check sources, committed notebooks, results and README tables")
     return top
 
@@ -34,6 +35,9 @@ def run(arguments: argparse.Namespace) -> int:
     project = Project.at(arguments.root) if arguments.root else Project.here()
     if arguments.action == "results":
         print("README.md: tables", "renewed" if results.update(project) else "already up to date")
+        return 0
+    if arguments.action == "cover":
+        print(f"{cover.draw(project.root).relative_to(project.root)} redrawn")
         return 0
     if arguments.action == "check":
         found = structure.problems(project) + results.problems(project)
@@ -58,9 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if any(outcome.failure for outcome in outcomes) else 0
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     try:
-        return run(parser().parse_args())
+        return run(parser().parse_args(arguments))
     except CourseError as error:
         print(error, file=sys.stderr)
         return 1

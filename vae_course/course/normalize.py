@@ -16,7 +16,7 @@ from vae_course.course.widget_state import renumber_models, widget_outputs
 
 KEPT_CELL_METADATA = ("tags", "jupyter", "nbgrader", "slideshow")
 MACHINE_PATH = re.compile(
-    r"(?<![\w.])/(?:home|root|Users|tmp|var/folders|content)/\w[^\s'\"]*|[A-Z]:\\+Users\\+\w+|\S*site-packages\S*"
+    r"(?<![\w.])/(?:home|root|Users|tmp|var/folders|content)/\w[^\s'\"]*|[A-Z]:\\+Users\\+\w+|site-packages\S*"
 )
 OBJECT_ADDRESS = re.compile(r"<[^<>\n]* at 0x[0-9a-f]{6,}>")
 ANIMATION_ID = re.compile(r"_anim_img([0-9a-f]{32})")

@@ -16,14 +16,11 @@ def assigned(notebook: NotebookNode, name: str) -> dict[str, object]:
     source = notebook.cells[one_tagged(notebook, "parameters", name)].source
     values = {}
     for statement in ast.parse(source).body:
-        target = (
-            statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
-        )
+        annotated = isinstance(statement, ast.AnnAssign)
         try:
-            if not isinstance(statement, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name):
-                raise ValueError
+            [target] = [statement.target] if annotated else statement.targets
             values[target.id] = ast.literal_eval(statement.value)
-        except ValueError:
+        except (ValueError, AttributeError):  # not an assignment, several names, or not a literal
             raise CourseError(
                 f"The parameters cell of chapter {name} holds {ast.unparse(statement)!r}: only "
                 "NAME = literal may stand there; derive anything else in a later cell."
@@ -37,7 +34,7 @@ def uncommented(notebook: NotebookNode, name: str) -> list[str]:
     missing = []
     for statement in ast.parse("\n".join(lines)).body:
         above = lines[statement.lineno - 2].lstrip() if statement.lineno > 1 else ""
-        beside = lines[statement.end_lineno - 1][statement.end_col_offset :]
+        beside = lines[statement.end_lineno - 1].encode()[statement.end_col_offset :].decode()
         if not (above.startswith("#") or re.search(r"#\s*\w", beside)):
             missing.append(ast.unparse(statement).split(" =")[0])
     return missing

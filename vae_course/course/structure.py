@@ -97,16 +97,19 @@ def sections(notebook: NotebookNode) -> list[str]:
     if not 3 <= count <= 5:
         problems.append(f"it lists {count} objectives; three to five are asked for")
     exercises = notebook.cells[headings[places[3]][0] : headings[places[4]][0]]
-    checks = sum(calls_of_check(cell.source) for cell in exercises if cell.cell_type == "code")
-    if checks < 3:
-        problems.append(f"its exercises call check {checks} times; at least three exercises are asked for")
+    checks = {
+        name for cell in exercises if cell.cell_type == "code" for name in checked_exercises(cell.source)
+    }
+    if len(checks) < 3:
+        problems.append(f"its exercises call check for {len(checks)} of them; at least three are asked for")
     return problems
 
 
-def calls_of_check(source: str) -> int:
-    """How often ``check(...)`` or ``something.check(...)`` is called."""
-    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    return sum(getattr(call, "attr", getattr(call, "id", None)) == "check" for call in calls)
+def checked_exercises(source: str) -> set[str]:
+    """The exercises for which ``check("name", ...)`` or ``something.check("name", ...)`` is called."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    checks = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", None)) == "check"]
+    return {ast.unparse(call.args[0]) for call in checks if call.args}
 
 
 def source_problems(project: Project, name: str) -> list[str]:

@@ -41,14 +41,14 @@ def shortened(text: str) -> str:
 
 def failure_of(error: Exception, notebook: nbformat.NotebookNode, index: int | None, number: int) -> dict:
     """Number, first source line and error of the cell that stopped the run, the ``index``-th of all cells."""
-    source = notebook.cells[index].source if index is not None else ""
+    if isinstance(error, PapermillExecutionError):
+        source, text = error.source, f"{error.ename}: {error.evalue}"
+    else:  # the kernel died, or the cell took too long
+        source = notebook.cells[index].source if index is not None else ""
+        text = f"{type(error).__name__}: {error}"
     lines = [
         line.strip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")
     ]
-    if isinstance(error, PapermillExecutionError):
-        text = f"{error.ename}: {error.evalue}"
-    else:  # the kernel died, or the cell took too long
-        text = f"{type(error).__name__}: {error}"
     return {"cell": number, "line": lines[0] if lines else "", "error": shortened(text)}
 
 

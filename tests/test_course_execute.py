@@ -1,0 +1,170 @@
+"""Chapters executed for real: one that is whole, one that fails in a cell, one with an unknown parameter."""
+
+import json
+import re
+
+import nbformat
+import pytest
+from toy_course import FAILING, WHOLE, make_project
+
+from vae_course.course import commands, structure
+from vae_course.course.__main__ import main
+from vae_course.course.execute import Job, execute
+from vae_course.course.sources import build
+
+# Fixtures that execute notebooks are shared by the tests of this file, so one process takes them all.
+pytestmark = pytest.mark.xdist_group("execution")
+
+QUICK = """\
+01_Whole: {POINTS: 50}
+02_Failing: {POINTS: 50}
+03_Misspelt: {POINTZ: 50}
+"""
+
+
+@pytest.fixture(scope="module")
+def quick_run(tmp_path_factory):
+    """A quick run of three chapters: project, outcomes by name, and what was printed."""
+    import contextlib
+    import io
+
+    sources = {"01_Whole": WHOLE, "02_Failing": FAILING, "03_Misspelt": WHOLE}
+    project = make_project(tmp_path_factory.mktemp("course"), sources, QUICK)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        outcomes = commands.quick(project, project.written())
+    return project, {outcome.name: outcome for outcome in outcomes}, printed.getvalue()
+
+
+def test_whole_chapter_is_measured(quick_run):
+    project, outcomes, printed = quick_run
+    outcome = outcomes["01_Whole"]
+    assert outcome.failure is None
+    assert outcome.seconds > 0
+    assert outcome.peak_memory_mb is None or outcome.peak_memory_mb > 20
+    assert outcome.claims["parameters"] == {"SEED": 0, "POINTS": 50}
+    assert outcome.claims_held == "1 of 1"
+    assert "start  01_Whole" in printed
+    assert re.search(r"^\d\d:\d\d  done   01_Whole in \d+\.\d s$", printed, re.MULTILINE)
+    executed = nbformat.read(project.build / "quick" / "01_Whole.ipynb", as_version=4)
+    assert any("POINTS = 50" in cell.source for cell in executed.cells)
+
+
+def test_page_has_the_alternative_text(quick_run):
+    page = (quick_run[0].build / "quick" / "01_Whole.html").read_text()
+    assert re.search(
+        r"""<img alt=["']A line that wiggles around [^>]* never leaves &lt;-5, 5&gt;\.["']""", page
+    )
+    assert "No description has been provided" not in page
+
+
+def test_failing_cell_is_named_with_its_error_and_the_others_go_on(quick_run):
+    project, outcomes, printed = quick_run
+    failure = outcomes["02_Failing"].failure
+    executed = nbformat.read(project.build / "quick" / "02_Failing.ipynb", as_version=4)
+    cell = next(cell for cell in executed.cells if cell.get("execution_count") == failure.cell)
+    assert "no_such_method" in cell.source
+    assert failure.line == "import ipywidgets as widgets"
+    assert failure.error == "AttributeError: 'numpy.ndarray' object has no attribute 'no_such_method'"
+    assert f"FAILED 02_Failing: In [{failure.cell}] `import ipywidgets as widgets`: AttributeError" in printed
+
+
+def test_unknown_parameter_stops_the_chapter_before_it_starts(quick_run):
+    _, outcomes, printed = quick_run
+    failure = outcomes["03_Misspelt"].failure
+    assert failure.cell == 0
+    assert "has no parameter POINTZ" in str(failure)
+    assert "start  03_Misspelt" not in printed
+
+
+def test_table_has_a_line_for_each(quick_run):
+    _, outcomes, _ = quick_run
+    table = commands.table(list(outcomes.values()))
+    assert re.search(r"^01_Whole +\d+\.\d +(\d+ MB|-)  1 of 1$", table, re.MULTILINE)
+    assert re.search(r"^02_Failing +\d+\.\d +(\d+ MB|-)  FAILED$", table, re.MULTILINE)
+    assert "\n02_Failing failed: In [" in table
+
+
+@pytest.fixture(scope="module")
+def full_run(tmp_path_factory):
+    """A project with a whole and a failing chapter, both executed in full through the command line."""
+    sources = {"01_Whole": WHOLE, "02_Failing": FAILING}
+    project = make_project(tmp_path_factory.mktemp("full"), sources, "01_Whole: {POINTS: 50}\n")
+    project.notebook("02_Failing").write_text("what was committed before")
+    assert main(["--root", str(project.root), "full"]) == 1
+    return project
+
+
+def test_full_run_leaves_nothing_to_complain_about(full_run):
+    found = structure.source_problems(full_run, "01_Whole")
+    found += structure.notebook_problems(full_run, "01_Whole") + structure.results_problems(
+        full_run, "01_Whole"
+    )
+    assert found == []
+    notebook = nbformat.read(full_run.notebook("01_Whole"), as_version=4)
+    assert notebook.metadata.vae_course.parameters == {"SEED": 0, "POINTS": 500}
+    record = json.loads((full_run.results / "01_Whole.json").read_text())
+    assert record["parameters"] == {"SEED": 0, "POINTS": 500}
+    assert record["seconds"] > 0 and record["quick_seconds"] > 0
+    assert "full" in notebook.cells[0].source
+
+
+def test_failed_full_run_leaves_the_committed_notebook(full_run):
+    assert full_run.notebook("02_Failing").read_text() == "what was committed before"
+    assert not (full_run.results / "02_Failing.json").exists()
+    assert "no_such_method" in (full_run.build / "full" / "02_Failing.ipynb").read_text()
+
+
+def test_second_full_run_gives_the_same_bytes(full_run):
+    notebook = full_run.notebook("01_Whole")
+    before = notebook.read_bytes()
+    record = json.loads((full_run.results / "01_Whole.json").read_text())
+    notebook.unlink()
+    assert main(["--root", str(full_run.root), "full", "--only", "1"]) == 0
+    # The measured times may have moved with the load of the machine; nothing else may.
+    again = json.loads((full_run.results / "01_Whole.json").read_text())
+    assert again["claims"] == record["claims"]
+    times = rb"Running on two CPU cores: [^\n]*\."
+    assert re.sub(times, b"", notebook.read_bytes()) == re.sub(times, b"", before)
+
+
+@pytest.fixture(scope="module")
+def odd_runs(tmp_path_factory):
+    """Outcomes and folder of four chapters: one waits, one dies, two look at where they are."""
+    folder = tmp_path_factory.mktemp("odd")
+    look = "import os\n\nprint('data:', os.environ.get('VAE_COURSE_DATA'), os.listdir())"
+    codes = {
+        "01_Waits": "import time\n\ntime.sleep(600)",
+        "02_Dies": "import os\n\nos._exit(3)",
+        "03_Looks": look,
+        "04_Looks_At_Data": look,
+    }
+    sources = {name: WHOLE.replace('print("mean", values.mean())', code) for name, code in codes.items()}
+    project = make_project(folder, sources)
+    options = {"01_Waits": {"cell_seconds": 15}, "04_Looks_At_Data": {"data": folder / "data"}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VAE_COURSE_DATA", "somewhere/else")
+        outcomes = execute(
+            [
+                Job(name, build(project, name), folder / f"{name}.ipynb", **options.get(name, {}))
+                for name in project.written()
+            ]
+        )
+    return {outcome.name: outcome for outcome in outcomes}, folder
+
+
+def test_cell_that_takes_too_long_is_stopped(odd_runs):
+    failure = odd_runs[0]["01_Waits"].failure
+    assert failure.error.startswith("CellTimeoutError")
+    assert failure.line == "import ipywidgets as widgets"
+
+
+def test_kernel_that_dies_is_told(odd_runs):
+    assert odd_runs[0]["02_Dies"].failure.error.startswith("DeadKernelError")
+
+
+def test_data_folder_reaches_the_kernel_only_when_given(odd_runs):
+    outcomes, folder = odd_runs
+    assert outcomes["03_Looks"].failure is None and outcomes["04_Looks_At_Data"].failure is None
+    assert "data: None" in (folder / "03_Looks.ipynb").read_text()
+    assert f"data: {folder / 'data'}" in (folder / "04_Looks_At_Data.ipynb").read_text()

@@ -1,0 +1,28 @@
+"""The HTML copy of a notebook keeps the alternative text of its images."""
+
+import re
+from html import unescape
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from vae_course.course.html import to_html
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@pytest.mark.parametrize("kind", ["image/png", "image/jpeg"])
+def test_alternative_text_is_in_the_page_as_written(kind):
+    alt = 'Two curves: "rate" rises & <distortion> falls, it\'s a trade.'
+    output = new_output("display_data", {kind: PIXEL}, metadata={kind: {"alt": alt}})
+    page = to_html(new_notebook(cells=[new_code_cell("1", outputs=[output], execution_count=1)]), "A title")
+    [image] = re.findall(r"<img [^>]*>", page)
+    found = re.search(r"""alt=(?:"([^"]*)"|'([^']*)')""", image)
+    assert unescape(found.group(1) or found.group(2)) == alt
+    assert "<title>A title</title>" in page
+
+
+def test_image_without_text_is_left_alone():
+    output = new_output("display_data", {"image/png": PIXEL})
+    page = to_html(new_notebook(cells=[new_code_cell("1", outputs=[output], execution_count=1)]), "A title")
+    assert page.count("<img ") == 1

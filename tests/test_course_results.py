@@ -1,0 +1,86 @@
+"""The README's generated tables."""
+
+import json
+
+import nbformat
+import pytest
+from toy_course import WHOLE, make_project
+
+from vae_course.course import results
+from vae_course.course.chapters import CHAPTERS
+from vae_course.course.project import CourseError
+
+FIRST = CHAPTERS[0].name
+README = (
+    "# Title\n\n<!-- chapters:start -->\nold\n<!-- chapters:end -->\ntext\n"
+    "<!-- results:start -->\n<!-- results:end -->\nend\n"
+)
+CLAIMS = [
+    {"text": "Gap | KL, nats", "value": 2.5e-5, "low": None, "high": None, "bound": "< 0.001", "holds": True},
+    {
+        "text": "Test −ELBO, nats",
+        "value": 104.2,
+        "low": 103.9,
+        "high": 104.5,
+        "bound": "< 106",
+        "holds": False,
+    },
+]
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project in which chapter 01 has a source, a notebook and results."""
+    project = make_project(tmp_path, {FIRST: WHOLE})
+    project.notebook(FIRST).write_text(nbformat.writes(nbformat.v4.new_notebook()))
+    project.results.mkdir(parents=True)
+    record = {"parameters": {}, "seconds": 231.0, "quick_seconds": 17.6, "claims": CLAIMS}
+    (project.results / f"{FIRST}.json").write_text(json.dumps(record))
+    (tmp_path / "README.md").write_text(README)
+    return project
+
+
+def test_chapters_that_exist_are_linked_and_the_others_are_not(project):
+    rows = results.chapter_table(project).splitlines()
+    assert len(rows) == 2 + 11
+    assert f"(notebooks/{FIRST}.ipynb)" in rows[2]
+    assert f"({project.colab(FIRST)})" in rows[2]
+    assert rows[2].endswith("| 5 min | 20 s / 4 min |")
+    assert all("](" not in row and "in preparation" in row for row in rows[3:])
+
+
+def test_results_are_those_of_the_files(project):
+    rows = results.results_table(project).splitlines()
+    assert rows[2:] == [
+        "| 01 | Gap \\| KL, nats | 2.5e-5 |  | < 0.001 | yes |",
+        "| 01 | Test −ELBO, nats | 104.2 | 103.9 to 104.5 | < 106 | **no** |",
+    ]
+
+
+def test_stale_tables_are_told_and_renewed_once(project):
+    assert results.problems(project) == [
+        "The tables of README.md are stale; run: python -m vae_course.course results"
+    ]
+    assert results.update(project) is True
+    assert results.problems(project) == []
+    assert results.update(project) is False
+    readme = (project.root / "README.md").read_text()
+    assert readme.startswith("# Title\n\n<!-- chapters:start -->\n| |")
+    assert "\nold\n" not in readme and readme.endswith("<!-- results:end -->\nend\n")
+
+    path = project.results / f"{FIRST}.json"
+    path.write_text(path.read_text().replace("104.2", "105.2"))
+    assert results.problems(project) != []
+
+
+@pytest.mark.parametrize(
+    "readme", ["# Title\n", README + "<!-- results:end -->\n", README.replace("chapters:end", "x")]
+)
+def test_markers_are_asked_for(project, readme):
+    (project.root / "README.md").write_text(readme)
+    with pytest.raises(CourseError, match=r"README\.md needs the line <!-- "):
+        results.update(project)
+
+
+def test_eleven_chapters_are_numbered_in_order():
+    assert [chapter.number for chapter in CHAPTERS] == [f"{n:02d}" for n in range(1, 12)]
