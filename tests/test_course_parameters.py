@@ -33,10 +33,8 @@ def test_anything_derived_is_refused(tmp_path, line):
 
 
 def test_names_without_a_comment_are_told(tmp_path):
-    assert uncommented(chapter(tmp_path, "SEED = 0  # seed\nPOINTS = 500\nWIDE = 3  #\n"), "01_Whole") == [
-        "POINTS",
-        "WIDE",
-    ]
+    cell = 'SEED = 0  # seed\nPOINTS = 500\nWIDE = 3  #\nKIND = "#"\nSIZE = 1  # "big" or 1\n'
+    assert uncommented(chapter(tmp_path, cell), "01_Whole") == ["POINTS", "WIDE", "KIND"]
 
 
 def test_unknown_parameter_is_an_error_that_names_the_known_ones(tmp_path):

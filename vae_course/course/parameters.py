@@ -35,7 +35,7 @@ def uncommented(notebook: NotebookNode, name: str) -> list[str]:
     for statement in ast.parse("\n".join(lines)).body:
         above = lines[statement.lineno - 2].lstrip() if statement.lineno > 1 else ""
         beside = lines[statement.end_lineno - 1].encode()[statement.end_col_offset :].decode()
-        if not (above.startswith("#") or re.search(r"#\s*\w", beside)):
+        if not (above.startswith("#") or re.search(r"#.*\w", beside)):
             missing.append(ast.unparse(statement).split(" =")[0])
     return missing
 
