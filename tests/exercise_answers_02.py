@@ -54,14 +54,14 @@ def gaussian(n, k, generator):
     return noise((n, k), generator)
 
 
-SIZES = {"side": 7, "features": 3136, "parameters": 158856}
+SIZES = {"side": 16, "features": 8192, "parameters": 172868}
 
 
 def count(*layers):
     return sum(parameter.numel() for layer in layers for parameter in layer.parameters())
 
 
-FIRST, SECOND = nn.Conv2d(1, 32, 4, 2, 1), nn.Conv2d(32, 64, 4, 2, 1)
+FIRST, SECOND = nn.Conv2d(3, 16, 4, 2, 1), nn.Conv2d(16, 32, 4, 2, 1)
 
 BROKEN = {
     "02.1": {
@@ -157,25 +157,25 @@ BROKEN = {
         ],
     },
     "02.4": {
-        "stride ignored": [{**SIZES, "side": 26, "features": 26 * 26 * 64}],
-        "second layer ignored": [{**SIZES, "side": FIRST(torch.zeros(1, 1, 28, 28)).shape[-1]}],
-        "padding ignored": [{**SIZES, "side": 5, "features": 1600}],
-        "channels forgotten": [{**SIZES, "features": 7 * 7}],
-        "input channels instead of output channels": [{**SIZES, "features": 7 * 7 * 32}],
+        "stride ignored": [{**SIZES, "side": 62, "features": 62 * 62 * 32}],
+        "second layer ignored": [{**SIZES, "side": FIRST(torch.zeros(1, 3, 64, 64)).shape[-1]}],
+        "padding ignored": [{**SIZES, "side": 14, "features": 14 * 14 * 32}],
+        "channels forgotten": [{**SIZES, "features": 16 * 16}],
+        "input channels instead of output channels": [{**SIZES, "features": 16 * 16 * 16}],
         "biases forgotten": [
             {
                 **SIZES,
                 "parameters": count(
-                    nn.Conv2d(1, 32, 4, bias=False),
-                    nn.Conv2d(32, 64, 4, bias=False),
-                    nn.Linear(3136, 40, False),
+                    nn.Conv2d(3, 16, 4, bias=False),
+                    nn.Conv2d(16, 32, 4, bias=False),
+                    nn.Linear(8192, 20, False),
                 ),
             }
         ],
         "one kernel per output channel": [
-            {**SIZES, "parameters": count(FIRST, nn.Conv2d(1, 64, 4), nn.Linear(3136, 40))}
+            {**SIZES, "parameters": count(FIRST, nn.Conv2d(1, 32, 4), nn.Linear(8192, 20))}
         ],
-        "mean without log_var": [{**SIZES, "parameters": count(FIRST, SECOND, nn.Linear(3136, 20))}],
+        "mean without log_var": [{**SIZES, "parameters": count(FIRST, SECOND, nn.Linear(8192, 10))}],
     },
     "02.6": {
         "only the prior's mean": [pictures(lambda n, k, g: torch.zeros(n, k))],

@@ -66,7 +66,7 @@ UNUSUAL = {
         "weighted mean": lambda a, x: pixels(a, x).flatten(1).mean(1) * x[0].numel(),
     },
     "02.4": {
-        "tensors and floats": {"side": 7.0, "features": torch.tensor(3136), "parameters": np.int64(158856)}
+        "tensors and floats": {"side": 16.0, "features": torch.tensor(8192), "parameters": np.int64(172868)}
     },
     "02.6": {
         "likelihood.mean": lambda model, n, g=None: model.likelihood.mean(
@@ -99,12 +99,12 @@ def test_a_correct_but_unusual_answer_passes(identifier, name):
 
 
 def test_the_sizes_are_those_of_the_real_network():
-    layers = nn.Sequential(FIRST, nn.ReLU(), SECOND, nn.ReLU(), nn.Flatten(), nn.Linear(3136, 40))
-    assert SECOND(FIRST(torch.zeros(1, 1, 28, 28))).shape == (1, 64, SIZES["side"], SIZES["side"])
+    layers = nn.Sequential(FIRST, nn.ReLU(), SECOND, nn.ReLU(), nn.Flatten(), nn.Linear(8192, 20))
+    assert SECOND(FIRST(torch.zeros(1, 3, 64, 64))).shape == (1, 32, SIZES["side"], SIZES["side"])
     assert count(layers) == SIZES["parameters"]
     assert verdict_of("02.4", SIZES).correct
-    # The chapter's own convolutional encoder is this one.
-    encoder = VAE(latent_dim=20, architecture="conv").encoder
+    # The package builds the same encoder from the same description.
+    encoder = VAE(image_shape=(3, 64, 64), latent_dim=10, architecture="conv", hidden_dims=(16, 32)).encoder
     assert count(encoder) == SIZES["parameters"]
 
 

@@ -59,7 +59,6 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from vae_course import VAE, elbo_terms, evaluate, fit, load, load_model, save_checkpoint, seed_everything
 from vae_course.evaluation import importance_weighted_bound
@@ -177,10 +176,13 @@ guess.compare(f"{width}", f"the last layer is {width} wide: {LATENT_DIM} means a
 # $$
 #
 # In words: pay for a center away from 0 and for a width away from 1, and add up over the latent dimensions.
+# `torch.distributions` knows this divergence. You turn the formula into code yourself in exercise 02.1.
 # %%
 def kl_to_prior(mean, log_var):
     """KL(q(z|x) ‖ N(0, I)) of each example, nats, (batch,)."""
-    return 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(-1)
+    q = torch.distributions.Normal(mean, torch.exp(0.5 * log_var))
+    prior = torch.distributions.Normal(0.0, 1.0)
+    return torch.distributions.kl_divergence(q, prior).sum(-1)
 
 
 with torch.no_grad():
@@ -279,13 +281,6 @@ claims.add(
 # The reparameterized variance is $4\sigma^2$, no matter how many dimensions there are. The score function pays for
 # every dimension, because all of $f$ multiplies the noise of one coordinate. This is why a VAE trains with a **single**
 # draw of $z$ for each picture. (The score function keeps its place where $z$ is discrete and has no slope.)
-# %%
-def reparameterize(mean, log_var, generator=None):
-    """One draw from N(mean, exp(log_var)) with gradients to both, (batch, latent)."""
-    noise = torch.randn(mean.shape, generator=generator)
-    return mean + torch.exp(0.5 * log_var) * noise
-
-
 # %% [markdown]
 # ## 3 What does a decoder say about a picture?
 #
@@ -355,9 +350,11 @@ class NotebookVAE(nn.Module):
     def forward(self, x, generator=None):
         """Reconstruction term and KL of each example, nats, (batch,) each."""
         mean, log_var = self.encoder(x - self.center)
-        z = reparameterize(mean, log_var, generator)
-        logits = self.decoder(z) + self.offset
-        reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum((1, 2, 3))
+        noise = torch.randn(mean.shape, generator=generator)
+        z = mean + torch.exp(0.5 * log_var) * noise
+        # Gray pixels lie between the two outcomes of a coin, hence no validation of x.
+        pixels = torch.distributions.Bernoulli(logits=self.decoder(z) + self.offset, validate_args=False)
+        reconstruction = -pixels.log_prob(x).sum((1, 2, 3))
         return reconstruction, kl_to_prior(mean, log_var)
 
 
@@ -828,9 +825,9 @@ claims.add("The bound rises with every larger K: smallest rise, nats", min(steps
 # Corrupt a digit yourself. Watch three things: where the code goes, what comes back, and what the −ELBO thinks of it. Look for a
 # corruption that makes the −ELBO *fall*, and one that turns the digit into another one.
 # %%
-from vae_course.widgets import corrupted_digit_explorer
+from vae_course.widgets.corrupted_digit import explore_corrupted_digit
 
-corrupted_digit_explorer(models[0], pool.floats()[0])
+explorer = explore_corrupted_digit(models[0], pool.floats()[0])
 # %% [markdown]
 # ## What we measured
 # %%
@@ -852,7 +849,102 @@ results_table(
 claims.report()
 # %% [markdown]
 # ## Exercises
-# EXERCISES_HERE
+#
+# `check` answers at once and, where it can, names the mistake. `hint` gives one hint at a time, `solution` is folded. The package has all of
+# these functions; write yours without looking.
+#
+# ### Exercise 02.1: the KL term in closed form (easy)
+#
+# Above, `torch.distributions` computed the KL. Write the formula of section 1 yourself.
+# **Contract**: `kl_to_prior(mean, log_var)`: both float tensors `(batch, latent)`, `log_var` is log σ². Returns the KL of each example in nats,
+# `(batch,)`, never negative.
+# %%
+def my_kl_to_prior(mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
+    """mean, log_var: (batch, latent); log_var is log σ². Returns the KL in nats, shape (batch,)."""
+    ...
+
+
+check("02.1", my_kl_to_prior)
+# %%
+hint("02.1")
+solution("02.1")
+# %% [markdown]
+# ### Exercise 02.2: a draw that lets gradients through (easy)
+#
+# **Contract**: `reparameterize(mean, log_var, generator=None)`: both float tensors `(batch, latent)`. Returns one draw $z \sim \mathcal N(\mu, \sigma^2)$ for
+# each example, `(batch, latent)`, through which gradients reach `mean` and `log_var`. All randomness comes from the `torch.Generator`, or from
+# torch's own when it is None. The check looks at thousands of draws, at the gradients and at the seeds.
+# %%
+def reparameterize(
+    mean: torch.Tensor, log_var: torch.Tensor, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """mean, log_var: (batch, latent); log_var is log σ². Returns z ~ N(mean, σ²), shape (batch, latent)."""
+    ...
+
+
+check("02.2", reparameterize)
+# %%
+hint("02.2")
+solution("02.2")
+# %% [markdown]
+# ### Exercise 02.3: the reconstruction term from logits (medium)
+#
+# **Contract**: `reconstruction_nats(logits, x)`: both float tensors `(batch, channel, height, width)`, `x` in [0, 1]. Returns $-\log p(x|z)$ of each example
+# in nats, `(batch,)`. It must stay exact for logits of ±150.
+# %%
+def reconstruction_nats(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """logits, x: (batch, channel, height, width). Returns -log p(x|z) in nats, shape (batch,)."""
+    ...
+
+
+check("02.3", reconstruction_nats)
+# %%
+hint("02.3")
+solution("02.3")
+# %% [markdown]
+# ### Exercise 02.4: the size of a convolutional encoder (medium)
+#
+# Color pictures `(batch, 3, 64, 64)` go through `Conv2d(3, 16, kernel_size=4, stride=2, padding=1)`, `Conv2d(16, 32, kernel_size=4, stride=2, padding=1)`,
+# `Flatten`, and one `Linear` layer that puts out mean and `log_var` of 10 latent dimensions. **Contract**: a dict of three whole numbers: `side` (height of the
+# last feature map), `features` (inputs of the Linear layer), `parameters` (all learnable numbers of the three layers).
+# %%
+answer_02_4 = {"side": ..., "features": ..., "parameters": ...}
+
+check("02.4", answer_02_4)
+# %%
+hint("02.4")
+solution("02.4")
+# %% [markdown]
+# ### Exercise 02.5: one training step (hard)
+#
+# **Contract**: `training_step(model, optimizer, x, beta=1.0)`: one update of `model` on the batch `x` with the loss reconstruction + β·KL. `model` has
+# `encode(x)` (with `.sample()` and `.kl()`) and `log_likelihood(x, z)`, as the package's `VAE`. Returns
+# `{"loss", "reconstruction", "kl"}`: floats, means over the batch in nats, measured before the update.
+# %%
+def training_step(model, optimizer, x: torch.Tensor, beta: float = 1.0) -> dict[str, float]:
+    """One step on the batch x. Returns {"loss", "reconstruction", "kl"}, means over the batch in nats."""
+    ...
+
+
+check("02.5", training_step)
+# %%
+hint("02.5")
+solution("02.5")
+# %% [markdown]
+# ### Exercise 02.6: pictures from nothing (medium)
+#
+# **Contract**: `generate(model, n, generator=None)`: `n` new pictures as pixel probabilities `(n, channel, height, width)`, each from its own
+# $z \sim p(z)$. `model` has `latent_dim` and `decode(z)`, which returns logits.
+# %%
+def generate(model, n: int, generator: torch.Generator | None = None) -> torch.Tensor:
+    """n new pictures as pixel probabilities, each from its own z ~ p(z): (n, channel, height, width)."""
+    ...
+
+
+check("02.6", generate)
+# %%
+hint("02.6")
+solution("02.6")
 # %% [markdown]
 # ## Summary
 #

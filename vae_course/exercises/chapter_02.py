@@ -126,9 +126,9 @@ KL_TO_PRIOR = Exercise(
 ENCODER_SHAPES = Exercise(
     id="02.4",
     title="Shapes and sizes of a convolutional encoder",
-    contract="Images are (batch, 1, 28, 28). The encoder is Conv2d(1, 32, kernel_size=4, stride=2, "
-    "padding=1), Conv2d(32, 64, kernel_size=4, stride=2, padding=1), Flatten, and one Linear layer that puts "
-    "out mean and log_var of 20 latent dimensions. Give 'side' (height of the last feature map), 'features' "
+    contract="Images are (batch, 3, 64, 64). The encoder is Conv2d(3, 16, kernel_size=4, stride=2, "
+    "padding=1), Conv2d(16, 32, kernel_size=4, stride=2, padding=1), Flatten, and one Linear layer that puts "
+    "out mean and log_var of 10 latent dimensions. Give 'side' (height of the last feature map), 'features' "
     "(inputs of the Linear layer) and 'parameters' (all learnable numbers of the three layers).",
     stub='answer_02_4 = {"side": ..., "features": ..., "parameters": ...}',
     hints=(
@@ -138,39 +138,39 @@ ENCODER_SHAPES = Exercise(
         "And the Linear layer puts out two numbers for each latent dimension.",
     ),
     mistakes=(
-        Mistake("stride ignored", "Stride 2: how many positions does the kernel take?", value={"side": 26}),
-        Mistake("second layer ignored", "Two layers with stride 2, one after the other.", value={"side": 14}),
-        Mistake("padding ignored", "How wide is the picture once its border is added?", value={"side": 5}),
+        Mistake("stride ignored", "Stride 2: how many positions does the kernel take?", value={"side": 62}),
+        Mistake("second layer ignored", "Two layers with stride 2, one after the other.", value={"side": 32}),
+        Mistake("padding ignored", "How wide is the picture once its border is added?", value={"side": 14}),
         Mistake(
             "channels forgotten",
             "At each position of the last feature map there is one number per channel.",
-            value={"side": 7, "features": 49},
+            value={"side": 16, "features": 256},
         ),
         Mistake(
             "input channels instead of output channels",
             "Which of the two channel numbers of the second layer is the one that comes out?",
-            value={"side": 7, "features": 1568},
+            value={"side": 16, "features": 4096},
         ),
         Mistake(
             "biases forgotten",
             "Every output channel, and every output of a Linear layer, also has a bias.",
-            value={"parameters": 32 * 16 + 64 * 32 * 16 + 3136 * 40},
+            value={"parameters": 16 * 48 + 32 * 256 + 8192 * 20},
         ),
         Mistake(
             "one kernel per output channel",
-            "The second layer looks at 32 channels at once: what is the shape of one of its kernels?",
-            value={"parameters": 32 * 16 + 32 + 64 * 16 + 64 + 3136 * 40 + 40},
+            "The second layer looks at 16 channels at once: what is the shape of one of its kernels?",
+            value={"parameters": 16 * 48 + 16 + 32 * 16 + 32 + 8192 * 20 + 20},
         ),
         Mistake(
             "mean without log_var",
-            "How many numbers describe a Gaussian with 20 independent dimensions?",
-            value={"parameters": 32 * 16 + 32 + 64 * 32 * 16 + 64 + 3136 * 20 + 20},
+            "How many numbers describe a Gaussian with 10 independent dimensions?",
+            value={"parameters": 16 * 48 + 16 + 32 * 256 + 32 + 8192 * 10 + 10},
         ),
     ),
-    value={"side": 7, "features": 3136, "parameters": 158856},
+    value={"side": 16, "features": 8192, "parameters": 172868},
     tolerance=1e-9,
-    explanation="Side: 28 -> 14 -> 7. Features: 64 * 7 * 7 = 3136.\n"
-    "Parameters: 32 * (1 * 16 + 1) + 64 * (32 * 16 + 1) + 40 * (3136 + 1) = 544 + 32832 + 125480 = 158856.",
+    explanation="Side: 64 -> 32 -> 16. Features: 32 * 16 * 16 = 8192.\n"
+    "Parameters: 16 * (3 * 16 + 1) + 32 * (16 * 16 + 1) + 20 * (8192 + 1) = 784 + 8224 + 163860 = 172868.",
 )
 
 EXERCISES = (KL_TO_PRIOR, REPARAMETERIZE, RECONSTRUCTION, ENCODER_SHAPES, TRAINING_STEP, GENERATE)
