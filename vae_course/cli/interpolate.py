@@ -65,7 +65,7 @@ def find_image(data: ImageData, text: str, option: str, seed: int) -> int:
     classes = data.class_names if data.labels is not None else ()
     names = {_plain(name): value for value, name in enumerate(classes)}
     number = text.removeprefix("index:")
-    if _plain(text) in names:
+    if _plain(text) in names and not text.startswith("-"):
         members = (data.labels == names[_plain(text)]).nonzero().flatten()
         if len(members) == 0:
             raise UsageError(f"{option}: the {len(data)} images taken include none of class {text}.")

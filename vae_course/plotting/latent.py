@@ -62,8 +62,7 @@ def latent_scatter(
         angle = np.linspace(0, 2 * np.pi, 200)
         x, y = PRIOR_95 * np.cos(angle), PRIOR_95 * np.sin(angle)
         axes.plot(x, y, color=GREY, linestyle="--", linewidth=1.2)
-        text = axes.text(0, -PRIOR_95, "95% of the prior", color=GREY, fontsize=9.5, ha="center", va="center")
-        text.set(backgroundcolor="white", zorder=1.5)
+        axes.text(0, -1.02 * PRIOR_95, "95% of the prior", color=GREY, fontsize=9.5, ha="center", va="top")
     if labels is None:
         axes.scatter(*points.T, s=9, color=GREY, alpha=0.6, linewidths=0)
     else:
