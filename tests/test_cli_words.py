@@ -75,8 +75,8 @@ class TestMistakes:
 
 class TestSpellings:
     def test_underscores_and_hyphens_are_the_same(self):
-        words = """train --latent_dim 7 --hidden_dims 64 32 --batch_size=16 --learning_rate=1e-2 --kl_warmup .3
-        --gradient_clip 2 --weight_decay 0.1 --no_download --data_root my_data_set"""
+        words = """train --latent_dim 7 --hidden_dims 64 32 --batch_size=16 --learning_rate=1e-2
+        --kl_warmup .3 --gradient_clip 2 --weight_decay 0.1 --no_download --data_root my_data_set"""
         underscores = parse(words.split())
         hyphens = parse([word if word == "my_data_set" else word.replace("_", "-") for word in words.split()])
         assert underscores == hyphens

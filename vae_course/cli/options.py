@@ -82,8 +82,10 @@ def add(
     words where the value says nothing.
     """
     if not callable(read):
-        more["metavar"] = "{" + ",".join(read) + "}"
-        read = one_of(read)
+        listed = "{" + ",".join(read) + "}"
+        if len(listed) > 60:  # too long for the column of option names
+            text, listed = f"{text}: {', '.join(read)}", "NAME"
+        more["metavar"], read = listed, one_of(read)
     if not more.get("required"):
         shown = f"{default:g}" if shown is None and isinstance(default, float) else shown or default
         text = f"{text} (default: {shown})".strip()

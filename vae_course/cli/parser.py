@@ -36,7 +36,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str, **more: object) -> None:
         width = min(100, shutil.get_terminal_size().columns - 2)
         super().__init__(prog, **{**more, "max_help_position": 30, "width": width})
-        self._action_max_length = 18  # argparse forgets to count the indent of commands
+        self._action_max_length = 22  # argparse forgets to count the indent of commands
 
 
 def build_parser() -> tuple[Parser, dict[str, Parser]]:
