@@ -19,8 +19,8 @@ SHORTEST_ALT = 20
 def show(fig: Figure, alt: str, *, dpi: int = DPI) -> None:
     """Display a matplotlib Figure as PNG with alternative text, then close it.
 
-    The text goes into the output metadata ({"image/png": {"alt": alt}}, which nbconvert writes into
-    the HTML page) and into text/plain (for GitHub, terminals and screen readers).
+    The text goes into the output metadata ({"image/png": {"alt": alt}}, from where the course's HTML pages
+    take it) and into text/plain (for terminals and screen readers).
 
     Args:
         fig: the figure; it is closed, so that the notebook's inline backend does not draw it twice.
@@ -33,7 +33,7 @@ def show(fig: Figure, alt: str, *, dpi: int = DPI) -> None:
     import matplotlib.pyplot as plt
 
     alt = check_alt(alt)
-    picture = png_bytes(fig, dpi=dpi, small_file=True)
+    picture = png_bytes(fig, dpi=dpi)
     plt.close(fig)
     publish(
         {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt},
@@ -65,22 +65,20 @@ def check_alt(alt: str) -> str:
     return text
 
 
-def png_bytes(fig: Figure, *, dpi: int = DPI, small_file: bool = False) -> bytes:
+def png_bytes(fig: Figure, *, dpi: int = DPI, live: bool = False) -> bytes:
     """Render a figure to PNG without software name or date, so that the same figure gives the same bytes.
 
     Args:
         fig: the figure; it stays open.
         dpi: dots per inch.
-        small_file: spend more time on compression; right for saved pictures, wrong for live ones.
+        live: for pictures that are redrawn while somebody waits: of constant size (nothing is cropped, so
+            the figure needs a layout of its own, such as "constrained") and lightly compressed.
     """
+    options = {"dpi": dpi, "facecolor": "white", "metadata": {"Software": None}}
+    if live:
+        options["pil_kwargs"] = {"compress_level": 1}
+    else:
+        options |= {"bbox_inches": "tight", "pil_kwargs": {"optimize": True}}
     buffer = io.BytesIO()
-    fig.savefig(
-        buffer,
-        format="png",
-        dpi=dpi,
-        facecolor="white",
-        bbox_inches="tight",
-        metadata={"Software": None},
-        pil_kwargs={"optimize": small_file},
-    )
+    fig.savefig(buffer, format="png", **options)
     return buffer.getvalue()

@@ -188,14 +188,13 @@ def _draw_ellipses(axes: Axes, clean: GaussianPosterior, spoiled: GaussianPoster
 
 
 def _draw_bars(axes: Axes, clean: GaussianPosterior, spoiled: GaussianPosterior) -> None:
-    positions = torch.arange(1, clean.mean.shape[-1] + 1)
+    positions = torch.arange(1, clean.mean.shape[-1] + 1).numpy()
     for posterior, style, offset, name in (
         (clean, CLEAN, -0.18, "original, mean ± σ"),
         (spoiled, SPOILED, 0.18, "spoiled, mean ± σ"),
     ):
-        axes.errorbar(
-            positions + offset, posterior.mean[0], yerr=posterior.std[0], linestyle="", **style, label=name
-        )
+        mean, std = posterior.mean[0].numpy(), posterior.std[0].numpy()
+        axes.errorbar(positions + offset, mean, yerr=std, linestyle="", **style, label=name)
     reach = max(3.0, *(1.1 * float((p.mean.abs() + p.std).max()) for p in (clean, spoiled)))
     axes.set_ylim(-reach, reach)
     axes.axhline(0, color=GREY, linewidth=0.8, linestyle=":")

@@ -52,7 +52,7 @@ class Explorer:
         """Draw the present setting. An error is shown in place of the picture, and raised."""
         try:
             fig = self.draw(**self.values)
-            picture = png_bytes(fig)
+            picture = png_bytes(fig, live=True)
             _close(fig)
         except Exception:
             self.picture.value = _error_html(traceback.format_exc(), self.described())
