@@ -17,9 +17,9 @@ BINARIZE = ("none", "dynamic", "fixed")
 ARCHITECTURES = ("mlp", "conv")
 LIKELIHOODS = (
     "bernoulli",
-    "continuous_bernoulli",
     "gaussian",
     "gaussian_learned",
+    "continuous_bernoulli",
     "laplace",
     "laplace_learned",
     "discretized_logistic",

@@ -9,20 +9,46 @@ from vae_course.evaluation.bounds import (
 )
 from vae_course.evaluation.classifier import Classifier, train_classifier
 from vae_course.evaluation.frechet import frechet_distance
+from vae_course.evaluation.frechet_bias import extrapolate, frechet_bias_curve, frechet_estimate
 from vae_course.evaluation.latent import active_units, kl_per_dimension, posterior_means
+from vae_course.evaluation.loss_translator import (
+    FAMOUS,
+    LossWeights,
+    effective_beta,
+    implied_scale,
+    with_beta,
+)
+from vae_course.evaluation.precision_recall import precision_recall
+from vae_course.evaluation.quality import Quality, sample_quality
+from vae_course.evaluation.sharpness import relative_sharpness, sharpness
 from vae_course.evaluation.shipped_classifier import load_classifier
+from vae_course.evaluation.ssim import ssim
 
 __all__ = [
+    "FAMOUS",
     "Classifier",
     "Estimate",
     "Evaluation",
+    "LossWeights",
+    "Quality",
     "active_units",
+    "effective_beta",
     "evaluate",
+    "extrapolate",
+    "frechet_bias_curve",
     "frechet_distance",
+    "frechet_estimate",
+    "implied_scale",
     "importance_weighted_bound",
     "importance_weighted_log_prob",
     "kl_per_dimension",
     "load_classifier",
     "posterior_means",
+    "precision_recall",
+    "relative_sharpness",
+    "sample_quality",
+    "sharpness",
+    "ssim",
     "train_classifier",
+    "with_beta",
 ]

@@ -32,9 +32,9 @@ __all__ = [
 
 LIKELIHOODS = {
     "bernoulli": Bernoulli,
-    "continuous_bernoulli": ContinuousBernoulli,
     "gaussian": lambda: Gaussian(0.3),
     "gaussian_learned": lambda: Gaussian(0.3, learned=True),
+    "continuous_bernoulli": ContinuousBernoulli,
     "laplace": lambda: Laplace(0.2),
     "laplace_learned": lambda: Laplace(0.2, learned=True),
     "discretized_logistic": lambda: DiscretizedLogistic(0.1, learned=True),

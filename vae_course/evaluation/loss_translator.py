@@ -1,0 +1,119 @@
+"""From somebody else's loss weights to the β of this course, and back.
+
+Everybody writes a·reconstruction + b·KL, with sums or means over pixels, latent dimensions and the batch.
+Divide by the factor that turns the reconstruction into −log p(x|z) in nats per example, and what stands
+before the KL (summed over latent dimensions, per example) is β.
+"""
+
+from dataclasses import dataclass, replace
+
+NATS_PER_ERROR = {
+    # −log p(x|z) = factor · (error summed over the features) + constant
+    "mse": 0.5,  # Gaussian with σ = 1: ½ (x − x̂)²
+    "bce": 1.0,  # Bernoulli: the cross-entropy itself
+    "l1": 1.0,  # Laplace with b = 1: |x − x̂|
+}
+# An error of pixels with another distance from black to white grows by this power of it.
+POWER_OF_RANGE = {"mse": 2, "bce": 0, "l1": 1}
+REDUCTIONS = ("sum", "batch mean", "mean")
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """A VAE loss as somebody wrote it: error_weight · error + kl_weight · KL.
+
+    Attributes:
+        error: "mse" (squared error, without ½), "bce" or "l1".
+        features: pixels times channels of one picture.
+        error_weight, kl_weight: the factors in front, ≥ 0 (the first > 0).
+        error_reduction, kl_reduction: "sum" over everything, "batch mean" (summed over pixels or latent
+            dimensions, averaged over the batch) or "mean" over everything.
+        latent_dim: needed for the mean of the KL over everything.
+        pixel_range: distance from black to white: 1 for pixels in [0, 1], 2 for [−1, 1], 255 for bytes.
+        batch_size: needed when one term is averaged over the batch and the other is not.
+        name: where it is from.
+    """
+
+    error: str
+    features: int
+    error_weight: float = 1.0
+    kl_weight: float = 1.0
+    error_reduction: str = "mean"
+    kl_reduction: str = "batch mean"
+    latent_dim: int | None = None
+    batch_size: int | None = None
+    pixel_range: float = 1.0
+    name: str = ""
+
+    def __post_init__(self):
+        if self.error not in NATS_PER_ERROR:
+            raise ValueError(f"error is {self.error!r}; choose one of {', '.join(NATS_PER_ERROR)}.")
+        for field in ("error_reduction", "kl_reduction"):
+            if getattr(self, field) not in REDUCTIONS:
+                known = ", ".join(map(repr, REDUCTIONS))
+                raise ValueError(f"{field} is {getattr(self, field)!r}; choose one of {known}.")
+        if self.features < 1 or self.error_weight <= 0 or self.kl_weight < 0:
+            raise ValueError(
+                f"features is {self.features}, error_weight {self.error_weight}, kl_weight {self.kl_weight}; "
+                f"expected at least 1, more than 0, and at least 0."
+            )
+        if self.pixel_range <= 0 or (self.error == "bce" and self.pixel_range != 1):
+            raise ValueError(
+                f"pixel_range is {self.pixel_range}; it must be more than 0, and 1 for cross-entropy."
+            )
+        if self.kl_reduction == "mean" and not self.latent_dim:
+            raise ValueError("a KL averaged over everything needs latent_dim: give the size of the code.")
+        if (self.error_reduction == "sum") != (self.kl_reduction == "sum") and not self.batch_size:
+            raise ValueError(
+                "one term is summed over the batch and the other averaged, so β needs batch_size: give it."
+            )
+
+
+def _per_example(weight: float, reduction: str, elements: int | None, batch_size: int | None) -> float:
+    """What stands before one example's sum, up to the factor 1/batch that both terms share."""
+    if reduction == "sum":
+        return weight * (batch_size or 1)
+    return weight / (elements if reduction == "mean" else 1)
+
+
+def effective_beta(loss: LossWeights) -> float:
+    """The β for which reconstruction + β·KL, in nats per example, has the same minimum as that loss.
+
+    The likelihood is the one of unit scale on pixels in [0, 1]: σ = 1 for "mse", b = 1 for "l1". There is
+    another way to read the same number: :func:`implied_scale`.
+    """
+    # With both terms summed over the batch, its size cancels.
+    both_sums = loss.error_reduction == loss.kl_reduction == "sum"
+    batch_size = None if both_sums else loss.batch_size
+    error = _per_example(loss.error_weight, loss.error_reduction, loss.features, batch_size)
+    kl = _per_example(loss.kl_weight, loss.kl_reduction, loss.latent_dim, batch_size)
+    range_factor = loss.pixel_range ** POWER_OF_RANGE[loss.error]
+    return kl * NATS_PER_ERROR[loss.error] / (error * range_factor)
+
+
+def implied_scale(loss: LossWeights) -> float | None:
+    """The scale at which that loss is a true ELBO (β = 1): σ = √β for "mse", b = β for "l1".
+
+    ½ (x − x̂)² + β·KL is β times (x − x̂)² / 2σ² + KL with σ² = β (Rybkin et al. 2021, section 3). In the
+    units of pixels: 1 is the distance from black to white. None for "bce", which has no scale.
+    """
+    beta = effective_beta(loss)
+    return {"mse": beta**0.5, "l1": beta, "bce": None}[loss.error]
+
+
+def with_beta(loss: LossWeights, beta: float) -> LossWeights:
+    """The same way of writing the loss, with the KL weight that makes its effective β the one asked for."""
+    if beta < 0:
+        raise ValueError(f"beta is {beta}; it must be at least 0.")
+    return replace(loss, kl_weight=beta / effective_beta(replace(loss, kl_weight=1.0)))
+
+
+# As found in the sources' own files; each calls itself "the VAE loss".
+FAMOUS = (
+    LossWeights("bce", 784, 1, 1, "sum", "sum", name="pytorch/examples, keras-io: sum BCE + sum KL"),
+    LossWeights("mse", 3 * 64 * 64, 1, 0.00025, name="PyTorch-VAE: mean MSE + 0.00025 KL"),
+    LossWeights("mse", 3 * 32 * 32, 2000, 1, name="Generative Deep Learning, faces: 2000 mean MSE + KL"),
+    LossWeights("bce", 32 * 32, 500, 1, name="Generative Deep Learning, Fashion: 500 mean BCE + KL"),
+    LossWeights("mse", 784, 1, 1 / 784, name="handson-ml3: mean MSE + KL / 784"),
+    LossWeights("l1", 3 * 64 * 64, 1, 0.0005, name="introtodeeplearning: mean L1 + 0.0005 KL"),
+)
