@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from vae_course.cli.options import UsageError, add, number, whole
+from vae_course.cli.options import add, number, whole
 from vae_course.cli.shared import DATASETS, PROGRAM, add_data_location
 
 SUMMARY = "train the small classifier that judges pictures of a data set"
@@ -43,8 +43,6 @@ def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
     check_file(path, "--output")
     where = {"root": arguments.data_root, "download": not arguments.no_download}
     train = load(arguments.dataset, "train", subset=arguments.subset, seed=arguments.seed, **where)
-    if train.labels is None:
-        raise UsageError(f"--dataset: {arguments.dataset} has no labels, and a classifier needs them.")
     settings = {name: getattr(arguments, name) for name in ("epochs", "batch_size", "learning_rate", "seed")}
     model = train_classifier(train, **settings)
     save_classifier(path, model, dataset=arguments.dataset, images=len(train), **settings)
