@@ -284,12 +284,13 @@ def test_a_failed_binarized_download_leaves_nothing_and_the_second_try_works(
 def test_a_broken_binarized_download_goes_on_where_it_stopped(binarized, server, tmp_path):
     server.modes["binarized_mnist_test.amat"] = "cut"
     failing(tmp_path, "binarized_mnist", "binarized_mnist_test.amat", "cut", "bytes short")
-    kept = ["binarized_mnist_train.amat", "binarized_mnist_valid.amat"]
-    assert files_below(tmp_path) == ["binarized_mnist", *(f"binarized_mnist/{name}" for name in kept)]
+    kept = [f"binarized_mnist/download/binarized_mnist_{part}.amat" for part in ("train", "valid")]
+    assert files_below(tmp_path) == ["binarized_mnist", "binarized_mnist/download", *kept]
     server.modes.clear()
     server.asked.clear()
     load("binarized_mnist", root=tmp_path)
     assert server.asked == ["binarized_mnist_test.amat"]
+    assert files_below(tmp_path) == ["binarized_mnist", "binarized_mnist/binarized_mnist.npz"]
 
 
 def test_amat_files_put_there_by_hand_need_no_network(binarized, server, tmp_path):
@@ -298,6 +299,8 @@ def test_amat_files_put_there_by_hand_need_no_network(binarized, server, tmp_pat
         (tmp_path / "binarized_mnist" / name).write_bytes(content)
     data = load("binarized_mnist", "test", root=tmp_path, download=False)
     assert np.array_equal(data.floats().flatten(1).numpy(), binarized["test"]) and server.asked == []
+    for name, content in server.files.items():  # they are not ours to remove
+        assert (tmp_path / "binarized_mnist" / name).read_bytes() == content
 
 
 def test_a_damaged_amat_file_is_named(binarized, server, tmp_path):

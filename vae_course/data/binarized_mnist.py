@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import zipfile
 import zlib
 from pathlib import Path
@@ -66,9 +67,14 @@ def load_binarized_mnist(split: str, root: Path, download: bool) -> tuple[torch.
 def make_npz(path: Path, download: bool) -> None:
     """Write the .npz at `path` from the three .amat files beside it, fetching those that are missing.
 
-    Files that arrived whole stay until all three are there, so a broken download goes on where it stopped.
+    Fetched files wait in a folder `download`, so that a broken download goes on where it stopped; it is
+    removed at the end. Files that somebody put beside the .npz stay.
     """
-    files = {part: path.parent / f"binarized_mnist_{part}.amat" for part in COUNTS}
+    waiting = path.parent / "download"
+    files = {}
+    for part in COUNTS:
+        beside = path.parent / f"binarized_mnist_{part}.amat"
+        files[part] = beside if beside.is_file() else waiting / beside.name
     missing = {part: file for part, file in files.items() if not file.is_file()}
     if missing and not download:
         raise DataError(
@@ -80,8 +86,7 @@ def make_npz(path: Path, download: bool) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{part: parse_amat(file, SHA256[part]) for part, file in files.items()})
     write_atomically(path, buffer.getvalue())
-    for file in files.values():
-        file.unlink()
+    shutil.rmtree(waiting, ignore_errors=True)
 
 
 def parse_amat(path: Path, sha256: str) -> np.ndarray:

@@ -24,7 +24,7 @@ def download_mnist_like(folder: str, root: Path, files: tuple[str, ...]) -> None
     """
     kind = _torchvision_class(folder, root)
     target = root / folder / "raw"
-    with fetch.temporary_folder(root) as temporary, fetch.default_timeout(fetch.TIMEOUT):
+    with fetch.temporary_folder(target) as temporary, fetch.default_timeout(fetch.TIMEOUT):
         failures = []
         for mirror in kind.mirrors:
             # One mirror at a time: torchvision itself gives up at the first connection that breaks midway.
@@ -40,7 +40,6 @@ def download_mnist_like(folder: str, root: Path, files: tuple[str, ...]) -> None
                 f"cannot download {folder} from {' or '.join(failures)}; try again later, or put its IDX "
                 f"files in {target} yourself; {OFFLINE_ALTERNATIVE}."
             )
-        target.mkdir(parents=True, exist_ok=True)
         for name in files:
             os.replace(temporary / folder / "raw" / name, target / name)
 
