@@ -76,6 +76,8 @@ class TestEvaluate:
     def test_split_and_binarization_can_be_chosen(self, run, said):
         result = said("evaluate", "--model", run, "--split", "validation", "--binarize", "none")
         assert "validation part, 300 images, grey values" in result.out
+        assert "count as probabilities" in result.out
+        assert "count as probabilities" not in said("evaluate", "--model", run).out
 
     def test_one_image_has_no_standard_error(self, run, said, tmp_path):
         assert said("evaluate", "--model", run, "--subset", 1, "--json", tmp_path / "n.json").code == 0

@@ -12,6 +12,7 @@ from matplotlib.patches import Ellipse
 
 from vae_course import plotting
 from vae_course.data import ImageData
+from vae_course.likelihoods import LIKELIHOODS
 from vae_course.models import VAE, Autoencoder
 from vae_course.plotting import style
 from vae_course.plotting.codes import pictures
@@ -266,7 +267,7 @@ class TestPicturesOfAModel:
     def test_noisy_samples_of_a_bernoulli_are_black_or_white(self):
         assert set(np.unique(shown(plotting.samples(make_model(), 4, noise=True)))) <= {0.0, 1.0}
 
-    @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "gaussian_learned"])
+    @pytest.mark.parametrize("likelihood", sorted(LIKELIHOODS))
     def test_mean_and_sample_show_the_same_code(self, likelihood):
         figure = plotting.mean_and_sample(make_model(likelihood=likelihood), n=3, seed=5)
         picture = shown(figure)
