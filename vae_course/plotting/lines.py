@@ -34,7 +34,9 @@ def line_plot(
     axes = figure.subplots()
     for i, (name, (x, y, *interval)) in enumerate(curves.items()):
         if len(x) != len(y):
-            raise ValueError(f"the curve {name!r} has {len(x)} x values and {len(y)} y values; expected as many.")
+            raise ValueError(
+                f"the curve {name!r} has {len(x)} x values and {len(y)} y values; expected as many."
+            )
         look = {"color": COLORS[i % 8], "linestyle": LINE_STYLES[i % 8], "marker": MARKERS[i % 10]}
         errors = None
         if interval:
