@@ -1,9 +1,11 @@
 """Fixtures shared by all tests."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
+from failing_server import LocalServer
 
 
 @pytest.fixture
@@ -13,3 +15,19 @@ def data_root() -> Path:
     if not root or not Path(root).is_dir():
         pytest.skip("needs real data: set VAE_COURSE_DATA to a folder with MNIST/raw and the others")
     return Path(root)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A local server for downloads, working until told otherwise."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with LocalServer() as running:
+        yield running
+
+
+@pytest.fixture
+def dead_url():
+    """An address where nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{unused.getsockname()[1]}/"

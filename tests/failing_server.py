@@ -1,0 +1,114 @@
+"""A local server that refuses, breaks off, lies or falls silent, and what a download must do then."""
+
+import contextlib
+import socket
+import struct
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
+
+import pytest
+
+from vae_course.data import DataError, load
+
+# what the server does -> words that the sentence must have
+FAILURES = {
+    "refuse": ["the server refused with 403 Forbidden"],
+    "busy": ["the server refused with 503 Service Unavailable"],
+    "cut": ["the connection was cut"],
+    "reset": ["the connection was cut"],
+    "lie": ["wrong checksum"],
+    "silent": ["the server sent nothing for 0.5 seconds"],
+}
+
+LINGER = "hh" if sys.platform == "win32" else "ii"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def answer(self, body):
+        name = self.path.rsplit("/", 1)[-1]
+        mode = self.server.modes.get(name, self.server.mode)
+        content = self.server.files[name]
+        if body:
+            self.server.asked.append(name)
+        if mode in ("refuse", "busy"):
+            return self.send_error(403 if mode == "refuse" else 503)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if not body:
+            return None
+        if mode == "lie":
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        elif mode in ("cut", "reset", "silent"):
+            content = content[: len(content) // 2]
+        self.wfile.write(content)
+        self.wfile.flush()
+        if mode == "reset":  # closing with this option set sends a reset instead of an orderly end
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(LINGER, 1, 0))
+            self.connection.close()
+        elif mode == "silent":
+            self.server.released.wait(20)
+        self.close_connection = True
+        return None
+
+    def finish(self):
+        with contextlib.suppress(OSError, ValueError):
+            super().finish()
+
+    def log_message(self, *arguments):
+        pass
+
+
+class LocalServer(ThreadingHTTPServer):
+    """Serves `files` (name to bytes) as `mode` says, or `modes` for single names; notes what was `asked`."""
+
+    daemon_threads = True
+
+    def __init__(self, files=None, mode="work"):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.mode, self.modes, self.asked = files or {}, mode, {}, []
+        self.released = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+
+    def handle_error(self, *arguments):
+        pass
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *arguments):
+        self.released.set()
+        self.shutdown()
+        self.server_close()
+
+
+def patience(failure):
+    """A short timeout where the server will fall silent, the ordinary one elsewhere."""
+    if failure == "silent":
+        return mock.patch("vae_course.data.fetch.TIMEOUT", 0.5)
+    return contextlib.nullcontext()
+
+
+def files_below(root):
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*"))
+
+
+def failing(root, name, *words):
+    """Load, expect one sentence with these words and the way out, and return it."""
+    with pytest.raises(DataError) as caught:
+        load(name, root=root)
+    text = str(caught.value)
+    for word in (*words, "try again later", 'load("digits") needs no files and no network'):
+        assert word in text, text
+    assert "\n" not in text and text.endswith("."), text
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+    return text
