@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from toy_course import FAILING, WHOLE, make_project
+from toy_course import SMALL, WHOLE, make_project
 
 from vae_course.course import commands, structure
 from vae_course.course.__main__ import main
@@ -15,6 +15,7 @@ from vae_course.course.sources import build
 # Fixtures that execute notebooks are shared by the tests of this file, so one process takes them all.
 pytestmark = pytest.mark.xdist_group("execution")
 
+FAILING = SMALL.replace("CODE", "os.no_such_function()")
 QUICK = """\
 01_Whole: {POINTS: 50}
 02_Failing: {POINTS: 50}
@@ -63,10 +64,10 @@ def test_failing_cell_is_named_with_its_error_and_the_others_go_on(quick_run):
     failure = outcomes["02_Failing"].failure
     executed = nbformat.read(project.build / "quick" / "02_Failing.ipynb", as_version=4)
     cell = next(cell for cell in executed.cells if cell.get("execution_count") == failure.cell)
-    assert "no_such_method" in cell.source
-    assert failure.line == "import ipywidgets as widgets"
-    assert failure.error == "AttributeError: 'numpy.ndarray' object has no attribute 'no_such_method'"
-    assert f"FAILED 02_Failing: In [{failure.cell}] `import ipywidgets as widgets`: AttributeError" in printed
+    assert "no_such_function" in cell.source
+    assert failure.line == "import os"
+    assert failure.error == "AttributeError: module 'os' has no attribute 'no_such_function'"
+    assert f"FAILED 02_Failing: In [{failure.cell}] `import os`: AttributeError" in printed
 
 
 def test_unknown_parameter_stops_the_chapter_before_it_starts(quick_run):
@@ -112,7 +113,7 @@ def test_full_run_leaves_nothing_to_complain_about(full_run):
 def test_failed_full_run_leaves_the_committed_notebook(full_run):
     assert full_run.notebook("02_Failing").read_text() == "what was committed before"
     assert not (full_run.results / "02_Failing.json").exists()
-    assert "no_such_method" in (full_run.build / "full" / "02_Failing.ipynb").read_text()
+    assert "no_such_function" in (full_run.build / "full" / "02_Failing.ipynb").read_text()
 
 
 def test_second_full_run_gives_the_same_bytes(full_run):
@@ -132,14 +133,14 @@ def test_second_full_run_gives_the_same_bytes(full_run):
 def odd_runs(tmp_path_factory):
     """Outcomes and folder of four chapters: one waits, one dies, two look at where they are."""
     folder = tmp_path_factory.mktemp("odd")
-    look = "import os\n\nprint('data:', os.environ.get('VAE_COURSE_DATA'), os.listdir())"
+    look = "print('data:', os.environ.get('VAE_COURSE_DATA'), os.listdir())"
     codes = {
         "01_Waits": "import time\n\ntime.sleep(600)",
-        "02_Dies": "import os\n\nos._exit(3)",
+        "02_Dies": "os._exit(3)",
         "03_Looks": look,
         "04_Looks_At_Data": look,
     }
-    sources = {name: WHOLE.replace('print("mean", values.mean())', code) for name, code in codes.items()}
+    sources = {name: SMALL.replace("CODE", code) for name, code in codes.items()}
     project = make_project(folder, sources)
     options = {"01_Waits": {"cell_seconds": 15}, "04_Looks_At_Data": {"data": folder / "data"}}
     with pytest.MonkeyPatch.context() as patch:
@@ -156,7 +157,7 @@ def odd_runs(tmp_path_factory):
 def test_cell_that_takes_too_long_is_stopped(odd_runs):
     failure = odd_runs[0]["01_Waits"].failure
     assert failure.error.startswith("CellTimeoutError")
-    assert failure.line == "import ipywidgets as widgets"
+    assert failure.line == "import os"
 
 
 def test_kernel_that_dies_is_told(odd_runs):

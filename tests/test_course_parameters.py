@@ -3,7 +3,7 @@
 import pytest
 from toy_course import WHOLE, make_project
 
-from vae_course.course.parameters import assigned, checked, quick_parameters, uncommented
+from vae_course.course.parameters import assigned, checked, quick_parameters, quick_values, uncommented
 from vae_course.course.project import CourseError
 from vae_course.course.sources import build
 
@@ -49,3 +49,12 @@ def test_quick_parameters_may_be_empty(tmp_path):
     assert quick_parameters(project) == {}
     project.quick_parameters.write_text("01_Whole:\n02_Other:\n  A: 1\n")
     assert quick_parameters(project) == {"01_Whole": {}, "02_Other": {"A": 1}}
+
+
+def test_chapter_without_quick_parameters_does_not_run_in_full_by_accident(tmp_path):
+    project = make_project(tmp_path, {"01_Whole": WHOLE})
+    notebook = build(project, "01_Whole")
+    with pytest.raises(CourseError, match=r"add it to notebooks/quick\.yaml"):
+        quick_values(project, notebook, "01_Whole")
+    project.quick_parameters.write_text("01_Whole: {POINTS: 7}\n")
+    assert quick_values(project, notebook, "01_Whole") == {"POINTS": 7}

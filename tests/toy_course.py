@@ -83,7 +83,25 @@ check("3", None)
 # None.
 """
 
-FAILING = WHOLE.replace('print("mean", values.mean())', "# the next line fails\nvalues.no_such_method()")
+SMALL = """\
+# %% [markdown]
+# # A small chapter
+# <!-- badge -->
+#
+# <!-- minutes -->
+
+# %% tags=["setup"]
+# generated
+
+# %% tags=["parameters"]
+POINTS = 500  # points to draw, 2 or more
+
+# %%
+# what follows is what the chapter is about
+import os
+
+CODE
+"""
 
 
 def make_project(root: Path, sources: dict[str, str], quick: str = "{}\n") -> Project:

@@ -12,7 +12,7 @@ import papermill
 import vae_course
 from vae_course.course.execute import Failure, Job, Outcome, execute
 from vae_course.course.normalize import normalize, source_hash, to_bytes
-from vae_course.course.parameters import assigned, checked, quick_parameters
+from vae_course.course.parameters import assigned, quick_values
 from vae_course.course.project import CourseError, Project
 from vae_course.course.sources import build, with_new_text
 from vae_course.course.timing import settled
@@ -37,12 +37,11 @@ def prepared(names: list[str], make: Callable[[str], Job]) -> tuple[list[Job], l
 
 def quick(project: Project, names: list[str]) -> list[Outcome]:
     """Execute chapters with the quick parameters, on bundled data; notebooks and pages go to build/quick."""
-    table = quick_parameters(project)
     folder = project.build / "quick"
 
     def job(name: str) -> Job:
         notebook = build(project, name)
-        parameters = checked(notebook, name, table.get(name, {}))
+        parameters = quick_values(project, notebook, name)
         return Job(name, notebook, folder / f"{name}.ipynb", parameters, folder / f"{name}.html")
 
     jobs, failures = prepared(names, job)
@@ -123,12 +122,11 @@ def refresh_text(project: Project, names: list[str]) -> None:
 
 def build_notebooks(project: Project, names: list[str], folder: Path, with_quick_parameters: bool) -> None:
     """Write unexecuted notebooks to ``folder``, with the quick run's parameters injected if asked."""
-    table = quick_parameters(project) if with_quick_parameters else {}
     for stale in folder.glob("*.ipynb"):
         stale.unlink()
     for name in names:
         notebook = build(project, name)
-        parameters = checked(notebook, name, table.get(name, {}))
+        parameters = quick_values(project, notebook, name) if with_quick_parameters else {}
         ready = papermill.execute_notebook(
             notebook,
             None,

@@ -9,7 +9,7 @@ FIGURE = "assets/figures/manifold.png"
 
 
 def draw(root: Path) -> Path:
-    """Train a VAE with two latent dimensions on MNIST (about a minute on two cores) and decode a grid of codes.
+    """Train a VAE with two latent dimensions on MNIST (a minute on two cores) and decode a grid of codes.
 
     Returns:
         The file written.

@@ -47,6 +47,17 @@ def quick_parameters(project: Project) -> dict[str, dict]:
     return {name: values or {} for name, values in (table or {}).items()}
 
 
+def quick_values(project: Project, notebook: NotebookNode, name: str) -> dict:
+    """The quick run's values for chapter ``name``. Raises CourseError when there are none or unknown ones."""
+    table = quick_parameters(project)
+    if name not in table:
+        raise CourseError(
+            f"Chapter {name} has no quick parameters; add it to notebooks/quick.yaml, so that it runs "
+            "in a minute on bundled data."
+        )
+    return checked(notebook, name, table[name])
+
+
 def checked(notebook: NotebookNode, name: str, parameters: dict) -> dict:
     """``parameters`` if the notebook knows every one of them (papermill only warns), else CourseError."""
     known = list(papermill.inspect_notebook(notebook))

@@ -17,7 +17,7 @@ from papermill.exceptions import PapermillExecutionError
 from vae_course.course.html import to_html
 from vae_course.files import write_atomically
 
-ERROR_LENGTH = 300
+ERROR_LENGTH = 500
 
 
 def report(**event: object) -> None:
