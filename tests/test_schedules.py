@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_course.training import kl_weight, learning_rate_factor
+from vae_course.training import kl_settled, kl_weight, learning_rate_factor
 
 
 def test_constant_without_warmup_is_one_throughout():
@@ -71,3 +71,43 @@ def test_kl_weight_without_warmup_is_beta():
 def test_kl_weight_over_the_whole_run_reaches_beta_at_its_end():
     assert kl_weight(3.0, 100, 100, kl_warmup=1.0) == 3.0
     assert kl_weight(3.0, 99, 100, kl_warmup=1.0) == pytest.approx(2.97)
+
+
+def test_cycles_repeat_the_rise_and_the_last_one_ends_at_beta():
+    weights = [kl_weight(2.0, step, 100, 0.5, "cyclical", 4) for step in range(101)]
+    one = [kl_weight(2.0, step, 25, 0.5) for step in range(25)]
+    assert weights[:100] == pytest.approx(one * 4)
+    assert weights[100] == 2
+    assert [weights[step] for step in (0, 25, 50, 75)] == [0] * 4
+    assert weights.count(2.0) == 4 * 12 + 1  # steps 13 to 24 of each cycle, and the end
+
+
+def test_one_cycle_is_the_linear_schedule_and_constant_never_rises():
+    for step in range(51):
+        assert kl_weight(3, step, 50, 0.4, "cyclical", 1) == kl_weight(3, step, 50, 0.4, "linear")
+        assert kl_weight(3, step, 50, 0.4, "constant") == 3
+        assert kl_weight(3, step, 50, 0.0, "cyclical") == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    schedule=st.sampled_from(["constant", "linear", "cyclical"]),
+    total=st.integers(1, 300),
+    share=st.floats(0, 1),
+    cycles=st.integers(1, 9),
+    beta=st.floats(0, 10),
+)
+def test_once_settled_the_kl_weight_is_beta_and_stays(schedule, total, share, cycles, beta):
+    course = (share, schedule, cycles)
+    settled = [kl_settled(step, total, *course) for step in range(total + 1)]
+    assert settled[-1] and settled == sorted(settled)
+    for step in range(total + 1):
+        weight = kl_weight(beta, step, total, *course)
+        assert 0 <= weight <= beta
+        # A float step % length may fall just short of the full length of the rise.
+        assert not settled[step] or weight == pytest.approx(beta, rel=1e-6)
+
+
+def test_unknown_kl_schedule():
+    with pytest.raises(ValueError, match="unknown KL schedule 'cosine'; choose one of constant, linear, cyc"):
+        kl_weight(1.0, 0, 10, 0.5, "cosine")

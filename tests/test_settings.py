@@ -29,6 +29,9 @@ def call_fit(**arguments):
         ("gradient_clip", [0, -1.0, "1"], "None or a largest norm > 0"),
         ("beta", [-1, float("inf"), None], "a number ≥ 0"),
         ("kl_warmup", [-0.1, 1.1, 10], r"a share of the run in \[0, 1\]"),
+        ("kl_schedule", ["cosine", None], "one of constant, linear, cyclical"),
+        ("kl_cycles", [0, 1.5, None], "a whole number ≥ 1"),
+        ("free_bits", [-0.1, float("nan"), None], "a number of nats ≥ 0"),
         ("patience", [0, 1.5, -1], "None or a whole number of epochs ≥ 1"),
         ("seed", [-1, 0.5, None], "a whole number ≥ 0"),
         ("eval_examples", [0, 10.0], r"None \(all\) or a whole number ≥ 1"),
@@ -43,6 +46,13 @@ def test_values_out_of_range_are_refused_in_a_sentence(name, values, expected):
 def test_values_at_the_edges_are_accepted():
     FitSettings(epochs=0, batch_size=1, learning_rate=1, weight_decay=0, warmup=0, beta=0, kl_warmup=1)
     FitSettings(warmup=0.99, gradient_clip=1e-9, patience=1, seed=0, eval_examples=1)
+
+
+def test_kl_settings_that_contradict_each_other_are_refused():
+    with pytest.raises(ValueError, match="a constant KL weight has no warm-up"):
+        call_fit(kl_schedule="constant", kl_warmup=0.5)
+    with pytest.raises(ValueError, match="a cyclical KL weight needs kl_warmup > 0"):
+        call_fit(kl_schedule="cyclical")
 
 
 def test_an_unknown_setting_names_the_nearest():

@@ -35,9 +35,19 @@ class ElboTerms:
         """The lower bound of log p(x), (batch,)."""
         return -self.negative_elbo
 
-    def loss(self, beta: float = 1.0) -> Tensor:
-        """Mean over the batch of reconstruction + β·KL, a scalar (β-VAE: Higgins et al. 2017, eq. 4)."""
-        return (self.reconstruction + beta * self.kl).mean()
+    def loss(self, beta: float = 1.0, free_bits: float = 0.0) -> Tensor:
+        """Mean over the batch of reconstruction + β·KL, a scalar (β-VAE: Higgins et al. 2017, eq. 4).
+
+        Args:
+            beta: weight of the KL term.
+            free_bits: nats λ of each latent dimension; the KL term is then Σ_j max(λ, KL_j) with KL_j the
+                mean over the batch, so that a dimension gains nothing by falling below λ (Kingma et al.
+                2016, "Improved variational inference with inverse autoregressive flow", free bits).
+        """
+        if free_bits == 0:
+            return (self.reconstruction + beta * self.kl).mean()
+        paid = self.kl_per_dimension.mean(0).clamp_min(free_bits).sum()
+        return self.reconstruction.mean() + beta * paid
 
 
 def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_samples: int = 1) -> ElboTerms:

@@ -8,6 +8,7 @@ from vae_course.evaluation.bounds import (
     importance_weighted_log_prob,
 )
 from vae_course.evaluation.classifier import Classifier, train_classifier
+from vae_course.evaluation.collapse import CollapseReport, collapse_report, log_aggregate
 from vae_course.evaluation.frechet import frechet_distance
 from vae_course.evaluation.frechet_bias import extrapolate, frechet_bias_curve, frechet_estimate
 from vae_course.evaluation.latent import active_units, kl_per_dimension, posterior_means
@@ -27,11 +28,13 @@ from vae_course.evaluation.ssim import ssim
 __all__ = [
     "FAMOUS",
     "Classifier",
+    "CollapseReport",
     "Estimate",
     "Evaluation",
     "LossWeights",
     "Quality",
     "active_units",
+    "collapse_report",
     "effective_beta",
     "evaluate",
     "extrapolate",
@@ -43,6 +46,7 @@ __all__ = [
     "importance_weighted_log_prob",
     "kl_per_dimension",
     "load_classifier",
+    "log_aggregate",
     "posterior_means",
     "precision_recall",
     "relative_sharpness",

@@ -2,7 +2,17 @@
 
 from vae_course.models.autoencoder import Autoencoder
 from vae_course.models.conv import ConvDecoder, ConvEncoder
+from vae_course.models.linear_gaussian import LinearGaussianVAE, principal_component_model
 from vae_course.models.mlp import MLPDecoder, MLPEncoder
 from vae_course.models.vae import VAE
 
-__all__ = ["VAE", "Autoencoder", "ConvDecoder", "ConvEncoder", "MLPDecoder", "MLPEncoder"]
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "ConvDecoder",
+    "ConvEncoder",
+    "LinearGaussianVAE",
+    "MLPDecoder",
+    "MLPEncoder",
+    "principal_component_model",
+]

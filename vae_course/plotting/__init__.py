@@ -7,6 +7,7 @@ per example.
 """
 
 from vae_course.plotting import style
+from vae_course.plotting.collapse import collapse_panel
 from vae_course.plotting.curves import training_curves
 from vae_course.plotting.ellipses import posterior_ellipses
 from vae_course.plotting.images import image_grid, sample_grid
@@ -18,6 +19,7 @@ from vae_course.plotting.reconstructions import reconstructions
 from vae_course.plotting.samples import mean_and_sample, samples
 
 __all__ = [
+    "collapse_panel",
     "image_grid",
     "interpolation_strip",
     "latent_scatter",

@@ -4,7 +4,7 @@ from vae_course.training.checkpoint import CheckpointError, load_checkpoint, loa
 from vae_course.training.divergence import TrainingDiverged
 from vae_course.training.fit import fit
 from vae_course.training.history import History
-from vae_course.training.schedules import kl_weight, learning_rate_factor
+from vae_course.training.schedules import kl_settled, kl_weight, learning_rate_factor
 from vae_course.training.seeding import pick_device, seed_everything
 from vae_course.training.settings import FitSettings
 
@@ -14,6 +14,7 @@ __all__ = [
     "History",
     "TrainingDiverged",
     "fit",
+    "kl_settled",
     "kl_weight",
     "learning_rate_factor",
     "load_checkpoint",

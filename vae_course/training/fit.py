@@ -13,7 +13,7 @@ from vae_course.training.divergence import TrainingDiverged, diagnose
 from vae_course.training.history import TERMS, History
 from vae_course.training.progress import report
 from vae_course.training.resume import restore_run, save_run
-from vae_course.training.schedules import kl_weight, learning_rate_factor
+from vae_course.training.schedules import kl_settled, kl_weight, learning_rate_factor
 from vae_course.training.seeding import pick_device
 from vae_course.training.settings import FitSettings
 
@@ -49,7 +49,9 @@ def fit(
         optimizer (str, "adam"): "adam" or "adamw"; weight_decay (float, 0).
         schedule (str, "constant"): "constant", "linear" or "cosine" decay to 0; warmup (share of the run, 0).
         gradient_clip (float or None): largest norm of the gradient.
-        beta (float, 1): final weight of the KL term; kl_warmup (share of the run, 0) over which it rises.
+        beta (float, 1): full weight of the KL term; kl_warmup (share of each cycle, 0) over which it rises.
+        kl_schedule (str, "linear"): "constant", "linear" (one cycle) or "cyclical"; kl_cycles (int, 4).
+        free_bits (float, 0): nats for each latent dimension below which its KL costs nothing more.
         patience (int or None): stop when the held-out −ELBO has not fallen for that many epochs (counted
             after the KL warm-up), and return to the best weights.
         seed (int, 0): order of the examples and noise. The weights are drawn when the model is built: call
@@ -114,6 +116,7 @@ class _Run:
         self.step = 0
         self.steps_per_epoch = -(-len(train) // config.batch_size)
         self.total_steps = self.steps_per_epoch * config.epochs
+        self.kl_course = (config.kl_warmup, config.kl_schedule, config.kl_cycles)
         optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
         self.optimizer = optimizer(
             model.parameters(),
@@ -136,10 +139,10 @@ class _Run:
             )
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            beta = kl_weight(config.beta, self.step, self.total_steps, config.kl_warmup)
+            beta = kl_weight(config.beta, self.step, self.total_steps, *self.kl_course)
             x = self.train.batch(index, self.noise)
             terms = self.objective(self.model, x, self.noise)
-            loss = terms.loss(beta)
+            loss = terms.loss(beta, config.free_bits) if config.free_bits else terms.loss(beta)
             # Reading the loss waits for an accelerator, so look there only now and then.
             if (self.device.type == "cpu" or self.step % 50 == 0) and not torch.isfinite(loss):
                 raise TrainingDiverged(diagnose(self.step, self.epoch + 1, self.model, x, terms))
@@ -157,13 +160,13 @@ class _Run:
             "epoch": self.epoch,
             "step": self.step,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "beta": kl_weight(config.beta, self.step, self.total_steps, config.kl_warmup),
+            "beta": kl_weight(config.beta, self.step, self.total_steps, *self.kl_course),
             "seconds": seconds,
             "train": self._measure(self.train),
             "validation": self._measure(held_out) if held_out is not None else None,
         }
         self.history.records.append(entry)
-        if held_out is not None and self.step >= config.kl_warmup * self.total_steps:
+        if held_out is not None and kl_settled(self.step, self.total_steps, *self.kl_course):
             self._keep_best(entry["validation"]["negative_elbo"])
 
     def _keep_best(self, value: float) -> None:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from vae_course.training.schedules import SCHEDULES
+from vae_course.training.schedules import KL_SCHEDULES, SCHEDULES
 
 OPTIMIZERS = ("adam", "adamw")
 
@@ -34,6 +34,9 @@ RULES = {
     "gradient_clip": (_optional(_number(lambda value: value > 0)), "None or a largest norm > 0"),
     "beta": (_number(lambda value: value >= 0), "a number ≥ 0"),
     "kl_warmup": (_number(lambda value: 0 <= value <= 1), "a share of the run in [0, 1]"),
+    "kl_schedule": (KL_SCHEDULES.__contains__, f"one of {', '.join(KL_SCHEDULES)}"),
+    "kl_cycles": (_whole(1), "a whole number ≥ 1"),
+    "free_bits": (_number(lambda value: value >= 0), "a number of nats ≥ 0"),
     "patience": (_optional(_whole(1)), "None or a whole number of epochs ≥ 1"),
     "seed": (_whole(0), "a whole number ≥ 0"),
     "eval_examples": (_optional(_whole(1)), "None (all) or a whole number ≥ 1"),
@@ -54,6 +57,9 @@ class FitSettings:
     gradient_clip: float | None = None
     beta: float = 1.0
     kl_warmup: float = 0.0
+    kl_schedule: str = "linear"
+    kl_cycles: int = 4
+    free_bits: float = 0.0
     patience: int | None = None
     seed: int = 0
     eval_examples: int | None = 2000
@@ -63,6 +69,10 @@ class FitSettings:
             value = getattr(self, name)
             if not accept(value):
                 raise ValueError(f"{name} is {value!r}; expected {expected}.")
+        if self.kl_schedule == "constant" and self.kl_warmup > 0:
+            raise ValueError("a constant KL weight has no warm-up; leave kl_warmup out, or use 'linear'.")
+        if self.kl_schedule == "cyclical" and self.kl_warmup == 0:
+            raise ValueError("a cyclical KL weight needs kl_warmup > 0, the share of each cycle; try 0.5.")
 
     @classmethod
     def from_arguments(cls, arguments: dict) -> "FitSettings":
