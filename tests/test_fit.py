@@ -8,6 +8,7 @@ import torch
 from linear_vae import LinearVAE
 from tiny_data import Rows, tiny_images
 
+from vae_course.elbo import ElboTerms
 from vae_course.models import VAE, Autoencoder
 from vae_course.training import fit, seed_everything
 
@@ -161,6 +162,17 @@ def test_a_learned_sigma_is_trained():
     before = model.likelihood.sigma.item()
     fit(model, TRAIN, epochs=10, batch_size=16, learning_rate=1e-2, **QUIET)
     assert model.likelihood.sigma.item() < before
+
+
+@pytest.mark.parametrize("limit", [1, 30, None])
+def test_records_are_means_over_the_examples_measured(limit):
+    def objective(model, x, generator):
+        kl = torch.full((len(x), 1), 2.0)
+        return ElboTerms(model.shift.square().sum() + 5 * torch.ones(len(x)), kl[:, 0], kl)
+
+    model = LinearVAE()
+    history = fit(model, Rows(model.data(50)), epochs=0, objective=objective, eval_examples=limit, **QUIET)
+    assert history.last["train"] == {"negative_elbo": 7, "reconstruction": 5, "kl": 2}
 
 
 def test_progress_is_about_ten_lines_that_repeat(capsys):

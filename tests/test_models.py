@@ -107,6 +107,13 @@ def test_encoder_and_decoder_use_the_sizes_asked_for():
     assert widths == [(6, 3), (7, 6), (20, 7)]
 
 
+@pytest.mark.parametrize("architecture", ["mlp", "conv"])
+def test_decoder_outputs_are_unbounded_on_both_sides(architecture):
+    torch.manual_seed(0)
+    params = VAE((1, 28, 28), 2, [8, 8], architecture=architecture).decode(30 * torch.randn(20, 2))
+    assert params.min() < -0.1 and params.max() > 0.1
+
+
 def test_log_var_is_bounded_whatever_the_encoder_says():
     model = VAE((1, 4, 4), 2, [4])
     with torch.no_grad():
