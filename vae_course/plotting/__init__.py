@@ -10,6 +10,7 @@ from vae_course.plotting import style
 from vae_course.plotting.collapse import collapse_panel
 from vae_course.plotting.curves import training_curves
 from vae_course.plotting.ellipses import posterior_ellipses
+from vae_course.plotting.fingerprints import fingerprint
 from vae_course.plotting.images import image_grid, sample_grid
 from vae_course.plotting.interpolation import interpolation_strip
 from vae_course.plotting.latent import latent_scatter
@@ -20,6 +21,7 @@ from vae_course.plotting.samples import mean_and_sample, samples
 
 __all__ = [
     "collapse_panel",
+    "fingerprint",
     "image_grid",
     "interpolation_strip",
     "latent_scatter",
