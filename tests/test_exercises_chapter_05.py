@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 from exercise_answers import assert_recognized, reference_of, stub_of, verdict_of
-from torch import nn
-from torch.distributions import Bernoulli, ContinuousBernoulli, Independent, Normal, kl_divergence
+from torch.distributions import ContinuousBernoulli, Normal
 from torch.nn import functional as F
 
 from vae_course.evaluation import LossWeights, effective_beta
 from vae_course.exercises.engine import exercises
 from vae_course.exercises.grading import grade
+from vae_course.likelihoods import Gaussian
 from vae_course.likelihoods.continuous_bernoulli import log_normalizer as package_normalizer
 
 
@@ -19,28 +19,8 @@ def unit(error):
     return 0.5 if error == "mse" else 1.0
 
 
-def loss(
-    x=lambda images: images / 255,
-    limit=lambda raw: raw.clamp(-12, 12),
-    noise=lambda mean, log_var, training: mean + torch.randn_like(mean) * log_var.mul(0.5).exp(),
-    join=lambda bce, kl: bce + kl,
-    pixels=lambda bce: bce.sum((1, 2, 3)),
-    latent=lambda kl: kl.sum(-1),
-    batch=torch.mean,
-    logged=lambda kl: kl,
-):
-    """A loss in another hand: torch.distributions, and a clamp where the package has a tanh."""
-
-    def answer(encode, decode, images, training=True):
-        picture = x(images)
-        mean, raw = encode(picture)
-        log_var = limit(raw)
-        logits = decode(noise(mean, log_var, training))
-        bce = pixels(-Bernoulli(logits=logits, validate_args=False).log_prob(picture))
-        kl = latent(-0.5 * (1 + log_var - mean.pow(2) - log_var.exp()))
-        return {"reconstruction": batch(bce), "kl": batch(logged(kl)), "loss": batch(join(bce, kl))}
-
-    return answer
+def normal(x, mean, std):
+    return Normal(mean, std).log_prob(x)
 
 
 BROKEN = {
@@ -77,35 +57,38 @@ BROKEN = {
         "summed over the features": [lambda a: package_normalizer(a).sum(-1)],
     },
     "05.3": {
-        "variance instead of σ": [lambda x, y: F.mse_loss(y, x)],
-        "mean absolute error": [lambda x, y: F.l1_loss(y, x)],
-        "mean error taken out": [lambda x, y: torch.std(y - x), lambda x, y: (y - x).var().sqrt()],
-        "summed over the pixels": [lambda x, y: F.mse_loss(y, x, reduction="sum").sqrt()],
-        "one σ for each picture": [lambda x, y: ((x - y) ** 2).mean((1, 2, 3)) ** 0.5],
-        "one half in the wrong place": [lambda x, y: (F.mse_loss(y, x) / 2).sqrt()],
+        "root mean squared error": [lambda x, y: F.mse_loss(y, x) ** 0.5],
+        "mean squared error": [lambda x, y: F.mse_loss(y, x)],
+        "signed error": [lambda x, y: torch.mean(x - y), lambda x, y: abs(float((x - y).mean()))],
+        "median error": [lambda x, y: torch.median(torch.abs(y - x))],
+        "summed over the pixels": [lambda x, y: F.l1_loss(y, x, reduction="sum") / len(x)],
+        "one scale for each picture": [lambda x, y: (x - y).abs().mean((1, 2, 3))],
+        "standard deviation of the Laplace": [lambda x, y: math.sqrt(2) * F.l1_loss(y, x)],
+        "factor 2 of the normalizer": [lambda x, y: F.l1_loss(y, x) * 2, lambda x, y: F.l1_loss(y, x) / 2],
     },
     "05.4": {
-        "KL with the wrong sign": [loss(join=torch.sub), loss(join=torch.sub, logged=torch.neg)],
-        "sign of the whole loss": [loss(join=lambda bce, kl: -bce - kl)],
-        "reconstruction averaged over the pixels": [loss(pixels=lambda bce: bce.mean((1, 2, 3)))],
-        "KL averaged over the latent dimensions": [loss(latent=lambda kl: kl.mean(-1))],
-        "both averaged over everything": [
-            loss(pixels=lambda bce: bce.mean((1, 2, 3)), latent=lambda kl: kl.mean(-1))
+        "log σ left out": [
+            lambda x, y, s: ((x - y) ** 2).sum((1, 2, 3)) / (2 * s.exp() ** 2),
+            lambda x, y, s: (((x - y) / s.exp()) ** 2 / 2 + 0.9189385).sum((1, 2, 3)),
         ],
-        "summed over the batch": [loss(batch=torch.sum)],
-        "σ read as log σ²": [loss(noise=lambda m, s, t: m + s * torch.randn_like(m))],
-        "variance used as standard deviation": [
-            loss(noise=lambda m, lv, t: m + lv.exp() * torch.randn_like(m))
+        "log σ counted once for each picture": [
+            lambda x, y, s: ((x - y) ** 2).sum((1, 2, 3)) / (2 * s.exp() ** 2) + s + 0.9189385,
         ],
-        "no sampling": [loss(noise=lambda mean, log_var, training: mean)],
-        "no sampling in training": [
-            loss(noise=lambda m, lv, t: m + (0.0 if t else 1.0) * torch.randn_like(m) * (lv / 2).exp())
+        "constant left out": [
+            lambda x, y, s: (((x - y) / s.exp()) ** 2 / 2 + s).sum((1, 2, 3)),
         ],
-        "evaluation at the mean": [
-            loss(noise=lambda m, lv, training: Normal(m, (lv / 2).exp()).rsample() if training else m)
+        "log σ taken for log σ²": [lambda x, y, s: -normal(x, y, s.exp().sqrt()).sum((1, 2, 3))],
+        "log σ² in the place of log σ": [lambda x, y, s: (-normal(x, y, s.exp()) + s).sum((1, 2, 3))],
+        "one half forgotten": [
+            lambda x, y, s: (-normal(x, y, s.exp()) + 0.5 * ((x - y) / s.exp()) ** 2).sum((1, 2, 3))
         ],
-        "pixels of 0 to 255": [loss(x=lambda images: images.to(torch.float32))],
-        "log σ² not bounded": [loss(limit=lambda raw: raw * 1.0)],
+        "sign of log σ": [lambda x, y, s: (-normal(x, y, s.exp()) - 2 * s).sum((1, 2, 3))],
+        "averaged over the pixels": [lambda x, y, s: -normal(x, y, s.exp()).mean((1, 2, 3))],
+        "summed or averaged over the batch": [
+            lambda x, y, s: -normal(x, y, s.exp()).sum(),
+            lambda x, y, s: -normal(x, y, s.exp()).sum((1, 2, 3)).mean(),
+        ],
+        "log-density instead of its negative": [lambda x, y, s: normal(x, y, s.exp()).sum((1, 2, 3))],
     },
 }
 NAMED = {  # value exercises: what an answer with this mistake says
@@ -126,16 +109,6 @@ NAMED = {  # value exercises: what an answer with this mistake says
 }
 
 
-def with_distributions(encode, decode, images, training=True):
-    x = images.double().float().div(255)
-    mean, raw = encode(x)
-    q = Independent(Normal(mean, (raw.clamp(-20, 10) / 2).exp()), 1)
-    logits = decode(q.rsample())
-    bce = F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
-    kl = kl_divergence(q, Independent(Normal(torch.zeros_like(mean), 1.0), 1)).mean()
-    return {"loss": bce + kl, "reconstruction": bce, "kl": kl}
-
-
 UNUSUAL = {
     "05.1": {
         "the package": lambda e, n, a, b: effective_beta(LossWeights(e, n, a, b)),
@@ -153,11 +126,18 @@ UNUSUAL = {
         ).where(a.abs() < 30, a.abs().log()),
     },
     "05.3": {
-        "from the loss": lambda x, y: F.mse_loss(y, x) ** 0.5,
-        "norm": lambda x, y: (x - y).norm() / math.sqrt(x.numel()),
-        "a float": lambda x, y: float((x - y).double().pow(2).mean().sqrt()),
+        "torch's loss": lambda x, y: F.l1_loss(y, x),
+        "a float": lambda x, y: float((x - y).double().abs().mean()),
+        "norm": lambda x, y: (x - y).flatten().norm(p=1) / x.numel(),
     },
-    "05.4": {"torch.distributions": with_distributions, "clamp": loss()},
+    "05.4": {
+        "torch.distributions": lambda x, y, s: -normal(x, y, s.exp()).sum((1, 2, 3)),
+        "the package": lambda x, y, s: -Gaussian(s.exp().item()).log_prob(x, y),
+        "by hand": lambda x, y, s: (
+            ((x - y) ** 2).sum((1, 2, 3)) / (2 * torch.exp(2 * s))
+            + x[0].numel() * (s + 0.5 * math.log(2 * math.pi))
+        ),
+    },
 }
 
 
@@ -177,29 +157,3 @@ def test_solution_passes_and_stub_does_not(exercise):
     assert grade(exercise, reference_of(exercise)).correct
     assert grade(exercise, stub_of(exercise)).status == "not answered"
     assert len(exercise.hints) >= 2 and len(exercise.mistakes) >= 3
-
-
-def test_a_loss_that_breaks_its_contract_hears_how():
-    assert "encode expects floats" in verdict_of("05.4", loss(x=lambda images: images)).message
-    assert "decode expects z" in verdict_of("05.4", loss(noise=lambda m, s, t: m[:, :1])).message
-    assert "Expected a dict" in verdict_of("05.4", lambda *a: torch.zeros(3)).message
-    assert "must be a tensor with one number" in verdict_of("05.4", loss(batch=lambda v: v)).message
-
-
-def test_the_right_loss_trains_a_small_vae():
-    torch.manual_seed(0)
-    encoder, decoder = nn.Linear(6, 4), nn.Linear(2, 6)
-    images = torch.randint(0, 256, (64, 1, 2, 3)).to(torch.uint8)
-    terms = reference_of(next(e for e in exercises("05") if e.id == "05.4"))
-    parameters = [*encoder.parameters(), *decoder.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=0.05)
-    values = []
-    for _ in range(60):
-        out = terms(
-            lambda x: encoder(x.flatten(1)).chunk(2, -1), lambda z: decoder(z).reshape(-1, 1, 2, 3), images
-        )
-        optimizer.zero_grad()
-        out["loss"].backward()
-        optimizer.step()
-        values.append(out["loss"].item())
-    assert values[-1] < values[0]

@@ -1,4 +1,4 @@
-"""Exercises of chapter 05, in order; this file holds the loss translator and the best σ."""
+"""Exercises of chapter 05, in order; this file holds the loss translator and the best scale."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vae_course.exercises.chapter_05_fingerprints import FINGERPRINTS
-from vae_course.exercises.chapter_05_loss import VAE_TERMS
+from vae_course.exercises.chapter_05_gaussian import GAUSSIAN_NATS
 from vae_course.exercises.chapter_05_normalizer import LOG_NORMALIZER
 from vae_course.exercises.exercise import Exercise, Mistake
 
@@ -91,78 +91,79 @@ BETA_OF = Exercise(
 )
 
 
-def best_sigma(x: Tensor, x_hat: Tensor) -> Tensor:
-    return (x - x_hat).square().mean().sqrt()
+def best_scale(x: Tensor, x_hat: Tensor) -> Tensor:
+    return (x - x_hat).abs().mean()
 
 
-def _sigma_cases(seed: int) -> list[tuple]:
+def _scale_cases(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     cases = []
     for shape in [(5, 1, 4, 4), (3, 3, 6, 2)]:
         x, noise = torch.rand(shape, generator=generator), torch.rand(shape, generator=generator)
-        cases.append((x, 0.7 * x + 0.4 * noise))
+        cases.append((x, 0.7 * x + 0.4 * noise**2))
     return cases
 
 
-BEST_SIGMA = Exercise(
+BEST_SCALE = Exercise(
     id="05.3",
-    title="The σ that the data ask for",
-    contract="best_sigma(x, x_hat): both (batch, channel, height, width) float tensors. Returns the one σ "
-    "for all pixels that maximizes the sum of log N(x; x_hat, σ²): a number > 0 in units of pixel values.",
-    stub='''def best_sigma(x: torch.Tensor, x_hat: torch.Tensor) -> torch.Tensor:
-    """x, x_hat: (batch, channel, height, width). Returns the σ with the highest Gaussian likelihood."""
+    title="The scale that the data ask for",
+    contract="best_scale(x, x_hat): both (batch, channel, height, width) float tensors. Returns the one "
+    "scale b for all pixels that maximizes the sum of the Laplace log-densities −|x − x_hat| / b − log 2b: a "
+    "number > 0 in units of pixel values.",
+    stub='''def best_scale(x: torch.Tensor, x_hat: torch.Tensor) -> torch.Tensor:
+    """x, x_hat: (batch, channel, height, width). Returns the b with the highest Laplace likelihood."""
     ...''',
     hints=(
-        "Write −log p as a function of σ: one term falls with σ, the other one grows.",
-        "Set the derivative with respect to σ to 0; you get σ² as a mean.",
+        "Write −log p of all pixels as a function of b: one term falls with b, the other one grows.",
+        "Set the derivative with respect to b to 0. Section 7 does the same for σ.",
     ),
     mistakes=(
         Mistake(
-            "variance instead of σ",
-            "σ is measured in the units of a pixel, not in squared ones.",
+            "root mean squared error",
+            "That is the best σ of a Gaussian. Which error stands in the exponent here?",
+            lambda x, y: (x - y).square().mean().sqrt(),
+        ),
+        Mistake(
+            "mean squared error",
+            "b is measured in the units of a pixel, not in squared ones.",
             lambda x, y: (x - y).square().mean(),
         ),
         Mistake(
-            "mean absolute error",
-            "That is the best scale of another likelihood: the Laplace.",
-            lambda x, y: (x - y).abs().mean(),
+            "signed error",
+            "Too bright here and too dark there do not cancel.",
+            (lambda x, y: (x - y).mean(), lambda x, y: (y - x).mean(), lambda x, y: (x - y).mean().abs()),
         ),
         Mistake(
-            "mean error taken out",
-            "A decoder that is 0.1 too bright everywhere is wrong by 0.1: the offset counts as error.",
-            (
-                lambda x, y: (x - y).std(),
-                lambda x, y: (x - y).std(correction=0),
-            ),
+            "median error",
+            "The median is best for x̂. For b, set the derivative to 0 once more.",
+            lambda x, y: (x - y).abs().median(),
         ),
         Mistake(
             "summed over the pixels",
-            "There is one squared error for each pixel, and σ is their typical size.",
+            "There is one error for each pixel, and b is their typical size.",
             (
-                lambda x, y: (x - y).square().flatten(1).sum(1).mean().sqrt(),
-                lambda x, y: (x - y).square().sum().sqrt(),
+                lambda x, y: (x - y).abs().flatten(1).sum(1).mean(),
+                lambda x, y: (x - y).abs().sum(),
             ),
         ),
         Mistake(
-            "one σ for each picture",
+            "one scale for each picture",
             "One number for all pictures is asked for.",
-            (
-                lambda x, y: (x - y).square().flatten(1).mean(1).sqrt(),
-                lambda x, y: (x - y).square().flatten(1).mean(1).sqrt().mean(),
-            ),
+            lambda x, y: (x - y).abs().flatten(1).mean(1),
         ),
         Mistake(
-            "one half in the wrong place",
-            "The ½ in the exponent and the ½ in ½ log σ² cancel.",
-            (
-                lambda x, y: (0.5 * (x - y).square().mean()).sqrt(),
-                lambda x, y: 0.5 * (x - y).square().mean().sqrt(),
-            ),
+            "standard deviation of the Laplace",
+            "σ = √2·b is the standard deviation; b itself is asked for.",
+            lambda x, y: 2**0.5 * (x - y).abs().mean(),
+        ),
+        Mistake(
+            "factor 2 of the normalizer",
+            "log 2b = log 2 + log b: does the 2 survive the derivative?",
+            (lambda x, y: 2 * (x - y).abs().mean(), lambda x, y: 0.5 * (x - y).abs().mean()),
         ),
     ),
-    reference=best_sigma,
-    cases=_sigma_cases,
-    low=0.0,
+    reference=best_scale,
+    cases=_scale_cases,
 )
 
-EXERCISES = (BETA_OF, LOG_NORMALIZER, BEST_SIGMA, VAE_TERMS, FINGERPRINTS)
+EXERCISES = (BETA_OF, LOG_NORMALIZER, BEST_SCALE, GAUSSIAN_NATS, FINGERPRINTS)

@@ -1,7 +1,8 @@
-"""Exercise of chapter 05: the whole loss of a VAE, and the bugs gallery that its check can name."""
+"""The loss doctor of chapter 05: runs a VAE's loss on known networks and names the bug in it."""
 
 from __future__ import annotations
 
+import html as html_text
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.exercises.exercise import Exercise, Mistake
-from vae_course.exercises.grading import ContractBroken
+from vae_course.exercises.exercise import Exercise, Mistake, Verdict
+from vae_course.exercises.grading import ContractBroken, grade
+from vae_course.notebook.output import publish
 
 EXAMPLES = 8000
 # One latent dimension for each way to misread log σ²: small, one, large.
@@ -115,7 +117,7 @@ def _mean_of_q(mean: Tensor, std: Tensor, training: bool) -> Tensor:
 
 
 VAE_TERMS = Exercise(
-    id="05.4",
+    id="05.0",
     title="The whole loss, without a bug",
     contract="vae_terms(encode, decode, images, training=True): images uint8 (batch, channel, height, "
     "width), 0 to 255; encode(x in [0, 1]) -> (mean, raw log σ²), each (batch, latent), the second "
@@ -211,3 +213,19 @@ VAE_TERMS = Exercise(
     observe=_observe,
     tolerance=0.05,
 )
+
+
+def diagnose_loss(terms: Callable) -> Verdict:
+    """Say what is wrong with a loss, by name where it is a classic.
+
+    Args:
+        terms: ``terms(encode, decode, images, training=True)``; its contract is that of :data:`VAE_TERMS`.
+
+    Returns:
+        The verdict, with the name of the bug in ``mistake``.
+    """
+    verdict = grade(VAE_TERMS, terms)
+    message = "No bug found." if verdict.correct else verdict.message
+    html = f"<p><strong>Diagnosis.</strong> {html_text.escape(message)}</p>"
+    publish({"text/html": html, "text/plain": f"Diagnosis. {message}"})
+    return verdict
