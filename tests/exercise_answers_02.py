@@ -65,6 +65,14 @@ FIRST, SECOND = nn.Conv2d(3, 16, 4, 2, 1), nn.Conv2d(16, 32, 4, 2, 1)
 
 BROKEN = {
     "02.1": {
+        "sign of log σ² flipped": [
+            lambda m, lv: (m.pow(2) + lv.exp() + lv).sub(1).div(2).sum(dim=1),
+        ],
+        "KL the other way round": [
+            lambda m, lv: kl_divergence(
+                Normal(torch.zeros_like(m), torch.ones_like(m)), Normal(m, lv.div(2).exp())
+            ).sum(-1),
+        ],
         "missing one half": [lambda m, lv: 2 * kl_terms(m, lv).sum(1)],
         "flipped sign": [
             lambda m, lv: 0.5 * torch.sum(1 + lv - m.pow(2) - lv.exp(), dim=1),

@@ -37,6 +37,20 @@ def step_with(loss_of, shown=None):
     return step
 
 
+def step_that_rewards_unlikely_pictures(model, optimizer, x, beta=1.0):
+    posterior = model.encode(x)
+    reconstruction = model.log_likelihood(x, posterior.sample()).mean()
+    kl = posterior.kl().mean()
+    optimizer.zero_grad()
+    (reconstruction + beta * kl).backward()
+    optimizer.step()
+    return {
+        "loss": (reconstruction + beta * kl).item(),
+        "reconstruction": reconstruction.item(),
+        "kl": kl.item(),
+    }
+
+
 def step_too_early(model, optimizer, x, beta=1.0):
     optimizer.zero_grad()
     terms = elbo_terms(model, x)
@@ -108,6 +122,7 @@ def clears_last(model, optimizer, x, beta=1.0):
 
 
 BROKEN = {
+    "log-likelihood without its minus": [step_that_rewards_unlikely_pictures],
     "zero_grad forgotten": [step_without_zero_grad],
     "step before backward": [step_too_early, step_one_behind, cleared_too_late],
     "optimizer never steps": [never_steps],

@@ -76,6 +76,14 @@ def test_not_implemented_is_not_answered_and_a_forgotten_return_is_mentioned():
     assert verdict.status == "not answered" and "forgotten return" in verdict.message
 
 
+def test_not_implemented_inside_something_that_the_answer_calls_is_shown():
+    def calls_a_module_without_forward(mean, log_var):
+        return torch.nn.Module()(mean)
+
+    verdict = verdict_of("02.1", calls_a_module_without_forward)
+    assert verdict.status != "not answered" and "forward" in verdict.message
+
+
 def test_an_exception_becomes_one_sentence_with_type_message_and_line():
     def answer(mean, log_var):
         scale = log_var.exp()

@@ -17,9 +17,8 @@ def test_an_unattended_run_keeps_the_default(capsys):
     capsys.readouterr()
     guess.compare("it falls", "KL went from 3.2 to 1.1 nats.")
     assert capsys.readouterr().out.splitlines() == [
-        "Recorded prediction (the default, nobody chose): it falls.",
         "Measured: KL went from 3.2 to 1.1 nats.",
-        "The prediction came true.",
+        "What happened: it falls (as the recorded default).",
     ]
 
 
@@ -32,7 +31,7 @@ def test_pressing_a_button_records_the_choice(capsys):
     assert capsys.readouterr().out.splitlines() == [
         "You predicted: equal.",
         "Measured: left 3.1, right 2.9.",
-        "What happened: left. The two differ: worth a second look at why.",
+        "What happened: left. Worth a second look at why.",
     ]
 
 

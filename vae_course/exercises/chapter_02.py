@@ -86,6 +86,16 @@ KL_TO_PRIOR = Exercise(
             lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 - 0.5 * log_var).sum(-1),
         ),
         Mistake(
+            "sign of log σ² flipped",
+            "Of the three terms with σ, only the variance itself makes a wide posterior expensive.",
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 + log_var).sum(-1),
+        ),
+        Mistake(
+            "KL the other way round",
+            "KL(q || p) averages over q: where does the variance of q stand, above or below the line?",
+            lambda mean, log_var: 0.5 * ((1 + mean**2) * torch.exp(-log_var) - 1 + log_var).sum(-1),
+        ),
+        Mistake(
             "mean not squared",
             "Moving q away from the prior must cost the same to the left and to the right.",
             lambda mean, log_var: 0.5 * (mean + log_var.exp() - 1 - log_var).sum(-1),

@@ -67,6 +67,7 @@ def _variant(
     sample: Callable = lambda posterior: posterior.sample(),
     encode_without_gradient: bool = False,
     per_pixel: bool = False,
+    sign: int = 1,
 ) -> Callable:
     """The reference with one thing changed."""
 
@@ -76,7 +77,7 @@ def _variant(
             {"zero": optimizer.zero_grad, "step": optimizer.step}[action]()
         with torch.no_grad() if encode_without_gradient else nullcontext():
             posterior = model.encode(x)
-        reconstruction = -model.log_likelihood(x, sample(posterior))
+        reconstruction = -sign * model.log_likelihood(x, sample(posterior))
         if per_pixel:
             reconstruction = reconstruction / x[0].numel()
         kl = posterior.kl()
@@ -160,6 +161,11 @@ TRAINING_STEP = Exercise(
             "KL with the wrong sign",
             "This rewards a posterior for running away from the prior.",
             _variant(lambda reconstruction, kl, beta: (reconstruction - beta * kl).mean()),
+        ),
+        Mistake(
+            "log-likelihood without its minus",
+            "A likely picture must cost little. Is your reconstruction term ever negative?",
+            _variant(sign=-1),
         ),
         Mistake(
             "ELBO minimized",

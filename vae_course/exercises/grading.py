@@ -164,12 +164,18 @@ def _same_value(given: Any, wanted: Any, tolerance: float) -> bool:
 
 
 def _unanswered_stops(answer: Callable) -> Callable:
-    """The answer, except that returning nothing (or raising NotImplementedError) ends the grading."""
+    """The answer, except that returning nothing (or raising NotImplementedError itself) ends the grading."""
 
     def call(*arguments: Any, **named: Any) -> Any:
         try:
             result = answer(*arguments, **named)
-        except NotImplementedError:
+        except NotImplementedError as error:
+            # Raised by something that the answer calls, it is a mistake like any other and must be shown.
+            last = error.__traceback__
+            while last.tb_next:
+                last = last.tb_next
+            if last.tb_frame.f_code is not getattr(answer, "__code__", None):
+                raise
             raise _Stop(_not_answered()) from None
         if result is None or result is Ellipsis:
             raise _Stop(_not_answered("it returns nothing; a forgotten return looks the same"))

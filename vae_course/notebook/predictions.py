@@ -50,12 +50,13 @@ class Prediction:
             ValueError: the outcome is none of the options.
         """
         outcome = self._position(outcome)
-        who = "You predicted" if self.chosen else "Recorded prediction (the default, nobody chose)"
-        if outcome == self.index:
-            verdict = "The prediction came true."
+        happened, agrees = self.options[outcome], outcome == self.index
+        if self.chosen:
+            verdict = "It came true." if agrees else f"What happened: {happened}. Worth a second look at why."
+            lines = [f"You predicted: {self.answer}.", f"Measured: {measured.strip()}", verdict]
         else:
-            verdict = f"What happened: {self.options[outcome]}. The two differ: worth a second look at why."
-        lines = [f"{who}: {self.answer}.", f"Measured: {measured.strip()}", verdict]
+            default = "as the recorded default" if agrees else f"the recorded default was: {self.answer}"
+            lines = [f"Measured: {measured.strip()}", f"What happened: {happened} ({default})."]
         rows = "<br>".join(html_text.escape(line) for line in lines)
         publish({"text/html": f"<p>{rows}</p>", "text/plain": "\n".join(lines)})
 

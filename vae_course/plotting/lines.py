@@ -15,15 +15,20 @@ def line_plot(
     x_label: str,
     y_label: str,
     *,
+    points: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
     log_x: bool = False,
     log_y: bool = False,
+    x_ticks: Sequence[float] | None = None,
 ) -> Figure:
     """One axes with a line for each name; lines differ in color, dash and marker.
 
     Args:
-        curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars.
+        curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars. With ``points``,
+            curves have no markers.
+        points: name → (x, y), drawn as markers without a line: measurements beside exact curves.
         x_label, y_label: with units.
         log_x, log_y: logarithmic axes.
+        x_ticks: where to write numbers on the x axis; default: matplotlib's choice.
 
     Raises:
         ValueError: no curves, or x and y of different lengths.
@@ -37,7 +42,9 @@ def line_plot(
             raise ValueError(
                 f"the curve {name!r} has {len(x)} x values and {len(y)} y values; expected as many."
             )
-        look = {"color": COLORS[i % 8], "linestyle": LINE_STYLES[i % 8], "marker": MARKERS[i % 10]}
+        look = {"color": COLORS[i % 8], "linestyle": LINE_STYLES[i % 8]}
+        if not points:
+            look["marker"] = MARKERS[i % 10]
         errors = None
         if interval:
             low, high = interval
@@ -46,12 +53,17 @@ def line_plot(
                 [top - value for value, top in zip(y, high, strict=True)],
             ]
         axes.errorbar(x, y, yerr=errors, label=name, capsize=3, **look)
+    for i, (name, (x, y)) in enumerate((points or {}).items()):
+        axes.plot(x, y, label=name, color=COLORS[i % 8], linestyle="none", marker=MARKERS[i % 10])
     if log_x:
         axes.set_xscale("log")
     if log_y:
         axes.set_yscale("log")
+    if x_ticks is not None:
+        axes.set_xticks(list(x_ticks), [f"{tick:,g}" for tick in x_ticks])
+        axes.minorticks_off()
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    if len(curves) > 1:
+    if len(curves) + len(points or {}) > 1:
         axes.legend()
     return figure
