@@ -58,16 +58,16 @@ def test_gaussian_density_integrates_to_one():
     assert torch.trapezoid(density, x[:, 0]).item() == pytest.approx(1, abs=1e-6)
 
 
-def test_bernoulli_on_grey_values_is_the_expectation_over_binarized_pictures():
+def test_bernoulli_on_gray_values_is_the_expectation_over_binarized_pictures():
     generator = torch.Generator().manual_seed(1)
     logits = torch.randn(1, 1, 1, 4, generator=generator, dtype=torch.float64)
-    grey = torch.rand(1, 1, 1, 4, generator=generator, dtype=torch.float64)
+    gray = torch.rand(1, 1, 1, 4, generator=generator, dtype=torch.float64)
     expectation = 0.0
     for bits in itertools.product((0.0, 1.0), repeat=4):
         b = torch.tensor(bits, dtype=torch.float64).reshape(1, 1, 1, 4)
-        chance = torch.where(b == 1, grey, 1 - grey).prod()
+        chance = torch.where(b == 1, gray, 1 - gray).prod()
         expectation += (chance * Bernoulli().log_prob(b, logits)).item()
-    assert Bernoulli().log_prob(grey, logits).item() == pytest.approx(expectation, abs=1e-12)
+    assert Bernoulli().log_prob(gray, logits).item() == pytest.approx(expectation, abs=1e-12)
 
 
 def test_bernoulli_is_finite_for_extreme_logits():

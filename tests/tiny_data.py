@@ -10,7 +10,7 @@ from vae_course.data import ImageData
 def tiny_images(
     n: int = 96, shape: tuple[int, int, int] = (1, 8, 8), seed: int = 0, binarize: str | None = None
 ) -> ImageData:
-    """Grey pictures of four classes (which half is bright), so that there is something to learn."""
+    """Gray pictures of four classes (which half is bright), so that there is something to learn."""
     channels, height, width = shape
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, 4, (n,), generator=generator)

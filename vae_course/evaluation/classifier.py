@@ -50,7 +50,7 @@ class Classifier(nn.Module):
         return torch.cat([self(part).softmax(-1) for part in x.split(batch_size)])
 
     def accuracy(self, data) -> float:
-        """Share of a labelled data set that is classified correctly, in [0, 1]."""
+        """Share of a labeled data set that is classified correctly, in [0, 1]."""
         _require_labels(data)
         return (self.probabilities(data.floats()).argmax(-1) == data.labels).float().mean().item()
 
@@ -63,7 +63,7 @@ def _require_labels(data) -> None:
 def train_classifier(
     data, *, seed: int = 0, epochs: int = 3, batch_size: int = 128, learning_rate: float = 2e-3
 ) -> Classifier:
-    """Train a :class:`Classifier` on labelled data, on the CPU; about 4 s an epoch of 60,000 digits.
+    """Train a :class:`Classifier` on labeled data, on the CPU; about 4 s an epoch of 60,000 digits.
 
     Args:
         data: ImageData with labels.
