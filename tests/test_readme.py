@@ -1,0 +1,43 @@
+"""What the README tells people to type works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import torch
+
+from vae_course.cli.parser import parse
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_script_runs_and_prints_nats_with_an_error(capsys):
+    (script,) = blocks("python")
+    assert len([line for line in script.splitlines() if line]) == 5
+    with torch.random.fork_rng():
+        exec(script.replace("epochs=20", "epochs=1, progress=False"), {})
+    value, error = capsys.readouterr().out.split(" ± ")
+    assert 90 < float(value) < 250 and float(error) < 10
+
+
+COMMANDS = [
+    line
+    for block in blocks("bash")
+    for line in block.replace("\\\n", " ").splitlines()
+    if line.startswith("python -m vae_course ")
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_line_is_understood(command):
+    words = shlex.split(command, comments=True)[3:]
+    assert parse(words).command == words[0]
+
+
+def test_the_commands_are_all_there():
+    assert [shlex.split(command)[3] for command in COMMANDS] == ["train", "evaluate", "sample", "interpolate"]
