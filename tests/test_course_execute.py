@@ -156,7 +156,8 @@ def odd_runs(tmp_path_factory):
 
 def test_cell_that_takes_too_long_is_stopped(odd_runs):
     failure = odd_runs[0]["01_Waits"].failure
-    assert failure.error.startswith("CellTimeoutError")
+    assert failure.error.startswith("CellTimeoutError: A cell timed out")
+    assert failure.error.endswith("after 15 seconds.")
     assert failure.line == "import os"
 
 

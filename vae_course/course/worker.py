@@ -45,7 +45,7 @@ def failure_of(error: Exception, notebook: nbformat.NotebookNode, index: int | N
         source, text = error.source, f"{error.ename}: {error.evalue}"
     else:  # the kernel died, or the cell took too long
         source = notebook.cells[index].source if index is not None else ""
-        text = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {str(error).splitlines()[0]}"
     lines = [
         line.strip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")
     ]
