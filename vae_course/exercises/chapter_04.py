@@ -1,0 +1,225 @@
+"""Exercises of chapter 04, in order; this file holds the free bits, the water level and the KL schedule."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from vae_course.exercises.chapter_04_densities import KL_OF_TWO, LOG_AGGREGATE
+from vae_course.exercises.exercise import Exercise, Mistake
+
+
+def kl_cost(kl_per_dimension: Tensor, free_bits: float) -> Tensor:
+    mean_of_each_dimension = kl_per_dimension.mean(0)
+    return mean_of_each_dimension.clamp_min(free_bits).sum()
+
+
+def _kl_cases(seed: int) -> list[tuple]:
+    """Dimensions whose mean lies above, and below the allowance while some examples lie above."""
+    generator = torch.Generator().manual_seed(seed)
+    scale = torch.tensor([2.0, 0.6, 0.3, 0.02])
+    rows = scale * torch.rand(6, 4, generator=generator) * 2
+    return [(rows, 0.5), (rows, 0.1), (rows[:, :3], 5.0), (rows, 0.0)]
+
+
+FREE_BITS = Exercise(
+    id="04.1",
+    title="Free bits",
+    contract="kl_cost(kl_per_dimension, free_bits): a float tensor (batch, latent) of KL values in nats, "
+    "each >= 0, and a number of nats >= 0. Returns the KL term of a loss with free bits, a scalar: a "
+    "latent dimension whose mean over the batch is below its allowance costs exactly the allowance.",
+    stub='''def kl_cost(kl_per_dimension: torch.Tensor, free_bits: float) -> torch.Tensor:
+    """kl_per_dimension: (batch, latent), nats; free_bits: nats for each dimension. Returns a scalar."""
+    ...''',
+    hints=(
+        "Three operations: a mean, a maximum, a sum. Which axis does each of them take?",
+        "The allowance belongs to a dimension, not to an example: what has to be known before the maximum?",
+        "torch.clamp has a `min`.",
+    ),
+    mistakes=(
+        Mistake(
+            "allowance for each example",
+            "An example may tell nothing as long as others do: average over the batch before the maximum.",
+            lambda kl, free: kl.clamp_min(free).sum(-1).mean(),
+        ),
+        Mistake(
+            "one allowance for the whole code",
+            "Then one busy dimension pays for all the idle ones. Who has an allowance?",
+            (
+                lambda kl, free: kl.sum(-1).mean().clamp_min(free),
+                lambda kl, free: kl.sum(-1).mean().clamp_min(free * kl.shape[-1]),
+                lambda kl, free: kl.sum(-1).clamp_min(free).mean(),
+                lambda kl, free: kl.sum(-1).clamp_min(free * kl.shape[-1]).mean(),
+            ),
+        ),
+        Mistake(
+            "maximum and minimum swapped",
+            "A dimension above its allowance must cost what it is; what does yours cost?",
+            lambda kl, free: kl.mean(0).clamp_max(free).sum(),
+        ),
+        Mistake(
+            "allowance subtracted",
+            "The gradient is right, the value is not: below its allowance a dimension costs just that.",
+            lambda kl, free: (kl.mean(0) - free).clamp_min(0).sum(),
+        ),
+        Mistake(
+            "allowance added",
+            "Adding a constant changes no gradient: would this keep any dimension alive?",
+            (
+                lambda kl, free: kl.mean(0).sum() + free,
+                lambda kl, free: (kl.mean(0) + free).sum(),
+            ),
+        ),
+        Mistake(
+            "averaged over the latent dimensions",
+            "The dimensions' divergences add up.",
+            (
+                lambda kl, free: kl.mean(0).clamp_min(free).mean(),
+                lambda kl, free: kl.clamp_min(free).mean(),
+            ),
+        ),
+        Mistake(
+            "batch and latent axes swapped",
+            "Which axis of (batch, latent) is the batch?",
+            lambda kl, free: kl.mean(1).clamp_min(free).sum(),
+        ),
+        Mistake(
+            "not summed over the latent dimensions",
+            "These are the costs of each dimension; the loss needs one number.",
+            lambda kl, free: kl.mean(0).clamp_min(free),
+        ),
+    ),
+    reference=kl_cost,
+    cases=_kl_cases,
+    low=0.0,
+)
+
+WATER_LEVEL = Exercise(
+    id="04.2",
+    title="Who survives?",
+    contract="A linear VAE with fixed σ² = 0.25 is trained to the optimum on data whose covariance has the "
+    "eigenvalues 8, 2 and 0.5; it has three latent dimensions. Give 'active' (dimensions with a rate above "
+    "0 at β = 2), 'rate' (of the whole code at β = 2, nats) and 'beta' (the smallest β at which a single "
+    "dimension is left).",
+    stub='answer_04_2 = {"active": ..., "rate": ..., "beta": ...}',
+    hints=(
+        "Where is the water level? It depends on β and on σ².",
+        "A direction with variance λ above the level θ has the rate ½ log(λ/θ); at the level it has none.",
+        "For the last part: which eigenvalue must go under, and which must not?",
+    ),
+    mistakes=(
+        Mistake(
+            "β forgotten",
+            "At β = 2 information costs twice as much. Where does β enter the water level?",
+            value={"active": 3, "rate": 0.5 * math.log(8 * 2 * 0.5 / 0.25**3)},
+        ),
+        Mistake(
+            "a direction at the water level counted",
+            "How much does a direction tell whose variance is exactly the level?",
+            value={"active": 3},
+        ),
+        Mistake("one half forgotten", "Compare with ½ log(λ/θ).", value={"rate": math.log(16) + math.log(4)}),
+        Mistake("bits instead of nats", "Natural logarithms, please.", value={"rate": 3.0}),
+        Mistake(
+            "water level without σ²",
+            "The level is a variance: what unit has λ/θ if θ is β alone?",
+            value={"rate": 0.5 * math.log(4)},
+        ),
+        Mistake(
+            "level of the wrong eigenvalue",
+            "One dimension is left when the second largest eigenvalue goes under.",
+            value={"beta": 32.0},
+        ),
+        Mistake("λ taken for β", "At the level, λ = β σ². Solve for β.", value={"beta": 2.0}),
+    ),
+    value={"active": 2, "rate": 0.5 * math.log(8 * 2 / 0.25), "beta": 8.0},
+    tolerance=2e-3,
+    explanation="The level is θ = β σ² = 0.5: 8 and 2 lie above it, 0.5 does not.\n"
+    "Rate: ½ log(8 / 0.5) + ½ log(2 / 0.5) = ½ log 64 = 2.079 nats.\n"
+    "The eigenvalue 2 goes under at β = 2 / 0.25 = 8.",
+)
+
+
+def cyclical_weight(step: int, total_steps: int, cycles: int, share: float) -> float:
+    length = total_steps / cycles
+    place_in_cycle = (step % length) / length
+    return min(1.0, place_in_cycle / share)
+
+
+def _schedule_cases(seed: int) -> list[tuple]:
+    return [(step, 120, 3, 0.5) for step in range(0, 120, 7)] + [
+        (step, 100, 4, 0.8) for step in range(0, 100, 9)
+    ]
+
+
+def _within(step: int, total: int, cycles: int) -> float:
+    return (step % (total / cycles)) / (total / cycles)
+
+
+CYCLES = Exercise(
+    id="04.3",
+    title="A cyclical KL weight",
+    contract="cyclical_weight(step, total_steps, cycles, share): step is 0 ... total_steps - 1. The run is "
+    "cut into equal cycles; in each, the weight rises linearly from 0 and reaches 1 after `share` of the "
+    "cycle (0 < share <= 1), then stays until the cycle ends. Returns the weight, a float in [0, 1].",
+    stub='''def cyclical_weight(step: int, total_steps: int, cycles: int, share: float) -> float:
+    """step: 0 ... total_steps - 1; share: of each cycle, over which the weight rises. Returns 0 to 1."""
+    ...''',
+    hints=(
+        "How many steps does one cycle have?",
+        "The remainder of a division says how far into its cycle a step is.",
+        "Divide that place by the part that rises, and stop at 1.",
+    ),
+    mistakes=(
+        Mistake(
+            "one long rise",
+            "That is the linear schedule. At the start of every cycle the weight must be 0 again.",
+            lambda step, total, cycles, share: min(1.0, step / total / share),
+        ),
+        Mistake(
+            "rising through the whole cycle",
+            "The weight should reach 1 before its cycle ends, and then stay.",
+            lambda step, total, cycles, share: _within(step, total, cycles),
+        ),
+        Mistake(
+            "never reaching 1",
+            "At the end of the rise the weight must be 1.",
+            lambda step, total, cycles, share: min(share, _within(step, total, cycles)),
+        ),
+        Mistake(
+            "rising and falling",
+            "Within a cycle the weight never falls; it drops when the next cycle starts.",
+            (
+                lambda step, total, cycles, share: 1 - abs(2 * _within(step, total, cycles) - 1),
+                lambda step, total, cycles, share: (
+                    min(1.0, _within(step, total, cycles) / share)
+                    if _within(step, total, cycles) <= share
+                    else (1 - _within(step, total, cycles)) / (1 - share)
+                ),
+            ),
+        ),
+        Mistake(
+            "falling from 1 to 0",
+            "The cycle starts without a price and ends with the full one.",
+            lambda step, total, cycles, share: 1 - min(1.0, _within(step, total, cycles) / share),
+        ),
+        Mistake(
+            "share of the run instead of the cycle",
+            "How long is the rise in the second cycle, compared with one cycle?",
+            lambda step, total, cycles, share: min(1.0, step % (total / cycles) / (share * total)),
+        ),
+        Mistake(
+            "number of cycles taken for their length",
+            "The divisor of the remainder is the number of steps in a cycle.",
+            lambda step, total, cycles, share: min(1.0, (step % cycles) / cycles / share),
+        ),
+    ),
+    reference=cyclical_weight,
+    cases=_schedule_cases,
+    low=0.0,
+    high=1.0,
+)
+
+EXERCISES = (FREE_BITS, WATER_LEVEL, CYCLES, KL_OF_TWO, LOG_AGGREGATE)
