@@ -26,6 +26,7 @@ _HOME = {
     "History": "vae_course.training",
     "TrainingDiverged": "vae_course.training",
     "load_model": "vae_course.training",
+    "load_one_model": "vae_course.training",
     "save_checkpoint": "vae_course.training",
     "seed_everything": "vae_course.training",
     "evaluate": "vae_course.evaluation",

@@ -4,6 +4,7 @@ from vae_course.training.checkpoint import CheckpointError, load_checkpoint, loa
 from vae_course.training.divergence import TrainingDiverged
 from vae_course.training.fit import fit
 from vae_course.training.history import History
+from vae_course.training.one_model import load_one_model, save_one_model, train_one_model
 from vae_course.training.schedules import kl_settled, kl_weight, learning_rate_factor
 from vae_course.training.seeding import pick_device, seed_everything
 from vae_course.training.settings import FitSettings
@@ -19,7 +20,10 @@ __all__ = [
     "learning_rate_factor",
     "load_checkpoint",
     "load_model",
+    "load_one_model",
     "pick_device",
     "save_checkpoint",
+    "save_one_model",
     "seed_everything",
+    "train_one_model",
 ]
