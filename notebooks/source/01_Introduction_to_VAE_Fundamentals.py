@@ -1,0 +1,1167 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+# %% [markdown]
+# # 01 · Introduction to VAE fundamentals
+#
+# <!-- badge -->
+#
+# <!-- minutes -->
+#
+# Show somebody a few thousand handwritten digits, and they can write one that nobody has written before. What does a program have
+# to learn to do that, and how would you check that it has? You answer this first on a toy where every quantity of the theory can be
+# computed exactly, then on real digits, with three models of the same size: an autoencoder, a variational autoencoder and a GAN.
+#
+# ## Objectives
+#
+# After this chapter you can
+#
+# 1. **state** what a generative model is, and **name** which of sampling, scoring and encoding each family of models can do;
+# 2. **compute** $p(x)$ and the posterior $p(z|x)$ of a small latent-variable model on a grid;
+# 3. **derive** the ELBO in two ways, and **predict** how far it lies below $\log p(x)$;
+# 4. **turn** a plain autoencoder into a generative model, and say what it lacked;
+# 5. **compare** an autoencoder, a VAE and a GAN by what they draw and by a held-out likelihood, and say what each number leaves out.
+#
+# You need Python, a little PyTorch, and the words density, expectation and logarithm. A nat is a unit of information: 1 nat = 1.44 bits.
+#
+# ## Setup
+# %% tags=["setup"]
+# (generated)
+# %% [markdown]
+# ## Parameters
+#
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone.
+# %% tags=["parameters"]
+DATASET = "mnist"  # "mnist" (60,000 digits, downloaded) or "digits" (1,797 digits, offline)
+N_SEEDS = 3  # repetitions of every trained result, 3 or more for an interval
+ENCODER_STEPS = 3000  # updates of the toy's encoder, 1 or more
+LATENT_DIM = 16  # size of the code z of every digit model, 1 to 64
+HIDDEN_DIMS = [400, 200]  # widths of the hidden layers of every digit model
+EPOCHS = 5  # passes through the digits for autoencoder and VAE, 1 or more
+BATCH_SIZE = 256  # digits in one of their updates
+LEARNING_RATE = 8e-3  # their highest learning rate, falls linearly to 0
+GAN_EPOCHS = 3  # passes through the digits for the GAN, 1 or more
+GAN_BATCH_SIZE = 128  # digits in one update of the GAN
+GAN_LEARNING_RATE = 2e-3  # learning rate of both its networks
+GAN_PENALTY = 1.0  # weight of the penalty on the discriminator's slope, 0 or more
+LATE_ENCODER_EPOCHS = 3  # passes to train an encoder for a finished decoder
+JUDGE_EPOCHS = 2  # passes to train the classifier that judges pictures
+JUDGE_EXAMPLES = 2000  # pictures of each kind that are judged; fewer where the test set is smaller
+BOUND_EXAMPLES = 500  # test digits for the importance-weighted bound
+BOUND_K = 1000  # draws of z for each of them
+# %%
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from vae_course import VAE, Autoencoder, elbo_terms, evaluate, fit, load, seed_everything
+from vae_course.data.toys import CurveModel
+from vae_course.evaluation import (
+    frechet_distance,
+    importance_weighted_log_prob,
+    posterior_means,
+    sample_quality,
+    train_classifier,
+)
+from vae_course.evaluation.intervals import mean_interval
+from vae_course.exercises import check, hint, solution
+from vae_course.notebook import Claims, predict, results_table, show
+from vae_course.plotting import image_grid, line_plot, training_curves
+from vae_course.plotting.course_map import course_map
+from vae_course.plotting.interval_dots import interval_dots
+from vae_course.plotting.toy_bound import bound_landscape, toy_posteriors
+from vae_course.plotting.toy_plane import gap_map, toy_plane
+from vae_course.widgets.toy_posterior import explore_toy_posterior
+
+claims = Claims(
+    "01_Introduction_to_VAE_Fundamentals",
+    parameters={
+        "DATASET": DATASET,
+        "N_SEEDS": N_SEEDS,
+        "LATENT_DIM": LATENT_DIM,
+        "HIDDEN_DIMS": HIDDEN_DIMS,
+        "EPOCHS": EPOCHS,
+        "GAN_EPOCHS": GAN_EPOCHS,
+        "BOUND_EXAMPLES": BOUND_EXAMPLES,
+        "BOUND_K": BOUND_K,
+    },
+)
+train = load(DATASET, "train")
+validation = load(DATASET, "validation")
+print(f"train {len(train):,}, validation {len(validation):,} pictures of shape {train.shape}")
+# %% [markdown]
+# ## 1 What is a generative model?
+#
+# A **generative model** is a probability distribution $p_\theta(x)$ over data, with parameters $\theta$ that are learned. You may want three things of it:
+#
+# - **sample**: draw a new $x$;
+# - **score**: say how probable a given $x$ is, also one it was not trained on;
+# - **encode**: explain a given $x$ by a short description from which it can be made again.
+#
+# Not every model can do all three. Here is one that does the first two, in three lines. Read a gray value as the probability that the pixel is white, and
+# give each pixel its own coin, with the training set's average as its probability:
+#
+# $$
+# p(x) = \prod_{i=1}^{784} m_i^{x_i} (1 - m_i)^{1 - x_i}.
+# $$
+#
+# In words: pixels know nothing of each other. To *score* a digit it must be black and white, so we toss each test pixel's coin once and keep the result.
+# %%
+guess = predict(
+    "You draw from the model with independent pixels, fitted to thousands of digits. What do you see?",
+    ["rough digits", "a speckled blob, the same every time", "uniform noise all over the picture"],
+    default=0,
+)
+# %%
+binary_validation = load(DATASET, "validation", binarize="fixed")
+real = binary_validation.floats()
+
+mean_image = (train.floats().sum(0) + 1) / (len(train) + 2)  # Laplace's rule: never exactly 0 or 1
+draws = torch.bernoulli(mean_image.expand(12, -1, -1, -1), generator=torch.Generator().manual_seed(0))
+
+
+def independent_log_p(x):
+    """log p(x) of the independent pixels in nats: (n, 1, 28, 28) → (n,)."""
+    return (x * mean_image.log() + (1 - x) * (1 - mean_image).log()).flatten(1).sum(1)
+
+
+score = independent_log_p(real).mean().item()
+print(
+    f"mean log p of a held-out black-and-white digit: {score:.1f} nats, a code of {-score / math.log(2):.0f} bits"
+)
+show(
+    image_grid(torch.cat([real[:12], draws]), 2, 12, row_titles=["real, binary", "independent pixels"]),
+    alt="Above twelve real digits in black and white; below twelve draws from independent pixels, all the same speckled round blob.",
+)
+# %%
+middle = torch.zeros(28, 28, dtype=torch.bool)
+middle[4:24, 4:24] = True
+share = draws.sum(0)[0][middle].sum().item() / draws.sum().item()
+guess.compare(
+    1,
+    f"{share:.0%} of the white pixels drawn lie in the middle 20 × 20 pixels, and no two neighbors agree on a stroke.",
+)
+# %% [markdown]
+# The model is a proper distribution, it can be sampled and scored, and it is useless: what makes a digit is how pixels **depend** on each other. A
+# **latent variable** repairs this. Let a hidden cause $z$ (which digit, how slanted, how thick) be drawn first, and let pixels be independent *given* $z$:
+#
+# $$
+# z \sim p(z), \qquad x \sim p_\theta(x|z), \qquad p_\theta(x) = \int p_\theta(x|z)\, p(z)\, dz.
+# $$
+#
+# In words: draw a code from the **prior** $p(z)$, decode it into a distribution over pictures, the **likelihood** $p_\theta(x|z)$, and draw a picture. The
+# probability of $x$ adds up every code that could have made it. This **marginal** is where all the difficulty is, so look at it where it can be computed.
+#
+# ## 2 A toy where everything is known
+#
+# One latent number $z \sim \mathcal N(0, 1)$, two observed numbers. The decoder $f$ is a looping curve, and noise of width $\sigma$ is added:
+#
+# $$
+# x \mid z \sim \mathcal N\bigl(f(z),\ \sigma^2 I\bigr), \qquad f(z) = (0.9\,z - 1.5 \sin 2.2 z,\ -1.5 \cos 2.2 z).
+# $$
+# %%
+toy = CurveModel()
+print(f"noise σ = {toy.sigma}")
+
+z = torch.linspace(
+    -6, 6, 1201, dtype=torch.float64
+)  # a grid over the latent: beyond ±6 the prior has almost nothing
+dz = (z[1] - z[0]).item()
+
+
+def marginal_and_posterior(x):
+    """p(x) and p(z|x) on the grid, for x (..., 2): the sum over z of p(x, z) dz, and p(x, z) / p(x)."""
+    joint = toy.log_joint(x[..., None, :], z).exp()  # log_joint = log p(x|z) + log p(z)
+    p_x = joint.sum(-1) * dz
+    return p_x, joint / p_x[..., None]
+
+
+# where the curve crosses itself, left and right meet on the line x1 = 0
+half = torch.linspace(0.5, 2.0, 150_001, dtype=torch.float64)
+z_crossing = half[toy.mean(half)[:, 0].abs().argmin()]
+points = {
+    "crossing": torch.stack([torch.zeros((), dtype=torch.float64), toy.mean(z_crossing)[1]]),
+    "bottom": toy.mean(torch.zeros((), dtype=torch.float64)),
+    "stray": torch.tensor([3.0, 0.0], dtype=torch.float64),
+}
+x1, x2 = torch.linspace(-4.5, 4.5, 121).double(), torch.linspace(-3, 3, 81).double()
+plane = torch.stack(torch.meshgrid(x1, x2, indexing="xy"), dim=-1)  # (81, 121, 2)
+p_plane = torch.stack([marginal_and_posterior(row)[0] for row in plane])
+samples, _ = toy.sample(1500, seed=0)
+show(
+    toy_plane(toy, samples, p_plane.log(), (-4.5, 4.5, -3, 3), points),
+    alt="Left: a looping curve that crosses itself above the origin, with samples scattered closely around it. Right: the density p(x), "
+    "a bright looping band, brightest at the bottom, with three marked points: the crossing, the bottom, and one to the right.",
+)
+# %%
+mass = (p_plane.sum() * (x1[1] - x1[0]) * (x2[1] - x2[0])).item()
+chosen = torch.stack(list(points.values()))
+p_chosen, posteriors = marginal_and_posterior(chosen)
+log_p = p_chosen.log()
+for name, value in zip(points, log_p.tolist(), strict=True):
+    print(f"log p({name}) = {value:.3f} nats")
+claims.add("Toy: p(x) added up over the part of the plane that is drawn", mass, near=(1.0, 5e-3))
+claims.add(
+    "Toy: largest difference between this grid's log p(x) and the package's, nats",
+    (log_p - toy.log_marginal(chosen)).abs().max(),
+    below=1e-6,
+)
+# %% [markdown]
+# ### Which $z$ made this $x$?
+#
+# Generating goes from $z$ to $x$. **Inference** goes back: by Bayes' rule the **posterior** is
+#
+# $$
+# p(z|x) = \frac{p(x|z)\, p(z)}{p(x)}.
+# $$
+#
+# In words: the codes that explain $x$ well, weighted by how common they are, divided by the marginal so that they add up to one.
+# %%
+guess = predict(
+    "At the crossing, x lies on two branches of the curve. How many peaks has p(z|x) there?",
+    [
+        "one, halfway between the two codes",
+        "two, of equal height",
+        "two, the one nearer to z = 0 much higher",
+    ],
+    default=0,
+)
+# %%
+show(
+    toy_posteriors(z, dict(zip(points, posteriors, strict=True))),
+    alt="Three panels with the broad prior and a narrow posterior: two equal peaks left and right of 0 for the crossing, one peak at 0 for the bottom, "
+    "one peak on the right for the stray point.",
+)
+at_crossing = posteriors[0]
+peaks = (
+    (at_crossing[1:-1] > at_crossing[:-2]) & (at_crossing[1:-1] > at_crossing[2:]) & (at_crossing[1:-1] > 0.1)
+).nonzero()[:, 0] + 1
+heights = at_crossing[peaks]
+outcome = 0 if len(peaks) == 1 else 1 if (heights.min() / heights.max()) > 0.9 else 2
+guess.compare(
+    outcome,
+    "peaks at z = "
+    + ", ".join(f"{value:.2f}" for value in z[peaks].tolist())
+    + f", heights {heights.min():.2f} and {heights.max():.2f}.",
+)
+# %%
+print(f"grid points for one latent dimension: {len(z):,}")
+print(f"with only 100 points in each of {LATENT_DIM} dimensions: 1e{2 * LATENT_DIM}")
+# %% [markdown]
+# That is the end of grids. A digit model needs a dozen or more latent dimensions, and without $p(x)$ we can neither train by maximum likelihood nor compute
+# a posterior. The way out is the heart of this course.
+#
+# ## 3 The ELBO: a bound you can compute
+#
+# Guess a simple distribution $q(z)$, here a Gaussian, and use it in place of the posterior. However bad the guess is, it gives a **lower** bound of $\log p(x)$,
+# the **evidence lower bound**, ELBO. Two derivations, each shows one half of why it matters.
+#
+# **First: Jensen.** Multiply and divide by $q$, and the integral becomes an expectation:
+#
+# $$
+# \log p(x) = \log \int q(z)\, \frac{p(x, z)}{q(z)}\, dz = \log \mathbb E_{q}\!\left[\frac{p(x, z)}{q(z)}\right] \ \ge\ \mathbb E_{q}\!\left[\log \frac{p(x, z)}{q(z)}\right] = \mathrm{ELBO}(q).
+# $$
+#
+# In words: the logarithm is concave, so the log of an average is at least the average of the logs. This says *that* it is a bound, and that samples from $q$
+# are all you need to estimate it. It does not say how tight the bound is.
+#
+# **Second: the KL identity.** Replace $p(x, z)$ by $p(z|x)\, p(x)$ inside the ELBO. $\log p(x)$ does not depend on $z$ and comes out:
+#
+# $$
+# \mathrm{ELBO}(q) = \log p(x) - \mathbb E_q\!\left[\log \frac{q(z)}{p(z|x)}\right] = \log p(x) - \mathrm{KL}\bigl(q \,\|\, p(z|x)\bigr).
+# $$
+#
+# In words: the gap **is** the Kullback–Leibler divergence from $q$ to the true posterior. It is never negative, and zero only if $q$ equals the posterior.
+#
+# **To compute it**, split $p(x,z)$ the other way, as $p(x|z)\,p(z)$:
+#
+# $$
+# \mathrm{ELBO}(q) = \underbrace{\mathbb E_{q}[\log p(x|z)]}_{-\,\text{distortion}} \ -\ \underbrace{\mathrm{KL}\bigl(q \,\|\, p(z)\bigr)}_{\text{rate}}.
+# $$
+#
+# In words: how well codes from $q$ reproduce $x$, minus how far $q$ strays from the prior. The posterior has disappeared: nothing here needs $p(x)$.
+# %%
+guess = predict(
+    "At the crossing the posterior has two peaks, and q is one Gaussian. How small can the best q make the gap?",
+    ["0 nats: a wide q covers both", "about 0.7 nats", "more than 5 nats"],
+    default=0,
+)
+# %% [markdown]
+# Next, both sides for thousands of $q$ and two $x$. The ELBO comes from the last formula; the KL comes from the normalized posterior on a grid of its own. The
+# two routes share the decoder and nothing else.
+# %%
+means = torch.linspace(-2.5, 2.5, 101, dtype=torch.float64)
+log_vars = torch.linspace(-6.5, 0.5, 71, dtype=torch.float64)
+unit = torch.linspace(-9, 9, 721, dtype=torch.float64)  # a grid in standard deviations of q
+weight = torch.exp(-0.5 * unit**2) / math.sqrt(2 * math.pi) * (unit[1] - unit[0])
+fine = torch.linspace(-12, 12, 4801, dtype=torch.float64)  # a grid in z, fine enough for the narrowest q
+d_fine = (fine[1] - fine[0]).item()
+
+
+def elbo_exact(x, mean, log_var):
+    """E_q[log p(x|z)] − KL(q ‖ p(z)) for q = N(mean, exp(log_var)), means and log variances (n,): (n,)."""
+    at = mean[:, None] + (0.5 * log_var).exp()[:, None] * unit
+    return (toy.log_likelihood(x, at) * weight).sum(-1) - 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
+
+
+def kl_to_posterior(x, mean, log_var):
+    """KL(q ‖ p(z|x)) as a sum over z, means and log variances (n,): (n,)."""
+    log_joint = toy.log_joint(x, fine)
+    log_posterior = log_joint - torch.logsumexp(log_joint, 0) - math.log(d_fine)
+    log_q = torch.distributions.Normal(mean[:, None], (0.5 * log_var).exp()[:, None]).log_prob(fine)
+    return (log_q.exp() * (log_q - log_posterior)).sum(-1) * d_fine
+
+
+elbo, kl = {}, {}
+for name in ("crossing", "bottom"):
+    elbo[name] = torch.stack([elbo_exact(points[name], m.expand(71), log_vars) for m in means])
+    kl[name] = torch.stack([kl_to_posterior(points[name], m.expand(71), log_vars) for m in means])
+show(
+    bound_landscape(
+        z,
+        {name: posteriors[i] for i, name in enumerate(elbo)},
+        log_p[:2].tolist(),
+        means,
+        log_vars,
+        list(elbo.values()),
+        list(kl.values()),
+    ),
+    alt="Two rows, crossing and bottom. Left: the best q sits on one of the two peaks at the crossing and covers the single peak at the bottom. "
+    "Middle: the ELBO stays below the horizontal line log p(x), and dots of log p(x) minus KL lie on it. Right: maps of the gap over all q.",
+)
+# %%
+log_p_of = dict(zip(points, log_p, strict=True))
+above = max((elbo[name] - log_p_of[name]).max().item() for name in elbo)
+mismatch = max((log_p_of[name] - elbo[name] - kl[name]).abs().max().item() for name in elbo)
+best_gap = {name: (log_p_of[name] - elbo[name]).min().item() for name in elbo}
+n_q = sum(values.numel() for values in elbo.values())
+print(
+    f"{n_q:,} pairs of x and q; smallest gaps: "
+    + ", ".join(f"{name} {gap:.4f} nats" for name, gap in best_gap.items())
+)
+claims.add(f"Toy: largest ELBO − log p(x) over {n_q:,} q, nats", above, below=0.0)
+claims.add("Toy: largest |gap − KL(q ‖ p(z|x))|, computed by two routes, nats", mismatch, below=1e-3)
+claims.add(
+    "Toy: smallest gap at the crossing, against ln 2, nats", best_gap["crossing"], near=(math.log(2), 0.05)
+)
+outcome = 0 if best_gap["crossing"] < 0.1 else 1 if best_gap["crossing"] < 5 else 2
+guess.compare(outcome, f"the smallest gap is {best_gap['crossing']:.3f} nats; ln 2 = {math.log(2):.3f}.")
+# %% [markdown]
+# Look at the upper left panel: the best $q$ does not straddle the two peaks, it **picks one**. A $q$ on one of two equal peaks is twice as high as the posterior there,
+# so $\log q/p \approx \ln 2$ wherever $q$ has mass. To cover both, a Gaussian would have to cover the empty stretch between them, and KL$(q\|p)$ charges heavily for putting mass where $p$ has none.
+#
+# In practice the expectation is estimated from a few draws of $z$, and an estimate needs a standard error.
+# %%
+generator = torch.Generator().manual_seed(0)
+some = [(m, v) for m in (-1.1, 0.0, 0.6, 1.1) for v in (-5.5, -3.0, -1.0)]
+rows, z_scores = [], []
+for m, v in some:
+    mean, log_var = torch.tensor([m]).double(), torch.tensor([v]).double()
+    draw = mean + (0.5 * log_var).exp() * torch.randn(4000, generator=generator, dtype=torch.float64)
+    kl_prior = 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
+    terms = toy.log_likelihood(points["crossing"], draw) - kl_prior
+    exact, estimate, error = (
+        elbo_exact(points["crossing"], mean, log_var).item(),
+        terms.mean().item(),
+        terms.std().item() / math.sqrt(len(terms)),
+    )
+    z_scores.append((estimate - exact) / error)
+    rows.append(
+        {
+            "mean of q": m,
+            "log variance": v,
+            "exact ELBO": f"{exact:.3f}",
+            "Monte Carlo ± standard error": f"{estimate:.3f} ± {error:.3f}",
+        }
+    )
+results_table(rows[::3], caption="ELBO at the crossing, nats: exact, and from 4,000 draws")
+claims.add(
+    f"Toy: largest error of {len(some)} Monte Carlo ELBOs, in standard errors",
+    max(map(abs, z_scores)),
+    below=4.0,
+)
+# %% [markdown]
+# So the ELBO has two uses, and a VAE makes both at once. Raise it by moving $q$: $\log p(x)$ stays, the gap closes, **inference** gets better. Raise it by moving
+# the decoder: $\log p(x)$ itself may rise, the **model** gets better.
+#
+# ## 4 One encoder for every x
+#
+# Searching a new $q$ for each $x$ is slow. An **encoder** is a network that reads $x$ and puts out the mean and log variance of $q(z|x)$ in one go: the search is
+# paid once, in training, and shared by all $x$ (*amortized*). It is trained on the ELBO with one draw of $z$ for each $x$. The draw is written $z = \mu + \sigma\varepsilon$ with
+# $\varepsilon \sim \mathcal N(0,1)$, so that gradients reach $\mu$ and $\sigma$ (chapter 02 measures what that is worth). The decoder stays the true one.
+# %%
+guess = predict(
+    "A network is smooth. Where will its q(z|x) fall furthest short of log p(x)?",
+    [
+        "at the ends of the curve, where data are rare",
+        "near the line x1 = 0 above the origin, where the best q jumps from one branch to the other",
+        "everywhere alike",
+    ],
+    default=0,
+)
+# %%
+seed_everything(0)
+encoder = nn.Sequential(nn.Linear(2, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 2))
+optimizer = torch.optim.Adam(encoder.parameters(), lr=3e-3)
+toy_train, _ = toy.sample(20_000, seed=1)
+for step in range(ENCODER_STEPS):
+    optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / ENCODER_STEPS)
+    x = toy_train[torch.randint(len(toy_train), (128,))]
+    mean, log_var = encoder(x).T
+    draw = mean + (0.5 * log_var).exp() * torch.randn(128)
+    distortion = 0.5 * ((x - toy.mean(draw)) ** 2).sum(-1) / toy.sigma**2  # −log p(x|z), without its constant
+    rate = 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
+    loss = (distortion + rate).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if step % (ENCODER_STEPS // 4) == 0:
+        print(f"step {step:5d}: loss {loss.item():.2f}")
+# %%
+toy_test, _ = toy.sample(2000, seed=2)
+with torch.no_grad():
+    mean, log_var = encoder(toy_test).double().T
+    q_points = [tuple(row) for row in encoder(chosen.float()).tolist()]
+gap = toy.log_marginal(toy_test.double()) - toy.elbo(toy_test.double(), mean, log_var)
+worst = gap.argsort()[-100:]
+near_jump = (toy_test[:, 0].abs() < 0.6) & (toy_test[:, 1] > 0)
+share_worst, share_all = near_jump[worst].float().mean().item(), near_jump.float().mean().item()
+show(
+    gap_map(toy, toy_test, gap),
+    alt="Held-out points along the looping curve: small and light nearly everywhere, large and dark in a vertical strip around the middle, above the origin.",
+)
+show(
+    toy_posteriors(z, dict(zip(points, posteriors, strict=True)), q_points),
+    alt="The three posteriors again, with the encoder's Gaussian dashed: close to the single peaks of bottom and stray, and unable to match the two peaks of the crossing.",
+)
+outcome = 1 if share_worst > 2 * share_all else 2
+guess.compare(
+    outcome,
+    f"of the 100 worst points {share_worst:.0%} lie within 0.6 of that line, of all points {share_all:.0%}. "
+    f"The median gap is {gap.median():.3f} nats, the mean {gap.mean():.2f}.",
+)
+claims.add("Toy encoder: smallest gap on held-out points, nats", gap.min(), above=-1e-6)
+claims.add("Toy encoder: median gap on held-out points, nats", gap.median(), below=0.5)
+claims.add(
+    "Toy encoder: worst points near the jump, how many times their share", share_worst / share_all, above=2.0
+)
+# %% [markdown]
+# For most points the encoder is almost as good as a search. Where the best $q$ jumps, a smooth network cannot follow, and a few points pay dearly: the mean gap is far above the median.
+# The gap thus has two parts: $q$ has the wrong **shape** (crossing), or the encoder does not find the best $q$ (the jump; the *amortization gap*).
+#
+# **A VAE is this, with a learned decoder.** Encoder parameters $\phi$ and decoder parameters $\theta$ climb the same bound:
+#
+# $$
+# \max_{\theta, \phi}\ \sum_x\ \mathbb E_{q_\phi(z|x)}[\log p_\theta(x|z)] - \mathrm{KL}\bigl(q_\phi(z|x)\,\|\,\mathcal N(0, I)\bigr).
+# $$
+#
+# ## 5 From autoencoder to VAE
+#
+# An **autoencoder** is older and simpler: an encoder squeezes $x$ into a code $z = e(x)$, a decoder rebuilds it. Put it beside the VAE:
+#
+# | | autoencoder | VAE |
+# |---|---|---|
+# | the encoder gives | one point $z$ | a distribution $q(z \mid x)$ |
+# | minimized, per picture | $-\log p(x \mid z = e(x))$ | $-\mathbb E_q[\log p(x \mid z)] + \mathrm{KL}(q \,\Vert\, p(z))$ |
+# | distribution of codes | none | prior $p(z) = \mathcal N(0, I)$ |
+# | a bound of $\log p(x)$ | no | yes |
+#
+# Without noise and without the KL term, the VAE's loss is the autoencoder's. First see that the package computes what the formulas say.
+# %%
+seed_everything(0)
+x = train.batch(torch.arange(64))
+model = VAE.for_data(train, latent_dim=LATENT_DIM, hidden_dims=HIDDEN_DIMS)
+with torch.no_grad():
+    q = model.encode(x)  # q.mean and q.log_var, each (64, latent)
+    noise = torch.randn(q.mean.shape, generator=torch.Generator().manual_seed(1))
+    logits = model.decode(q.mean + (0.5 * q.log_var).exp() * noise)
+    distortion = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
+    rate = 0.5 * (q.mean**2 + q.log_var.exp() - 1 - q.log_var).sum(1)
+    package = elbo_terms(model, x, torch.Generator().manual_seed(1))
+difference = (package.negative_elbo - distortion - rate).abs().max().item()
+print(
+    f"−ELBO of the untrained VAE: {(distortion + rate).mean():.1f} nats, largest difference from the package {difference:.1e}"
+)
+claims.add("−ELBO written out against the package's, largest difference, nats", difference, below=1e-3)
+# %% [markdown]
+# Now train both on gray digits: same data, same decoder, same number of updates, several seeds. Settings were chosen on the validation digits; the test digits come last.
+# %%
+guess_reconstruction = predict(
+    "Which model rebuilds held-out digits better?", ["the autoencoder", "the VAE", "no difference"], default=1
+)
+
+
+# %%
+def train_digits(kind, seed, **settings):
+    """A new Autoencoder or VAE, trained; and its history."""
+    seed_everything(seed)
+    model = kind.for_data(train, latent_dim=LATENT_DIM, hidden_dims=HIDDEN_DIMS)
+    history = fit(
+        model, train, validation, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE,
+        schedule="linear", warmup=0.05, seed=seed, device="cpu", progress=False, **settings,
+    )  # fmt: skip
+    last = history.last["validation"]
+    print(
+        f"{kind.__name__}, seed {seed}: held-out reconstruction {last['reconstruction']:.1f}, KL {last['kl']:.1f} nats"
+    )
+    return model, history
+
+
+autoencoders, histories_ae = zip(*[train_digits(Autoencoder, seed) for seed in range(N_SEEDS)], strict=True)
+# %%
+vaes, histories_vae = zip(*[train_digits(VAE, seed, kl_warmup=0.5) for seed in range(N_SEEDS)], strict=True)
+show(
+    training_curves(histories_vae[0]),
+    alt="Three falling or settling curves of the VAE over the epochs, training and held-out nearly together: −ELBO, reconstruction, and the KL term.",
+)
+# %%
+extra = [
+    v.last["validation"]["reconstruction"] - a.last["validation"]["reconstruction"]
+    for a, v in zip(histories_ae, histories_vae, strict=True)
+]
+extra_mean, extra_low, extra_high = mean_interval(extra)
+shown = validation.floats()[:12]
+show(
+    image_grid(
+        torch.cat([shown, autoencoders[0].reconstruct(shown), vaes[0].reconstruct(shown)]),
+        3,
+        12,
+        row_titles=["original", "autoencoder", "VAE, at the mean"],
+    ),  # fmt: skip
+    alt="Twelve held-out digits, and below them their reconstructions by autoencoder and VAE: both close to the originals, the VAE's a little softer.",
+)
+guess_reconstruction.compare(
+    0 if extra_low > 0 else 1 if extra_high < 0 else 2,
+    f"the VAE's reconstruction term is higher by {extra_mean:.1f} nats ({extra_low:.1f} to {extra_high:.1f} over {N_SEEDS} seeds).",
+)
+claims.add(
+    "VAE − autoencoder, held-out reconstruction term, nats",
+    extra_mean,
+    above=0.0,
+    low=extra_low,
+    high=extra_high,
+    whole_interval=True,
+)
+# %% [markdown]
+# If rebuilding were the goal, you would stop here: the autoencoder wins. But the goal is a *new* digit.
+#
+# ### Can an autoencoder generate?
+#
+# The folklore says no. To test it, you need codes to decode. Two ways: draw from $\mathcal N(0, I)$ as for a VAE, or fit a Gaussian (mean and full covariance) to the codes
+# of the training digits and draw from that. Both can be done to a VAE too, so there are four cases.
+#
+# **A judge.** The **Fréchet distance** compares two sets of pictures through the features of a classifier: fit a Gaussian to the features of each set, and measure
+#
+# $$
+# d^2 = \lVert \mu_a - \mu_b \rVert^2 + \operatorname{tr}\!\bigl(\Sigma_a + \Sigma_b - 2(\Sigma_a^{1/2} \Sigma_b \Sigma_a^{1/2})^{1/2}\bigr).
+# $$
+#
+# In words: distance between the centers, plus mismatch of the spreads; 0 for equal Gaussians. With features of the Inception network on many pictures this is called FID. **Ours is not FID**: the features come from a
+# small classifier of these very digits, trained in the next cell, so the numbers compare models in this notebook and nothing else. Few pictures bias it upwards, so the same number is used on each side, and the distance of real digits to other real digits is
+# the floor. We also measure **sharpness** (edge strength over that of real digits) and **recall** (share of real digits that lie among the samples: coverage).
+# %%
+judge = train_classifier(train, seed=0, epochs=JUDGE_EPOCHS)
+test = load(DATASET, "test")
+n_judged = min(JUDGE_EXAMPLES, len(test), len(validation))
+judged_test = test.subset(n_judged, seed=0).floats()
+other_real = validation.subset(n_judged, seed=0).floats()
+floor = sample_quality(other_real, judged_test, judge)
+print(
+    f"the judge reads {judge.accuracy(validation):.1%} of held-out digits correctly; {n_judged:,} pictures on each side"
+)
+print(f"real against real: Fréchet distance {floor.frechet:.2f}, recall {floor.recall:.2f}")
+# %%
+guess = predict(
+    "Decode codes drawn from a Gaussian that was fitted to the autoencoder's codes. Against the VAE's samples from N(0, I), the Fréchet distance is",
+    [
+        "much larger: an autoencoder cannot generate",
+        "about the same or smaller",
+        "as large as for the autoencoder with N(0, I)",
+    ],
+    default=0,
+)
+
+
+# %%
+@torch.no_grad()
+def training_codes(model, seed=0):
+    """Codes of the training digits (n, latent): the point of an autoencoder, one draw from q(z|x) of a VAE."""
+    code = model.encode(train.floats())
+    return (
+        code if isinstance(code, torch.Tensor) else code.sample(generator=torch.Generator().manual_seed(seed))
+    )
+
+
+def fitted_gaussian(model):
+    """Mean (latent,) and a square root L (latent, latent) of the covariance of the codes."""
+    codes = training_codes(model)
+    return codes.mean(0), torch.linalg.cholesky(torch.cov(codes.T) + 1e-6 * torch.eye(LATENT_DIM))
+
+
+@torch.no_grad()
+def draw_pictures(model, seed, fitted):
+    """n_judged pictures: decoder means at codes from N(0, I), or from the Gaussian fitted to the codes."""
+    u = torch.randn(n_judged, LATENT_DIM, generator=torch.Generator().manual_seed(1000 + seed))
+    if fitted:
+        center, root = fitted_gaussian(model)
+        u = center + u @ root.T
+    return torch.sigmoid(model.decode(u))
+
+
+drawn, quality = {}, {}
+for kind, models in (("autoencoder", autoencoders), ("VAE", vaes)):
+    for way, fitted in (("N(0, I)", False), ("fitted Gaussian", True)):
+        name = f"{kind}, {way}"
+        pictures = [draw_pictures(model, seed, fitted) for seed, model in enumerate(models)]
+        drawn[name] = pictures[0]
+        quality[name] = [sample_quality(p, judged_test, judge) for p in pictures]
+quality["VAE, reconstructions"] = [
+    sample_quality(model.reconstruct(judged_test), judged_test, judge) for model in vaes
+]
+
+
+def interval_of(name, measure):
+    """Mean and interval over seeds of one measure."""
+    return mean_interval([getattr(one, measure) for one in quality[name]])
+
+
+show(
+    image_grid(torch.cat([pictures[:12] for pictures in drawn.values()]), 4, 12, row_titles=list(drawn)),
+    alt="Four rows of twelve generated digits: autoencoder with N(0, I), blurred and similar; autoencoder with a fitted Gaussian, crisp, many digits; "
+    "VAE with either, smooth, many digits.",
+)
+for name in quality:
+    mean, low, high = interval_of(name, "frechet")
+    print(f"{name:30s} Fréchet distance {mean:7.1f} ({low:.1f} to {high:.1f})")
+
+
+# %%
+def compare_seeds(better, worse, measure):
+    """Mean and interval of the differences worse − better, seed by seed."""
+    return mean_interval(
+        [
+            getattr(w, measure) - getattr(b, measure)
+            for b, w in zip(quality[better], quality[worse], strict=True)
+        ]
+    )
+
+
+naive, low, high = compare_seeds("VAE, N(0, I)", "autoencoder, N(0, I)", "frechet")
+claims.add(
+    "Fréchet distance, N(0, I): autoencoder − VAE", naive, above=0.0, low=low, high=high, whole_interval=True
+)
+advantage, low, high = compare_seeds("autoencoder, fitted Gaussian", "VAE, N(0, I)", "frechet")
+claims.add(
+    "Fréchet distance: VAE with N(0, I) − autoencoder with a fitted Gaussian",
+    advantage,
+    above=0.0,
+    low=low,
+    high=high,
+    whole_interval=True,
+)
+guess.compare(
+    1 if advantage > 0 else 0,
+    f"the autoencoder with a fitted Gaussian is better than the VAE with its prior by {advantage:.1f} ({low:.1f} to {high:.1f}).",
+)
+
+
+# %% [markdown]
+# By this judge **the folklore is wrong as it is usually told**. An autoencoder decoded at $\mathcal N(0, I)$ fails, but nobody told it to put its codes there. Give it a distribution that fits its codes, and its
+# samples are at least as good as the VAE's. (Ghosh et al. 2020 found the same on larger pictures.) Where the codes lie shows why:
+# %%
+def spread(model):
+    return training_codes(model).std(0).sort(descending=True).values.tolist()
+
+
+def correlation(model):
+    off_diagonal = torch.corrcoef(training_codes(model).T) - torch.eye(LATENT_DIM)
+    return off_diagonal.abs().max().item()
+
+
+dimensions = list(range(1, LATENT_DIM + 1))
+show(
+    line_plot(
+        {
+            "autoencoder": (dimensions, spread(autoencoders[0])),
+            "VAE, draws from q(z|x)": (dimensions, spread(vaes[0])),
+            "prior N(0, I)": (dimensions, [1.0] * LATENT_DIM),
+        },
+        "latent dimension, sorted",
+        "standard deviation of the codes",
+    ),
+    alt="Standard deviation of the codes in each latent dimension: the autoencoder's are well above 1 and differ; the VAE's lie on the prior's line at 1.",
+)
+print(
+    f"largest correlation between two dimensions: autoencoder {correlation(autoencoders[0]):.2f}, VAE {correlation(vaes[0]):.2f}"
+)
+# %% [markdown]
+# The VAE's KL term did in training what the fitted Gaussian does afterwards: it puts the codes where the prior looks for them. The VAE can be sampled **without having seen its codes**.
+# And its reconstructions are far closer to real digits than its samples: the decoder can draw; some codes from the prior fall where no digit was encoded (chapter 04).
+#
+# What then does a VAE have that this repaired autoencoder has not? Section 7 measures it.
+#
+# ## 6 The GAN: no likelihood at all
+#
+# A **generative adversarial network** keeps the decoder, here called generator $G$, and throws the rest away. A second network, the discriminator $D$, learns to tell real from
+# generated digits; $G$ learns to be mistaken for real:
+#
+# $$
+# \min_D\ \mathbb E_{x}[\operatorname{softplus}(-D(x))] + \mathbb E_{z}[\operatorname{softplus}(D(G(z)))], \qquad \min_G\ \mathbb E_{z}[\operatorname{softplus}(-D(G(z)))].
+# $$
+#
+# In words: $D$ gives real digits a high score and generated ones a low score; $G$ raises the score of its own (the *non-saturating* loss). Nothing here is a probability of $x$. We add one term: a penalty on
+# the slope of $D$ at real digits (R1, Mescheder et al. 2018), so that $D$ cannot run away. The generator is a VAE's decoder of the same size, with its encoder unused. Set `GAN_PENALTY = 0` to see what becomes of it.
+# %%
+guess = predict(
+    "Same decoder, trained against a discriminator. Compared with the VAE's samples, the GAN's will be",
+    ["sharper and closer to data (Fréchet)", "sharper, but further from data", "less sharp"],
+    default=0,
+)
+
+
+# %%
+def train_gan(seed):
+    seed_everything(seed)
+    generator = VAE.for_data(
+        train, latent_dim=LATENT_DIM, hidden_dims=HIDDEN_DIMS
+    )  # only its decoder is used
+    wide, narrow = HIDDEN_DIMS
+    discriminator = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(784, wide),
+        nn.LeakyReLU(0.2),
+        nn.Linear(wide, narrow),
+        nn.LeakyReLU(0.2),
+        nn.Linear(narrow, 1),
+    )
+    settings = {"lr": GAN_LEARNING_RATE, "betas": (0.5, 0.999)}
+    optimizer_g = torch.optim.Adam(generator.decoder.parameters(), **settings)
+    optimizer_d = torch.optim.Adam(discriminator.parameters(), **settings)
+    for epoch in range(GAN_EPOCHS):
+        for index in torch.randperm(len(train)).split(GAN_BATCH_SIZE):
+            real = train.batch(index).requires_grad_()
+            fake = torch.sigmoid(generator.decode(torch.randn(len(index), LATENT_DIM)))
+
+            score = discriminator(real)
+            loss_d = F.softplus(-score).mean() + F.softplus(discriminator(fake.detach())).mean()
+            slope = torch.autograd.grad(score.sum(), real, create_graph=True)[0]
+            penalty = slope.flatten(1).square().sum(1).mean()
+            optimizer_d.zero_grad()
+            (loss_d + 0.5 * GAN_PENALTY * penalty).backward()
+            optimizer_d.step()
+
+            loss_g = F.softplus(-discriminator(fake)).mean()
+            optimizer_g.zero_grad()
+            loss_g.backward()
+            optimizer_g.step()
+        if epoch % max(1, GAN_EPOCHS // 3) == 0:
+            print(
+                f"GAN, seed {seed}, epoch {epoch + 1}: discriminator {loss_d.item():.2f}, generator {loss_g.item():.2f}"
+            )
+    return generator.eval()
+
+
+gans = [train_gan(0)]
+# %%
+gans += [train_gan(seed) for seed in range(1, N_SEEDS)]
+# %%
+pictures = [draw_pictures(model, seed, fitted=False) for seed, model in enumerate(gans)]
+drawn["GAN"] = pictures[0]
+quality["GAN"] = [sample_quality(p, judged_test, judge) for p in pictures]
+show(
+    image_grid(
+        torch.cat([judged_test[:12], drawn["VAE, N(0, I)"][12:24], drawn["GAN"][:12]]),
+        3,
+        12,
+        row_titles=["real", "VAE", "GAN"],
+    ),
+    alt="Twelve real digits, twelve of the VAE, smooth and soft, and twelve of the GAN, with hard edges and ragged or broken strokes.",
+)
+sources = [name for name in quality if name != "VAE, reconstructions"]
+measures = {"Fréchet distance (log scale)": "frechet", "sharpness": "sharpness", "recall": "recall"}
+show(
+    interval_dots(
+        {
+            label: {name: interval_of(name, measure) for name in sources}
+            for label, measure in measures.items()
+        },
+        {label: getattr(floor, measure) for label, measure in measures.items()},
+        log=("Fréchet distance (log scale)",),
+    ),
+    alt="Three panels of dots with intervals for five sources. Fréchet distance: lowest for the GAN, highest for the autoencoder with N(0, I). "
+    "Sharpness: the VAE is lowest after that autoencoder, the GAN at or above real digits. Recall: near zero for that autoencoder.",
+)
+# %%
+closer, low_f, high_f = compare_seeds("GAN", "VAE, N(0, I)", "frechet")
+softer, low_s, high_s = compare_seeds("VAE, N(0, I)", "GAN", "sharpness")
+covers, low_r, high_r = compare_seeds("GAN", "VAE, N(0, I)", "recall")
+claims.add("Fréchet distance: VAE − GAN", closer, above=0.0, low=low_f, high=high_f, whole_interval=True)
+claims.add("Sharpness: GAN − VAE", softer, above=0.0, low=low_s, high=high_s, whole_interval=True)
+print(f"recall, VAE − GAN: {covers:.2f} ({low_r:.2f} to {high_r:.2f})")
+guess.compare(
+    2 if softer < 0 else 0 if closer > 0 else 1,
+    f"sharpness higher by {softer:.2f} ({low_s:.2f} to {high_s:.2f}), Fréchet distance lower by {closer:.1f} ({low_f:.1f} to {high_f:.1f}).",
+)
+# %% [markdown]
+# By this judge the GAN wins, with one warning: sharp is not the same as right, look at the strokes. The budgets are honest but small; all three models would get better with more.
+# Note the losses printed above. They do not tell you whether the samples are good, because each is measured against an opponent that keeps changing. A VAE's −ELBO can be read off on held-out digits.
+#
+# ## 7 What is a held-out digit worth?
+#
+# Samples show what a model draws. They cannot show what it *never* draws. A held-out likelihood can: a model that has no room for some digit pays when that digit comes.
+#
+# Why has a GAN none? Its generator has no noise at the end, so all it can make is a curve in pixel space, a surface of 16 dimensions in 784. That is the toy with $\sigma \to 0$:
+# %%
+toy_points = toy_test.double()[:500]
+for sigma in (0.25, 0.1, 0.05, 0.02):
+    print(
+        f"toy with σ = {sigma:4.2f}: mean log p of held-out points {CurveModel(sigma).log_marginal(toy_points).mean():9.1f} nats"
+    )
+# %% [markdown]
+# A held-out point almost never lies exactly on the curve, so without noise its log density falls without limit. And a GAN has no encoder, so nothing even proposes the $z$ of a given $x$.
+#
+# The VAE has both. Its ELBO is a bound of $\log p(x)$; the **importance-weighted bound** draws $K$ codes from $q(z|x)$ and is tighter (exercise 01.6):
+#
+# $$
+# \log p(x)\ \ge\ \mathbb E\,\log \frac1K \sum_{k=1}^{K} \frac{p(x|z_k)\,p(z_k)}{q(z_k|x)}, \qquad z_k \sim q(z|x).
+# $$
+#
+# **And the other two?** In fairness, give them what they lack: the autoencoder a prior (the Gaussian fitted to its codes), both a likelihood (read the decoder's output as pixel probabilities), and both an encoder, trained on
+# the ELBO while the decoder stays **frozen**. Then each is a latent-variable model with a bound. It is a statement about the repaired model, and only a bound: a better encoder might raise it.
+# %%
+guess = predict(
+    "Give the autoencoder a prior, a likelihood and a late encoder. Its ELBO on held-out binary digits will be",
+    ["close to the VAE's, within 10 nats", "far below it", "above it"],
+    default=1,
+)
+
+
+# %%
+def with_late_encoder(decoder, seed, center=None, root=None):
+    """A VAE around a finished decoder. A Gaussian prior N(center, root rootᵀ) is folded into its first layer."""
+    seed_everything(seed)
+    model = VAE.for_data(train, latent_dim=LATENT_DIM, hidden_dims=HIDDEN_DIMS)
+    model.decoder.load_state_dict(decoder.state_dict())
+    if center is not None:  # z = center + root u with u ~ N(0, I): W z + b = (W root) u + (W center + b)
+        first = model.decoder.layers[0]
+        with torch.no_grad():
+            first.bias += first.weight @ center
+            first.weight.copy_(first.weight @ root)
+    model.decoder.requires_grad_(False)
+    fit(
+        model, train, epochs=LATE_ENCODER_EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE,
+        schedule="linear", warmup=0.05, seed=seed, device="cpu", progress=False,
+    )  # fmt: skip
+    print(f"late encoder, seed {seed}: done")
+    return model
+
+
+repaired_ae = [
+    with_late_encoder(model.decoder, seed, *fitted_gaussian(model)) for seed, model in enumerate(autoencoders)
+]
+# %%
+repaired_gan = [with_late_encoder(model.decoder, seed) for seed, model in enumerate(gans)]
+# %%
+binary_test = load(DATASET, "test", binarize="fixed")
+scored = {"VAE": vaes, "autoencoder, repaired": repaired_ae, "GAN, repaired": repaired_gan}
+test_elbo = {
+    name: [-evaluate(m, binary_test).negative_elbo.value for m in models] for name, models in scored.items()
+}
+
+bound_digits = binary_test.subset(min(BOUND_EXAMPLES, len(binary_test)), seed=0)
+x_bound = bound_digits.floats()
+
+
+@torch.no_grad()
+def tight_bound(model):
+    """log p̂_K of each digit, (n,)."""
+    noise = torch.Generator().manual_seed(0)
+    return torch.cat(
+        [importance_weighted_log_prob(model, part, BOUND_K, noise) for part in x_bound.split(100)]
+    )
+
+
+tight = {name: tight_bound(models[0]) for name, models in scored.items()}
+independent = independent_log_p(binary_test.floats()).mean().item()
+likelihood_rows = [{"model": "independent pixels", "log p(x), exact": f"{independent:.1f}"}]
+for name in ("GAN, repaired", "autoencoder, repaired", "VAE"):
+    mean, low, high = mean_interval(test_elbo[name])
+    error = tight[name].std().item() / math.sqrt(len(x_bound))
+    likelihood_rows.append(
+        {
+            "model": name,
+            f"ELBO, {N_SEEDS} seeds": f"{mean:.1f} ({low:.1f} to {high:.1f})",
+            f"bound, K = {BOUND_K}, seed 0": f"{tight[name].mean():.1f} ± {error:.1f}",
+        }
+    )
+likelihood_rows.append({"model": "autoencoder or GAN as trained", "log p(x), exact": "not defined"})
+results_table(
+    likelihood_rows,
+    caption=f"Held-out {DATASET} test digits, black and white, nats per digit (higher is better)",
+)
+
+
+# %%
+def elbo_difference(better, worse):
+    return mean_interval([b - w for b, w in zip(test_elbo[better], test_elbo[worse], strict=True)])
+
+
+over_ae, low_a, high_a = elbo_difference("VAE", "autoencoder, repaired")
+over_gan, low_g, high_g = elbo_difference("VAE", "GAN, repaired")
+over_pixels = mean_interval([value - independent for value in test_elbo["VAE"]])
+rise = (tight["VAE"].mean() - sum(test_elbo["VAE"][:1])).item()
+claims.add(
+    "Held-out ELBO of the VAE − log p of independent pixels, nats",
+    over_pixels[0],
+    above=50.0,
+    low=over_pixels[1],
+    high=over_pixels[2],
+    whole_interval=True,
+)
+claims.add(
+    "Held-out ELBO: VAE − repaired autoencoder, nats",
+    over_ae,
+    between=(0.0, 10.0),
+    low=low_a,
+    high=high_a,
+    whole_interval=True,
+)
+claims.add(
+    "Held-out ELBO: VAE − repaired GAN, nats",
+    over_gan,
+    above=10.0,
+    low=low_g,
+    high=high_g,
+    whole_interval=True,
+)
+guess.compare(
+    2 if over_ae < 0 else 0 if over_ae < 10 else 1,
+    f"the VAE is ahead by {over_ae:.1f} nats ({low_a:.1f} to {high_a:.1f}); over the repaired GAN by {over_gan:.1f} ({low_g:.1f} to {high_g:.1f}).",
+)
+# %% [markdown]
+# Three lessons. The autoencoder was never short of a *decoder*: with prior, likelihood and encoder added it comes near the VAE, which had one objective for all of it from the start, and keeps a lead. The GAN's samples win the Fréchet contest and its likelihood is far behind: its
+# generator leaves no room for many real digits (Wu et al. 2017 found the same with a better estimator). And the two judges disagree: **good samples and good likelihood are different things** (Theis et al. 2016).
+#
+# A score for every $x$ has uses. Here are the digits that the VAE finds least and most probable:
+# %%
+order = tight["VAE"].argsort()
+show(
+    image_grid(
+        torch.cat([x_bound[order[:12]], x_bound[order[-12:]]]),
+        2,
+        12,
+        row_titles=["least probable", "most probable"],
+    ),
+    alt="Above, the twelve least probable test digits: bold, wide or unusually written. Below, the twelve most probable: mostly thin strokes with few white pixels.",
+)
+print(f"from {tight['VAE'].min():.0f} to {tight['VAE'].max():.0f} nats")
+# %% [markdown]
+# The warning is in the picture: a probable digit is mostly a *simple* one. Chapter 09 comes back to what that means for finding anomalies.
+#
+# ## 8 Four families, and where VAEs are used
+#
+# | | VAE | GAN | normalizing flow | diffusion model |
+# |---|---|---|---|---|
+# | optimizes | a lower bound of $\log p(x)$ | a game against a discriminator | $\log p(x)$ itself | a weighted bound of $\log p(x)$, by denoising |
+# | density of a given $x$ | a bound | none | exact | a bound, or an estimate from an ODE |
+# | encoder | yes, to a small code | none | yes, but the code is as large as $x$ | none to a small code |
+# | a sample costs | one decoder pass | one generator pass | one pass | tens to hundreds of passes |
+# | typical strength | code, bound, coverage, stable training | sharp samples | exact likelihood | sharp samples *and* coverage |
+# | **gives up** | sharpness | density, encoder, often coverage | a smaller code; free choice of network | fast sampling; a compact code |
+#
+# **Where VAEs are used.** *Compression in front of other models*: latent diffusion runs in the code of an autoencoder with a small KL term (Rombach et al. 2022). *Science*: gene expression of single cells (Lopez et al. 2018),
+# molecules searched in a continuous code (Gómez-Bombarelli et al. 2018). *Recommendation* (Liang et al. 2018). *World models* in which an agent learns to drive (Ha & Schmidhuber 2018). *Anomaly detection*, with the caution above.
+#
+# ## 9 The map of the course
+# %%
+show(
+    course_map(here=1),
+    alt="A map of the eleven chapters in five columns: foundations (01, 02), the two terms (04, 05), the code (03, 08), what goes wrong (06, 07), "
+    "what it is good for (09, 10, 11). Chapter 01 is framed in bold, and arrows lead from each chapter to those that lean on it.",
+)
+# %% [markdown]
+# ## Play
+#
+# Move $q$ yourself. At the crossing: find the $q$ with the smallest gap, then the other one. At the bottom: how small can you make the gap? At the stray point: what costs more, a $q$ that is too wide or one that is too narrow?
+# %%
+explorer = explore_toy_posterior(toy, points)
+# %% [markdown]
+# ## What we measured
+# %%
+rows = [
+    {"measure": "toy: largest |gap − KL|", "value": f"{mismatch:.1e} nats"},
+    {"measure": "toy: smallest gap at the crossing", "value": f"{best_gap['crossing']:.3f} nats"},
+    {"measure": "toy encoder: median and mean gap", "value": f"{gap.median():.3f} and {gap.mean():.2f} nats"},
+    {
+        "measure": "reconstruction: VAE behind autoencoder by",
+        "value": f"{extra_mean:.1f} nats ({extra_low:.1f} to {extra_high:.1f})",
+    },
+    {"measure": "Fréchet distance, real against real", "value": f"{floor.frechet:.1f}"},
+]
+for name in quality:
+    mean, low, high = interval_of(name, "frechet")
+    rows.append({"measure": f"Fréchet distance, {name}", "value": f"{mean:.1f} ({low:.1f} to {high:.1f})"})
+rows += [
+    {
+        "measure": f"test ELBO, {name}",
+        "value": "{:.1f} nats ({:.1f} to {:.1f})".format(*mean_interval(values)),
+    }
+    for name, values in test_elbo.items()
+]
+results_table(rows)
+# %%
+claims.report()
+
+
+# %% [markdown]
+# ## Exercises
+#
+# `check` answers at once and, where it can, names the mistake. `hint` gives one hint at a time, `solution` is folded.
+#
+# ### Exercise 01.1: the log density of a Gaussian (easy)
+#
+# **Contract**: `gaussian_log_density(x, mean, std)`: `x` and `mean` are float tensors `(n, D)`, `std` > 0 is one number, the standard deviation of every dimension. Returns
+# $\log \mathcal N(x; \text{mean}, \text{std}^2 I)$ of each row in nats, `(n,)`.
+# %%
+def gaussian_log_density(x: torch.Tensor, mean: torch.Tensor, std: float) -> torch.Tensor:
+    """x, mean: (n, D); std: one number > 0. Returns log N(x; mean, std² I) in nats, shape (n,)."""
+    ...
+
+
+# hint("01.1")  # remove the first # for a hint, again for the next one
+check("01.1", gaussian_log_density)
+# %%
+solution("01.1")
+
+
+# %% [markdown]
+# ### Exercise 01.2: the marginal on a grid, without underflow (easy)
+#
+# Section 2 added up densities. Far from the curve they all underflow to 0. **Contract**: `log_marginal(log_joint, dz)`: `log_joint` is a float tensor `(n, G)`, $\log p(x_i, z_g)$ on $G$ values of $z$ that are `dz` apart.
+# Returns $\log p(x_i)$ in nats, `(n,)`, finite even where every joint density underflows.
+# %%
+def log_marginal(log_joint: torch.Tensor, dz: float) -> torch.Tensor:
+    """log_joint: (n, G), log p(x_i, z_g); dz: the grid's spacing. Returns log p(x_i) in nats, shape (n,)."""
+    ...
+
+
+# hint("01.2")  # remove the first # for a hint, again for the next one
+check("01.2", log_marginal)
+# %%
+solution("01.2")
+
+
+# %% [markdown]
+# ### Exercise 01.3: the ELBO from samples (medium)
+#
+# **Contract**: `elbo(log_joint, log_q)`: float tensors `(n, S)`, $\log p(x_i, z_{is})$ and $\log q(z_{is}|x_i)$ at $S$ samples from $q(z|x_i)$. Returns the estimate of the ELBO of each $x_i$ in nats, `(n,)`.
+# %%
+def elbo_from_samples(log_joint: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
+    """log_joint, log_q: (n, S), at S samples from q for each of n points. Returns the ELBO in nats, (n,)."""
+    ...
+
+
+# hint("01.3")  # remove the first # for a hint, again for the next one
+check("01.3", elbo_from_samples)
+# %%
+solution("01.3")
+# %% [markdown]
+# ### Exercise 01.4: what each model optimizes (easy)
+#
+# **Contract**: a code for each entry. `autoencoder`, `vae`, `gan`: what training optimizes. **A** a reconstruction error and nothing else; **B** a lower bound of $\log p(x)$; **C** $\log p(x)$ itself, exactly; **D** being mistaken for data by a second network
+# that is trained at the same time. `held_out`: how a GAN, as trained, scores a held-out $x$. `"none"`: it has no way to; `"discriminator"`: the discriminator's output is that density; `"reconstruction"`: from how well it reconstructs $x$.
+# %%
+answer_01_4 = {"autoencoder": ..., "vae": ..., "gan": ..., "held_out": ...}
+
+# hint("01.4")  # remove the first # for a hint, again for the next one
+check("01.4", answer_01_4)
+# %%
+solution("01.4")
+
+
+# %% [markdown]
+# ### Exercise 01.5: the KL divergence between two Gaussians (medium)
+#
+# **Contract**: `kl_gaussians(mean_q, std_q, mean_p, std_p)`: four float tensors `(n,)`, standard deviations > 0. Returns $\mathrm{KL}(\mathcal N(\text{mean}_q, \text{std}_q^2) \,\|\, \mathcal N(\text{mean}_p, \text{std}_p^2))$ in nats, `(n,)`, never negative.
+# %%
+def kl_gaussians(
+    mean_q: torch.Tensor, std_q: torch.Tensor, mean_p: torch.Tensor, std_p: torch.Tensor
+) -> torch.Tensor:
+    """Four (n,) tensors. Returns KL(N(mean_q, std_q²) || N(mean_p, std_p²)) in nats, shape (n,)."""
+    ...
+
+
+# hint("01.5")  # remove the first # for a hint, again for the next one
+check("01.5", kl_gaussians)
+# %%
+solution("01.5")
+
+
+# %% [markdown]
+# ### Exercise 01.6: a tighter bound from the same samples (hard)
+#
+# **Contract**: `importance_weighted_bound(log_joint, log_q)`: float tensors `(n, K)` as in 01.3. Returns $\log \frac1K \sum_k p(x_i, z_{ik}) / q(z_{ik}|x_i)$ in nats, `(n,)`, finite even where the densities underflow.
+# %%
+def importance_weighted_bound(log_joint: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
+    """log_joint, log_q: (n, K), at K samples from q. Returns log mean_k (p / q) in nats, shape (n,)."""
+    ...
+
+
+# hint("01.6")  # remove the first # for a hint, again for the next one
+check("01.6", importance_weighted_bound)
+# %%
+solution("01.6")
+# %% [markdown]
+# ## Summary
+#
+# A generative model is a distribution over data; a latent-variable model writes it as a prior, a decoder, and an integral that cannot be computed. The ELBO replaces the integral by an expectation, and its gap to $\log p(x)$ is the KL divergence from $q$ to the true posterior.
+# A VAE trains an encoder and a decoder on that one bound. An autoencoder rebuilds better and can be made to generate by fitting a distribution to its codes; a GAN draws sharper digits and has neither a density nor an encoder. Samples and likelihood judge different things: use both.
+#
+# ## Glossary
+#
+# | word | meaning |
+# |---|---|
+# | encoder | network from $x$ to $q(z \mid x)$ (VAE) or to a point (autoencoder) |
+# | code, latent $z$ | the hidden description of $x$ |
+# | decoder | network from $z$ to the distribution $p(x \mid z)$ |
+# | prior $p(z)$ | distribution of codes before any $x$ is seen, here $\mathcal N(0, I)$ |
+# | likelihood $p(x \mid z)$ | how probable $x$ is if its code is $z$ |
+# | marginal, evidence $p(x)$ | the likelihood averaged over the prior |
+# | posterior $p(z \mid x)$ | the codes that explain $x$, by Bayes' rule |
+# | approximate posterior $q(z \mid x)$ | the encoder's stand-in for the posterior |
+# | ELBO | lower bound of $\log p(x)$: −distortion − rate |
+# | distortion | $-\mathbb E_q[\log p(x \mid z)]$, the reconstruction term |
+# | rate | $\mathrm{KL}(q(z \mid x) \,\Vert\, p(z))$, what the code costs |
+# | amortization gap | what an encoder loses against a separate search for each $x$ |
+# | active units | latent dimensions that carry information about $x$ (chapters 04 and 08) |
+#
+# ## References
+#
+# - D. P. Kingma, M. Welling: *Auto-Encoding Variational Bayes*, ICLR 2014. Section 2 (the bound and the estimator).
+# - D. J. Rezende, S. Mohamed, D. Wierstra: *Stochastic Backpropagation and Approximate Inference in Deep Generative Models*, ICML 2014.
+# - I. Goodfellow et al.: *Generative Adversarial Nets*, NeurIPS 2014. Section 3 (the game and the non-saturating loss).
+# - L. Mescheder, A. Geiger, S. Nowozin: *Which Training Methods for GANs do actually Converge?*, ICML 2018. Section 4.1 (the R1 penalty).
+# - Y. Burda, R. Grosse, R. Salakhutdinov: *Importance Weighted Autoencoders*, ICLR 2016. Section 3 (the bound).
+# - C. Cremer, X. Li, D. Duvenaud: *Inference Suboptimality in Variational Autoencoders*, ICML 2018 (the amortization gap).
+# - P. Ghosh et al.: *From Variational to Deterministic Autoencoders*, ICLR 2020 (sampling autoencoders by a density fitted to the codes).
+# - M. Heusel et al.: *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, NeurIPS 2017. Equation 6 (FID).
+# - T. Kynkäänniemi et al.: *Improved Precision and Recall Metric for Assessing Generative Models*, NeurIPS 2019 (recall).
+# - L. Theis, A. van den Oord, M. Bethge: *A Note on the Evaluation of Generative Models*, ICLR 2016.
+# - Y. Wu, Y. Burda, R. Salakhutdinov, R. Grosse: *On the Quantitative Analysis of Decoder-Based Generative Models*, ICLR 2017.
+# - R. Rombach et al.: *High-Resolution Image Synthesis with Latent Diffusion Models*, CVPR 2022.
+# - R. Lopez et al.: *Deep Generative Modeling for Single-Cell Transcriptomics*, Nature Methods 2018.
+# - R. Gómez-Bombarelli et al.: *Automatic Chemical Design Using a Data-Driven Continuous Representation of Molecules*, ACS Central Science 2018.
+# - D. Liang et al.: *Variational Autoencoders for Collaborative Filtering*, WWW 2018.
+# - D. Ha, J. Schmidhuber: *Recurrent World Models Facilitate Policy Evolution*, NeurIPS 2018.
+#
+# Next: [02 · Encoder and decoder](02_Encoder_and_Decoder_in_VAEs.ipynb)
