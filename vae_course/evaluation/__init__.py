@@ -19,11 +19,22 @@ from vae_course.evaluation.loss_translator import (
     implied_scale,
     with_beta,
 )
+from vae_course.evaluation.paths import (
+    PathCost,
+    coin_entropy,
+    entropy,
+    expected_lerp_norm,
+    expected_norm,
+    lerp,
+    path_cost,
+    slerp,
+)
 from vae_course.evaluation.precision_recall import precision_recall
 from vae_course.evaluation.quality import Quality, sample_quality
 from vae_course.evaluation.sharpness import relative_sharpness, sharpness
 from vae_course.evaluation.shipped_classifier import load_classifier
 from vae_course.evaluation.ssim import ssim
+from vae_course.evaluation.strokes import slant, thickness
 
 __all__ = [
     "FAMOUS",
@@ -32,11 +43,16 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "LossWeights",
+    "PathCost",
     "Quality",
     "active_units",
+    "coin_entropy",
     "collapse_report",
     "effective_beta",
+    "entropy",
     "evaluate",
+    "expected_lerp_norm",
+    "expected_norm",
     "extrapolate",
     "frechet_bias_curve",
     "frechet_distance",
@@ -45,14 +61,19 @@ __all__ = [
     "importance_weighted_bound",
     "importance_weighted_log_prob",
     "kl_per_dimension",
+    "lerp",
     "load_classifier",
     "log_aggregate",
+    "path_cost",
     "posterior_means",
     "precision_recall",
     "relative_sharpness",
     "sample_quality",
     "sharpness",
+    "slant",
+    "slerp",
     "ssim",
+    "thickness",
     "train_classifier",
     "with_beta",
 ]

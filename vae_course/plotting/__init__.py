@@ -7,6 +7,7 @@ per example.
 """
 
 from vae_course.plotting import style
+from vae_course.plotting.animation import animation_html, gif_bytes
 from vae_course.plotting.collapse import collapse_panel
 from vae_course.plotting.curves import training_curves
 from vae_course.plotting.ellipses import posterior_ellipses
@@ -16,22 +17,30 @@ from vae_course.plotting.interpolation import interpolation_strip
 from vae_course.plotting.latent import latent_scatter
 from vae_course.plotting.lines import line_plot
 from vae_course.plotting.manifold import manifold
+from vae_course.plotting.maps import point_map, prior_square
 from vae_course.plotting.reconstructions import reconstructions
 from vae_course.plotting.samples import mean_and_sample, samples
+from vae_course.plotting.traversal import traversal_grid, traverse
 
 __all__ = [
+    "animation_html",
     "collapse_panel",
     "fingerprint",
+    "gif_bytes",
     "image_grid",
     "interpolation_strip",
     "latent_scatter",
     "line_plot",
     "manifold",
     "mean_and_sample",
+    "point_map",
     "posterior_ellipses",
+    "prior_square",
     "reconstructions",
     "sample_grid",
     "samples",
     "style",
     "training_curves",
+    "traversal_grid",
+    "traverse",
 ]

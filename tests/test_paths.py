@@ -1,0 +1,129 @@
+"""Paths through codes and pictures, and what a judge says about them."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vae_course.elbo import elbo_terms
+from vae_course.evaluation import (
+    coin_entropy,
+    entropy,
+    expected_lerp_norm,
+    expected_norm,
+    lerp,
+    path_cost,
+    slerp,
+)
+from vae_course.models import VAE
+
+T = torch.linspace(0, 1, 9, dtype=torch.float64)
+
+
+def codes(n: int, latent: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, latent, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.integers(2, 40))
+def test_paths_start_and_end_where_they_should(seed, latent):
+    a, b = codes(4, latent, seed), codes(4, latent, seed + 1)
+    for path in (lerp, slerp):
+        z = path(a, b, T)
+        assert z.shape == (9, 4, latent)
+        assert torch.allclose(z[0], a) and torch.allclose(z[-1], b)
+        assert torch.allclose(path(b, a, T), z.flip(0))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.integers(2, 40))
+def test_a_great_circle_keeps_the_norm_and_turns_at_a_steady_angle(seed, latent):
+    a, b = codes(4, latent, seed), codes(4, latent, seed + 1)
+    b = b / b.norm(dim=-1, keepdim=True) * a.norm(dim=-1, keepdim=True)
+    z = slerp(a, b, T)
+    assert torch.allclose(z.norm(dim=-1), a.norm(dim=-1).expand(9, 4))
+    directions = z / z.norm(dim=-1, keepdim=True)
+    turned = torch.arccos((directions[1:] * directions[:-1]).sum(-1).clamp(-1, 1))
+    assert torch.allclose(turned, turned[:1].expand_as(turned), atol=1e-6)
+    assert torch.allclose(turned.sum(0), torch.arccos((directions[0] * directions[-1]).sum(-1)), atol=1e-6)
+
+
+def test_a_quarter_turn_in_the_plane():
+    z = slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), torch.tensor([0.5]))
+    assert torch.allclose(z, torch.full((1, 2), math.sqrt(0.5)))
+
+
+def test_nearly_parallel_codes_are_joined_by_the_straight_line():
+    a = torch.tensor([[3.0, 4.0], [1e-3, 1.0]])
+    b = torch.tensor([[6.0, 8.0], [1e-3 + 1e-9, 1.0]])
+    assert torch.allclose(slerp(a, b, T.float()), lerp(a, b, T.float()), atol=1e-6)
+
+
+def test_paths_that_are_not_defined_are_refused():
+    a = torch.tensor([[1.0, 0.0]])
+    with pytest.raises(ValueError, match="opposite"):
+        slerp(a, -2 * a, T)
+    with pytest.raises(ValueError, match="is 0"):
+        slerp(a, 0 * a, T)
+    with pytest.raises(ValueError, match="two of a kind"):
+        lerp(a, torch.zeros(1, 3), T)
+    with pytest.raises(ValueError, match="steps"):
+        lerp(a, a, torch.tensor(0.5))
+
+
+def test_a_straight_line_between_pictures_is_a_cross_fade():
+    black, white = torch.zeros(1, 4, 4), torch.ones(1, 4, 4)
+    assert torch.allclose(lerp(black, white, torch.tensor([0.25])), torch.full((1, 1, 4, 4), 0.25))
+
+
+@pytest.mark.parametrize("latent", [1, 2, 16, 32])
+def test_norms_agree_with_draws(latent):
+    a, b = codes(100_000, latent, 1), codes(100_000, latent, 2)
+    error = 4 / math.sqrt(2 * 100_000)
+    assert expected_norm(latent) == pytest.approx(a.norm(dim=-1).mean().item(), abs=error)
+    measured = lerp(a, b, T).norm(dim=-1).mean(1)
+    assert torch.allclose(measured, expected_lerp_norm(latent, T), atol=error)
+
+
+def test_known_norms():
+    assert expected_norm(1) == pytest.approx(math.sqrt(2 / math.pi))
+    assert expected_norm(2) == pytest.approx(math.sqrt(math.pi / 2))
+    assert expected_norm(4000) == pytest.approx(math.sqrt(3999.5), rel=1e-6)
+    middle = expected_lerp_norm(32, torch.tensor([0.5]))
+    assert middle.item() == pytest.approx(expected_norm(32) / math.sqrt(2))
+    with pytest.raises(ValueError, match="at least 1"):
+        expected_norm(0)
+
+
+def test_entropies_have_their_known_values():
+    sure, even = torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.full((1, 4), 0.25)
+    assert entropy(torch.cat([sure, even])).tolist() == pytest.approx([0, math.log(4)])
+    pictures = torch.tensor([0.0, 1.0, 0.5]).reshape(3, 1, 1, 1).expand(3, 1, 2, 2)
+    assert coin_entropy(pictures).tolist() == pytest.approx([0, 0, 4 * math.log(2)])
+
+
+class Judge:
+    """A classifier that looks at one pixel."""
+
+    def probabilities(self, pictures):
+        light = pictures[:, 0, 0, 0]
+        return torch.stack([light, 1 - light], -1)
+
+
+def test_path_cost_is_the_elbo_of_each_picture_and_the_classifiers_doubt():
+    torch.manual_seed(0)
+    judge = VAE(image_shape=(1, 4, 4), latent_dim=2, hidden_dims=(8,))
+    pictures = torch.rand(3, 5, 1, 4, 4, generator=torch.Generator().manual_seed(1))
+    cost = path_cost(judge, pictures, Judge(), seed=3)
+    flat = pictures.flatten(0, 1)
+    expected = elbo_terms(judge, flat, torch.Generator().manual_seed(3)).negative_elbo
+    assert torch.allclose(cost.negative_elbo.flatten(), expected)
+    assert torch.allclose(cost.excess.flatten(), expected - coin_entropy(flat))
+    assert torch.allclose(cost.entropy, coin_entropy(pictures[..., :1, :1].flatten(0, 1)).reshape(3, 5))
+    assert torch.equal(cost.confident_class, (pictures[:, :, 0, 0, 0] < 0.5).long())
+    assert not cost.negative_elbo.requires_grad
+    assert path_cost(judge, pictures).entropy is None
+    with pytest.raises(ValueError, match="steps, paths"):
+        path_cost(judge, flat)

@@ -1,0 +1,132 @@
+"""Animations, maps and traversals, by what is in them."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vae_course.models import VAE
+from vae_course.plotting import animation_html, gif_bytes, point_map, prior_square, traversal_grid, traverse
+
+ALT = "A gray square that becomes lighter and darker again."
+
+
+def frames(steps: int = 5, n: int | None = None, channels: int = 1) -> torch.Tensor:
+    level = torch.linspace(0, 1, steps).reshape(-1, *[1] * (3 if n is None else 4))
+    return level.expand(steps, *([] if n is None else [n]), channels, 4, 6)
+
+
+def read(gif: bytes) -> tuple[Image.Image, list[np.ndarray]]:
+    picture = Image.open(io.BytesIO(gif))
+    shown = []
+    for index in range(picture.n_frames):
+        picture.seek(index)
+        shown.append(np.asarray(picture.convert("RGB")))
+    return picture, shown
+
+
+def test_a_gif_holds_the_frames_there_and_back_and_repeats():
+    picture, shown = read(gif_bytes(frames(), seconds=0.1))
+    assert picture.size == (6, 4) and picture.info["loop"] == 0 and picture.info["duration"] == 100
+    assert [int(frame[0, 0, 0]) for frame in shown] == pytest.approx(
+        [0, 64, 128, 191, 255, 191, 128, 64], abs=1
+    )
+    assert len(read(gif_bytes(frames(), back_and_forth=False))[1]) == 5
+
+
+def test_pictures_of_one_frame_stand_side_by_side():
+    two = frames(n=2).clone()
+    two[:, 1] = 0
+    picture, shown = read(gif_bytes(two))
+    assert picture.size == (6 + 2 + 6, 4)
+    assert shown[4][0, 0, 0] == 255 and shown[4][0, 6, 0] == 255 and shown[4][0, 8, 0] == 0
+
+
+def test_color_frames_stay_colored():
+    color = torch.zeros(3, 3, 4, 6)
+    color[:, 0] = torch.linspace(0.2, 1, 3).reshape(-1, 1, 1)
+    red, green, _ = read(gif_bytes(color))[1][2][0, 0]
+    assert red > 200 and green < 40
+
+
+@pytest.mark.parametrize(
+    ("pictures", "options", "words"),
+    [
+        (frames(1), {}, "at least 2 steps"),
+        (frames()[:, 0], {}, "shape"),
+        (frames() + 1, {}, r"\[0, 1\]"),
+        (frames(), {"seconds": 0.001}, "0.02"),
+    ],
+)
+def test_frames_that_cannot_play_are_refused(pictures, options, words):
+    with pytest.raises(ValueError, match=words):
+        gif_bytes(pictures, **options)
+
+
+def test_the_animation_carries_its_text_and_can_be_stopped():
+    html = animation_html(frames(n=2), 'A "morph"', ALT, names=("code", "pixels"), zoom=3)
+    assert html.startswith("<details open><summary>A &quot;morph&quot; (close to stop")
+    assert f'alt="{ALT}"' in html and 'width="42" height="12"' in html and "<script" not in html
+    assert "code</td>" in html and "pixels</td>" in html
+    data = base64.b64decode(re.search(r"base64,([^\"]+)", html).group(1))
+    assert data == gif_bytes(frames(n=2))
+    with pytest.raises(ValueError, match="2 texts"):
+        animation_html(frames(n=2), "A morph", ALT, names=("one",))
+
+
+def test_a_minute_of_digits_stays_small():
+    noise = torch.rand(2, 2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    t = torch.linspace(0, 1, 60).reshape(-1, 1, 1, 1, 1)
+    html = animation_html((1 - t) * noise[0] + t * noise[1], "Noise", ALT, back_and_forth=False)
+    assert len(html) < 600_000
+
+
+def test_the_prior_fills_the_square_and_classes_keep_their_glyphs():
+    codes = torch.tensor([[0.0, 0.0], [-1.2816, 1.2816], [8.0, -8.0]])
+    axes = prior_square(codes, torch.tensor([0, 1, 1])).axes[0]
+    drawn = np.concatenate([np.asarray(collection.get_offsets()) for collection in axes.collections])
+    assert drawn == pytest.approx(np.array([[0.5, 0.5], [0.1, 0.9], [1.0, 0.0]]), abs=1e-4)
+    assert [text.get_text() for text in axes.texts] == ["0", "1"]
+    assert axes.get_xlim()[0] < 0 < 1 < axes.get_xlim()[1]
+
+
+def test_a_map_with_long_names_has_a_legend_and_labels():
+    axes = point_map(
+        torch.rand(6, 2), [0, 1] * 3, ["boot", "bag"], x_label="first (a.u.)", y_label="second (a.u.)"
+    ).axes[0]
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"boot", "bag"}
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("first (a.u.)", "second (a.u.)")
+    with pytest.raises(ValueError, match=r"\(n, 2\)"):
+        point_map(torch.rand(6, 3), [0] * 6, x_label="x", y_label="y")
+
+
+@pytest.fixture
+def model() -> VAE:
+    torch.manual_seed(0)
+    return VAE(image_shape=(1, 8, 8), latent_dim=3, hidden_dims=(16,))
+
+
+def test_a_traversal_moves_one_dimension_and_keeps_the_others(model):
+    code = torch.tensor([0.3, -0.2, 0.5])
+    pictures = traverse(model, code, [2, 0], (-1.0, 0.5))
+    assert pictures.shape == (2, 2, 1, 8, 8)
+    with torch.no_grad():
+        expected = model.decode(torch.tensor([0.3, -0.2, -1.0])).sigmoid()
+        kept = model.decode(code).sigmoid()
+    assert torch.allclose(pictures[0, 0], expected, atol=1e-6)
+    assert torch.allclose(pictures[0, 1], kept, atol=1e-6)
+    assert torch.equal(code, torch.tensor([0.3, -0.2, 0.5]))
+
+
+def test_the_grid_names_rows_and_columns(model):
+    figure = traversal_grid(model, torch.zeros(3), [0, 2], (-1.0, 0.0, 1.5))
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["$z_{1}$", "$z_{3}$"]
+    assert [text.get_text() for text in axes.texts] == ["−1", "0", "+1.5"]
+    for code, dimensions, words in ((torch.zeros(2), [0], "shape"), (torch.zeros(3), [3], "0 to 2")):
+        with pytest.raises(ValueError, match=words):
+            traverse(model, code, dimensions)

@@ -1,0 +1,162 @@
+"""Paths between codes and between pictures, and what they cost along the way."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae_course.elbo import elbo_terms
+from vae_course.evaluation.bounds import evaluating, noise_like
+
+SMALLEST_ANGLE = 1e-4  # radians; below it a great circle and a straight line agree to float32 precision
+
+
+def lerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """The straight line (1 − t)·start + t·end. Between pictures this is a cross-fade.
+
+    Args:
+        start, end: same shape (...), codes or pictures.
+        t: (steps,), usually from 0 to 1.
+
+    Returns:
+        (steps, ...).
+
+    Raises:
+        ValueError: shapes differ, or t is not one row of numbers.
+    """
+    start, end, t = _checked(start, end, t)
+    t = t.reshape(-1, *[1] * start.ndim)
+    return (1 - t) * start + t * end
+
+
+def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """The great circle between codes: turns at a steady angle (Shoemake 1985, section 3.3; White 2016).
+
+    sin((1 − t)ω)/sin ω · start + sin(tω)/sin ω · end with ω the angle between the two. For ends of equal norm
+    the norm stays the same; for others it passes smoothly from one to the other. Nearly parallel codes are
+    joined by the straight line, which is the limit.
+
+    Args:
+        start, end: (..., latent).
+        t: (steps,), from 0 to 1.
+
+    Returns:
+        (steps, ..., latent).
+
+    Raises:
+        ValueError: shapes differ, a code is 0, or two codes point in opposite directions: then every great
+            circle through both is as short as any other.
+    """
+    start, end, t = _checked(start, end, t)
+    norms = start.norm(dim=-1, keepdim=True), end.norm(dim=-1, keepdim=True)
+    if (norms[0] == 0).any() or (norms[1] == 0).any():
+        raise ValueError("slerp needs codes with a direction; one of them is 0. Use lerp.")
+    a, b = start / norms[0], end / norms[1]
+    # Stable near 0 and near π, where arccos of the inner product is not (Kahan).
+    angle = 2 * torch.atan2((a - b).norm(dim=-1, keepdim=True), (a + b).norm(dim=-1, keepdim=True))
+    if (angle > math.pi - SMALLEST_ANGLE).any():
+        raise ValueError("slerp is not defined between opposite codes: no great circle is the shortest.")
+    t = t.reshape(-1, *[1] * start.ndim)
+    straight = angle < SMALLEST_ANGLE
+    safe = torch.where(straight, torch.ones_like(angle), angle)
+    first = torch.where(straight, 1 - t, torch.sin((1 - t) * safe) / torch.sin(safe))
+    last = torch.where(straight, t, torch.sin(t * safe) / torch.sin(safe))
+    return first * start + last * end
+
+
+def expected_norm(latent_dim: int) -> float:
+    """E‖z‖ for z ~ N(0, I): the mean of the chi distribution, √2·Γ((k + 1)/2)/Γ(k/2), close to √(k − ½).
+
+    Raises:
+        ValueError: latent_dim below 1.
+    """
+    if latent_dim < 1:
+        raise ValueError(f"a code has at least 1 dimension, not {latent_dim}.")
+    return math.sqrt(2) * math.exp(math.lgamma((latent_dim + 1) / 2) - math.lgamma(latent_dim / 2))
+
+
+def expected_lerp_norm(latent_dim: int, t: Tensor) -> Tensor:
+    """E‖(1 − t)a + t b‖ for independent a, b ~ N(0, I): exactly √((1 − t)² + t²)·E‖z‖, (steps,).
+
+    The mixture is Gaussian with that standard deviation in every dimension; half-way it is 1/√2.
+    """
+    return torch.sqrt((1 - t) ** 2 + t**2) * expected_norm(latent_dim)
+
+
+@dataclass(frozen=True)
+class PathCost:
+    """What a judge says about the pictures on paths; each (steps, paths).
+
+    Attributes:
+        negative_elbo: −ELBO under the judging VAE, nats.
+        coin_entropy: Σ_i H(x_i), nats: what gray pixels read as coins cost any model, however good.
+        entropy: of the classifier's answer, nats, between 0 (certain) and log(classes); None without one.
+        confident_class: the classifier's most probable class, int64; None without one.
+    """
+
+    negative_elbo: Tensor
+    coin_entropy: Tensor
+    entropy: Tensor | None
+    confident_class: Tensor | None
+
+    @property
+    def excess(self) -> Tensor:
+        """−ELBO less the coin entropy: comparable between pictures that are differently gray, nats."""
+        return self.negative_elbo - self.coin_entropy
+
+
+@torch.no_grad()
+def path_cost(judge, pictures: Tensor, classifier=None, *, seed: int = 0, n_samples: int = 1) -> PathCost:
+    """Let a VAE (and a classifier) judge the pictures on paths: do the in-between ones look like data?
+
+    A model judges its own pictures too kindly. Give as judge one that had no part in drawing them.
+
+    Args:
+        judge: a VAE with Bernoulli pixels.
+        pictures: (steps, paths, C, H, W), float in [0, 1].
+        classifier: has ``probabilities(pictures) -> (n, classes)``.
+        seed: of the draws of z, the same for every call.
+        n_samples: draws of z for each picture.
+
+    Raises:
+        ValueError: pictures of another shape.
+    """
+    if pictures.ndim != 5:
+        raise ValueError(f"expected pictures (steps, paths, C, H, W); got {tuple(pictures.shape)}.")
+    steps, paths = pictures.shape[:2]
+    flat = pictures.flatten(0, 1)
+    generator = noise_like(judge, seed)
+    device = generator.device
+    with evaluating(judge):
+        cost = [
+            elbo_terms(judge, part.to(device), generator, n_samples).negative_elbo
+            for part in flat.split(1000)
+        ]
+    probabilities = None if classifier is None else classifier.probabilities(flat)
+    return PathCost(
+        torch.cat(cost).cpu().reshape(steps, paths),
+        coin_entropy(flat).reshape(steps, paths),
+        None if probabilities is None else entropy(probabilities).reshape(steps, paths),
+        None if probabilities is None else probabilities.argmax(-1).reshape(steps, paths),
+    )
+
+
+def entropy(probabilities: Tensor) -> Tensor:
+    """−Σ p log p over the last axis in nats, 0·log 0 being 0: (..., classes) → (...)."""
+    return torch.special.entr(probabilities).sum(-1)
+
+
+def coin_entropy(pictures: Tensor) -> Tensor:
+    """Entropy of the pixels read as coins, summed over a picture, nats: (n, C, H, W) in [0, 1] → (n,)."""
+    return (torch.special.entr(pictures) + torch.special.entr(1 - pictures)).flatten(1).sum(-1)
+
+
+def _checked(start: Tensor, end: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    if start.shape != end.shape:
+        raise ValueError(f"a path joins two of a kind; got {tuple(start.shape)} and {tuple(end.shape)}.")
+    if t.ndim != 1:
+        raise ValueError(f"t must have the shape (steps,); got {tuple(t.shape)}.")
+    return start, end, t.to(start)
