@@ -9,13 +9,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.vae-course-installed
 COURSE := $(BIN)/python -m vae_course.course
 
-.PHONY: help course test notebooks lab lint format clean
+.PHONY: help course test notebooks lab bench lint format clean
 
 help:
 	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
 	@echo "make test        run every check: style, tests, every chapter on the small data"
 	@echo "make notebooks   execute the chapters in full on real data and renew notebooks/ (ONLY=02 for one)"
 	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make bench       time the sliders, from a move to the new picture"
 	@echo "make lint        check the style of code and notebooks"
 	@echo "make format      mend the style of code and notebook sources"
 	@echo "make clean       remove what was built (the environment $(VENV) and data/ stay)"
@@ -38,6 +39,9 @@ notebooks: $(STAMP)
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks
+
+bench: $(STAMP)
+	$(COURSE) bench
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

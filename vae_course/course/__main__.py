@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from vae_course.course import commands, cover, results, structure
+from vae_course.course import bench_sliders, commands, cover, results, structure
 from vae_course.course.project import CourseError, Project
 
 
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
             action.add_argument("--quick", action="store_true", help="set the quick run's parameters in them")
     actions.add_parser("results", help="renew the tables of README.md")
     actions.add_parser("cover", help="train a small VAE on MNIST and redraw the README's picture")
+    actions.add_parser("bench", help="time the sliders, from a move to the new picture")
     actions.add_parser("check", help="check sources, committed notebooks, results and README tables")
     return top
 
@@ -38,6 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.action == "cover":
         print(f"{cover.draw(project.root).relative_to(project.root)} redrawn")
+        return 0
+    if arguments.action == "bench":
+        bench_sliders.main()
         return 0
     if arguments.action == "check":
         found = structure.problems(project) + results.problems(project)

@@ -12,7 +12,7 @@ import argparse
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from vae_course.files import write_atomically
@@ -20,6 +20,8 @@ from vae_course.files import write_atomically
 BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 SIZES = (2, 4, 8, 16, 32)
 SEEDS = (0, 1, 2)
+# How much a separate model gains from training three times as long, at a few settings.
+LONGER_EPOCHS, LONGER_CELLS = 24, ((1.0, 8), (0.25, 32), (0.5, 4), (4.0, 32))
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Separate:
 
 
 def cells(every_other: bool = True) -> list[tuple[float, int]]:
-    """The grid of (β, k); as a checkerboard of 15 cells that holds its corners' neighborhood, or all 30."""
+    """The grid of (β, k): every other one, like the black squares of a chessboard (15), or all 30."""
     return [
         (beta, k)
         for i, beta in enumerate(BETAS)
@@ -181,7 +183,10 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--assets", type=Path, default=Path("assets"), help="folder for result and figure")
     parser.add_argument("--all-cells", action="store_true", help="30 cells instead of every other one")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=8, help="of each separately trained model")
+    parser.add_argument(
+        "--longer", action="store_true", help=f"{LONGER_EPOCHS} epochs at a few settings as well"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     arguments = parser.parse_args(argv)
     import torch
@@ -198,6 +203,10 @@ def main(argv: list[str] | None = None) -> None:
         for beta, k in grid
     ]
     separate = run_separate(arguments.runs, runs, data)
+    longer = []
+    if arguments.longer:
+        longer = [replace(runs[0], beta=beta, k=k, epochs=LONGER_EPOCHS) for beta, k in LONGER_CELLS]
+        longer = run_separate(arguments.runs, longer, data)
     model = load_one_model(arguments.dataset)
     shipped = {(beta, k): measure(model.at(beta, k), *data[1:]) for beta, k in grid}
     records = compare(separate, shipped)
@@ -214,6 +223,7 @@ def main(argv: list[str] | None = None) -> None:
         "separate": settings,
         "seeds": arguments.seeds,
         "cells": records,
+        "longer": compare(longer, shipped),
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     write_atomically(arguments.assets / "results" / f"{name}.json", text.encode())
