@@ -3,9 +3,9 @@
     python filter_freeze.py pip-freeze.txt > constraints.txt
     python filter_freeze.py --python os-info.txt
 
-The list is of one particular machine: it names wheels by address, and NVIDIA packages that contradict what the
-public builds of torch ask for. torch, torchvision and torchaudio keep their version; what cannot be installed
-from an index is left out. With ``--python``, print the Python version that the image runs.
+The list is of one particular machine: it names wheels by address, and NVIDIA packages that contradict what
+the public builds of torch ask for. torch, torchvision and torchaudio keep their version; what cannot be
+installed from an index is left out. With ``--python``, print the Python version that the image runs.
 """
 
 import re
@@ -36,7 +36,7 @@ def python_version(text: str) -> str:
     """The Python version in the text of os-info, for example 3.13. Raises ValueError when there is none."""
     found = re.search(r"Python\s+(\d+\.\d+)", text)
     if not found:
-        raise ValueError("os-info names no Python version; look at how googlecolab/backend-info writes it now.")
+        raise ValueError("os-info names no Python version; see how googlecolab/backend-info writes it now.")
     return found.group(1)
 
 
