@@ -58,6 +58,10 @@ class TestMistakes:
             ("evaluate --model x --importance-samples -1", "--importance-samples: -1 is not"),
             ("sample --model x --n 0", "--n: 0 is not"),
             ("interpolate --model x --from 3", "--to"),
+            ("sweep --latent-dims 0", "--latent-dims: 0 is not a whole number of at least 1."),
+            ("sweep --seeds 0", "--seeds: 0 is not"),
+            ("sweep --shard 3/2", "--shard: 3/2 is not a part such as 1/2."),
+            ("sweep --merge nowhere", "--merge: there is no finished cell of a sweep in nowhere"),
         ],
     )  # fmt: skip
     def test_exits_2_with_one_sentence(self, words, sentence, capsys):
@@ -85,7 +89,7 @@ class TestSpellings:
 
     @pytest.mark.parametrize("name", sorted(COMMANDS))
     def test_every_option_of_every_command_has_both(self, name):
-        required = [] if name.startswith("train") else ["--model", "x"]
+        required = [] if name.startswith(("train", "sweep")) else ["--model", "x"]
         required += ["--from", "1", "--to", "2"] if name == "interpolate" else []
         for action in build_parser()[1][name]._actions:
             option = action.option_strings[-1]

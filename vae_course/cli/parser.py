@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from typing import NoReturn
 
-from vae_course.cli import evaluate, interpolate, sample, train, train_classifier
+from vae_course.cli import evaluate, interpolate, sample, sweep, train, train_classifier, train_one_model
 from vae_course.cli.options import UsageError, suggestion
 from vae_course.cli.shared import PROGRAM
 
@@ -19,6 +19,8 @@ COMMANDS = {
     "sample": sample,
     "interpolate": interpolate,
     "train-classifier": train_classifier,
+    "sweep": sweep,
+    "train-one-model": train_one_model,
 }
 
 

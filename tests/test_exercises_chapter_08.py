@@ -1,0 +1,129 @@
+"""Chapter 08's exercises: independently written wrong answers are named, unusual right ones pass."""
+
+import numpy as np
+import pytest
+import torch
+from exercise_answers import assert_recognized, stub_of, verdict_of
+
+from vae_course.exercises.engine import exercises
+
+
+def squares(sizes, units):
+    sizes, units = np.array(sizes, float), np.array(units, float)
+    return lambda s: ((np.minimum(sizes, s) - units) ** 2).sum()
+
+
+def means_of(losses):
+    return {size: np.mean(values) for size, values in losses.items()}
+
+
+def chosen(mean, tolerance, pick=min):
+    good = [size for size in mean if mean[size] - min(mean.values()) <= tolerance]
+    return pick(good)
+
+
+def neighbors(losses, tolerance):
+    mean = means_of(losses)
+    order = sorted(mean)
+    for i in range(len(order) - 1):
+        if mean[order[i]] <= mean[order[i + 1]] + tolerance:
+            return order[i]
+    return order[-1]
+
+
+RIGHT = {"encoder": 258, "decoder": 128}
+BROKEN = {
+    "08.1": {
+        "variance over the latent dimensions": [lambda m, t=0.01: sum(row.var() > t for row in m)],
+        "standard deviation instead of variance": [lambda m, t=0.01: sum(c.std() > t for c in m.T)],
+        "mean square instead of variance": [
+            lambda m, t=0.01: (m.pow(2).mean(dim=0) > t).sum().item(),
+            lambda m, t=0.01: (m.mean(dim=0).abs() > t).sum().item(),
+        ],
+        "threshold ignored": [lambda m, t=0.01: (m.var(dim=0) > 1e-2).sum().item()],
+        "inactive units counted": [lambda m, t=0.01: (m.var(dim=0) < t).sum().item()],
+        "share instead of number": [lambda m, t=0.01: (m.var(dim=0) > t).double().mean().item()],
+    },
+    "08.2": {
+        "mean without log_var": [RIGHT | {"encoder": 128 + 1}],
+        "mean without log_var and bias": [RIGHT | {"encoder": 128}],
+        "encoder's biases forgotten": [RIGHT | {"encoder": 2 * 128}],
+        "wrong hidden layer": [RIGHT | {"encoder": 2 * 257}],
+        "bias of an input": [RIGHT | {"decoder": 129}],
+        "decoder's wrong layer": [RIGHT | {"decoder": 256}],
+    },
+    "08.3": {
+        "only the best size": [lambda losses, t: min(losses, key=lambda k: np.mean(losses[k]))],
+        "the luckiest seed": [lambda losses, t: chosen({k: min(v) for k, v in losses.items()}, t)],
+        "the unluckiest seed": [lambda losses, t: chosen({k: max(v) for k, v in losses.items()}, t)],
+        "compared with the largest size": [
+            lambda losses, t: min(
+                k for k in losses if np.mean(losses[k]) - np.mean(losses[max(losses)]) <= t
+            )
+        ],
+        "stops at the first small gain": [neighbors],
+        "the largest size within the tolerance": [lambda losses, t: chosen(means_of(losses), t, max)],
+        "first in the dict": [lambda losses, t: chosen(means_of(losses), t, lambda good: good[0])],
+    },
+    "08.4": {
+        "the last count": [lambda sizes, units: units[-1]],
+        "the largest count": [lambda sizes, units: np.max(units)],
+        "whole numbers only": [
+            lambda sizes, units: int(np.argmin([squares(sizes, units)(s) for s in range(sizes[-1] + 1)]))
+        ],
+        "one of the sizes": [lambda sizes, units: sorted(sizes, key=squares(sizes, units))[0]],
+        "mean of all counts": [lambda sizes, units: np.mean(units)],
+        "absolute errors": [
+            lambda sizes, units: min(
+                np.arange(0, sizes[-1] + 0.01, 0.01),
+                key=lambda s: np.abs(np.minimum(sizes, s) - np.array(units)).sum(),
+            )
+        ],
+    },
+}  # fmt: skip
+
+UNUSUAL = {
+    "08.1": {
+        "numpy": lambda m, t=0.01: np.sum(np.var(m.numpy(), axis=0, ddof=1) > t),
+        "second moment minus square": lambda m, t=0.01: torch.sum(m.pow(2).mean(0) - m.mean(0) ** 2 > t),
+    },
+    "08.2": {"floats": {"encoder": 258.0, "decoder": 128.0}},
+    "08.3": {
+        "sorted": lambda losses, t: next(
+            k for k in sorted(losses) if np.mean(losses[k]) <= min(np.mean(v) for v in losses.values()) + t
+        ),
+        "numpy": lambda losses, t: chosen(means_of(losses), t),
+    },
+    "08.4": {
+        "scipy": lambda sizes, units: (
+            __import__("scipy.optimize", fromlist=["x"])
+            .minimize_scalar(squares(sizes, units), bounds=(0, sizes[-1]), method="bounded")
+            .x
+        ),
+    },
+}
+
+
+def test_classic_mistakes_are_recognized():
+    assert_recognized("08", BROKEN)
+
+
+@pytest.mark.parametrize(("number", "name"), [(n, name) for n, named in UNUSUAL.items() for name in named])
+def test_unusual_right_answers_pass(number, name):
+    verdict = verdict_of(number, UNUSUAL[number][name])
+    assert verdict.correct, verdict.message
+
+
+@pytest.mark.parametrize("exercise", exercises("08"), ids=lambda exercise: exercise.id)
+def test_stub_is_not_answered_and_reference_is_right(exercise):
+    assert verdict_of(exercise.id, stub_of(exercise)).status == "not answered"
+    right = exercise.value if exercise.reference is None else exercise.reference
+    assert verdict_of(exercise.id, right).correct
+
+
+def test_the_package_agrees_with_the_exercise_on_the_bend():
+    from vae_course.evaluation.size_curves import bend
+    from vae_course.exercises.chapter_08_choice import _unit_cases, saturation
+
+    for sizes, units in _unit_cases(3):
+        assert bend(sizes, units) == pytest.approx(saturation(sizes, units), abs=0.011)

@@ -1,0 +1,211 @@
+"""The sweep: every cell once, kept, resumed, divided, merged, and measured like any other model."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny_data import tiny_images
+
+from vae_course.cli import main
+from vae_course.data import DataError
+from vae_course.data.own_images import load_own_images
+from vae_course.evaluation import Classifier, active_units, evaluate, kl_per_dimension
+from vae_course.evaluation.size_report import cost, size_report
+from vae_course.models import VAE
+from vae_course.plotting.size_panel import PANELS, rate_distortion_panel, size_panel
+from vae_course.training import sweep
+from vae_course.training.sweep import Cell, merge, plan, run_sweep, shard
+from vae_course.training.sweep_table import shipped_sweep, write_csv
+
+SETTINGS = {"hidden_dims": (16,), "epochs": 2, "batch_size": 32}
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return tiny_images(96), tiny_images(64, seed=1)
+
+
+def cells(dims=(2, 3), betas=(1.0,), seeds=2) -> list[Cell]:
+    return plan("tiny", dims, betas, seeds, 96, **SETTINGS)
+
+
+def test_plan_has_every_combination_once():
+    found = plan("tiny", [2, 4, 2], [1, 4], 3, 96)
+    assert len(found) == len({cell.key for cell in found}) == 2 * 2 * 3
+    assert [cell.seed for cell in found] == [0] * 4 + [1] * 4 + [2] * 4
+
+
+@pytest.mark.parametrize("name", ["latent_dim", "beta", "seed", "examples", "epochs", "kl_warmup", "dataset"])
+def test_every_setting_changes_the_key(name):
+    cell = cells()[0]
+    other = "else" if name == "dataset" else getattr(cell, name) + 1
+    assert replace(cell, **{name: other}).key != cell.key
+
+
+def test_whole_number_and_float_beta_are_the_same_cell():
+    assert plan("tiny", [2], [1], 1, 9)[0].key == plan("tiny", [2], [1.0], 1, 9)[0].key
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(([], [1], 1), "at least one"), (([0], [1], 1), "at least 1")]
+)
+def test_senseless_plans_are_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        plan("tiny", *arguments, 96)
+
+
+def test_interrupted_sweep_goes_on_and_gives_the_same(parts, tmp_path, monkeypatch, capsys):
+    whole = run_sweep(cells(), *parts, progress=False)
+    train_one, trained = sweep.run_cell, []
+
+    def stop_at_third(cell, *arguments):
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append(cell)
+        return train_one(cell, *arguments)
+
+    monkeypatch.setattr(sweep, "run_cell", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(cells(), *parts, folder=tmp_path, progress=False)
+    monkeypatch.setattr(sweep, "run_cell", train_one)
+    (tmp_path / cells()[1].file_name).write_text('{"dataset": "ti')  # a damaged file is trained again
+    again = run_sweep(cells(), *parts, folder=tmp_path)
+    assert again == whole
+    assert capsys.readouterr().out.count("from an earlier run") == 1
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_shards_make_up_the_whole_and_merge(parts, tmp_path):
+    todo = cells(dims=(2, 3, 4), seeds=1)
+    halves = [shard(todo, number, 2) for number in (1, 2)]
+    assert sorted(cell.key for half in halves for cell in half) == sorted(cell.key for cell in todo)
+    for i, half in enumerate(halves):
+        run_sweep(half, *parts, folder=tmp_path / str(i), progress=False)
+    merged = merge([tmp_path / "0", tmp_path / "1", tmp_path / "0"])
+    assert merged == run_sweep(todo, *parts, progress=False)
+    with pytest.raises(ValueError, match="no finished cell"):
+        merge([tmp_path / "nowhere"])
+    with pytest.raises(ValueError, match="part 3 of 2"):
+        shard(todo, 3, 2)
+
+
+def test_cell_wants_its_number_of_pictures(parts):
+    with pytest.raises(ValueError, match="96 training pictures and was given 64"):
+        run_sweep(cells()[:1], parts[1], parts[1], progress=False)
+
+
+def test_matmul_precision_is_put_back(parts):
+    before = torch.get_float32_matmul_precision()
+    run_sweep(cells()[:1], *parts, progress=False)
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_report_agrees_with_the_single_measures(parts):
+    train, held_out = parts
+    torch.manual_seed(0)
+    model = VAE.for_data(train, latent_dim=3, hidden_dims=(16,))
+    report = size_report(model, train, held_out, Classifier(train.shape, 4))
+    bound = evaluate(model, held_out)
+    assert report["negative_elbo"] == bound.negative_elbo.value
+    assert report["distortion"] + report["rate"] == pytest.approx(report["negative_elbo"])
+    assert report["active_units"] == active_units(model, held_out)
+    assert report["used_units"] == sum(nats >= 0.05 for nats in report["kl_per_dimension"])
+    kl = kl_per_dimension(model, held_out)
+    assert report["kl_per_dimension"] == pytest.approx(sorted(kl.tolist(), reverse=True), abs=1e-4)
+    assert sum(report["kl_per_dimension"]) == pytest.approx(report["rate"], abs=1e-3)
+    assert report["frechet"] > 0 and 0 <= report["precision"] <= 1 and 0 <= report["recall"] <= 1
+    assert size_report(model, train, held_out)["frechet"] is None
+    assert size_report(model, replace(train, labels=None), held_out)["probe_accuracy"] is None
+
+
+def test_cost_of_a_fully_connected_model():
+    found = cost(VAE(image_shape=(1, 4, 4), latent_dim=3, hidden_dims=(5,)))
+    assert found["parameters"] == (16 * 5 + 5) + (5 * 6 + 6) + (3 * 5 + 5) + (5 * 16 + 16)
+    assert found["operations"] == 2 * (16 * 5 + 5 * 6 + 3 * 5 + 5 * 16)
+
+
+def test_csv_has_a_row_for_each_model(parts, tmp_path):
+    records = run_sweep(cells(), *parts, progress=False)
+    write_csv(records, tmp_path / "sweep.csv")
+    rows = list(csv.DictReader((tmp_path / "sweep.csv").open(encoding="utf-8")))
+    assert len(rows) == 4 and "kl_per_dimension" not in rows[0]
+    assert float(rows[1]["negative_elbo"]) == pytest.approx(records[1]["negative_elbo"], rel=1e-6)
+
+
+def test_figures_show_every_measure_that_was_taken(parts):
+    records = run_sweep(cells(betas=(1.0, 4.0)), *parts, progress=False)
+    figure = size_panel({"tiny": records}, list(PANELS))
+    assert [axes.get_ylabel() for axes in figure.axes] == list(PANELS.values())
+    drawn = {axes.get_ylabel(): len(axes.containers) for axes in figure.axes}
+    assert drawn[PANELS["distortion"]] == 1 and drawn[PANELS["frechet"]] == 0  # no judge, no curve
+    axes = rate_distortion_panel(records).axes[0]
+    assert sorted(text.get_text() for text in axes.texts) == ["2", "2", "3", "3"]
+    with pytest.raises(ValueError, match="can show"):
+        size_panel({"tiny": records}, ["happiness"])
+
+
+class TestCommand:
+    SMALL = "--latent-dims 2 3 --seeds 2 --examples 100 --epochs 1 --hidden-dims 8 --batch-size 50".split()
+
+    def test_leaves_table_figures_and_advice(self, tmp_path, capsys):
+        words = ["sweep", "--dataset", "digits", "--betas", "1", "4", *self.SMALL, "--output", str(tmp_path)]
+        assert main(words) == 0
+        out = capsys.readouterr().out
+        assert out.count("latent size") == 2 and "digits, β = 4: " in out
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names >= {
+            "sweep.csv",
+            "sweep.json",
+            "digits_sizes_beta1.png",
+            "digits_rate_distortion.png",
+            "cells",
+        }
+        assert len(json.loads((tmp_path / "sweep.json").read_text())) == 8
+        assert main(words) == 0
+        assert capsys.readouterr().out.count("from an earlier run") == 8
+
+    def test_own_images_in_two_shards(self, tmp_path, capsys):
+        images = tiny_images(60, (1, 8, 8)).images[:, 0].numpy()
+        np.save(tmp_path / "mine.npy", images)
+        own = ["sweep", "--images", str(tmp_path / "mine.npy"), *self.SMALL]
+        for number in (1, 2):
+            assert main([*own, "--shard", f"{number}/2", "--output", str(tmp_path / f"part{number}")]) == 0
+        merged = ["--merge", *(str(tmp_path / f"part{n}") for n in (1, 2)), "--output", str(tmp_path / "all")]
+        assert main(["sweep", *merged]) == 0
+        assert len(json.loads((tmp_path / "all" / "sweep.json").read_text())) == 4
+        assert "latent size" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (np.zeros((20, 8, 8), np.float32), "float32"),
+        (np.zeros((20, 8), np.uint8), "uint8 of shape"),
+        (np.zeros((3, 8, 8), np.uint8), "3 pictures"),
+    ],
+)
+def test_unusable_own_images_are_told(content, words, tmp_path):
+    np.save(tmp_path / "x.npy", content)
+    with pytest.raises(DataError, match=words):
+        load_own_images(tmp_path / "x.npy")
+
+
+def test_own_images_are_divided_once_and_for_all(tmp_path):
+    images = np.arange(50 * 64, dtype=np.uint8).reshape(50, 8, 8)
+    np.save(tmp_path / "x.npy", images)
+    name, train, held_out = load_own_images(tmp_path / "x.npy")
+    assert (len(train), len(held_out), train.shape) == (40, 10, (1, 8, 8))
+    assert name.startswith("x-") and name == load_own_images(tmp_path / "x.npy")[0]
+    both = torch.cat([train.images, held_out.images]).flatten(1)
+    assert sorted(both.tolist()) == sorted(images.reshape(50, -1).tolist())
+    (tmp_path / "text.npy").write_text("no numbers")
+    with pytest.raises(DataError, match="cannot be read"):
+        load_own_images(tmp_path / "text.npy")
+
+
+def test_unknown_shipped_sweep_is_told():
+    with pytest.raises(ValueError, match="no sweep of 'cats'"):
+        shipped_sweep("cats")

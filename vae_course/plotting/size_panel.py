@@ -1,0 +1,113 @@
+"""The curves of a sweep over latent sizes, all in one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from vae_course.evaluation.size_curves import size_curve
+from vae_course.plotting.style import COLORS, GREY, LINE_STYLES, MARKERS, styled
+
+PANELS = {
+    "negative_elbo": "−ELBO (nats per example)",
+    "distortion": "distortion (nats per example)",
+    "rate": "rate: KL (nats per example)",
+    "used_units": "used units (KL ≥ 0.05 nats)",
+    "active_units": "active units (variance > 0.01)",
+    "frechet": "Fréchet distance of samples",
+    "probe_accuracy": "linear-probe accuracy",
+    "precision": "precision of samples",
+    "recall": "recall of samples",
+    "parameters": "learnable numbers",
+    "operations": "operations for one picture",
+}
+USUAL = ("distortion", "rate", "used_units", "negative_elbo", "frechet", "probe_accuracy")
+
+
+@styled
+def size_panel(
+    sweeps: Mapping[str, Sequence[dict]], measures: Sequence[str] = USUAL, *, beta: float = 1.0
+) -> Figure:
+    """Measures against latent size, a small axes each, with 95 % intervals over seeds as error bars.
+
+    Args:
+        sweeps: name of a line → records of a sweep; lines differ in color, dash and marker.
+        measures: keys of the records, in reading order.
+        beta: take the models of this β.
+
+    Raises:
+        ValueError: no sweep, or a measure without a name here.
+    """
+    unknown = [measure for measure in measures if measure not in PANELS]
+    if not sweeps or not measures or unknown:
+        raise ValueError(f"size_panel got {len(sweeps)} sweeps; it can show {', '.join(PANELS)}.")
+    columns = min(3, len(measures))
+    rows = -(-len(measures) // columns)
+    figure = Figure(figsize=(3.3 * columns, 2.7 * rows + 0.35), layout="constrained")
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    grid, spare = grid[: len(measures)], grid[len(measures) :]
+    for axes, measure in zip(grid, measures, strict=True):
+        for i, (name, records) in enumerate(sweeps.items()):
+            try:
+                sizes, mean, low, high = size_curve(records, measure, beta)
+            except ValueError:
+                if any(record.get(measure) is not None for record in records):
+                    raise
+                continue  # this sweep left the measure out: own pictures have no labels, for example
+            errors = [
+                [m - bottom for m, bottom in zip(mean, low, strict=True)],
+                [top - m for m, top in zip(mean, high, strict=True)],
+            ]
+            look = {"color": COLORS[i % 8], "linestyle": LINE_STYLES[i % 8], "marker": MARKERS[i % 10]}
+            axes.errorbar(sizes, mean, yerr=errors, label=name, capsize=2.5, **look)
+            _size_axis(axes, sizes)
+        if measure.endswith("units"):
+            _all_of_them(axes)
+        axes.set_ylabel(PANELS[measure])
+        axes.set_xlabel("latent size")
+    for axes in spare:
+        axes.remove()
+    first = figure.axes[0]
+    handles, labels = first.get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4))
+    return figure
+
+
+@styled
+def rate_distortion_panel(records: Sequence[dict]) -> Figure:
+    """Rate against distortion of every model of a sweep: a line for each β along which latent size grows."""
+    betas = sorted({record["beta"] for record in records})
+    if not betas:
+        raise ValueError("rate_distortion_panel got no records.")
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for i, beta in enumerate(betas):
+        sizes, rates, *_ = size_curve(records, "rate", beta)
+        distortions = size_curve(records, "distortion", beta).mean
+        look = {"color": COLORS[i % 8], "linestyle": LINE_STYLES[i % 8], "marker": MARKERS[i % 10]}
+        axes.plot(rates, distortions, label=f"β = {beta:g}", **look)
+        for k, rate, distortion in zip(sizes, rates, distortions, strict=True):
+            axes.annotate(f"{k}", (rate, distortion), (4, 3), textcoords="offset points", fontsize=9)
+    axes.set_xlabel("rate: KL (nats per example)")
+    axes.set_ylabel("distortion (nats per example)")
+    axes.legend(title="numbers: latent size")
+    return figure
+
+
+def _all_of_them(axes) -> None:
+    """The line on which every dimension that is offered is used, as far as the measured counts reach."""
+    top = axes.get_ylim()[1]
+    axes.plot([2, top], [2, top], color=GREY, linewidth=1, linestyle=":")
+    axes.annotate(
+        "all of them", (top, top), (-4, -4), textcoords="offset points", ha="right", va="top", fontsize=9
+    )
+
+
+def _size_axis(axes, sizes: Sequence[int]) -> None:
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(sizes)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
