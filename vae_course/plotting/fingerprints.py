@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, SymmetricalLogLocator
 
 from vae_course.plotting.style import BLUE, GREEN, VERMILION, styled
 
@@ -35,7 +35,7 @@ def fingerprint(healthy: Log, broken: Log) -> Figure:
         missing = {*TRAINING, "reported", "true"} - log.keys()
         if missing:
             raise ValueError(f"the {name} log has no {sorted(missing)[0]!r}; it has {', '.join(log)}.")
-    figure = Figure(figsize=(11.2, 2.8), layout="constrained")
+    figure = Figure(figsize=(11.2, 3.0), layout="constrained")
     panels = figure.subplots(1, 4)
     for axes, (name, title) in zip(panels, TRAINING.items(), strict=False):
         _panel(axes, f"training log: {title}", {"healthy": healthy[name], "broken": broken[name]})
@@ -46,8 +46,8 @@ def fingerprint(healthy: Log, broken: Log) -> Figure:
     }
     _panel(panels[3], "held out: −ELBO", curves)
     panels[0].set_ylabel("nats per example")
-    panels[0].legend(fontsize=9)
-    panels[3].legend(fontsize=9)
+    lines = {line.get_label(): line for axes in panels for line in axes.lines}
+    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=len(lines))
     return figure
 
 
@@ -62,6 +62,9 @@ def _panel(axes: Axes, title: str, curves: Mapping[str, Sequence[float]]) -> Non
     # Only a very wide range needs a logarithm, and a negative loss needs one with a straight middle.
     if finite and max(map(abs, finite)) > 2000:
         axes.set_yscale("symlog", linthresh=100)
+        few = SymmetricalLogLocator(base=10, linthresh=100)
+        few.set_params(numticks=6)
+        axes.yaxis.set_major_locator(few)
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
