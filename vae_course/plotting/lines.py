@@ -19,6 +19,7 @@ def line_plot(
     log_x: bool = False,
     log_y: bool = False,
     x_ticks: Sequence[float] | None = None,
+    legend_outside: bool = False,
 ) -> Figure:
     """One axes with a line for each name; lines differ in color, dash and marker.
 
@@ -29,13 +30,14 @@ def line_plot(
         x_label, y_label: with units.
         log_x, log_y: logarithmic axes.
         x_ticks: where to write numbers on the x axis; default: matplotlib's choice.
+        legend_outside: put the legend to the right of the axes, where it hides nothing.
 
     Raises:
         ValueError: no curves, or x and y of different lengths.
     """
     if not curves:
         raise ValueError("line_plot got no curves; give at least one name with (x, y).")
-    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    figure = Figure(figsize=(8.6 if legend_outside else 6.4, 3.6), layout="constrained")
     axes = figure.subplots()
     for i, (name, (x, y, *interval)) in enumerate(curves.items()):
         if len(x) != len(y):
@@ -65,5 +67,5 @@ def line_plot(
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     if len(curves) + len(points or {}) > 1:
-        axes.legend()
+        axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if legend_outside else {}))
     return figure
