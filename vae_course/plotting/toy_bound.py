@@ -75,7 +75,8 @@ def bound_landscape(
         row[0].set_title(name)
         row[0].set_xlabel("z")
         row[0].set_ylabel("density")
-        row[0].legend(loc="best", handlelength=1.4)
+        if row is rows[0]:
+            row[0].legend(loc="upper right", handlelength=1.4)
 
         line = bound[:, b]
         row[1].fill_between(
@@ -83,7 +84,7 @@ def bound_landscape(
         )
         row[1].axhline(lp, color=BLACK, linestyle="-", label="log p(x)")
         row[1].plot(means, line, color=GREEN, linestyle="-", label="ELBO")
-        every = slice(None, None, max(1, len(means) // 25))
+        every = slice(None, None, max(1, len(means) // 50))
         dots = lp - divergence[every, b]
         row[1].plot(
             means[every], dots, color=BLACK, marker="o", linestyle="", markersize=3, label="log p(x) − KL"

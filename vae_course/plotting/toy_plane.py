@@ -39,7 +39,18 @@ def toy_plane(
         left.plot(*at, marker="o", color=VERMILION, markersize=6, linestyle="")
         halo = [withStroke(linewidth=3, foreground="white")]
         text = f"z = {value}".replace("-", "\N{MINUS SIGN}")
-        left.annotate(text, at, xytext=(0, 8), textcoords="offset points", ha="center", path_effects=halo)
+        side = (
+            0 if value == 0 else -1 if at[0] < 0 else 1
+        )  # outward, so that labels near the crossing stay apart
+        left.annotate(
+            text,
+            at,
+            xytext=(9 * side, 8 if side == 0 else 0),
+            textcoords="offset points",
+            ha=("right", "center", "left")[side + 1],
+            va="bottom" if side == 0 else "center",
+            path_effects=halo,
+        )
     left.legend(loc="lower center", ncols=2, markerscale=2)
     left.set_title("Draw z, look up f(z), add noise")
 
