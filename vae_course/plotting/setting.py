@@ -32,6 +32,7 @@ class SettingPanel:
         originals: (n, C, H, W) in [0, 1], the pictures that are reconstructed.
         curves: latent size → (rates, distortions) along β, nats, drawn as thin lines.
         latent_dim: the largest latent size; one bar for each dimension.
+        kl_limit: height of the axis of these bars, nats; fixed, so that heights can be compared.
 
     Attributes:
         figure: the present state as a Figure, to be shown or saved like any other.
@@ -43,17 +44,19 @@ class SettingPanel:
         originals: torch.Tensor,
         curves: Mapping[int, tuple[Sequence[float], Sequence[float]]],
         latent_dim: int,
+        kl_limit: float = 4.5,
     ):
         self.originals = check_images(originals)
         self.figure = Figure(figsize=(9.4, 3.6))
         self.canvas = FigureCanvasAgg(self.figure)
         self.image = self._pictures(self.figure.add_axes((0.08, 0.02, 0.5, 0.86)))
-        self.dot = self._plane(self.figure.add_axes((0.66, 0.60, 0.33, 0.28)), curves)
-        bars = self.figure.add_axes((0.66, 0.14, 0.33, 0.26))
+        self.dot = self._plane(self.figure.add_axes((0.675, 0.60, 0.315, 0.28)), curves)
+        bars = self.figure.add_axes((0.675, 0.14, 0.315, 0.26))
         # One collection of thick lines: as separate bars they would take longer than everything else.
-        width = 0.7 * 0.33 * 9.4 * 72 / latent_dim
+        width = 0.7 * 0.315 * 9.4 * 72 / latent_dim
         self.bars = bars.vlines(np.arange(1, latent_dim + 1), 0, 0, color=BLUE, linewidth=width)
-        bars.set(ylim=(0, 4.5), xlim=(0.2, latent_dim + 0.8), xlabel="latent dimension", ylabel="KL\n(nats)")
+        bars.set(ylim=(0, kl_limit), ylabel="KL\n(nats)")
+        bars.set(xlim=(0.2, latent_dim + 0.8), xlabel="latent dimension")
         self.title = self.figure.text(0.08, 0.945, "", fontsize=12, va="center")
         self.moving = [self.image, self.dot, self.bars, self.title]
         for artist in self.moving:

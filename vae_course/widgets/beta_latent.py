@@ -40,7 +40,8 @@ class BetaLatentView:
         self.betas = tuple(beta for beta in CURVE_BETAS if low <= beta <= high)
         self.sizes = tuple(k for k in CURVE_SIZES if k <= one_model.latent_dim)
         curves = {k: rate_distortion(one_model, self.x, self.betas, k) for k in self.sizes}
-        self.panel = SettingPanel(self.x[: self.n], curves, one_model.latent_dim)
+        most = max(self.view(self.betas[0], k).kl_per_dimension.max().item() for k in self.sizes)
+        self.panel = SettingPanel(self.x[: self.n], curves, one_model.latent_dim, kl_limit=1.1 * most)
 
     def view(self, beta: float, k: int):
         """The SettingView at (β, k)."""
