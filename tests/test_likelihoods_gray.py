@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from tiny_data import tiny_images
 from torch import distributions
 
 from vae_course.likelihoods import (
@@ -16,6 +17,8 @@ from vae_course.likelihoods import (
     make,
 )
 from vae_course.likelihoods.continuous_bernoulli import LARGEST_START, log_normalizer
+from vae_course.models import VAE
+from vae_course.training import fit
 
 
 def gray(shape, seed=0):
@@ -224,3 +227,18 @@ def test_feature_loss_sends_gradients_to_the_picture_and_never_to_the_judge():
 def test_feature_loss_refuses_a_negative_weight():
     with pytest.raises(ValueError, match="give 0 or more"):
         FeatureLoss(TwoLayers(), Gaussian(), weight=-1)
+
+
+@pytest.mark.parametrize("name", sorted(LIKELIHOODS))
+def test_a_vae_with_this_likelihood_starts_at_the_mean_picture_and_learns(name):
+    data = tiny_images(200, shape=(1, 8, 8))
+    torch.manual_seed(0)
+    model = VAE.for_data(data, latent_dim=2, hidden_dims=(16,), likelihood=name)
+    shown = model.likelihood.mean(model.output_offset)
+    torch.testing.assert_close(shown, data.floats().mean(0), atol=0.01, rtol=0)
+    history = fit(model, data, epochs=3, batch_size=32, learning_rate=1e-2, progress=False)
+    losses = history.curve("train", "negative_elbo")[1]
+    assert losses[-1] < losses[0]
+    again = VAE(**model.config)
+    again.load_state_dict(model.state_dict())
+    assert type(again.likelihood) is type(model.likelihood)
