@@ -150,6 +150,8 @@ def test_the_command_writes_a_file_that_loads(tmp_path, capsys):
     assert main(["train-one-model", *words.split(), str(tmp_path / "one.pt")]) == 0
     assert "Wrote" in capsys.readouterr().out
     assert load_one_model(tmp_path / "one.pt").latent_dim == 4
+    assert main(["train-one-model", "--latent-dim", "2", "--output", str(tmp_path / "none.pt")]) == 2
+    assert "--latent-dim: 2 is not a whole number above 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from vae_course.cli.options import add, number, whole
-from vae_course.cli.shared import DATASETS, PROGRAM, add_data_location, add_device
+from vae_course.cli.options import UsageError, add, number, whole
+from vae_course.cli.shared import DATASETS, PROGRAM, Reparse, add_data_location, add_device
 
 SUMMARY = "train one model for every β and latent size, for the sliders"
 
@@ -24,7 +23,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     add(data, "--subset", "train on N images, classes balanced", whole(1), shown="all", metavar="N")
     add_data_location(data)
     model = parser.add_argument_group("model")
-    add(model, "--latent-dim", "largest latent size", whole(2), 32, metavar="K")
+    add(model, "--latent-dim", "largest latent size", whole(1), 32, metavar="K")
     add(
         model,
         "--hidden-dims",
@@ -51,13 +50,17 @@ def describe(parser: argparse.ArgumentParser) -> None:
     add_device(group)
 
 
-def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
+def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     import torch
 
     from vae_course.cli.models import open_device
     from vae_course.cli.output import check_file
     from vae_course.data import load
+    from vae_course.models.multirate import SMALLEST_SIZE
     from vae_course.training.one_model import recipe, train_one_model
+
+    if arguments.latent_dim <= SMALLEST_SIZE:
+        raise UsageError(f"--latent-dim: {arguments.latent_dim} is not a whole number above {SMALLEST_SIZE}.")
 
     path = Path(arguments.output or f"one_model_{arguments.dataset}.pt")
     check_file(path, "--output")

@@ -228,7 +228,11 @@ def main(argv: list[str] | None = None) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     write_atomically(arguments.assets / "results" / f"{name}.json", text.encode())
     (arguments.assets / "figures").mkdir(parents=True, exist_ok=True)
-    gap_map(records).savefig(
+    title = (
+        f"{arguments.dataset}, test part: one model for all settings − models trained for one\n"
+        f"({arguments.epochs} epochs each; ±: 95 % interval over {len(arguments.seeds)} seeds)"
+    )
+    gap_map(records, title).savefig(
         arguments.assets / "figures" / f"{name}.png", dpi=150, metadata={"Software": None}
     )
     print(table(records))

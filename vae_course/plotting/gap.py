@@ -11,11 +11,12 @@ from vae_course.plotting.style import styled
 
 
 @styled
-def gap_map(records: Sequence[dict], limit: float = 5.0) -> Figure:
+def gap_map(records: Sequence[dict], title: str = "", limit: float = 5.0) -> Figure:
     """One square for each (β, k) with the gap in nats; blue is better than separate training, orange worse.
 
     Args:
         records: dicts with "beta", "k", "gap" and, where there are several seeds, "low" and "high".
+        title: what was compared, and how long each was trained.
         limit: gap at which the color is full.
 
     Raises:
@@ -42,6 +43,6 @@ def gap_map(records: Sequence[dict], limit: float = 5.0) -> Figure:
     axes.set_xticks(range(len(sizes)), [f"{k}" for k in sizes])
     axes.set_yticks(range(len(betas)), [f"{beta:g}" for beta in betas])
     axes.set(xlabel="latent size k", ylabel="β")
-    axes.set_title("One model for all settings − trained for one", fontsize=11)
+    axes.set_title(title, fontsize=11)
     axes.grid(False)
     return figure
