@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from vae_course.cli.options import UsageError
 from vae_course.cli.parser import COMMANDS, build_parser, parse
@@ -46,7 +47,7 @@ def _run(arguments, argv: Sequence[str]) -> int:
     from vae_course.training import TrainingDiverged
 
     try:
-        COMMANDS[arguments.command].run(arguments, argv)
+        COMMANDS[arguments.command].run(arguments, partial(parse, argv))
     except (DataError, TrainingDiverged) as error:
         return _end(FAILED, argv, str(error))
     except OSError as error:

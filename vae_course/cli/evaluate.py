@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from vae_course.cli.options import add, whole
-from vae_course.cli.shared import PROGRAM, add_data, add_device, add_model
+from vae_course.cli.shared import PROGRAM, Reparse, add_data, add_device, add_model
 
 SUMMARY = "measure a trained model: -ELBO, its two terms, a bound of log p(x)"
 
@@ -31,7 +30,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     add_device(group)
 
 
-def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
+def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli.models import open_data, open_model, reading
     from vae_course.cli.output import check_file, save_json
     from vae_course.evaluation import active_units, evaluate

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vae_course.cli.options import UsageError, add, suggestion, whole
-from vae_course.cli.shared import PROGRAM, add_data, add_device, add_model, add_picture, add_seed
+from vae_course.cli.shared import PROGRAM, Reparse, add_data, add_device, add_model, add_picture, add_seed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +41,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     add_data(parser)
 
 
-def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
+def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli.models import open_data, open_model
     from vae_course.cli.output import PICTURES, check_file, save_figure
 

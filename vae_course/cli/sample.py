@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from vae_course.cli.options import add, whole
-from vae_course.cli.shared import PROGRAM, add_device, add_model, add_picture, add_seed
+from vae_course.cli.shared import PROGRAM, Reparse, add_device, add_model, add_picture, add_seed
 
 SUMMARY = "draw new pictures from a trained model"
 
@@ -24,7 +23,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     add_device(group)
 
 
-def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
+def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli.models import open_model
     from vae_course.cli.output import PICTURES, check_file, save_figure
     from vae_course.plotting import samples

@@ -7,10 +7,15 @@ keeps the two lists equal.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from vae_course.cli.options import add, whole
 
 PROGRAM = "python -m vae_course"
+
+# Reads the same command line again, with other defaults (option name → value); raises UsageError.
+Reparse = Callable[[dict], argparse.Namespace]
+
 DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist")
 SPLITS = ("train", "validation", "test")
 BINARIZE = ("none", "dynamic", "fixed")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vae_course.cli.options import UsageError, add, number, whole
-from vae_course.cli.shared import DATASETS, PROGRAM, add_data_location
+from vae_course.cli.shared import DATASETS, PROGRAM, Reparse, add_data_location
 
 SUMMARY = "train small models over latent sizes, and say which size is enough"
 
@@ -54,7 +54,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     add(rule, "--merge", text, shown="no", metavar="FOLDER", nargs="+")
 
 
-def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
+def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli.output import check_folder
 
     folder = Path(arguments.output)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from vae_course.cli.options import UsageError, add, number, whole
@@ -17,6 +16,7 @@ from vae_course.cli.shared import (
     OPTIMIZERS,
     PROGRAM,
     SCHEDULES,
+    Reparse,
     add_data_location,
     add_device,
 )
@@ -88,14 +88,14 @@ def describe(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
-def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
+def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli import run_folder
     from vae_course.cli.models import open_device
     from vae_course.cli.training_run import train
 
     folder = run_folder.RunFolder(Path(arguments.output))
     if arguments.resume:
-        arguments = recorded(folder, arguments, argv)
+        arguments = recorded(folder, arguments, reparse)
         if folder.finished:
             if not arguments.quiet:
                 print(f"The run in {folder.path} is finished; there is nothing left to do.")
@@ -107,17 +107,15 @@ def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
     train(folder, settings, arguments)
 
 
-def recorded(folder, arguments: argparse.Namespace, argv: Sequence[str]) -> argparse.Namespace:
+def recorded(folder, arguments: argparse.Namespace, reparse: Reparse) -> argparse.Namespace:
     """The command line again, with the settings of the run in ``folder`` as defaults.
 
     Raises UsageError when there is no run, or when an option asks for something else than the run had.
     """
-    from vae_course.cli.parser import parse
-
     if arguments.overwrite:
         raise UsageError("--resume and --overwrite exclude each other; give one of them.")
     saved = folder.settings()
-    again = parse(argv, saved)
+    again = reparse(saved)
     for name, value in saved.items():
         asked = getattr(again, name)
         if asked != value:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from vae_course.cli.options import add, number, whole
-from vae_course.cli.shared import DATASETS, PROGRAM, add_data_location
+from vae_course.cli.shared import DATASETS, PROGRAM, Reparse, add_data_location
 
 SUMMARY = "train the small classifier that judges pictures of a data set"
 
@@ -33,7 +32,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     add(group, "--output", "file to write", shown=shown, metavar="FILE")
 
 
-def run(arguments: argparse.Namespace, argv: Sequence[str]) -> None:
+def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli.output import check_file
     from vae_course.data import load
     from vae_course.evaluation.classifier import train_classifier
