@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from vae_course.exercises.chapter_04_densities import KL_OF_TWO, LOG_AGGREGATE
+from vae_course.exercises.chapter_04_densities import KL_OF_TWO, LOG_MIXTURE
 from vae_course.exercises.exercise import Exercise, Mistake
 
 
@@ -222,4 +222,4 @@ CYCLES = Exercise(
     high=1.0,
 )
 
-EXERCISES = (FREE_BITS, WATER_LEVEL, CYCLES, KL_OF_TWO, LOG_AGGREGATE)
+EXERCISES = (FREE_BITS, WATER_LEVEL, CYCLES, KL_OF_TWO, LOG_MIXTURE)

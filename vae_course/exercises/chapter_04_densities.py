@@ -97,7 +97,7 @@ KL_OF_TWO = Exercise(
 )
 
 
-def log_aggregate(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+def log_mixture(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     squared = (z[:, None] - mean) ** 2 * torch.exp(-log_var)
     log_each = -0.5 * (squared + log_var + math.log(2 * math.pi)).sum(-1)
     return torch.logsumexp(log_each, dim=1) - math.log(len(mean))
@@ -116,13 +116,13 @@ def _densities(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return -0.5 * ((z[:, None] - mean) ** 2 * torch.exp(-log_var) + log_var + math.log(2 * math.pi))
 
 
-LOG_AGGREGATE = Exercise(
+LOG_MIXTURE = Exercise(
     id="04.5",
     title="The aggregate posterior",
-    contract="log_aggregate(z, mean, log_var): z is (m, latent); mean and log_var = log σ² are (n, latent), "
+    contract="log_mixture(z, mean, log_var): z is (m, latent); mean and log_var = log σ² are (n, latent), "
     "one q(z|x) for each of n examples. Returns log q(z) of the aggregate posterior at each z, nats, (m,), "
     "finite also far away from every cloud.",
-    stub='''def log_aggregate(z: torch.Tensor, mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
+    stub='''def log_mixture(z: torch.Tensor, mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
     """z: (m, latent); mean, log_var: (n, latent). Returns log q(z) in nats, shape (m,)."""
     ...''',
     hints=(
@@ -187,6 +187,6 @@ LOG_AGGREGATE = Exercise(
             lambda z, m, lv: torch.logsumexp(_densities(z, m, lv).sum(-1), 0) - math.log(len(z)),
         ),
     ),
-    reference=log_aggregate,
+    reference=log_mixture,
     cases=_clouds,
 )

@@ -1,0 +1,1192 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+# %% [markdown]
+# # 04 · KL divergence and the Gaussian latent space
+#
+# <!-- badge -->
+#
+# <!-- minutes -->
+#
+# The KL term is half of the ELBO, and the half that people argue about: it "regularizes", it "makes the latent space smooth", it "collapses".
+# Here you compute it in three ways, meet the one VAE whose every quantity has a closed form, and then turn the weight of the term from small to large
+# on digits and measure what it buys and what it costs. At the end you make a VAE that ignores its own code, and try the usual cures on it.
+#
+# ## Objectives
+#
+# After this chapter you can
+#
+# 1. **compute** a KL divergence in closed form and by Monte Carlo, with a standard error, and tell the two directions apart;
+# 2. **verify** that a linear VAE trained by gradient is probabilistic PCA, and compute which dimensions β switches off;
+# 3. **read** a rate–distortion curve and say what its slope is;
+# 4. **measure** where the aggregate posterior misses the prior, and show what is decoded there;
+# 5. **diagnose** posterior collapse with the collapse panel, and judge a cure by more than the number of active units.
+#
+# You need chapter 02's VAE and its ELBO.
+#
+# ## Setup
+# %% tags=["setup"]
+# (generated)
+# %% [markdown]
+# ## Parameters
+#
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims are about
+# these values; with others the run may stop at the claims cell, and say by how much.
+# %% tags=["parameters"]
+DATASET = "mnist"  # "mnist" (60,000 digits, downloaded) or "digits" (1,797 digits, offline)
+LATENT_DIM = 16  # size of the code z in the β sweep, 8 to 64
+BETAS = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0]  # weights of the KL term, rising; must hold 1
+EXAMPLES = 8000  # training digits for the sweep and for the 2-D codes, 1,000 or more
+EPOCHS = 4  # passes through them, 3 or more
+BATCH_SIZE = 200  # digits in one update, 32 to 500
+LEARNING_RATE = 5e-3  # highest learning rate of Adam, falls linearly to 0
+N_SEEDS = 3  # repetitions of every trained result, 3 or more for an interval
+HELD_OUT = 2000  # validation digits on which everything is measured, 300 or more
+HOLE_BETA = 0.1  # small KL weight of the 2-D code with holes, 0.02 to 0.3
+HOLE_DRAWS = 1500  # draws from the prior that are decoded and judged, 500 or more
+COLLAPSE_EXAMPLES = 3000  # training digits of the collapse experiment, 1,000 or more
+COLLAPSE_EPOCHS = 5  # passes through them, 4 or more
+FREE_NATS = 0.3  # allowance for each latent dimension in the free-bits cure, nats, 0.05 to 1
+# %%
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from vae_course import VAE, evaluate, fit, load, seed_everything
+from vae_course.data.toys import LinearGaussian
+from vae_course.evaluation import active_units, collapse_report, load_classifier, log_aggregate
+from vae_course.evaluation.intervals import mean_interval
+from vae_course.exercises import check, hint, solution
+from vae_course.models.linear_gaussian import (
+    LinearGaussianVAE,
+    covariance_spectrum,
+    principal_component_model,
+    subspace_angle,
+    water_filling,
+)
+from vae_course.notebook import Claims, predict, results_table, show
+from vae_course.plotting import collapse_panel, image_grid, line_plot, style
+from vae_course.posterior import GaussianPosterior, standard_normal_log_prob
+from vae_course.training import kl_weight
+
+names = """DATASET LATENT_DIM BETAS EXAMPLES EPOCHS BATCH_SIZE LEARNING_RATE N_SEEDS HELD_OUT HOLE_BETA HOLE_DRAWS
+    COLLAPSE_EXAMPLES COLLAPSE_EPOCHS FREE_NATS"""
+claims = Claims(
+    "04_KL_Divergence_and_Gaussian_Latent_Space", parameters={name: globals()[name] for name in names.split()}
+)
+BETAS = sorted(BETAS)
+train = load(DATASET, "train")
+train = train.subset(min(EXAMPLES, len(train)), seed=0)
+held_out = load(DATASET, "validation")
+held_out = held_out.subset(min(HELD_OUT, len(held_out)), seed=0)
+print(
+    f"{len(train):,} training digits, {len(held_out):,} held-out digits (from the validation part) of shape {train.shape}"
+)
+# %% [markdown]
+# Settings of this chapter were tried out on validation digits, and everything below is measured on validation digits. The test digits are not used.
+#
+# ## 1 How do you know that a KL divergence is right?
+#
+# $$
+# \mathrm{KL}(q\,\|\,p) = \mathbb E_{z\sim q}\bigl[\log q(z) - \log p(z)\bigr]
+# $$
+#
+# In words: draw from $q$, and ask by how many nats $q$ finds the draw more likely than $p$ does. The average is the price, in nats, of coding draws
+# from $q$ with a code made for $p$. It is never negative, and it is 0 only if the two are the same.
+#
+# The formula is a recipe: draw, subtract, average. That is the **Monte Carlo** estimate, and it works for any two densities you can evaluate. For two
+# Gaussians the expectation can be solved, and with $p = \mathcal N(0, I)$ you get chapter 02's closed form. And `torch.distributions` has a table
+# of solved pairs. Three ways, so they can check each other.
+#
+# How many draws does Monte Carlo need? It depends on how much one draw's difference scatters.
+# %%
+guess = predict(
+    f"q is a {LATENT_DIM}-dimensional Gaussian of the kind an encoder gives. How many draws bring the standard error of its KL to 1 %?",
+    ["about 10", "about 1,000", "about 100,000"],
+    default=2,
+)
+
+
+# %%
+def kl_closed_form(mean, log_var):
+    """KL(N(μ, σ²) ‖ N(0, I)) of each row, nats."""
+    return 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(-1)
+
+
+def kl_monte_carlo(mean, log_var, n, generator):
+    """The same from n draws of each row: mean and standard error, nats."""
+    q, p = torch.distributions.Normal(mean, (log_var / 2).exp()), torch.distributions.Normal(0.0, 1.0)
+    z = mean + q.scale * torch.randn(n, *mean.shape, generator=generator, dtype=mean.dtype)
+    difference = (q.log_prob(z) - p.log_prob(z)).sum(-1)
+    return difference.mean(0), difference.std(0) / math.sqrt(n)
+
+
+generator = torch.Generator().manual_seed(0)  # one source of randomness for this whole section
+mean = torch.randn(40, LATENT_DIM, generator=generator, dtype=torch.float64)
+log_var = -3 + torch.randn(40, LATENT_DIM, generator=generator, dtype=torch.float64)
+exact = kl_closed_form(mean, log_var)
+library = torch.distributions.kl_divergence(
+    torch.distributions.Normal(mean, (log_var / 2).exp()), torch.distributions.Normal(0.0, 1.0)
+).sum(-1)
+rows, misses = [], []
+for n in (10, 100, 1000, 10_000):
+    estimate, error = kl_monte_carlo(mean, log_var, n, generator)
+    misses.append(((estimate - exact) / error).abs() if n >= 1000 else torch.zeros(1))
+    rows.append(
+        {
+            "draws": n,
+            "first q, Monte Carlo": f"{estimate[0]:.2f} ± {error[0]:.2f}",
+            "first q, closed form": f"{exact[0]:.2f}",
+            "relative standard error, mean of 40": (error / exact).mean().item(),
+        }
+    )
+results_table(
+    rows, caption="KL of one Gaussian in nats, ± one standard error over draws; last column over 40 Gaussians"
+)
+needed = 10_000 * (rows[-1]["relative standard error, mean of 40"] / 0.01) ** 2
+guess.compare(
+    0 if needed < 100 else 1 if needed < 10_000 else 2, f"about {needed:,.0f} draws bring it to 1 %."
+)
+claims.add(
+    "Closed form against torch.distributions, largest difference over 40 Gaussians, nats",
+    (exact - library).abs().max(),
+    below=1e-9,
+)
+claims.add(
+    "Monte Carlo against closed form, largest distance of 80 estimates, standard errors",
+    torch.cat(misses).max(),
+    below=4,
+)
+# %% [markdown]
+# The standard error falls with $1/\sqrt n$, so each digit more costs a hundred times the draws. A training loop takes one draw for the reconstruction term; taking the
+# KL term in closed form removes its share of the noise, for free. When $q$ or $p$ is no Gaussian (chapter 11), the Monte Carlo recipe is what remains.
+#
+# ## 2 Does it matter which way round?
+#
+# KL is not symmetric. Take a target $p$ with two humps, and the best single Gaussian $q$ under each direction:
+#
+# - **forward**, $\mathrm{KL}(p\|q)$: draws from the target, coded with $q$. This is what maximum likelihood minimizes when $p$ is the data;
+# - **reverse**, $\mathrm{KL}(q\|p)$: draws from $q$, judged by the target. This is what the encoder minimizes, with the exact posterior $p(z|x)$ as the target.
+# %%
+guess = predict(
+    "Under the reverse direction, where will the best single Gaussian sit?",
+    ["between the humps, wide", "on one hump, narrow"],
+    default=0,
+)
+# %%
+grid = torch.linspace(-12, 12, 2401, dtype=torch.float64)
+step = (grid[1] - grid[0]).item()
+hump = torch.distributions.Normal(torch.tensor([-3.0, 3.0], dtype=torch.float64), 0.7)
+log_target = torch.logsumexp(hump.log_prob(grid[:, None]), dim=1) - math.log(2)
+
+
+def best_gaussian(direction, start):
+    """μ, σ and the divergence of the single Gaussian that descent on a grid finds from a start μ, σ = 0.6."""
+    parameters = torch.tensor([start, -0.5], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([parameters], max_iter=100, line_search_fn="strong_wolfe")
+
+    def divergence():
+        log_q = torch.distributions.Normal(parameters[0], parameters[1].exp()).log_prob(grid)
+        first, second = (log_target, log_q) if direction == "forward" else (log_q, log_target)
+        return (first.exp() * (first - second)).sum() * step
+
+    def closure():
+        optimizer.zero_grad()
+        value = divergence()
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    return parameters[0].item(), parameters[1].exp().item(), divergence().item()
+
+
+fits = {
+    "forward": best_gaussian("forward", 1.0),
+    "reverse": best_gaussian("reverse", 1.0),
+    "reverse, started at -1": best_gaussian("reverse", -1.0),
+    "reverse, started at 0": best_gaussian("reverse", 0.0),
+}
+for name, (mu, sigma, value) in fits.items():
+    print(f"{name:>22}: μ = {mu:+.3f}, σ = {sigma:.3f}, divergence {value:.3f} nats")
+reverse_mean = fits["reverse"][0]
+guess.compare(
+    1 if abs(reverse_mean) > 1.5 else 0,
+    f"the best one sits at {reverse_mean:+.2f} with σ = {fits['reverse'][1]:.2f}; descent from -1 ends at "
+    f"{fits['reverse, started at -1'][0]:+.2f}, which is as good, and from 0 at {fits['reverse, started at 0'][0]:+.2f}, which is worse.",
+)
+near = slice(400, 2001)  # z from -8 to 8
+show(
+    line_plot(
+        {
+            "target p": (grid[near].tolist(), log_target[near].exp().tolist()),
+            **{
+                f"best q, {name}": (
+                    grid[near].tolist(),
+                    torch.distributions.Normal(mu, sigma).log_prob(grid[near]).exp().tolist(),
+                )
+                for name, (mu, sigma, _) in list(fits.items())[:2]
+            },
+        },
+        x_label="z",
+        y_label="density",
+        points={"": ([], [])},  # an exact curve needs no markers
+    ),
+    alt="A target density with two humps and two Gaussians fitted to it: the forward fit is wide and centered between "
+    "the humps, the reverse fit is narrow and lies on the right hump.",
+)
+claims.add("Forward fit: its mean against the target's, 0", fits["forward"][0], near=(0, 1e-3))
+claims.add(
+    "Forward fit: its variance against the target's, 9 + 0.49", fits["forward"][1] ** 2, near=(9.49, 1e-2)
+)
+claims.add("Reverse fit: distance of its mean from the nearest hump", abs(abs(reverse_mean) - 3), below=0.05)
+claims.add(
+    "Reverse divergence when one of two humps is missed, against log 2",
+    fits["reverse"][2],
+    near=(math.log(2), 0.02),
+)
+# %% [markdown]
+# The forward fit has the target's mean and variance, and its highest density lies where the target has almost none. The reverse fit ignores one hump and pays
+# $\log 2$ for it: half of the target's mass is missing, and no more is lost. Which hump it takes depends on where it starts, and a start exactly in the middle finds a worse optimum, wide and over both.
+#
+# A VAE uses both. As a model of **data** it does maximum likelihood (through a bound): forward, so it must put some probability on every picture. Its **encoder** is fitted to the
+# posterior in reverse: when two different codes explain a picture (chapter 01's crossing), a Gaussian encoder tends to keep one of them. So "KL covers modes" and "KL drops
+# modes" are both said of VAEs, and they are about different divergences.
+#
+# ## 3 Is there a VAE where the gap can be computed?
+#
+# There is one. Make everything linear: $z \sim \mathcal N(0, I)$, $x|z \sim \mathcal N(Wz + b, \sigma^2 I)$. Then $x$ is Gaussian, and
+#
+# $$
+# \log p(x) = \log \mathcal N(x;\, b,\, WW^\top + \sigma^2 I), \qquad
+# p(z|x) = \mathcal N\bigl(z;\, \Sigma W^\top (x-b)/\sigma^2,\, \Sigma\bigr), \quad \Sigma = (I + W^\top W/\sigma^2)^{-1}.
+# $$
+#
+# In words: the marginal adds the spread of the code to the noise; the posterior is Gaussian with the same width for every $x$. This model is **probabilistic PCA** (Tipping & Bishop 1999), and its
+# best weights are known: with eigenvalues $\lambda_j$ and eigenvectors of the data's covariance, $W$ has the $k$ leading eigenvectors as columns, stretched by $\sqrt{\lambda_j - \sigma^2}$,
+# and $\sigma^2$ is the mean of the eigenvalues that are left over.
+#
+# Now train it as a VAE: a linear encoder with a diagonal covariance, the ELBO, Adam. It never sees an eigenvector.
+# %%
+guess = predict(
+    "After training by gradient, the gap log p(x) − ELBO of this VAE will be ...",
+    ["about 1 nat: an encoder is never exact", "0.1 to 0.001 nats", "below 0.001 nats"],
+    default=0,
+)
+# %%
+basis = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)).Q
+source = LinearGaussian(basis[:, :3] * torch.tensor([3.0, 2.0, 1.2]), torch.linspace(-1, 1, 8), sigma=0.5)
+rows_x = source.sample(500, seed=0)[0]
+best = principal_component_model(rows_x, 3)
+
+
+def train_linear(x, latent_dim, seed, steps=1000, beta=1.0, watch=(), **arguments):
+    """A linear VAE after `steps` of Adam on the exact β-ELBO of all rows, and what was seen on the way."""
+    torch.manual_seed(seed)
+    model = LinearGaussianVAE(x.shape[1], latent_dim, **arguments)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.05)
+    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
+    seen = []
+    for number in range(steps):
+        loss = model.exact_terms(x).loss(beta)
+        if number in watch:
+            seen.append((number, -loss.item(), model.truth().log_prob(x).mean().item()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        decay.step()
+    return model, seen
+
+
+watch = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 999]
+linear, seen = zip(*(train_linear(rows_x, 3, seed, watch=watch) for seed in range(N_SEEDS)), strict=True)
+gap = max(model.gap(rows_x).max().item() for model in linear)
+short_of_best = max(
+    (best.log_prob(rows_x).mean() - model.truth().log_prob(rows_x).mean()).item() for model in linear
+)
+angle = max(subspace_angle(model.weight.detach(), best.weight) for model in linear)
+guess.compare(
+    2 if gap < 1e-3 else 1 if gap < 0.1 else 0,
+    f"the largest gap of {len(rows_x)} rows and {N_SEEDS} starts is {gap:.1e} nats.",
+)
+# %% [markdown]
+# Is the exact loss that was trained on the ELBO you know? Compare it with the sampled one of `elbo_terms`, then look at the way the training took.
+# %%
+from vae_course import elbo_terms
+
+with torch.no_grad():
+    sampled = elbo_terms(linear[0], rows_x, torch.Generator().manual_seed(0), n_samples=200).negative_elbo
+    solved = linear[0].exact_terms(rows_x).negative_elbo
+    away = (sampled - solved).mean() / ((sampled - solved).std() / math.sqrt(len(rows_x)))
+    optimum = best.log_prob(rows_x).mean().item()
+print(
+    f"−ELBO {solved.mean():.4f} solved, {sampled.mean():.4f} with 200 draws of z; optimum {-optimum:.4f} nats"
+)
+steps = [number for number, *_ in seen[0]]
+show(
+    line_plot(
+        {
+            "log p(x) of the optimum − ELBO": (steps, [optimum - elbo for _, elbo, _ in seen[0]]),
+            "log p(x) of the model − ELBO (the gap)": (
+                steps,
+                [level - elbo for _, elbo, level in seen[0]],
+            ),
+        },
+        x_label="training step",
+        y_label="nats per example",
+        log_x=True,
+        log_y=True,
+    ),
+    alt="Two curves against the training step, both axes logarithmic: the distance of the ELBO from the best possible "
+    "log-likelihood and the gap of the encoder. Both fall by many orders of magnitude.",
+)
+gram = linear[0].weight.detach().T @ linear[0].weight.detach()
+lengths = sorted(gram.diagonal().sqrt().tolist(), reverse=True)
+print(f"angle to the principal subspace {angle:.1e} degrees")
+print("lengths of W's columns: trained " + ", ".join(f"{length:.3f}" for length in lengths), end="; ")
+print("closed form " + ", ".join(f"{length:.3f}" for length in best.weight.norm(dim=0).tolist()))
+print(f"σ: trained {linear[0].log_sigma.exp():.4f}, closed form {best.sigma:.4f}")
+off_axis = (gram - torch.diag(gram.diagonal())).abs().max().item() / gram.diagonal().min().item()
+claims.add(f"Linear VAE: largest gap log p(x) − ELBO, {N_SEEDS} starts, nats", gap, below=1e-3)
+claims.add("Linear VAE: log p(x) short of the closed-form optimum, nats", short_of_best, below=1e-3)
+claims.add("Linear VAE: largest angle to the principal subspace, degrees", angle, below=0.5)
+claims.add("Linear VAE: columns of W orthogonal, largest product over smallest square", off_axis, below=0.02)
+claims.add("Sampled −ELBO against the solved one, standard errors", abs(away), below=4)
+# %% [markdown]
+# The trained model is PCA's: the same plane, the same lengths, the same noise. And more than the plane. In probabilistic PCA any rotation of the code gives the same $p(x)$. But a **diagonal**
+# encoder closes its gap only if the columns of $W$ are orthogonal, so of all rotations the ELBO picks the principal axes themselves.
+#
+# ## 4 Which dimensions does β switch off?
+#
+# Keep $\sigma$ fixed and weigh the KL term with β. For the linear VAE the answer is exact. Direction $j$ with variance $\lambda_j$ gets the rate
+#
+# $$
+# R_j = \tfrac12 \log\frac{\lambda_j}{\theta}\ \text{ if } \lambda_j > \theta, \text{ else } 0, \qquad \theta = \beta\sigma^2 .
+# $$
+#
+# In words: β times the noise is a **water level**. Directions that stick out are coded, by half a logarithm of how far; directions under water cost nothing and say nothing. Information theory knows this picture
+# as reverse water-filling: it is the best any code can do for a Gaussian source.
+# %%
+guess = predict(
+    "Six latent dimensions, β rising from 1.5 to 64. The dimensions that carry information will ...",
+    [
+        "all shrink together and never quite vanish",
+        "go to exactly zero one after the other",
+        "all vanish at one β",
+    ],
+    default=0,
+)
+# %%
+SIGMA = 0.5
+spectrum = covariance_spectrum(rows_x)[0]
+levels = [1.5, 4.0, 12.0, 30.0, 64.0]
+trained = {
+    beta: train_linear(rows_x, 6, seed=0, steps=1000, beta=beta, sigma=SIGMA, learn_sigma=False)[0]
+    for beta in levels
+}
+table, worst, counts_agree = [], 0.0, True
+for beta, model in trained.items():
+    rates = model.exact_terms(rows_x).kl_per_dimension.detach().mean(0).sort(descending=True).values
+    theory = water_filling(spectrum[:6], beta * SIGMA**2)
+    worst = max(worst, (rates - theory).abs().max().item())
+    counts_agree &= int((rates > 1e-2).sum()) == int((theory > 1e-2).sum())
+    table.append(
+        {
+            "β": beta,
+            "water level θ": beta * SIGMA**2,
+            "rates, trained (nats)": ", ".join(f"{rate:.2f}" for rate in rates.tolist()),
+            "rates, theory (nats)": ", ".join(f"{rate:.2f}" for rate in theory.tolist()),
+        }
+    )
+results_table(table, caption="Six latent dimensions of a linear VAE, rates sorted")
+active = [int((water_filling(spectrum[:6], beta * SIGMA**2) > 0).sum()) for beta in levels]
+guess.compare(
+    1 if len(set(active)) > 2 else 2 if set(active) == {0, 6} else 0,
+    "dimensions above the water: "
+    + ", ".join(f"{n} at β = {beta:g}" for n, beta in zip(active, levels, strict=True))
+    + ".",
+)
+fine = torch.logspace(0, 2, 200).tolist()
+show(
+    line_plot(
+        {
+            f"direction {j + 1}, λ = {spectrum[j]:.2f}": (
+                fine,
+                [water_filling(spectrum[j], beta * SIGMA**2).item() for beta in fine],
+            )
+            for j in range(3)
+        },
+        x_label="β (weight of the KL term)",
+        y_label="rate (nats)",
+        log_x=True,
+        points={
+            f"trained, {word}": (
+                levels,
+                [
+                    m.exact_terms(rows_x)
+                    .kl_per_dimension.detach()
+                    .mean(0)
+                    .sort(descending=True)
+                    .values[j]
+                    .item()
+                    for m in trained.values()
+                ],
+            )
+            for j, word in enumerate(("largest", "second", "third"))
+        },
+    ),
+    alt="Rate of the three leading directions against beta, logarithmic: three lines of the theory fall in parallel and each "
+    "stays at zero from its own beta on; markers of trained models lie on them.",
+)
+claims.add("Linear VAE: trained rates against water-filling, largest difference, nats", worst, below=0.02)
+claims.add(
+    "Linear VAE: dimensions above the water, trained and theory agree at every β", counts_agree, near=(1, 0)
+)
+# %% [markdown]
+# This is a posterior collapse in which nothing went wrong. A dimension whose variance in the data is below the water level costs more than it brings, and the optimum itself switches it off. So "a dead unit" is no bug by itself:
+# first ask whether the optimum wants it alive. And β does to the code what a larger $\sigma^2$ would do: both raise the same level.
+#
+# ## 5 What does the KL weight buy on digits?
+#
+# Now real digits, a non-linear VAE, and the same question. Train one model for each β and seed, and measure two numbers on held-out digits: the **distortion** (reconstruction term) and the
+# **rate** (KL term). Each model is a point in the plane; the models of one recipe form its **rate–distortion curve**.
+# %%
+guess = predict(
+    "Which β will have the best −ELBO (distortion + rate, both with weight 1) on held-out digits?",
+    [
+        f"β = {BETAS[0]:g}, the smallest",
+        "β = 1, because it is trained on just that",
+        f"β = {BETAS[-1]:g}, the largest",
+    ],
+    default=1,
+)
+
+
+# %%
+def train_vae(beta, seed, latent_dim=LATENT_DIM):
+    """The recipe of chapter 02, smaller, with a KL weight."""
+    seed_everything(seed)
+    model = VAE.for_data(train, latent_dim=latent_dim, hidden_dims=(256, 128))
+    fit(
+        model,
+        train,
+        epochs=EPOCHS,
+        batch_size=BATCH_SIZE,
+        learning_rate=LEARNING_RATE,
+        schedule="linear",
+        warmup=0.05,
+        beta=beta,
+        kl_warmup=0.5,
+        seed=seed,
+        eval_examples=200,
+        progress=False,
+    )
+    return model
+
+
+sweep, measured = {}, {}
+for beta in BETAS:
+    sweep[beta] = [train_vae(beta, seed) for seed in range(N_SEEDS)]
+    measured[beta] = [evaluate(model, held_out, seed=seed) for seed, model in enumerate(sweep[beta])]
+    first = measured[beta][0]
+    print(f"β = {beta:<5g} seed 0: distortion {first.reconstruction}, rate {first.kl} nats", flush=True)
+gray = held_out.floats()
+coins = (torch.special.entr(gray) + torch.special.entr(1 - gray)).sum((1, 2, 3)).mean().item()
+print("± is one standard error over the held-out pictures of one model; intervals over seeds follow.")
+print(f"Of every distortion, {coins:.1f} nats are the entropy of the gray pixels, which no code can remove.")
+# %%
+rate = {beta: mean_interval([e.kl.value for e in runs]) for beta, runs in measured.items()}
+distortion = {beta: mean_interval([e.reconstruction.value for e in runs]) for beta, runs in measured.items()}
+elbo = {beta: mean_interval([e.negative_elbo.value for e in runs]) for beta, runs in measured.items()}
+units = {
+    beta: mean_interval([active_units(model, held_out) for model in models]) for beta, models in sweep.items()
+}
+results_table(
+    [
+        {
+            "β": beta,
+            **{
+                name: f"{values[beta].mean:.1f} ({values[beta].low:.1f} to {values[beta].high:.1f})"
+                for name, values in (
+                    ("rate", rate),
+                    ("distortion", distortion),
+                    ("−ELBO", elbo),
+                    ("active units", units),
+                )
+            },
+        }
+        for beta in BETAS
+    ],
+    caption=f"Held-out digits, nats per example: mean of {N_SEEDS} seeds and its 95 % interval",
+)
+winner = min(BETAS, key=lambda beta: elbo[beta].mean)
+guess.compare(
+    0 if winner == BETAS[0] else 2 if winner == BETAS[-1] else 1,
+    f"the lowest mean −ELBO is that of β = {winner:g}, {elbo[winner].mean:.1f} nats; β = 1 has {elbo[1.0].mean:.1f}.",
+)
+# %% tags=["hide-input"]
+from matplotlib.figure import Figure
+
+with style.use():
+    figure = Figure(figsize=(6.8, 4.0), layout="constrained")
+    axes = figure.subplots()
+    for seed in range(N_SEEDS):
+        axes.plot(
+            [measured[beta][seed].kl.value for beta in BETAS],
+            [measured[beta][seed].reconstruction.value for beta in BETAS],
+            color=style.COLORS[seed % 8],
+            linestyle=style.LINE_STYLES[seed % 8],
+            marker=style.MARKERS[seed % 10],
+            label=f"seed {seed}",
+        )
+    for beta in BETAS:
+        axes.annotate(
+            f"β = {beta:g}",
+            (rate[beta].high, distortion[beta].high),
+            xytext=(7, 5),
+            textcoords="offset points",
+        )
+    axes.set_xlabel("rate (nats per example)")
+    axes.set_ylabel("distortion (nats per example)")
+    axes.margins(x=0.12)
+    axes.legend()
+show(
+    figure,
+    alt="Rate-distortion curve: distortion falls as the rate grows, steeply at small rates and flatter at large ones. "
+    "Points are labeled with beta, from the largest beta at the upper left to the smallest at the lower right.",
+)
+
+
+# %%
+def steps_between(term):
+    """Change of a term from each β to the next, for every seed: list of lists, nats."""
+    values = {beta: [getattr(e, term).value for e in runs] for beta, runs in measured.items()}
+    return [[b - a for a, b in zip(values[low], values[high], strict=True)] for low, high in pairwise(BETAS)]
+
+
+least_fall = min(
+    (mean_interval([-d for d in changes]) for changes in steps_between("kl")), key=lambda i: i.low
+)
+least_rise = min((mean_interval(changes) for changes in steps_between("reconstruction")), key=lambda i: i.low)
+claims.add(
+    "Rate falls with every larger β: smallest fall between neighbors, nats",
+    least_fall.mean, above=0, low=least_fall.low, high=least_fall.high, whole_interval=True,
+)  # fmt: skip
+claims.add(
+    "Distortion rises with every larger β: smallest rise between neighbors, nats",
+    least_rise.mean, above=0, low=least_rise.low, high=least_rise.high, whole_interval=True,
+)  # fmt: skip
+exchange = [
+    [rise / -fall for rise, fall in zip(rises, falls, strict=True)]
+    for rises, falls in zip(steps_between("reconstruction"), steps_between("kl"), strict=True)
+]
+for (low, high), values in zip(pairwise(BETAS), exchange, strict=True):
+    i = mean_interval(values)
+    print(
+        f"from β = {low:g} to {high:g}: {i.mean:.2f} nats of distortion for one of rate ({i.low:.2f} to {i.high:.2f})"
+    )
+steeper = mean_interval([last / first for first, last in zip(exchange[0], exchange[-1], strict=True)])
+claims.add(
+    "Nats of distortion for one nat of rate: at the largest β over the smallest",
+    steeper.mean, above=3, low=steeper.low, high=steeper.high,
+)  # fmt: skip
+spent = mean_interval([a - b for a, b in zip(
+    [e.negative_elbo.value for e in measured[BETAS[-1]]], [e.negative_elbo.value for e in measured[1.0]], strict=True)])  # fmt: skip
+claims.add(
+    f"−ELBO at β = {BETAS[-1]:g} minus that at β = 1, nats",
+    spent.mean, above=5, low=spent.low, high=spent.high, whole_interval=True,
+)  # fmt: skip
+# %% [markdown]
+# Read the curve as a market. **β is the exchange rate**: at the optimum of distortion + β · rate, giving up one nat of rate costs β nats of distortion, so the curve has the slope −β at the point of β. The printed exchange rates
+# between neighbors should lie between the two β, and models that are not trained to their optimum are free to miss that. (The entropy of the gray pixels is part of every distortion alike, so it changes no difference and no slope.)
+#
+# ELBO is distortion + rate at β = 1. Whether β = 1 is also the best on held-out digits is an empirical question: a model that overfits may profit from a larger β, one that is trained too briefly from a smaller one. The table has
+# the answer for this recipe, with its interval; do not carry it over to another.
+#
+# ## 6 Who pays, dimension by dimension?
+#
+# The KL of a diagonal Gaussian is a sum over dimensions, so you can ask each one what it costs. And what it *tells* is another number. Averaged over the data, the KL term splits exactly
+# (Hoffman & Johnson 2016):
+#
+# $$
+# \underbrace{\mathbb E_x\,\mathrm{KL}\bigl(q(z|x)\,\|\,p(z)\bigr)}_{\text{rate}} \;=\; \underbrace{I(x; z)}_{\text{what the code tells about } x} \;+\;
+# \underbrace{\mathrm{KL}\bigl(q(z)\,\|\,p(z)\bigr)}_{\text{where the codes lie}}, \qquad q(z) = \frac1n\sum_i q(z|x_i).
+# $$
+#
+# $q(z)$ is the **aggregate posterior**: encode every picture, draw from each cloud, forget which is which. The first part is useful. The second is pure waste: nats that are paid because the clouds together do not look like the prior.
+# `collapse_report` measures all three, and `collapse_panel` draws them: this is the **collapse panel**, and you will meet it again in chapters 08 and 10.
+# %%
+guess = predict(
+    f"At β = {BETAS[-1]:g}, the {LATENT_DIM} dimensions will ...",
+    [
+        "share the smaller rate about equally",
+        "split: some keep a nat or more, the others fall to almost nothing",
+    ],
+    default=0,
+)
+# %%
+reports = {f"β = {beta:g}": collapse_report(sweep[beta][0], held_out) for beta in (BETAS[0], 1.0, BETAS[-1])}
+show(
+    collapse_panel(reports),
+    alt="Collapse panel of three models: bars of KL per latent dimension, sorted. With growing beta the bars shrink, and those on the right nearly vanish. "
+    "Beside them the rate of each model, split into what the code tells and what is off the prior.",
+)
+for name, report in reports.items():
+    print(f"{name}: {report}")
+high_beta = [
+    collapse_report(model, held_out).kl_per_dimension.sort(descending=True).values
+    for model in sweep[BETAS[-1]]
+]
+idle = mean_interval([(kl < 0.05).sum().item() for kl in high_beta])
+busy = mean_interval([(kl > 0.5).sum().item() for kl in high_beta])
+guess.compare(
+    1 if idle.mean >= 1 and busy.mean >= 1 else 0,
+    f"on average over the seeds {busy.mean:.1f} dimensions have more than 0.5 nats and {idle.mean:.1f} less than 0.05.",
+)
+quiet = {
+    beta: [
+        (collapse_report(m, held_out, examples=100, queries=2).kl_per_dimension < 0.05).sum().item()
+        for m in sweep[beta]
+    ]
+    for beta in (BETAS[0], BETAS[-1])
+}
+gone = mean_interval([b - a for a, b in zip(quiet[BETAS[0]], quiet[BETAS[-1]], strict=True)])
+claims.add(
+    f"Dimensions with less than 0.05 nats: at β = {BETAS[-1]:g} minus at β = {BETAS[0]:g}",
+    gone.mean, above=0, low=gone.low, high=gone.high, whole_interval=True,
+)  # fmt: skip
+split = max(abs(float(r.kl_per_dimension.sum()) - r.rate.value) / r.rate.value for r in reports.values())
+claims.add("KL per dimension adds up to the rate, largest relative difference", split, below=1e-4)
+# %% [markdown]
+# The water-filling picture carries over in kind: a larger β does not make every dimension a little shorter, it takes dimensions nearly out. Note how generous the usual count is. A unit is called **active** when the variance of its posterior mean over the data exceeds
+# 0.01 (Burda et al. 2016), and a dimension can pass that test with a few hundredths of a nat.
+#
+# One warning about the right-hand side. Measured on $n$ examples, the information can never exceed $\log n$ (the dotted line): $n$ pictures cannot be told apart by more than that. A good code tells more than $\log n$ nats, so there the
+# information is cut off at the ceiling, and "off the prior" is too large by what was cut. For one dimension at a time (the bars), the ceiling is far away.
+#
+# ## 7 What leaks when the codes do not match the prior?
+#
+# You draw new pictures from $p(z)$, but the decoder was trained on $q(z)$. Where the prior has mass and the aggregate posterior has little, the decoder was hardly ever trained: a **hole**. Two-dimensional codes can be mapped whole, so use
+# those: one with a small KL weight, one with weight 1.
+# %%
+guess = predict(
+    "Draw z from the prior. For which KL weight will more draws fall into holes, where q(z) is less than a tenth of p(z)?",
+    [f"β = {HOLE_BETA:g}", "β = 1", "no difference"],
+    default=0,
+)
+# %%
+judge = load_classifier(DATASET)
+prior_z = torch.randn(HOLE_DRAWS, 2, generator=torch.Generator().manual_seed(5))
+
+
+def look_for_holes(model):
+    """For each prior draw: log q(z)/p(z), the decoded mean, and the classifier's entropy on it (nats)."""
+    with torch.no_grad():
+        q = model.encode(train.floats()[:4000])
+        ratio = log_aggregate(prior_z, q) - standard_normal_log_prob(prior_z.double())
+        decoded = model.likelihood.mean(model.decode(prior_z))
+        p = judge.probabilities(decoded).clamp_min(1e-12)
+    return {"q": q, "ratio": ratio, "decoded": decoded, "entropy": -(p * p.log()).sum(-1)}
+
+
+flat = {
+    beta: [look_for_holes(train_vae(beta, seed, latent_dim=2)) for seed in range(N_SEEDS)]
+    for beta in (HOLE_BETA, 1.0)
+}
+hole = {beta: [found["ratio"] < math.log(0.1) for found in runs] for beta, runs in flat.items()}
+share = {beta: [h.double().mean().item() for h in runs] for beta, runs in hole.items()}
+more = mean_interval([a - b for a, b in zip(share[HOLE_BETA], share[1.0], strict=True)])
+for beta, values in share.items():
+    print(
+        f"β = {beta:g}: share of prior draws in holes, by seed: "
+        + ", ".join(f"{value:.1%}" for value in values)
+    )
+guess.compare(
+    0 if more.low > 0 else 1 if more.high < 0 else 2,
+    f"β = {HOLE_BETA:g} has {more.mean:+.1%} more of the prior's mass in holes (95 % interval over seeds {more.low:+.1%} to {more.high:+.1%}).",
+)
+# %% tags=["hide-input"]
+with style.use():
+    figure = Figure(figsize=(9.2, 4.4), layout="constrained")
+    for axes, (beta, runs) in zip(figure.subplots(1, 2, sharex=True, sharey=True), flat.items(), strict=True):
+        found, h = runs[0], hole[beta][0]
+        codes = found["q"].sample(generator=torch.Generator().manual_seed(0))
+        axes.plot(*codes[:2500].T.numpy(), ".", color=style.SKY, markersize=2, label="codes, drawn from q(z)")
+        axes.plot(
+            *prior_z[~h][:400].T.numpy(), "o", color=style.BLUE, markersize=3, label="prior draw, covered"
+        )
+        axes.plot(
+            *prior_z[h][:400].T.numpy(),
+            "x",
+            color=style.VERMILION,
+            markersize=5,
+            label="prior draw, in a hole",
+        )
+        axes.set_title(f"β = {beta:g}", loc="left")
+        axes.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", xlabel="z₁")
+    figure.axes[0].set_ylabel("z₂")
+    figure.axes[1].legend(loc="upper right", fontsize=8.5, frameon=True)
+show(
+    figure,
+    alt="Two maps of the two-dimensional code between -4 and 4: codes of training digits as small dots, draws from the prior as circles where "
+    "codes are dense and as crosses in holes. The left map, with the small KL weight, has many more crosses.",
+)
+# %% [markdown]
+# And what is decoded there? First look: draws from the deepest holes of the map, and draws from covered places.
+# %%
+found, h = flat[HOLE_BETA][0], hole[HOLE_BETA][0]
+deepest = found["ratio"].argsort()[: max(12, len(prior_z) // 10)]
+spaced = deepest[:: len(deepest) // 12][:12]
+show(
+    image_grid(
+        torch.cat([found["decoded"][spaced], found["decoded"][~h][:12]]),
+        columns=12,
+        row_titles=["from the deepest holes", "from covered places"],
+    ),
+    alt="Two rows of twelve pictures decoded from prior draws at the small KL weight: the upper row from the tenth of the draws that the codes "
+    "cover least, the lower row from covered places.",
+)
+unsure = [
+    (f["entropy"][m].mean().item(), f["entropy"][~m].mean().item())
+    for f, m in zip(flat[HOLE_BETA], hole[HOLE_BETA], strict=True)
+]
+extra = mean_interval([a - b for a, b in unsure])
+print(
+    f"entropy of the judge, holes minus covered places: {extra.mean:+.2f} nats (95 % interval over seeds {extra.low:+.2f} to {extra.high:+.2f})"
+)
+claims.add(
+    f"Share of the prior's mass in holes, β = {HOLE_BETA:g} minus β = 1",
+    more.mean, above=0, low=more.low, high=more.high, whole_interval=True,
+)  # fmt: skip
+
+
+# %% [markdown]
+# The judge is a classifier that was trained on real digits; its entropy is 0 when it is sure of a class and $\log 10 = 2.3$ nats when it has no idea. In two dimensions a hole is small and has decoded neighbors on all sides, so what comes out
+# of it may still look like a digit; the interval above says how much worse it is. In many dimensions there is far more room between the clouds. There, compare two kinds of draws through the **same** decoder: codes from the prior, and codes from the aggregate
+# posterior (encode a held-out digit, draw from its cloud). The difference in entropy is what leaks because the prior does not know where the codes are.
+# %%
+def entropy_of(pictures):
+    """How unsure the judge is, mean over pictures, nats."""
+    p = judge.probabilities(pictures).clamp_min(1e-12)
+    return -(p * p.log()).sum(-1).mean().item()
+
+
+def both_draws(model):
+    """The judge's entropy on pictures decoded from the prior, and from the aggregate posterior."""
+    noise = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        codes = model.encode(held_out.floats()[:1000]).sample(generator=noise)
+        prior = torch.randn(codes.shape, generator=noise)
+        return tuple(entropy_of(model.likelihood.mean(model.decode(z))) for z in (prior, codes))
+
+
+drawn = {beta: [both_draws(model) for model in sweep[beta]] for beta in BETAS}
+leak_of = {beta: mean_interval([prior - codes for prior, codes in pairs]) for beta, pairs in drawn.items()}
+results_table(
+    [
+        {
+            "β": beta,
+            "drawn from the prior": mean_interval([prior for prior, _ in pairs]).mean,
+            "drawn from the codes": mean_interval([codes for _, codes in pairs]).mean,
+            "leak": f"{leak_of[beta].mean:.2f} ({leak_of[beta].low:.2f} to {leak_of[beta].high:.2f})",
+        }
+        for beta, pairs in drawn.items()
+    ],
+    caption=f"Entropy of the judge in nats, {LATENT_DIM}-dimensional codes, mean of {N_SEEDS} seeds; the leak with its 95 % interval",
+)
+first_leak = leak_of[BETAS[0]]
+claims.add(
+    f"What leaks at β = {BETAS[0]:g}: entropy of the judge, prior draws minus drawn codes, nats",
+    first_leak.mean, above=0, low=first_leak.low, high=first_leak.high, whole_interval=True,
+)  # fmt: skip
+closed = mean_interval(
+    [(a - b) - (c - d) for (a, b), (c, d) in zip(drawn[BETAS[0]], drawn[BETAS[-1]], strict=True)]
+)
+claims.add(
+    f"Leak at β = {BETAS[0]:g} minus leak at β = {BETAS[-1]:g}, nats",
+    closed.mean, above=0, low=closed.low, high=closed.high,
+)  # fmt: skip
+# %% [markdown]
+# A weak KL term lets the clouds move apart and shrink, and the prior no longer knows where they are. The smaller β, the better the reconstruction and the less the prior can be trusted as a source of new pictures. (A large β is no free remedy: read the
+# column of drawn codes too. A judge is also unsure of blurred digits, and those are nobody's hole.) One can also keep a small β and learn the prior afterwards, so that it fits $q(z)$ (chapter 11).
+#
+# ## 8 How does a VAE come to ignore its code?
+#
+# In section 4 a dimension died because the optimum wanted it dead. It can also die by accident. At the start the code is noise, and the quickest gain is to set $q(z|x) = p(z)$ and pay no KL. If the decoder can improve *without* the code, it does, and the code may
+# never be asked again. The usual culprit is a decoder that reads the picture itself, pixel by pixel, in front of the one it predicts. (Text decoders do just that; chapter 10.)
+#
+# Three cures are in every textbook, and all three are settings of `fit`:
+#
+# - **KL annealing** (Bowman et al. 2016): `kl_warmup=0.5`, the weight rises from 0 over half of the run;
+# - **cyclical annealing** (Fu et al. 2019): `kl_schedule="cyclical"`, the same several times over;
+# - **free bits** (Kingma et al. 2016): `free_bits=λ`, the KL term becomes $\sum_j \max(\lambda, \mathrm{KL}_j)$, where $\mathrm{KL}_j$ is the mean of dimension $j$ over the batch. A dimension below its allowance gains nothing by telling less.
+# %%
+STEPS = 400
+courses = {
+    "constant": (0.0, "constant"),
+    "linear, kl_warmup=0.5": (0.5, "linear"),
+    "cyclical, kl_warmup=0.5": (0.5, "cyclical"),
+}
+figure = line_plot(
+    {
+        name: (list(range(STEPS + 1)), [kl_weight(1.0, step, STEPS, *course) for step in range(STEPS + 1)])
+        for name, course in courses.items()
+    },
+    x_label="training step",
+    y_label="weight of the KL term",
+    points={"": ([], [])},  # an exact curve needs no markers
+)
+figure.axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3)
+show(
+    figure,
+    alt="Weight of the KL term against the training step: constant at 1; a line that rises from 0 to 1 over the first half and stays; a saw that rises "
+    "from 0 to 1 four times, staying at 1 for the second half of each cycle.",
+)
+
+
+# %% [markdown]
+# Now make the accident. The digits are halved in size and binarized (a decoder that reads gray pixels would be no model of anything). The decoder sees the code, and through a masked convolution all pixels in a window that come *before* the one it predicts.
+# %%
+class ReadingVAE(VAE):
+    """A VAE whose decoder also reads the pixels before each pixel, in reading order."""
+
+    def __init__(self, *args, channels=16, size=7, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.look = nn.Conv2d(1, channels, size, padding=size // 2)
+        self.think = nn.Sequential(
+            nn.GELU(), nn.Conv2d(channels, channels, 1), nn.GELU(), nn.Conv2d(channels, 1, 1)
+        )
+        before = torch.ones(size * size)
+        before[size * size // 2 :] = 0  # the pixel itself and everything after it
+        self.register_buffer("before", before.view(size, size))
+
+    def log_likelihood(self, x, z):
+        seen = nn.functional.conv2d(
+            x, self.look.weight * self.before, self.look.bias, padding=self.look.padding
+        )
+        return self.likelihood.log_prob(x, self.decode(z) + self.think(seen))
+
+
+def halved(data):
+    """Every 2×2 block of pixels averaged: (N, 1, 14, 14)."""
+    return replace(data, images=nn.functional.avg_pool2d(data.images.float(), 2).round().to(torch.uint8))
+
+
+small = load(DATASET, "train", binarize="dynamic")
+small = halved(small.subset(min(COLLAPSE_EXAMPLES, len(small)), seed=0))
+small_held_out = halved(load(DATASET, "validation", binarize="dynamic"))
+small_held_out = small_held_out.subset(min(HELD_OUT, 1000, len(small_held_out)), seed=0)
+show(
+    image_grid(small_held_out.batch(slice(0, 12), torch.Generator().manual_seed(0)), columns=12),
+    alt="Twelve digits of 14 by 14 pixels, black and white, with frayed edges.",
+)
+
+
+# %%
+def train_reader(kind, seed, **settings):
+    """A small deep VAE on the halved digits, with the given KL settings."""
+    seed_everything(seed)
+    model = kind.for_data(small, latent_dim=10, hidden_dims=(128, 128, 128, 128))
+    fit(
+        model,
+        small,
+        epochs=COLLAPSE_EPOCHS,
+        batch_size=64,
+        learning_rate=3e-3,
+        schedule="linear",
+        warmup=0.05,
+        seed=seed,
+        eval_examples=100,
+        progress=False,
+        **settings,
+    )
+    return model
+
+
+# The future must not leak: changing the pixels from one on may change no earlier log-probability.
+with torch.no_grad():
+    probe = ReadingVAE.for_data(small, latent_dim=10, hidden_dims=(128,))
+    a = small_held_out.batch(slice(0, 4), torch.Generator().manual_seed(0))
+    b = a.clone()
+    b.flatten(1)[:, 100:] = 1 - b.flatten(1)[:, 100:]
+    read = [
+        probe.think(
+            nn.functional.conv2d(x, probe.look.weight * probe.before, probe.look.bias, padding=3)
+        ).flatten(1)
+        for x in (a, b)
+    ]
+leak = (read[0] - read[1])[:, :101].abs().max().item()
+claims.add("Reading decoder: change of earlier predictions when later pixels change", leak, below=1e-6)
+guess = predict(
+    "Full KL weight from the first step, a decoder that can read. Of the rate that KL annealing ends up with, this model will use ...",
+    ["about all", "clearly less", "nothing"],
+    default=2,
+)
+# %%
+recipes = {
+    "plain decoder, full weight": (VAE, {}),
+    "reading, full weight": (ReadingVAE, {}),
+    "reading, linear annealing": (ReadingVAE, {"kl_warmup": 0.5}),
+    "reading, cyclical annealing": (ReadingVAE, {"kl_schedule": "cyclical", "kl_warmup": 0.5}),
+    "reading, free bits": (ReadingVAE, {"free_bits": FREE_NATS}),
+}
+collapse = {}
+for name, (kind, settings) in recipes.items():
+    collapse[name] = []
+    for seed in range(N_SEEDS):
+        model = train_reader(kind, seed, **settings)
+        collapse[name].append((collapse_report(model, small_held_out), evaluate(model, small_held_out)))
+    print(f"{name:>28}, seed 0: {collapse[name][0][0]}", flush=True)
+
+
+# %%
+def column(name, read):
+    """A number of every seed of one recipe."""
+    return [read(report, result) for report, result in collapse[name]]
+
+
+READ = {
+    "active units": lambda report, result: report.active_units,
+    "rate": lambda report, result: report.rate.value,
+    "tells about x": lambda report, result: report.mutual_information.value,
+    "−ELBO": lambda report, result: result.negative_elbo.value,
+}
+table = []
+for name in recipes:
+    row = {"recipe": name}
+    for label, read in READ.items():
+        i = mean_interval(column(name, read))
+        row[label] = f"{i.mean:.2f} ({i.low:.2f} to {i.high:.2f})"
+    table.append(row)
+results_table(
+    table, caption=f"Held-out halved digits, nats per example: mean of {N_SEEDS} seeds and its 95 % interval"
+)
+show(
+    collapse_panel({name.removeprefix("reading, "): runs[0][0] for name, runs in list(collapse.items())[1:]}),
+    alt="Collapse panel of the reading decoder with four KL settings. With the full weight few bars are visible and many units are marked as inactive; "
+    "with the cures more bars appear, and with free bits all are of similar height.",
+)
+
+
+def gain(name, label, base="reading, full weight"):
+    """Mean and 95 % interval over seeds of recipe minus base, paired by seed."""
+    pairs = zip(column(name, READ[label]), column(base, READ[label]), strict=True)
+    return mean_interval([a - b for a, b in pairs])
+
+
+used = [a / b for a, b in zip(
+    column("reading, full weight", READ["rate"]), column("reading, linear annealing", READ["rate"]), strict=True)]  # fmt: skip
+i = mean_interval(used)
+guess.compare(
+    0 if i.mean > 0.9 else 1 if i.mean > 0.05 else 2,
+    f"it uses {i.mean:.0%} of the rate that linear annealing ends up with ({i.low:.0%} to {i.high:.0%}).",
+)
+cures = [name for name in recipes if name.startswith("reading") and "full" not in name]
+for name in cures:
+    parts = {label: gain(name, label) for label in READ}
+    print(
+        f"{name} against full weight: "
+        + ", ".join(f"{label} {p.mean:+.2f} ({p.low:+.2f} to {p.high:+.2f})" for label, p in parts.items())
+    )
+# %%
+less = gain("plain decoder, full weight", "rate")
+claims.add(
+    "Rate of the plain decoder minus that of the reading decoder, both at full weight, nats",
+    less.mean, above=0, low=less.low, high=less.high, whole_interval=True,
+)  # fmt: skip
+free_units = gain("reading, free bits", "active units")
+claims.add(
+    "Active units with free bits minus those of the collapsed model, of 10",
+    free_units.mean, above=0, low=free_units.low, high=free_units.high,
+)  # fmt: skip
+for name in cures:
+    more_told = gain(name, "tells about x")
+    claims.add(
+        f"Information gained by a cure: {name}, nats",
+        more_told.mean, above=0, low=more_told.low, high=more_told.high,
+    )  # fmt: skip
+unsaid = mean_interval(
+    [
+        rate - told
+        for rate, told in zip(
+            column("reading, free bits", READ["rate"]),
+            column("reading, free bits", READ["tells about x"]),
+            strict=True,
+        )
+    ]
+)
+claims.add(
+    "Free bits: rate that tells nothing about x, nats",
+    unsaid.mean, above=0.3, low=unsaid.low, high=unsaid.high, whole_interval=True,
+)  # fmt: skip
+price = gain("reading, free bits", "−ELBO", base="reading, linear annealing")
+claims.add(
+    "−ELBO with free bits minus −ELBO with linear annealing, nats",
+    price.mean, above=0, low=price.low, high=price.high,
+)  # fmt: skip
+# %% [markdown]
+# Read the table from the top. The *same* deep network with a plain decoder puts more into its code than the reading decoder does, trained in the same way. So depth and the optimizer alone are not to blame: it is what the decoder can do without the code.
+#
+# Then the cures, and two warnings.
+#
+# - **Active units can deceive, both ways.** A few units that tell a lot are better than many that tell next to nothing; compare the counts with the information beside them. Free bits makes every unit active by construction: the loss forbids a dimension to
+#   fall below its allowance. But a rate can be paid without being used. Look at the panel: each unit by itself tells something, and together they tell much less than the sum, because they tell the *same* thing. The rest of the rate is off the prior, and the −ELBO pays
+#   for it.
+# - **Three seeds are few.** Whether a run escapes the collapse varies from start to start, so the intervals are wide. The claims below are about means where the interval is not required to stay on one side, and the table of claims says which.
+#
+# What was not tested: other learning rates, longer runs (a collapsed model may wake up late), stronger decoders, other allowances.
+#
+# ## Play
+#
+# A slider for β and one for the size of the code, which answer at once: one model was trained for all settings together (chapter 08 shows how, and how close it comes to models trained one by one). Two things to look for: what a large β
+# does to the pictures of a large code, and at which size more dimensions no longer help. In the live panel, watch the bars of the KL go out one after the other as β grows. The still figure has a block for each of nine settings, with distortion + β · rate below it.
+# %%
+from vae_course.training.one_model import load_one_model
+from vae_course.widgets.beta_latent import explore_beta_latent
+
+explorer = explore_beta_latent(load_one_model(DATASET), held_out, train)
+
+
+# %% [markdown]
+# ## What we measured
+# %%
+def spread(i, digits=2):
+    """An interval as text."""
+    return f"{i.mean:.{digits}f} ({i.low:.{digits}f} to {i.high:.{digits}f})"
+
+
+results_table(
+    [
+        {"measure": "gap log p(x) − ELBO of the linear VAE", "value": f"{gap:.1e} nats", "on": "toy, all rows and starts"},
+        {"measure": "angle to the principal subspace", "value": f"{angle:.1e} degrees", "on": "toy"},
+        *(
+            {"measure": f"rate and distortion at β = {beta:g}", "value": f"{spread(rate[beta], 1)} and {spread(distortion[beta], 1)} nats", "on": "held-out digits"}
+            for beta in (BETAS[0], 1.0, BETAS[-1])
+        ),
+        {"measure": f"prior mass in holes, β = {HOLE_BETA:g}", "value": spread(mean_interval(share[HOLE_BETA])), "on": "2-D code"},
+        {"measure": "prior mass in holes, β = 1", "value": spread(mean_interval(share[1.0])), "on": "2-D code"},
+        *(
+            {"measure": f"active units and information, {name}", "value": f"{spread(mean_interval(column(name, READ['active units'])), 1)}; {spread(mean_interval(column(name, READ['tells about x'])))} nats", "on": "halved digits"}
+            for name in recipes
+        ),
+    ]
+)  # fmt: skip
+# %%
+claims.report()
+
+
+# %% [markdown]
+# ## Exercises
+#
+# `check` answers at once and, where it can, names the mistake. `solution` is folded.
+#
+# ### Exercise 04.1: free bits (easy)
+#
+# **Contract**: `kl_cost(kl_per_dimension, free_bits)`: a float tensor `(batch, latent)` of KL values in nats, each ≥ 0, and a number of nats ≥ 0. Returns the KL term of a loss with free bits, a scalar: a latent dimension whose mean over the batch is
+# below its allowance costs exactly the allowance.
+# %%
+def kl_cost(kl_per_dimension: torch.Tensor, free_bits: float) -> torch.Tensor:
+    """kl_per_dimension: (batch, latent), nats; free_bits: nats for each dimension. Returns a scalar."""
+    ...
+
+
+check("04.1", kl_cost)
+# hint("04.1")  # remove the first # for a hint, again for the next one
+# %%
+solution("04.1")
+# %% [markdown]
+# ### Exercise 04.2: who survives? (easy)
+#
+# A linear VAE with fixed $\sigma^2 = 0.25$ is trained to the optimum on data whose covariance has the eigenvalues 8, 2 and 0.5; it has three latent dimensions. **Contract**: a dict of three numbers: `active` (dimensions with a rate above 0 at β = 2),
+# `rate` (of the whole code at β = 2, nats) and `beta` (the smallest β at which a single dimension is left).
+# %%
+answer_04_2 = {"active": ..., "rate": ..., "beta": ...}
+
+check("04.2", answer_04_2)
+# hint("04.2")  # remove the first # for a hint, again for the next one
+# %%
+solution("04.2")
+
+
+# %% [markdown]
+# ### Exercise 04.3: a cyclical KL weight (medium)
+#
+# **Contract**: `cyclical_weight(step, total_steps, cycles, share)`: `step` is 0 … `total_steps` − 1. The run is cut into equal cycles; in each, the weight rises linearly from 0 and reaches 1 after `share` of the cycle (0 < share ≤ 1), then stays until the
+# cycle ends. Returns the weight, a float in [0, 1].
+# %%
+def cyclical_weight(step: int, total_steps: int, cycles: int, share: float) -> float:
+    """step: 0 ... total_steps - 1; share: of each cycle, over which the weight rises. Returns 0 to 1."""
+    ...
+
+
+check("04.3", cyclical_weight)
+# hint("04.3")  # remove the first # for a hint, again for the next one
+# %%
+solution("04.3")
+
+
+# %% [markdown]
+# ### Exercise 04.4: the KL of two Gaussians (medium)
+#
+# A learned prior (chapter 11) or a second layer of codes needs the KL of two Gaussians, neither of them standard. **Contract**: `kl_of_two(mean_q, log_var_q, mean_p, log_var_p)`: four float tensors `(batch, latent)`; `log_var` is log σ². Returns
+# $\mathrm{KL}(q\|p)$ of each example in nats, `(batch,)`.
+# %%
+def kl_of_two(
+    mean_q: torch.Tensor, log_var_q: torch.Tensor, mean_p: torch.Tensor, log_var_p: torch.Tensor
+) -> torch.Tensor:
+    """Four tensors (batch, latent); log_var is log σ². Returns KL(q || p) in nats, shape (batch,)."""
+    ...
+
+
+check("04.4", kl_of_two)
+# hint("04.4")  # remove the first # for a hint, again for the next one
+# %%
+solution("04.4")
+
+
+# %% [markdown]
+# ### Exercise 04.5: the aggregate posterior (hard)
+#
+# **Contract**: `log_mixture(z, mean, log_var)`: `z` is `(m, latent)`; `mean` and `log_var` = log σ² are `(n, latent)`, one $q(z|x)$ for each of $n$ examples. Returns $\log q(z)$ of the aggregate posterior at each $z$ in nats, `(m,)`, finite also far away
+# from every cloud.
+# %%
+def log_mixture(z: torch.Tensor, mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
+    """z: (m, latent); mean, log_var: (n, latent). Returns log q(z) in nats, shape (m,)."""
+    ...
+
+
+check("04.5", log_mixture)
+# hint("04.5")  # remove the first # for a hint, again for the next one
+# %%
+solution("04.5")
+# %% [markdown]
+# ## Summary
+#
+# A KL divergence is an average of log-ratios; for Gaussians it is solved, and Monte Carlo with a standard error checks it. Forward KL covers, reverse KL picks, and a VAE has one of each. A linear VAE trained by gradient is probabilistic PCA, down to the axes, with a gap
+# of 0. In it β times the noise is a water level, and directions below it are switched off because that is the optimum. On digits a larger β lowers the rate and raises the distortion, at an exchange rate that grows with β. A KL term that is too weak leaves holes in the
+# prior, and a judge is less sure of digits drawn from that prior than of digits drawn from the codes. A decoder that can do without the code puts less into it, and a cure is judged by the information it brings back and by the −ELBO, not by the number of active units.
+#
+# ## References
+#
+# - D. P. Kingma, M. Welling: *Auto-Encoding Variational Bayes*, ICLR 2014. Appendix B (closed-form KL).
+# - M. E. Tipping, C. M. Bishop: *Probabilistic Principal Component Analysis*, Journal of the Royal Statistical Society B 61, 1999. Section 3.
+# - J. Lucas, G. Tucker, R. Grosse, M. Norouzi: *Don't Blame the ELBO! A Linear VAE Perspective on Posterior Collapse*, NeurIPS 2019.
+# - T. M. Cover, J. A. Thomas: *Elements of Information Theory*, 2nd edition 2006. Section 10.3.3 (reverse water-filling).
+# - I. Higgins et al.: *β-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework*, ICLR 2017.
+# - A. A. Alemi et al.: *Fixing a Broken ELBO*, ICML 2018 (rate, distortion and the slope −β).
+# - M. D. Hoffman, M. J. Johnson: *ELBO surgery: yet another way to carve up the variational evidence lower bound*, NeurIPS workshop 2016.
+# - S. R. Bowman et al.: *Generating Sentences from a Continuous Space*, CoNLL 2016. Section 3.1 (KL annealing).
+# - H. Fu et al.: *Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing*, NAACL 2019.
+# - D. P. Kingma et al.: *Improved Variational Inference with Inverse Autoregressive Flow*, NeurIPS 2016 (free bits).
+#
+# Next: chapter 05, *Reconstruction loss and image quality*.
