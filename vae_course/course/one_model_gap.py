@@ -109,11 +109,16 @@ def load_parts(dataset: str):
     return tuple(load(dataset, part) for part in ("train", "validation", "test"))
 
 
-def weights_hash(dataset: str) -> str:
-    """SHA-256 of the shipped weights, by which a test sees whether the comparison is about them."""
+def weights_file(dataset: str) -> Path:
+    """Where the shipped model of a data set lies."""
     from vae_course.training.one_model import WEIGHTS
 
-    return hashlib.sha256((WEIGHTS / f"one_model_{dataset}.pt").read_bytes()).hexdigest()
+    return WEIGHTS / f"one_model_{dataset}.pt"
+
+
+def weights_hash(dataset: str) -> str:
+    """SHA-256 of the shipped weights, by which a test sees whether the comparison is about them."""
+    return hashlib.sha256(weights_file(dataset).read_bytes()).hexdigest()
 
 
 def compare(separate: list[dict], shipped: dict[tuple[float, int], dict]) -> list[dict]:
@@ -192,7 +197,7 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from vae_course.plotting.gap import gap_map
-    from vae_course.training.one_model import load_one_model
+    from vae_course.training import load_checkpoint, load_one_model
 
     torch.set_float32_matmul_precision("medium")  # still float32 on most CPUs, and twice as fast on some
     data = load_parts(arguments.dataset)
@@ -203,14 +208,13 @@ def main(argv: list[str] | None = None) -> None:
         for beta, k in grid
     ]
     separate = run_separate(arguments.runs, runs, data)
-    longer = []
-    if arguments.longer:
-        longer = [replace(runs[0], beta=beta, k=k, epochs=LONGER_EPOCHS) for beta, k in LONGER_CELLS]
-        longer = run_separate(arguments.runs, longer, data)
+    longer = [replace(runs[0], beta=beta, k=k, epochs=LONGER_EPOCHS) for beta, k in LONGER_CELLS]
+    longer = run_separate(arguments.runs, longer, data) if arguments.longer else []
     model = load_one_model(arguments.dataset)
     shipped = {(beta, k): measure(model.at(beta, k), *data[1:]) for beta, k in grid}
     records = compare(separate, shipped)
     name = "one_model_gap" if arguments.dataset == "mnist" else f"one_model_gap_{arguments.dataset}"
+    made = load_checkpoint(weights_file(arguments.dataset))["about"]
     settings = asdict(runs[0])
     for varied in ("beta", "k", "seed"):
         settings.pop(varied)
@@ -220,6 +224,7 @@ def main(argv: list[str] | None = None) -> None:
         "unit": "nats per example of distortion + beta * rate",
         "gap": "shipped one-for-all model minus separately trained",
         "weights_sha256": weights_hash(arguments.dataset),
+        "shipped": made,
         "separate": settings,
         "seeds": arguments.seeds,
         "cells": records,
@@ -230,7 +235,8 @@ def main(argv: list[str] | None = None) -> None:
     (arguments.assets / "figures").mkdir(parents=True, exist_ok=True)
     title = (
         f"{arguments.dataset}, test part: one model for all settings − models trained for one\n"
-        f"({arguments.epochs} epochs each; ±: 95 % interval over {len(arguments.seeds)} seeds)"
+        f"(trained for one: {arguments.epochs} epochs, for all: {made['epochs']}; "
+        f"±: 95 % interval over {len(arguments.seeds)} seeds)"
     )
     gap_map(records, title).savefig(
         arguments.assets / "figures" / f"{name}.png", dpi=150, metadata={"Software": None}

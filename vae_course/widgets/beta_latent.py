@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import threading
 import traceback
 
@@ -76,7 +77,8 @@ class BetaLatentExplorer:
     def __init__(self, view: BetaLatentView, train=None, held_out=None, *, epochs: int = 4):
         self.view, self.train, self.held_out, self.epochs = view, train, held_out, epochs
         low, high = view.betas[0], view.betas[-1]
-        self.beta = slider("β", low, high, 1.0, log=True)
+        # Eight steps to a doubling, so that the front end, which rounds to steps, can stand at 1 exactly.
+        self.beta = slider("β", low, high, 1.0, log=True, step=math.log10(2) / 8)
         self.k = slider("latent size k", 2, view.one_model.latent_dim, min(16, view.one_model.latent_dim))
         self.picture = widgets.HTML()
         self.train_button = widgets.Button(
