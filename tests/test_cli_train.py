@@ -129,6 +129,7 @@ class TestResults:
         words = """--dataset digits --subset 200 --epochs 2 --latent_dim 3 --beta 0.5 --hidden_dims 4 8
         --batch_size 50 --learning_rate 2e-3 --architecture conv --likelihood gaussian-learned --seed 3
         --no_download --binarize dynamic --schedule cosine --warmup 0.1 --kl_warmup 0.5 --gradient_clip 1
+        --kl_schedule cyclical --kl_cycles 2 --free_bits 0.1
         --weight_decay 0.01 --optimizer adamw --patience 5 --activation silu --device cpu --quiet"""
         folder = tmp_path / "r"
         assert main(["train", *words.split(), "--output", str(folder), "--data_root", str(tmp_path)]) == 0
@@ -137,7 +138,8 @@ class TestResults:
             "dataset": "digits", "subset": 200, "epochs": 2, "latent_dim": 3, "beta": 0.5,
             "hidden_dims": [4, 8], "batch_size": 50, "learning_rate": 2e-3, "architecture": "conv",
             "likelihood": "gaussian_learned", "seed": 3, "binarize": "dynamic", "schedule": "cosine",
-            "warmup": 0.1, "kl_warmup": 0.5, "gradient_clip": 1.0, "weight_decay": 0.01,
+            "warmup": 0.1, "kl_warmup": 0.5, "kl_schedule": "cyclical", "kl_cycles": 2, "free_bits": 0.1,
+            "gradient_clip": 1.0, "weight_decay": 0.01,
             "optimizer": "adamw", "patience": 5, "activation": "silu",
         }  # fmt: skip
         assert load_model(folder / "model.pt").config["architecture"] == "conv"

@@ -32,6 +32,7 @@ LIKELIHOODS = (
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "linear", "cosine")
+KL_SCHEDULES = ("constant", "linear", "cyclical")
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

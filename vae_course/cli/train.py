@@ -12,6 +12,7 @@ from vae_course.cli.shared import (
     ARCHITECTURES,
     BINARIZE,
     DATASETS,
+    KL_SCHEDULES,
     LIKELIHOODS,
     OPTIMIZERS,
     PROGRAM,
@@ -55,8 +56,12 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
     loss = parser.add_argument_group("objective")
     add(loss, "--beta", "weight of the KL term; 1 is the ELBO", number(0), 1.0, metavar="B")
-    text = "share of the run, 0 to 1, over which that weight rises from 0"
+    text = "share of the run (of each cycle, if cyclical), 0 to 1, over which that weight rises from 0"
     add(loss, "--kl-warmup", text, number(0, 1), 0.0, metavar="SHARE")
+    add(loss, "--kl-schedule", "course of that weight: once, or in cycles", KL_SCHEDULES, "linear")
+    add(loss, "--kl-cycles", "number of cycles, if cyclical", whole(1), 4, metavar="N")
+    text = "nats for each latent dimension below which its KL costs nothing more"
+    add(loss, "--free-bits", text, number(0), 0.0, metavar="NATS")
 
     steps = parser.add_argument_group("optimization")
     add(steps, "--epochs", "passes through the training part", whole(0), 20, metavar="N")
