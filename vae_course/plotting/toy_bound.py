@@ -75,8 +75,6 @@ def bound_landscape(
         row[0].set_title(name)
         row[0].set_xlabel("z")
         row[0].set_ylabel("density")
-        if row is rows[0]:
-            row[0].legend(loc="upper right", handlelength=1.4)
 
         line = bound[:, b]
         row[1].fill_between(
@@ -103,6 +101,7 @@ def bound_landscape(
         row[2].grid(False)
         bar = figure.colorbar(image, ax=row[2], label="gap, nats")
         bar.set_ticks([0.1, 1, 10, 100], labels=["0.1", "1", "10", "100"])
+    rows[0, 0].legend(loc="upper right", handlelength=1.4)  # one legend serves both rows
     handles, labels = rows[0, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4)
     return figure

@@ -39,9 +39,9 @@ def toy_plane(
         left.plot(*at, marker="o", color=VERMILION, markersize=6, linestyle="")
         halo = [withStroke(linewidth=3, foreground="white")]
         text = f"z = {value}".replace("-", "\N{MINUS SIGN}")
-        side = (
-            0 if value == 0 else -1 if at[0] < 0 else 1
-        )  # outward, so that labels near the crossing stay apart
+        # Near the crossing labels point outward, to stay apart; the outermost point inward, to stay inside.
+        side = 0 if value == 0 else -1 if at[0] < 0 else 1
+        side = -side if abs(value) == 2 else side
         left.annotate(
             text,
             at,
