@@ -26,3 +26,15 @@ def test_image_without_text_is_left_alone():
     output = new_output("display_data", {"image/png": PIXEL})
     page = to_html(new_notebook(cells=[new_code_cell("1", outputs=[output], execution_count=1)]), "A title")
     assert page.count("<img ") == 1
+
+
+def test_a_cell_tagged_hide_input_is_folded_and_its_output_is_not():
+    output = new_output("stream", text="a result")
+    cells = [
+        new_code_cell("shown = 1"),
+        new_code_cell("folded = 2", metadata={"tags": ["hide-input"]}, outputs=[output]),
+    ]
+    page = to_html(new_notebook(cells=cells), "A title")
+    assert page.count("<details>") == page.count("</details>") == 1
+    fold = page[page.index("<details>") : page.index("</details>")]
+    assert "folded" in fold and "shown" not in fold and "a result" not in fold

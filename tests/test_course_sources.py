@@ -68,6 +68,12 @@ def test_two_builds_are_the_same_and_ids_come_from_the_place(project):
     assert not differences(one, two)
 
 
+def test_cells_tagged_hide_input_open_folded(tmp_path):
+    tagged = WHOLE + '\n# %% tags=["hide-input"]\nprint("a figure")\n'
+    cells = build(make_project(tmp_path, {"01_Toy": tagged}), "01_Toy").cells
+    assert [cell.metadata.get("jupyter") for cell in cells[-2:]] == [None, {"source_hidden": True}]
+
+
 def test_differences_name_the_cells(project):
     built = build(project, "01_Whole")
     changed = build(project, "01_Whole")

@@ -14,6 +14,11 @@ TEMPLATE = """\
 {%- extends 'lab/index.html.j2' -%}
 {%- block data_png scoped -%}{{ super() | described(output, 'image/png') }}{%- endblock data_png -%}
 {%- block data_jpg scoped -%}{{ super() | described(output, 'image/jpeg') }}{%- endblock data_jpg -%}
+{%- block input_group -%}
+{%- if 'hide-input' in cell.metadata.get('tags', []) -%}
+<details><summary>Code of this figure or table</summary>{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock input_group -%}
 """
 
 

@@ -1,7 +1,8 @@
 """Notebooks are built from ``notebooks/source/*.py`` (jupytext's py:percent form); here is how.
 
 Three things are filled in: the badge (``<!-- badge -->``) and the times (``<!-- minutes -->``) in the first
-Markdown cell, and the code cell tagged ``setup``. Everything else is taken as it stands.
+Markdown cell, and the code cell tagged ``setup``. Cells tagged ``hide-input`` open folded. Everything else is
+taken as it stands.
 """
 
 import jupytext
@@ -13,6 +14,7 @@ from vae_course.course.timing import RunTimes, reading_minutes
 
 BADGE = "<!-- badge -->"
 MINUTES = "<!-- minutes -->"
+FOLDED = "hide-input"  # tag of cells that only draw or tabulate: JupyterLab and the HTML page fold them
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {
@@ -85,6 +87,8 @@ def build(project: Project, name: str) -> NotebookNode:
     for index, cell in enumerate(notebook.cells):
         cell.id = f"{name[:2]}-{index:03d}"
         cell.metadata.pop("lines_to_next_cell", None)
+        if FOLDED in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if cell.cell_type == "code":
             cell.source = cell.source.strip("\n")
             cell.execution_count, cell.outputs = None, []
