@@ -98,9 +98,10 @@ def rate_distortion_panel(records: Sequence[dict]) -> Figure:
 
 
 def _all_of_them(axes) -> None:
-    """The line on which every dimension that is offered is used, as far as the measured counts reach."""
+    """The curve on which every dimension that is offered is used, as far as the measured counts reach."""
     top = axes.get_ylim()[1]
-    axes.plot([2, top], [2, top], color=GREY, linewidth=1, linestyle=":")
+    sizes = [2 * (top / 2) ** (i / 50) for i in range(51)]  # straight in k, so bent on a logarithmic axis
+    axes.plot(sizes, sizes, color=GREY, linewidth=1, linestyle=":")
     axes.annotate(
         "all of them", (top, top), (-4, -4), textcoords="offset points", ha="right", va="top", fontsize=9
     )
