@@ -319,8 +319,8 @@ claims.add(
 # carries a little more. A short training leaves a tail that sinks slowly through any level you choose, so the bend of a count is never quite sharp, and its interval says so. From 32
 # to 64 dimensions −ELBO gains nothing that three seeds can show.
 #
-# And the garments use *fewer* dimensions than the digits, though each of their pictures costs twice the nats. Most of those nats are gray values and texture that no code of this kind
-# pays for; what is left, the kind of garment and its outline, varies in fewer directions than handwriting does.
+# And the garments use *fewer* dimensions than the digits, though a picture of them costs far more nats. Part of those nats is the entropy of gray values, which no
+# code can remove. What a code can usefully say about a garment varies in fewer directions, by this measure, than what it can say about handwriting.
 #
 # ### Active, or in use?
 #
@@ -489,7 +489,8 @@ guess = predict(
 show(
     size_panel(sweeps, ["precision", "recall", "frechet"]),
     alt="Precision, recall and Fréchet distance of samples against latent size 2 to 64, for MNIST and Fashion-MNIST, with error "
-    "bars over three seeds. At size 2 recall is lowest and the Fréchet distance highest.",
+    "bars over three seeds. On MNIST precision is highest and recall lowest at size 2, recall peaks in the middle, and the "
+    "Fréchet distance falls and then rises again.",
 )
 
 precision, recall = (change(sweeps["MNIST"], measure, 2, 16) for measure in ("precision", "recall"))
@@ -530,7 +531,7 @@ for name, records in sweeps.items():
 # %% [markdown]
 # A small code can only say the usual things, so what it makes is typical and alike: high precision, hardly any recall. More dimensions
 # widen what can be said, and more of it is nonsense. That is the trade of diversity against quality up to the bend. Past it you might expect the curves to
-# stand still, because the extra dimensions say nothing. They need not: see the right end of the MNIST curves, and the claim about recall from 16 to
+# stand still, because the extra dimensions say nothing. They need not: see the right ends of the curves, and the claim about recall from 16 to
 # 64. After the short training the dimensions that say nothing are not free; after the long one (the table of section 5) the Fréchet distance hardly moves from 8 to 32.
 #
 # ## 7 A rule that you can apply to your own data
