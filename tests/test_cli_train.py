@@ -348,13 +348,18 @@ class TestResume:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell starts background jobs with Ctrl-C ignored, and a child would inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        for _ in range(1200):
-            if (folder / "checkpoint.pt").exists() or process.poll() is not None:
-                break
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        try:
+            for _ in range(1200):
+                if (folder / "checkpoint.pt").exists() or process.poll() is not None:
+                    break
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
         assert process.returncode == 130
         assert "of 100000 epochs are saved" in err and "--resume" in err
         assert "Traceback" not in err
