@@ -41,14 +41,8 @@
 # Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims below are
 # about these values; others may stop the run at the cell that checks the claims.
 # %% tags=["parameters"]
-DATASET = (
-    "mnist"  # data of the models trained here: "mnist", "fashion_mnist" (downloaded) or "digits" (offline)
-)
-LIVE_SIZES = [
-    4,
-    16,
-    64,
-]  # latent sizes trained here, from 2, 4, 8, 16, 32, 64; the last should be the largest
+DATASET = "mnist"  # models trained here: "mnist", "fashion_mnist" (downloaded) or "digits" (offline)
+LIVE_SIZES = [4, 16, 64]  # latent sizes trained here, from 2, 4, 8, 16, 32, 64; the largest last
 LIVE_SEEDS = 1  # seeds trained here, 1 to 3; each adds as many models as there are sizes
 EXAMPLES = 10000  # pictures to learn from; 1197 for "digits", which has no more
 EPOCHS = 6  # passes through them, 1 or more
