@@ -79,9 +79,10 @@ def bend(sizes: Sequence[int], units: Sequence[float]) -> float:
     if len(sizes) != len(units) or len(sizes) < 2 or list(sizes) != sorted(set(sizes)):
         raise ValueError(f"sizes are {list(sizes)}; expected at least two, increasing, one for each count.")
     best, where = float("inf"), float(sizes[-1])
-    for i in range(len(sizes)):
-        # If the sizes from number i on lie on the plateau, its height is their mean.
-        s = min(sum(units[i:]) / len(units[i:]), float(sizes[-1]))
+    for i, end in enumerate(sizes):
+        # Between two neighboring sizes the error is a parabola in s: lowest at the mean of the counts above.
+        start = sizes[i - 1] if i else 0
+        s = min(max(sum(units[i:]) / len(units[i:]), float(start)), float(end))
         error = sum((min(k, s) - used) ** 2 for k, used in zip(sizes, units, strict=True))
         if error < best:
             best, where = error, s
