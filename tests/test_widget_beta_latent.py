@@ -90,6 +90,16 @@ def test_the_fast_picture_is_the_slow_one(model, tmp_path):
     assert (fast[0] == fast[2]).all() and (fast[0] != fast[1]).any()  # nothing is left of the former setting
 
 
+def test_a_view_leaves_the_number_of_threads_as_it_was(model):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        BetaLatentView(model, HELD_OUT, n=5).view(1.0, 3)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_panel_refuses_another_number_of_pictures(model):
     x = HELD_OUT.floats()
     panel = SettingPanel(x[:4], {}, 6)

@@ -6,8 +6,10 @@ import html
 import math
 import threading
 import traceback
+from contextlib import contextmanager
 
 import ipywidgets as widgets
+import torch
 from matplotlib.figure import Figure
 
 from vae_course.evaluation.setting import rate_distortion, view_setting
@@ -20,6 +22,17 @@ from vae_course.widgets.explorer import _error_html, _picture_html
 
 CURVE_BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 CURVE_SIZES = (2, 4, 8, 16, 32)
+
+
+@contextmanager
+def one_thread():
+    """Let torch compute on one core: this little work gains nothing from two, and on a busy machine waits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class BetaLatentView:
@@ -40,13 +53,15 @@ class BetaLatentView:
         low, high = one_model.beta_range
         self.betas = tuple(beta for beta in CURVE_BETAS if low <= beta <= high)
         self.sizes = tuple(k for k in CURVE_SIZES if k <= one_model.latent_dim)
-        curves = {k: rate_distortion(one_model, self.x, self.betas, k) for k in self.sizes}
+        with one_thread():
+            curves = {k: rate_distortion(one_model, self.x, self.betas, k) for k in self.sizes}
         most = max(self.view(self.betas[0], k).kl_per_dimension.max().item() for k in self.sizes)
         self.panel = SettingPanel(self.x[: self.n], curves, one_model.latent_dim, kl_limit=1.1 * most)
 
     def view(self, beta: float, k: int):
         """The SettingView at (β, k)."""
-        return view_setting(self.one_model, self.x, beta, k, n=self.n)
+        with one_thread():
+            return view_setting(self.one_model, self.x, beta, k, n=self.n)
 
     def draw(self, beta: float, k: int) -> Figure:
         """The panel's figure at (β, k); the same figure object every time."""
