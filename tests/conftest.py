@@ -8,8 +8,8 @@ import pytest
 from failing_server import LocalServer
 from hypothesis import settings
 
-# The same examples in every run: a test that passes here passes elsewhere. HYPOTHESIS_PROFILE=search looks for new
-# ones, which is how a failure found by chance is reproduced and then written down as a test of its own.
+# The same examples in every run: a test that passes here passes elsewhere. HYPOTHESIS_PROFILE=search looks
+# for new ones; a failure that it finds is then written down as a test of its own.
 settings.register_profile("repeat", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
