@@ -187,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
         "--runs", type=Path, default=Path("results/one_model_gap"), help="folder of finished runs"
     )
     parser.add_argument("--assets", type=Path, default=Path("assets"), help="folder for result and figure")
-    parser.add_argument("--all-cells", action="store_true", help="30 cells instead of every other one")
+    parser.add_argument("--all-cells", action="store_true", help="one seed in the other cells as well")
     parser.add_argument("--epochs", type=int, default=8, help="of each separately trained model")
     parser.add_argument(
         "--longer", action="store_true", help=f"{LONGER_EPOCHS} epochs at a few settings as well"
@@ -201,7 +201,7 @@ def main(argv: list[str] | None = None) -> None:
 
     torch.set_float32_matmul_precision("medium")  # still float32 on most CPUs, and twice as fast on some
     data = load_parts(arguments.dataset)
-    grid = cells(not arguments.all_cells)
+    grid, whole = cells(), cells(not arguments.all_cells)
     runs = [
         Separate(arguments.dataset, beta, k, seed, arguments.epochs, len(data[0]))
         for seed in arguments.seeds
@@ -210,8 +210,10 @@ def main(argv: list[str] | None = None) -> None:
     separate = run_separate(arguments.runs, runs, data)
     longer = [replace(runs[0], beta=beta, k=k, epochs=LONGER_EPOCHS) for beta, k in LONGER_CELLS]
     longer = run_separate(arguments.runs, longer, data) if arguments.longer else []
+    other = [replace(runs[0], beta=beta, k=k) for beta, k in whole if (beta, k) not in grid]
+    other = run_separate(arguments.runs, other, data)
     model = load_one_model(arguments.dataset)
-    shipped = {(beta, k): measure(model.at(beta, k), *data[1:]) for beta, k in grid}
+    shipped = {(beta, k): measure(model.at(beta, k), *data[1:]) for beta, k in whole}
     records = compare(separate, shipped)
     name = "one_model_gap" if arguments.dataset == "mnist" else f"one_model_gap_{arguments.dataset}"
     made = load_checkpoint(weights_file(arguments.dataset))["about"]
@@ -228,6 +230,7 @@ def main(argv: list[str] | None = None) -> None:
         "separate": settings,
         "seeds": arguments.seeds,
         "cells": records,
+        "other_cells": compare(other, shipped),
         "longer": compare(longer, shipped),
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
