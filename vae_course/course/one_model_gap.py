@@ -208,18 +208,16 @@ def main(argv: list[str] | None = None) -> None:
         for beta, k in grid
     ]
     separate = run_separate(arguments.runs, runs, data)
-    longer = [replace(runs[0], beta=beta, k=k, epochs=LONGER_EPOCHS) for beta, k in LONGER_CELLS]
-    longer = run_separate(arguments.runs, longer, data) if arguments.longer else []
-    other = [replace(runs[0], beta=beta, k=k) for beta, k in whole if (beta, k) not in grid]
+    longer = [replace(runs[0], beta=b, k=k, epochs=LONGER_EPOCHS) for b, k in LONGER_CELLS]
+    longer = run_separate(arguments.runs, longer if arguments.longer else [], data)
+    other = [replace(runs[0], beta=b, k=k) for b, k in whole if (b, k) not in grid]
     other = run_separate(arguments.runs, other, data)
     model = load_one_model(arguments.dataset)
     shipped = {(beta, k): measure(model.at(beta, k), *data[1:]) for beta, k in whole}
     records = compare(separate, shipped)
-    name = "one_model_gap" if arguments.dataset == "mnist" else f"one_model_gap_{arguments.dataset}"
+    name = "one_model_gap" + ("" if arguments.dataset == "mnist" else f"_{arguments.dataset}")
     made = load_checkpoint(weights_file(arguments.dataset))["about"]
-    settings = asdict(runs[0])
-    for varied in ("beta", "k", "seed"):
-        settings.pop(varied)
+    settings = {name: value for name, value in asdict(runs[0]).items() if name not in ("beta", "k", "seed")}
     content = {
         "dataset": arguments.dataset,
         "part": "test",
