@@ -50,10 +50,12 @@ def test_chapters_that_exist_are_linked_and_the_others_are_not(project):
 
 
 def test_results_are_those_of_the_files(project):
-    rows = results.results_table(project).splitlines()
-    assert rows[2:] == [
-        "| 01 | Gap \\| KL, nats | 2.5e-5 |  | < 0.001 | yes |",
-        "| 01 | Test −ELBO, nats | 104.2 | 103.9 to 104.5 | < 106 | **no** |",
+    table = results.results_table(project)
+    assert table.count("<details>") == table.count("</details>") == 1
+    assert "<summary>01 · Introduction to VAE fundamentals: 1 of 2 claims hold</summary>\n\n|" in table
+    assert [row for row in table.splitlines() if row.startswith("| ")][1:] == [
+        "| Gap \\| KL, nats | 2.5e-5 |  | < 0.001 | yes |",
+        "| Test −ELBO, nats | 104.2 | 103.9 to 104.5 | < 106 | **no** |",
     ]
 
 

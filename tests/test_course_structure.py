@@ -9,8 +9,8 @@ from nbformat.v4 import new_output
 from toy_course import WHOLE, make_project
 
 from vae_course.course import structure
-from vae_course.course.commands import keep
-from vae_course.course.execute import Outcome
+from vae_course.course.commands import keep, record_quick_times
+from vae_course.course.execute import Failure, Outcome
 from vae_course.course.project import Project
 from vae_course.course.sources import build
 from vae_course.files import write_atomically
@@ -37,6 +37,20 @@ def project(tmp_path) -> Project:
 
 
 def test_whole_chapter_has_no_problem(project):
+    assert structure.problems(project) == []
+
+
+def test_quick_times_can_be_measured_again_without_a_full_run(project):
+    def recorded() -> float:
+        return json.loads((project.results / f"{NAME}.json").read_text())["quick_seconds"]
+
+    record_quick_times(project, [Outcome(NAME, 6.5, 300.0, {}, None)])
+    assert recorded() == 6.0  # within a quarter of what is recorded: nothing moves
+    record_quick_times(project, [Outcome(NAME, 40.0, 300.0, {}, Failure(1, "x", "y"))])
+    assert recorded() == 6.0
+    record_quick_times(project, [Outcome(NAME, 40.0, 300.0, {}, None)])
+    assert recorded() == 40.0
+    assert "quick 40 s, full 10 s" in project.notebook(NAME).read_text()
     assert structure.problems(project) == []
 
 

@@ -22,6 +22,10 @@ def parser() -> argparse.ArgumentParser:
     }.items():
         action = actions.add_parser(name, help=text, description=text)
         action.add_argument("--only", metavar="NN", help="one chapter, by its number")
+        if name == "quick":
+            action.add_argument(
+                "--record", action="store_true", help="renew the committed quick times by this run"
+            )
         if name == "build":
             action.add_argument("--output", type=Path, help="folder to write to (default: build/notebooks)")
             action.add_argument("--quick", action="store_true", help="set the quick run's parameters in them")
@@ -59,9 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "text":
         commands.refresh_text(project, names)
         return 0
-    outcomes = (
-        commands.quick(project, names) if arguments.action == "quick" else commands.full(project, names)
-    )
+    if arguments.action == "quick":
+        outcomes = commands.quick(project, names)
+        if arguments.record:
+            commands.record_quick_times(project, outcomes)
+    else:
+        outcomes = commands.full(project, names)
     print("\n" + commands.table(outcomes))
     return 1 if any(outcome.failure for outcome in outcomes) else 0
 

@@ -104,9 +104,25 @@ def keep(project: Project, outcome: Outcome, quick_seconds: float | None) -> Non
         **{key: settled(before.get(key), value) for key, value in measured.items()},
         "claims": outcome.claims.get("claims", []),
     }
-    write_atomically(results, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomically(results, to_json(record))
     # The times in the notebook's head are those of this very run, so the text is built once more.
     write_atomically(project.notebook(name), to_bytes(with_new_text(notebook, build(project, name), name)))
+
+
+def record_quick_times(project: Project, outcomes: list[Outcome]) -> None:
+    """Put the seconds of a quick run into the results files and the heads of the committed notebooks."""
+    for outcome in outcomes:
+        path = project.results / f"{outcome.name}.json"
+        if outcome.failure or not path.is_file():
+            continue
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["quick_seconds"] = settled(record.get("quick_seconds"), round(outcome.seconds, 1))
+        write_atomically(path, to_json(record))
+        refresh_text(project, [outcome.name])
+
+
+def to_json(record: dict) -> bytes:
+    return (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def refresh_text(project: Project, names: list[str]) -> None:

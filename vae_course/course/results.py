@@ -32,21 +32,28 @@ def chapter_table(project: Project) -> str:
     return "\n".join([head, *(chapter_row(project, chapter) for chapter in CHAPTERS)])
 
 
+def claim_row(claim: dict) -> str:
+    ends = (claim["low"], claim["high"])
+    interval = "" if None in ends else " to ".join(format_number(end) for end in ends)
+    verdict = "yes" if claim["holds"] else "**no**"
+    measured = format_number(claim["value"])
+    return f"| {cell(claim['text'])} | {measured} | {interval} | {cell(claim['bound'])} | {verdict} |"
+
+
 def results_table(project: Project) -> str:
-    """Every claim of every full run in assets/results, with what was measured."""
-    rows = ["| Chapter | Claim | Measured | Interval | Must be | Holds |", "|---|---|---|---|---|---|"]
+    """Every claim of every full run in assets/results, with what was measured, a table for each chapter."""
+    head = "| Claim | Measured | Interval | Must be | Holds |\n|---|---|---|---|---|"
+    parts = []
     for chapter in CHAPTERS:
         path = project.results / f"{chapter.name}.json"
         if not path.is_file():
             continue
-        for claim in json.loads(path.read_text(encoding="utf-8"))["claims"]:
-            ends = (claim["low"], claim["high"])
-            interval = "" if None in ends else " to ".join(format_number(end) for end in ends)
-            rows.append(
-                f"| {chapter.number} | {cell(claim['text'])} | {format_number(claim['value'])} | {interval} "
-                f"| {cell(claim['bound'])} | {'yes' if claim['holds'] else '**no**'} |"
-            )
-    return "\n".join(rows)
+        claims = json.loads(path.read_text(encoding="utf-8"))["claims"]
+        held = sum(claim["holds"] for claim in claims)
+        summary = f"{chapter.number} · {chapter.title}: {held} of {len(claims)} claims hold"
+        rows = "\n".join([head, *map(claim_row, claims)])
+        parts.append(f"<details><summary>{summary}</summary>\n\n{rows}\n\n</details>")
+    return "\n".join(parts)
 
 
 def with_tables(project: Project, readme: str) -> str:
