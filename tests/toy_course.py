@@ -44,7 +44,9 @@ print("mean", values.mean())
 
 # %%
 slider = widgets.IntSlider(3, 1, 9)
-frame = widgets.interactive_output(lambda n: print("n =", n), {"n": slider})
+# no Output widget: nbclient sometimes waits forever for one (jupyter/nbclient#312)
+frame = widgets.HTML("n = 3")
+slider.observe(lambda change: setattr(frame, "value", f"n = {change['new']}"), "value")
 twin = widgets.IntSlider(3, 1, 9)
 link = widgets.jslink((slider, "value"), (twin, "value"))
 widgets.VBox([slider, frame, twin])
