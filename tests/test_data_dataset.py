@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,3 +168,26 @@ def test_importing_the_data_layer_stays_light():
     code = "import sys, vae_course.data, vae_course.data.toys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert not {"sklearn", "torchvision", "matplotlib", "scipy"} & set(loaded.split())
+
+
+def test_attributes_follow_their_images():
+    data = replace(make_data([4, 6], side=8), attribute_names=("first", "second"))
+    rows = torch.stack([torch.arange(10) % 2, torch.arange(10) % 3 // 2], dim=1).to(torch.uint8)
+    data = replace(data, attributes=rows)
+    shown = data.images.flatten(1)[:, 0].tolist()
+    for part in (
+        data.subset(7, seed=1),
+        data.select(torch.tensor([3, 3, 9])),
+        data.select(data.attribute("first") == 1),
+    ):
+        for image, row in zip(part.images.flatten(1)[:, 0].tolist(), part.attributes, strict=True):
+            assert row.tolist() == rows[shown.index(image)].tolist()
+    assert data.attribute("second").tolist() == rows[:, 1].tolist()
+
+
+def test_attributes_of_the_wrong_kind_are_refused_in_a_sentence():
+    data = make_data([4, 6], side=8)
+    with pytest.raises(DataError, match=r"uint8 of shape \(10, 1\) is expected"):
+        replace(data, attributes=torch.zeros(10, 1), attribute_names=("a",))
+    with pytest.raises(DataError, match="no attribute 'smile'; there are: none"):
+        data.attribute("smile")

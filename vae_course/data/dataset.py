@@ -6,7 +6,7 @@ there are no worker processes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ class ImageData:
         class_names: one name per label value.
         binarize: None, or "dynamic": then each read draws every pixel from Bernoulli(value / 255)
             (Burda, Grosse & Salakhutdinov 2016, section 5), so two reads of one image differ.
+        attributes: uint8 (N, A), 0 or 1: what each picture shows, one column per name; None without any.
+        attribute_names: one name per column, e.g. "Smiling".
 
     Raises:
         DataError: a tensor has the wrong type or shape.
@@ -37,6 +39,8 @@ class ImageData:
     labels: torch.Tensor | None
     class_names: tuple[str, ...]
     binarize: str | None = None
+    attributes: torch.Tensor | None = None
+    attribute_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -52,6 +56,13 @@ class ImageData:
             )
         if self.binarize not in (None, "dynamic"):
             raise DataError(f'binarize is {self.binarize!r}, but an ImageData takes None or "dynamic".')
+        wanted = (len(images), len(self.attribute_names))
+        attributes = self.attributes
+        if attributes is not None and (attributes.dtype != torch.uint8 or attributes.shape != wanted):
+            raise DataError(
+                f"attributes are {_describe(attributes)}, but uint8 of shape {wanted} is expected: a row of 0 "
+                "and 1 for each image, a column for each name."
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -104,14 +115,32 @@ class ImageData:
             index = rng.permutation(len(self))[:n]
         else:
             index = stratified_index(self.labels.cpu().numpy(), n, rng)
-        chosen = torch.from_numpy(index).to(self.images.device)
-        labels = None if self.labels is None else self.labels[chosen]
-        return replace(self, images=self.images[chosen], labels=labels)
+        return self.select(torch.from_numpy(index))
+
+    def select(self, index: torch.Tensor) -> ImageData:
+        """The images at `index` (int64 (n,), or a mask of N booleans), with all that belongs to them."""
+        return self._each(lambda rows: rows[index.to(rows.device)])
 
     def to(self, device: torch.device | str) -> ImageData:
         """The same data with its tensors on `device`."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return replace(self, images=self.images.to(device), labels=labels)
+        return self._each(lambda rows: rows.to(device))
+
+    def attribute(self, name: str) -> torch.Tensor:
+        """The column of one attribute, uint8 (N,).
+
+        Raises:
+            DataError: the data has no attribute of that name.
+        """
+        if self.attributes is None or name not in self.attribute_names:
+            known = ", ".join(self.attribute_names) or "none"
+            raise DataError(f"{self.name} has no attribute {name!r}; there are: {known}.")
+        return self.attributes[:, self.attribute_names.index(name)]
+
+    def _each(self, change) -> ImageData:
+        """The same data with every tensor (one row per image) changed by a function."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        changed = {name: change(t) for name, t in tensors.items() if isinstance(t, torch.Tensor)}
+        return replace(self, **changed)
 
 
 def draw_binary(images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
