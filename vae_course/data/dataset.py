@@ -1,7 +1,7 @@
 """A data set in memory: images as one uint8 tensor, read as float minibatches by index.
 
-Everything the course trains on fits in memory (MNIST: 47 MB), so a minibatch is one indexing operation and
-there are no worker processes.
+Everything the course trains on fits in memory (MNIST: 47 MB) or lies in one memory-mapped file, so a
+minibatch is one indexing operation and there are no worker processes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
+from vae_course.data.augmentation import Augmentation
 from vae_course.data.errors import DataError
 
 
@@ -28,6 +29,7 @@ class ImageData:
             (Burda, Grosse & Salakhutdinov 2016, section 5), so two reads of one image differ.
         attributes: uint8 (N, A), 0 or 1: what each picture shows, one column per name; None without any.
         attribute_names: one name per column, e.g. "Smiling".
+        augmentation: random changes that every read makes anew, or None; see `augmented`.
 
     Raises:
         DataError: a tensor has the wrong type or shape.
@@ -41,6 +43,7 @@ class ImageData:
     binarize: str | None = None
     attributes: torch.Tensor | None = None
     attribute_names: tuple[str, ...] = ()
+    augmentation: Augmentation | None = None
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -71,6 +74,7 @@ class ImageData:
         size = "x".join(str(side) for side in self.shape)
         classes = "no labels" if self.labels is None else f"{len(self.class_names)} classes"
         reading = ", dynamic binarization" if self.binarize else ""
+        reading += ", augmented" if self.augmentation else ""
         return f"ImageData({self.name}, {self.split}: {len(self):,} images {size}, {classes}{reading})"
 
     @property
@@ -91,9 +95,19 @@ class ImageData:
         if isinstance(index, torch.Tensor):
             index = index.to(self.images.device)
         images = self.images[index]
+        if self.augmentation is not None:
+            images = self.augmentation(images, generator)
         if self.binarize == "dynamic":
             return draw_binary(images, generator).float()
         return images.float().div_(255)
+
+    def augmented(self, augmentation: Augmentation | None = None) -> ImageData:
+        """The same images, changed at random at every read, so that training never sees one twice.
+
+        Args:
+            augmentation: what is changed; by default mirroring and a slight color jitter.
+        """
+        return replace(self, augmentation=augmentation or Augmentation())
 
     def floats(self, generator: torch.Generator | None = None) -> torch.Tensor:
         """All images as float32 (N, C, H, W) in [0, 1]; four times the memory of `images`."""
