@@ -1,20 +1,35 @@
-"""Autoencoder and variational autoencoder, fully connected or convolutional."""
+"""Autoencoder, variational autoencoder and GAN, fully connected or convolutional."""
 
 from vae_course.models.autoencoder import Autoencoder
+from vae_course.models.code_prior import CodePrior
+from vae_course.models.codebook import Codebook
 from vae_course.models.conv import ConvDecoder, ConvEncoder
+from vae_course.models.gan import Discriminator, Generator
+from vae_course.models.gaussian_vae import GaussianVAE
+from vae_course.models.hierarchical import HierarchicalVAE
 from vae_course.models.linear_gaussian import LinearGaussianVAE, principal_component_model
 from vae_course.models.mlp import MLPDecoder, MLPEncoder
 from vae_course.models.multirate import OneModel
 from vae_course.models.vae import VAE
+from vae_course.models.vq_vae import VQVAE, perplexity, vq_terms
 
 __all__ = [
     "VAE",
+    "VQVAE",
     "Autoencoder",
+    "CodePrior",
+    "Codebook",
     "ConvDecoder",
     "ConvEncoder",
+    "Discriminator",
+    "GaussianVAE",
+    "Generator",
+    "HierarchicalVAE",
     "LinearGaussianVAE",
     "MLPDecoder",
     "MLPEncoder",
     "OneModel",
+    "perplexity",
     "principal_component_model",
+    "vq_terms",
 ]

@@ -1,5 +1,7 @@
 """Training: one loop for every model, seeded, checkpointed and resumable."""
 
+from vae_course.training.adversarial import fit_gan
+from vae_course.training.adversarial_history import AdversarialHistory
 from vae_course.training.checkpoint import CheckpointError, load_checkpoint, load_model, save_checkpoint
 from vae_course.training.divergence import TrainingDiverged
 from vae_course.training.fit import fit
@@ -10,11 +12,13 @@ from vae_course.training.seeding import pick_device, seed_everything
 from vae_course.training.settings import FitSettings
 
 __all__ = [
+    "AdversarialHistory",
     "CheckpointError",
     "FitSettings",
     "History",
     "TrainingDiverged",
     "fit",
+    "fit_gan",
     "kl_settled",
     "kl_weight",
     "learning_rate_factor",

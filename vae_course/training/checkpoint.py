@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from vae_course.files import write_atomically
-from vae_course.models import VAE, Autoencoder
+from vae_course.models import VAE, Autoencoder, Generator
 
 FORMAT = 1
-KINDS = {"VAE": VAE, "Autoencoder": Autoencoder}
+KINDS = {"VAE": VAE, "Autoencoder": Autoencoder, "Generator": Generator}
 
 
 class CheckpointError(RuntimeError):
@@ -79,7 +79,7 @@ def load_checkpoint(path: str | Path) -> dict:
     return content
 
 
-def load_model(path: str | Path) -> VAE | Autoencoder:
+def load_model(path: str | Path) -> VAE | Autoencoder | Generator:
     """Rebuild the model of a checkpoint with its weights, on the CPU, in evaluation mode.
 
     Raises:

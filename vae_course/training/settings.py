@@ -10,11 +10,11 @@ from vae_course.training.schedules import KL_SCHEDULES, SCHEDULES
 OPTIMIZERS = ("adam", "adamw")
 
 
-def _whole(least: int) -> Callable[[object], bool]:
+def whole(least: int) -> Callable[[object], bool]:
     return lambda value: type(value) is int and value >= least
 
 
-def _number(accept: Callable[[float], bool]) -> Callable[[object], bool]:
+def number(accept: Callable[[float], bool]) -> Callable[[object], bool]:
     return lambda value: type(value) in (int, float) and math.isfinite(value) and accept(value)
 
 
@@ -24,22 +24,22 @@ def _optional(accept: Callable[[object], bool]) -> Callable[[object], bool]:
 
 # For each setting: what is accepted, and the words for it.
 RULES = {
-    "epochs": (_whole(0), "a whole number ≥ 0"),
-    "batch_size": (_whole(1), "a whole number ≥ 1"),
-    "learning_rate": (_number(lambda value: value > 0), "a number > 0"),
+    "epochs": (whole(0), "a whole number ≥ 0"),
+    "batch_size": (whole(1), "a whole number ≥ 1"),
+    "learning_rate": (number(lambda value: value > 0), "a number > 0"),
     "optimizer": (OPTIMIZERS.__contains__, f"one of {', '.join(OPTIMIZERS)}"),
-    "weight_decay": (_number(lambda value: value >= 0), "a number ≥ 0"),
+    "weight_decay": (number(lambda value: value >= 0), "a number ≥ 0"),
     "schedule": (SCHEDULES.__contains__, f"one of {', '.join(SCHEDULES)}"),
-    "warmup": (_number(lambda value: 0 <= value < 1), "a share of the run in [0, 1)"),
-    "gradient_clip": (_optional(_number(lambda value: value > 0)), "None or a largest norm > 0"),
-    "beta": (_number(lambda value: value >= 0), "a number ≥ 0"),
-    "kl_warmup": (_number(lambda value: 0 <= value <= 1), "a share of the run in [0, 1]"),
+    "warmup": (number(lambda value: 0 <= value < 1), "a share of the run in [0, 1)"),
+    "gradient_clip": (_optional(number(lambda value: value > 0)), "None or a largest norm > 0"),
+    "beta": (number(lambda value: value >= 0), "a number ≥ 0"),
+    "kl_warmup": (number(lambda value: 0 <= value <= 1), "a share of the run in [0, 1]"),
     "kl_schedule": (KL_SCHEDULES.__contains__, f"one of {', '.join(KL_SCHEDULES)}"),
-    "kl_cycles": (_whole(1), "a whole number ≥ 1"),
-    "free_bits": (_number(lambda value: value >= 0), "a number of nats ≥ 0"),
-    "patience": (_optional(_whole(1)), "None or a whole number of epochs ≥ 1"),
-    "seed": (_whole(0), "a whole number ≥ 0"),
-    "eval_examples": (_optional(_whole(1)), "None (all) or a whole number ≥ 1"),
+    "kl_cycles": (whole(1), "a whole number ≥ 1"),
+    "free_bits": (number(lambda value: value >= 0), "a number of nats ≥ 0"),
+    "patience": (_optional(whole(1)), "None or a whole number of epochs ≥ 1"),
+    "seed": (whole(0), "a whole number ≥ 0"),
+    "eval_examples": (_optional(whole(1)), "None (all) or a whole number ≥ 1"),
 }
 
 

@@ -1,0 +1,54 @@
+"""An interrupted fit_gan that is resumed equals one that was never interrupted."""
+
+import pytest
+import torch
+from test_adversarial import QUIET, RING, players, run
+from tiny_data import InterruptedAt, tiny_images
+
+from vae_course.data.points import PointData
+from vae_course.models import Generator
+from vae_course.training import CheckpointError, fit_gan, load_model, save_checkpoint
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"penalty": 0.5, "penalty_every": 3, "loss": "hinge"},
+        {"instance_noise": 0.3, "betas": (0.0, 0.9)},
+        {"spectral_norm": True},
+    ],
+)
+@pytest.mark.parametrize("data", [RING, tiny_images(50, binarize="dynamic")], ids=["points", "pictures"])
+def test_resumed_equals_uninterrupted(tmp_path, settings, data):
+    settings = {"record_every": 5, **settings}
+    straight = run(data, checkpoint=tmp_path / "straight.pt", **settings)
+    path = tmp_path / "interrupted.pt"
+    for call, build_seed in ((8, 0), (7, 7)):  # stop at steps 8 and 5 + 7
+        with pytest.raises(KeyboardInterrupt):
+            generator, discriminator = players(
+                data, build_seed, spectral_norm=settings.get("spectral_norm", False)
+            )
+            rest = {k: v for k, v in settings.items() if k != "spectral_norm"}
+            fit_gan(
+                generator, discriminator, InterruptedAt(data, call), steps=20, batch_size=32, seed=0,
+                checkpoint=path, resume=True, **rest, **QUIET,
+            )  # fmt: skip
+    resumed = run(data, build_seed=99, checkpoint=path, resume=True, **settings)
+    for one, other in zip(straight[:2], resumed[:2], strict=True):
+        assert all(torch.equal(one[k], other[k]) for k in one)
+    strip = [[{**r, "seconds": 0} for r in h.records] for h in (straight[2], resumed[2])]
+    assert strip[0] == strip[1] and [r["step"] for r in strip[0]] == [5, 10, 15, 20]
+    assert isinstance(load_model(path), Generator)
+
+
+def test_other_settings_and_other_files_are_refused(tmp_path):
+    path = tmp_path / "run.pt"
+    run(checkpoint=path)
+    with pytest.raises(CheckpointError, match="another penalty, seed"):
+        run(checkpoint=path, resume=True, penalty=1.0, seed=3)
+    with pytest.raises(CheckpointError, match="another examples"):
+        run(PointData(RING.points[:100]), checkpoint=path, resume=True)
+    save_checkpoint(path, players()[0])
+    with pytest.raises(CheckpointError, match="not a checkpoint of fit_gan"):
+        run(checkpoint=path, resume=True)

@@ -1,0 +1,172 @@
+"""Generator and discriminator of a generative adversarial network (Goodfellow et al. 2014)."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm as normalize_spectrum
+
+from vae_course import likelihoods
+from vae_course.models.conv import default_channels, feature_map_size
+from vae_course.models.mlp import MLPDecoder
+from vae_course.models.networks import DEFAULT_WIDTHS, build_networks
+
+LEAK = 0.2  # slope of the discriminator's activation below 0, usual since Radford et al. (2016)
+
+
+class Generator(nn.Module):
+    """Noise z ~ N(0, I) → a picture in [0, 1], or a point: a VAE's decoder with nothing behind it.
+
+    For pictures the network is exactly the decoder of ``VAE`` with the same arguments, followed by a sigmoid;
+    it has no encoder and no likelihood.
+
+    Args:
+        shape: (C, H, W) of a picture, or (D,) of a point.
+        latent_dim: size of z.
+        hidden_dims: as given to the VAE, first the layer next to the data; default as there.
+        architecture: "mlp" or "conv" (pictures only).
+        activation: "relu", "gelu", "silu" or "tanh".
+
+    Attributes:
+        config: the arguments as a plain dict; ``Generator(**generator.config)`` builds the same network.
+        output_offset: added to the network's output; 0 until :meth:`center_on`.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int] = (1, 28, 28),
+        latent_dim: int = 20,
+        hidden_dims: Sequence[int] | None = None,
+        architecture: str = "mlp",
+        activation: str = "gelu",
+    ):
+        super().__init__()
+        self.shape = _check_shape(shape, architecture)
+        self.latent_dim = latent_dim
+        if len(self.shape) == 3:
+            _, self.decoder, sizes = build_networks(
+                shape, latent_dim, hidden_dims, architecture, activation, outputs_per_latent=1
+            )
+        else:
+            sizes = tuple(hidden_dims or DEFAULT_WIDTHS)
+            self.decoder = MLPDecoder(self.shape, sizes, latent_dim, activation)
+        self.register_buffer("output_offset", torch.zeros(self.shape))
+        self.config = {
+            "shape": list(shape),
+            "latent_dim": latent_dim,
+            "hidden_dims": list(sizes),
+            "architecture": architecture,
+            "activation": activation,
+        }
+
+    @classmethod
+    def for_data(cls, data, **arguments):
+        """A new generator for ImageData (centered on the mean picture, as the VAE is) or PointData."""
+        generator = cls(shape=data.shape, **arguments)
+        return generator.center_on(data) if len(data.shape) == 3 else generator
+
+    def center_on(self, data):
+        """Let the untrained generator put out the mean picture of ``data``; returns the generator itself."""
+        mean = (data.images.sum(0).cpu().double() / 255 + 1) / (len(data) + 2)  # Laplace's rule, as in VAEs
+        self.output_offset.copy_(likelihoods.Bernoulli().params_for_mean(mean))
+        return self
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(batch, latent) → pictures (batch, C, H, W) in [0, 1], or points (batch, D)."""
+        if z.shape[-1] != self.latent_dim:
+            raise ValueError(
+                f"the generator has a code of size {self.latent_dim} and was given z of shape "
+                f"{tuple(z.shape)}; expected (batch, {self.latent_dim})."
+            )
+        raw = self.decoder(z) + self.output_offset
+        return torch.sigmoid(raw) if len(self.shape) == 3 else raw
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n pictures or points from z ~ N(0, I); ``generator`` is the source of randomness."""
+        z = torch.randn(n, self.latent_dim, generator=generator, device=self.output_offset.device)
+        return self(z)
+
+
+class Discriminator(nn.Module):
+    """A picture or a point → one score: positive says real, negative says generated.
+
+    Args:
+        shape: (C, H, W) or (D,).
+        hidden_dims: widths (mlp), or channels of the stride-2 layers (conv); default as in the VAE.
+        architecture: "mlp" or "conv" (pictures of 28, 32 or 64 pixels; others with ``hidden_dims``).
+        spectral_norm: divide each weight matrix by its largest singular value, so that the score cannot be
+            steep (Miyato et al. 2018).
+
+    Attributes:
+        layers: hidden layers, in order; ``head``: the last, linear one.
+        config: the arguments as a plain dict.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int] = (1, 28, 28),
+        hidden_dims: Sequence[int] | None = None,
+        architecture: str = "mlp",
+        spectral_norm: bool = False,
+    ):
+        super().__init__()
+        self.shape = _check_shape(shape, architecture)
+        wrap = normalize_spectrum if spectral_norm else (lambda layer: layer)
+        self.layers = nn.ModuleList()
+        if architecture == "conv":
+            sizes = tuple(hidden_dims or default_channels(shape))
+            side = feature_map_size(shape, len(sizes))
+            for c_in, c_out in pairwise((shape[0], *sizes)):
+                conv = nn.Conv2d(c_in, c_out, kernel_size=4, stride=2, padding=1)
+                self.layers.append(nn.Sequential(wrap(conv), nn.LeakyReLU(LEAK)))
+            width = sizes[-1] * side * side
+        else:
+            sizes = tuple(hidden_dims or DEFAULT_WIDTHS)
+            for size_in, size_out in pairwise((math.prod(shape), *sizes)):
+                flatten = [] if self.layers else [nn.Flatten()]
+                self.layers.append(
+                    nn.Sequential(*flatten, wrap(nn.Linear(size_in, size_out)), nn.LeakyReLU(LEAK))
+                )
+            width = sizes[-1]
+        self.head = wrap(nn.Linear(width, 1))
+        self.config = {
+            "shape": list(shape),
+            "hidden_dims": list(sizes),
+            "architecture": architecture,
+            "spectral_norm": spectral_norm,
+        }
+
+    @classmethod
+    def for_data(cls, data, **arguments):
+        """A new discriminator for the shape of ImageData or PointData."""
+        return cls(shape=data.shape, **arguments)
+
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """Output of every hidden layer: (batch, width) each, or (batch, channels, h, w)."""
+        outputs = []
+        for layer in self.layers:
+            x = layer(x)
+            outputs.append(x)
+        return outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, *shape) → scores (batch,), the logit of "real"."""
+        if tuple(x.shape[1:]) != self.shape:
+            raise ValueError(
+                f"the discriminator was built for shape {self.shape} and was given a batch of shape "
+                f"{tuple(x.shape)}; expected (batch, {', '.join(map(str, self.shape))})."
+            )
+        return self.head(self.hidden(x)[-1].flatten(1)).squeeze(-1)
+
+
+def _check_shape(shape: Sequence[int], architecture: str) -> tuple[int, ...]:
+    if len(shape) not in (1, 3) or min(shape) < 1:
+        raise ValueError(f"shape is {tuple(shape)}; expected (C, H, W) of a picture or (D,) of a point.")
+    if architecture not in ("mlp", "conv"):
+        raise ValueError(f"unknown architecture {architecture!r}; choose 'mlp' or 'conv'.")
+    if architecture == "conv" and len(shape) == 1:
+        raise ValueError("points have no neighbors to convolve; choose architecture='mlp' for them.")
+    return tuple(shape)
