@@ -45,7 +45,7 @@ class TestMistakes:
             ("train --seed -1", "--seed: -1 is not"),
             ("train --dataset mnits", "did you mean mnist?"),
             ("train --dataset fashion", "did you mean fashion_mnist?"),
-            ("train --dataset zebra", "zebra is not one of digits, mnist, fashion_mnist, binarized_mnist."),
+            ("train --dataset zebra", "zebra is not one of digits, mnist, fashion_mnist, binarized_mnist,"),
             ("train --likelihood bernouli", "did you mean bernoulli?"),
             ("train --schedule cos", "did you mean cosine?"),
             ("train --latent-dims 3", "--latent-dims is not understood; did you mean --latent-dim?"),
@@ -145,7 +145,7 @@ class TestNamesAreThoseOfThePackage:
     def test_data(self):
         from vae_course.data import DATASETS, SPLITS
 
-        assert shared.DATASETS == DATASETS
+        assert set(shared.DATASETS) <= set(DATASETS)
         assert set(shared.SPLITS) <= set(SPLITS)
 
     def test_likelihoods(self):

