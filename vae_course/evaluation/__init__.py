@@ -10,7 +10,12 @@ from vae_course.evaluation.bounds import (
 from vae_course.evaluation.classifier import Classifier, train_classifier
 from vae_course.evaluation.collapse import CollapseReport, collapse_report, log_aggregate
 from vae_course.evaluation.frechet import frechet_distance
-from vae_course.evaluation.frechet_bias import extrapolate, frechet_bias_curve, frechet_estimate
+from vae_course.evaluation.frechet_bias import (
+    extrapolate,
+    frechet_bias_curve,
+    frechet_debiased,
+    frechet_estimate,
+)
 from vae_course.evaluation.latent import active_units, kl_per_dimension, posterior_means
 from vae_course.evaluation.loss_translator import (
     FAMOUS,
@@ -19,6 +24,7 @@ from vae_course.evaluation.loss_translator import (
     implied_scale,
     with_beta,
 )
+from vae_course.evaluation.neighbors import Memorization, Neighbors, memorization, nearest_neighbors
 from vae_course.evaluation.paths import (
     PathCost,
     coin_entropy,
@@ -29,6 +35,7 @@ from vae_course.evaluation.paths import (
     path_cost,
     slerp,
 )
+from vae_course.evaluation.power_spectrum import Spectrum, power_spectrum, relative_power
 from vae_course.evaluation.precision_recall import precision_recall
 from vae_course.evaluation.quality import Quality, sample_quality
 from vae_course.evaluation.sharpness import relative_sharpness, sharpness
@@ -43,8 +50,11 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "LossWeights",
+    "Memorization",
+    "Neighbors",
     "PathCost",
     "Quality",
+    "Spectrum",
     "active_units",
     "coin_entropy",
     "collapse_report",
@@ -55,6 +65,7 @@ __all__ = [
     "expected_norm",
     "extrapolate",
     "frechet_bias_curve",
+    "frechet_debiased",
     "frechet_distance",
     "frechet_estimate",
     "implied_scale",
@@ -64,9 +75,13 @@ __all__ = [
     "lerp",
     "load_classifier",
     "log_aggregate",
+    "memorization",
+    "nearest_neighbors",
     "path_cost",
     "posterior_means",
+    "power_spectrum",
     "precision_recall",
+    "relative_power",
     "relative_sharpness",
     "sample_quality",
     "sharpness",
