@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 OFFLINE_ALTERNATIVE = 'load("digits") needs no files and no network'
+OFFLINE_PICTURES = 'load("faces_synthetic") needs no files and no network'
 
 
 class DataError(RuntimeError):

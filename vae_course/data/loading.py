@@ -15,7 +15,8 @@ from vae_course.data.digits import DIGIT_NAMES, load_digits_split
 from vae_course.data.errors import DataError
 from vae_course.data.mnist import FASHION_MNIST, MNIST, load_mnist_like
 
-DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "faces_synthetic")
+COLOR_DATASETS = ("faces_synthetic", "celeba", "stanford_dogs")
+DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist", *COLOR_DATASETS)
 SPLITS = ("train", "validation", "test", "train+validation")
 BINARIZATIONS = (None, "dynamic", "fixed")
 
@@ -38,6 +39,8 @@ def load(
     | "mnist", "fashion_mnist" | 50,000 / 10,000 / 10,000 | `<root>/MNIST/raw`, else torchvision's mirrors |
     | "binarized_mnist" | 50,000 / 10,000 / 10,000 | `<root>/binarized_mnist`, else Larochelle's site |
     | "faces_synthetic" | 8,000 / 1,000 / 1,000 | drawn by us, 64x64 in color, with attributes and factors |
+    | "celeba" | 162,770 / 19,867 / 19,962 | `<root>/celeba`, else Google Drive; 64x64, with attributes |
+    | "stanford_dogs" | 80 / 10 / 10 % of 20,580 | `<root>/stanford_dogs`, else Stanford; 64x64, breeds |
 
     Validation is the last 10,000 of MNIST's 60,000 training images; "train+validation" is all of them.
 
@@ -63,10 +66,8 @@ def load(
     if subset is not None:
         check_subset_size(subset, None, name)  # a senseless value should not cost a download first
     folder = data_root(root)
-    if name == "faces_synthetic":
-        from vae_course.data.faces_synthetic import load_faces
-
-        return finish(load_faces(split), subset, seed, binarize)
+    if name in COLOR_DATASETS:
+        return finish(load_colors(name, split, folder, download), subset, seed, binarize)
     class_names = DIGIT_NAMES
     if name == "digits":
         images, labels = load_digits_split(split)
@@ -79,6 +80,21 @@ def load(
         class_names = spec.class_names
         images, labels = load_mnist_like(spec, split, folder, download)
     return finish(ImageData(name, split, images, labels, class_names), subset, seed, binarize)
+
+
+def load_colors(name: str, split: str, root: Path, download: bool) -> ImageData:
+    """One split of a data set of 64x64 color pictures."""
+    if name == "celeba":
+        from vae_course.data.celeba import load_celeba
+
+        return load_celeba(split, root, download)
+    if name == "stanford_dogs":
+        from vae_course.data.stanford_dogs import load_stanford_dogs
+
+        return load_stanford_dogs(split, root, download)
+    from vae_course.data.faces_synthetic import load_faces
+
+    return load_faces(split)
 
 
 def finish(data: ImageData, subset: int | None, seed: int, binarize: str | None) -> ImageData:
