@@ -1,0 +1,129 @@
+"""Networks for points in the plane, several copies side by side: five seeds train in the time of two.
+
+Copy s has weights of its own and sees only points [:, s]. A loss that is summed over copies has a gradient that
+falls apart into theirs, and Adam treats every weight by itself, so copies never touch each other.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from vae_course.models.mlp import make_activation
+from vae_course.posterior import GaussianPosterior, bound_log_var
+
+
+class SideBySide(nn.Module):
+    """Fully connected networks of one shape: (batch, copies, in) → (batch, copies, out).
+
+    Args:
+        copies: number of networks.
+        sizes: width of the input, of each hidden layer, of the output.
+        activation: "relu", "gelu", "silu" or "tanh".
+    """
+
+    def __init__(self, copies: int, sizes: Sequence[int], activation: str = "relu"):
+        super().__init__()
+        self.activation = make_activation(activation)
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for size_in, size_out in pairwise(sizes):
+            reach = 1 / math.sqrt(size_in)  # as nn.Linear draws them
+            self.weights.append(nn.Parameter(torch.empty(copies, size_in, size_out).uniform_(-reach, reach)))
+            self.biases.append(nn.Parameter(torch.empty(copies, 1, size_out).uniform_(-reach, reach)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.transpose(0, 1)
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = torch.baddbmm(bias, x, weight)
+            x = self.activation(x) if i < len(self.weights) - 1 else x
+        return x.transpose(0, 1)
+
+
+class PointVAE(nn.Module):
+    """VAEs of points: x|z ~ N(f(z), σ²I) with a learned σ for each copy; works with ``fit`` and ``elbo_terms``.
+
+    Args:
+        copies: number of VAEs side by side.
+        latent_dim: size of each one's code.
+        hidden_dims: widths of the encoder's hidden layers; the decoder mirrors them.
+        dimensions: of a point.
+        activation: see :class:`SideBySide`.
+
+    Attributes:
+        latent_dim: copies · latent_dim: the codes of all copies lie one after the other.
+    """
+
+    def __init__(
+        self,
+        copies: int = 1,
+        latent_dim: int = 2,
+        hidden_dims: Sequence[int] = (64, 64),
+        dimensions: int = 2,
+        activation: str = "relu",
+    ):
+        super().__init__()
+        self.copies, self.latent_dim = copies, copies * latent_dim
+        self.encoder = SideBySide(copies, (dimensions, *hidden_dims, 2 * latent_dim), activation)
+        self.decoder = SideBySide(copies, (latent_dim, *reversed(hidden_dims), dimensions), activation)
+        self.log_sigma = nn.Parameter(torch.zeros(copies, 1))
+
+    def encode(self, x: Tensor) -> GaussianPosterior:
+        """q(z|x) of points (batch, copies, 2): mean and log σ² of shape (batch, copies · latent)."""
+        mean, raw_log_var = self.encoder(x).chunk(2, dim=-1)
+        return GaussianPosterior(mean.flatten(1), bound_log_var(raw_log_var.flatten(1)))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Means f(z): (batch, copies · latent) → (batch, copies, 2)."""
+        return self.decoder(z.unflatten(-1, (self.copies, -1)))
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats, summed over copies: (batch,)."""
+        away = (x - self.decode(z)) / self.log_sigma.exp()
+        return (-0.5 * away.square() - self.log_sigma - 0.5 * math.log(2 * math.pi)).sum((-1, -2))
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
+        """n points of each copy, (n, copies, 2): draws from p(x|z), or its means without ``noise``."""
+        mean = self.decode(torch.randn(n, self.latent_dim, generator=generator))
+        return mean + noise * self.log_sigma.exp() * torch.randn(mean.shape, generator=generator)
+
+
+class PointGenerator(nn.Module):
+    """Generators of points: the decoders of :class:`PointVAE` with nothing behind them; works with ``fit_gan``."""
+
+    def __init__(
+        self,
+        copies: int = 1,
+        latent_dim: int = 2,
+        hidden_dims: Sequence[int] = (64, 64),
+        dimensions: int = 2,
+        activation: str = "relu",
+    ):
+        super().__init__()
+        self.copies, self.latent_dim = copies, copies * latent_dim
+        self.decoder = SideBySide(copies, (latent_dim, *reversed(hidden_dims), dimensions), activation)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(batch, copies · latent) → points (batch, copies, 2)."""
+        return self.decoder(z.unflatten(-1, (self.copies, -1)))
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """n points of each copy, (n, copies, 2)."""
+        return self(torch.randn(n, self.latent_dim, generator=generator))
+
+
+class PointDiscriminator(nn.Module):
+    """A score for each copy's point: (batch, copies, 2) → (batch, copies), the logit of "real"."""
+
+    def __init__(
+        self, copies: int = 1, hidden_dims: Sequence[int] = (64, 64), dimensions: int = 2,
+        activation: str = "relu",
+    ):  # fmt: skip
+        super().__init__()
+        self.layers = SideBySide(copies, (dimensions, *hidden_dims, 1), activation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x).squeeze(-1)
