@@ -24,6 +24,13 @@ from vae_course.evaluation.loss_translator import (
     implied_scale,
     with_beta,
 )
+from vae_course.evaluation.mode_coverage import (
+    ModeCoverage,
+    expected_hits,
+    image_coverage,
+    mode_coverage,
+    point_coverage,
+)
 from vae_course.evaluation.neighbors import Memorization, Neighbors, memorization, nearest_neighbors
 from vae_course.evaluation.paths import (
     PathCost,
@@ -51,6 +58,7 @@ __all__ = [
     "Evaluation",
     "LossWeights",
     "Memorization",
+    "ModeCoverage",
     "Neighbors",
     "PathCost",
     "Quality",
@@ -61,6 +69,7 @@ __all__ = [
     "effective_beta",
     "entropy",
     "evaluate",
+    "expected_hits",
     "expected_lerp_norm",
     "expected_norm",
     "extrapolate",
@@ -68,6 +77,7 @@ __all__ = [
     "frechet_debiased",
     "frechet_distance",
     "frechet_estimate",
+    "image_coverage",
     "implied_scale",
     "importance_weighted_bound",
     "importance_weighted_log_prob",
@@ -76,8 +86,10 @@ __all__ = [
     "load_classifier",
     "log_aggregate",
     "memorization",
+    "mode_coverage",
     "nearest_neighbors",
     "path_cost",
+    "point_coverage",
     "posterior_means",
     "power_spectrum",
     "precision_recall",

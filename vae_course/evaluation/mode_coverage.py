@@ -95,14 +95,14 @@ def image_coverage(
     data: Tensor | None = None,
     least: float = 1,
 ) -> ModeCoverage:
-    """Coverage of classes by pictures, as a classifier sees them; each channel is judged as a digit of its own.
+    """Coverage of classes by pictures, as a classifier sees them; each channel is judged by itself.
 
     A gray picture has the classifier's classes as modes; one of three channels, stacked digits, has their
     combinations, numbered as :func:`vae_course.data.stacked.stack_digits` numbers them.
 
     Args:
         images: (n, C, H, W) in [0, 1].
-        classifier: of gray pictures, such as ``load_classifier("mnist")``; never one the model was trained on.
+        classifier: of gray pictures, such as ``load_classifier("mnist")``.
         confidence: a picture is good when the classifier gives its class at least that probability, in every
             channel. A classifier also names a class for noise, so 0 counts everything.
         data, least: as in :func:`mode_coverage`.

@@ -1,6 +1,6 @@
 """Networks for points in the plane, several copies side by side: five seeds train in the time of two.
 
-Copy s has weights of its own and sees only points [:, s]. A loss that is summed over copies has a gradient that
+Copy s has weights of its own and sees only points [:, s]. The gradient of a loss that is summed over copies
 falls apart into theirs, and Adam treats every weight by itself, so copies never touch each other.
 """
 
@@ -42,7 +42,7 @@ class SideBySide(nn.Module):
 
 
 class PointVAE(nn.Module):
-    """VAEs of points: x|z ~ N(f(z), σ²I) with a learned σ for each copy; works with ``fit`` and ``elbo_terms``.
+    """VAEs of points, x|z ~ N(f(z), σ²I) with a learned σ for each copy; for ``fit`` and ``elbo_terms``.
 
     Args:
         copies: number of VAEs side by side.
@@ -91,7 +91,7 @@ class PointVAE(nn.Module):
 
 
 class PointGenerator(nn.Module):
-    """Generators of points: the decoders of :class:`PointVAE` with nothing behind them; works with ``fit_gan``."""
+    """Generators of points: the decoders of :class:`PointVAE` alone; for ``fit_gan``."""
 
     def __init__(
         self,
