@@ -2,6 +2,7 @@
 
 from vae_course.data.dataset import ImageData
 from vae_course.data.errors import DataError
+from vae_course.data.features import FeatureData
 from vae_course.data.loading import DATASETS, SPLITS, load
 
-__all__ = ["DATASETS", "SPLITS", "DataError", "ImageData", "load"]
+__all__ = ["DATASETS", "SPLITS", "DataError", "FeatureData", "ImageData", "load"]

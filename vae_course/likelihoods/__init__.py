@@ -14,6 +14,7 @@ from vae_course.likelihoods.discretized_logistic import DiscretizedLogistic
 from vae_course.likelihoods.feature_loss import FeatureLoss
 from vae_course.likelihoods.features import sum_features
 from vae_course.likelihoods.gaussian import Gaussian
+from vae_course.likelihoods.gaussian_per_feature import GaussianPerFeature
 from vae_course.likelihoods.laplace import Laplace
 from vae_course.likelihoods.scale import SMALLEST_SIGMA
 
@@ -25,6 +26,7 @@ __all__ = [
     "DiscretizedLogistic",
     "FeatureLoss",
     "Gaussian",
+    "GaussianPerFeature",
     "Laplace",
     "make",
     "sum_features",
