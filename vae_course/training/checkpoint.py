@@ -8,23 +8,24 @@ import torch
 from torch import nn
 
 from vae_course.files import write_atomically
-from vae_course.models import VAE, Autoencoder, Generator
+from vae_course.models import VAE, VQVAE, Autoencoder, CodePrior, Generator, HierarchicalVAE
 
 FORMAT = 1
-KINDS = {"VAE": VAE, "Autoencoder": Autoencoder, "Generator": Generator}
+KINDS = {kind.__name__: kind for kind in (VAE, Autoencoder, Generator, VQVAE, CodePrior, HierarchicalVAE)}
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be read, or belongs to something else."""
 
 
-def save_checkpoint(path: str | Path, model: nn.Module, **extra) -> None:
+def save_checkpoint(path: str | Path, model: nn.Module, *, half: bool = False, **extra) -> None:
     """Save weights and configuration; the file is complete or not there.
 
     Args:
         path: file to write; folders on the way are made.
         model: a VAE or Autoencoder: its class name and ``config`` are saved with the state dict. Any other
             module can be saved too, but :func:`load_model` cannot rebuild it.
+        half: store the weights in half precision: half the size, and about three decimal digits.
         extra: more content: tensors, numbers, strings, lists and dicts of these (nothing that would need
             unpickling code).
 
@@ -41,6 +42,9 @@ def save_checkpoint(path: str | Path, model: nn.Module, **extra) -> None:
         raise ValueError(
             f"{name} is written by save_checkpoint itself; choose another name for the extra content."
         )
+    if half:
+        weights = content["model"].items()
+        content["model"] = {k: w.half() if w.is_floating_point() else w for k, w in weights}
     buffer = io.BytesIO()
     torch.save({**content, **extra}, buffer)
     write_atomically(path, buffer.getvalue())
@@ -79,7 +83,7 @@ def load_checkpoint(path: str | Path) -> dict:
     return content
 
 
-def load_model(path: str | Path) -> VAE | Autoencoder | Generator:
+def load_model(path: str | Path) -> nn.Module:
     """Rebuild the model of a checkpoint with its weights, on the CPU, in evaluation mode.
 
     Raises:

@@ -1,0 +1,148 @@
+"""A VAE with two layers of latent variables, z₂ → z₁ → x, and a posterior that is built from the top down."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from vae_course.models.mlp import make_activation
+from vae_course.models.vae import VAE
+from vae_course.posterior import GaussianPosterior, bound_log_var
+
+
+class HierarchicalVAE(VAE):
+    """p(z₂) = N(0, I), p(z₁|z₂) = N(μ₁(z₂), σ₁(z₂)²), p(x|z₁): a ladder VAE of two layers.
+
+    The code is written as z = (z₂, ε) with z₁ = μ₁(z₂) + σ₁(z₂) ε. In these coordinates the prior is N(0, I)
+    whatever the networks do, so everything that measures a VAE measures this one: ``elbo_terms``,
+    ``evaluate``, ``importance_weighted_bound``, ``sample``. The first ``top_dim`` dimensions are z₂.
+
+    Args:
+        image_shape, hidden_dims, likelihood, architecture, activation: as for a VAE.
+        latent_dim: size of z₁, the decoder's input, at least 1.
+        top_dim: size of z₂, at least 1.
+        top_hidden: width of the one hidden layer in the networks between z₁ and z₂.
+
+    Attributes:
+        latent_dim: top_dim + size of z₁, the length of the whole code.
+        lower_dim, top_dim: sizes of z₁ and z₂.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (1, 28, 28),
+        latent_dim: int = 20,
+        hidden_dims: Sequence[int] | None = None,
+        likelihood: str = "bernoulli",
+        architecture: str = "mlp",
+        activation: str = "gelu",
+        top_dim: int = 16,
+        top_hidden: int = 128,
+    ):
+        super().__init__(image_shape, latent_dim, hidden_dims, likelihood, architecture, activation)
+        if top_dim < 1 or top_hidden < 1:
+            raise ValueError(f"top_dim is {top_dim} and top_hidden {top_hidden}; both must be at least 1.")
+        self.lower_dim, self.top_dim, self.latent_dim = latent_dim, top_dim, top_dim + latent_dim
+        self.top_encoder = _two_layers(2 * latent_dim, top_hidden, 2 * top_dim, activation)
+        self.lower_prior = _two_layers(top_dim, top_hidden, 2 * latent_dim, activation)
+        nn.init.zeros_(self.lower_prior[-1].weight)  # at first p(z₁|z₂) = N(0, I): an ordinary VAE
+        nn.init.zeros_(self.lower_prior[-1].bias)
+        self.config |= {"top_dim": top_dim, "top_hidden": top_hidden}
+
+    def prior_of_lower(self, top: Tensor) -> GaussianPosterior:
+        """p(z₁|z₂) for z₂ of shape (..., top_dim): mean and log σ² of shape (..., lower_dim)."""
+        mean, raw_log_var = self.lower_prior(top).chunk(2, dim=-1)
+        return GaussianPosterior(mean, bound_log_var(raw_log_var))
+
+    def encode(self, x: Tensor) -> "LadderPosterior":
+        """q(z₂, ε|x) for images (batch, C, H, W) in [0, 1]; see :class:`LadderPosterior`."""
+        message = self.run_encoder(x)
+        mean, raw_log_var = self.top_encoder(message).chunk(2, dim=-1)
+        top = GaussianPosterior(mean, bound_log_var(raw_log_var))
+        mean, raw_log_var = message.chunk(2, dim=-1)
+        return LadderPosterior(top, GaussianPosterior(mean, bound_log_var(raw_log_var)), self.prior_of_lower)
+
+    def lower_code(self, z: Tensor) -> Tensor:
+        """z₁ = μ₁(z₂) + σ₁(z₂) ε of a code (..., latent): (..., lower_dim)."""
+        prior = self.prior_of_lower(z[..., : self.top_dim])
+        return prior.mean + prior.std * z[..., self.top_dim :]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Parameters of p(x|z₁) for a code (..., latent): (..., C, H, W)."""
+        if z.shape[-1] != self.latent_dim:
+            raise ValueError(
+                f"the model has a code of size {self.latent_dim} (z₂: {self.top_dim}, ε: {self.lower_dim}) "
+                f"and was given z of shape {tuple(z.shape)}."
+            )
+        flat = self.decoder(self.lower_code(z).reshape(-1, self.lower_dim)) + self.output_offset
+        return flat.reshape(*z.shape[:-1], *self.image_shape)
+
+
+@dataclass
+class LadderPosterior:
+    """q(z₂|x) q(ε|x, z₂): what x says of z₁ is joined with what z₂ says (Sønderby et al. 2016, section 2.2).
+
+    The prior p(z₁|z₂) and a Gaussian message N(z₁; μ̂(x), σ̂(x)²) are multiplied: precisions add up, means are
+    weighted by precision. In units of the prior's σ₁ the prior is N(0, 1) and the message N(m, v) with
+    m = (μ̂ − μ₁)/σ₁, v = σ̂²/σ₁², so that q(ε|x, z₂) = N(m/(1 + v), v/(1 + v)).
+
+    Attributes:
+        top: q(z₂|x), (batch, top_dim).
+        message: μ̂(x) and log σ̂²(x), (batch, lower_dim).
+        prior_of_lower: z₂ → p(z₁|z₂).
+        drawn: q(ε|x, z₂) at the z₂ of the last ``sample``, at which the divergence is taken.
+    """
+
+    top: GaussianPosterior
+    message: GaussianPosterior
+    prior_of_lower: Callable[[Tensor], GaussianPosterior]
+    drawn: GaussianPosterior | None = field(default=None, repr=False)
+
+    def lower(self, top: Tensor) -> GaussianPosterior:
+        """q(ε|x, z₂) at z₂ of shape (..., batch, top_dim)."""
+        prior = self.prior_of_lower(top)
+        log_v = self.message.log_var - prior.log_var
+        mean = (self.message.mean - prior.mean) / prior.std * torch.sigmoid(-log_v)
+        return GaussianPosterior(mean, nn.functional.logsigmoid(log_v))
+
+    def sample(self, n: int | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Draw z₂ and then ε: (batch, latent), or (n, batch, latent)."""
+        top = self.top.sample(n, generator)
+        self.drawn = self.lower(top)
+        return torch.cat([top, self.drawn.sample(generator=generator)], dim=-1)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log q(z₂, ε|x) in nats, exact: (..., batch, latent) → (..., batch)."""
+        top, noise = z.split([self.top.mean.shape[-1], z.shape[-1] - self.top.mean.shape[-1]], dim=-1)
+        return self.top.log_prob(top) + self.lower(top).log_prob(noise)
+
+    def kl_per_dimension(self) -> Tensor:
+        """KL to N(0, I) of each dimension, nats, (batch, latent).
+
+        Exact for z₂. For ε it is an expectation over z₂ ~ q(z₂|x), taken at the draws of the last ``sample``
+        (before any: one draw with seed 0), so that both terms of the ELBO belong to the same z₂.
+        """
+        if self.drawn is None:
+            self.sample(generator=torch.Generator(self.top.mean.device).manual_seed(0))
+        lower = self.drawn.kl_per_dimension()
+        lower = lower if lower.dim() == self.top.mean.dim() else lower.mean(0)
+        return torch.cat([self.top.kl_per_dimension(), lower], dim=-1)
+
+    def kl(self) -> Tensor:
+        """KL to N(0, I) of each example, nats, (batch,); see :meth:`kl_per_dimension`."""
+        return self.kl_per_dimension().sum(-1)
+
+    @property
+    def mean(self) -> Tensor:
+        """The means, (batch, latent); those of ε at z₂ = its mean."""
+        return torch.cat([self.top.mean, self.lower(self.top.mean).mean], dim=-1)
+
+    @property
+    def log_var(self) -> Tensor:
+        """log σ², (batch, latent); those of ε at z₂ = its mean."""
+        return torch.cat([self.top.log_var, self.lower(self.top.mean).log_var], dim=-1)
+
+
+def _two_layers(n_inputs: int, width: int, n_outputs: int, activation: str) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(n_inputs, width), make_activation(activation), nn.Linear(width, n_outputs))
