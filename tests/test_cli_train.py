@@ -140,10 +140,26 @@ class TestResults:
             "likelihood": "gaussian_learned", "seed": 3, "binarize": "dynamic", "schedule": "cosine",
             "warmup": 0.1, "kl_warmup": 0.5, "kl_schedule": "cyclical", "kl_cycles": 2, "free_bits": 0.1,
             "gradient_clip": 1.0, "weight_decay": 0.01,
-            "optimizer": "adamw", "patience": 5, "activation": "silu",
+            "optimizer": "adamw", "patience": 5, "activation": "silu", "augment": False, "half": False,
         }  # fmt: skip
         assert load_model(folder / "model.pt").config["architecture"] == "conv"
         assert not (folder / "manifold.png").exists()
+
+    def test_half_precision_is_half_the_size_and_what_is_measured(self, tmp_path, run):
+        assert train_small(tmp_path / "r", "--epochs", "2", "--half", "--quiet") == 0
+        sizes = [(folder / "model.pt").stat().st_size for folder in (tmp_path / "r", run)]
+        assert sizes[0] < 0.6 * sizes[1]
+        half, full = (load_model(folder / "model.pt") for folder in (tmp_path / "r", run))
+        for name, weights in full.state_dict().items():
+            assert torch.equal(half.state_dict()[name], weights.half().float())
+        measured = json.loads((tmp_path / "r" / "metrics.json").read_text())["negative_elbo"]["value"]
+        assert measured == pytest.approx(evaluate(half, load("digits", "test")).negative_elbo.value, abs=1e-4)
+
+    def test_augmentation_reaches_the_training_images_alone(self, tmp_path, run):
+        assert train_small(tmp_path / "r", "--epochs", "2", "--augment", "--quiet") == 0
+        plain, changed = (History.from_json(f / "history.json").records for f in (run, tmp_path / "r"))
+        assert changed[0]["validation"] == plain[0]["validation"] and changed[0]["train"] != plain[0]["train"]
+        assert changed[2]["validation"] != plain[2]["validation"]
 
     def test_one_latent_dimension(self, tmp_path):
         assert train_small(tmp_path / "r", "--latent-dim", "1", "--epochs", "1", "--quiet") == 0

@@ -78,4 +78,6 @@ def reading(data: ImageData, binarize: str) -> str:
     """How pixels are read, in words: losses of different readings cannot be compared."""
     if data.name == "binarized_mnist":
         return "fixed binarization"
-    return "grey values" if binarize == "none" else f"{binarize} binarization"
+    if binarize == "none":
+        return "grey values" if data.shape[0] == 1 else "color values"
+    return f"{binarize} binarization"

@@ -43,6 +43,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
     add(data, "--dataset", "images to learn from; digits need no network", DATASETS, "digits")
     add(data, "--subset", "train on N images, classes balanced", whole(1), shown="all", metavar="N")
     add(data, "--binarize", "black and white: drawn anew at each read, or once", BINARIZE, "none")
+    text = "mirror the training images at random and vary their colors, anew at each read"
+    data.add_argument("--augment", action="store_true", help=text)
     add_data_location(data)
 
     model = parser.add_argument_group("model")
@@ -86,6 +88,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
     run = parser.add_argument_group("run")
     add(run, "--output", "where everything is written", default="results", metavar="FOLDER")
+    run.add_argument("--half", action="store_true", help="write model.pt in half precision, half the size")
     run.add_argument("--resume", action="store_true", help="go on with the interrupted run in FOLDER")
     run.add_argument("--overwrite", action="store_true", help="replace the run that FOLDER holds")
     add(run, "--seed", "seed of weights, order of images, noise, subset", whole(0), 0, metavar="N")

@@ -24,10 +24,12 @@ from vae_course.training import (
     History,
     fit,
     load_checkpoint,
+    load_model,
     save_checkpoint,
     seed_everything,
 )
 
+MOST_CLASSES = 20  # more would fill the picture of the codes with their names
 MODEL_OPTIONS = ("latent_dim", "hidden_dims", "likelihood", "architecture", "activation")
 
 
@@ -50,6 +52,8 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
         )
         seed_everything(settings["seed"])
         parts = {split: _load(split, settings, arguments) for split in ("train", "validation", "test")}
+        if settings["augment"]:
+            parts["train"] = parts["train"].augmented()
         options = {name: settings[name] for name in MODEL_OPTIONS}
         model = VAE(image_shape=parts["train"].shape, **options)
     except ValueError as error:
@@ -80,17 +84,21 @@ def report(
 ) -> None:
     """Write everything that ``train`` leaves behind, the test losses last, and say what it is."""
     seed = settings["seed"]
-    save_checkpoint(folder / "model.pt", model, settings=settings)
+    save_checkpoint(folder / "model.pt", model, half=settings["half"], settings=settings)
+    model.load_state_dict(
+        load_model(folder / "model.pt").state_dict()
+    )  # what is measured is what was written
     history.to_json(folder / "history.json")
     measured = evaluate(model, test, seed=seed)
 
     shown = test.subset(min(2000, len(test)), seed)
     codes = posterior_means(model, shown, seed=seed)
+    named = shown.labels is not None and len(shown.class_names) <= MOST_CLASSES
     figures = {
         "training_history.png": training_curves(history),
         "reconstructions.png": reconstructions(model, test, seed=seed),
         "latent_space.png": latent_scatter(
-            codes, shown.labels, shown.class_names if shown.labels is not None else None
+            codes, shown.labels if named else None, shown.class_names if named else None
         ),
         "samples.png": samples(model, seed=seed),
         "interpolation.png": paths_figure(model, test, _pairs(test, 5, seed), steps=10),

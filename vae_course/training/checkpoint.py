@@ -8,10 +8,12 @@ import torch
 from torch import nn
 
 from vae_course.files import write_atomically
-from vae_course.models import VAE, VQVAE, Autoencoder, CodePrior, Generator, HierarchicalVAE
+from vae_course.models import VAE, VAEGAN, VQVAE, Autoencoder, CodePrior, Generator, HierarchicalVAE
 
 FORMAT = 1
-KINDS = {kind.__name__: kind for kind in (VAE, Autoencoder, Generator, VQVAE, CodePrior, HierarchicalVAE)}
+KINDS = {
+    kind.__name__: kind for kind in (VAE, Autoencoder, Generator, VAEGAN, VQVAE, CodePrior, HierarchicalVAE)
+}
 
 
 class CheckpointError(RuntimeError):
