@@ -11,10 +11,12 @@ from vae_course.models.linear_gaussian import LinearGaussianVAE, principal_compo
 from vae_course.models.mlp import MLPDecoder, MLPEncoder
 from vae_course.models.multirate import OneModel
 from vae_course.models.vae import VAE
+from vae_course.models.vae_gan import VAEGAN
 from vae_course.models.vq_vae import VQVAE, perplexity, vq_terms
 
 __all__ = [
     "VAE",
+    "VAEGAN",
     "VQVAE",
     "Autoencoder",
     "CodePrior",

@@ -10,6 +10,7 @@ from vae_course.training.one_model import load_one_model, save_one_model, train_
 from vae_course.training.schedules import kl_settled, kl_weight, learning_rate_factor
 from vae_course.training.seeding import pick_device, seed_everything
 from vae_course.training.settings import FitSettings
+from vae_course.training.vae_gan import fit_vae_gan
 
 __all__ = [
     "AdversarialHistory",
@@ -19,6 +20,7 @@ __all__ = [
     "TrainingDiverged",
     "fit",
     "fit_gan",
+    "fit_vae_gan",
     "kl_settled",
     "kl_weight",
     "learning_rate_factor",

@@ -68,7 +68,15 @@ def fit(
         CheckpointError: ``resume`` found a checkpoint of a run with other settings.
     """
     config = FitSettings.from_arguments(settings)
-    if len(train) == 0:
+    target = pick_device(device)
+    objective = objective or (reconstruction_terms if isinstance(model, Autoencoder) else elbo_terms)
+    run = Run(model.to(target), train.to(target), config, objective, target)
+    return complete(run, validation, checkpoint, resume, progress)
+
+
+def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool, progress: bool) -> History:
+    """Train a run to its end, from the beginning or from its checkpoint; arguments as for :func:`fit`."""
+    if len(run.train) == 0:
         raise ValueError("the training set is empty; load at least one example.")
     if validation is not None and len(validation) == 0:
         raise ValueError("the held-out set is empty; load at least one example, or give validation=None.")
@@ -76,33 +84,31 @@ def fit(
         raise ValueError("resume needs a file to continue from: give checkpoint=... as well.")
     if checkpoint is not None and Path(checkpoint).is_dir():
         raise ValueError(f"checkpoint {checkpoint} is a folder; give the name of a file in it.")
-    if config.patience is not None and validation is None:
+    if run.config.patience is not None and validation is None:
         raise ValueError('patience needs held-out data: give validation=load(..., "validation").')
-    target = pick_device(device)
-    objective = objective or (reconstruction_terms if isinstance(model, Autoencoder) else elbo_terms)
-    run = _Run(model.to(target), train.to(target), config, objective, target)
-    held_out = validation.to(target) if validation is not None else None
+    held_out = validation.to(run.device) if validation is not None else None
     if resume and Path(checkpoint).exists():
         restore_run(run, checkpoint)
+    epochs = run.config.epochs
     start = time.perf_counter() - (run.history.last["seconds"] if run.history.records else 0.0)
     if not run.history.records:
         run.record(held_out, 0.0)
-        report(run.history, config.epochs, progress)
-    model.train()
-    while run.epoch < config.epochs and not run.history.stopped_early:
+        report(run.history, epochs, progress)
+    run.model.train()
+    while run.epoch < epochs and not run.history.stopped_early:
         run.train_epoch()
         run.record(held_out, time.perf_counter() - start)
         if checkpoint is not None:
             save_run(run, checkpoint)
-        report(run.history, config.epochs, progress)
+        report(run.history, epochs, progress)
     if run.return_to_best() and checkpoint is not None:
         save_run(run, checkpoint)
-    model.eval()
+    run.model.eval()
     return run.history
 
 
-class _Run:
-    """State of one call of ``fit``: what must be saved for the run to continue as if never interrupted."""
+class Run:
+    """State of one training run: what must be saved for the run to continue as if never interrupted."""
 
     def __init__(self, model, train, config: FitSettings, objective, device):
         self.model, self.train, self.config, self.objective, self.device = (

@@ -1,0 +1,88 @@
+"""The VAE-GAN (Larsen et al. 2016): a discriminator's hidden layer judges the reconstructions of a VAE."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vae_course.models.gan import Discriminator
+from vae_course.models.vae import VAE
+
+SMALLEST_VARIANCE = 1e-8
+VARIANCE_MEMORY = 0.99  # share of the old value that each update of ``feature_variance`` keeps
+
+
+class VAEGAN(VAE):
+    """A VAE with a discriminator beside it; without the discriminator it *is* that VAE (:meth:`plain`).
+
+    Args:
+        image_shape, latent_dim, hidden_dims, likelihood, architecture, activation: of the VAE.
+        discriminator_dims: widths or channels of the discriminator; default as in the encoder.
+
+    Attributes:
+        discriminator: picture → score, the logit of "real".
+        feature_variance: (channels,), running variance over data of each channel of the discriminator's last
+            hidden layer. Dividing by it fixes the unit of the features, as batch normalization does in the
+            paper's network: without it the discriminator could shrink the feature loss by shrinking itself.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (1, 28, 28),
+        latent_dim: int = 20,
+        hidden_dims: Sequence[int] | None = None,
+        likelihood: str = "bernoulli",
+        architecture: str = "conv",
+        activation: str = "gelu",
+        discriminator_dims: Sequence[int] | None = None,
+    ):
+        super().__init__(image_shape, latent_dim, hidden_dims, likelihood, architecture, activation)
+        sizes = discriminator_dims or self.config["hidden_dims"]
+        self.discriminator = Discriminator(image_shape, sizes, architecture)
+        self.register_buffer("feature_variance", torch.ones(sizes[-1]))
+        self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
+        self.config["discriminator_dims"] = list(sizes)
+
+    def parts(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters of the three networks; a learned scale of the likelihood belongs to the decoder."""
+        return {
+            "encoder": list(self.encoder.parameters()),
+            "decoder": [*self.decoder.parameters(), *self.likelihood.parameters()],
+            "discriminator": list(self.discriminator.parameters()),
+        }
+
+    def picture(self, z: Tensor) -> Tensor:
+        """The decoder's mean picture, with gradients: (batch, latent) → (batch, C, H, W)."""
+        return self.likelihood.mean(self.decode(z))
+
+    def feature_distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
+        """½ Σ (difference)² of two outputs of the last hidden layer, in units of ``feature_variance``.
+
+        Up to a constant −log N(Dis_l(x) | Dis_l(x̃), I), equations 7 and 8 of the paper.
+
+        Args:
+            ours, theirs: (batch, channels, ...).
+
+        Returns:
+            (batch,), ≥ 0.
+        """
+        squared = (ours - theirs).square().flatten(2).sum(2) if ours.dim() > 2 else (ours - theirs).square()
+        return 0.5 * (squared / self.feature_variance.clamp_min(SMALLEST_VARIANCE)).sum(1)
+
+    @torch.no_grad()
+    def update_feature_variance(self, features: Tensor) -> None:
+        """Let ``feature_variance`` follow the features of real pictures, (batch, channels, ...)."""
+        channels = features.transpose(0, 1).flatten(1)
+        fresh = channels.var(1, correction=0)
+        memory = VARIANCE_MEMORY if self.batches_seen > 0 else 0.0
+        self.feature_variance.mul_(memory).add_(fresh, alpha=1 - memory)
+        self.batches_seen += 1
+
+    def plain(self) -> VAE:
+        """The VAE alone, sharing the weights: what is left to use, save or ship after training."""
+        config = {name: value for name, value in self.config.items() if name != "discriminator_dims"}
+        with torch.device("meta"):
+            model = VAE(**config)
+        state = {name: value for name, value in self.state_dict().items() if name in model.state_dict()}
+        model.load_state_dict(state, assign=True)
+        return model.train(self.training)

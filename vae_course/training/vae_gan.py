@@ -1,0 +1,190 @@
+"""Train a VAE-GAN: pixel loss, learned-feature loss and adversary, each switched by its weight."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vae_course.elbo import elbo_terms
+from vae_course.models.vae_gan import VAEGAN
+from vae_course.training.divergence import TrainingDiverged
+from vae_course.training.fit import Run, complete
+from vae_course.training.history import History
+from vae_course.training.schedules import kl_weight, learning_rate_factor
+from vae_course.training.seeding import pick_device
+from vae_course.training.settings import FitSettings, number
+from vae_course.training.vae_gan_losses import VAEGANLosses, vae_gan_losses
+
+BETAS = (0.5, 0.999)  # of Adam, for all three networks: in a game the gradients' past tells little
+PLAYERS = ("feature", "fool", "catch_real", "catch_fake", "right", "decoder_skipped", "discriminator_skipped")
+
+
+@dataclass(frozen=True)
+class VAEGANSettings(FitSettings):
+    """Everything that decides what :func:`fit_vae_gan` does; see there for the meanings."""
+
+    pixel_weight: float = 0.0
+    feature_weight: float = 0.1
+    adversary_weight: float = 100.0
+    penalty: float = 0.0
+    margin: float | None = None
+    equilibrium: float = 0.68
+
+    def __post_init__(self):
+        super().__post_init__()
+        not_negative = number(lambda value: value >= 0)
+        for name in ("pixel_weight", "feature_weight", "adversary_weight", "penalty", "equilibrium"):
+            if not not_negative(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected a number ≥ 0.")
+        if self.margin is not None and not not_negative(self.margin):
+            raise ValueError(f"margin is {self.margin!r}; expected None or a number ≥ 0.")
+        if self.pixel_weight == self.feature_weight == 0:
+            raise ValueError(
+                "pixel_weight and feature_weight are both 0, so nothing ties a code to its picture; "
+                "give one of them a weight, or train a GAN with fit_gan."
+            )
+        if self.patience is not None or self.free_bits > 0:
+            raise ValueError("patience and free_bits are settings of fit; a VAE-GAN has no bound to watch.")
+
+
+def fit_vae_gan(
+    model: VAEGAN,
+    train,
+    validation=None,
+    *,
+    device: str = "auto",
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    **settings,
+) -> History:
+    """Train encoder, decoder and discriminator in place and return what happened.
+
+    The sum that is minimized: β · kl + pixel_weight · pixel + feature_weight · feature + adversary_weight ·
+    fool + catch, where every term reaches its own networks only (``vae_gan_losses``). The paper multiplies
+    the decoder's reconstruction by γ; Adam does not see a common factor, so γ is
+    feature_weight / adversary_weight here. The weights switch the ablation:
+
+        pixel_weight=1, feature_weight=0, adversary_weight=0: a plain VAE; the discriminator is not trained.
+        feature_weight=0.1, adversary_weight=0: learned features; the discriminator only measures.
+        feature_weight=0.1, adversary_weight=100: the VAE-GAN.
+
+    Args:
+        model: trained in place. train, validation, device, checkpoint, resume, progress and
+            all settings but patience and free_bits: as for :func:`fit`.
+        pixel_weight (float, 0): of −log p(x|z), nats.
+        feature_weight (float, 0.1): of the distance in the discriminator's hidden layer.
+        adversary_weight (float, 100): of the decoder's wish to fool the discriminator.
+        penalty (float, 0): weight γ of R1, γ/2 · E‖∇ₓ D(x)‖² at real pictures, in the discriminator's loss.
+        margin (float or None): the equilibrium trick of the authors' code (it is not in the paper). The
+            discriminator skips an update when one of its two losses is below equilibrium − margin (it is
+            winning), the game does not reach the decoder when one is above equilibrium + margin (it is
+            losing), and when both would have to wait, neither does. They used 0.35.
+        equilibrium (float, 0.68): about log 2, the loss of a discriminator that cannot tell.
+
+    Returns:
+        The history. Its ``train`` and ``validation`` entries are ELBO terms under the pixel likelihood,
+        whatever was trained, so that they can be compared. Each record after the first has ``players``: means
+        over the epoch of feature, fool, catch_real, catch_fake (losses), right (share of the discriminator's
+        answers), decoder_skipped and discriminator_skipped (shares of the updates).
+
+    Raises:
+        ValueError, TypeError, CheckpointError: as :func:`fit`.
+        TrainingDiverged: a loss became NaN or infinite.
+    """
+    config = VAEGANSettings.from_arguments(settings)
+    target = pick_device(device)
+    run = _VAEGANRun(model.to(target), train.to(target), config, elbo_terms, target)
+    return complete(run, validation, checkpoint, resume, progress)
+
+
+class _VAEGANRun(Run):
+    """A run of ``fit`` with a second player and another loss."""
+
+    def __init__(self, model, train, config: VAEGANSettings, objective, device):
+        super().__init__(model, train, config, objective, device)
+        # One optimizer for all: Adam works parameter by parameter, and the losses are cut already.
+        self.optimizer = torch.optim.Adam(
+            model.parameters(),
+            lr=config.learning_rate,
+            betas=BETAS,
+            weight_decay=config.weight_decay,
+            fused=device.type in ("cpu", "cuda"),
+        )
+        self.players: dict[str, float] | None = None
+
+    def train_epoch(self) -> None:
+        config, updates = self.config, 0
+        sums = torch.zeros(len(PLAYERS), device=self.device)
+        order = torch.randperm(len(self.train), generator=self.order).to(self.device)
+        for index in order.split(config.batch_size):
+            rate = config.learning_rate * learning_rate_factor(
+                config.schedule, self.step, self.total_steps, config.warmup
+            )
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            beta = kl_weight(config.beta, self.step, self.total_steps, *self.kl_course)
+            losses = vae_gan_losses(
+                self.model,
+                self.train.batch(index, self.noise),
+                self.noise,
+                with_features=config.feature_weight > 0 or config.adversary_weight > 0,
+                with_game=config.adversary_weight > 0,
+                with_slope=config.penalty > 0,
+            )
+            decoder_plays, discriminator_plays = who_plays(losses, config.equilibrium, config.margin)
+            total = self._total(losses, beta, decoder_plays, discriminator_plays)
+            if (self.device.type == "cpu" or self.step % 50 == 0) and not torch.isfinite(total):
+                raise TrainingDiverged(
+                    f"a loss of the VAE-GAN is not finite at step {self.step} (epoch {self.epoch + 1}): "
+                    f"{_listed(losses)}; lower learning_rate, or give penalty=... to hold the "
+                    f"discriminator's slope."
+                )
+            self.optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            if config.gradient_clip is not None:
+                nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
+            self.optimizer.step()
+            self.step += 1
+            values = [getattr(losses, name).detach() for name in PLAYERS[:5]]
+            skipped = [float(not decoder_plays), float(not discriminator_plays)]
+            sums += torch.stack([*values, *torch.tensor(skipped, device=self.device)])
+            updates += 1
+        self.epoch += 1
+        self.players = dict(zip(PLAYERS, (sums / updates).tolist(), strict=True))
+
+    def _total(self, losses: VAEGANLosses, beta: float, decoder_plays: bool, discriminator_plays: bool):
+        config = self.config
+        total = beta * losses.kl
+        # A term of weight 0 is left out, so that its networks get no gradient at all and Adam lets them be.
+        if config.pixel_weight > 0:
+            total = total + config.pixel_weight * losses.pixel
+        if config.feature_weight > 0:
+            total = total + config.feature_weight * losses.feature
+        if config.adversary_weight > 0 and decoder_plays:
+            total = total + config.adversary_weight * losses.fool
+        if losses.catch_real.requires_grad and discriminator_plays:
+            total = total + losses.catch_real + losses.catch_fake
+            if losses.slope is not None:
+                total = total + 0.5 * config.penalty * losses.slope
+        return total
+
+    def record(self, held_out, seconds: float) -> None:
+        super().record(held_out, seconds)
+        if self.players is not None:
+            self.history.last["players"] = self.players
+
+
+def who_plays(losses: VAEGANLosses, equilibrium: float, margin: float | None) -> tuple[bool, bool]:
+    """The equilibrium trick: whether the game reaches the decoder and the discriminator in this update."""
+    if margin is None:
+        return True, True
+    pair = (losses.catch_real.item(), losses.catch_fake.item())
+    decoder, discriminator = max(pair) <= equilibrium + margin, min(pair) >= equilibrium - margin
+    return (decoder, discriminator) if decoder or discriminator else (True, True)
+
+
+def _listed(losses: VAEGANLosses) -> str:
+    names = ("kl", "pixel", "feature", "fool", "catch_real", "catch_fake")
+    return ", ".join(f"{name} {getattr(losses, name).item():.3g}" for name in names)
