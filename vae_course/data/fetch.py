@@ -21,10 +21,11 @@ NETWORK_ERRORS = (OSError, http.client.HTTPException)  # URLError and timeouts a
 _CHUNK = 1 << 18
 
 
-def fetch(url: str, target: Path, sha256: str) -> None:
-    """Download `url` to `target`, which appears only when complete and of the given SHA-256.
+def fetch(url: str, target: Path, checksum: str | None, algorithm: str = "sha256") -> None:
+    """Download `url` to `target`, which appears only when complete and of the given checksum.
 
-    Progress is printed to standard error, a line per tenth.
+    Progress is printed to standard error, a line per tenth. `algorithm` is what the publisher took ("sha256",
+    "sha1", "md5"); with None for `checksum` the caller must look at what came.
 
     Raises:
         DataError: no network, a refusal, a connection cut midway, another checksum, or an unwritable folder.
@@ -33,20 +34,21 @@ def fetch(url: str, target: Path, sha256: str) -> None:
     with temporary_folder(target.parent) as folder:
         part = folder / target.name
         try:
-            digest = _stream(url, part)
+            digest = _stream(url, part, algorithm)
         except NETWORK_ERRORS as error:
             raise DataError(f"cannot download {url}: {reason(error)}; {way_out}") from None
-        if digest != sha256:
+        if checksum is not None and digest != checksum:
+            kind = algorithm.upper().replace("SHA", "SHA-")
             raise DataError(
-                f"the download of {url} has the wrong checksum and was thrown away: SHA-256 {digest} where "
-                f"{sha256} was expected; {way_out}"
+                f"the download of {url} has the wrong checksum and was thrown away: {kind} {digest} where "
+                f"{checksum} was expected; {way_out}"
             )
         os.replace(part, target)
 
 
-def _stream(url: str, part: Path) -> str:
-    """Write the answer of `url` to `part` and return its SHA-256; a short answer raises IncompleteRead."""
-    digest = hashlib.sha256()
+def _stream(url: str, part: Path, algorithm: str) -> str:
+    """Write the answer of `url` to `part` and return its digest; a short answer raises IncompleteRead."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     request = urllib.request.Request(url, headers={"User-Agent": "vae_course"})
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response, part.open("wb") as stream:
         total, done, shown = int(response.headers.get("Content-Length") or 0), 0, 0

@@ -1,4 +1,4 @@
-"""`load`: one call for every image data set of the course."""
+"""`load`: one call for every data set of the course."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ import torch
 from vae_course.data.dataset import ImageData, check_subset_size
 from vae_course.data.digits import DIGIT_NAMES, load_digits_split
 from vae_course.data.errors import DataError
+from vae_course.data.features import FeatureData
 from vae_course.data.mnist import FASHION_MNIST, MNIST, load_mnist_like
+from vae_course.data.text import TEXT_DATASETS, TextData, load_text
 
 COLOR_DATASETS = ("faces_synthetic", "celeba", "stanford_dogs")
-DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist", *COLOR_DATASETS)
+IMAGE_DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist", *COLOR_DATASETS)
+FEATURE_DATASETS = ("spoken_digits", "spoken_digits_synthetic", "biopsies")
+DATASETS = (*IMAGE_DATASETS, *TEXT_DATASETS, *FEATURE_DATASETS)
 SPLITS = ("train", "validation", "test", "train+validation")
 BINARIZATIONS = (None, "dynamic", "fixed")
 
@@ -30,8 +34,8 @@ def load(
     root: str | os.PathLike | None = None,
     download: bool = True,
     binarize: str | None = None,
-) -> ImageData:
-    """Load one split of an image data set into memory.
+) -> ImageData | TextData | FeatureData:
+    """Load one split of a data set into memory.
 
     | name | train / validation / test | where from |
     | --- | --- | --- |
@@ -41,6 +45,11 @@ def load(
     | "faces_synthetic" | 8,000 / 1,000 / 1,000 | drawn by us, 64x64 in color, with attributes and factors |
     | "celeba" | 162,770 / 19,867 / 19,962 | `<root>/celeba`, else Google Drive; 64x64, with attributes |
     | "stanford_dogs" | 80 / 10 / 10 % of 20,580 | `<root>/stanford_dogs`, else Stanford; 64x64, breeds |
+    | "names", "sentences", "news" | 80 / 10 / 10 % of the texts | `<root>/text`, else their publishers |
+    | "spoken_digits" | 2,000 / 250 / 250 clips | `<root>/audio`, else the publisher's site |
+    | "spoken_digits_synthetic" | 760 / 120 / 120 clips | formant tones made by us: no files |
+    | "biopsies" | 341 / 114 / 114 rows | inside scikit-learn: no files, no network |
+    | "invented_names", "invented_sentences" | likewise of 4,000 and 6,000 | drawn by us: no files |
 
     Validation is the last 10,000 of MNIST's 60,000 training images; "train+validation" is all of them.
 
@@ -55,7 +64,8 @@ def load(
             (0 and 255 in the stored images), before the subset is taken.
 
     Returns:
-        ImageData with uint8 images (N, 1, 28, 28), or (N, 3, 64, 64) for faces.
+        ImageData with uint8 images (N, 1, 28, 28), or (N, 3, 64, 64) for faces; TextData for texts;
+        SoundData for spoken digits and TableData for biopsies, both FeatureData.
 
     Raises:
         DataError: an argument is not one of the above, or the data cannot be had; one sentence.
@@ -66,6 +76,16 @@ def load(
     if subset is not None:
         check_subset_size(subset, None, name)  # a senseless value should not cost a download first
     folder = data_root(root)
+    if name in TEXT_DATASETS:
+        if binarize is not None:
+            raise DataError(f"binarize is {binarize!r}, but {name} are texts: leave it out.")
+        data = load_text(name, split, folder, download)
+        return data if subset is None else data.subset(subset, seed)
+    if name in FEATURE_DATASETS:
+        if binarize is not None:
+            raise DataError(f"binarize is {binarize!r}, but {name} are no pictures of ink: leave it out.")
+        data = load_features(name, split, folder, download)
+        return data if subset is None else data.subset(subset, seed)
     if name in COLOR_DATASETS:
         return finish(load_colors(name, split, folder, download), subset, seed, binarize)
     class_names = DIGIT_NAMES
@@ -95,6 +115,21 @@ def load_colors(name: str, split: str, root: Path, download: bool) -> ImageData:
     from vae_course.data.faces_synthetic import load_faces
 
     return load_faces(split)
+
+
+def load_features(name: str, split: str, root: Path, download: bool) -> FeatureData:
+    """One split of a data set of real numbers: sounds or table rows."""
+    if name == "spoken_digits":
+        from vae_course.data.spoken_digits import load_spoken_digits
+
+        return load_spoken_digits(split, root, download)
+    if name == "spoken_digits_synthetic":
+        from vae_course.data.formant_digits import load_formant_digits
+
+        return load_formant_digits(split)
+    from vae_course.data.biopsies import load_biopsies
+
+    return load_biopsies(split)
 
 
 def finish(data: ImageData, subset: int | None, seed: int, binarize: str | None) -> ImageData:

@@ -8,11 +8,21 @@ import torch
 from torch import nn
 
 from vae_course.files import write_atomically
-from vae_course.models import VAE, VAEGAN, VQVAE, Autoencoder, CodePrior, Generator, HierarchicalVAE
+from vae_course.models import (
+    VAE,
+    VAEGAN,
+    VQVAE,
+    Autoencoder,
+    CodePrior,
+    Generator,
+    HierarchicalVAE,
+    TextVAE,
+)
 
 FORMAT = 1
 KINDS = {
-    kind.__name__: kind for kind in (VAE, Autoencoder, Generator, VAEGAN, VQVAE, CodePrior, HierarchicalVAE)
+    kind.__name__: kind
+    for kind in (VAE, Autoencoder, Generator, VAEGAN, VQVAE, CodePrior, HierarchicalVAE, TextVAE)
 }
 
 

@@ -1,0 +1,193 @@
+"""Tokens, padding, the parts of the text data sets, and their files."""
+
+import hashlib
+import io
+import zipfile
+
+import pytest
+import torch
+from failing_server import files_below
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vae_course.data import DataError, load
+from vae_course.data.text import END, PAD, UNKNOWN, TextData, Tokenizer, load_text, padding_mask
+from vae_course.data.text.invented import NAME_STYLES, SENTENCE_KINDS, invented_names, invented_sentences
+
+TEXTS = st.lists(st.text("abcdé '", max_size=12), min_size=1, max_size=6)
+
+
+@given(TEXTS)
+def test_characters_come_back_as_they_were(texts):
+    tokenizer = Tokenizer.of(["abcdé '"])
+    assert tokenizer.decode(tokenizer.encode(texts)) == texts
+
+
+@given(TEXTS)
+def test_every_row_is_its_text_then_end_then_padding(texts):
+    tokens = Tokenizer.of(["abcdé '"]).encode(texts)
+    assert tokens.dtype == torch.int64 and tokens.shape == (len(texts), max(map(len, texts)) + 1)
+    for row, text in zip(tokens, texts, strict=True):
+        assert row[len(text)] == END and (row[len(text) + 1 :] == PAD).all()
+        assert not (row[: len(text)] <= UNKNOWN).any()
+    assert padding_mask(tokens).sum(1).tolist() == [len(text) + 1 for text in texts]
+
+
+def test_words_are_lower_case_with_marks_apart_and_rare_ones_unknown():
+    tokenizer = Tokenizer.of(["I don't know, do I?", "I know."], "words", least=2)
+    assert tokenizer.vocabulary[4:] == ("i", "know")
+    assert tokenizer.encode(["i KNOW you"]).tolist() == [[4, 5, UNKNOWN, END]]
+    text = "he said: it's (ten or four) 5-fold, oh no, $5!"
+    everything = Tokenizer.of([text], "words")
+    assert everything.decode(everything.encode([text.upper()])) == [text]
+
+
+def test_encode_refuses_what_does_not_fit():
+    tokenizer = Tokenizer.of(["abc"])
+    assert tokenizer.encode(["ab"], length=6).shape == (1, 6)
+    for bad in (
+        lambda: tokenizer.encode("abc"),
+        lambda: tokenizer.encode([]),
+        lambda: tokenizer.encode(["abc"], 3),
+    ):
+        with pytest.raises(DataError, match=r"list|columns"):
+            bad()
+    with pytest.raises(DataError, match="characters"):
+        Tokenizer("letters", tokenizer.vocabulary)
+
+
+def test_a_batch_has_no_column_of_padding_alone():
+    data = load("invented_names")
+    short = data.lengths.argsort()[:5]
+    batch = data.batch(short)
+    assert batch.shape[1] == data.lengths[short].max() < data.tokens.shape[1]
+    assert data.tokenizer.decode(batch) == [data.texts[i] for i in short]
+    assert torch.equal(data.batch(slice(0, len(data))), data.tokens)
+    assert torch.equal(data.batch(short), data.to("cpu").batch(short))
+
+
+@pytest.mark.parametrize("name", ["invented_names", "invented_sentences"])
+def test_the_invented_parts_are_apart_complete_and_repeatable(name):
+    parts = {part: load(name, part) for part in ("train", "validation", "test", "train+validation")}
+    texts = {part: set(data.texts) for part, data in parts.items()}
+    assert all(len(texts[part]) == len(parts[part]) for part in parts)
+    assert not texts["train"] & texts["validation"] | texts["train+validation"] & texts["test"]
+    assert texts["train"] | texts["validation"] == texts["train+validation"]
+    assert load(name).texts == parts["train"].texts
+    assert all(data.tokenizer == parts["train"].tokenizer for data in parts.values())
+    assert not (parts["train"].tokens == UNKNOWN).any()
+    for data in parts.values():
+        assert data.tokenizer.decode(data.tokens) == list(data.texts)
+        assert set(data.labels.tolist()) == set(range(len(data.class_names)))
+
+
+def test_invented_texts_follow_their_grammar():
+    names, styles = invented_names(300, seed=3)
+    assert all(name.isascii() and name.isalpha() and name.islower() for name in names)
+    short = list(NAME_STYLES).index("short")
+    assert max(len(name) for name, style in zip(names, styles, strict=True) if style == short) <= 6
+    sentences, kinds = invented_sentences(400, seed=3)
+    for sentence, kind in zip(sentences, kinds, strict=True):
+        assert (SENTENCE_KINDS[kind] == "question") == sentence.endswith("?")
+        assert (SENTENCE_KINDS[kind] == "negation") == (" not " in sentence)
+    assert invented_names(300, seed=3) == (names, styles) != invented_names(300, seed=4)
+
+
+def test_a_subset_keeps_classes_and_belongs_together():
+    data = load("invented_sentences")
+    part = data.subset(200, seed=1)
+    assert part.tokenizer.decode(part.tokens) == list(part.texts)
+    counts = torch.bincount(data.labels) * 200 / len(data)
+    assert (torch.bincount(part.labels) - counts).abs().max() <= 1
+    with pytest.raises(DataError, match="4,800"):
+        data.subset(5000)
+
+
+def test_data_that_does_not_fit_together_is_refused():
+    data = load("invented_names", subset=3)
+    with pytest.raises(DataError, match="END"):
+        TextData("x", "train", data.texts, torch.where(data.tokens == END, 5, data.tokens), data.tokenizer)
+    with pytest.raises(DataError, match="int64"):
+        TextData("x", "train", data.texts, data.tokens.float(), data.tokenizer)
+    with pytest.raises(DataError, match="binarize"):
+        load("invented_names", binarize="dynamic")
+
+
+@pytest.fixture
+def published(server, monkeypatch):
+    """Small files of the three publishers' forms on a local server."""
+    names = [a + b + c for a in "abcdefghij" for b in "aeiou" for c in "lmnrst"]
+    pairs = "".join(f"He {verb} {thing}.\tCeci\tx\n" for verb in ("sees", "has") for thing in names[:20])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("fra-eng/fra.txt", pairs + pairs)
+    news = "".join(
+        f'"{i % 4 + 1}","Headline {a}\\{b} now","Words, more words"\n'
+        for i, (a, b) in enumerate(zip(names, names[9:], strict=False))
+    )
+    server.files.update(
+        {"names.txt": "\n".join(names).encode(), "fra-eng.zip": buffer.getvalue(), "test.csv": news.encode()}
+    )
+    module = "vae_course.data.text.files."
+    monkeypatch.setattr(module + "NAMES_URL", f"{server.url}names.txt")
+    monkeypatch.setattr(module + "NAMES_LEAST", 300)
+    monkeypatch.setattr(module + "SENTENCES_URL", f"{server.url}fra-eng.zip")
+    monkeypatch.setattr(module + "SENTENCES_SHA1", hashlib.sha1(buffer.getvalue()).hexdigest())
+    monkeypatch.setattr(module + "NEWS_URL", f"{server.url}test.csv")
+    monkeypatch.setattr(module + "NEWS_MD5", hashlib.md5(news.encode()).hexdigest())
+    return server
+
+
+FILES = {"names": "names.txt", "sentences": "tatoeba_en.tsv", "news": "ag_news.csv"}
+SIZES = {"names": 300, "sentences": 40, "news": 291}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_fetched_once(published, tmp_path, name):
+    with pytest.raises(DataError, match="download=False"):
+        load(name, root=tmp_path, download=False)
+    for _ in range(2):
+        assert len(load(name, "train+validation", root=tmp_path)) == int(0.9 * SIZES[name])
+    assert len(published.asked) == 1
+    assert files_below(tmp_path) == ["text", f"text/{FILES[name]}"]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(("mode", "word"), [("refuse", "403"), ("cut", "cut"), ("lie", "thrown away")])
+def test_a_failed_download_says_why_and_leaves_nothing(published, tmp_path, name, mode, word):
+    published.mode = mode
+    if (name, mode) == ("names", "lie"):
+        published.files["names.txt"], published.mode = b"<html>Sorry, moved.</html>", "work"
+    with pytest.raises(DataError) as caught:
+        load(name, root=tmp_path)
+    text = str(caught.value)
+    assert word in text and 'load("invented_names")' in text and "\n" not in text and text.endswith(".")
+    assert files_below(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\xff", b'"9","a","b"\n'])
+def test_a_damaged_file_is_one_sentence(tmp_path, content):
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "ag_news.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"ag_news\.csv .*delete"):
+        load("news", root=tmp_path, download=False)
+
+
+def test_other_settings_of_the_same_texts(tmp_path):
+    letters = load_text("invented_sentences", "test", tmp_path, tokens="characters", longest=20)
+    assert letters.tokenizer.kind == "characters" and letters.tokens.shape[1] <= 21
+    assert (load_text("invented_sentences", "train", tmp_path, least=50).tokens == UNKNOWN).any()
+    with pytest.raises(DataError, match="longer"):
+        load_text("invented_sentences", "train", tmp_path, longest=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "shown"), [("names", 28_994, 15), ("sentences", 23_400, 9), ("news", 6489, 12)]
+)
+def test_real_texts_have_their_known_counts(data_root, name, n, shown):
+    train, rest = (load(name, part, root=data_root, download=False) for part in ("train+validation", "test"))
+    assert len(train) + len(rest) == n
+    assert len(set(train.texts) | set(rest.texts)) == n
+    assert train.tokens.shape[1] == shown + 1
+    unknown = (rest.tokens == UNKNOWN).sum() / padding_mask(rest.tokens).sum()
+    assert unknown < (0.25 if name == "news" else 0.05)
