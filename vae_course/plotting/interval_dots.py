@@ -15,13 +15,15 @@ def interval_dots(
     references: Mapping[str, float] | None = None,
     *,
     log: tuple[str, ...] = (),
+    reference_name: str = "real digits",
 ) -> Figure:
     """Draw each measure in a panel of its own, with the same sources in rows.
 
     Args:
         panels: measure (the axis label, with unit) → source → (mean, low, high). Same sources in every panel.
-        references: measure → a value drawn as a dotted line, labeled "real digits".
+        references: measure → a value drawn as a dotted line, labeled with ``reference_name``.
         log: measures on a logarithmic axis.
+        reference_name: what the references were measured on.
 
     Raises:
         ValueError: no panels, or panels with different sources.
@@ -38,7 +40,7 @@ def interval_dots(
         if references and measure in references:
             axes.axvline(references[measure], color=BLACK, linestyle=":", linewidth=1.4)
             axes.annotate(
-                "real digits",
+                reference_name,
                 (references[measure], 1.0),
                 xycoords=("data", "axes fraction"),
                 xytext=(0, 3),

@@ -1,0 +1,72 @@
+"""The explorer of chapter 07: what retouching does to pictures and to their measures."""
+
+import pytest
+import torch
+
+from vae_course.evaluation import relative_power, relative_sharpness
+from vae_course.evaluation.classifier import Classifier
+from vae_course.widgets.fool_the_judge import draw_retouched, draw_strip, explore_the_judge, retouch
+
+X = torch.rand(24, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def judge():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Classifier((1, 16, 16), 4).eval()
+
+
+def test_nothing_changes_at_zero_and_pictures_stay_in_range():
+    assert torch.equal(retouch(X), X)
+    for detail, noise in ((-1.0, 0.0), (3.0, 0.0), (0.0, 0.3)):
+        changed = retouch(X, detail, noise)
+        assert changed.shape == X.shape and changed.min() >= 0 and changed.max() <= 1
+
+
+def test_blur_takes_fine_power_and_sharpening_and_noise_add_it():
+    soft = 0.5 + 0.1 * (X - 0.5)  # far from the ends, so that nothing is clipped
+    assert relative_power(retouch(soft, -1.0), soft) < 0.2
+    assert relative_power(retouch(soft, 1.0), soft) > 2
+    assert relative_sharpness(retouch(soft, 0.0, 0.1), soft) > 2
+    means = retouch(soft, 1.0).mean((-1, -2))
+    assert torch.allclose(means, soft.mean((-1, -2)), atol=0.02)
+
+
+def test_detail_minus_one_is_the_mean_of_the_neighbors():
+    assert retouch(X, -1.0)[0, 0, 5, 7] == pytest.approx(X[0, 0, 4:7, 6:9].mean().item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("settings", [(X[0], 0.0, 0.0), (X, -2.0, 0.0), (X, 0.0, -0.1)])
+def test_what_cannot_be_retouched_is_refused(settings):
+    with pytest.raises(ValueError, match="expected"):
+        retouch(*settings)
+
+
+def test_figures_name_their_measures(judge):
+    figure = draw_retouched(X, X, judge, 1.0, 0.0)
+    assert "Fréchet distance" in figure.get_suptitle() and "recall" in figure.get_suptitle()
+    spectrum = figure.axes[1]
+    assert "cycles per pixel" in spectrum.get_xlabel() and len(spectrum.lines) == 2
+    titles = [axes.get_title(loc="left") for axes in draw_strip(X, X, judge).axes]
+    assert [title.split(":")[0] for title in titles] == [
+        "detail -1",
+        "detail +0",
+        "detail +1",
+        "detail +2",
+        "noise 0.1",
+    ]
+    assert "Fréchet distance 0," in titles[1]
+
+
+def test_the_widget_answers_its_controls(judge, capsys):
+    shell = explore_the_judge({"data": X, "others": X.flip(-1)}, X, judge)
+    before = shell.picture.value
+    shell.controls["detail"].value = 1.0
+    sharpened = shell.picture.value
+    shell.controls["source"].value = "others"
+    assert len({before, sharpened, shell.picture.value}) == 3
+    assert "others" in shell.described()
+    assert "Five rows" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="at least one source"):
+        explore_the_judge({}, X, judge)
