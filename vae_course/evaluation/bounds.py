@@ -116,7 +116,7 @@ def importance_weighted_log_prob(
     if k < 1 or chunk < 1:
         raise ValueError(f"k is {k} and chunk is {chunk}; both must be at least 1.")
     posterior = model.encode(x)
-    total = torch.full(x.shape[:1], -math.inf, dtype=torch.float64)
+    total = torch.full(posterior.mean.shape[:1], -math.inf, dtype=torch.float64)
     for start in range(0, k, chunk):
         z = posterior.sample(min(chunk, k - start), generator=generator)
         log_weight = model.log_likelihood(x, z) + standard_normal_log_prob(z) - posterior.log_prob(z)

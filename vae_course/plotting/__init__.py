@@ -18,6 +18,7 @@ from vae_course.plotting.latent import latent_scatter
 from vae_course.plotting.lines import line_plot
 from vae_course.plotting.manifold import manifold
 from vae_course.plotting.maps import point_map, prior_square
+from vae_course.plotting.poster import write_morph, write_poster
 from vae_course.plotting.reconstructions import reconstructions
 from vae_course.plotting.samples import mean_and_sample, samples
 from vae_course.plotting.traversal import traversal_grid, traverse
@@ -43,4 +44,6 @@ __all__ = [
     "training_curves",
     "traversal_grid",
     "traverse",
+    "write_morph",
+    "write_poster",
 ]

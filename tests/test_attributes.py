@@ -1,0 +1,93 @@
+"""Attribute vectors on codes whose true directions are known, and the judge of edits."""
+
+import pytest
+import torch
+
+from vae_course.data.faces_synthetic import draw_factors, faces_from
+from vae_course.evaluation.attribute_reader import read, train_reader
+from vae_course.evaluation.attributes import (
+    adjusted_vectors,
+    judge_edit,
+    mean_difference,
+    probe_direction,
+)
+
+TRUE = torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]])
+
+
+def codes_of(both: float, n: int = 40_000, seed: int = 0):
+    """Codes = attributes @ TRUE + correlated noise; the second equals the first with that probability."""
+    generator = torch.Generator().manual_seed(seed)
+    first = (torch.rand(n, generator=generator) < 0.5).float()
+    same = (torch.rand(n, generator=generator) < both).float()
+    attributes = torch.stack([first, same * first + (1 - same) * (1 - first)], dim=1)
+    mix = torch.eye(4)
+    mix[0, 3] = 0.9  # noise that dimension 3 shares with dimension 0
+    return attributes @ TRUE + torch.randn(n, 4, generator=generator) @ mix, attributes
+
+
+def test_independent_attributes_mean_difference_and_regression_find_the_truth():
+    codes, attributes = codes_of(both=0.5)
+    vectors = adjusted_vectors(codes, attributes)
+    for column in range(2):
+        assert torch.allclose(mean_difference(codes, attributes[:, column]), TRUE[column], atol=0.05)
+        assert torch.allclose(vectors[column], TRUE[column], atol=0.05)
+
+
+def test_attributes_that_come_together_only_regression_keeps_apart():
+    codes, attributes = codes_of(both=0.9)
+    carried = mean_difference(codes, attributes[:, 0]) - TRUE[0]
+    assert torch.allclose(carried, 0.8 * TRUE[1], atol=0.05)  # P(second | first) − P(second | not first)
+    assert torch.allclose(adjusted_vectors(codes, attributes)[0], TRUE[0], atol=0.05)
+
+
+def test_the_probe_s_direction_separates_and_is_not_the_change():
+    """With shared noise the best boundary leans against the noise (Haufe et al. 2014: filter and pattern)."""
+    codes, attributes = codes_of(both=0.5)
+    has = attributes[:, 0].bool()
+    direction = probe_direction(codes, has)
+    apart = (codes[has].mean(0) - codes[~has].mean(0)) @ direction / direction.norm()
+    assert direction.norm() == pytest.approx(apart.item(), rel=1e-4)
+    assert direction[3] < -0.4 * direction[0]  # though the attribute does not change dimension 3 at all
+    rank = lambda v: ((codes @ v)[has][:2000, None] > (codes @ v)[~has][None, :2000]).float().mean()  # noqa: E731
+    assert rank(direction) > rank(mean_difference(codes, has)) + 0.02
+
+
+def test_judge_edit_counts_what_it_says():
+    before = torch.tensor([[0.1, 0.5, 0.2], [0.3, 0.5, 0.6]])
+    after = torch.tensor([[0.9, 0.6, 0.2], [0.4, 0.3, 0.6]])
+    report = judge_edit(before, after, 0)
+    assert report.gain == pytest.approx(0.45) and report.success == 0.5
+    assert report.collateral == pytest.approx((0.1 + 0.2) / 4)
+    assert report.changes.tolist() == pytest.approx([0.45, -0.05, 0.0])
+    removed = judge_edit(after, before, 0, add=False)
+    assert removed.gain == pytest.approx(0.45) and removed.success == 1.0
+    with pytest.raises(ValueError, match="no column 3"):
+        judge_edit(before, after, 3)
+    with pytest.raises(ValueError, match="shapes"):
+        judge_edit(before, after[:1], 0)
+
+
+def test_vectors_refuse_what_cannot_be_answered():
+    codes = torch.randn(10, 3)
+    with pytest.raises(ValueError, match="pictures with the attribute and pictures without"):
+        mean_difference(codes, torch.ones(10))
+    with pytest.raises(ValueError, match=r"expected \(n, latent\) and \(n,\)"):
+        probe_direction(codes, torch.ones(9))
+    twice = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).repeat(5, 1)
+    with pytest.raises(ValueError, match="follows from the others"):
+        adjusted_vectors(codes, twice)
+
+
+def test_a_reader_learns_to_read_glasses_and_hair():
+    data, held_out = faces_from(draw_factors(600, seed=1)), faces_from(draw_factors(100, seed=2))
+    before = torch.random.get_rng_state()
+    reader = train_reader(data, data.factors, epochs=4, batch_size=32)
+    assert torch.equal(before, torch.random.get_rng_state())
+    found = read(reader, held_out.floats())
+    assert found.shape == (100, 9) and 0 <= found.min() and found.max() <= 1
+    glasses = (found[:, 1] > 0.5) == (held_out.factor("glasses") > 0.5)
+    assert glasses.float().mean() > 0.9
+    assert torch.corrcoef(torch.stack([found[:, 3], held_out.factor("hair_color")]))[0, 1] > 0.9
+    with pytest.raises(ValueError, match="outside"):
+        train_reader(data, data.factors + 1)

@@ -1,0 +1,130 @@
+"""Attribute vectors: directions of the code that change one property of a picture, and what they cost.
+
+``codes`` are (n, latent) posterior means, ``has`` is (n,) with 1 (or True) where a picture shows the
+attribute and 0 where it does not. Take both from the training part; judge on other pictures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def mean_difference(codes: Tensor, has: Tensor) -> Tensor:
+    """Mean code with the attribute minus mean code without, (latent,) (Larsen et al. 2016, section 4.2)."""
+    has = _checked(codes, has)
+    return codes[has].mean(0) - codes[~has].mean(0)
+
+
+def probe_direction(
+    codes: Tensor, has: Tensor, *, weight_decay: float = 1e-3, iterations: int = 100
+) -> Tensor:
+    """The direction across the boundary of a linear probe (logistic regression), (latent,).
+
+    A unit step does what the mean difference does to the probe: it moves the codes as far along the
+    direction as the two groups lie apart. Editing along the normal of a separating plane is the recipe of
+    Shen et al. 2020 ("Interpreting the latent space of GANs", section 3).
+
+    Args:
+        weight_decay: of the probe's weights, beside the mean cross-entropy in nats.
+        iterations: of L-BFGS, at most.
+    """
+    has = _checked(codes, has)
+    weight = torch.zeros(codes.shape[1], dtype=torch.float64, requires_grad=True)
+    bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    x, y = codes.double(), has.double()
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = F.binary_cross_entropy_with_logits(x @ weight + bias, y)
+        value = value + weight_decay / 2 * weight.square().sum()
+        value.backward()
+        return value
+
+    with torch.enable_grad():
+        optimizer.step(loss)
+    normal = weight.detach() / weight.detach().norm()
+    return (normal * (mean_difference(x, has) @ normal)).to(codes.dtype)
+
+
+def adjusted_vectors(codes: Tensor, attributes: Tensor) -> Tensor:
+    """One vector for each attribute, the others held fixed: (n, latent) and (n, A) → (A, latent).
+
+    Least squares of the codes on all attributes at once. Where attributes are independent, a row equals the
+    mean difference (up to noise); where two come together in the data, each keeps its own share.
+
+    Raises:
+        ValueError: an attribute is constant, or follows from the others.
+    """
+    if attributes.ndim != 2 or len(attributes) != len(codes):
+        raise ValueError(
+            f"attributes have shape {tuple(attributes.shape)}; expected ({len(codes)}, number of attributes)."
+        )
+    design = torch.cat([torch.ones(len(codes), 1, dtype=torch.float64), attributes.double()], dim=1)
+    if torch.linalg.matrix_rank(design) < design.shape[1]:
+        raise ValueError("an attribute is constant or follows from the others; leave it out.")
+    return torch.linalg.lstsq(design, codes.double()).solution[1:].to(codes.dtype)
+
+
+@dataclass(frozen=True)
+class EditReport:
+    """What an edit did, by the readings of a judge, each from 0 (absent) to 1 (present).
+
+    Attributes:
+        gain: mean change of the target's reading, in the wanted direction.
+        success: share of the pictures whose target reading ends on the wanted side of ½.
+        collateral: mean absolute change of the other readings, over pictures and readings.
+        changes: (A,), mean signed change of every reading.
+    """
+
+    gain: float
+    success: float
+    collateral: float
+    changes: Tensor
+
+
+def judge_edit(before: Tensor, after: Tensor, target: int, *, add: bool = True) -> EditReport:
+    """Compare a judge's readings of pictures before and after an edit.
+
+    ``before`` must be readings of the *reconstructed* pictures: else the VAE's blur counts as collateral.
+
+    Args:
+        before, after: (n, A), in [0, 1].
+        target: column of the attribute that was edited.
+        add: whether it was to be added (else removed).
+
+    Raises:
+        ValueError: shapes differ, or there is no such column.
+    """
+    if before.shape != after.shape or before.ndim != 2 or len(before) == 0:
+        raise ValueError(
+            f"readings have shapes {tuple(before.shape)} and {tuple(after.shape)}; expected (n, A)."
+        )
+    if not 0 <= target < before.shape[1]:
+        raise ValueError(f"there is no column {target}; readings have {before.shape[1]} columns.")
+    change = (after - before).double()
+    others = [column for column in range(before.shape[1]) if column != target]
+    sign = 1.0 if add else -1.0
+    return EditReport(
+        gain=sign * change[:, target].mean().item(),
+        success=((after[:, target] > 0.5) == add).double().mean().item(),
+        collateral=change[:, others].abs().mean().item() if others else 0.0,
+        changes=change.mean(0),
+    )
+
+
+def _checked(codes: Tensor, has: Tensor) -> Tensor:
+    has = torch.as_tensor(has)
+    if codes.ndim != 2 or has.shape != codes.shape[:1]:
+        raise ValueError(
+            f"codes have shape {tuple(codes.shape)} and labels {tuple(has.shape)}; "
+            "expected (n, latent) and (n,)."
+        )
+    has = has.bool()
+    if not has.any() or has.all():
+        raise ValueError("an attribute vector needs pictures with the attribute and pictures without.")
+    return has
