@@ -14,6 +14,7 @@ from vae_course.models import (
     VQVAE,
     Autoencoder,
     CodePrior,
+    ConditionalVAE,
     Generator,
     HierarchicalVAE,
     TextVAE,
@@ -22,7 +23,17 @@ from vae_course.models import (
 FORMAT = 1
 KINDS = {
     kind.__name__: kind
-    for kind in (VAE, Autoencoder, Generator, VAEGAN, VQVAE, CodePrior, HierarchicalVAE, TextVAE)
+    for kind in (
+        VAE,
+        Autoencoder,
+        ConditionalVAE,
+        Generator,
+        VAEGAN,
+        VQVAE,
+        CodePrior,
+        HierarchicalVAE,
+        TextVAE,
+    )
 }
 
 
