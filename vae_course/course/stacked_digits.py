@@ -27,7 +27,6 @@ EXAMPLES, PASSES, BATCH_SIZE = 20_000, 8, 64
 GANS = {
     "gan": {},
     "gan_r1": {"penalty": 1.0, "penalty_every": 4},
-    "gan_noise": {"instance_noise": 0.3, "anneal_noise": False},
 }
 MODELS = ("vae", *GANS)
 VAE_RATE, GAN_RATE = 2e-3, 1e-3
@@ -77,7 +76,7 @@ def load_stacked(name: str, seed: int) -> Generator:
     """A shipped generator of stacked digits, float32, on the CPU.
 
     Args:
-        name: "vae" (its decoder), "gan", "gan_r1" or "gan_noise".
+        name: "vae" (its decoder), "gan" or "gan_r1" (with the gradient penalty).
         seed: 0, 1 or 2.
 
     Raises:
