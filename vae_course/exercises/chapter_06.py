@@ -58,8 +58,8 @@ COUNT_MODES = Exercise(
     title="Count the modes",
     contract="count_modes(points, centers, std, least): float tensors points (n, 2) and centers (k, 2); "
     "std > 0 is each mode's standard deviation; least >= 1. A point is good when its distance to the nearest "
-    "center is at most 3 std. Returns (hit, quality): hit is the number of modes, a whole number, with at least "
-    "`least` good points nearest to them; quality is the share of all points that are good, in [0, 1].",
+    "center is at most 3 std. Returns (hit, quality): hit is the number of modes, a whole number, with at "
+    "least `least` good points nearest to them; quality is the share of all points that are good, in [0, 1].",
     stub='''def count_modes(
     points: torch.Tensor, centers: torch.Tensor, std: float, least: int
 ) -> tuple[int, float]:
