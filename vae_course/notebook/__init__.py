@@ -3,6 +3,7 @@
 from vae_course.notebook.claims import ClaimFailed, Claims
 from vae_course.notebook.figures import show, show_html
 from vae_course.notebook.predictions import Prediction, predict
+from vae_course.notebook.sound import play
 from vae_course.notebook.tables import format_number, results_table
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Claims",
     "Prediction",
     "format_number",
+    "play",
     "predict",
     "results_table",
     "show",
