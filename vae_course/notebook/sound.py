@@ -21,7 +21,7 @@ def play(clips: Mapping[str, Tensor], rate: int, alt: str) -> None:
     Every clip is brought to the same peak, so that nothing is louder for being differently scaled.
 
     Args:
-        clips: name to samples, float or int16 (n,); short ones: a second at 8 kHz takes 21 kB of the notebook.
+        clips: name to samples, float or int16 (n,); a second at 8 kHz takes 21 kB of the notebook.
         rate: samples a second.
         alt: a sentence that says what can be heard.
     """
