@@ -19,10 +19,11 @@ def bits_per_dimension(
 ) -> float | Tensor:
     """Bits that one dimension of an example costs.
 
-    A *probability* of stored values (text, discretized pixels) needs only the first two arguments. A *density*
-    of scaled features has no bits of its own: it depends on the unit. It becomes the probability of one cell of
-    a grid in two steps, −log P ≈ −log p(scaled) − log |d scaled / d raw| − log(volume of a raw cell): the change
-    of variables, and the density times the cell, which is right for cells in which it hardly changes.
+    A *probability* of stored values (text, discretized pixels) needs only the first two arguments. A
+    *density* of scaled features has no bits of its own: it depends on the unit. Two steps make it the
+    probability of one cell of a grid: −log P ≈ −log p(scaled) − log |d scaled / d raw| − log(volume of a raw
+    cell). The first correction is the change of variables; the second is right for cells in which the density
+    hardly changes.
 
     Args:
         negative_log: −log p or an upper bound such as −ELBO, nats per example.
