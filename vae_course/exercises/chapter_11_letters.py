@@ -52,7 +52,7 @@ MOVING_CODEBOOK = Exercise(
     title="Letters that follow their vectors",
     contract="follow(usage, total, vectors, codes, decay): moving averages (n_codes,) of how many vectors "
     "chose each letter (all > 0) and (n_codes, dim) of their sum; a batch of vectors (n, dim) with the "
-    "letter that each chose, int64 (n,); 0 < decay < 1, the share of the past that is kept. Returns the three "
+    "letter that each chose, int64 (n,); 0 < decay < 1, the share of the past that is kept. Returns three "
     "tensors (letters, usage, total) after the update; a letter is its sum over its count.",
     stub='''def follow(usage, total, vectors, codes, decay):
     """usage: (n_codes,); total: (n_codes, dim); vectors: (n, dim); codes: int64 (n,); decay: in (0, 1).
@@ -62,7 +62,7 @@ MOVING_CODEBOOK = Exercise(
     ...''',
     hints=(
         "Count first: for each letter, how many vectors of the batch chose it, and what is their sum?",
-        "one_hot(codes, n_codes) is (n, n_codes): its columns add up to the counts; its transpose @ vectors, sums.",
+        "one_hot(codes, n_codes) is (n, n_codes): columns add up to counts, transpose @ vectors to sums.",
         "Average count and sum apart, new = decay · old + (1 - decay) · batch, and divide only at the end.",
     ),
     mistakes=(

@@ -1,0 +1,191 @@
+"""The arena: what is cached, what is shipped, what is loaded, and the table."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_data import tiny_images
+
+from vae_course.course import arena
+from vae_course.course.arena import Run, measure_run, plan, summarize
+from vae_course.course.arena_measures import MEASURES, judge_pictures
+from vae_course.course.arena_recipes import DECODER, RECIPES, TRAINERS, decoder_parameters, train
+from vae_course.evaluation.classifier import Classifier
+from vae_course.models import Generator
+from vae_course.training import TrainingDiverged, seed_everything
+from vae_course.training.arena_weights import (
+    ARENA_MODELS,
+    FOLDER,
+    TABLE,
+    arena_results,
+    arena_rows,
+    load_arena,
+    read_arena,
+    save_arena,
+)
+
+DATA, HELD_OUT = tiny_images(96, (1, 28, 28)), tiny_images(48, (1, 28, 28), seed=1)
+FAST = {"vq_vae": {"n_codes": 8, "code_dim": 4}, "hierarchical": {"top_dim": 3}}
+
+
+@pytest.fixture(scope="module")
+def judge():
+    seed_everything(0)
+    return Classifier((1, 28, 28), 4).eval()
+
+
+@pytest.fixture(scope="module")
+def entries():
+    return {name: train(name, 1, DATA, 1, RECIPES[name] | FAST.get(name, {})) for name in RECIPES}
+
+
+def test_every_contestant_has_a_recipe_a_trainer_and_a_label():
+    assert list(RECIPES) == list(TRAINERS) == list(ARENA_MODELS)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_contestant_survives_its_file(name, entries, tmp_path):
+    entry = entries[name]
+    save_arena(tmp_path / "whole.pt", entry, cpu_seconds=1.0)
+    save_arena(tmp_path / "part.pt", entry, whole=False)
+    whole, part = read_arena(tmp_path / "whole.pt"), read_arena(tmp_path / "part.pt")
+    draws = [e.sample(6, torch.Generator().manual_seed(0)) for e in (entry, whole, part)]
+    assert draws[0].shape == (6, 1, 28, 28) and 0 <= draws[0].min() and draws[0].max() <= 1
+    torch.testing.assert_close(draws[1], draws[2])
+    if name != "vq_vae":  # half precision may turn a draw of a letter
+        torch.testing.assert_close(draws[0], draws[1], atol=0.02, rtol=0)
+    assert not any(parameter.requires_grad for parameter in whole.model.parameters())
+    x = HELD_OUT.batch(slice(0, 3))
+    if name == "gan":
+        with pytest.raises(ValueError, match="no encoder"):
+            whole.reconstruct(x)
+        return
+    torch.testing.assert_close(whole.reconstruct(x), entry.reconstruct(x), atol=0.02, rtol=0)
+    with pytest.raises(ValueError, match="decoder alone"):
+        part.reconstruct(x)
+    assert (tmp_path / "part.pt").stat().st_size < (tmp_path / "whole.pt").stat().st_size
+
+
+def test_all_share_one_decoder(entries):
+    sizes = {
+        name: sum(p.numel() for p in entry.model.decoder.parameters()) for name, entry in entries.items()
+    }
+    convolutions = 64 * 32 * 16 + 32 + 32 * 16 + 1
+    assert sizes.pop("vq_vae") == 4 * 64 + 64 + convolutions
+    assert set(sizes.values()) == {decoder_parameters()} == {32 * 3136 + 3136 + convolutions}
+
+
+def test_a_run_repeats_and_another_seed_differs():
+    def weights(seed):
+        return train("vae_bernoulli", seed, DATA, 1, RECIPES["vae_bernoulli"]).model.state_dict()
+
+    first, again, other = weights(0), weights(0), weights(1)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_an_autoencoder_is_drawn_from_the_moments_of_its_codes(entries):
+    entry = entries["ae"]
+    codes = entry.model.encode(DATA.floats()).detach()
+    mean, factor = entry.codes
+    torch.testing.assert_close(mean, codes.mean(0), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(factor @ factor.T, torch.cov(codes.T), atol=1e-3, rtol=1e-3)
+
+
+def test_a_finished_run_is_not_trained_again(judge, tmp_path, monkeypatch):
+    run = Run("vae_bernoulli", 0, RECIPES["vae_bernoulli"], examples=96, epochs=1)
+    first = measure_run(run, DATA, HELD_OUT, judge, tmp_path)
+    assert first["cpu_seconds"] > 0 and first["rate"] >= 0 and first["frechet_low"] <= first["frechet"]
+    assert first["negative_elbo"] == pytest.approx(first["distortion"] + first["rate"])
+
+    def never(*_):
+        raise AssertionError("trained twice")
+
+    monkeypatch.setattr(arena, "train", never)
+    assert measure_run(run, DATA, HELD_OUT, judge, tmp_path) == first
+    with pytest.raises(AssertionError, match="trained twice"):
+        measure_run(Run("vae_bernoulli", 0, {"batch_size": 7}), DATA, HELD_OUT, judge, tmp_path)
+
+
+def test_a_diverged_seed_stays_in_the_table_with_its_reason(judge, tmp_path, monkeypatch):
+    def diverge(name, seed, *_):
+        if seed == 1:
+            raise TrainingDiverged("the loss is not finite at step 3.")
+        return entry_of(seed)
+
+    def entry_of(seed):
+        torch.manual_seed(seed)
+        return arena.read_arena.__globals__["ArenaModel"]("gan", seed, Generator(**DECODER))
+
+    monkeypatch.setattr(arena, "train", diverge)
+    records = [
+        measure_run(run, DATA, HELD_OUT, judge, tmp_path) for run in plan(["gan"], (0, 1, 2), examples=96)
+    ]
+    (row,) = summarize(records, ["gan"])
+    assert row["failed"] == [{"seed": 1, "why": "the loss is not finite at step 3."}]
+    assert len(row["measures"]["frechet"]["values"]) == 2 and row["measures"]["negative_elbo"] is None
+    (text,) = arena_rows({"rows": [row]}, ["frechet", "negative_elbo"])
+    assert text["model"] == "GAN (1 failed)" and "±" in text["frechet"] and text["negative_elbo"] == "–"
+
+
+def test_the_judge_prefers_data_to_noise_and_to_one_picture(judge):
+    real, others = HELD_OUT.floats(), tiny_images(48, (1, 28, 28), seed=2).floats()
+    noise = torch.rand(real.shape, generator=torch.Generator().manual_seed(0))
+    good, bad, single = (judge_pictures(x, real, judge) for x in (others, noise, real[:1].expand_as(real)))
+    assert good["frechet"] < bad["frechet"] and good["frechet"] < single["frechet"]
+    assert single["classes"] == 1 and single["recall"] < good["recall"]
+
+
+def test_an_unknown_contestant_is_named():
+    with pytest.raises(ValueError, match="no 'diffusion' with seed 0"):
+        load_arena("diffusion")
+
+
+# What is shipped
+
+
+@pytest.mark.skipif(not TABLE.is_file(), reason="needs the shipped table")
+class TestShipped:
+    def test_the_table_is_in_both_places(self):
+        asset = Path(arena.__file__).parents[2] / "assets" / "results" / "realism.json"
+        assert asset.read_text() == TABLE.read_text()
+
+    def test_it_holds_every_contestant_and_every_seed(self):
+        results = arena_results()
+        assert [row["name"] for row in results["rows"]] == list(ARENA_MODELS)
+        assert {(r["name"], r["seed"]) for r in results["runs"]} == {
+            (n, s) for n in ARENA_MODELS for s in (0, 1, 2)
+        }
+        for row in results["rows"]:
+            assert set(row["measures"]) == set(MEASURES)
+            assert len(row["measures"]["frechet"]["values"]) + len(row["failed"]) == 3
+        assert results["reference"]["frechet"] < min(r["measures"]["frechet"]["low"] for r in results["rows"])
+
+    def test_its_settings_and_keys_are_today_s(self):
+        results = arena_results()
+        assert {row["name"]: row["settings"] for row in results["rows"]} == json.loads(json.dumps(RECIPES))
+        keys = {(run.name, run.seed): run.key for run in plan(list(RECIPES), (0, 1, 2))}
+        assert {(r["name"], r["seed"]): r["key"] for r in results["runs"]} == keys
+
+    @pytest.mark.parametrize("name", ARENA_MODELS)
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_weights_are_small_and_draw_pictures(self, name, seed):
+        path = FOLDER / f"{name}_{seed}.pt"
+        assert path.stat().st_size < 1_000_000
+        entry = load_arena(name, seed)
+        assert entry.whole == (seed == 0) and entry.name == name and entry.seed == seed
+        pictures = entry.sample(16, torch.Generator().manual_seed(0))
+        assert pictures.shape == (16, 1, 28, 28) and pictures.std(0).mean() > 0.05
+
+    @pytest.mark.parametrize("name", ["vae_bernoulli", "gan", "vq_vae"])
+    def test_the_table_s_fréchet_distance_is_that_of_the_shipped_weights(self, name, data_root):
+        from vae_course.data import load
+        from vae_course.evaluation import load_classifier, sample_quality
+
+        results = arena_results()
+        real = load(results["dataset"], "test").subset(results["n"], seed=0).floats()
+        pictures = load_arena(name, 0).sample(len(real), torch.Generator().manual_seed(0))
+        (record,) = [r for r in results["runs"] if (r["name"], r["seed"]) == (name, 0)]
+        found = sample_quality(pictures, real, load_classifier(results["dataset"])).frechet
+        assert found == pytest.approx(record["frechet"], rel=0.05)
