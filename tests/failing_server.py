@@ -1,6 +1,7 @@
 """A local server that refuses, breaks off, lies or falls silent, and what a download must do then."""
 
 import contextlib
+import re
 import socket
 import struct
 import sys
@@ -40,7 +41,27 @@ class Handler(BaseHTTPRequestHandler):
             self.server.asked.append(name)
         if mode in ("refuse", "busy"):
             return self.send_error(403 if mode == "refuse" else 503)
-        self.send_response(200)
+        if mode == "page":  # Google Drive's way of saying no
+            content = b"<html><title>Google Drive - Quota exceeded</title></html>"
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(content)
+            self.close_connection = True
+            return None
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")) if mode != "whole" else None
+        start = int(asked[1]) if asked else 0
+        if start and start >= len(content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(content)}")
+            self.end_headers()
+            self.close_connection = True
+            return None
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            self.server.continued.append(start)
+            content = content[start:]
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if not body:
@@ -75,6 +96,7 @@ class LocalServer(ThreadingHTTPServer):
     def __init__(self, files=None, mode="work"):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.mode, self.modes, self.asked = files or {}, mode, {}, []
+        self.continued: list[int] = []  # where requests for the rest of a file began
         self.released = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}/"
 

@@ -85,7 +85,7 @@ def test_binarized_mnist_without_a_network(binarized, monkeypatch, dead_url, tmp
 
 
 def test_an_interrupted_binarized_download_leaves_nothing(binarized, monkeypatch, tmp_path):
-    def interrupted(url, part):
+    def interrupted(url, part, *more):
         part.write_bytes(b"half")
         raise KeyboardInterrupt
 
