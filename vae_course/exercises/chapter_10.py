@@ -226,9 +226,9 @@ ROUND = Exercise(
     id="10.3",
     title="One round of Griffin-Lim",
     contract="griffin_lim_round(magnitude, phase, to_wave, to_transform): the wanted magnitudes, float "
-    "(bins, frames); present phases, complex of the same shape with absolute value 1; to_wave(transform) gives "
-    "a wave (samples,) and to_transform(wave) its complex transform (bins, frames). Returns the phases after one "
-    "round, complex (bins, frames), absolute value 1 (where the transform is not 0).",
+    "(bins, frames); present phases, complex of the same shape with absolute value 1; to_wave(transform) "
+    "gives a wave (samples,) and to_transform(wave) its complex transform (bins, frames). Returns the phases "
+    "after one round, complex (bins, frames), absolute value 1 (where the transform is not 0).",
     stub='''def griffin_lim_round(magnitude, phase, to_wave, to_transform) -> torch.Tensor:
     """magnitude: float, phase: complex with absolute value 1, both (bins, frames). Returns the new phase."""
     ...''',
