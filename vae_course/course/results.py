@@ -1,4 +1,4 @@
-"""The two tables of the README that are generated: the chapters, and the numbers the full runs measured."""
+"""The README's generated tables: the chapters, the arena, and the numbers that the full runs measured."""
 
 import json
 import re
@@ -56,9 +56,38 @@ def results_table(project: Project) -> str:
     return "\n".join(parts)
 
 
+ARENA_COLUMNS = {
+    "frechet": "Fréchet distance",
+    "precision": "precision",
+    "recall": "recall",
+    "sharpness": "sharpness",
+    "classes": "classes of 10",
+    "negative_elbo": "−ELBO, nats",
+    "cpu_seconds": "CPU seconds",
+}
+
+
+def arena_table(project: Project) -> str:
+    """All generative models before one judge, from assets/results/realism.json; empty before it exists."""
+    path = project.results / "realism.json"
+    if not path.is_file():
+        return ""
+    from vae_course.training.arena_weights import arena_rows  # imports torch
+
+    results = json.loads(path.read_text(encoding="utf-8"))
+    rows = arena_rows(results, list(ARENA_COLUMNS))
+    floor = {name: format_number(results["reference"].get(name, "–")) for name in ARENA_COLUMNS}
+    rows.append({"model": "other real pictures", **floor})
+    lines = [f"| Model | {' | '.join(ARENA_COLUMNS.values())} |", "|---" * (len(ARENA_COLUMNS) + 1) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(map(cell, row.values())) + " |" for row in rows)])
+
+
 def with_tables(project: Project, readme: str) -> str:
-    """``readme`` with both tables brought up to date between their markers."""
-    for name, table in (("chapters", chapter_table(project)), ("results", results_table(project))):
+    """``readme`` with its tables renewed between their markers; the arena's may be missing."""
+    tables = [("chapters", chapter_table(project)), ("results", results_table(project))]
+    if "<!-- arena:start -->" in readme:
+        tables.append(("arena", arena_table(project)))
+    for name, table in tables:
         start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
         if readme.count(start) != 1 or readme.count(end) != 1 or readme.index(start) > readme.index(end):
             raise CourseError(f"README.md needs the line {start} and, below it, the line {end}, once each.")
