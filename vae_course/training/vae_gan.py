@@ -26,8 +26,8 @@ class VAEGANSettings(FitSettings):
 
     pixel_weight: float = 0.0
     feature_weight: float = 0.1
-    adversary_weight: float = 100.0
-    penalty: float = 0.0
+    adversary_weight: float = 300.0
+    penalty: float = 0.2
     margin: float | None = None
     equilibrium: float = 0.68
 
@@ -68,15 +68,15 @@ def fit_vae_gan(
 
         pixel_weight=1, feature_weight=0, adversary_weight=0: a plain VAE; the discriminator is not trained.
         feature_weight=0.1, adversary_weight=0: learned features; the discriminator only measures.
-        feature_weight=0.1, adversary_weight=100: the VAE-GAN.
+        feature_weight=0.1, adversary_weight=300: the VAE-GAN.
 
     Args:
         model: trained in place. train, validation, device, checkpoint, resume, progress and
             all settings but patience and free_bits: as for :func:`fit`.
         pixel_weight (float, 0): of −log p(x|z), nats.
         feature_weight (float, 0.1): of the distance in the discriminator's hidden layer.
-        adversary_weight (float, 100): of the decoder's wish to fool the discriminator.
-        penalty (float, 0): weight γ of R1, γ/2 · E‖∇ₓ D(x)‖² at real pictures, in the discriminator's loss.
+        adversary_weight (float, 300): of the decoder's wish to fool the discriminator.
+        penalty (float, 0.2): weight γ of R1, γ/2 · E‖∇ₓ D(x)‖² at real pictures, in the discriminator's loss.
         margin (float or None): the equilibrium trick of the authors' code (it is not in the paper). The
             discriminator skips an update when one of its two losses is below equilibrium − margin (it is
             winning), the game does not reach the decoder when one is above equilibrium + margin (it is
