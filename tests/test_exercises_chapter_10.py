@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 from exercise_answers import assert_recognized, verdict_of
+from exercise_answers_10_text import BROKEN as BROKEN_TEXT
+from exercise_answers_10_text import UNUSUAL as UNUSUAL_TEXT
 
 from vae_course.evaluation.bits import bits_per_dimension
 from vae_course.exercises.chapter_10 import EXERCISES
@@ -94,14 +96,15 @@ UNUSUAL = {
 
 def test_each_classic_mistake_is_recognized_by_name(capsys):
     with capsys.disabled():
-        assert_recognized("10", {key: BROKEN[key] for key in BROKEN})
+        assert_recognized("10", {**BROKEN, **BROKEN_TEXT})
 
 
 @pytest.mark.parametrize(
-    ("identifier", "name"), [(i, name) for i, named in UNUSUAL.items() for name in named]
+    ("identifier", "name"),
+    [(i, name) for i, named in {**UNUSUAL, **UNUSUAL_TEXT}.items() for name in named],
 )
 def test_a_correct_but_unusual_answer_passes(identifier, name):
-    verdict = verdict_of(identifier, UNUSUAL[identifier][name])
+    verdict = verdict_of(identifier, {**UNUSUAL, **UNUSUAL_TEXT}[identifier][name])
     assert verdict.correct, verdict
 
 

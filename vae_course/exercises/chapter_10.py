@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from vae_course.exercises.chapter_10_text import TEXT_EXERCISES
 from vae_course.exercises.exercise import Exercise, Mistake
 
 
@@ -285,4 +286,4 @@ ROUND = Exercise(
     tolerance=1e-3,
 )
 
-EXERCISES = (BITS, SCALE, ROUND)
+EXERCISES = (BITS, SCALE, ROUND, *TEXT_EXERCISES)

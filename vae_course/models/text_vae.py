@@ -54,7 +54,7 @@ class TextVAE(nn.Module):
         self.latent_dim, self.word_dropout, self.uses_code = latent_dim, word_dropout, uses_code
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim)
         self.encoder = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
-        self.to_posterior = nn.Linear(hidden_dim, 2 * latent_dim)
+        self.to_posterior = nn.Linear(2 * hidden_dim, 2 * latent_dim)
         self.first_state = nn.Linear(latent_dim, 2 * hidden_dim)
         self.code_input = nn.Linear(latent_dim, embedding_dim, bias=False)
         self.decoder = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
@@ -83,15 +83,18 @@ class TextVAE(nn.Module):
     def encode(self, x: Tensor) -> GaussianPosterior:
         """q(z|x) for tokens (batch, length): mean and log σ² of shape (batch, latent).
 
-        The state after END is read off, so padding has no influence.
+        The state after END and the mean of all states up to it are read off: padding has no influence.
         """
         self._check(x)
         if not self.uses_code:
             nothing = self.to_posterior.weight.new_zeros(len(x), self.latent_dim)
             return GaussianPosterior(nothing, nothing)
         states, _ = self.encoder(self.embedding(x))
-        last = padding_mask(x).sum(1) - 1
-        mean, raw = self.to_posterior(states[torch.arange(len(x), device=x.device), last]).chunk(2, dim=-1)
+        mask = padding_mask(x)
+        length = mask.sum(1)
+        last = states[torch.arange(len(x), device=x.device), length - 1]
+        average = (states * mask[..., None]).sum(1) / length[:, None]
+        mean, raw = self.to_posterior(torch.cat([last, average], dim=-1)).chunk(2, dim=-1)
         return GaussianPosterior(mean, bound_log_var(raw))
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:

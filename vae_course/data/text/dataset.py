@@ -103,6 +103,10 @@ class TextData:
             labels=None if self.labels is None else self.labels[index],
         )
 
+    def with_tokenizer(self, tokenizer: Tokenizer) -> TextData:
+        """The same texts as the numbers of another vocabulary, for a model that was trained with it."""
+        return replace(self, tokenizer=tokenizer, tokens=tokenizer.encode(self.texts).to(self.tokens.device))
+
     def to(self, device: torch.device | str) -> TextData:
         """The same data with its tensors on `device`."""
         labels = None if self.labels is None else self.labels.to(device)

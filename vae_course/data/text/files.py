@@ -37,7 +37,7 @@ def read_sentences(folder: Path, download: bool) -> list[str]:
 
 def read_news(folder: Path, download: bool) -> tuple[list[str], list[int]]:
     """Headlines of AG News, each once, and the number of each one's class."""
-    path = _present(folder / "ag_news.csv", download, _fetch_news)
+    path = find_news(folder, download)
     found: dict[str, int] = {}
     for row in csv.reader(io.StringIO("\n".join(_lines(path)))):
         if len(row) != 3 or row[0] not in ("1", "2", "3", "4"):
@@ -47,6 +47,11 @@ def read_news(folder: Path, download: bool) -> tuple[list[str], list[int]]:
             )
         found.setdefault(row[1].replace("\\", " ").strip(), int(row[0]) - 1)
     return list(found), list(found.values())
+
+
+def find_news(folder: Path, download: bool) -> Path:
+    """AG News as one .csv: class 1 to 4, headline, description; fetched where missing and allowed."""
+    return _present(folder / "ag_news.csv", download, _fetch_news)
 
 
 def _present(path: Path, download: bool, get) -> Path:

@@ -1,0 +1,112 @@
+"""Independent answers to chapter 10's exercises on text: broken ones by mistake, and unusual right ones."""
+
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from vae_course.training import kl_weight
+
+LOG2 = math.log(2)
+
+
+def chosen(logp, x):
+    return torch.stack(
+        [torch.stack([p[t] for p, t in zip(a, b, strict=True)]) for a, b in zip(logp, x, strict=True)]
+    )
+
+
+def read(x, first=1):
+    return F.pad(x, (1, 0), value=first)[:, :-1]
+
+
+def ramp(step, total, share):
+    return float(np.clip(step / total / share, 0, 1))
+
+
+def each(lp):
+    return -torch.einsum("bt->b", lp)
+
+
+BROKEN = {
+    "10.4": {
+        "each text weighed alike": [
+            lambda a, n: torch.stack([x / m / LOG2 for x, m in zip(a, n, strict=True)]).mean()
+        ],
+        "nats, not bits": [lambda a, n: a.mean() / n.float().mean()],
+        "multiplied by log 2": [lambda a, n: LOG2 * a.mean() / n.float().mean()],
+        "divided by the padded length": [lambda a, n: a.sum() / (len(n) * n.max()) / LOG2],
+        "END not counted": [lambda a, n: a.sum() / (n.sum() - len(n)) / LOG2],
+        "bits per text": [lambda a, n: sum(a) / len(a) / LOG2],
+    },
+    "10.5": {
+        "padding counted in the loss": [lambda p, x: -chosen(p, x).sum(1)],
+        "END not counted": [lambda p, x: -chosen(p, x).masked_fill(x < 3, 0).sum(1)],
+        "averaged over the tokens": [
+            lambda p, x: torch.stack([-c[t > 0].mean() for c, t in zip(chosen(p, x), x, strict=True)]),
+            lambda p, x: F.nll_loss(p.transpose(1, 2), x, reduction="none").mean(1),
+        ],
+        "one number for the batch": [
+            lambda p, x: F.nll_loss(p.transpose(1, 2), x, ignore_index=0, reduction="sum"),
+            lambda p, x: F.nll_loss(p.transpose(1, 2), x, ignore_index=0),
+        ],
+        "sign": [lambda p, x: chosen(p, x).masked_fill(x == 0, 0).sum(1)],
+        "the most probable token instead of the true one": [
+            lambda p, x: -p.amax(2).masked_fill(x == 0, 0).sum(1)
+        ],
+    },
+    "10.6": {
+        "the decoder reads what it predicts": [lambda x, hide: x.masked_fill(hide, 3)],
+        "START hidden": [lambda x, hide: read(x).masked_fill(hide, 3)],
+        "hidden before the shift": [lambda x, hide: read(x.masked_fill(hide, 3))],
+        "shifted the wrong way": [lambda x, hide: F.pad(x, (0, 1))[:, 1:].masked_fill(hide, 3)],
+        "hidden by padding": [lambda x, hide: torch.where(hide & (read(x) > 1), 0, read(x))],
+        "kept where it should be hidden": [
+            lambda x, hide: read(x).masked_fill(~hide & (torch.arange(x.shape[1]) > 0), 3)
+        ],
+        "the last token kept, START left out": [
+            lambda x, hide: torch.cat([x[:, -1:], x[:, :-1]], 1).masked_fill(hide, 3)
+        ],
+    },
+    "10.7": {
+        "KL not annealed": [lambda p, k, s, t, r: each(p).mean() + k.mean()],
+        "reconstruction averaged over the tokens": [
+            lambda p, k, s, t, r: -p[p != 0].mean() + (ramp(s, t, r) * k).mean(),
+            lambda p, k, s, t, r: torch.mean(-p.mean(1) + ramp(s, t, r) * k),
+        ],
+        "the weight on the reconstruction": [
+            lambda p, k, s, t, r: ramp(s, t, r) * each(p).mean() + k.mean(),
+            lambda p, k, s, t, r: ramp(s, t, r) * (each(p).mean() + k.mean()),
+        ],
+        "falling from 1 to 0": [lambda p, k, s, t, r: each(p).mean() + (1 - ramp(s, t, r)) * k.mean()],
+        "rising beyond 1": [lambda p, k, s, t, r: each(p).mean() + k.mean() * s / t / r],
+        "share forgotten": [lambda p, k, s, t, r: each(p).mean() + k.mean() * min(1, s / t)],
+        "summed over the batch": [lambda p, k, s, t, r: (each(p) + ramp(s, t, r) * k).sum()],
+        "sign of the reconstruction": [lambda p, k, s, t, r: p.sum(1).mean() + ramp(s, t, r) * k.mean()],
+        "not averaged over the batch": [lambda p, k, s, t, r: k * ramp(s, t, r) - p.sum(1)],
+    },
+}
+
+UNUSUAL = {
+    "10.4": {
+        "numpy": lambda a, n: np.log2(np.e) * a.numpy().sum() / n.numpy().sum(),
+        "weighted mean": lambda a, n: ((a / n) * (n / n.sum())).sum() / LOG2,
+    },
+    "10.5": {
+        "cross-entropy": lambda p, x: F.nll_loss(p.transpose(1, 2), x, ignore_index=0, reduction="none").sum(
+            1
+        ),
+        "a loop": lambda p, x: [
+            -sum(row[i, t] for i, t in enumerate(text) if t) for row, text in zip(p, x.tolist(), strict=True)
+        ],
+    },
+    "10.6": {
+        "a copy": lambda x, hide: torch.where(hide & (torch.arange(x.shape[1]) > 0), 3, read(x)),
+        "numpy": lambda x, hide: np.where(hide.numpy() & (read(x).numpy() != 1), 3, read(x).numpy()),
+    },
+    "10.7": {
+        "apart": lambda p, k, s, t, r: each(p).mean() + ramp(s, t, r) * k.mean(),
+        "the package's schedule": lambda p, k, s, t, r: each(p).mean() + kl_weight(1.0, s, t, r) * k.mean(),
+    },
+}

@@ -1,0 +1,243 @@
+"""Exercises of chapter 10 about text, in order: bits per character, padding, hidden words, the loss."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from vae_course.exercises.chapter_10_text_loss import TEXT_LOSS
+from vae_course.exercises.exercise import Exercise, Mistake
+
+
+def bits_per_character(nats: Tensor, lengths: Tensor) -> Tensor:
+    return nats.sum() / lengths.sum() / math.log(2)
+
+
+def _bits_cases(seed: int) -> list[tuple]:
+    """Texts of unequal length, the long ones cheaper for each character."""
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.tensor([3, 12, 7, 5])
+    nats = lengths * (2.5 - 0.1 * lengths) + torch.rand(4, generator=generator)
+    return [(nats, lengths), (nats[:2], lengths[:2]), (nats[:1], lengths[:1])]
+
+
+BITS = Exercise(
+    id="10.4",
+    title="Bits per character",
+    contract="bits_per_character(nats, lengths): nats, float (batch,), the −ELBO of each text; lengths, "
+    "int64 (batch,), its characters with the END counted. Returns a scalar: the bits that one character "
+    "of this collection costs.",
+    stub='''def bits_per_character(nats: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """nats: (batch,); lengths: (batch,), END counted. Returns a scalar, bits."""
+    ...''',
+    hints=(
+        "What would a file with all these texts weigh, and how many characters does it have?",
+        "One bit is log 2 nats.",
+    ),
+    mistakes=(
+        Mistake(
+            "each text weighed alike",
+            "A file of these texts has more characters from the long ones: which mean do you take?",
+            lambda nats, n: (nats / n).mean() / math.log(2),
+        ),
+        Mistake("nats, not bits", "How many nats are one bit?", lambda nats, n: nats.sum() / n.sum()),
+        Mistake(
+            "multiplied by log 2",
+            "A bit is smaller than a nat, so the number of bits is larger.",
+            lambda nats, n: nats.sum() / n.sum() * math.log(2),
+        ),
+        Mistake(
+            "divided by the padded length",
+            "Padding costs nothing and is no character.",
+            lambda nats, n: nats.mean() / n.max() / math.log(2),
+        ),
+        Mistake(
+            "END not counted",
+            "The model pays for saying where a text ends; the lengths here count that character already.",
+            lambda nats, n: nats.sum() / (n - 1).sum() / math.log(2),
+        ),
+        Mistake(
+            "bits per text",
+            "That is what a text costs; a longer one has more characters to share it.",
+            lambda nats, n: nats.mean() / math.log(2),
+        ),
+    ),
+    reference=bits_per_character,
+    cases=_bits_cases,
+    low=0.0,
+)
+
+
+def nats_per_text(log_probs: Tensor, tokens: Tensor) -> Tensor:
+    of_each_token = log_probs.gather(-1, tokens[..., None])[..., 0]
+    return -(of_each_token * (tokens != 0)).sum(-1)
+
+
+def _padded_cases(seed: int) -> list[tuple]:
+    """Log-probabilities of 7 tokens, and rows that end at different places."""
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.tensor([[5, 4, 6, 2, 0, 0], [4, 2, 0, 0, 0, 0], [6, 6, 5, 4, 3, 2]])
+    log_probs = (2 * torch.randn(3, 6, 7, generator=generator)).log_softmax(-1)
+    return [(log_probs, tokens), (log_probs[:2, :4], tokens[:2, :4])]
+
+
+def _picked(log_probs: Tensor, tokens: Tensor) -> Tensor:
+    return log_probs.gather(-1, tokens[..., None])[..., 0]
+
+
+PADDING = Exercise(
+    id="10.5",
+    title="What a padded text costs",
+    contract="nats_per_text(log_probs, tokens): log_probs, float (batch, length, vocabulary), log p of "
+    "every token at every place; tokens, int64 (batch, length): the text, END (2), then padding (0). "
+    "Returns −log p of each whole text, (batch,), nats.",
+    stub='''def nats_per_text(log_probs: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """log_probs: (batch, length, vocabulary); tokens: (batch, length), END is 2, padding 0. Returns "
+    "(batch,)."""
+    ...''',
+    hints=(
+        "First pick the log-probability of the token that stands at each place: `gather` along the last "
+        "axis.",
+        "Then a sum over places. Which places belong to the text?",
+        "END is a decision of the model; padding is ours.",
+    ),
+    mistakes=(
+        Mistake(
+            "padding counted in the loss",
+            "Padding is there to make rows equally long. Should a short text cost more in a batch with a "
+            "long one?",
+            (
+                lambda logp, x: -_picked(logp, x).sum(-1),
+                lambda logp, x: (
+                    torch.nn.functional.cross_entropy(logp.flatten(0, 1), x.flatten(), reduction="none")
+                    .reshape(x.shape)
+                    .sum(-1)
+                ),
+            ),
+        ),
+        Mistake(
+            "END not counted",
+            "Without END, 'ann' and the beginning of 'anna' cost the same: then the probabilities of all "
+            "texts add up to more than 1.",
+            lambda logp, x: -(_picked(logp, x) * (x != 0) * (x != 2)).sum(-1),
+        ),
+        Mistake(
+            "averaged over the tokens",
+            "The KL is a sum for the whole text. What has to be added to it?",
+            (
+                lambda logp, x: -(_picked(logp, x) * (x != 0)).sum(-1) / (x != 0).sum(-1),
+                lambda logp, x: -(_picked(logp, x) * (x != 0)).mean(-1),
+                lambda logp, x: -_picked(logp, x).mean(-1),
+            ),
+        ),
+        Mistake(
+            "one number for the batch",
+            "The contract asks for each text by itself.",
+            (
+                lambda logp, x: -(_picked(logp, x) * (x != 0)).sum(),
+                lambda logp, x: -(_picked(logp, x) * (x != 0)).sum(-1).mean(),
+                lambda logp, x: torch.nn.functional.cross_entropy(
+                    logp.flatten(0, 1), x.flatten(), ignore_index=0
+                ),
+            ),
+        ),
+        Mistake(
+            "sign",
+            "A probability is below 1, so −log p is positive.",
+            lambda logp, x: (_picked(logp, x) * (x != 0)).sum(-1),
+        ),
+        Mistake(
+            "the most probable token instead of the true one",
+            "What did the text say at this place?",
+            lambda logp, x: -(logp.max(-1).values * (x != 0)).sum(-1),
+        ),
+    ),
+    reference=nats_per_text,
+    cases=_padded_cases,
+    low=0.0,
+)
+
+
+def decoder_input(tokens: Tensor, hide: Tensor) -> Tensor:
+    start = torch.full_like(tokens[:, :1], 1)
+    read = torch.cat([start, tokens[:, :-1]], dim=1)
+    return torch.where(hide & (read != 1), 3, read)
+
+
+def _hidden_cases(seed: int) -> list[tuple]:
+    """Two rows of unequal length; some places of the input are to be hidden, the first among them."""
+    tokens = torch.tensor([[5, 4, 6, 7, 2], [6, 5, 2, 0, 0]])
+    hide = torch.tensor([[True, False, True, False, True], [False, True, False, False, False]])
+    return [(tokens, hide), (tokens, torch.zeros_like(hide)), (tokens[:1], ~hide[:1])]
+
+
+def _shift(tokens: Tensor) -> Tensor:
+    return torch.cat([torch.ones_like(tokens[:, :1]), tokens[:, :-1]], dim=1)
+
+
+WORD_DROPOUT = Exercise(
+    id="10.6",
+    title="What the decoder may read",
+    contract="decoder_input(tokens, hide): tokens, int64 (batch, length), are the texts to predict; "
+    "hide, bool (batch, length), says which places of the decoder's input are hidden. Returns the input, "
+    "int64 (batch, length): at each place the token before the one that is predicted there, START (1) at "
+    "the first, and UNKNOWN (3) where it is hidden; START is never hidden.",
+    stub='''def decoder_input(tokens: torch.Tensor, hide: torch.Tensor) -> torch.Tensor:
+    """tokens: int64 (batch, length); hide: bool (batch, length), places of the result. Returns (batch, "
+    "length)."""
+    ...''',
+    hints=(
+        "At place t the decoder predicts tokens[:, t]. What is the last thing it may know?",
+        "Shift by one first, then hide.",
+        "torch.where(condition, 3, read).",
+    ),
+    mistakes=(
+        Mistake(
+            "the decoder reads what it predicts",
+            "With the token itself in its input, the loss goes to 0 and nothing is learned. Shift by one.",
+            (
+                lambda x, hide: torch.where(hide, 3, x),
+                lambda x, hide: torch.where(hide & (x != 1), 3, torch.cat([x[:, :1] * 0 + 1, x[:, 1:]], 1)),
+            ),
+        ),
+        Mistake(
+            "START hidden",
+            "START says that a text begins; a hidden one tells the decoder nothing about where it is.",
+            lambda x, hide: torch.where(hide, 3, _shift(x)),
+        ),
+        Mistake(
+            "hidden before the shift",
+            "`hide` speaks of places of the result.",
+            lambda x, hide: _shift(torch.where(hide, 3, x)),
+        ),
+        Mistake(
+            "shifted the wrong way",
+            "This decoder sees the next token instead of the last one.",
+            (
+                lambda x, hide: torch.where(hide, 3, torch.cat([x[:, 1:], x[:, :1] * 0], 1)),
+                lambda x, hide: torch.where(hide, 3, torch.cat([x[:, 1:], x[:, :1] * 0 + 1], 1)),
+            ),
+        ),
+        Mistake(
+            "hidden by padding",
+            "Padding (0) means that there is nothing; hidden tokens become UNKNOWN (3).",
+            lambda x, hide: torch.where(hide & (_shift(x) != 1), 0, _shift(x)),
+        ),
+        Mistake(
+            "kept where it should be hidden",
+            "`hide` is True where the token must go.",
+            lambda x, hide: torch.where(hide | (_shift(x) == 1), _shift(x), 3),
+        ),
+        Mistake(
+            "the last token kept, START left out",
+            "At the first place nothing has been written: that is what START is for.",
+            lambda x, hide: torch.where(hide, 3, torch.roll(x, 1, 1)),
+        ),
+    ),
+    reference=decoder_input,
+    cases=_hidden_cases,
+)
+
+TEXT_EXERCISES = (BITS, PADDING, WORD_DROPOUT, TEXT_LOSS)
