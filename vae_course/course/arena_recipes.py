@@ -29,7 +29,14 @@ RECIPES = {
     "vae_gaussian": {"batch_size": 128, "learning_rate": 2e-3, "kl_warmup": 0.3},
     "vae_logistic": {"batch_size": 128, "learning_rate": 2e-3, "kl_warmup": 0.3},
     "gan": {"batch_size": 64, "learning_rate": 1e-3, "penalty": 0.2},
-    "vae_gan": {"batch_size": 64, "learning_rate": 1e-3},
+    "vae_gan": {
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "pixel_weight": 0.0,
+        "feature_weight": 0.1,
+        "adversary_weight": 300.0,
+        "penalty": 0.2,
+    },
     "vq_vae": {
         "batch_size": 128,
         "learning_rate": 2e-3,
