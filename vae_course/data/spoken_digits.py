@@ -38,7 +38,7 @@ def load_spoken_digits(split: str, root: Path, download: bool) -> SoundData:
     """
     settings = Spectrogram()
     recordings = sorted(
-        read_recordings(_source(root / "audio", download), settings.rate), key=lambda r: r[:3]
+        read_recordings(find_recordings(root / "audio", download), settings.rate), key=lambda r: r[:3]
     )
     speaker_names = tuple(sorted({speaker for _, speaker, _, _ in recordings}))
     waves, used = zip(*(normalize_clip(r[3], settings.samples) for r in recordings), strict=True)
@@ -59,7 +59,8 @@ def load_spoken_digits(split: str, root: Path, download: bool) -> SoundData:
     )
 
 
-def _source(folder: Path, download: bool) -> Path:
+def find_recordings(folder: Path, download: bool) -> Path:
+    """The folder or archive of recordings below `folder`, fetched where none is there and it is allowed."""
     for found in (folder / "recordings", *(folder / name for name in ARCHIVES)):
         if found.exists():
             return found

@@ -39,19 +39,7 @@ def load_stanford_dogs(split: str, root: Path, download: bool) -> ImageData:
     Raises:
         DataError: files are missing and may not or cannot be downloaded, or are damaged.
     """
-    found = find_dogs(root)
-    if found is None:
-        folder = root / FOLDERS[0]
-        if not download:
-            raise DataError(
-                f"Stanford Dogs is not in {folder} and download=False forbids fetching it: put {EXPECTED} "
-                f"there, or allow the download; {OFFLINE_PICTURES}."
-            )
-        from vae_course.data.download_dogs import download_dogs
-
-        download_dogs(folder)
-        found = find_dogs(root)
-    files, breeds = found
+    files, breeds = find_or_fetch_dogs(root, download)
     parts = part_of([name.rpartition("/")[2] for name in breeds])
     order = np.argsort(parts, kind="stable")
     names = [list(breeds)[row] for row in order]
@@ -66,6 +54,23 @@ def load_stanford_dogs(split: str, root: Path, download: bool) -> ImageData:
     if part.start == part.stop:
         raise DataError(f"the {split} part of {files.path} is empty: {len(names):,} pictures are too few.")
     return ImageData("stanford_dogs", split, images[part], labels[part], class_names)
+
+
+def find_or_fetch_dogs(root: Path, download: bool) -> tuple[PictureFiles, dict[str, str]]:
+    """As `find_dogs`, after fetching the original archive where nothing is there and it is allowed."""
+    found = find_dogs(root)
+    if found is None:
+        folder = root / FOLDERS[0]
+        if not download:
+            raise DataError(
+                f"Stanford Dogs is not in {folder} and download=False forbids fetching it: put {EXPECTED} "
+                f"there, or allow the download; {OFFLINE_PICTURES}."
+            )
+        from vae_course.data.download_dogs import download_dogs
+
+        download_dogs(folder)
+        found = find_dogs(root)
+    return found
 
 
 def find_dogs(root: Path) -> tuple[PictureFiles, dict[str, str]] | None:
