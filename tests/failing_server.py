@@ -23,6 +23,10 @@ FAILURES = {
     "silent": ["the server sent nothing for 0.5 seconds"],
 }
 
+PAGES = {  # Google Drive's way of saying no, and of asking whether a large file is wanted
+    "page": b"<html><title>Google Drive - Quota exceeded</title></html>",
+    "ask": b'<html>too large to scan <form><input type="hidden" name="uuid" value="7-b"></form></html>',
+}
 LINGER = "hh" if sys.platform == "win32" else "ii"
 
 
@@ -34,15 +38,15 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(body=True)
 
     def answer(self, body):
-        name = self.path.rsplit("/", 1)[-1]
+        name, _, query = self.path.rsplit("/", 1)[-1].partition("&")
         mode = self.server.modes.get(name, self.server.mode)
         content = self.server.files[name]
         if body:
             self.server.asked.append(name)
         if mode in ("refuse", "busy"):
             return self.send_error(403 if mode == "refuse" else 503)
-        if mode == "page":  # Google Drive's way of saying no
-            content = b"<html><title>Google Drive - Quota exceeded</title></html>"
+        if mode == "page" or (mode == "ask" and "uuid=7-b" not in query):
+            content = PAGES[mode]
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()

@@ -90,6 +90,12 @@ def test_googles_quota_page_word_for_word(faces, server):
     assert len(load("celeba", root=faces.parent)) > 20 and server.asked == [ARCHIVE]
 
 
+def test_googles_question_about_large_files_is_answered(faces, server):
+    server.modes[ARCHIVE] = "ask"
+    assert len(load("celeba", root=faces.parent)) > 20
+    assert server.asked == [*NEEDED, ARCHIVE]
+
+
 def test_a_refusal_by_code_word_for_word(faces, server):
     server.mode = "refuse"
     assert refused("celeba", faces) == (
