@@ -21,7 +21,7 @@ LAYERS = (
     {"likelihoods", "posterior", "elbo", "models"},
     {"training", "evaluation"},
     {"plotting", "exercises", "notebook", "widgets"},
-    {"cli", "course", "__main__"},
+    {"cli", "course", "classroom", "__main__"},
 )
 
 

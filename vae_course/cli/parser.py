@@ -8,7 +8,16 @@ import shutil
 from collections.abc import Sequence
 from typing import NoReturn
 
-from vae_course.cli import evaluate, interpolate, sample, sweep, train, train_classifier, train_one_model
+from vae_course.cli import (
+    collect,
+    evaluate,
+    interpolate,
+    sample,
+    sweep,
+    train,
+    train_classifier,
+    train_one_model,
+)
 from vae_course.cli.options import UsageError, suggestion
 from vae_course.cli.shared import PROGRAM
 
@@ -21,6 +30,7 @@ COMMANDS = {
     "train-classifier": train_classifier,
     "sweep": sweep,
     "train-one-model": train_one_model,
+    "collect": collect,
 }
 
 

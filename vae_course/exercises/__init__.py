@@ -2,5 +2,6 @@
 
 from vae_course.exercises.engine import check, hint, solution
 from vae_course.exercises.exercise import Exercise, Mistake, Verdict
+from vae_course.exercises.points import NotYet, require
 
-__all__ = ["Exercise", "Mistake", "Verdict", "check", "hint", "solution"]
+__all__ = ["Exercise", "Mistake", "NotYet", "Verdict", "check", "hint", "require", "solution"]

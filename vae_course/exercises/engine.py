@@ -61,7 +61,7 @@ def solution_source(exercise: str | Exercise) -> str:
 
 
 def find(exercise: str | Exercise) -> Exercise:
-    """The exercise with this number, from vae_course/exercises/chapter_NN.py.
+    """The exercise with this number, from vae_course/exercises/chapter_NN.py or assignment_N.py.
 
     Raises:
         ValueError: there is no such exercise.
@@ -75,19 +75,20 @@ def find(exercise: str | Exercise) -> Exercise:
 
 
 def exercises(chapter: str) -> tuple[Exercise, ...]:
-    """All exercises of a chapter ("01" to "11"), in order.
+    """All exercises of a chapter ("01" to "11") or all questions of an assignment ("A1" to "A4"), in order.
 
     Raises:
         ValueError: the chapter has no exercises.
     """
-    name = f"vae_course.exercises.chapter_{chapter}"
+    kind = f"assignment_{chapter[1:]}" if chapter.startswith("A") else f"chapter_{chapter}"
+    name = f"vae_course.exercises.{kind}"
     try:
         return import_module(name).EXERCISES
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
         raise ValueError(
-            f"There are no exercises for chapter {chapter!r}; write for example '02.1'."
+            f"There are no exercises for {chapter!r}; write for example '02.1', or 'A1.1' for an assignment."
         ) from None
 
 
