@@ -1,0 +1,68 @@
+"""Panels and frames of point samples, and the explorer that walks through a training."""
+
+import pytest
+import torch
+
+from vae_course.data.toys import ring_mixture
+from vae_course.plotting import animation_html
+from vae_course.plotting.point_clouds import cloud_frames, point_clouds
+from vae_course.widgets.training_watch import Watched, draw_moment, draw_moments, explore_training
+
+RING = ring_mixture(std=0.05)
+
+
+def half_good(n=40):
+    """Every other point on the first mode, the others in the middle of the ring."""
+    points = torch.zeros(n, 2)
+    points[::2] = RING.centers[0].float()
+    return points
+
+
+def test_panels_show_what_lies_on_a_mode_and_count_it():
+    figure = point_clouds({"a": half_good(), "b": RING.sample(900, seed=0)[0]}, RING, columns=3)
+    first, second, empty = figure.axes
+    assert first.get_title() == "a\n1 of 8 modes, 50% on one"
+    assert second.get_title().startswith("b\n8 of 8 modes")
+    assert not empty.axison
+    centers, stray, good = (line.get_xydata() for line in first.lines)
+    assert len(centers) == 8 and len(stray) == len(good) == 20
+    assert (stray == 0).all() and (good[:, 0] == 2).all()
+    assert sum(len(line.get_xydata()) for line in second.lines[1:]) == 600  # not all are drawn
+    with pytest.raises(ValueError, match="no panels"):
+        point_clouds({}, RING)
+
+
+def test_frames_color_points_by_where_they_lie():
+    snapshots = torch.stack([half_good(), torch.full((40, 2), 99.0)])[:, :, None].expand(-1, -1, 2, -1)
+    frames = cloud_frames(snapshots, RING, pixels=60)
+    assert frames.shape == (2, 2, 3, 60, 60) and frames.min() >= 0 and frames.max() <= 1
+    # The middle of the plane holds the stray points (red), the far right of the middle row the good ones.
+    assert frames[0, 0, :, 29, 30].tolist() == pytest.approx([0.835, 0.369, 0.0], abs=1e-3)
+    right = int((2 / 2.6 + 1) / 2 * 60)
+    assert frames[0, 1, :, 29, right].tolist() == pytest.approx([0.0, 0.447, 0.698], abs=1e-3)
+    # Points outside the picture are not drawn at its border.
+    assert set(frames[1].unique().tolist()) == {0.75, 1.0}
+    assert "<img" in animation_html(frames, "caption", "Two frames of two pictures.")
+
+
+def watched():
+    torch.manual_seed(0)
+    points = torch.stack([torch.zeros(30, 2, 2), RING.sample(60, seed=1)[0].view(30, 2, 2)])
+    return Watched((0, 50), points)
+
+
+def test_a_moment_says_its_step_and_modes():
+    figure = draw_moment(watched(), RING, moment=1, copy=0, least=1)
+    left, right = figure.axes
+    assert left.get_title() == "step 50: 8 of 8 modes"
+    assert right.lines[0].get_ydata().tolist() == [0, 8]
+
+
+def test_the_explorer_follows_its_controls(capsys):
+    explorer = explore_training({"a": watched(), "b": watched()}, RING, 1, "Two rows of panels with points.")
+    assert "Interactive controls" in capsys.readouterr().out
+    before = explorer.picture.value
+    explorer.controls["moment"].value = 0
+    assert explorer.picture.value != before and "moment of training" in explorer.described()
+    still = draw_moments({"a": watched(), "b": watched()}, RING, 0, 1, columns=2)
+    assert [axes.get_title() for axes in still.axes] == ["step 0: 0", "step 50: 8"] * 2

@@ -1,0 +1,43 @@
+"""The command that trains on stacked digits, and the weights it shipped."""
+
+import pytest
+import torch
+
+from vae_course.course import stacked_digits
+from vae_course.course.stacked_digits import GANS, MODELS, SEEDS, load_stacked, save_half, train_stacked
+from vae_course.data import load
+from vae_course.data.stacked import stack_digits
+from vae_course.evaluation import image_coverage, load_classifier
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_trains_and_goes_on_where_it_stopped(tmp_path, name):
+    data = stack_digits(load("digits", "train"), 64)
+    path = tmp_path / "run.pt"
+    generator = train_stacked(name, 0, data, path, passes=1)
+    again = train_stacked(name, 0, data, path, passes=1)  # nothing is left to do
+    for key, value in generator.state_dict().items():
+        assert torch.equal(value, again.state_dict()[key])
+    assert generator.sample(2).shape == (2, 3, 28, 28)
+
+
+def test_half_precision_changes_pictures_by_next_to_nothing(tmp_path, monkeypatch):
+    generator = train_stacked("gan", 0, stack_digits(load("digits", "train"), 64), passes=1)
+    monkeypatch.setattr(stacked_digits, "WEIGHTS", tmp_path)
+    save_half(tmp_path / "gan_0.pt", generator, seconds=1.0)
+    loaded, z = load_stacked("gan", 0), torch.randn(4, 32)
+    assert loaded(z).dtype == torch.float32
+    assert (loaded(z) - generator(z)).abs().max() < 0.01
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_shipped_weights_draw_three_digits(name):
+    judge, hits = load_classifier("mnist"), []
+    for seed in SEEDS:
+        pictures = load_stacked(name, seed).sample(1000, torch.Generator().manual_seed(0))
+        hits.append(image_coverage(pictures, judge).hit)
+    if name == "gan":
+        assert min(hits) >= 1
+    else:
+        assert min(hits) > 200  # exact draws hit 632
+    assert set(GANS) == set(MODELS) - {"vae"}
