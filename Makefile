@@ -9,12 +9,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.vae-course-installed
 COURSE := $(BIN)/python -m vae_course.course
 
-.PHONY: help course test notebooks lab bench lint format clean
+.PHONY: help course test notebooks assignments rehearsal lab bench lint format clean
 
 help:
 	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
 	@echo "make test        run every check: style, tests, every chapter on the small data"
 	@echo "make notebooks   execute the chapters in full on real data and renew notebooks/ (ONLY=02 for one)"
+	@echo "make assignments renew the student notebooks of the graded assignments"
+	@echo "make rehearsal   take a made-up class of five through nbgrader: release, grade, feedback"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make bench       time the sliders, from a move to the new picture"
 	@echo "make lint        check the style of code and notebooks"
@@ -36,6 +38,12 @@ test: lint
 
 notebooks: $(STAMP)
 	@$(COURSE) full $(if $(ONLY),--only $(ONLY)); status=$$?; $(COURSE) results && exit $$status
+
+assignments: $(STAMP)
+	$(COURSE) assignments
+
+rehearsal: $(STAMP)
+	$(COURSE) rehearsal
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks

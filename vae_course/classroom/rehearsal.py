@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,15 +62,18 @@ def rehearse(project: Project, assignment: str, students: Mapping[str, Student],
     run = _runner(exchange)
     _timed(seconds, "generate", lambda: run(course, "generate_assignment", assignment))
     _timed(seconds, "release", lambda: run(course, "release_assignment", assignment))
-    for name, act in students.items():
+
+    def attend(name: str) -> None:
         home = folder / "students" / name
         home.mkdir(parents=True)
-        _timed(seconds, "fetch", lambda home=home: run(home, "fetch_assignment", assignment))
+        run(home, "fetch_assignment", assignment)
         path = next((home / assignment).glob("*.ipynb"))
-        handed_in = act(nbformat.read(path, as_version=4), nbformat.read(lecturer, as_version=4))
+        handed_in = students[name](nbformat.read(path, as_version=4), nbformat.read(lecturer, as_version=4))
         nbformat.write(handed_in, path)
-        who = f"--CourseDirectory.student_id={name}"
-        _timed(seconds, "submit", lambda home=home, who=who: run(home, "submit", assignment, who))
+        run(home, "submit", assignment, f"--CourseDirectory.student_id={name}")
+
+    with ThreadPoolExecutor(2) as class_room:  # students work at the same time
+        _timed(seconds, "fetch and submit", lambda: list(class_room.map(attend, students)))
     _timed(seconds, "collect", lambda: run(course, "collect", assignment))
     mended = _timed(seconds, "restore", lambda: list(collect_submissions(course, assignment)))
     _timed(seconds, "autograde", lambda: run(course, "autograde", assignment))

@@ -32,6 +32,11 @@ def parser() -> argparse.ArgumentParser:
     actions.add_parser("results", help="renew the tables of README.md")
     actions.add_parser("cover", help="train a small VAE on MNIST and redraw the README's picture")
     actions.add_parser("bench", help="time the sliders, from a move to the new picture")
+    assignments = actions.add_parser("assignments", help="renew the student notebooks of the assignments")
+    assignments.add_argument("--only", metavar="A1", help="one assignment, by its short name")
+    assignments.add_argument("--course", type=Path, help="prepare nbgrader's course folder here instead")
+    rehearsal = actions.add_parser("rehearsal", help="take a made-up class of five through nbgrader")
+    rehearsal.add_argument("--folder", type=Path, help="keep nbgrader's folders here (default: thrown away)")
     actions.add_parser("check", help="check sources, committed notebooks, results and README tables")
     return top
 
@@ -47,6 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "bench":
         bench_sliders.main()
         return 0
+    if arguments.action == "assignments":
+        return _assignments(project, arguments)
+    if arguments.action == "rehearsal":
+        return _rehearsal(project, arguments.folder)
     if arguments.action == "check":
         found = structure.problems(project) + results.problems(project)
         print("\n".join(found) or f"{len(project.written())} chapters checked, no problem found")
@@ -71,6 +80,28 @@ def run(arguments: argparse.Namespace) -> int:
         outcomes = commands.full(project, names)
     print("\n" + commands.table(outcomes))
     return 1 if any(outcome.failure for outcome in outcomes) else 0
+
+
+def _assignments(project: Project, arguments: argparse.Namespace) -> int:
+    from vae_course.classroom.release import write_course, write_students
+
+    if arguments.course:
+        print(f"{write_course(project, arguments.course, arguments.only)}: ready for nbgrader")
+    else:
+        for path in write_students(project, arguments.only):
+            print(f"{path.relative_to(project.root)} renewed")
+    return 0
+
+
+def _rehearsal(project: Project, folder: Path | None) -> int:
+    from tempfile import TemporaryDirectory
+
+    from vae_course.classroom.made_up_class import CLASS
+    from vae_course.classroom.rehearsal import rehearse, table
+
+    with TemporaryDirectory() as scratch:
+        print(table(rehearse(project, "A1", CLASS, folder or Path(scratch))))
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
