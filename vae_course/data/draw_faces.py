@@ -88,9 +88,9 @@ def _draw(factors: Tensor) -> Tensor:
 
 def _mouth(x: Tensor, y: Tensor, smile: Tensor, squeeze: Tensor) -> Tensor:
     """A parabola of constant thickness; its corners go up with the smile (y points down)."""
-    half = 6.0 * squeeze
-    curve = 3.6 * smile * (0.5 - (x / half) ** 2)
-    return torch.maximum((y - curve).abs() - 1.3, x.abs() - half)
+    half = 7.0 * squeeze
+    curve = 4.6 * smile * (0.5 - (x / half) ** 2)
+    return torch.maximum((y - curve).abs() - 1.5, x.abs() - half)
 
 
 def _glasses(x: Tensor, y: Tensor, gap: Tensor, to_ear: Tensor) -> Tensor:
