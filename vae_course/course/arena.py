@@ -2,7 +2,7 @@
 
     python -m vae_course.course.arena
 
-trains eight models with three seeds each (one thread, about 40 minutes of CPU time), or goes on where it
+trains eight models with three seeds each (one thread, about 30 minutes of CPU time), or goes on where it
 stopped: every finished run is a file in the runs folder, named by its configuration. The end is
 ``assets/results/realism.json``, a copy of it inside the package, and the shipped weights. With ``--only gan``
 it trains and measures that model alone and writes no table.
@@ -30,7 +30,7 @@ from vae_course.training import TrainingDiverged, load_checkpoint
 from vae_course.training.arena_weights import ARENA_MODELS, FOLDER, TABLE, arena_rows, read_arena, save_arena
 
 FORMAT = 1  # raised when a run's meaning changes, so that old files are not mixed with new ones
-DATASET, EXAMPLES, EPOCHS, SEEDS = "fashion_mnist", 20_000, 6, (0, 1, 2)
+DATASET, EXAMPLES, EPOCHS, SEEDS = "fashion_mnist", 20_000, 4, (0, 1, 2)
 JUDGED = 5000  # pictures on each side
 
 
