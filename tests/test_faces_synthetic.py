@@ -11,7 +11,7 @@ from vae_course.data.faces_synthetic import ATTRIBUTES, FaceData, draw_factors
 
 # Rows and columns (of 64) outside of which a factor must not change a single pixel.
 PLACES = {
-    "smile": (slice(36, 58), slice(16, 48)),
+    "smile": (slice(34, 60), slice(12, 52)),
     "glasses": (slice(20, 44), slice(8, 56)),
     "eyes": (slice(24, 40), slice(10, 54)),
 }
