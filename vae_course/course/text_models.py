@@ -13,16 +13,19 @@ from vae_course.training.text_weights import save_text_model, text_model_path
 # What each was trained with; chosen on the validation part.
 RECIPES = {
     "names": (
-        {"latent_dim": 16, "hidden_dim": 96, "embedding_dim": 32, "word_dropout": 0.3},
-        {"epochs": 24, "batch_size": 128, "learning_rate": 4e-3, "free_bits": 0.25, "kl_warmup": 0.5},
+        {"latent_dim": 16, "hidden_dim": 96, "embedding_dim": 32},
+        {"epochs": 16, "batch_size": 128, "learning_rate": 8e-3, "free_bits": 0.1, "kl_warmup": 0.7},
     ),
     "sentences": (
-        {"latent_dim": 32, "hidden_dim": 128, "embedding_dim": 64, "word_dropout": 0.4},
-        {"epochs": 16, "batch_size": 64, "learning_rate": 3e-3, "free_bits": 0.25, "kl_warmup": 0.5},
+        {"latent_dim": 32, "hidden_dim": 128, "embedding_dim": 64},
+        {"epochs": 12, "batch_size": 128, "learning_rate": 6e-3, "free_bits": 0.2, "kl_warmup": 0.7},
     ),
 }
-RECIPES["invented_names"] = (RECIPES["names"][0], {**RECIPES["names"][1], "epochs": 40, "batch_size": 64})
-RECIPES["invented_sentences"] = (RECIPES["sentences"][0], {**RECIPES["sentences"][1], "epochs": 20})
+RECIPES["invented_names"] = (RECIPES["names"][0], {**RECIPES["names"][1], "epochs": 30, "batch_size": 64})
+RECIPES["invented_sentences"] = (
+    RECIPES["sentences"][0],
+    {**RECIPES["sentences"][1], "epochs": 15, "batch_size": 64},
+)
 
 
 def train_text_model(name: str, seed: int = 0, progress: bool = True) -> TextVAE:

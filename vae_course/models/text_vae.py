@@ -121,12 +121,11 @@ class TextVAE(nn.Module):
         codes = z.reshape(-1, self.latent_dim)
         copies = len(codes) // len(x)
         states, _ = self.decoder(self._input(read.repeat(copies, 1), codes), self._first(codes))
-        logits = self.to_logits(states) + self.impossible
-        # Over the vocabulary last; cross_entropy gives 0 where the target is padding.
-        loss = F.cross_entropy(
-            logits.flatten(0, 1), x.repeat(copies, 1).flatten(), ignore_index=PAD, reduction="none"
-        )
-        return -loss.reshape(*z.shape[:-1], x.shape[1])
+        # The vocabulary is the dear part, so padding never gets there.
+        mask, truth = padding_mask(x).repeat(copies, 1), x.repeat(copies, 1)
+        found = -F.cross_entropy(self._logits(states[mask]), truth[mask], reduction="none")
+        everywhere = found.new_zeros(truth.shape).masked_scatter(mask, found)
+        return everywhere.reshape(*z.shape[:-1], x.shape[1])
 
     @torch.no_grad()
     def write(
@@ -148,7 +147,7 @@ class TextVAE(nn.Module):
         written, open_ = [], torch.ones(len(z), dtype=torch.bool, device=z.device)
         for _ in range(longest):
             output, state = self.decoder(self._input(token, z), state)
-            logits = self.to_logits(output[:, 0]) + self.impossible
+            logits = self._logits(output[:, 0])
             logits[:, UNKNOWN] = -torch.inf
             if temperature == 0:
                 token = logits.argmax(-1)
@@ -173,6 +172,9 @@ class TextVAE(nn.Module):
         """Tokens of n new texts from z ~ N(0, I); with temperature 1 these are draws from the model."""
         z = torch.randn(n, self.latent_dim, generator=generator, device=self.impossible.device)
         return self.write(z, longest, temperature, generator)
+
+    def _logits(self, states: Tensor) -> Tensor:
+        return F.linear(states, self.to_logits.weight, self.to_logits.bias + self.impossible)
 
     def _first(self, z: Tensor) -> tuple[Tensor, Tensor]:
         z = z if self.uses_code else torch.zeros_like(z)
