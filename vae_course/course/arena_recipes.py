@@ -44,7 +44,8 @@ RECIPES = {
         "code_dim": 16,
         "decay": 0.97,
         "commitment": 0.25,
-        "prior_learning_rate": 3e-3,
+        "prior_learning_rate": 4e-3,
+        "prior_hidden": 128,
     },
     "hierarchical": {"batch_size": 128, "learning_rate": 2e-3, "kl_warmup": 0.5, "top_dim": 16},
 }
@@ -109,13 +110,13 @@ def _vae_gan(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaMo
 
 
 def _vq_vae(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:
-    prior_rate = settings.pop("prior_learning_rate")
+    prior_rate, width = settings.pop("prior_learning_rate"), settings.pop("prior_hidden")
     built = {key: settings.pop(key) for key in ("n_codes", "code_dim", "decay", "commitment")}
     shape = {key: DECODER[key] for key in ("hidden_dims", "activation")}
     model = VQVAE.for_data(data, likelihood=LIKELIHOODS[name], **shape, **built)
     chosen = {**SCHEDULE, **QUIET, "epochs": epochs, "seed": seed, "eval_examples": 1}
     fit(model, data, objective=vq_terms, **chosen, **settings)
-    prior = CodePrior(model.n_codes, model.side)
+    prior = CodePrior(model.n_codes, model.side, hidden=width, embedding=16)
     fit_prior(prior, model, data, batch_size=settings["batch_size"], learning_rate=prior_rate, **chosen)
     return ArenaModel(name, seed, model, prior=prior)
 
