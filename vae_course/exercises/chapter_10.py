@@ -1,4 +1,4 @@
-"""Exercises of chapter 10, in order; this file holds bits, scaling and Griffin-Lim."""
+"""Exercises of chapter 10, in order; this file holds bits of a density, scaling and Griffin-Lim."""
 
 from __future__ import annotations
 
