@@ -94,8 +94,7 @@ PADDING = Exercise(
     "every token at every place; tokens, int64 (batch, length): the text, END (2), then padding (0). "
     "Returns −log p of each whole text, (batch,), nats.",
     stub='''def nats_per_text(log_probs: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """log_probs: (batch, length, vocabulary); tokens: (batch, length), END is 2, padding 0. Returns "
-    "(batch,)."""
+    """log_probs: (batch, length, vocabulary); tokens: (batch, length), END 2, padding 0. Returns (batch,)."""
     ...''',
     hints=(
         "First pick the log-probability of the token that stands at each place: `gather` along the last "
@@ -185,8 +184,7 @@ WORD_DROPOUT = Exercise(
     "int64 (batch, length): at each place the token before the one that is predicted there, START (1) at "
     "the first, and UNKNOWN (3) where it is hidden; START is never hidden.",
     stub='''def decoder_input(tokens: torch.Tensor, hide: torch.Tensor) -> torch.Tensor:
-    """tokens: int64 (batch, length); hide: bool (batch, length), places of the result. Returns (batch, "
-    "length)."""
+    """tokens: int64 (batch, length); hide: bool (batch, length), places of the result. Returns it, int64."""
     ...''',
     hints=(
         "At place t the decoder predicts tokens[:, t]. What is the last thing it may know?",
