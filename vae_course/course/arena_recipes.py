@@ -24,10 +24,10 @@ DECODER = {"architecture": "conv", "latent_dim": LATENT_DIM, "hidden_dims": (32,
 SCHEDULE = {"schedule": "linear", "warmup": 0.05}
 # Settings of every contestant; "seen" is how often each training picture is seen.
 RECIPES = {
-    "ae": {"batch_size": 128, "learning_rate": 2e-3},
-    "vae_bernoulli": {"batch_size": 128, "learning_rate": 2e-3, "kl_warmup": 0.3},
-    "vae_gaussian": {"batch_size": 128, "learning_rate": 2e-3, "kl_warmup": 0.3},
-    "vae_logistic": {"batch_size": 128, "learning_rate": 2e-3, "kl_warmup": 0.3},
+    "ae": {"batch_size": 128, "learning_rate": 8e-3},
+    "vae_bernoulli": {"batch_size": 128, "learning_rate": 8e-3, "kl_warmup": 0.3},
+    "vae_gaussian": {"batch_size": 128, "learning_rate": 8e-3, "kl_warmup": 0.3},
+    "vae_logistic": {"batch_size": 128, "learning_rate": 8e-3, "kl_warmup": 0.3},
     "gan": {"batch_size": 64, "learning_rate": 1e-3, "penalty": 0.2},
     "vae_gan": {
         "batch_size": 64,
@@ -39,7 +39,7 @@ RECIPES = {
     },
     "vq_vae": {
         "batch_size": 128,
-        "learning_rate": 2e-3,
+        "learning_rate": 4e-3,
         "n_codes": 128,
         "code_dim": 16,
         "decay": 0.97,
@@ -47,7 +47,7 @@ RECIPES = {
         "prior_learning_rate": 4e-3,
         "prior_hidden": 128,
     },
-    "hierarchical": {"batch_size": 128, "learning_rate": 2e-3, "kl_warmup": 0.5, "top_dim": 16},
+    "hierarchical": {"batch_size": 128, "learning_rate": 8e-3, "kl_warmup": 0.5, "top_dim": 16},
 }
 LIKELIHOODS = {
     "vae_bernoulli": "bernoulli",
