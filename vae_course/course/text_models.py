@@ -14,11 +14,11 @@ from vae_course.training.text_weights import save_text_model, text_model_path
 RECIPES = {
     "names": (
         {"latent_dim": 16, "hidden_dim": 96, "embedding_dim": 32},
-        {"epochs": 16, "batch_size": 128, "learning_rate": 8e-3, "free_bits": 0.1, "kl_warmup": 0.7},
+        {"epochs": 10, "batch_size": 128, "learning_rate": 8e-3, "free_bits": 0.1, "kl_warmup": 0.7},
     ),
     "sentences": (
         {"latent_dim": 32, "hidden_dim": 128, "embedding_dim": 64},
-        {"epochs": 12, "batch_size": 128, "learning_rate": 6e-3, "free_bits": 0.2, "kl_warmup": 0.7},
+        {"epochs": 10, "batch_size": 128, "learning_rate": 6e-3, "free_bits": 0.2, "kl_warmup": 0.7},
     ),
 }
 RECIPES["invented_names"] = (RECIPES["names"][0], {**RECIPES["names"][1], "epochs": 30, "batch_size": 64})
