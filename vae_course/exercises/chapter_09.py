@@ -1,0 +1,231 @@
+"""Exercises of chapter 09, in order; this file holds attribute vectors, breeding and collateral change."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vae_course.exercises.chapter_09_ranks import AUROC, HELD_FIXED
+from vae_course.exercises.exercise import Exercise, Mistake
+
+
+def attribute_vector(codes: Tensor, has: Tensor, in_training: Tensor) -> Tensor:
+    with_it = codes[in_training & has]
+    without = codes[in_training & ~has]
+    return with_it.mean(0) - without.mean(0)
+
+
+def _vector_cases(seed: int) -> list[tuple]:
+    generator = torch.Generator().manual_seed(seed)
+    cases = []
+    for n, latent in ((40, 3), (25, 5)):
+        has = torch.rand(n, generator=generator) < 0.3
+        in_training = torch.rand(n, generator=generator) < 0.6
+        has[:2], in_training[:4] = True, torch.tensor([True, False, True, False])
+        codes = torch.randn(n, latent, generator=generator) + 2.0 * has[:, None] - 1.5 * in_training[:, None]
+        cases.append((codes, has, in_training))
+    return cases
+
+
+VECTOR = Exercise(
+    id="09.1",
+    title="An attribute vector, from the right pictures",
+    contract="attribute_vector(codes, has, in_training): codes is a float tensor (n, latent); has and "
+    "in_training are bool tensors (n,): which pictures show the attribute, and which belong to the training "
+    "part. Returns the vector (latent,) that adds the attribute: mean difference, of the pictures that may "
+    "be used for it.",
+    stub='''def attribute_vector(
+    codes: torch.Tensor, has: torch.Tensor, in_training: torch.Tensor
+) -> torch.Tensor:
+    """codes: (n, latent); has, in_training: bool (n,). Returns (latent,)."""
+    ...''',
+    hints=(
+        "Two groups, two means. Which pictures are in neither group?",
+        "A vector that has seen the pictures on which you judge it looks better than it is.",
+        "Boolean tensors select rows, and & joins two conditions.",
+    ),
+    mistakes=(
+        Mistake(
+            "vector from test data",
+            "Pictures outside the training part are for judging the vector; they must not help to make it.",
+            (
+                lambda codes, has, train: codes[has].mean(0) - codes[~has].mean(0),
+                lambda codes, has, train: codes[~train & has].mean(0) - codes[~train & ~has].mean(0),
+            ),
+        ),
+        Mistake(
+            "test data in one of the two groups",
+            "One of your two means still holds pictures from outside the training part.",
+            (
+                lambda codes, has, train: codes[train & has].mean(0) - codes[~has].mean(0),
+                lambda codes, has, train: codes[has].mean(0) - codes[train & ~has].mean(0),
+            ),
+        ),
+        Mistake(
+            "sign swapped",
+            "Added to a code, this takes the attribute away.",
+            lambda codes, has, train: codes[train & ~has].mean(0) - codes[train & has].mean(0),
+        ),
+        Mistake(
+            "compared with everybody",
+            "The mean of all pictures holds those with the attribute too, so the step comes out too short.",
+            lambda codes, has, train: codes[train & has].mean(0) - codes[train].mean(0),
+        ),
+        Mistake(
+            "mean of the group alone",
+            "That is where pictures with the attribute lie, not the way from without to with.",
+            lambda codes, has, train: codes[train & has].mean(0),
+        ),
+        Mistake(
+            "scaled to length 1",
+            "The length of the difference is the size of one natural step; dividing by it loses that.",
+            lambda codes, has, train: torch.nn.functional.normalize(
+                codes[train & has].mean(0) - codes[train & ~has].mean(0), dim=0
+            ),
+        ),
+        Mistake(
+            "sums instead of means",
+            "The two groups differ in size.",
+            lambda codes, has, train: codes[train & has].sum(0) - codes[train & ~has].sum(0),
+        ),
+    ),
+    reference=attribute_vector,
+    cases=_vector_cases,
+)
+
+
+def child(parent: Tensor, noise: Tensor, spread: float) -> Tensor:
+    return (1 - spread**2) ** 0.5 * parent + spread * noise
+
+
+def _child_cases(seed: int) -> list[tuple]:
+    generator = torch.Generator().manual_seed(seed)
+    draws = torch.randn(2, 6, 4, generator=generator)
+    return [(draws[0], draws[1], spread) for spread in (0.0, 0.3, 0.8, 1.0)]
+
+
+CHILD = Exercise(
+    id="09.2",
+    title="Breeding that does not drift",
+    contract="child(parent, noise, spread): parent and noise are float tensors (n, latent), both distributed "
+    "as the prior N(0, I) and independent; spread is in [0, 1]. Returns (n, latent): distributed as the "
+    "prior again, a copy of the parent at spread 0, nothing but noise at spread 1.",
+    stub='''def child(parent: torch.Tensor, noise: torch.Tensor, spread: float) -> torch.Tensor:
+    """parent, noise: (n, latent); spread in [0, 1]. Returns (n, latent)."""
+    ...''',
+    hints=(
+        "Write the child as a·parent + b·noise. What is its variance?",
+        "Variances of independent numbers add up: a² + b² must be 1.",
+        "b = spread. What is a?",
+    ),
+    mistakes=(
+        Mistake(
+            "drifting away",
+            "The variance grows to 1 + s² in one round, and more in each: where will the codes be after ten?",
+            lambda parent, noise, spread: parent + spread * noise,
+        ),
+        Mistake(
+            "drawn to the center",
+            "(1 − s)² + s² is below 1: these children are more average than the prior.",
+            lambda parent, noise, spread: (1 - spread) * parent + spread * noise,
+        ),
+        Mistake(
+            "spread taken for a variance",
+            "The result follows the prior, but s is a standard deviation here, not a variance.",
+            lambda parent, noise, spread: (1 - spread) ** 0.5 * parent + spread**0.5 * noise,
+        ),
+        Mistake(
+            "square root forgotten",
+            "The weights' *squares* must add up to 1.",
+            lambda parent, noise, spread: (1 - spread**2) * parent + spread * noise,
+        ),
+        Mistake(
+            "spread the wrong way round",
+            "Spread 0 must be a copy, spread 1 nothing but noise.",
+            lambda parent, noise, spread: spread * parent + (1 - spread**2) ** 0.5 * noise,
+        ),
+    ),
+    reference=child,
+    cases=_child_cases,
+)
+
+
+def collateral(before: Tensor, after: Tensor, target: int) -> Tensor:
+    change = (after - before).abs()
+    others = [column for column in range(change.shape[1]) if column != target]
+    return change[:, others].mean()
+
+
+def _collateral_cases(seed: int) -> list[tuple]:
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        (torch.rand(n, columns, generator=generator), torch.rand(n, columns, generator=generator), target)
+        for n, columns, target in ((7, 4, 2), (5, 6, 0), (3, 2, 1))
+    ]
+
+
+COLLATERAL = Exercise(
+    id="09.3",
+    title="Collateral change",
+    contract="collateral(before, after, target): readings (n, A) in [0, 1] of the reconstructed pictures and "
+    "of the edited ones, and the column that was meant to change. Returns how much everything else changed: "
+    "the mean absolute change, over pictures and the other columns, a scalar in [0, 1].",
+    stub='''def collateral(before: torch.Tensor, after: torch.Tensor, target: int) -> torch.Tensor:
+    """before, after: (n, A) in [0, 1]; target: a column. Returns a scalar."""
+    ...''',
+    hints=(
+        "Half of the faces got darker hair, half lighter. Is that no change?",
+        "Which column does not count?",
+        "Absolute values first, then the mean.",
+    ),
+    mistakes=(
+        Mistake(
+            "changes that cancel",
+            "A change up in one picture does not undo a change down in another: take absolute values first.",
+            (
+                lambda before, after, target: _others(after - before, target).mean().abs(),
+                lambda before, after, target: _others(after - before, target).mean(0).abs().mean(),
+                lambda before, after, target: _others(after - before, target).mean(),
+            ),
+        ),
+        Mistake(
+            "the target counted as well",
+            "The column that was meant to change is the success, not the collateral.",
+            lambda before, after, target: (after - before).abs().mean(),
+        ),
+        Mistake(
+            "only the target counted",
+            "That is the success. What about all the others?",
+            lambda before, after, target: (after - before)[:, target].abs().mean(),
+        ),
+        Mistake(
+            "target set to 0 and still counted",
+            "The mean is over the other columns; a 0 in place of the target makes it smaller.",
+            lambda before, after, target: _others((after - before).abs(), target).sum() / before.numel(),
+        ),
+        Mistake(
+            "squares instead of absolute values",
+            "Squares have another unit, and let small changes vanish.",
+            (
+                lambda before, after, target: _others(after - before, target).square().mean(),
+                lambda before, after, target: _others(after - before, target).square().mean().sqrt(),
+            ),
+        ),
+        Mistake(
+            "sum over the columns",
+            "The mean is over pictures and columns.",
+            lambda before, after, target: _others((after - before).abs(), target).sum(1).mean(),
+        ),
+    ),
+    reference=collateral,
+    cases=_collateral_cases,
+    low=0.0,
+    high=1.0,
+)
+
+
+def _others(values: Tensor, target: int) -> Tensor:
+    return torch.cat([values[:, :target], values[:, target + 1 :]], dim=1)
+
+
+EXERCISES = (VECTOR, CHILD, COLLATERAL, AUROC, HELD_FIXED)
