@@ -21,6 +21,7 @@ from vae_course.plotting.maps import point_map, prior_square
 from vae_course.plotting.poster import write_morph, write_poster
 from vae_course.plotting.reconstructions import reconstructions
 from vae_course.plotting.samples import mean_and_sample, samples
+from vae_course.plotting.spectrograms import spectrograms
 from vae_course.plotting.traversal import traversal_grid, traverse
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "reconstructions",
     "sample_grid",
     "samples",
+    "spectrograms",
     "style",
     "training_curves",
     "traversal_grid",
