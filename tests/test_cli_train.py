@@ -141,6 +141,7 @@ class TestResults:
             "warmup": 0.1, "kl_warmup": 0.5, "kl_schedule": "cyclical", "kl_cycles": 2, "free_bits": 0.1,
             "gradient_clip": 1.0, "weight_decay": 0.01,
             "optimizer": "adamw", "patience": 5, "activation": "silu", "augment": False, "half": False,
+            "center": False,
         }  # fmt: skip
         assert load_model(folder / "model.pt").config["architecture"] == "conv"
         assert not (folder / "manifold.png").exists()
@@ -160,6 +161,14 @@ class TestResults:
         plain, changed = (History.from_json(f / "history.json").records for f in (run, tmp_path / "r"))
         assert changed[0]["validation"] == plain[0]["validation"] and changed[0]["train"] != plain[0]["train"]
         assert changed[2]["validation"] != plain[2]["validation"]
+
+    def test_a_centered_model_starts_from_the_mean_image(self, tmp_path, run):
+        assert train_small(tmp_path / "r", "--epochs", "0", "--center", "--quiet") == 0
+        train = load("digits", subset=200)
+        centered = load_model(tmp_path / "r" / "model.pt")
+        assert torch.allclose(centered.input_mean, train.floats().mean(0), atol=0.01)
+        start, plain = (History.from_json(f / "history.json").records[0] for f in (tmp_path / "r", run))
+        assert start["validation"]["negative_elbo"] < 0.6 * plain["validation"]["negative_elbo"]
 
     def test_one_latent_dimension(self, tmp_path):
         assert train_small(tmp_path / "r", "--latent-dim", "1", "--epochs", "1", "--quiet") == 0

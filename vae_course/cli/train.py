@@ -53,6 +53,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
     text = "encoder layers: widths (mlp) or channels (conv); the decoder mirrors them"
     shown = "512 256; conv: by picture size"
     add(model, "--hidden-dims", text, whole(1), shown=shown, metavar="N", nargs="+")
+    text = "start from the mean training image, as VAE.for_data does: helps photographs"
+    model.add_argument("--center", action="store_true", help=text)
     add(model, "--activation", "between layers", ACTIVATIONS, "relu")
     add(model, "--likelihood", "p(x|z) of a pixel", LIKELIHOODS, "bernoulli")
 

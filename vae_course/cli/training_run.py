@@ -56,6 +56,8 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
             parts["train"] = parts["train"].augmented()
         options = {name: settings[name] for name in MODEL_OPTIONS}
         model = VAE(image_shape=parts["train"].shape, **options)
+        if settings["center"]:
+            model.center_on(parts["train"])
     except ValueError as error:
         raise UsageError(str(error)) from error
     if not arguments.resume:
