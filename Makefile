@@ -15,7 +15,7 @@ help:
 	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
 	@echo "make test        run every check: style, tests, every chapter on the small data"
 	@echo "make notebooks   execute the chapters in full on real data and renew notebooks/ (ONLY=02 for one)"
-	@echo "make assignments renew the student notebooks of the graded assignments"
+	@echo "make assignments renew the student notebooks of the graded assignments, and the cheat sheet"
 	@echo "make rehearsal   take a made-up class of five through nbgrader: release, grade, feedback"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make bench       time the sliders, from a move to the new picture"
@@ -41,6 +41,7 @@ notebooks: $(STAMP)
 
 assignments: $(STAMP)
 	$(COURSE) assignments
+	$(COURSE) sheet
 
 rehearsal: $(STAMP)
 	$(COURSE) rehearsal

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vae_course.course import bench_sliders, commands, cover, results, structure
 from vae_course.course.project import CourseError, Project
+from vae_course.files import write_atomically
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     assignments = actions.add_parser("assignments", help="renew the student notebooks of the assignments")
     assignments.add_argument("--only", metavar="A1", help="one assignment, by its short name")
     assignments.add_argument("--course", type=Path, help="prepare nbgrader's course folder here instead")
+    actions.add_parser("sheet", help="renew assets/cheat_sheet.html, two pages of formulas")
     rehearsal = actions.add_parser("rehearsal", help="take a made-up class of five through nbgrader")
     rehearsal.add_argument("--folder", type=Path, help="keep nbgrader's folders here (default: thrown away)")
     actions.add_parser("check", help="check sources, committed notebooks, results and README tables")
@@ -54,6 +56,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.action == "assignments":
         return _assignments(project, arguments)
+    if arguments.action == "sheet":
+        from vae_course.classroom.cheat_sheet import cheat_sheet
+
+        path = project.root / "assets" / "cheat_sheet.html"
+        write_atomically(path, cheat_sheet().encode())
+        print(f"{path.relative_to(project.root)} renewed")
+        return 0
     if arguments.action == "rehearsal":
         return _rehearsal(project, arguments.folder)
     if arguments.action == "check":
