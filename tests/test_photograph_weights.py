@@ -1,0 +1,34 @@
+"""Shipped VAEs of photographs: small, loadable, and as good as weights/README.md says."""
+
+import pytest
+import torch
+
+from vae_course import evaluate, load
+from vae_course.training import photograph_weights
+from vae_course.training.photograph_weights import load_photograph_model, photograph_models
+
+
+def test_they_are_small_and_whole():
+    assert {"faces_synthetic", "stanford_dogs"} <= set(photograph_models())
+    for name in photograph_models():
+        path = photograph_weights.WEIGHTS / f"photographs_{name}.pt"
+        assert path.stat().st_size < 5_000_000
+        model = load_photograph_model(name)
+        assert model.image_shape == (3, 64, 64) and not model.training
+        assert next(model.parameters()).dtype == torch.float32
+        assert model.config["likelihood"] == "discretized_logistic"
+
+
+def test_the_one_of_drawn_faces_knows_faces_it_has_not_seen():
+    model, faces = load_photograph_model("faces_synthetic"), load("faces_synthetic", "test", subset=100)
+    measured = evaluate(model, faces, batch_size=50)
+    noise = faces.images[
+        :, :, torch.randperm(64, generator=torch.Generator().manual_seed(0))
+    ]  # rows shuffled
+    shuffled = evaluate(model, type(faces)(**{**vars(faces), "images": noise}), batch_size=50)
+    assert measured.negative_elbo.value < 0.8 * shuffled.negative_elbo.value and measured.kl.value > 10
+
+
+def test_a_missing_one_is_a_sentence():
+    with pytest.raises(FileNotFoundError, match="no shipped model of photographs named cats; there are: "):
+        load_photograph_model("cats")
