@@ -1,5 +1,7 @@
 """Shipped VAEs of photographs: small, loadable, and as good as weights/README.md says."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -21,12 +23,11 @@ def test_they_are_small_and_whole():
 
 def test_the_one_of_drawn_faces_knows_faces_it_has_not_seen():
     model, faces = load_photograph_model("faces_synthetic"), load("faces_synthetic", "test", subset=100)
-    measured = evaluate(model, faces, batch_size=50)
-    noise = faces.images[
-        :, :, torch.randperm(64, generator=torch.Generator().manual_seed(0))
-    ]  # rows shuffled
-    shuffled = evaluate(model, type(faces)(**{**vars(faces), "images": noise}), batch_size=50)
-    assert measured.negative_elbo.value < 0.8 * shuffled.negative_elbo.value and measured.kl.value > 10
+    order = torch.randperm(64, generator=torch.Generator().manual_seed(0))
+    shuffled = replace(faces, images=faces.images[:, :, order])  # the rows of each picture
+    own, other = (evaluate(model, data, batch_size=50) for data in (faces, shuffled))
+    assert own.negative_elbo.value < 53_500 and own.kl.value > 20  # weights/README.md: 52,312
+    assert own.negative_elbo.value + 5_000 < other.negative_elbo.value
 
 
 def test_a_missing_one_is_a_sentence():
