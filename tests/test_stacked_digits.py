@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from vae_course.course import stacked_digits
-from vae_course.course.stacked_digits import GANS, MODELS, SEEDS, load_stacked, save_half, train_stacked
 from vae_course.data import load
 from vae_course.data.stacked import stack_digits
 from vae_course.evaluation import image_coverage, load_classifier
+from vae_course.training import stacked_weights
+from vae_course.training.stacked_weights import GANS, MODELS, SEEDS, load_stacked, save_half, train_stacked
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -23,7 +23,7 @@ def test_every_model_trains_and_goes_on_where_it_stopped(tmp_path, name):
 
 def test_half_precision_changes_pictures_by_next_to_nothing(tmp_path, monkeypatch):
     generator = train_stacked("gan", 0, stack_digits(load("digits", "train"), 64), passes=1)
-    monkeypatch.setattr(stacked_digits, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(stacked_weights, "WEIGHTS", tmp_path)
     save_half(tmp_path / "gan_0.pt", generator, seconds=1.0)
     loaded, z = load_stacked("gan", 0), torch.randn(4, 32)
     assert loaded(z).dtype == torch.float32

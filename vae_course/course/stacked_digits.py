@@ -17,79 +17,17 @@ from pathlib import Path
 import torch
 
 from vae_course.files import write_atomically
-from vae_course.models import Generator
-from vae_course.training import load_checkpoint, load_model, save_checkpoint
-
-WEIGHTS = Path(__file__).parents[1] / "weights" / "stacked"
-LATENT_DIM, CHANNELS = 32, (32, 64)
-EXAMPLES, PASSES, BATCH_SIZE = 20_000, 8, 64
-# What differs between the models; the rest of the recipe is shared.
-GANS = {
-    "gan": {},
-    "gan_r1": {"penalty": 1.0, "penalty_every": 4},
-}
-MODELS = ("vae", *GANS)
-VAE_RATE, GAN_RATE = 2e-3, 1e-3
-SEEDS = (0, 1, 2)
-
-
-def train_stacked(
-    name: str, seed: int, data, checkpoint: Path | None = None, passes: int = PASSES
-) -> Generator:
-    """Train one model and return what it samples with: the generator, or the VAE's decoder as one.
-
-    Args:
-        name: one of ``MODELS``.
-        seed: of weights, order and noise.
-        data: ImageData of three channels.
-        checkpoint: file from which an interrupted run goes on.
-        passes: through ``data``.
-
-    Raises:
-        TrainingDiverged: a loss is no longer finite.
-    """
-    from vae_course.models import VAE, Discriminator
-    from vae_course.training import fit, fit_gan, seed_everything
-
-    arguments = {"latent_dim": LATENT_DIM, "hidden_dims": CHANNELS, "architecture": "conv"}
-    shared = {"batch_size": BATCH_SIZE, "seed": seed, "device": "cpu", "checkpoint": checkpoint}
-    shared["resume"] = checkpoint is not None
-    seed_everything(seed)
-    generator = Generator.for_data(data, **arguments)
-    if name == "vae":
-        vae = VAE.for_data(data, **arguments)
-        fit(vae, data, epochs=passes, learning_rate=VAE_RATE, schedule="linear", eval_examples=500, **shared)
-        generator.decoder.load_state_dict(vae.decoder.state_dict())
-        return generator.eval()
-    discriminator = Discriminator.for_data(data, hidden_dims=CHANNELS, architecture="conv")
-    steps = passes * -(-len(data) // BATCH_SIZE)
-    fit_gan(generator, discriminator, data, steps=steps, learning_rate=GAN_RATE, **GANS[name], **shared)
-    return generator
-
-
-def weights_path(name: str, seed: int) -> Path:
-    """Where the shipped weights of a model lie."""
-    return WEIGHTS / f"{name}_{seed}.pt"
-
-
-def load_stacked(name: str, seed: int) -> Generator:
-    """A shipped generator of stacked digits, float32, on the CPU.
-
-    Args:
-        name: "vae" (its decoder), "gan" or "gan_r1" (with the gradient penalty).
-        seed: 0, 1 or 2.
-
-    Raises:
-        FileNotFoundError: there are no such weights.
-    """
-    return load_model(weights_path(name, seed)).float()
-
-
-def save_half(path: Path, generator: Generator, **about) -> None:
-    """Write a generator with half-precision weights."""
-    small = Generator(**generator.config).half()
-    small.load_state_dict(generator.state_dict())
-    save_checkpoint(path, small, about=about)
+from vae_course.training import load_checkpoint
+from vae_course.training.stacked_weights import (
+    EXAMPLES,
+    MODELS,
+    PASSES,
+    SEEDS,
+    WEIGHTS,
+    save_half,
+    train_stacked,
+    weights_path,
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
