@@ -71,5 +71,5 @@ def test_training_on_augmented_data_repeats_bit_for_bit():
 
 @pytest.mark.parametrize("bad", [{"flip": 2}, {"contrast": -0.1}, {"saturation": float("nan")}])
 def test_a_number_out_of_range_is_one_sentence(bad):
-    with pytest.raises(DataError, match="of an augmentation is .* give a number from 0 to 1"):
+    with pytest.raises(DataError, match=r"of an augmentation is .* give a number from 0 to 1"):
         Augmentation(**bad)

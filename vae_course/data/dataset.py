@@ -63,8 +63,8 @@ class ImageData:
         attributes = self.attributes
         if attributes is not None and (attributes.dtype != torch.uint8 or attributes.shape != wanted):
             raise DataError(
-                f"attributes are {_describe(attributes)}, but uint8 of shape {wanted} is expected: a row of 0 "
-                "and 1 for each image, a column for each name."
+                f"attributes are {_describe(attributes)}, but uint8 of shape {wanted} is expected: a row of "
+                "0 and 1 for each image, a column for each name."
             )
 
     def __len__(self) -> int:
