@@ -46,10 +46,10 @@ def load(
     | "celeba" | 162,770 / 19,867 / 19,962 | `<root>/celeba`, else Google Drive; 64x64, with attributes |
     | "stanford_dogs" | 80 / 10 / 10 % of 20,580 | `<root>/stanford_dogs`, else Stanford; 64x64, breeds |
     | "names", "sentences", "news" | 80 / 10 / 10 % of the texts | `<root>/text`, else their publishers |
+    | "invented_names", "invented_sentences" | likewise of 4,000 and 6,000 | drawn by us: no files |
     | "spoken_digits" | 2,000 / 250 / 250 clips | `<root>/audio`, else the publisher's site |
     | "spoken_digits_synthetic" | 760 / 120 / 120 clips | formant tones made by us: no files |
     | "biopsies" | 341 / 114 / 114 rows | inside scikit-learn: no files, no network |
-    | "invented_names", "invented_sentences" | likewise of 4,000 and 6,000 | drawn by us: no files |
 
     Validation is the last 10,000 of MNIST's 60,000 training images; "train+validation" is all of them.
 
