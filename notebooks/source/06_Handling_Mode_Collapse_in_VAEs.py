@@ -515,7 +515,7 @@ claims.add(
 # - **Mode collapse**: samples miss modes of the data. A property of the model's *distribution*; count modes.
 # - **Posterior collapse** (chapter 04): the decoder ignores its code. A property of the *code*; measure what the code explains.
 #
-# If they were the same thing, no model could have one without the other. So build all four cases on the ring. Three you have or can guess; the fourth is a VAE whose decoder can do without the code: a mixture of 24 Gaussians in the plane, shifted by the code if it likes.
+# If they were the same thing, no model could have one without the other. So build all four cases on the ring. Three you have or can guess; the fourth is a VAE whose decoder can do without the code: a mixture of 24 Gaussians in the plane, shifted by the code if it likes, and trained at full KL weight from the first step, as in chapter 04's accident.
 #
 # As a common measure of use take the share of the samples' variance that is explained by the code: $\operatorname{Var}(\mathbb E[x|z]) / \operatorname{Var}(x)$. For a GAN it is 1 by construction, because a GAN has no other noise.
 # %%
@@ -537,6 +537,7 @@ class MixtureDecoderVAE(PointVAE):
     def __init__(self, copies=1, *args, components=24, **kwargs):
         super().__init__(copies, *args, **kwargs)
         self.offsets = nn.Parameter(1.5 * torch.randn(copies, components, 2))
+        nn.init.constant_(self.log_sigma, -1.5)  # 24 narrow humps instead of one wide one
 
     def centers(self, z):
         return self.decode(z).unsqueeze(-2) + self.offsets
@@ -569,7 +570,7 @@ def explained(model):
 
 four = {
     "VAE": vae["ring"],
-    "VAE, mixture decoder": train_vae("ring", MixtureDecoderVAE),
+    "VAE, mixture decoder": train_vae("ring", MixtureDecoderVAE, kl_warmup=0.0),
     f"VAE, β = {STRONG_BETA:g}": train_vae("ring", beta=STRONG_BETA),
 }
 late = range(3, len(watched["ring"]))  # at the start every GAN misses everything

@@ -12,7 +12,7 @@ from vae_course.training.seeding import seed_everything
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "stacked"
 LATENT_DIM, CHANNELS = 32, (32, 64)
-EXAMPLES, PASSES, BATCH_SIZE = 20_000, 8, 64
+EXAMPLES, PASSES, BATCH_SIZE = 20_000, 3, 64
 # What differs between the models; the rest of the recipe is shared.
 GANS = {
     "gan": {},
