@@ -70,15 +70,17 @@ class ConditionedData:
         return ConditionedData(self.data.to(device), self.conditions.to(device))
 
 
-def with_classes(data: ImageData) -> ConditionedData:
-    """The data with its class as condition, one-hot.
+def with_classes(data: ImageData, loudness: float = 1.0) -> ConditionedData:
+    """The data with its class as condition: one-hot, times ``loudness``.
+
+    A 1 among hundreds of pixels is easily overheard at the start of training; a larger number is not.
 
     Raises:
         DataError: the data has no labels.
     """
     if data.labels is None:
         raise DataError(f"{data.name} has no labels; give conditions of your own to ConditionedData.")
-    return ConditionedData(data, F.one_hot(data.labels, len(data.class_names)).float())
+    return ConditionedData(data, loudness * F.one_hot(data.labels, len(data.class_names)).float())
 
 
 def with_attributes(data: ImageData) -> ConditionedData:

@@ -125,7 +125,15 @@ def draw_rounds(game: Breeding) -> Figure:
         for column in positions:
             corner = (column * right - 2, row * down - 2)
             axes.add_patch(
-                Rectangle(corner, width + 3, height + 3, fill=False, edgecolor=VERMILION, linewidth=2.5)
+                Rectangle(
+                    corner,
+                    width + 3,
+                    height + 3,
+                    fill=False,
+                    edgecolor=VERMILION,
+                    linewidth=2.5,
+                    clip_on=False,
+                )
             )
             axes.text(
                 corner[0] + width, corner[1] + 2, "✓", ha="right", va="top", color=VERMILION, fontsize=9
