@@ -1,0 +1,1444 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+# %% [markdown]
+# # 07 · Limits of realism
+#
+# <!-- badge -->
+#
+# <!-- minutes -->
+#
+# "VAE pictures are blurry" is the most quoted sentence about VAEs. Here you find out what exactly is blurred, and by what: first in a world of sixteen pictures where everything can be computed, then on real pictures, where the same decoder is trained
+# once as a VAE and once as a GAN. And because "looks better" is no measurement, the second half of the chapter judges the judges: what a Fréchet distance sees, what it cannot see, and how a model that made up nothing gets the best mark of all.
+#
+# ## Objectives
+#
+# After this chapter you can
+#
+# 1. **compute** what a decoder draws when its code leaves several pictures possible, and check it on a trained VAE;
+# 2. **measure** what is missing in samples, frequency by frequency, and tell it from what a decoder's noise can put back;
+# 3. **compare** two training principles on one decoder by five measures with intervals, and say where they contradict each other;
+# 4. **correct** a Fréchet distance for its bias, and say why a FID on digits or garments is not one;
+# 5. **detect** copies of training pictures, with a baseline from held-out pictures and a planted thief.
+#
+# You need chapter 02's VAE, the rate from chapter 04 and the Fréchet distance from chapter 05. The GAN is explained in chapter 06.
+#
+# ## Setup
+# %% tags=["setup"]
+# (generated)
+# %% [markdown]
+# ## Parameters
+#
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims are about these values; with others the run may stop at the claims cell, and say by how much.
+# %% tags=["parameters"]
+DATASET = (
+    "fashion_mnist"  # "fashion_mnist" or "mnist" (60,000 pictures, downloaded), or "digits" (1,797, offline)
+)
+TOY_BETAS = [
+    1.0,
+    4.0,
+    8.0,
+    11.0,
+    14.0,
+    20.0,
+]  # weights of the KL term in the world of sixteen pictures, rising
+TOY_STEPS = 1000  # updates of every toy VAE and every toy GAN, 500 or more
+LATENT_DIM = 16  # size of the code z, 4 to 64
+CHANNELS = [16, 32]  # channels of the two layers of encoder, decoder and discriminator
+LARGE_CHANNELS = [32, 64]  # channels of the larger VAE
+LOW_BETA = 0.1  # KL weight of the VAE that may spend more bits, 0.05 to 0.5
+EXAMPLES = 6000  # training pictures of every model, 1,000 or more
+EPOCHS = 5  # passes through them, the same for VAE and GAN, 2 or more
+BATCH_SIZE = 60  # pictures in one update, 32 to 200
+VAE_LEARNING_RATE = 4e-3  # highest learning rate of the VAEs, falls linearly to 0
+GAN_LEARNING_RATE = 2e-3  # learning rate of both players of the GAN, constant
+GAN_PENALTY = 1.0  # weight of the R1 penalty on the discriminator's slope, above 0
+N_SEEDS = 3  # repetitions of every trained result, 3 or more for an interval
+JUDGED = 2000  # pictures on each side of every comparison, 300 or more
+JUDGE_EPOCHS = 4  # passes for the second judge, trained here, 1 or more
+# %%
+import copy
+import math
+
+import torch
+from torch.func import functional_call, stack_module_state, vmap
+
+from vae_course import VAE, evaluate, fit, load, seed_everything
+from vae_course.data.toys import clock_hands
+from vae_course.evaluation import (
+    Classifier,
+    frechet_bias_curve,
+    frechet_debiased,
+    frechet_distance,
+    load_classifier,
+    memorization,
+    nearest_neighbors,
+    power_spectrum,
+    relative_power,
+    sample_quality,
+    train_classifier,
+)
+from vae_course.evaluation.intervals import mean_interval
+from vae_course.exercises import check, hint, solution
+from vae_course.models import Discriminator, Generator
+from vae_course.notebook import Claims, predict, results_table, show
+from vae_course.plotting import image_grid, line_plot
+from vae_course.plotting.interval_dots import interval_dots
+from vae_course.posterior import GaussianPosterior
+from vae_course.training import fit_gan
+
+names = """DATASET TOY_BETAS TOY_STEPS LATENT_DIM CHANNELS LARGE_CHANNELS LOW_BETA EXAMPLES EPOCHS BATCH_SIZE VAE_LEARNING_RATE
+    GAN_LEARNING_RATE GAN_PENALTY N_SEEDS JUDGED JUDGE_EPOCHS"""
+claims = Claims(
+    "07_Limitations_of_VAEs_in_Realism", parameters={name: globals()[name] for name in names.split()}
+)
+TOY_BETAS = sorted(TOY_BETAS)
+train = load(DATASET, "train")
+train = train.subset(min(EXAMPLES, len(train)), seed=0)
+held_out, fresh = (load(DATASET, part) for part in ("validation", "test"))
+n_judged = min(JUDGED, len(held_out), len(fresh))
+real = held_out.subset(n_judged, seed=0).floats()  # every judge compares with these
+fresh = fresh.subset(n_judged, seed=0).floats()  # more real pictures: the best that any model could do
+x_train = train.floats()
+judge = load_classifier(DATASET)
+
+
+def bare_lines(figure):
+    """Exact curves are lines without markers."""
+    for line in figure.axes[0].lines:
+        line.set_marker("")
+    figure.axes[0].legend()
+    return figure
+
+
+def spread(values, digits=2):
+    """Mean and 95 % interval over seeds, as text."""
+    mean, low, high = mean_interval(values)
+    return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def claim(text, interval, **bound):
+    """A claim about a mean over seeds: both ends of its interval must satisfy the bound."""
+    claims.add(text, interval.mean, low=interval.low, high=interval.high, whole_interval=True, **bound)
+
+
+print(
+    f"{len(train):,} training pictures of shape {train.shape}; {n_judged:,} pictures on each side of every comparison"
+)
+# %% [markdown]
+# Settings were chosen on validation pictures, and the judges compare with validation pictures. Test pictures appear as "fresh pictures": the mark that a perfect model would get.
+#
+# ## 1 What does a decoder draw when it cannot tell?
+#
+# Let $x$ be one of two pictures, $a$ or $b$, equally likely, and let the code say nothing about which. The decoder must draw one picture $\mu$, and pays $\lVert x - \mu\rVert^2$. What should it draw? Here are two pictures of a clock with one hand.
+# %%
+guess = predict(
+    "To pay least on average, the decoder draws ...",
+    [
+        "one of the two hands, at random",
+        "both hands at half brightness",
+        "a hand halfway between them",
+        "nothing",
+    ],
+    default=2,
+)
+# %%
+clock = clock_hands(16)  # the whole world: sixteen pictures, equally likely
+hands = clock.floats()
+a, b = hands[2], hands[6]
+candidates = {
+    "hand a": a,
+    "hand b": b,
+    "both at half": (a + b) / 2,
+    "halfway hand": hands[4],
+    "nothing": 0 * a,
+}
+costs = {name: (((a - mu) ** 2).sum() + ((b - mu) ** 2).sum()).item() / 2 for name, mu in candidates.items()}
+show(
+    image_grid(
+        torch.stack(list(candidates.values())),
+        1,
+        5,
+        titles=[f"{name}: {cost:.1f}" for name, cost in costs.items()],
+        cell=1.2,
+    ),
+    alt="Five small pictures of a clock: a hand up to the right, a hand up to the left, both hands in gray, one hand straight up, and an empty clock. Above each "
+    "stands its name and its mean squared error; the two gray hands have the smallest.",
+)
+cheapest = min(costs, key=costs.get)
+guess.compare(
+    list(candidates).index(cheapest) - 1 if cheapest != "hand a" else 0,
+    f"{cheapest} costs {costs[cheapest]:.2f}; one of the hands costs {costs['hand a']:.2f}, {costs['hand a'] / costs[cheapest]:.2f} times as much.",
+)
+claims.add(
+    "Cost of committing to one of two pictures over the cost of their average",
+    costs["hand a"] / costs["both at half"],
+    near=(2, 1e-4),
+)
+# %% [markdown]
+# Half the time a committed decoder is right and pays nothing, and half the time it pays $\lVert a - b\rVert^2$. The average pays a quarter of that, always. So it wins, by a factor of exactly 2. With a Bernoulli likelihood the average wins by more: being sure
+# and wrong costs infinitely many nats. The rule behind it:
+#
+# $$
+# \arg\min_\mu\ \mathbb E\bigl[\lVert x - \mu\rVert^2 \mid z\bigr] = \mathbb E[x \mid z],
+# $$
+#
+# in words: the best single picture for a code is the **conditional mean**, the average of all pictures that the code leaves possible. Bernoulli and Gaussian likelihoods share it. And in this world an average is no picture at all: nothing here has two hands.
+#
+# The code decides how many pictures stay possible. With 16 hands, $k$ bits leave $16/2^k$ of them.
+# %%
+averages = [hands.reshape(2**k, -1, *clock.shape).mean(1) for k in range(5)]  # the first group of each size
+
+
+def nearest_hand(pictures):
+    """Distance of each picture to the nearest picture of this world, in pixel values."""
+    return torch.cdist(pictures.flatten(1), hands.flatten(1)).min(1).values
+
+
+rows = [
+    {
+        "bits in the code": k,
+        "hands left": 16 // 2**k,
+        "best mean squared error": ((hands - mean.repeat_interleave(16 // 2**k, 0)) ** 2)
+        .flatten(1)
+        .sum(1)
+        .mean()
+        .item(),
+        "distance to the nearest picture": nearest_hand(mean).mean().item(),
+    }
+    for k, mean in enumerate(averages)
+]
+results_table(rows, caption="The best decoder for a code of k bits; distances in pixel values, exact")
+show(
+    image_grid(torch.cat([mean[:1] for mean in averages]), 1, 5, titles=[f"{k} bits" for k in range(5)]),
+    alt="What the best decoder draws for one code with zero to four bits: a gray disk of all hands, half of it, a quarter, two neighboring hands, and one crisp hand.",
+)
+# %% [markdown]
+# Blur is the number of bits that the code did not say. Note that no picture here is *smeared*: the fan is an exact average of crisp pictures.
+#
+# ## 2 Does a trained VAE do just that?
+#
+# A VAE decides by itself how many bits its code carries: β sets the price. And because this world has sixteen pictures, $\mathbb E[x|z]$ of a trained VAE can be computed exactly from its encoder, by Bayes' rule:
+#
+# $$
+# \mathbb E[x|z] = \sum_{i=1}^{16} w_i(z)\, x_i, \qquad w_i(z) = \frac{q(z|x_i)}{\sum_j q(z|x_j)} .
+# $$
+#
+# In words: each picture counts by how likely its own cloud of codes is to produce this $z$. If the decoder is any good, its picture must be this average.
+# %%
+guess = predict(
+    "A small VAE, two latent dimensions, trained at several β. Its decoder's pictures will differ from the exact averages, as root mean square, by",
+    ["less than 0.05 of the range from black to white", "0.05 to 0.2", "more"],
+    default=1,
+)
+toy_settings = [(beta, seed) for beta in TOY_BETAS for seed in range(N_SEEDS)]
+
+
+def toy_vae(seed):
+    seed_everything(seed)
+    return VAE.for_data(clock, latent_dim=2, hidden_dims=(64, 64))
+
+
+# All settings at once: their weights are stacked, and one call computes all losses (torch.func).
+toys = [toy_vae(seed) for _, seed in toy_settings]
+weights, buffers = stack_module_state(toys)
+betas = torch.tensor([beta for beta, _ in toy_settings])
+
+
+class Terms(torch.nn.Module):
+    """Distortion and rate of all sixteen pictures for given noise."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, noise):
+        q = self.model.encode(hands)
+        z = q.mean + (q.log_var / 2).exp() * noise  # (draws, 16, 2)
+        return -self.model.log_likelihood(hands, z).mean(), q.kl().mean()
+
+
+skeleton = Terms(copy.deepcopy(toys[0]).to("meta"))
+
+
+def toy_loss(weights, buffers, beta, noise):
+    tensors = {f"model.{name}": value for name, value in {**weights, **buffers}.items()}
+    distortion, rate = functional_call(skeleton, tensors, (noise,))
+    return distortion + beta * rate
+
+
+optimizer = torch.optim.Adam(weights.values())
+generator = torch.Generator().manual_seed(0)
+for step in range(TOY_STEPS):
+    optimizer.param_groups[0]["lr"] = 5e-3 * (1 - step / TOY_STEPS)
+    noise = torch.randn(len(toys), 2, 16, 2, generator=generator)
+    loss = vmap(toy_loss)(weights, buffers, betas, noise).sum()  # models do not touch: the sum trains each
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+for i, model in enumerate(toys):
+    model.load_state_dict({name: value[i].detach() for name, value in {**weights, **buffers}.items()})
+print(f"{len(toys)} toy VAEs trained for {TOY_STEPS:,} updates each")
+
+
+# %%
+@torch.no_grad()
+def look_at_toy(model):
+    """Compare the decoder with the exact averages, at codes of pictures and at draws of the prior."""
+    q = model.encode(hands)
+    generator = torch.Generator().manual_seed(1)
+    z = q.sample(16, generator).flatten(0, 1)
+    from_prior = torch.randn(400, 2, generator=generator)
+    w = GaussianPosterior(q.mean, q.log_var).log_prob(z[:, None]).softmax(1)  # (draws, 16): Bayes' rule
+    average = torch.einsum("ni,ichw->nchw", w, hands)
+    drawn = model.likelihood.mean(model.decode(z))
+    committed = hands[w.argmax(1)]  # what a decoder would draw that always takes the likeliest picture
+    return {
+        "rate": q.kl().mean().item(),
+        "to average": (drawn - average).square().mean().sqrt().item(),
+        "to likeliest": (drawn - committed).square().mean().sqrt().item(),
+        "from codes": nearest_hand(drawn).mean().item(),
+        "from prior": nearest_hand(model.likelihood.mean(model.decode(from_prior))).mean().item(),
+        "pictures": model.likelihood.mean(model.decode(from_prior[:10])),
+    }
+
+
+toy = {
+    beta: [look_at_toy(m) for m, (at, _) in zip(toys, toy_settings, strict=True) if at == beta]
+    for beta in TOY_BETAS
+}
+show(
+    image_grid(
+        torch.cat([looks[0]["pictures"] for looks in toy.values()]),
+        len(toy),
+        10,
+        row_titles=[f"β = {beta:g}" for beta in toy],
+    ),
+    alt="Ten samples from the prior for each beta, one row each. At the smallest beta nearly all are single hands; further down more of them are fans of several hands, and in the "
+    "last row all are the same gray disk.",
+)
+results_table(
+    [
+        {
+            "β": beta,
+            "rate (nats)": spread([look["rate"] for look in looks]),
+            "off the exact average": spread([look["to average"] for look in looks], 3),
+            "off the likeliest picture": spread([look["to likeliest"] for look in looks], 3),
+            "to the nearest picture, from codes": spread([look["from codes"] for look in looks]),
+            "to the nearest picture, from the prior": spread([look["from prior"] for look in looks]),
+        }
+        for beta, looks in toy.items()
+    ],
+    caption=f"Toy VAEs: mean of {N_SEEDS} seeds and its 95 % interval. The two columns 'off' are root mean squares over pixels, 'nearest' is a Euclidean distance in pixel values",
+)
+worst = max(look["to average"] for looks in toy.values() for look in looks)
+guess.compare(
+    0 if worst < 0.05 else 1 if worst < 0.2 else 2,
+    f"the largest difference of all {len(toys)} models is {worst:.3f}.",
+)
+claims.add(
+    "Toy: decoder against the exact conditional mean, largest root mean square of all settings, pixel values",
+    worst,
+    below=0.05,
+)
+torn = min(
+    TOY_BETAS,
+    key=lambda beta: abs(mean_interval([look["rate"] for look in toy[beta]]).mean - math.log(16) / 2),
+)
+sides = mean_interval([look["to average"] / look["to likeliest"] for look in toy[torn]])
+claim(f"Toy, β = {torn:g}: distance of the decoder to the average over its distance to the likeliest picture", sides, below=0.5)  # fmt: skip
+sharper = mean_interval([look["from codes"] for look in toy[TOY_BETAS[0]]])
+blurred = mean_interval([look["from codes"] for look in toy[TOY_BETAS[-1]]])
+claims.add(
+    f"Toy: distance to the nearest picture at β = {TOY_BETAS[0]:g}, share of that at β = {TOY_BETAS[-1]:g}",
+    sharper.mean / blurred.mean, below=0.3,
+)  # fmt: skip
+# %% [markdown]
+# The decoder draws the average, at every β, and not the likeliest picture. A VAE with a code that says enough is crisp; the same network with a dearer code draws fans. So nothing in the *decoder* blurs. It draws, faithfully, what the code leaves open.
+#
+# The last column holds a second source of pictures that are none: a code space is connected, and this world is not. Between the places of two hands there is a border, and draws from the prior land on it.
+#
+# Now give the same decoder to a GAN (chapter 06). No code of any picture exists, so nobody asks the generator to reconstruct. It may map each $z$ to whatever the discriminator believes.
+# %%
+guess = predict(
+    f"Same decoder, same {TOY_STEPS:,} updates, as a GAN. The distance of its samples to the nearest picture is ...",
+    [
+        "below that of every VAE's",
+        "near that of the VAE with the cheapest code",
+        "near that of the VAE that draws only averages",
+    ],
+    default=0,
+)
+# %%
+from dataclasses import replace
+
+many_hands = replace(clock, images=clock.images.repeat(4, 1, 1, 1), labels=clock.labels.repeat(4))
+gan_toys = []
+for seed in range(N_SEEDS):
+    seed_everything(seed)
+    player = Generator.for_data(clock, latent_dim=2, hidden_dims=(64, 64))
+    rival = Discriminator.for_data(clock, hidden_dims=(128, 64))
+    fit_gan(
+        player,
+        rival,
+        many_hands,
+        steps=TOY_STEPS,
+        batch_size=64,
+        learning_rate=2e-3,
+        penalty=0.1,
+        seed=seed,
+        device="cpu",
+        progress=False,
+    )
+    gan_toys.append(player.sample(400, torch.Generator().manual_seed(1)))
+gan_distance = mean_interval([nearest_hand(pictures).mean().item() for pictures in gan_toys])
+vae_distance = mean_interval([look["from prior"] for look in toy[TOY_BETAS[0]]])
+show(
+    image_grid(
+        torch.cat([toy[TOY_BETAS[0]][0]["pictures"], gan_toys[0][:10]]),
+        2,
+        10,
+        row_titles=[f"VAE, β = {TOY_BETAS[0]:g}", "GAN"],
+    ),
+    alt="Ten samples of the VAE with the cheapest code above ten of the GAN with the same decoder: in both rows most pictures are single hands, and some are frayed or between two hands.",
+)
+guess.compare(
+    0
+    if gan_distance.high < vae_distance.low
+    else 1
+    if gan_distance.mean < (vae_distance.mean + blurred.mean) / 2
+    else 2,
+    f"GAN {gan_distance.mean:.2f} ({gan_distance.low:.2f} to {gan_distance.high:.2f}), VAE at β = {TOY_BETAS[0]:g} {vae_distance.mean:.2f} "
+    f"({vae_distance.low:.2f} to {vae_distance.high:.2f}), VAE at β = {TOY_BETAS[-1]:g} {blurred.mean:.2f}.",
+)
+claims.add(
+    "Toy: GAN's distance to the nearest picture, share of the distance of the VAE that draws averages",
+    gan_distance.mean / blurred.mean, below=0.6, low=gan_distance.low / blurred.mean, high=gan_distance.high / blurred.mean, whole_interval=True,
+)  # fmt: skip
+# %% [markdown]
+# The GAN draws no fans although nothing tells it which hand is meant. But look at the numbers before you conclude that a GAN is crisper: in a world of four bits, a VAE that may spend four bits is no worse off. The question for real pictures is how many bits they need.
+#
+# ## 3 One decoder, two principles
+#
+# Now garments. The same training pictures, the same number of pictures seen, and one convolutional decoder: trained by the ELBO as a VAE, and against a discriminator as a GAN. Three seeds each.
+# %%
+guess = predict(
+    "The judge counts which share of the samples lies where real pictures lie (precision). Which of the two has more?",
+    ["the VAE", "the GAN", "three seeds do not decide"],
+    default=1,
+)
+
+
+# %%
+def train_vae(seed, beta=1.0, channels=CHANNELS):
+    seed_everything(seed)
+    model = VAE.for_data(train, latent_dim=LATENT_DIM, hidden_dims=channels, architecture="conv")
+    fit(
+        model, train, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=VAE_LEARNING_RATE, schedule="linear", warmup=0.05,
+        beta=beta, seed=seed, device="cpu", eval_examples=100, progress=False,
+    )  # fmt: skip
+    print(f"VAE, β = {beta:g}, channels {channels}, seed {seed}: trained", flush=True)
+    return model
+
+
+vaes = [train_vae(seed) for seed in range(N_SEEDS)]
+
+
+# %%
+def train_gan(seed):
+    seed_everything(seed)
+    player = Generator.for_data(train, latent_dim=LATENT_DIM, hidden_dims=CHANNELS, architecture="conv")
+    rival = Discriminator.for_data(train, hidden_dims=CHANNELS, architecture="conv")
+    steps = EPOCHS * -(-len(train) // BATCH_SIZE)  # as many pictures as the VAE sees
+    history = fit_gan(
+        player, rival, train, steps=steps, batch_size=BATCH_SIZE, learning_rate=GAN_LEARNING_RATE, penalty=GAN_PENALTY, penalty_every=4,
+        seed=seed, device="cpu", progress=False,
+    )  # fmt: skip
+    print(
+        f"GAN, seed {seed}: the discriminator is right on {history.last['accuracy']:.0%} at the end",
+        flush=True,
+    )
+    return player
+
+
+gans = [train_gan(seed) for seed in range(N_SEEDS)]
+size = {
+    name: sum(p.numel() for p in model.decoder.parameters())
+    for name, model in (("VAE", vaes[0]), ("GAN", gans[0]))
+}
+print(f"learnable numbers in the decoder: VAE {size['VAE']:,}, GAN {size['GAN']:,}")
+claims.add("Decoders of VAE and GAN, difference in learnable numbers", size["VAE"] - size["GAN"], near=(0, 0))
+
+
+# %%
+def draw_from(model, seed, **options):
+    """As many pictures as the judge compares with."""
+    return model.sample(n_judged, torch.Generator().manual_seed(seed), **options).clamp(0, 1)
+
+
+real_features = judge.features(real)
+
+
+def measures(pictures):
+    """Everything this chapter measures of a set of pictures, against the same real ones."""
+    quality = sample_quality(pictures, real, judge)
+    return {
+        "Fréchet": quality.frechet,
+        "debiased": frechet_debiased(judge.features(pictures), real_features).value,
+        "precision": quality.precision,
+        "recall": quality.recall,
+        "sharpness": quality.sharpness,
+        "fine power": relative_power(pictures, real),
+    }
+
+
+drawn = {"fresh pictures": [fresh]}
+drawn["VAE"] = [draw_from(model, seed) for seed, model in enumerate(vaes)]
+drawn["GAN"] = [draw_from(model, seed) for seed, model in enumerate(gans)]
+score = {name: [measures(pictures) for pictures in seeds] for name, seeds in drawn.items()}
+
+
+def column(name, key):
+    """A measure of every seed."""
+    return [values[key] for values in score[name]]
+
+
+def difference(name, base, key):
+    """Mean and 95 % interval over seeds of name minus base, paired by seed."""
+    return mean_interval([a - b for a, b in zip(column(name, key), column(base, key), strict=True)])
+
+
+def score_table(names, caption):
+    results_table(
+        [
+            {
+                "pictures": name,
+                **{
+                    key: spread(column(name, key)) if len(score[name]) > 1 else f"{column(name, key)[0]:.2f}"
+                    for key in score[name][0]
+                },
+            }
+            for name in names
+        ],
+        caption=caption,
+    )
+
+
+show(
+    image_grid(
+        torch.cat([fresh[:12], drawn["VAE"][0][:12], drawn["GAN"][0][:12]]),
+        3,
+        12,
+        row_titles=["real", "VAE", "GAN"],
+    ),
+    alt="Twelve real pictures, twelve samples of the VAE, smooth and without texture, and twelve of the GAN, with texture, harder edges and more ragged or broken shapes.",
+)
+score_table(
+    list(drawn),
+    f"Against {n_judged:,} validation pictures: mean of {N_SEEDS} seeds and its 95 % interval. Fine power: share of the data's power above 0.25 cycles per pixel",
+)
+trust = difference("VAE", "GAN", "precision")
+guess.compare(
+    0 if trust.low > 0 else 1 if trust.high < 0 else 2,
+    f"precision: VAE {spread(column('VAE', 'precision'))}, GAN {spread(column('GAN', 'precision'))}; difference {trust.mean:+.2f} ({trust.low:+.2f} to {trust.high:+.2f}).",
+)
+# %%
+for key in ("Fréchet", "recall", "sharpness", "fine power"):
+    d = difference("GAN", "VAE", key)
+    print(f"GAN minus VAE, {key}: {d.mean:+.2f} ({d.low:+.2f} to {d.high:+.2f})")
+sharp = difference("GAN", "VAE", "sharpness")
+claim("Sharpness: GAN − VAE", sharp, above=0)
+claim("Precision: VAE − GAN", trust, above=0)
+soft = mean_interval(column("VAE", "fine power"))
+claim("Fine power of VAE samples relative to data", soft, below=0.5)  # fmt: skip
+
+
+# %% [markdown]
+# The two measures of "realistic" disagree: by precision the VAE's samples are the more credible ones, by sharpness the GAN's. The VAE makes safe pictures: an average of several sweaters lies in the middle of where sweaters lie.
+#
+# *What* is missing can be seen in the **power spectrum**. Write a picture as a sum of waves; low frequencies are broad shapes, high ones edges and texture. The power at a frequency is the mean squared size of those waves, here averaged over all directions. A first version
+# by hand:
+# %%
+def spectrum_by_hand(images):
+    """Power at frequencies 1/side, 2/side, ..., 1/2 cycles per pixel, averaged over directions."""
+    centered = images - images.mean((-2, -1), keepdim=True)  # brightness does not count
+    power = torch.fft.fft2(centered).abs().square().mean((0, 1)) / images[0, 0].numel()
+    frequency = torch.fft.fftfreq(images.shape[-1])
+    radius = (frequency[:, None].square() + frequency.square()).sqrt()
+    side = images.shape[-1]
+    ring = (radius * side).round().long()
+    return torch.stack([power[(ring == k) & (radius <= 0.5 + 1e-6)].mean() for k in range(1, side // 2 + 1)])
+
+
+frequency, power = power_spectrum(real)
+claims.add(
+    "Power spectrum by hand against the package's, largest relative difference",
+    (spectrum_by_hand(real.double()) / power - 1).abs().max(), below=1e-5,
+)  # fmt: skip
+
+
+def spectra(shown):
+    """Curves for line_plot: name → pictures."""
+    return {
+        name: (frequency.tolist(), power_spectrum(pictures).power.tolist())
+        for name, pictures in shown.items()
+    }
+
+
+show(
+    bare_lines(
+        line_plot(
+            spectra({"real": real, "VAE": drawn["VAE"][0], "GAN": drawn["GAN"][0]}),
+            x_label="frequency (cycles per pixel)", y_label="power (squared pixel value)", log_y=True,
+        )
+    ),
+    alt="Power against frequency on a logarithmic scale. All three curves fall. The VAE's starts near that of real pictures and falls below it, further and further towards high frequencies; the "
+    "GAN's stays near that of real pictures.",
+)  # fmt: skip
+coarse = mean_interval([relative_power(pictures, real, low=0, high=0.08) for pictures in drawn["VAE"]])
+print(
+    f"power of VAE samples relative to data: {coarse.mean:.0%} in the coarse band (up to 0.08 cycles per pixel), {soft.mean:.0%} in the fine band (from 0.25)"
+)
+claims.add(
+    "VAE samples: coarse power relative to data minus fine power relative to data",
+    coarse.mean - soft.mean, above=0.3,
+)  # fmt: skip
+# %% [markdown]
+# That is the toy again, at scale. Broad shapes are told by the code, so they are there. Where a code does not say how a knit runs, the decoder draws the average of all knits: gray.
+#
+# ## 4 Is it the mean's fault?
+#
+# The pictures above are the **mean** of $p(x|z)$. But the model is a distribution: what it claims that data look like is a *draw*. Does the draw put back what is missing? Two draws: from the Bernoulli that the model was trained with, and from the Gaussian with the same mean
+# whose σ is the root mean squared error on training pictures (chapter 05's best σ).
+# %%
+guess = predict(
+    "Draws of p(x|z) instead of its mean. The Fréchet distance of the samples will ...",
+    [
+        "fall: the missing detail is back",
+        "stay about the same or rise, although sharpness is then above that of data",
+        "rise, and sharpness stays low",
+    ],
+    default=0,
+)
+
+
+# %%
+@torch.no_grad()
+def residuals(model, x, seed=0):
+    """What the decoder's mean leaves of real pictures, with z drawn from q(z|x)."""
+    z = model.encode(x).sample(generator=torch.Generator().manual_seed(seed))
+    return x - model.likelihood.mean(model.decode(z))
+
+
+sigma = [residuals(model, x_train[:2000]).square().mean().sqrt().item() for model in vaes]
+drawn["VAE, Bernoulli draw"] = [draw_from(model, seed, noise=True) for seed, model in enumerate(vaes)]
+drawn["VAE, Gaussian draw"] = [
+    (pictures + s * torch.randn(pictures.shape, generator=torch.Generator().manual_seed(seed))).clamp(0, 1)
+    for seed, (pictures, s) in enumerate(zip(drawn["VAE"], sigma, strict=True))
+]
+draws = ["VAE, Bernoulli draw", "VAE, Gaussian draw"]
+score |= {name: [measures(pictures) for pictures in drawn[name]] for name in draws}
+show(
+    image_grid(
+        torch.cat([drawn[name][0][:12] for name in ("VAE", *draws)]),
+        3,
+        12,
+        row_titles=["mean", "Bernoulli draw", "Gaussian draw"],
+    ),
+    alt="Twelve samples of the VAE three times: as the mean, smooth; as a Bernoulli draw, black and white speckle; as a Gaussian draw, the smooth picture under gray grain.",
+)
+score_table(["VAE", *draws, "GAN"], f"Mean and draws of the same VAEs; σ = {spread(sigma, 3)}")
+gain = difference("VAE, Gaussian draw", "VAE", "Fréchet")
+grain = mean_interval(column("VAE, Gaussian draw", "sharpness"))
+guess.compare(
+    0 if gain.high < 0 and grain.mean < 2 else 1 if grain.mean > 1 else 2,
+    f"Gaussian draw minus mean: Fréchet distance {gain.mean:+.1f} ({gain.low:+.1f} to {gain.high:+.1f}), sharpness {grain.mean:.1f} times that of data.",
+)
+left = [residuals(model, real) for model in vaes]
+flat = torch.full_like(power, sigma[0] ** 2)
+show(
+    bare_lines(
+        line_plot(
+            spectra({"real pictures": real, "what the mean leaves": left[0]}) | {"noise of the same size": (frequency.tolist(), flat.tolist())},
+            x_label="frequency (cycles per pixel)", y_label="power (squared pixel value)", log_y=True,
+        )
+    ),
+    alt="Power against frequency, logarithmic: real pictures fall steeply; what the decoder's mean leaves of them falls too, from above to below a flat line, which is the noise of the decoder.",
+)  # fmt: skip
+color = mean_interval([(power_spectrum(r).power[1] / power_spectrum(r).power[-1]).item() for r in left])
+print(
+    f"what the mean leaves: power at {frequency[1]:.2f} over power at {frequency[-1]:.2f} cycles per pixel {color.mean:.0f} ({color.low:.0f} to {color.high:.0f}); for independent noise 1"
+)
+claim("What the decoder's mean leaves: low-frequency power over high-frequency power (independent noise: 1)", color, above=3)  # fmt: skip
+speckle = mean_interval(column("VAE, Bernoulli draw", "sharpness"))
+claim("Sharpness of Bernoulli draws relative to data", speckle, above=2)  # fmt: skip
+less_precise = difference("VAE", "VAE, Bernoulli draw", "precision")
+claim("Precision: mean − Bernoulli draw", less_precise, above=0)  # fmt: skip
+# %% [markdown]
+# A draw has power at all frequencies, and sharpness far above that of data. It is grain. The decoder's noise is **independent from pixel to pixel**, so its spectrum is flat; what the mean leaves of real pictures is far from flat: edges in a slightly
+# different place, a collar instead of none, a print. All of that is correlated over many pixels, and a likelihood that treats pixels one by one can only answer with a fan and grain on top. That is the assumption that makes VAE pictures soft: not the Gaussian, not the KL term, but
+# $p(x|z) = \prod_i p(x_i|z)$ together with a code that does not say everything.
+#
+# So there are three ways out: say more in the code, use a likelihood whose pixels know of each other, or compare pictures otherwise than pixel by pixel. The next section tries the first; chapter 11 the other two.
+#
+# ## 5 Do more bits help? A larger decoder?
+#
+# If the blur is what the code does not say, let it say more: β below 1 makes bits cheap. Or is the decoder too small? The same data and updates again, with a tenth of the KL weight, and with twice the channels.
+# %%
+guess = predict(
+    f"β = {LOW_BETA:g} instead of 1. Compared with those of β = 1 ...",
+    [
+        "reconstructions and samples both get sharper and better",
+        "reconstructions get sharper, samples get sharper but less credible",
+        "nothing changes",
+    ],
+    default=0,
+)
+# %%
+cheap = [train_vae(seed, beta=LOW_BETA) for seed in range(N_SEEDS)]
+# %%
+large = [train_vae(seed, channels=LARGE_CHANNELS) for seed in range(N_SEEDS)]
+# %%
+variants = {"VAE": vaes, "VAE, more bits": cheap, "VAE, larger": large}
+for name in ("VAE, more bits", "VAE, larger"):
+    drawn[name] = [draw_from(model, seed) for seed, model in enumerate(variants[name])]
+    score[name] = [measures(pictures) for pictures in drawn[name]]
+rebuilt = {name: [model.reconstruct(real) for model in models] for name, models in variants.items()}
+rebuilt_score = {name: [measures(pictures) for pictures in seeds] for name, seeds in rebuilt.items()}
+rates = {
+    name: [evaluate(model, held_out.subset(n_judged, seed=0)).kl.value for model in models]
+    for name, models in variants.items()
+}
+results_table(
+    [
+        {
+            "model": name,
+            "rate (nats)": spread(rates[name], 1),
+            "fine power, rebuilt": spread([values["fine power"] for values in rebuilt_score[name]]),
+            "fine power, sampled": spread(column(name, "fine power")),
+            "Fréchet, rebuilt": spread([values["Fréchet"] for values in rebuilt_score[name]], 1),
+            "Fréchet, sampled": spread(column(name, "Fréchet"), 1),
+            "precision, sampled": spread(column(name, "precision")),
+            "recall, sampled": spread(column(name, "recall")),
+        }
+        for name in variants
+    ],
+    caption=f"Rebuilt: validation pictures decoded at the mean of q; sampled: from the prior. Mean of {N_SEEDS} seeds and its 95 % interval",
+)
+finer = mean_interval(
+    [
+        a["fine power"] - b["fine power"]
+        for a, b in zip(rebuilt_score["VAE, more bits"], rebuilt_score["VAE"], strict=True)
+    ]
+)
+less_credible = difference("VAE", "VAE, more bits", "precision")
+farther = difference("VAE, more bits", "VAE", "Fréchet")
+bigger = difference("VAE, larger", "VAE", "fine power")
+guess.compare(
+    1 if finer.low > 0 and less_credible.low > 0 else 0 if finer.low > 0 else 2,
+    f"fine power of reconstructions {finer.mean:+.2f} ({finer.low:+.2f} to {finer.high:+.2f}), precision of samples {-less_credible.mean:+.2f} ({-less_credible.high:+.2f} to {-less_credible.low:+.2f}), "
+    f"their Fréchet distance {farther.mean:+.1f} ({farther.low:+.1f} to {farther.high:+.1f}).",
+)
+print(f"larger decoder: fine power of samples {bigger.mean:+.2f} ({bigger.low:+.2f} to {bigger.high:+.2f})")
+claim("Fine power of reconstructions: more bits − β = 1", finer, above=0)  # fmt: skip
+claim("Precision of samples: β = 1 − more bits", less_credible, above=0)  # fmt: skip
+still = mean_interval([values["fine power"] for values in rebuilt_score["VAE, more bits"]])
+claim("Fine power that reconstructions with more bits still have, share of data", still, below=0.8)  # fmt: skip
+claims.add(
+    "Fine power of samples of the larger VAE, share of data",
+    mean_interval(column("VAE, larger", "fine power")).mean,
+    below=0.5,
+)
+
+
+# %% [markdown]
+# More bits do what the toy says: reconstructions get crisper. But a *sample* starts at the prior, and the more a code says, the less of the prior is covered by codes of real pictures (chapter 04's holes). Bits that help a reconstruction must be *drawn* in a sample, and
+# $\mathcal N(0, I)$ draws them badly. Sharper is then not better. A larger decoder, on the same data with the same updates, stays soft as well.
+#
+# What stays blurry, even with more bits? Look at the pictures that lost most of their fine power, and at the classes.
+# %%
+def fine_part(images):
+    """The picture without its waves below 0.25 cycles per pixel."""
+    radius = (
+        torch.fft.fftfreq(images.shape[-1])[:, None].square() + torch.fft.fftfreq(images.shape[-1]).square()
+    ).sqrt()
+    return torch.fft.ifft2(torch.fft.fft2(images) * (radius >= 0.25)).real
+
+
+labels = held_out.subset(n_judged, seed=0).labels
+lost = fine_part(real).flatten(1).square().sum(1) - fine_part(rebuilt["VAE, more bits"][0]).flatten(
+    1
+).square().sum(1)
+softest = lost.topk(10).indices
+show(
+    image_grid(
+        torch.cat([real[softest], *(rebuilt[name][0][softest] for name in variants)]),
+        4,
+        10,
+        row_titles=["real", "β = 1", f"β = {LOW_BETA:g}", "larger, β = 1"],
+    ),
+    alt="Ten real pictures that lose most of their fine power, and three rows of their reconstructions. Outlines and gray levels are there in all rows; fine stripes, prints or edges of the first row are smooth in the others.",
+)
+by_class = {
+    name: mean_interval(
+        [relative_power(pictures[labels == c], real[labels == c]) for pictures in rebuilt["VAE, more bits"]]
+    )
+    for c, name in enumerate(held_out.class_names)
+}
+ordered = sorted(by_class, key=lambda name: by_class[name].mean)
+results_table(
+    [
+        {
+            "class": name,
+            "fine power kept": f"{by_class[name].mean:.2f} ({by_class[name].low:.2f} to {by_class[name].high:.2f})",
+        }
+        for name in ordered
+    ],
+    caption=f"Fine power of reconstructions with β = {LOW_BETA:g}, share of the data's, by class: mean of {N_SEEDS} seeds and its 95 % interval",
+)
+gap = mean_interval(
+    [
+        relative_power(
+            pictures[labels == held_out.class_names.index(ordered[-1])],
+            real[labels == held_out.class_names.index(ordered[-1])],
+        )
+        - relative_power(
+            pictures[labels == held_out.class_names.index(ordered[0])],
+            real[labels == held_out.class_names.index(ordered[0])],
+        )
+        for pictures in rebuilt["VAE, more bits"]
+    ]
+)
+print(
+    f"{ordered[0]} keeps least, {ordered[-1]} most; the difference is {gap.mean:.2f} ({gap.low:.2f} to {gap.high:.2f})"
+)
+# %% [markdown]
+# Texture goes first. An outline costs few bits and moves many pixels; a knit or a print costs many bits and moves each pixel a little. A code with a price spends its bits where they save most nats.
+#
+# ## 6 Can you trust the judge?
+#
+# So far the word "better" has leaned on a Fréchet distance. It fits a Gaussian to the judge's features of each set and measures how far the two Gaussians are apart. Three questions to any such number: from how many pictures? by whose eyes? and what do these eyes not see?
+#
+# **From how many pictures?** Chapter 05 showed that the distance is biased: fewer pictures, larger distance. Here is what that does to a *comparison*.
+# %%
+order = sorted(("VAE", "GAN"), key=lambda name: mean_interval(column(name, "Fréchet")).mean)
+nearer, farther_off = order
+guess = predict(
+    f"By this judge, the {nearer} is nearer to real pictures than the {farther_off}. Somebody measures the {nearer} with n = {max(50, n_judged // 32)} pictures, and the {farther_off} with {n_judged:,}. Then ...",
+    [f"the {nearer} still wins", f"the {farther_off} wins"],
+    default=0,
+)
+# %%
+features = {name: judge.features(drawn[name][0]) for name in ("fresh pictures", "VAE", "GAN")}
+sizes = sorted({max(50, n_judged // 2**power) for power in range(6)})
+bias = {name: frechet_bias_curve(f, real_features, sizes, repeats=5) for name, f in features.items()}
+show(
+    line_plot(
+        {
+            {"fresh pictures": "real against real"}.get(name, name): (
+                [point.n for point in curve], [point.mean for point in curve], [point.low for point in curve], [point.high for point in curve]
+            )
+            for name, curve in bias.items()
+        },
+        x_label="pictures on each side, n", y_label="Fréchet distance (squared features)", log_x=True, x_ticks=sizes,
+    ),
+    alt="Fréchet distance against the number of pictures, for real pictures against real ones, the VAE and the GAN, with the range over five draws. All three curves fall as n grows, "
+    "and the curve of real against real is lowest everywhere.",
+)  # fmt: skip
+few, all_of_them = bias[nearer][0].mean, bias[farther_off][-1].mean
+guess.compare(
+    0 if few < all_of_them else 1,
+    f"{nearer} with {sizes[0]} pictures {few:.1f}, {farther_off} with {sizes[-1]:,} pictures {all_of_them:.1f}; with {sizes[-1]:,} pictures each {bias[nearer][-1].mean:.1f} and {all_of_them:.1f}.",
+)
+rows = []
+for name, f in features.items():
+    estimate = frechet_debiased(f, real_features)
+    rows.append(
+        {"pictures": {"fresh pictures": "real against real"}.get(name, name), **{f"n = {point.n:,}": f"{point.mean:.1f}" for point in bias[name][::-2]},
+         "bias taken off": f"{estimate.value:.1f} ({estimate.low:.1f} to {estimate.high:.1f})"}
+    )  # fmt: skip
+results_table(
+    rows,
+    caption="One model of each; the last column estimates the distance for infinitely many pictures, with a 95 % interval over pictures",
+)
+zero = frechet_debiased(features["fresh pictures"], real_features)
+claims.add(
+    "Fréchet distance between two sets of real pictures, all of them over what is left without bias",
+    bias["fresh pictures"][-1].mean / max(zero.high, 1e-9),
+    above=1,
+)
+claims.add(
+    f"Fréchet distance of the better model at n = {sizes[0]} minus that of the worse one at n = {sizes[-1]:,}",
+    few - all_of_them,
+    above=0,
+)
+# %% [markdown]
+# The winner changes with $n$, though no picture changed. The last column takes the bias off with a **jackknife**: leave out a twentieth of the pictures; how much the distance grows tells how much of it is bias, and how it scatters gives an interval. So: compare equal $n$, or
+# debiased values, and quote the distance of real pictures beside any other.
+#
+# **By whose eyes?** Judge the same pictures by five judges: the shipped classifier; the same network trained with another seed; the same network *untrained*; a classifier of a different data set; and no network at all, the pixels on their 64 principal axes.
+# %%
+guess = predict(
+    "Five judges, six models. Will all judges agree on which model is nearest to real pictures?",
+    [
+        "yes",
+        "no, but the order is nearly the same",
+        "no, and some pairs swap places from one judge to the next",
+    ],
+    default=1,
+)
+# %%
+second = train_classifier(train, seed=5, epochs=JUDGE_EPOCHS)
+seed_everything(0)
+untrained = Classifier(train.shape, len(train.class_names)).eval()
+foreign_name = {"fashion_mnist": "mnist", "mnist": "fashion_mnist", "digits": "fashion_mnist"}[DATASET]
+foreign = load_classifier(foreign_name)
+center = x_train.flatten(1).mean(0)
+axes = torch.pca_lowrank(x_train[:2000].flatten(1) - center, q=64, center=False, niter=4)[2]
+judges = {
+    "shipped classifier": judge.features,
+    "same, other seed": second.features,
+    "untrained network": untrained.features,
+    f"classifier of {foreign_name}": foreign.features,
+    "64 axes of pixels": lambda images: (images.flatten(1) - center) @ axes,
+}
+contestants = [name for name in drawn if name != "fresh pictures"]
+verdicts = {}
+for label, eyes in judges.items():
+    reference = eyes(real)
+    verdicts[label] = {
+        name: [frechet_distance(eyes(pictures), reference) for pictures in drawn[name]]
+        for name in contestants
+    }
+    verdicts[label]["fresh pictures"] = [frechet_distance(eyes(fresh), reference)]
+ranks = {}
+for label in judges:
+    means = {
+        name: sum(values) / len(values) for name, values in verdicts[label].items() if name in contestants
+    }
+    ranks[label] = sorted(means, key=means.get)
+results_table(
+    [
+        {
+            "pictures": name,
+            **{
+                label: f"{sum(verdicts[label][name]) / N_SEEDS:.3g}, rank {ranks[label].index(name) + 1}"
+                for label in judges
+            },
+        }
+        for name in contestants
+    ]
+    + [
+        {
+            "pictures": "fresh pictures",
+            **{label: f"{verdicts[label]['fresh pictures'][0]:.3g}" for label in judges},
+        }
+    ],
+    caption=f"Fréchet distance by five judges (mean of {N_SEEDS} seeds), {n_judged:,} pictures on each side, and the rank that each judge gives. The scales of two judges cannot be compared",
+)
+
+
+def swapped(first, second):
+    """Pairs of contestants on which two judges disagree for every seed."""
+    pairs = []
+    for i, one in enumerate(contestants):
+        for other in contestants[i + 1 :]:
+            signs = [
+                [x < y for x, y in zip(verdicts[label][one], verdicts[label][other], strict=True)]
+                for label in (first, second)
+            ]
+            if (all(signs[0]) and not any(signs[1])) or (all(signs[1]) and not any(signs[0])):
+                pairs.append((one, other))
+    return pairs
+
+
+disputes = {label: swapped("shipped classifier", label) for label in list(judges)[1:]}
+total = len(contestants) * (len(contestants) - 1) // 2
+for label, pairs in disputes.items():
+    example = f", for example {pairs[0][0]} and {pairs[0][1]}" if pairs else ""
+    print(
+        f"{label}: disagrees with the shipped classifier on {len(pairs)} of {total} pairs, for every seed{example}"
+    )
+winners = {ranks[label][0] for label in judges}
+most = max(len(pairs) for pairs in disputes.values())
+guess.compare(
+    0 if len(winners) == 1 and most == 0 else 2 if most > 1 else 1,
+    f"{len(winners)} different winners; up to {most} of {total} pairs swap places for every seed.",
+)
+claims.add(
+    "Pairs of contestants that swap places for every seed, from the shipped classifier to another judge, at most",
+    most,
+    above=0,
+)
+claims.add(
+    "The same for the same network with another training seed",
+    len(disputes["same, other seed"]),
+    below=1 + max(len(disputes[label]) for label in list(judges)[2:]),
+)
+# %% [markdown]
+# A Fréchet distance is an opinion. **FID** is this opinion by one pair of eyes: a network trained on a thousand kinds of color photographs of about 300 pixels. For it, a gray garment of 28 pixels is something it has never seen, scaled up tenfold by an interpolation that each library does
+# differently. And it looks with 2,048 features. What does the number of features do? The layer before the judge's last has 1,568 of them; take more and more of these.
+# %%
+n_few = min(500, n_judged)
+
+
+def wide_features(images):
+    """The 1,568 numbers that the judge computes before its 64."""
+    return torch.cat([judge.body[:5](part) for part in images[:n_few].split(500)])
+
+
+wide = {
+    name: wide_features(pictures)
+    for name, pictures in {"real": real, "fresh": fresh, "VAE": drawn["VAE"][0]}.items()
+}
+chosen = torch.randperm(wide["real"].shape[1], generator=torch.Generator().manual_seed(0))
+rows, floor_share = [], []
+for n_features in (16, 64, 256, 784):
+    few_real, few_fresh, few_vae = (wide[name][:, chosen[:n_features]] for name in ("real", "fresh", "VAE"))
+    between_real, of_vae = frechet_distance(few_fresh, few_real), frechet_distance(few_vae, few_real)
+    floor_share.append(between_real / of_vae)
+    rows.append(
+        {
+            "features": n_features,
+            "real against real": between_real,
+            "VAE": of_vae,
+            "real against real, share of the VAE's": f"{floor_share[-1]:.0%}",
+        }
+    )
+results_table(
+    rows, caption=f"Fréchet distance with more and more features of one layer, {n_few} pictures on each side"
+)
+claims.add(
+    "Real against real as a share of the VAE's distance: 784 features − 16 features",
+    floor_share[-1] - floor_share[0],
+    above=0.02,
+)
+# %% [markdown]
+# The more features, the more of the number is bias, because a covariance of $d$ features has about $d^2/2$ entries to be estimated from the same pictures. With 2,048 features, 2,000 pictures do not even fill it. So on MNIST and its kin, no FID: a strange judge, far too many features, and a number that
+# cannot be compared with anybody's. Say which judge, which $n$, what real pictures get, and give an interval.
+#
+# **What do these eyes not see?** Take fresh real pictures, damage them in a way that anybody would notice, and ask each judge. The unit is the distance of the VAE: 1 means as bad as the VAE.
+# %%
+guess = predict(
+    "Which damage to real pictures does the shipped classifier mind least, compared with what it thinks of the VAE's samples?",
+    [
+        "a blur over 3×3 pixels",
+        "gray noise of 0.1",
+        "upside down",
+        "only four gray levels",
+        "a chessboard of ±0.1 laid over",
+    ],
+    default=1,
+)
+# %%
+from vae_course.widgets.fool_the_judge import retouch
+
+side = torch.arange(train.shape[-1])
+board = 0.1 * (1 - 2 * ((side[:, None] + side) % 2)).float()
+damaged = {
+    "nothing": fresh,
+    "blur, 3×3 mean": retouch(fresh, -1.0),
+    "noise, σ = 0.1": retouch(fresh, 0.0, 0.1),
+    "upside down": fresh.flip(-2),
+    "four gray levels": (3 * fresh).round() / 3,
+    "chessboard of ±0.1": (fresh + board).clamp(0, 1),
+}
+shown_judges = [
+    "shipped classifier",
+    "same, other seed",
+    "untrained network",
+    f"classifier of {foreign_name}",
+]
+yardstick = {label: sum(verdicts[label]["VAE"]) / N_SEEDS for label in shown_judges}
+blind = {
+    what: {
+        label: frechet_distance(judges[label](pictures), judges[label](real)) / yardstick[label]
+        for label in shown_judges
+    }
+    for what, pictures in damaged.items()
+}
+show(
+    image_grid(
+        torch.cat([pictures[:10] for pictures in damaged.values()]),
+        len(damaged),
+        10,
+        row_titles=list(damaged),
+    ),
+    alt="Ten real pictures in six versions: untouched, blurred, with gray noise, upside down, with four gray levels, and with a fine chessboard over them, whose squares are visible in dark areas.",
+)
+results_table(
+    [
+        {"damage": what, **{label: f"{value:.2f}" for label, value in row.items()}, "sharpness": f"{sample_quality(damaged[what], real, judge).sharpness:.2f}",
+         "fine power": f"{relative_power(damaged[what], real):.2f}"}
+        for what, row in blind.items()
+    ],
+    caption="Fréchet distance of damaged real pictures as a share of the VAE's, by four judges; sharpness and fine power relative to data",
+)  # fmt: skip
+damages = list(damaged)[1:]
+least = min(damages, key=lambda what: blind[what]["shipped classifier"])
+worst_damage = max(damages, key=lambda what: blind[what]["shipped classifier"])
+guess.compare(
+    damages.index(least),
+    f"{least}: {blind[least]['shipped classifier']:.2f} of the VAE's distance; most: {worst_damage}, {blind[worst_damage]['shipped classifier']:.2f}.",
+)
+opinions = {what: max(row.values()) / min(row.values()) for what, row in blind.items() if what != "nothing"}
+torn_apart = max(opinions, key=opinions.get)
+print(f"the judges differ most about: {torn_apart}, by a factor of {opinions[torn_apart]:.0f}")
+claims.add(
+    "Damaged real pictures: largest over smallest opinion of four judges about one damage, in units of the VAE's distance",
+    opinions[torn_apart],
+    above=3,
+)
+claims.add(
+    "Shipped classifier: Fréchet distance of its most lenient damage, share of the VAE's",
+    blind[least]["shipped classifier"],
+    below=0.5,
+)
+# %% [markdown]
+# Every judge has blind spots, and they are not the same. A classifier is trained to tell classes apart, so it *learns* to ignore whatever does not matter for that. Sharpness and the spectrum have no such training and see what it ignores; but they would praise grain. One number is never enough.
+#
+# ## 7 Memory or quality?
+#
+# There is a model that beats every other in this chapter: it answers with training pictures. Precision, recall, sharpness and Fréchet distance cannot tell it from a perfect one. Plant it on purpose, so that you know what a detector must find.
+# %%
+guess = predict(
+    "A thief hands out training pictures as samples. Its Fréchet distance will be",
+    [
+        "near that of fresh real pictures",
+        "between those and the models",
+        "worse than the models': a judge notices copies",
+    ],
+    default=1,
+)
+# %%
+picked = torch.randperm(len(train), generator=torch.Generator().manual_seed(3))[:n_judged]
+thief = x_train[picked]
+score["thief"] = [measures(thief)]
+score_table(["fresh pictures", "thief", "VAE", "GAN"], "A thief beside fresh pictures and the two models")
+stolen, floor = column("thief", "Fréchet")[0], column("fresh pictures", "Fréchet")[0]
+best_model = min(mean_interval(column(name, "Fréchet")).mean for name in contestants)
+guess.compare(
+    0 if stolen < (floor + best_model) / 2 else 1 if stolen < best_model else 2,
+    f"thief {stolen:.1f}, fresh pictures {floor:.1f}, best model {best_model:.1f}.",
+)
+claims.add("Thief: Fréchet distance, share of the best model's", stolen / best_model, below=0.6)
+
+
+# %% [markdown]
+# So look for the nearest training picture of each sample. But a distance alone says nothing: real pictures have near neighbors too, and a *blurred* picture is close to everything. What gives a copy away is that it is close to **one** picture and not to the next ones. So compare the
+# distance to the nearest with the mean distance to the next, and do the same for held-out pictures, which nobody can have copied:
+# %%
+def single_out(pictures, k=20):
+    """Distance to the nearest training picture over the mean distance to the next k − 1: low for copies."""
+    distance = torch.cdist(pictures.flatten(1), x_train.flatten(1)).topk(k, largest=False).values
+    return distance[:, 0] / distance[:, 1:].mean(1)
+
+
+n_copies = min(1000, n_judged)
+baseline = single_out(real[:n_copies])
+threshold = baseline.quantile(0.01)  # 1 % of the held-out pictures fall below: the false alarms we accept
+copied = {
+    name: (single_out(pictures[:n_copies]) < threshold).float().mean().item()
+    for name, pictures in {"thief": thief, "fresh pictures": fresh}.items()
+}
+package = memorization(thief[:n_copies], x_train, real[:n_copies])
+print(
+    f"share that singles out one training picture: thief {copied['thief']:.1%}, fresh pictures {copied['fresh pictures']:.1%}; the package says {package}"
+)
+claims.add(
+    "Copies found in the thief's pictures, by hand minus by the package",
+    copied["thief"] - package.copies,
+    near=(0, 0.005),
+)
+# %%
+half = n_copies // 2
+grainy = retouch(thief, 0.0, 0.05)
+suspects = {
+    "fresh pictures": [fresh],
+    "fresh pictures, blurred": [retouch(fresh, -1.0)],
+    "VAE": drawn["VAE"],
+    "GAN": drawn["GAN"],
+    "thief": [thief],
+    "thief, with grain of 0.05": [grainy],
+    "GAN, every tenth picture stolen": [
+        torch.where((torch.arange(n_judged) % 10 == 0)[:, None, None, None], grainy, drawn["GAN"][0])
+    ],
+    "thief, moved by one pixel": [thief.roll(1, -1)],
+}
+spaces = {"pixels": lambda images: images, "features": judge.features}
+found = {
+    space: {
+        name: [
+            memorization(see(pictures[:n_copies]), see(x_train), see(real[:n_copies])) for pictures in seeds
+        ]
+        for name, seeds in suspects.items()
+    }
+    for space, see in spaces.items()
+}
+
+
+def several(values, form=".1%"):
+    """One number, or the mean and interval over seeds."""
+    if len(values) == 1:
+        return f"{values[0]:{form}}"
+    mean, low, high = mean_interval(values)
+    return f"{mean:{form}} ({low:{form}} to {high:{form}})"
+
+
+results_table(
+    [
+        {
+            "pictures": name,
+            "closer than held-out, pixels": several([m.closer for m in found["pixels"][name]], ".2f"),
+            "copies, pixels": several([m.copies for m in found["pixels"][name]]),
+            "copies, features": several([m.copies for m in found["features"][name]]),
+        }
+        for name in suspects
+    ],
+    caption=f"Closer: chance that a picture is closer to the training set than a held-out picture, 0.5 for fresh ones. Copies: share that singles out one training picture, 1 % for fresh ones by construction. {n_copies:,} pictures each",
+)
+rows_shown = []
+for name in ("VAE", "GAN", "thief, with grain of 0.05"):
+    pictures = suspects[name][0][:10]
+    rows_shown += [pictures, x_train[nearest_neighbors(pictures, x_train).index[:, 0]]]
+show(
+    image_grid(
+        torch.cat(rows_shown),
+        6,
+        10,
+        row_titles=["VAE", "its nearest", "GAN", "its nearest", "thief", "its nearest"],
+    ),
+    alt="Three pairs of rows. Samples of the VAE and of the GAN above their nearest training pictures: similar in kind, but different pictures. The thief's grainy pictures above their nearest: the same pictures without grain.",
+)
+for name in ("VAE", "GAN"):
+    share = mean_interval([m.copies for m in found["pixels"][name]])
+    claim(f"{name}: share of samples that single out one training picture, pixels", share, below=0.05)  # fmt: skip
+claims.add(
+    "Planted thief with grain: copies found, pixels",
+    found["pixels"]["thief, with grain of 0.05"][0].copies,
+    above=0.9,
+)
+planted = found["pixels"]["GAN, every tenth picture stolen"][0].copies
+claims.add("A tenth of the samples stolen: copies found", planted, between=(0.08, 0.15))
+claims.add(
+    "Fresh pictures, blurred: closer to the training set than held-out pictures are, with probability",
+    found["pixels"]["fresh pictures, blurred"][0].closer,
+    above=0.6,
+)
+claims.add(
+    "Fresh pictures, blurred: copies found", found["pixels"]["fresh pictures, blurred"][0].copies, below=0.05
+)
+# %% [markdown]
+# The detector finds the thief, also under grain, and also when only every tenth sample is stolen; it leaves fresh pictures alone, blurred or not. The plain distance ("closer") would have accused blurred real pictures and VAE samples of theft. And it has a blind spot of its own: move the loot by one pixel and
+# compare the two columns. A search for copies is as good as the space it searches in.
+#
+# Neither model of this chapter hands out training pictures. That is a result about these small models and this much data, not about VAEs and GANs in general.
+#
+# ## 8 With more training
+#
+# Is all of this a matter of small models and short training? The course ships contestants that were trained longer: 20,000 pictures, twice the channels, the same decoder for all, three seeds each (`python -m vae_course.course.arena`; chapter 11 has the whole table). The same judge, the same measures, on Fashion-MNIST.
+# %%
+from vae_course.training.arena_weights import load_arena
+
+
+def shipped(name):
+    """The three seeds of a contestant; none where they were not shipped, or trained on other pictures."""
+    try:
+        return [load_arena(name, seed) for seed in range(3)] if DATASET == "fashion_mnist" else []
+    except ValueError:  # a seed is missing: show what is there, as long as it gives an interval
+        return []
+
+
+SHORT = {"vae_bernoulli": "VAE, Bernoulli", "vae_gaussian": "VAE, Gaussian", "vae_logistic": "VAE, logistic", "gan": "GAN"}  # fmt: skip
+for name, short in SHORT.items():
+    if models := shipped(name):
+        label = f"arena {short}"
+        drawn[label] = [model.sample(n_judged, torch.Generator().manual_seed(i)) for i, model in enumerate(models)]  # fmt: skip
+        score[label] = [measures(pictures) for pictures in drawn[label]]
+trained_longer = [name for name in drawn if name.startswith("arena")]
+if len(trained_longer) == len(SHORT):
+    show(
+        image_grid(
+            torch.cat([fresh[:12], *(drawn[name][0][:12] for name in trained_longer)]),
+            len(trained_longer) + 1,
+            12,
+            row_titles=["real", *(name.removeprefix("arena ") for name in trained_longer)],
+        ),
+        alt="Twelve real pictures and twelve samples of each model that was trained longer: VAEs with different likelihoods, all smooth, and a GAN with texture and edges.",
+    )
+    score_table(trained_longer, "Contestants of the arena; mean of 3 seeds and its 95 % interval")
+    longer_vae, longer_gan = trained_longer[0], trained_longer[-1]
+    for key in ("sharpness", "precision", "Fréchet"):
+        d = difference(longer_gan, longer_vae, key)
+        print(f"arena, GAN minus VAE (Bernoulli), {key}: {d.mean:+.2f} ({d.low:+.2f} to {d.high:+.2f})")
+    softer = max(mean_interval(column(name, "fine power")).high for name in trained_longer[:-1])
+    claims.add(
+        "Arena: fine power of samples of three VAEs, upper end of the largest interval, share of data",
+        softer,
+        below=0.5,
+    )
+    sharper_gan = difference(longer_gan, longer_vae, "sharpness")
+    claim("Arena: sharpness, GAN − VAE", sharper_gan, above=0)  # fmt: skip
+else:
+    print(
+        "The shipped contestants were trained on Fashion-MNIST. They are not here, or this run is about other pictures."
+    )
+# %% [markdown]
+# ## Play
+#
+# You are the forger: make the VAE's samples look better to the measures, by hand, without any model. Sharpen them until their sharpness is that of data: what does the Fréchet distance say? Add grain until the spectrum fits at high frequencies: does precision believe it? Then blur *real* pictures, and see which measures
+# mind. The still figure shows the first answers.
+# %%
+from vae_course.widgets.fool_the_judge import explore_the_judge
+
+n_play = min(500, n_judged)
+sources = {"VAE samples": drawn["VAE"][0], "GAN samples": drawn["GAN"][0], "fresh real pictures": fresh}
+explorer = explore_the_judge(
+    {name: pictures[:n_play] for name, pictures in sources.items()}, real[:n_play], judge
+)
+# %% [markdown]
+# ## What we measured
+# %% tags=["hide-input"]
+everything = ["fresh pictures", "thief", *contestants, *trained_longer]
+score_table(
+    everything,
+    f"All measures, one judge, {n_judged:,} pictures on each side; mean over seeds and its 95 % interval",
+)
+panels = {}
+for key, label in (
+    ("debiased", "Fréchet distance, debiased"),
+    ("precision", "precision"),
+    ("recall", "recall"),
+    ("fine power", "fine power (data: 1)"),
+):
+    panels[label] = {name: mean_interval(column(name, key)) for name in (*contestants, *trained_longer)}
+show(
+    interval_dots(
+        panels,
+        {"precision": column("fresh pictures", "precision")[0], "recall": column("fresh pictures", "recall")[0], "fine power (data: 1)": 1.0},
+        log=("fine power (data: 1)",), reference_name="fresh",
+    ),
+    alt="Four panels with one row for each kind of samples: debiased Fréchet distance, precision, recall and fine power with intervals. No row is best in all panels; fine power of the rows that show a VAE's mean lies "
+    "left of the dotted line of fresh pictures, that of its draws right of it.",
+)  # fmt: skip
+# %%
+claims.report()
+
+
+# %% [markdown]
+# ## Exercises
+#
+# `check` answers at once and, where it can, names the mistake. `solution` is folded.
+#
+# ### Exercise 07.1: the best single answer (easy)
+#
+# A code leaves several pictures possible, with different probabilities. **Contract**: `best_picture(pictures, weights)`: `pictures` is `(n, C, H, W)`, float; `weights` is `(n,)`, ≥ 0, not all 0, and not normalized. Returns the picture `(C, H, W)` with the smallest expected squared error.
+# %%
+def best_picture(pictures: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """pictures: (n, C, H, W); weights: (n,), >= 0, not normalized. Returns (C, H, W)."""
+    ...
+
+
+check("07.1", best_picture)
+# hint("07.1")  # remove the first # for a hint, again for the next one
+# %%
+solution("07.1")
+# %% [markdown]
+# ### Exercise 07.2: read the report (easy)
+#
+# Four generators of garments, judged with 2,000 pictures each. Fresh pictures get: Fréchet distance 3, precision 0.75, recall 0.75, sharpness 1, copies 1 %.
+#
+# | | Fréchet | precision | recall | sharpness | copies |
+# |---|---|---|---|---|---|
+# | **A** | 3 | 0.80 | 0.78 | 1.0 | 97 % |
+# | **B** | 95 | 0.80 | 0.30 | 0.1 | 1 % |
+# | **C** | 95 | 0.25 | 0.55 | 12 | 1 % |
+# | **D** | 180 | 0.80 | 0.05 | 1.0 | 1 % |
+#
+# **Contract**: a dict with one code for each: `"mean"` (a VAE that shows the decoder's mean), `"draw"` (the same VAE with the decoder's pixel noise), `"thief"` (hands out training pictures), `"one class"` (a GAN that makes good pictures of one kind of garment only).
+# %%
+answer_07_2 = {"A": ..., "B": ..., "C": ..., "D": ...}
+
+check("07.2", answer_07_2)
+# hint("07.2")  # remove the first # for a hint, again for the next one
+# %%
+solution("07.2")
+
+
+# %% [markdown]
+# ### Exercise 07.3: what is missing above a frequency? (medium)
+#
+# **Contract**: `missing_power(samples, data, cutoff)`: both `(n, 1, side, side)`, float; `cutoff` in cycles per pixel. Of all waves whose frequency $\sqrt{f_x^2 + f_y^2}$ is at least `cutoff` (corners included), returns 1 minus the power of the samples over the power of the data: a number, 0 if nothing is missing, 1 if everything, negative if there is too much.
+# Power is the mean over pictures of the squared size of the Fourier coefficient.
+# %%
+def missing_power(samples: torch.Tensor, data: torch.Tensor, cutoff: float) -> torch.Tensor:
+    """samples, data: (n, 1, side, side); cutoff: cycles per pixel. Returns a number, at most 1."""
+    ...
+
+
+check("07.3", missing_power)
+# hint("07.3")  # remove the first # for a hint, again for the next one
+# %%
+solution("07.3")
+
+
+# %% [markdown]
+# ### Exercise 07.4: the distance for infinitely many pictures (medium)
+#
+# The bias of a Fréchet distance is close to a constant over $n$. **Contract**: `at_infinity(sizes, distances)`: two lists of numbers, at least two different sizes. Returns the value at $n = \infty$ of the straight line in $1/n$ that fits the distances best (least squares): a number.
+# %%
+def at_infinity(sizes: list[int], distances: list[float]) -> float:
+    """sizes: pictures on each side; distances: measured with them. Returns the distance without bias."""
+    ...
+
+
+check("07.4", at_infinity)
+# hint("07.4")  # remove the first # for a hint, again for the next one
+# %%
+solution("07.4")
+
+
+# %% [markdown]
+# ### Exercise 07.5: closer than chance? (hard)
+#
+# **Contract**: `closer_than_fresh(samples, train, held_out)`: float tensors `(n, d)`, `(m, d)`, `(k, d)`. The distance of a point to the training set is the Euclidean distance to its nearest row of `train`. Returns the chance that a random sample has a smaller distance to the training set than a random held-out point has; ties count one half: a number in
+# [0, 1], 0.5 for samples that are like fresh data.
+# %%
+def closer_than_fresh(samples: torch.Tensor, train: torch.Tensor, held_out: torch.Tensor) -> torch.Tensor:
+    """samples: (n, d), train: (m, d), held_out: (k, d). Returns a number in [0, 1]."""
+    ...
+
+
+check("07.5", closer_than_fresh)
+# hint("07.5")  # remove the first # for a hint, again for the next one
+# %%
+solution("07.5")
+# %% [markdown]
+# ## Summary
+#
+# A decoder with a likelihood that treats pixels one by one draws the conditional mean: the average of everything that the code leaves open. In a world of sixteen pictures that average can be computed, and trained VAEs draw it at every β. On real pictures the code leaves texture open, so the fine waves are missing; draws of the decoder put grain in their place,
+# because what is missing is correlated over pixels and the decoder's noise is not. More bits sharpen reconstructions, and samples pay with precision; a larger decoder alone does not make samples crisp. A GAN with the same decoder has the fine waves and less precision: which one is "more realistic" depends on the measure. A Fréchet distance is the opinion of one judge, biased by
+# the number of pictures, and blind to whatever its judge ignores; a thief gets the best mark of all, and only a comparison with training pictures and a held-out baseline catches it.
+#
+# ## References
+#
+# - C. M. Bishop: *Pattern Recognition and Machine Learning*, 2006. Section 1.5.5 (the conditional mean minimizes the squared error).
+# - A. B. L. Larsen et al.: *Autoencoding beyond pixels using a learned similarity metric*, ICML 2016. Section 1 (element-wise errors).
+# - A. A. Alemi et al.: *Fixing a Broken ELBO*, ICML 2018. B. Dai, D. Wipf: *Diagnosing and Enhancing VAE Models*, ICLR 2019 (holes of the aggregate posterior and samples).
+# - R. Durall, M. Keuper, J. Keuper: *Watch your Up-Convolution: CNN Based Generative Deep Neural Networks are Failing to Reproduce Spectral Distributions*, CVPR 2020. Section 3 (azimuthal average).
+# - M. Heusel et al.: *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, NIPS 2017 (FID). M. J. Chong, D. Forsyth: *Effectively Unbiased FID and Inception Score and Where to Find Them*, CVPR 2020.
+# - G. Parmar, R. Zhang, J.-Y. Zhu: *On Aliased Resizing and Surprising Subtleties in GAN Evaluation*, CVPR 2022. S. Barratt, R. Sharma: *A Note on the Inception Score*, 2018.
+# - T. Kynkäänniemi et al.: *Improved Precision and Recall Metric for Assessing Generative Models*, NeurIPS 2019; *The Role of ImageNet Classes in Fréchet Inception Distance*, ICLR 2023.
+# - M. H. Quenouille: *Notes on Bias in Estimation*, Biometrika 43, 1956. B. Efron, R. Tibshirani: *An Introduction to the Bootstrap*, 1993. Chapters 10 and 11.
+# - C. Meehan, K. Chaudhuri, S. Dasgupta: *A Non-Parametric Test to Detect Data-Copying in Generative Models*, AISTATS 2020. N. Carlini et al.: *Extracting Training Data from Diffusion Models*, USENIX Security 2023. Section 4.2.
+# - L. Theis, A. van den Oord, M. Bethge: *A note on the evaluation of generative models*, ICLR 2016.
+#
+# Next: chapter 08, *Optimizing latent space size*.
