@@ -42,14 +42,7 @@
 DATASET = (
     "fashion_mnist"  # "fashion_mnist" or "mnist" (60,000 pictures, downloaded), or "digits" (1,797, offline)
 )
-TOY_BETAS = [
-    1.0,
-    4.0,
-    8.0,
-    11.0,
-    14.0,
-    20.0,
-]  # weights of the KL term in the world of sixteen pictures, rising
+TOY_BETAS = [1.0, 5.0, 8.0, 11.0, 20.0]  # weights of the KL term in the toy world, rising
 TOY_STEPS = 1000  # updates of every toy VAE and every toy GAN, 500 or more
 LATENT_DIM = 16  # size of the code z, 4 to 64
 CHANNELS = [16, 32]  # channels of the two layers of encoder, decoder and discriminator
