@@ -1,0 +1,1539 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+# %% [markdown]
+# # 11 · Extending VAEs to improve realism
+#
+# <!-- badge -->
+#
+# <!-- minutes -->
+#
+# A VAE covers its data and blurs it; a GAN is sharp and has no encoder (chapters 06 and 07). Can one model have both, and what does it pay? Here you take a VAE apart and put it together again with a learned
+# ruler, then with an opponent, and measure every step. Then you follow two other roads, letters and layers, up to the door of latent diffusion.
+#
+# ## Objectives
+#
+# After this chapter you can
+#
+# 1. **derive** the losses of a VAE-GAN and **test** which network each of them may touch;
+# 2. **measure** an ablation, pixel loss → learned features → adversary: realism gained and reconstruction paid, with intervals;
+# 3. **diagnose** the game between decoder and discriminator, and say what the equilibrium trick does to it;
+# 4. **explain** a straight-through gradient and **compute** a codebook's perplexity;
+# 5. **improve** a trained VAE's samples without touching it, by a density on its codes;
+# 6. **defend** the choice of a model, a likelihood, β and a latent size with the course's table.
+#
+# You need the ELBO (chapters 01 and 02), chapter 04's collapse panel, chapter 05's feature loss, and the game of chapter 06.
+#
+# ## Setup
+# %% tags=["setup"]
+# (generated)
+# %% [markdown]
+# ## Parameters
+#
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims at the end are about these values; other values may stop the run there.
+# %% tags=["parameters"]
+DATASET = "fashion_mnist"  # "fashion_mnist" (downloaded) or "digits" (offline; then SHIPPED must be False)
+SHIPPED = True  # sections 3, 4 and 8: True measures the models that come with the course (of fashion_mnist), False those of section 2
+LIVE_EXAMPLES = 2000  # pictures that the models of sections 2 and 5 learn from; 1197 at most for "digits"
+LIVE_EPOCHS = 4  # passes through them, 1 or more
+LIVE_BATCH = 16  # pictures in one update
+CHANNELS = [16, 32]  # channels of the two convolutions of every network trained here
+LATENT_DIM = 16  # size of the code of the models trained here, 2 to 64
+N_SEEDS = 3  # repetitions of every trained result, 3 or more for an interval
+GAME_SEEDS = 5  # repetitions of the whole VAE-GAN, at least N_SEEDS: here failures are counted
+JUDGED = 2000  # held-out pictures, and as many samples, in every measure of quality
+VQ_EXAMPLES = 4000  # pictures for the models with letters, section 6
+VQ_EPOCHS = 5  # passes through them
+PRIOR_EPOCHS = 8  # passes of the prior over letters
+FLOW_STEPS = 1500  # updates of the second stage in section 8, 100 or more
+# %%
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from vae_course import elbo_terms, evaluate, fit, load, seed_everything
+from vae_course.evaluation import (
+    collapse_report,
+    load_classifier,
+    precision_recall,
+    sample_quality,
+)
+from vae_course.evaluation.code_bound import evaluate_codes
+from vae_course.evaluation.intervals import mean_interval
+from vae_course.evaluation.probe import probe_accuracy
+from vae_course.exercises import check, hint, solution
+from vae_course.models import VAEGAN, VQVAE, CodePrior, perplexity, vq_terms
+from vae_course.notebook import Claims, predict, results_table, show
+from vae_course.plotting import image_grid
+from vae_course.plotting.interval_dots import interval_dots
+from vae_course.training import TrainingDiverged, fit_vae_gan
+from vae_course.training.ablation_weights import STAGES, ablation_results, load_ablation
+from vae_course.training.arena_weights import arena_results, arena_rows, load_arena
+from vae_course.training.code_prior import fit_prior, letters_of
+from vae_course.training.vae_gan_losses import vae_gan_losses
+
+NAMES = """DATASET SHIPPED LIVE_EXAMPLES LIVE_EPOCHS LIVE_BATCH CHANNELS LATENT_DIM N_SEEDS GAME_SEEDS JUDGED
+VQ_EXAMPLES VQ_EPOCHS PRIOR_EPOCHS FLOW_STEPS""".split()
+claims = Claims("11_Extending_VAEs_to_Improve_Realism", parameters={name: globals()[name] for name in NAMES})
+
+everything = load(DATASET, "train")
+train = everything.subset(min(10_000, len(everything)), seed=0)
+few = train.subset(min(LIVE_EXAMPLES, len(train)), seed=0)  # of the models trained here
+held_out = load(DATASET, "test")
+held_out = held_out.subset(min(JUDGED, len(held_out)), seed=0)
+real = held_out.floats()
+judge = load_classifier(DATASET)
+results = arena_results()
+
+
+def interval_text(values, digits=1):
+    """Mean and 95 % interval over the seeds, as text."""
+    mean, low, high = mean_interval(values)
+    return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def difference(first, second):
+    """Interval of the mean difference of two lists, paired by seed."""
+    return mean_interval([a - b for a, b in zip(first, second, strict=True)])
+
+
+def claim_interval(text, interval, **bound):
+    """A claim that both ends of an interval must meet."""
+    claims.add(text, interval.mean, low=interval.low, high=interval.high, whole_interval=True, **bound)
+
+
+print(f"{len(few):,} training pictures for the models of this page, {len(held_out):,} held-out ones")
+# %% [markdown]
+# ## 1 Which loss may touch which network?
+#
+# The **VAE-GAN** (Larsen et al. 2016) has three networks: encoder, decoder, discriminator. Its reconstruction is compared not in pixels but in what the discriminator's last hidden layer $\varphi$ makes of them,
+#
+# $$
+# \mathcal L_{\text{feature}} = \tfrac12 \sum_j \frac{\bigl(\varphi_j(\tilde x) - \varphi_j(x)\bigr)^2}{s_j}, \qquad \tilde x = \text{decoder}(z),\ z \sim q(z|x).
+# $$
+#
+# In words: picture and reconstruction should look alike to somebody who has learned to tell real from made-up. ($s_j$ is the variance of that channel over real pictures; it fixes the unit, so that the distance cannot be
+# made small by making the features small.) The rest is known: $\mathcal L_{\text{KL}}$ of chapter 01, and the game of chapter 06, in which reconstructions and fresh samples both play the fakes:
+#
+# $$
+# \mathcal L_{\text{catch}} = -\log D(x) - \log(1 - D(\text{fake})), \qquad \mathcal L_{\text{fool}} = -\log D(\text{fake}).
+# $$
+#
+# The difficulty is not in the formulas. It is in who may learn from what:
+#
+# | loss | encoder | decoder | discriminator | because |
+# |---|---|---|---|---|
+# | KL | yes | | | the decoder is not in it |
+# | feature | yes | yes | no | a ruler must not shrink what it measures |
+# | fool | no | yes | no | codes should tell about x, and an opponent must not help |
+# | catch | no | no | yes | the decoder must not learn to be caught |
+#
+# So the graph is cut in three places. Here they are written out.
+
+
+# %%
+def three_cuts(model, x, generator):
+    """The four losses of the table for one batch, each attached to its own networks only."""
+    posterior = model.encode(x)
+    z = posterior.sample(generator=generator)
+    rebuilt = model.picture(z)
+
+    z_game = torch.cat(
+        [z.detach(), torch.randn(z.shape, generator=generator)]
+    )  # cut 1: the game ends at the code
+    fakes = model.picture(z_game)
+    real_hidden = model.discriminator.hidden(x)[-1]
+    real_score = model.discriminator.head(real_hidden.flatten(1)).squeeze(-1)
+    fake_score = model.discriminator(fakes.detach())  # cut 2: for the discriminator a picture is a fact
+    catch = F.softplus(-real_score).mean() + F.softplus(fake_score).mean()
+
+    model.discriminator.requires_grad_(False)  # cut 3: for the others the discriminator is a fact
+    seen = model.discriminator.hidden(rebuilt)[-1]
+    feature = model.feature_distance(seen, real_hidden.detach()).mean()
+    fool = F.softplus(-model.discriminator(fakes)).mean()
+    model.discriminator.requires_grad_(True)
+    return {"KL": posterior.kl().mean(), "feature": feature, "fool": fool, "catch": catch}
+
+
+# %%
+guess = predict(
+    "Somebody forgets cut 1, z.detach(). Which network then learns something it should not?",
+    ["the decoder", "the encoder", "the discriminator", "none: the value of the loss is the same"],
+    default=3,
+)
+
+
+# %%
+def reached(model, losses):
+    """For each loss: how many parameter tensors of each network have a gradient that is not zero, of how many."""
+    rows = []
+    for name, loss in losses.items():
+        row = {"loss": name}
+        for part, parameters in model.parts().items():
+            gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+            row[part] = f"{sum(g is not None and bool(g.any()) for g in gradients)} of {len(parameters)}"
+        rows.append(row)
+    return rows
+
+
+seed_everything(0)
+model = VAEGAN.for_data(few, latent_dim=LATENT_DIM, hidden_dims=CHANNELS).eval()
+x = few.batch(slice(0, 32))
+losses = three_cuts(model, x, torch.Generator().manual_seed(0))
+rows = reached(model, losses)
+results_table(rows, caption="Parameter tensors that each loss reaches")
+ours = vae_gan_losses(model, x, torch.Generator().manual_seed(0))
+package = [ours.kl, ours.feature, ours.fool, ours.catch_real + ours.catch_fake]
+apart = max(abs(a - b).item() for a, b in zip(losses.values(), package, strict=True))
+seen_z = model.encode(x).sample(generator=torch.Generator().manual_seed(0))
+model.discriminator.requires_grad_(False)
+careless = F.softplus(-model.discriminator(model.picture(seen_z))).mean()
+model.discriminator.requires_grad_(True)
+leaks = reached(model, {"fool without cut 1": careless})[0]
+print(f"without cut 1 the loss 'fool' reaches {leaks['encoder']} parameter tensors of the encoder")
+guess.compare(
+    1 if not leaks["encoder"].startswith("0") else 3,
+    "the value does not change at all, and the encoder now learns to please the discriminator.",
+)
+wanted = {
+    "KL": {"encoder"},
+    "feature": {"encoder", "decoder"},
+    "fool": {"decoder"},
+    "catch": {"discriminator"},
+}
+as_wanted = sum(
+    (row[part] == f"{len(parameters)} of {len(parameters)}") == (part in wanted[row["loss"]])
+    and (part in wanted[row["loss"]] or row[part].startswith("0"))
+    for row in rows
+    for part, parameters in model.parts().items()
+)
+claims.add(
+    "Gradient routing: cells of the table (loss × network) that are as they should be, of 12",
+    as_wanted,
+    near=(12, 0),
+)
+claims.add("The four losses against the package's, largest difference, nats", apart, below=1e-2)
+# %% [markdown]
+# Look at what such a bug does *not* do: no error, no different number in the log. Only the gradients differ, so only a test of the gradients finds it. (The package's test does this for each single parameter.)
+#
+# Three networks, four losses, and still one backward pass and one optimizer: with the cuts in place you can simply add up
+#
+# $$
+# \beta\,\mathcal L_{\text{KL}} + \lambda_f\,\mathcal L_{\text{feature}} + \lambda_a\,\mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} .
+# $$
+#
+# The paper multiplies the decoder's reconstruction by $\gamma$ instead of the game by $\lambda_a$. Adam divides each parameter's gradient by its own size, so a common factor does not matter and $\gamma = \lambda_f/\lambda_a$. (In print, the paper's algorithm lets the
+# discriminator *descend* its log-likelihood. It has to climb it; and like most people since Goodfellow et al. we give the decoder $-\log D$ in place of $\log(1 - D)$.)
+#
+# ## 2 What does each step buy?
+#
+# Now the ablation, first at a size that trains while you watch. Three stages, and only weights differ:
+#
+# | stage | pixel weight | feature weight $\lambda_f$ | game $\lambda_a$ | what it is |
+# |---|---|---|---|---|
+# | pixel | 1 | 0 | 0 | a VAE, as in chapter 02 |
+# | feature | 0 | 0.1 | 0 | the discriminator learns to tell real from fake, but only serves as a ruler |
+# | adversary | 0 | 0.1 | 300 | the VAE-GAN |
+#
+# Same data, same networks, same optimizer, same number of pictures seen. The weights were chosen on validation pictures, with one seed.
+# %%
+guess = predict(
+    "The stage 'feature' replaces the pixel loss by a learned ruler. Its samples' Fréchet distance will be ...",
+    [
+        "much lower than the VAE's: the ruler is what counts",
+        "about the same: the game is what counts",
+        "much higher",
+    ],
+    default=0,
+)
+# %%
+STAGE_WEIGHTS = {
+    "pixel": {"pixel_weight": 1.0, "feature_weight": 0.0, "adversary_weight": 0.0},
+    "feature": {"feature_weight": 0.1, "adversary_weight": 0.0},
+    "adversary": {"feature_weight": 0.1, "adversary_weight": 300.0},
+}
+
+
+def train_live(seed, **weights):
+    """A small VAE-GAN and its history, or the reason why the training failed."""
+    seed_everything(seed)
+    model = VAEGAN.for_data(few, latent_dim=LATENT_DIM, hidden_dims=CHANNELS)
+    settings = {"epochs": LIVE_EPOCHS, "batch_size": LIVE_BATCH, "seed": seed, "device": "cpu", **weights}
+    try:
+        return model, fit_vae_gan(model, few, progress=False, eval_examples=500, **settings)
+    except TrainingDiverged as error:
+        return None, str(error)
+
+
+live = {"pixel": [train_live(seed, **STAGE_WEIGHTS["pixel"]) for seed in range(N_SEEDS)]}
+print(f"{N_SEEDS} runs by pixels done")
+# %%
+live["feature"] = [train_live(seed, **STAGE_WEIGHTS["feature"]) for seed in range(N_SEEDS)]
+print(f"{N_SEEDS} runs by learned features done")
+# %%
+live["adversary"] = [train_live(seed, **STAGE_WEIGHTS["adversary"]) for seed in range(GAME_SEEDS)]
+diverged = [seed for seed, (model, _) in enumerate(live["adversary"]) if model is None]
+print(f"{GAME_SEEDS} runs with an adversary done, {len(diverged)} of them diverged")
+claims.add(f"VAE-GAN, small: runs of {GAME_SEEDS} that diverged", len(diverged), below=1)
+
+
+# %%
+def measure(model, seed=0):
+    """What a stage is judged by: samples against held-out pictures, reconstructions, and the ELBO under the pixels."""
+    samples = model.sample(len(real), torch.Generator().manual_seed(seed))
+    quality = sample_quality(samples, real, judge)
+    rebuilt = model.reconstruct(real)
+    bound = evaluate(model, held_out)
+    return {
+        "frechet": quality.frechet,
+        "precision": quality.precision,
+        "recall": quality.recall,
+        "sharpness": quality.sharpness,
+        "error": (rebuilt - real).square().flatten(1).sum(1).mean().item(),
+        "feature error": (judge.features(rebuilt) - judge.features(real)).square().sum(1).mean().item(),
+        "negative_elbo": bound.negative_elbo.value,
+        "rate": bound.kl.value,
+    }
+
+
+def stage_table(measured, caption):
+    """Mean and interval of each measure, a row for each stage."""
+    results_table(
+        [
+            {
+                "trained by": stage,
+                "Fréchet": interval_text([m["frechet"] for m in found], 0),
+                "precision": interval_text([m["precision"] for m in found], 2),
+                "recall": interval_text([m["recall"] for m in found], 2),
+                "sharpness": interval_text([m["sharpness"] for m in found], 2),
+                "squared error": interval_text([m["error"] for m in found], 1),
+                "−ELBO (nats)": interval_text([m["negative_elbo"] for m in found], 0),
+            }
+            for stage, found in measured.items()
+        ],
+        caption=caption,
+    )
+
+
+live_measured = {
+    stage: [measure(model, seed) for seed, (model, _) in enumerate(runs) if model is not None]
+    for stage, runs in live.items()
+}
+stage_table(
+    live_measured,
+    f"Small models, {LIVE_EPOCHS} passes through {len(few):,} pictures; mean (95 % interval over seeds)",
+)
+
+
+def column(measured, stage, key):
+    """One measure of a stage, a number for each of the first N_SEEDS seeds."""
+    return [found[key] for found in measured[stage][:N_SEEDS]]
+
+
+ruler_alone = mean_interval(
+    [
+        a / b
+        for a, b in zip(
+            column(live_measured, "feature", "frechet"),
+            column(live_measured, "pixel", "frechet"),
+            strict=True,
+        )
+    ]
+)
+guess.compare(
+    0 if ruler_alone.high < 0.8 else 2 if ruler_alone.low > 1.25 else 1,
+    f"with the ruler alone it is {ruler_alone.mean:.2f} ({ruler_alone.low:.2f} to {ruler_alone.high:.2f}) times the VAE's.",
+)
+game_gain = difference(
+    column(live_measured, "feature", "frechet"), column(live_measured, "adversary", "frechet")
+)
+claim_interval("Small models: Fréchet distance, feature stage minus adversary stage", game_gain, above=0)
+
+
+# %%
+def show_stages(models, count=12):
+    """Samples and reconstructions of each stage, with the originals."""
+    rows, names = [real[:count]], ["held-out pictures"]
+    for stage, model in models.items():
+        rows.append(model.reconstruct(real[:count]))
+        names.append(f"{stage}: rebuilt")
+    for stage, model in models.items():
+        rows.append(model.sample(count, torch.Generator().manual_seed(1)))
+        names.append(f"{stage}: samples")
+    return image_grid(torch.cat(rows), len(rows), count, row_titles=names)
+
+
+show(
+    show_stages({stage: runs[0][0] for stage, runs in live.items()}),
+    alt="Seven rows of twelve pictures from the small models: held-out pictures, their reconstructions by the three stages, and samples of the three stages.",
+)
+# %% [markdown]
+# Small and short, so the pictures are far from good; but the steps can be told apart already. Look at the whole row of the table and not at one number: a Fréchet distance can fall while precision falls too.
+#
+# ## 3 Realism gained, reconstruction paid
+#
+# The same three stages with the arena's networks (32 and 64 channels, 32 latent dimensions), on 20,000 pictures, several passes each: a few CPU-minutes a model, so they come with the course.
+# `python -m vae_course.course.ablation` makes them; here they are measured again, on this machine, in front of you.
+# %%
+guess = predict(
+    "Against the pixel VAE, what does the VAE-GAN pay for its realism?",
+    [
+        "nothing: both samples and reconstructions get better",
+        "−ELBO and squared error of reconstructions rise",
+        "only −ELBO rises, reconstructions are as close as before",
+    ],
+    default=0,
+)
+# %%
+if SHIPPED:
+    models = {stage: [load_ablation(stage, seed) for seed in range(3)] for stage in STAGES}
+    measured = {
+        stage: [measure(model, seed) for seed, model in enumerate(found)] for stage, found in models.items()
+    }
+    table = ablation_results()
+    failed = [run for run in table["runs"] if "failed" in run]
+    print(
+        f"{len(table['runs'])} runs of {table['pictures_seen']:,} pictures each, {len(failed)} of them diverged"
+    )
+else:
+    models = {
+        stage: [model for model, _ in runs if model is not None][:N_SEEDS] for stage, runs in live.items()
+    }
+    measured = live_measured
+stage_table(measured, f"Measured on {len(held_out):,} held-out pictures; mean (95 % interval over seeds)")
+with torch.no_grad():
+    others = load(DATASET, "validation").subset(len(real), seed=1).floats()
+    floor = sample_quality(others, real, judge)
+panels = {
+    "Fréchet distance": "frechet",
+    "precision": "precision",
+    "recall": "recall",
+    "sharpness": "sharpness",
+}
+show(
+    interval_dots(
+        {
+            name: {stage: mean_interval(column(measured, stage, key)) for stage in STAGES}
+            for name, key in panels.items()
+        },
+        {
+            "Fréchet distance": floor.frechet,
+            "precision": floor.precision,
+            "recall": floor.recall,
+            "sharpness": 1.0,
+        },
+        reference_name="real",
+    ),
+    alt="Four panels with one row for each stage: Fréchet distance, precision, recall and sharpness of the samples, with intervals over seeds, and a dotted line for real pictures.",
+)
+show(
+    interval_dots(
+        {
+            "−ELBO (nats)": {
+                stage: mean_interval(column(measured, stage, "negative_elbo")) for stage in STAGES
+            },
+            "squared error (pixels²)": {
+                stage: mean_interval(column(measured, stage, "error")) for stage in STAGES
+            },
+            "error in the judge's features": {
+                stage: mean_interval(column(measured, stage, "feature error")) for stage in STAGES
+            },
+        }
+    ),
+    alt="Three panels with one row for each stage: negative ELBO under the pixels, squared error of the reconstructions, and their distance in the judge's features, with intervals over seeds.",
+)
+# %%
+show(
+    show_stages({stage: found[0] for stage, found in models.items()}),
+    alt="Seven rows of twelve pictures from the models of this section: held-out pictures, their reconstructions by the three stages, and samples of the three stages.",
+)
+realism = difference(column(measured, "pixel", "frechet"), column(measured, "adversary", "frechet"))
+game_alone = difference(column(measured, "feature", "frechet"), column(measured, "adversary", "frechet"))
+elbo_paid = difference(
+    column(measured, "adversary", "negative_elbo"), column(measured, "pixel", "negative_elbo")
+)
+error_paid = difference(column(measured, "adversary", "error"), column(measured, "pixel", "error"))
+precision_change = difference(
+    column(measured, "adversary", "precision"), column(measured, "pixel", "precision")
+)
+recall_change = difference(column(measured, "adversary", "recall"), column(measured, "pixel", "recall"))
+seen = difference(column(measured, "pixel", "feature error"), column(measured, "adversary", "feature error"))
+for text, found in {
+    "Fréchet distance gained, pixel → adversary": realism,
+    "Fréchet distance gained, feature → adversary": game_alone,
+    "−ELBO paid (nats)": elbo_paid,
+    "squared error paid (pixels²)": error_paid,
+    "precision, change": precision_change,
+    "recall, change": recall_change,
+    "error of reconstructions in the judge's features, gained": seen,
+}.items():
+    print(f"{text:>58}: {found.mean:8.2f} ({found.low:.2f} to {found.high:.2f})")
+guess.compare(
+    1 if elbo_paid.low > 0 and error_paid.low > 0 else 2 if elbo_paid.low > 0 else 0,
+    f"−ELBO rises by {elbo_paid.mean:.0f} ({elbo_paid.low:.0f} to {elbo_paid.high:.0f}) nats, the squared error by {error_paid.mean:.1f} ({error_paid.low:.1f} to {error_paid.high:.1f}).",
+)
+claim_interval("Ablation: Fréchet distance gained by the adversary over the ruler alone", game_alone, above=0)
+claim_interval("Ablation: −ELBO paid for the adversary against the pixel stage, nats", elbo_paid, above=0)
+claim_interval("Ablation: squared error of reconstructions paid, pixels²", error_paid, above=0)
+if SHIPPED:
+    claim_interval("Ablation: Fréchet distance gained, pixel → adversary", realism, above=0)
+# %% [markdown]
+
+# The adversary is what moves the samples; the ruler without a game changes little in how they are judged. And the bill comes from two sides. The pixels pay: −ELBO and squared error rise, because a sharp edge in
+# the wrong place costs more than a blurred one (chapter 05 measured that with a shift of one pixel). And look at precision and recall in the table before you call the result *realistic*: a lower Fréchet distance can come from covering more, while single samples land beside the data more often.
+#
+# (−ELBO is computed under the same Bernoulli pixels for all three, so it can be compared. The two stages without a pixel loss were not asked to keep it low.)
+#
+# ## 4 Is the code still a code?
+#
+# A GAN has no encoder. Does the VAE-GAN's still say something about the picture, and is the space between two codes still full of pictures? Three measures:
+#
+# - a **linear probe** (chapter 08): how many classes can be read off the mean code with straight cuts;
+# - the **collapse report** (chapter 04): rate, active units, mutual information;
+# - **half-way pictures**: take two held-out pictures of different classes, decode the middle of their codes, and ask what share of these lie where data lie (precision). The cross-fade of the same two pictures is the opponent, the
+#   reconstructions of the ends are the ceiling.
+# %%
+guess = predict(
+    "Pixel VAE against VAE-GAN: from which code does a linear probe read the class better?",
+    [
+        "the pixel VAE's",
+        "the VAE-GAN's: features are closer to classes than pixels are",
+        "no difference that the seeds can show",
+    ],
+    default=1,
+)
+# %%
+probe_data = train.subset(min(4000, len(train)), seed=3)
+order = torch.Generator().manual_seed(0)
+left = torch.randperm(len(real), generator=order)[: min(1000, len(real))]
+right = torch.randperm(len(real), generator=order)[: min(1000, len(real))]
+apart = held_out.labels[left] != held_out.labels[right]
+left, right = left[apart], right[apart]
+
+
+@torch.no_grad()
+def half_way(model):
+    """Share of half-way pictures, and of the reconstructed ends, that lie where data lie."""
+    codes = model.encode(real).mean
+    middle = model.likelihood.mean(model.decode((codes[left] + codes[right]) / 2))
+    ends = model.likelihood.mean(model.decode(codes[left]))
+    around = judge.features(real)
+    return [precision_recall(around, judge.features(found)).precision for found in (middle, ends)]
+
+
+structure = {stage: [] for stage in STAGES}
+for stage, found in models.items():
+    for model in found:
+        report = collapse_report(model, held_out)
+        middle, ends = half_way(model)
+        structure[stage].append(
+            {
+                "probe": probe_accuracy(model, probe_data, held_out),
+                "rate": report.rate.value,
+                "active": report.active_units,
+                "information": report.mutual_information.value,
+                "middle": middle,
+                "ends": ends,
+            }
+        )
+results_table(
+    [
+        {
+            "trained by": stage,
+            "probe accuracy": interval_text([s["probe"] for s in found], 3),
+            "rate (nats)": interval_text([s["rate"] for s in found]),
+            "active units": interval_text([s["active"] for s in found]),
+            "half-way pictures among data": interval_text([s["middle"] for s in found], 2),
+            "ends among data": interval_text([s["ends"] for s in found], 2),
+        }
+        for stage, found in structure.items()
+    ],
+    caption="What the code is worth; mean (95 % interval over seeds)",
+)
+fade = (real[left] + real[right]) / 2
+crossfade = precision_recall(judge.features(real), judge.features(fade)).precision
+print(
+    f"cross-fades among data: {crossfade:.2f}; mutual information of every stage is at most log {len(held_out):,} = {math.log(len(held_out)):.1f} nats"
+)
+probe_change = difference(
+    [s["probe"] for s in structure["adversary"]], [s["probe"] for s in structure["pixel"]]
+)
+guess.compare(
+    0 if probe_change.high < 0 else 1 if probe_change.low > 0 else 2,
+    f"the VAE-GAN's probe is {probe_change.mean:+.3f} ({probe_change.low:+.3f} to {probe_change.high:+.3f}) against the pixel VAE's.",
+)
+chance = 1 / len(held_out.class_names)
+claims.add(
+    "Code kept: lowest probe accuracy of a VAE-GAN over chance",
+    min(s["probe"] for s in structure["adversary"]) / chance,
+    above=4,
+)
+claims.add(
+    "Code kept: fewest active units of a VAE-GAN", min(s["active"] for s in structure["adversary"]), above=3.5
+)
+if SHIPPED:
+    claims.add(
+        "Code kept: lowest share of the VAE-GAN's half-way pictures among data, minus the cross-fades'",
+        min(s["middle"] for s in structure["adversary"]) - crossfade,
+        above=0,
+    )
+    ratios = [
+        a["probe"] / p["probe"] for a, p in zip(structure["adversary"], structure["pixel"], strict=True)
+    ]
+    claim_interval("Code kept: probe accuracy, VAE-GAN over pixel VAE", mean_interval(ratios), above=0.9)
+# %% [markdown]
+# The code survives the change of losses: it is the encoder of a VAE, trained by the KL term and a reconstruction, and the game never touched it (cut 1). What changes is what it is asked to keep: what the ruler can see.
+#
+# ## 5 Who is winning?
+#
+# A VAE-GAN lives only as long as its game does. If the discriminator wins outright, its score saturates and the decoder hears nothing useful; if it loses, its ruler measures nothing. When real and fake cannot be told apart, the best it can say is
+# $D = \tfrac12$ everywhere, and both of its losses are $\log 2 \approx 0.69$.
+#
+# The authors' code (not their paper) has a rule for this, often copied without a word: the **equilibrium trick**. With an equilibrium of 0.68 and a margin of 0.35, in every update
+#
+# - if one of the discriminator's two losses is **below** 0.33, it is winning: it skips this update;
+# - if one of them is **above** 1.03, it is losing: the decoder's side of the game skips this update;
+# - if both would have to wait, nobody does.
+#
+# It is a thermostat: it does not make the game better, it keeps the players at the table. Another way to do that is chapter 06's gradient penalty, which is what all runs above used. Now take everything away, then put one of the two back.
+# %%
+guess = predict(
+    "Without penalty and without the trick, how often does the discriminator sort real from fake correctly at the end, on average?",
+    ["about 50 %: equilibrium", "60 to 80 %", "above 90 %: it has won"],
+    default=2,
+)
+# %%
+PLAYERS = {
+    "neither": {"penalty": 0.0, "margin": None},
+    "equilibrium trick": {"penalty": 0.0, "margin": 0.35},
+}
+games = {
+    name: [train_live(seed, **STAGE_WEIGHTS["adversary"], **way) for seed in range(N_SEEDS)]
+    for name, way in PLAYERS.items()
+}
+games["gradient penalty"] = live["adversary"][:N_SEEDS]
+lost = {name: sum(model is None for model, _ in runs) for name, runs in games.items()}
+games = {name: [run for run in runs if run[0] is not None] for name, runs in games.items()}
+game_measured = {
+    name: [measure(model, seed) for seed, (model, _) in enumerate(runs)] for name, runs in games.items()
+}
+
+
+def last(runs, key):
+    """One number of the players' last epoch, for each run."""
+    return [history.last["players"][key] for _, history in runs]
+
+
+results_table(
+    [
+        {
+            "held by": name,
+            "diverged": lost[name],
+            "discriminator right": interval_text(last(runs, "right"), 2),
+            "its losses, real and fake": f"{mean_interval(last(runs, 'catch_real')).mean:.2f}, {mean_interval(last(runs, 'catch_fake')).mean:.2f}",
+            "its updates skipped": interval_text(
+                [100 * share for share in last(runs, "discriminator_skipped")], 0
+            )
+            + " %",
+            "Fréchet": interval_text([m["frechet"] for m in game_measured[name]], 0),
+            "precision": interval_text([m["precision"] for m in game_measured[name]], 2),
+            "sharpness": interval_text([m["sharpness"] for m in game_measured[name]], 2),
+        }
+        for name, runs in games.items()
+    ],
+    caption=f"Last of {LIVE_EPOCHS} epochs; mean (95 % interval over {N_SEEDS} seeds)",
+)
+right_alone = mean_interval(last(games["neither"], "right"))
+guess.compare(
+    0 if right_alone.mean < 0.6 else 1 if right_alone.mean < 0.8 else 2,
+    f"it is right in {right_alone.mean:.0%} ({right_alone.low:.0%} to {right_alone.high:.0%}) of the cases.",
+)
+claims.add("Equilibrium: runs that diverged, of all in this section", sum(lost.values()), below=1)
+smoother = difference(
+    [m["sharpness"] for m in game_measured["neither"]],
+    [m["sharpness"] for m in game_measured["gradient penalty"]],
+)
+print(
+    f"sharpness, neither minus penalty: {smoother.mean:+.2f} ({smoother.low:+.2f} to {smoother.high:+.2f}); real pictures have 1"
+)
+# %% [markdown]
+# What the trick does can be read in the column of skipped updates: where it never acts, it changes nothing. The recipe that needs it is another one: the authors' discriminator was much larger and had batch normalization. So print the share of skipped updates whenever you use such a rule; a copied constant that
+# never fires is no explanation for a stable run, and one that fires half of the time is a hidden learning rate.
+# %% [markdown]
+# ## 6 What if the code is written in letters?
+#
+# So far every code was a list of real numbers with a Gaussian prior that was fixed before training, and the samples suffered where the codes did not fill that
+# prior. The **VQ-VAE** (van den Oord et al. 2017) turns this around: first learn a good code, without any prior; then learn the prior that fits it.
+#
+# The code is a small map of *letters*. The encoder puts out a vector at every place of its last feature map, and each is replaced by the nearest of $K$ vectors, the **codebook** $e_1 \dots e_K$:
+#
+# $$
+# c_i = \arg\min_k \lVert v_i - e_k\rVert^2, \qquad \text{the decoder sees } e_{c_i} .
+# $$
+#
+# In words: the encoder says something, the codebook writes down the letter that comes closest, and the decoder reads letters only.
+#
+# An argmin is a staircase: its slope is 0 wherever it exists, so no gradient passes. The **straight-through** trick lets the decoder's gradient jump over the step, as if the letter had been the vector itself:
+# the forward pass uses $e_{c_i}$, the backward pass pretends it was $v_i$. The gradient is wrong, and it works as long as vector and letter are close. A third term, the **commitment**
+# $\lVert v_i - \text{stop}(e_{c_i})\rVert^2$, keeps them close. The letters themselves take no gradient: each follows the moving average of the vectors that chose it.
+# %%
+guess = predict(
+    "The vectors and the codebook start at random. After training without any further help, how much of a codebook of 64 letters is in use?",
+    ["nearly all of it", "about half", "a few letters"],
+    default=0,
+)
+
+
+# %%
+def quantize(vectors, letters):
+    """The nearest letter at every place, with the straight-through gradient: (batch, places, dim) twice, and the codes."""
+    codes = torch.cdist(vectors, letters).argmin(-1)
+    chosen = letters[codes]
+    return vectors + (chosen - vectors).detach(), codes
+
+
+seed_everything(0)
+vq = VQVAE.for_data(train, n_codes=64, code_dim=8)
+x = train.batch(slice(0, 64))
+vectors = vq.vectors(x)
+passed, codes = quantize(vectors, vq.codebook.letters)
+bound = vq_terms(vq.eval(), x)
+own = -vq.log_likelihood(x, vq.code_of(passed))
+print(
+    f"{vq.side} × {vq.side} letters a picture; {(codes == vq.codes(x).flatten(1)).float().mean():.0%} of them are the package's"
+)
+claims.add(
+    "Quantizing written out against the package's, largest difference of the reconstruction term, nats",
+    (own - bound.reconstruction).abs().max().item(),
+    below=1e-2,
+)
+seen, direct = torch.autograd.grad(own.sum(), [vectors, passed])
+claims.add(
+    "Straight-through: gradient at the vectors against the one at the letters",
+    (seen - direct).abs().max(),
+    below=1e-6,
+)
+# %% [markdown]
+# Now train it, twice: once as above, and once with **revival**. A letter that nobody chooses never moves, so it will not be chosen later either: it is dead. Revival puts a dead letter
+# onto a vector of the present batch, where it has customers. (The package's codebook revives by default; the cell turns it off by hand for one of the two.)
+#
+# How many letters are in use is a matter of degree. The **perplexity** $\exp\bigl(-\sum_k p_k \log p_k\bigr)$ of the letters' frequencies counts them: it is $K$ if all are used alike, and 1 if one letter does everything.
+# %%
+K = 64
+few = train.subset(min(VQ_EXAMPLES, len(train)), seed=0)
+
+
+def train_vq(seed, revival):
+    """A VQ-VAE on a few pictures."""
+    seed_everything(seed)
+    model = VQVAE.for_data(few, n_codes=K, code_dim=8, decay=0.97)
+    if not revival:  # every letter starts in use, at random, and none is ever called dead
+        model.codebook.revive_below = 0.0
+        model.codebook.usage.fill_(1 / K)
+        model.codebook.total.copy_(model.codebook.letters / K)
+    fit(
+        model,
+        few,
+        epochs=VQ_EPOCHS,
+        batch_size=64,
+        learning_rate=3e-3,
+        schedule="linear",
+        warmup=0.05,
+        objective=vq_terms,
+        seed=seed,
+        progress=False,
+        device="cpu",
+        eval_examples=1,
+    )
+    return model
+
+
+with_revival, without = ([train_vq(seed, revival) for seed in range(N_SEEDS)] for revival in (True, False))
+in_use = {
+    name: [perplexity(letters_of(model, held_out).codes, K) for model in models]
+    for name, models in {"revival": with_revival, "no revival": without}.items()
+}
+distortion = {
+    name: [vq_terms(model, held_out.floats()).reconstruction.mean().item() for model in models]
+    for name, models in {"revival": with_revival, "no revival": without}.items()
+}
+results_table(
+    [
+        {
+            "codebook": name,
+            "perplexity, of 64": "{:.1f} ({:.1f} to {:.1f})".format(*mean_interval(in_use[name])),
+            "distortion, nats": "{:.1f} ({:.1f} to {:.1f})".format(*mean_interval(distortion[name])),
+        }
+        for name in in_use
+    ],
+    caption=f"Letters in use and reconstruction on held-out pictures, with 95 % intervals over {N_SEEDS} seeds",
+)
+alone = mean_interval(in_use["no revival"]).mean
+guess.compare(
+    0 if alone > 48 else 1 if alone > 16 else 2, f"the perplexity is {alone:.1f} of {K} without help."
+)
+gained = mean_interval([a - b for a, b in zip(in_use["revival"], in_use["no revival"], strict=True)])
+claims.add(
+    "VQ-VAE: perplexity gained by reviving dead letters, of 64",
+    *gained[:1],
+    above=5,
+    low=gained.low,
+    high=gained.high,
+    whole_interval=True,
+)
+saved = mean_interval([a - b for a, b in zip(distortion["no revival"], distortion["revival"], strict=True)])
+claims.add(
+    "VQ-VAE: distortion saved by reviving dead letters, nats",
+    saved.mean,
+    above=0,
+    low=saved.low,
+    high=saved.high,
+)
+# %% [markdown]
+# This is the discrete relative of posterior collapse: the code has room and does not use it, and the loss alone does not say so. Always report the perplexity.
+#
+# ### The prior comes afterwards
+#
+# The letters of the training pictures are a data set of their own: maps of $7\times7$ symbols. A small recurrent network learns them one letter after the other, $P(c) = \prod_i P(c_i\,|\,c_1 \dots c_{i-1})$, and knows the
+# letter before and the three above. Sampling is then: write 49 letters, decode once.
+#
+# And there is a likelihood after all. The posterior puts everything on the picture's own letters $c(x)$, so its entropy is 0 and the ELBO reads
+#
+# $$
+# \log p(x) \;\ge\; \log p(x|c(x)) + \log P(c(x)) .
+# $$
+#
+# In words: what the pixels cost, given the letters, plus what the letters cost, given the prior. With all letters equally likely the second cost is $49 \log K$.
+# %%
+guess = predict(
+    "Draw all 49 letters at random, each with the same probability, and decode. You will see ...",
+    ["a blurred garment", "pieces of texture without a shape", "gray noise"],
+    default=0,
+)
+# %%
+priors = []
+for seed, model in enumerate(with_revival):
+    seed_everything(seed)
+    prior = CodePrior(K, model.side, hidden=96, embedding=16)
+    fit_prior(
+        prior,
+        model,
+        few,
+        epochs=PRIOR_EPOCHS,
+        batch_size=64,
+        learning_rate=5e-3,
+        seed=seed,
+        progress=False,
+        device="cpu",
+        eval_examples=1,
+    )
+    priors.append(prior)
+price = [evaluate_codes(model, prior, held_out) for model, prior in zip(with_revival, priors, strict=True)]
+uniform = priors[0].uniform_nats()
+print(
+    f"letters: {uniform:.1f} nats a picture if all are alike, {mean_interval([p.kl.value for p in price]).mean:.1f} with the learned prior"
+)
+draws = {"learned prior": [], "letters at random": []}
+for seed, (model, prior) in enumerate(zip(with_revival, priors, strict=True)):
+    source = torch.Generator().manual_seed(seed)
+    draws["learned prior"].append(model.sample(len(held_out), prior, source))
+    noise = torch.randint(0, K, (len(held_out), model.side, model.side), generator=source)
+    with torch.no_grad():
+        draws["letters at random"].append(model.likelihood.mean(model.decode_codes(noise)))
+quality = {name: [sample_quality(d, held_out.floats(), judge) for d in some] for name, some in draws.items()}
+show(
+    image_grid(torch.cat([some[0][:10] for some in draws.values()]), columns=10),
+    alt="Two rows of ten decoded maps of letters. Upper row, letters from the learned prior: most form one object. Lower "
+    "row, letters at random: patches of light and dark without a common shape.",
+)
+guess.compare(
+    1,
+    "each patch is drawn well, and nothing fits together: what makes a picture of the patches is the prior.",
+)
+results_table(
+    [
+        {
+            "letters from": name,
+            "Fréchet distance": "{:.0f} ({:.0f} to {:.0f})".format(*mean_interval([q.frechet for q in some])),
+            "precision": f"{mean_interval([q.precision for q in some]).mean:.2f}",
+            "recall": f"{mean_interval([q.recall for q in some]).mean:.2f}",
+        }
+        for name, some in quality.items()
+    ],
+    caption=f"Samples against {len(held_out):,} held-out pictures; one decoder, two priors; intervals over {N_SEEDS} seeds",
+)
+saving = mean_interval([uniform - p.kl.value for p in price])
+claims.add(
+    "VQ-VAE: price of a picture's letters, uniform minus learned prior, nats",
+    saving.mean,
+    above=10,
+    low=saving.low,
+    high=saving.high,
+    whole_interval=True,
+)
+ratio = mean_interval(
+    [
+        a.frechet / b.frechet
+        for a, b in zip(quality["letters at random"], quality["learned prior"], strict=True)
+    ]
+)
+claims.add(
+    "VQ-VAE: Fréchet distance with random letters over that with the learned prior",
+    ratio.mean,
+    above=1.5,
+    low=ratio.low,
+    high=ratio.high,
+    whole_interval=True,
+)
+# %% [markdown]
+# The division of labor is the point. The VQ-VAE alone is an autoencoder; all knowledge about which patches go together sits in the prior. Make that prior a Transformer or a diffusion model, and the code a map of
+# $32\times32$ places, and you have the plan of today's large picture models: **latent diffusion** (Rombach et al. 2022) is an autoencoder with a feature and an adversarial loss (this chapter's VAE-GAN, with a very small KL weight or with letters),
+# and a diffusion model as the prior over its codes.
+#
+# ## 7 What does a second layer of latent variables buy?
+#
+# The other road keeps the ELBO as it is and makes the prior of the code learnable: $z_2 \sim \mathcal N(0, I)$, $z_1|z_2 \sim \mathcal N(\mu_1(z_2), \sigma_1(z_2)^2)$, $x|z_1$ as before. The marginal $p(z_1)$ is now an endless mixture of
+# Gaussians and can take the shape that the codes want. The posterior runs **top-down** like the prior (Sønderby et al. 2016): first $q(z_2|x)$, then $q(z_1|x, z_2)$, where the picture's message about $z_1$ and the prior's expectation are multiplied, precision by precision.
+#
+# Write $z_1 = \mu_1(z_2) + \sigma_1(z_2)\,\varepsilon$. Then $(z_2, \varepsilon)$ has the prior $\mathcal N(0, I)$ again: **a two-layer VAE is a VAE** with a decoder of a special form. So `elbo_terms`, `evaluate` and the importance-weighted bound work unchanged, and you can
+# check this: hold the two-layer ELBO of the definition against `elbo_terms`.
+# %%
+from torch.distributions import Normal, kl_divergence
+
+two = load_arena("hierarchical", 0).model
+pictures = load_arena("vae_bernoulli", 0).sample(
+    32, torch.Generator().manual_seed(0)
+)  # any pictures will do here
+with torch.no_grad():
+    q = two.encode(pictures)
+    z = q.sample(generator=torch.Generator().manual_seed(1))
+    top = z[:, : two.top_dim]
+    p1, q1 = two.prior_of_lower(top), q.lower(top)
+    z1 = p1.mean + p1.std * z[:, two.top_dim :]
+    lower = kl_divergence(Normal(p1.mean + p1.std * q1.mean, p1.std * q1.std), Normal(p1.mean, p1.std)).sum(
+        -1
+    )
+    upper = kl_divergence(Normal(q.top.mean, q.top.std), Normal(0.0, 1.0)).sum(-1)
+    pixels = -two.likelihood.log_prob(pictures, two.decoder(z1).view_as(pictures) + two.output_offset)
+    package = elbo_terms(two, pictures, torch.Generator().manual_seed(1)).negative_elbo
+claims.add(
+    "Two layers: −ELBO written out against elbo_terms, largest difference, nats",
+    (pixels + lower + upper - package).abs().max(),
+    below=0.01,
+)
+print(
+    f"rate of these pictures: {upper.mean():.1f} nats in z₂, {lower.mean():.1f} nats in z₁ beyond what z₂ says"
+)
+# %%
+guess = predict(
+    "Both have the same decoder and the same likelihood. Compared with one layer, two layers give ...",
+    [
+        "a lower −ELBO and better samples",
+        "about the same −ELBO and better samples",
+        "no difference that three seeds can show",
+    ],
+    default=0,
+)
+# %%
+results_table(
+    arena_rows(
+        results,
+        ("negative_elbo", "rate", "distortion", "frechet", "recall", "sharpness", "cpu_seconds"),
+        ("vae_bernoulli", "hierarchical", "vq_vae"),
+    ),
+    caption="From the arena: three Bernoulli models, so their −ELBO (nats) may be compared; 95 % intervals over 3 seeds",
+)
+row = {r["name"]: r["measures"] for r in results["rows"]}
+elbo_gain = mean_interval(
+    [
+        a - b
+        for a, b in zip(
+            row["vae_bernoulli"]["negative_elbo"]["values"],
+            row["hierarchical"]["negative_elbo"]["values"],
+            strict=True,
+        )
+    ]
+)
+frechet_gain = mean_interval(
+    [
+        a - b
+        for a, b in zip(
+            row["vae_bernoulli"]["frechet"]["values"], row["hierarchical"]["frechet"]["values"], strict=True
+        )
+    ]
+)
+better = elbo_gain.low > 0, frechet_gain.low > 0
+guess.compare(
+    0 if all(better) else 1 if better[1] else 2,
+    f"−ELBO falls by {elbo_gain.mean:.1f} ({elbo_gain.low:.1f} to {elbo_gain.high:.1f}) nats, the Fréchet distance by {frechet_gain.mean:.1f} ({frechet_gain.low:.1f} to {frechet_gain.high:.1f}).",
+)
+letters_worse = mean_interval(
+    [
+        a - b
+        for a, b in zip(
+            row["vq_vae"]["negative_elbo"]["values"],
+            row["vae_bernoulli"]["negative_elbo"]["values"],
+            strict=True,
+        )
+    ]
+)
+letters_better = mean_interval(
+    [
+        a - b
+        for a, b in zip(
+            row["vae_bernoulli"]["frechet"]["values"], row["vq_vae"]["frechet"]["values"], strict=True
+        )
+    ]
+)
+claims.add(
+    "Arena: −ELBO, VAE minus two-layer VAE, same likelihood and decoder, nats",
+    elbo_gain.mean,
+    above=0,
+    low=elbo_gain.low,
+    high=elbo_gain.high,
+    whole_interval=True,
+)
+claims.add(
+    "Arena: Fréchet distance, VAE minus two-layer VAE",
+    frechet_gain.mean,
+    above=0,
+    low=frechet_gain.low,
+    high=frechet_gain.high,
+    whole_interval=True,
+)
+claims.add(
+    "Arena: −ELBO, VQ-VAE with prior minus VAE, nats",
+    letters_worse.mean,
+    above=0,
+    low=letters_worse.low,
+    high=letters_worse.high,
+    whole_interval=True,
+)
+claims.add(
+    "Arena: Fréchet distance, VAE minus VQ-VAE with prior",
+    letters_better.mean,
+    above=0,
+    low=letters_better.low,
+    high=letters_better.high,
+    whole_interval=True,
+)
+# %% [markdown]
+# Look at the third line of the table as well. The VQ-VAE with its prior has by far the best samples of the three, and by far the worst bound. Both are true, because they ask different questions. Its posterior is sure of every letter, so
+# the bound charges the full price of all of them, also for details that a Gaussian posterior would leave open (and get refunded as its entropy). And only *one* code word of the picture is counted, while many others may decode to nearly the same picture. A sample, on the other hand, is
+# only asked whether its letters fit together, and here the learned prior is stronger than any $\mathcal N(0, I)$. Never rank models by one number.
+#
+# What does the upper layer hold? Draw $z_2$ four times and $\varepsilon$ eight times and decode all pairs.
+# %%
+generator = torch.Generator().manual_seed(3)
+z2 = torch.randn(4, 1, two.top_dim, generator=generator).expand(4, 8, -1)
+noise = torch.randn(1, 8, two.lower_dim, generator=generator).expand(4, 8, -1)
+with torch.no_grad():
+    crossed = two.likelihood.mean(two.decode(torch.cat([z2, noise], -1).flatten(0, 1)))
+    spread = (
+        two.likelihood.mean(two.decode(torch.randn(2000, two.latent_dim, generator=generator))).var(0).mean()
+    )
+    fixed_top = two.likelihood.mean(
+        two.decode(
+            torch.cat(
+                [z2[:, :1].expand(4, 500, -1), torch.randn(4, 500, two.lower_dim, generator=generator)], -1
+            ).flatten(0, 1)
+        )
+    )
+    within = fixed_top.unflatten(0, (4, 500)).var(1).mean()
+show(
+    image_grid(crossed, columns=8),
+    alt="Four rows of eight generated garments. Within a row, where the upper code is fixed, the outline stays of one kind while "
+    "shading and details change; down a column, where the lower noise is fixed, the kind of garment changes.",
+)
+print(
+    f"share of the samples' pixel variance that is fixed once z₂ is drawn: {1 - (within / spread).item():.0%}"
+)
+
+
+# ---- exercises 11.4 – 11.6, for the end of the chapter ----
+# %% [markdown]
+# ### Exercise 11.4: through a step without a slope (medium)
+#
+# **Contract**: `straight_through(vectors, codebook)`: float tensors `(batch, places, dim)` from the encoder and `(n_codes, dim)`. Returns `(batch, places, dim)`: at every place the nearest
+# row of the codebook (squared distance). In the backward pass the gradient that arrives at the result goes to `vectors` unchanged, and none goes to `codebook`.
+# %%
+def straight_through(vectors: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
+    """vectors: (batch, places, dim); codebook: (n_codes, dim). Returns (batch, places, dim)."""
+    ...
+
+
+check("11.4", straight_through)
+# hint("11.4")  # remove the first # for a hint
+# %%
+solution("11.4")
+
+
+# %% [markdown]
+# ### Exercise 11.5: letters that follow their vectors (medium)
+#
+# **Contract**: `follow(usage, total, vectors, codes, decay)`: moving averages `(n_codes,)` of how many vectors chose each letter (all > 0) and `(n_codes, dim)` of their sum; a batch of vectors
+# `(n, dim)` with the letter that each chose, int64 `(n,)`; 0 < `decay` < 1, the share of the past that is kept. Returns three tensors `(letters, usage, total)` after the update; a letter is its sum over its count.
+# %%
+def follow(usage, total, vectors, codes, decay):
+    """usage: (n_codes,); total: (n_codes, dim); vectors: (n, dim); codes: int64 (n,); decay: in (0, 1).
+
+    Returns (letters, usage, total) after one update.
+    """
+    ...
+
+
+check("11.5", follow)
+# hint("11.5")  # remove the first # for a hint
+# %%
+solution("11.5")
+
+
+# %% [markdown]
+# ### Exercise 11.6: what does a picture cost in letters? (hard)
+#
+# **Contract**: `bound_with_letters(log_likelihood, logits, codes)`: log p(x|letters) of every pixel, float `(batch, C, H, W)`; the prior's logits at every place given the letters before it, float
+# `(batch, places, n_codes)`; the picture's own letters, int64 `(batch, places)`. Returns `(batch,)`: the −ELBO in nats of each picture, the upper bound of −log p(x) that belongs to the posterior with all its mass on these letters.
+# %%
+def bound_with_letters(log_likelihood, logits, codes):
+    """log_likelihood: (batch, C, H, W); logits: (batch, places, n_codes); codes: int64 (batch, places).
+
+    Returns (batch,), nats.
+    """
+    ...
+
+
+check("11.6", bound_with_letters)
+# hint("11.6")  # remove the first # for a hint
+# %%
+solution("11.6")
+# ---- references to add ----
+# - A. van den Oord, O. Vinyals, K. Kavukcuoglu (2017): *Neural Discrete Representation Learning*, section 3 and appendix A.1.
+# - C. K. Sønderby et al. (2016): *Ladder Variational Autoencoders*, section 2.
+# - A. Vahdat, J. Kautz (2020): *NVAE: A Deep Hierarchical Variational Autoencoder*.
+# - R. Rombach et al. (2022): *High-Resolution Image Synthesis with Latent Diffusion Models*, section 3.
+# %% [markdown]
+# ## 8 Where does latent diffusion start?
+#
+# Sections 2 to 4 changed the decoder. Sections 6 and 7 changed the prior and had to train everything anew. But why not keep a trained VAE as it is, and learn a better density for its codes **afterwards**? $\mathcal N(0, I)$ is what the KL term asks for; the aggregate posterior
+# $q(z) = \frac1n\sum_i q(z|x_i)$ is what the decoder has seen in training, and the two differ (chapter 04's holes).
+#
+# Three densities for the second stage, from nothing to a small relative of diffusion:
+#
+# - $\mathcal N(0, I)$, as before;
+# - a Gaussian with the codes' own mean and covariance;
+# - a **rectified flow** (Liu et al. 2023; Lipman et al. 2023): a network $v(z_t, t)$ learns to walk from noise $z_0$ to a code $z_1$ along straight lines, $z_t = (1 - t) z_0 + t z_1$, by the regression
+#
+# $$
+# \min_v\ \mathbb E\,\bigl\lVert v(z_t, t) - (z_1 - z_0)\bigr\rVert^2 ,
+# $$
+#
+# in words: at every place and time, guess the mean direction in which the codes lie. To sample, start at noise and follow $v$ in small steps. A diffusion model is the same with another schedule and another parametrization.
+#
+# And a ceiling that no second stage gets past with this decoder: decode draws of $q(z)$ itself, that is, codes of real training pictures.
+# %%
+guess = predict(
+    "Only the density on the codes changes, not one weight of the VAE. By how much does the pixel VAE's Fréchet distance fall with the flow?",
+    ["hardly: the decoder is what blurs", "by a third or more", "to that of real pictures"],
+    default=0,
+)
+
+
+# %%
+class Velocity(nn.Module):
+    """v(z, t): (n, latent) and (n, 1) → (n, latent)."""
+
+    def __init__(self, latent_dim, width=192):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(latent_dim + 3, width),
+            nn.GELU(),
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Linear(width, latent_dim),
+        )
+
+    def forward(self, z, t):
+        time = torch.cat([t, torch.sin(math.pi * t), torch.cos(math.pi * t)], 1)
+        return self.layers(torch.cat([z, time], 1))
+
+
+def train_flow(posterior, seed):
+    """A flow from N(0, I) to draws of q(z), with the codes brought to mean 0 and standard deviation 1."""
+    seed_everything(seed)
+    draw = torch.Generator().manual_seed(seed)
+    codes = posterior.sample(generator=draw)
+    center, scale = codes.mean(0), codes.std(0)
+    velocity = Velocity(codes.shape[1])
+    optimizer = torch.optim.Adam(velocity.parameters(), lr=2e-3)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, FLOW_STEPS)
+    for _ in range(FLOW_STEPS):
+        rows = torch.randint(len(codes), (256,), generator=draw)
+        noise = torch.randn(2, 256, codes.shape[1], generator=draw)
+        code = (posterior.mean[rows] + posterior.std[rows] * noise[0] - center) / scale
+        t = torch.rand(256, 1, generator=draw)
+        guess_v = velocity((1 - t) * noise[1] + t * code, t)
+        loss = (guess_v - (code - noise[1])).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        decay.step()
+
+    @torch.no_grad()
+    def sample(n, generator, steps=40):
+        z = torch.randn(n, codes.shape[1], generator=generator)
+        for step in range(steps):
+            z = z + velocity(z, torch.full((n, 1), (step + 0.5) / steps)) / steps
+        return z * scale + center
+
+    return sample
+
+
+@torch.no_grad()
+def posteriors(model):
+    """q(z|x) of all training pictures, as one object."""
+    return model.encode(torch.cat([train.batch(part) for part in torch.arange(len(train)).split(2000)]))
+
+
+second = {
+    (stage, name): []
+    for stage in ("pixel", "adversary")
+    for name in ("N(0, I)", "Gaussian of the codes", "flow", "codes of training pictures")
+}
+drawn = {}
+for stage in ("pixel", "adversary"):
+    for seed, model in enumerate(models[stage]):
+        q, source = posteriors(model), torch.Generator().manual_seed(seed)
+        codes = q.sample(generator=source)
+        factor = torch.linalg.cholesky(torch.cov(codes.T))
+        flow = train_flow(q, seed)
+        n, latent = len(real), codes.shape[1]
+        z = {
+            "N(0, I)": torch.randn(n, latent, generator=source),
+            "Gaussian of the codes": codes.mean(0) + torch.randn(n, latent, generator=source) @ factor.T,
+            "flow": flow(n, source),
+            "codes of training pictures": codes[torch.randint(len(codes), (n,), generator=source)],
+        }
+        for name, found in z.items():
+            with torch.no_grad():
+                pictures = model.likelihood.mean(model.decode(found))
+            second[stage, name].append(sample_quality(pictures, real, judge))
+            if seed == 0:
+                drawn[stage, name] = pictures[:10]
+# %%
+results_table(
+    [
+        {
+            "decoder": stage,
+            "codes from": name,
+            "Fréchet": interval_text([q.frechet for q in found], 0),
+            "precision": interval_text([q.precision for q in found], 2),
+            "recall": interval_text([q.recall for q in found], 2),
+            "sharpness": interval_text([q.sharpness for q in found], 2),
+        }
+        for (stage, name), found in second.items()
+    ],
+    caption=f"One decoder, four sources of codes; {len(real):,} samples; mean (95 % interval over seeds)",
+)
+show(
+    image_grid(
+        torch.cat(list(drawn.values())),
+        len(drawn),
+        10,
+        row_titles=[f"{stage}: {name}" for stage, name in drawn],
+    ),
+    alt="Eight rows of ten pictures: two decoders, each with codes from N(0, I), from a Gaussian fitted to the codes, from the flow, and from real training pictures.",
+)
+
+
+def share_left(stage):
+    """The Fréchet distance with the flow over that with N(0, I), an interval over seeds."""
+    pairs = zip(second[stage, "flow"], second[stage, "N(0, I)"], strict=True)
+    return mean_interval([flow.frechet / plain.frechet for flow, plain in pairs])
+
+
+left_pixel, left_game = share_left("pixel"), share_left("adversary")
+best = mean_interval([q.frechet for q in second["pixel", "flow"]])
+guess.compare(
+    2 if best.mean < 2 * floor.frechet else 1 if left_pixel.mean < 2 / 3 else 0,
+    f"{left_pixel.mean:.2f} ({left_pixel.low:.2f} to {left_pixel.high:.2f}) of it is left; for the VAE-GAN's decoder {left_game.mean:.2f} ({left_game.low:.2f} to {left_game.high:.2f}).",
+)
+claim_interval(
+    "Second stage: Fréchet distance with the flow over that with N(0, I), pixel VAE", left_pixel, below=1
+)
+claim_interval("Second stage: the same for the VAE-GAN's decoder", left_game, below=1)
+# %% [markdown]
+# The same decoder, the same weights, better samples: a good part of what is called the blur or the failure of a VAE's *decoder* is a mismatch of its *codes*. The distance between the flow and the ceiling is what a better second stage could still gain; the distance from the ceiling to real pictures is the decoder's.
+#
+# **Latent diffusion** (Rombach et al. 2022) is this plan at scale: a first stage with a feature loss and an adversary (section 3) and a tiny KL weight or letters (section 6), so that reconstructions are nearly perfect; then a diffusion model on a map of codes, which is where nearly all the computing goes. Nobody samples its first stage
+# from $\mathcal N(0, I)$. The price: the bound on $\log p(x)$ now needs the second stage's density as well, and the code is no longer pushed towards anything you can read.
+#
+# ## 9 The whole table, and the capstone
+#
+# Eight models of this course, the same 20,000 pictures, the same number of pictures seen, the same decoder network, the same judge. Made by `python -m vae_course.course.arena`; the VAE-GAN's row is the third stage of section 3.
+# %%
+results_table(
+    arena_rows(
+        results,
+        (
+            "frechet",
+            "precision",
+            "recall",
+            "sharpness",
+            "classes",
+            "negative_elbo",
+            "mse",
+            "probe",
+            "cpu_seconds",
+        ),
+    ),
+    caption=f"Fashion-MNIST, {results['pictures_seen']:,} pictures seen, judged on {results['n']:,} test pictures; mean ± half a 95 % interval over {len(results['seeds'])} seeds",
+)
+print(
+    f"real pictures at this n: Fréchet {results['reference']['frechet']:.1f}, precision {results['reference']['precision']:.2f}, recall {results['reference']['recall']:.2f}"
+)
+order = sorted(
+    (row for row in results["rows"] if row["measures"].get("frechet")),
+    key=lambda row: row["measures"]["frechet"]["mean"],
+)
+show(
+    interval_dots(
+        {
+            name: {
+                row["label"].split(",")[0] if row["name"] == "ae" else row["label"]: tuple(
+                    row["measures"][key][end] for end in ("mean", "low", "high")
+                )
+                for row in order
+            }
+            for name, key in {
+                "Fréchet distance": "frechet",
+                "precision": "precision",
+                "recall": "recall",
+            }.items()
+        },
+        {
+            name: results["reference"][key]
+            for name, key in {
+                "Fréchet distance": "frechet",
+                "precision": "precision",
+                "recall": "recall",
+            }.items()
+        },
+        reference_name="real",
+    ),
+    alt="Three panels with one row for each of eight models, sorted by Fréchet distance: Fréchet distance, precision and recall with intervals over three seeds, and dotted lines for real pictures.",
+)
+# %% [markdown]
+# Read it with care: −ELBO can be compared within one likelihood only (chapter 05), the distances have a bias that depends on the number of pictures (chapter 07), and a budget of a few passes favors what learns fast. The table answers *which model for this budget*, not which model is best.
+#
+# ### Capstone: choose, and defend your choice
+#
+# **The brief.** Pick a data set (one of the course's, or your own folder of pictures), a use (*new pictures*, *a code for a classifier*, *anomaly scores* or *editing*), and a budget (CPU-minutes to train, kilobytes to ship). Hand in a notebook of at most ten minutes and one page of text that
+# answers: **which model, which likelihood, which β, which latent size, and why not the runner-up?**
+#
+# **The steps.**
+# 1. Write down the use and the *one* number that decides (before you train anything), and two more that must not get worse.
+# 2. Baselines: the data's own floor (real against real), a Gaussian on pixels or PCA, and the plain VAE of chapter 02.
+# 3. Latent size and β on validation data: `python -m vae_course sweep`, chapter 08's rule, chapter 04's collapse report.
+# 4. At most three candidates from the table above; same pictures, same budget, three seeds each; every failed seed stays in.
+# 5. One table with intervals, one figure of samples that were **not** chosen by hand, nearest training neighbors (chapter 07), one thing that does not work.
+# 6. Only now the test set, once.
+#
+# **The rubric** (100 points).
+#
+# | part | full marks | half marks | none | points |
+# |---|---|---|---|---|
+# | question and decisive number | fixed in writing before training, fits the use | fits the use, chosen later | "the samples look good" | 15 |
+# | opponents | floor, trivial baseline, plain VAE, equal budgets | one of them missing | only one's own model | 15 |
+# | measurement | intervals over ≥ 3 seeds, validation for choices, test once | intervals over pictures only | single runs, or choices on test data | 20 |
+# | choice of likelihood, β, latent size | each with a curve and the place on it | some by default values | none explained | 15 |
+# | diagnosis | collapse report, rate and distortion apart, game or codebook watched | losses only | final loss only | 10 |
+# | honesty | failed seeds shown, what was not tested is said, a claim that fell is reported | failures mentioned | only what worked | 15 |
+# | reproducible | runs from top to bottom from one parameters cell, seeds fixed | runs with help | does not run | 10 |
+#
+# ## Play
+#
+# Choose how the model was trained, two pictures, and a place on the path between their codes. Look for the moment at which one garment stops and the other starts, and compare how the stages cross it: the strip below walks the first pair in seven steps.
+# %%
+from vae_course.widgets.stages import explore_stages
+
+firsts = [int((held_out.labels == c).nonzero()[0]) for c in range(len(held_out.class_names))]
+names = [str(name) for name in held_out.class_names]
+pairs = {
+    f"{names[a]} to {names[b]}": real[[firsts[a], firsts[b]]] for a, b in ((7, 9), (0, 3), (8, 1), (2, 5))
+}
+walker = explore_stages({stage: found[0] for stage, found in models.items()}, pairs)
+# %% [markdown]
+# ## What we measured
+# %% tags=["hide-input"]
+in_intervals = {
+    "Fréchet distance gained, pixel → adversary": (realism, 1),
+    "Fréchet distance gained, feature → adversary": (game_alone, 1),
+    "precision, change pixel → adversary": (precision_change, 3),
+    "recall, change pixel → adversary": (recall_change, 3),
+    "−ELBO paid, nats": (elbo_paid, 1),
+    "squared error of reconstructions paid, pixels²": (error_paid, 2),
+    "probe accuracy, change pixel → adversary": (probe_change, 3),
+    "perplexity gained by reviving letters, of 64": (gained, 1),
+    "nats a picture saved by a prior over letters": (saving, 1),
+    "Fréchet distance left by a second stage, share (pixel VAE)": (left_pixel, 2),
+    "Fréchet distance left by a second stage, share (VAE-GAN)": (left_game, 2),
+}
+results_table(
+    [
+        {
+            "measure": name,
+            "value": f"{found.mean:.{digits}f} ({found.low:.{digits}f} to {found.high:.{digits}f})",
+            "over": f"{N_SEEDS} seeds",
+        }
+        for name, (found, digits) in in_intervals.items()
+    ]
+    + [
+        {
+            "measure": "small VAE-GANs that diverged",
+            "value": f"{len(diverged)} of {GAME_SEEDS}",
+            "over": "seeds",
+        },
+        {
+            "measure": "cells of the routing table as they should be",
+            "value": f"{as_wanted} of 12",
+            "over": "exact",
+        },
+    ]
+)
+# %%
+claims.report()
+
+
+# %% [markdown]
+# ## Exercises
+#
+# `check` answers at once and, where it can, names the mistake. `hint` gives one hint at a time, `solution` is folded.
+#
+# ### Exercise 11.1: who learns from what? (easy)
+#
+# **Contract**: a dict with five entries, `"kl"`, `"feature"`, `"fool"`, `"catch"` and `"pixel"` (the loss of a plain VAE), each with the networks that its gradient may reach: `"E"` (encoder), `"G"` (decoder, the generator), `"D"` (discriminator), or several of these letters, in this order: `"EG"`, `"GD"`, `"EGD"`.
+# %%
+answer_11_1 = {"kl": ..., "feature": ..., "fool": ..., "catch": ..., "pixel": ...}
+
+check("11.1", answer_11_1)
+# hint("11.1")  # remove the first # for a hint
+# %%
+solution("11.1")
+
+
+# %% [markdown]
+# ### Exercise 11.2: a ruler that must not bend (medium)
+#
+# **Contract**: `feature_nats(rebuilt, real, variance)`: `rebuilt` and `real` `(batch, channels, height, width)` float tensors, the hidden layer's answers to the reconstruction and to the picture; `variance` `(channels,)`, > 0. Returns ½ Σ (rebuilt − real)² / variance for each example,
+# `(batch,)`. The gradient reaches `rebuilt` and does not reach `real`.
+# %%
+def feature_nats(rebuilt: torch.Tensor, real: torch.Tensor, variance: torch.Tensor):
+    """rebuilt, real: (batch, channels, height, width); variance: (channels,). Returns nats, (batch,)."""
+    ...
+
+
+check("11.2", feature_nats)
+# hint("11.2")  # remove the first # for a hint
+# %%
+solution("11.2")
+
+
+# %% [markdown]
+# ### Exercise 11.3: three networks, two losses, three cuts (hard)
+#
+# **Contract**: `game_losses(encoder, decoder, discriminator, x, z_prior)`: `encoder(x)` gives a code for each picture, `(batch, latent)`; `decoder(z)` a picture for each code; `discriminator(pictures)` scores `(n,)`, logits of "real"; `z_prior` `(batch, latent)` comes from N(0, I). The fakes are the
+# decoded codes of `x` and of `z_prior`, together. Returns `catch` = mean of −log σ(score of x) + mean of −log(1 − σ(score of a fake)), whose gradient reaches the discriminator only; and `fool` = mean of −log σ(score of a fake), whose gradient reaches the decoder only. Afterwards all networks can
+# be trained as before.
+# %%
+def game_losses(encoder, decoder, discriminator, x: torch.Tensor, z_prior: torch.Tensor):
+    """x: (batch, features); z_prior: (batch, latent). Returns catch and fool, a number each."""
+    ...
+
+
+check("11.3", game_losses)
+# hint("11.3")  # remove the first # for a hint
+# %%
+solution("11.3")
+
+
+# %% [markdown]
+# ### Exercise 11.4: through a step without a slope (medium)
+#
+# **Contract**: `straight_through(vectors, codebook)`: float tensors `(batch, places, dim)` from the encoder and `(n_codes, dim)`. Returns `(batch, places, dim)`: at every place the nearest row of the codebook (squared distance). In the backward pass the gradient that arrives at the result goes to
+# `vectors` unchanged, and none goes to `codebook`.
+# %%
+def straight_through(vectors: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
+    """vectors: (batch, places, dim); codebook: (n_codes, dim). Returns (batch, places, dim)."""
+    ...
+
+
+check("11.4", straight_through)
+# hint("11.4")  # remove the first # for a hint
+# %%
+solution("11.4")
+
+
+# %% [markdown]
+# ### Exercise 11.5: letters that follow their vectors (medium)
+#
+# **Contract**: `follow(usage, total, vectors, codes, decay)`: moving averages `(n_codes,)` of how many vectors chose each letter (all > 0) and `(n_codes, dim)` of their sum; a batch of `vectors` `(n, dim)` with the letter that each chose, int64 `(n,)`; 0 < `decay` < 1, the share of the past that is kept.
+# Returns three tensors (letters, usage, total) after the update; a letter is its sum over its count.
+# %%
+def follow(usage, total, vectors, codes, decay):
+    """usage: (n_codes,); total: (n_codes, dim); vectors: (n, dim); codes: int64 (n,); decay: in (0, 1).
+
+    Returns (letters, usage, total) after one update.
+    """
+    ...
+
+
+check("11.5", follow)
+# hint("11.5")  # remove the first # for a hint
+# %%
+solution("11.5")
+
+
+# %% [markdown]
+# ### Exercise 11.6: what does a picture cost in letters? (hard)
+#
+# **Contract**: `bound_with_letters(log_likelihood, logits, codes)`: log p(x|letters) of every pixel, float `(batch, C, H, W)`; the prior's logits at every place given the letters before it, float `(batch, places, n_codes)`; the picture's own letters, int64 `(batch, places)`. Returns `(batch,)`: the −ELBO in nats
+# of each picture, the upper bound of −log p(x) that belongs to the posterior with all its mass on these letters.
+# %%
+def bound_with_letters(log_likelihood, logits, codes):
+    """log_likelihood: (batch, C, H, W); logits: (batch, places, n_codes); codes: int64 (batch, places).
+
+    Returns (batch,), nats.
+    """
+    ...
+
+
+check("11.6", bound_with_letters)
+# hint("11.6")  # remove the first # for a hint
+# %%
+solution("11.6")
+# %% [markdown]
+# ## Summary
+#
+# A VAE-GAN is a VAE whose ruler is learned and whose decoder plays a game; it stands on three cuts in one graph, and only a test of the gradients shows whether they are there. The adversary lowers the Fréchet distance of the samples, and reconstructions pay for it in pixels and in nats. The encoder stays an encoder: classes can be read off its code, and half-way
+# codes give pictures. Letters with a learned prior, a second layer of codes, and a second stage on a finished VAE change the prior instead of the decoder, and on the same judge that road goes far: without touching one weight, a small flow on the codes takes away a large part of the distance. Which road to take depends on what you need a model for; the table and the capstone's rubric are there to make you say it before you train.
+#
+# ## References
+#
+# - A. B. L. Larsen, S. K. Sønderby, H. Larochelle, O. Winther: *Autoencoding beyond pixels using a learned similarity metric*, ICML 2016. Equations 5 to 10 and algorithm 1; the equilibrium trick is in the authors' code (`andersbll/autoencoding_beyond_pixels`) only.
+# - I. Goodfellow et al.: *Generative Adversarial Nets*, NIPS 2014. Section 3 (the non-saturating loss). L. Mescheder, A. Geiger, S. Nowozin: *Which Training Methods for GANs do actually Converge?*, ICML 2018 (the gradient penalty R1).
+# - A. van den Oord, O. Vinyals, K. Kavukcuoglu: *Neural Discrete Representation Learning*, NIPS 2017. A. Razavi et al.: *Generating Diverse High-Fidelity Images with VQ-VAE-2*, NeurIPS 2019.
+# - C. K. Sønderby et al.: *Ladder Variational Autoencoders*, NIPS 2016. A. Vahdat, J. Kautz: *NVAE*, NeurIPS 2020. R. Child: *Very Deep VAEs*, ICLR 2021.
+# - B. Dai, D. Wipf: *Diagnosing and Enhancing VAE Models*, ICLR 2019 (a second stage on the codes). R. Rombach et al.: *High-Resolution Image Synthesis with Latent Diffusion Models*, CVPR 2022.
+# - X. Liu, C. Gong, Q. Liu: *Flow Straight and Fast: Learning to Generate and Transfer Data with Rectified Flow*, ICLR 2023. Y. Lipman et al.: *Flow Matching for Generative Modeling*, ICLR 2023.
+#
+# This is the last chapter. Back to [the map of the course](01_Introduction_to_VAE_Fundamentals.ipynb).
