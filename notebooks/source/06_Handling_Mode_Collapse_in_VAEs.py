@@ -98,7 +98,7 @@ SAMPLES = 2500  # of every model of points that is measured
 # A **mode** is a place where data are dense. For real data nobody can list them; so start with points in the plane, drawn from an equal mixture of round Gaussians: 8 on a **ring** of radius 2, and 25 on a **grid**, 1 apart (the literature often takes 2, where a plain GAN of this size and budget finds only a few modes). Both have the standard deviation 0.05.
 #
 # A sample is **good** when it lies within three standard deviations of the nearest center; a mode is **hit** when enough good samples lie on it. "Enough" has to be said: many papers accept a single one, and then a cloud that is spread over the whole plane hits everything. Here it is
-# a twentieth of the mode's fair share. Two more numbers compare the histogram $g$ of the good samples' modes with the data's $p$:
+# a tenth of the mode's fair share. Two more numbers compare the histogram $g$ of the good samples' modes with the data's $p$:
 #
 # $$
 # \mathrm{KL}(g\|p) = \sum_k g_k \log\frac{g_k}{p_k} \qquad\text{and}\qquad \mathrm{KL}(p\|g) = \sum_k p_k \log\frac{p_k}{g_k}.
@@ -122,8 +122,8 @@ def count_by_hand(points, mixture):
 
 
 def enough(toy):
-    """A twentieth of a mode's fair share of the samples."""
-    return SAMPLES / len(TOYS[toy].centers) / 20
+    """A tenth of a mode's fair share of the samples."""
+    return SAMPLES / len(TOYS[toy].centers) / 10
 
 
 perfect = {toy: mixture.sample(SAMPLES, seed=1)[0] for toy, mixture in TOYS.items()}
@@ -298,11 +298,11 @@ print("largest loss of modes once hit, by seed:", lost.tolist())
 more = mean_interval(
     [v.hit - g.hit for v, g in zip(coverage["grid", "VAE"], coverage["grid", "GAN"], strict=True)]
 )
+grid_hits = over_seeds(coverage["grid", "VAE"], "hit")
 claims.add(
-    "VAE on the grid: fewest modes hit by a seed, of 25",
-    min(f.hit for f in coverage["grid", "VAE"]),
-    above=22,
-)
+    "VAE on the grid: modes hit, mean over seeds, of 25",
+    grid_hits.mean, above=20, low=grid_hits.low, high=grid_hits.high,
+)  # fmt: skip
 claims.add(
     "VAE on the ring: fewest modes hit by a seed, of 8",
     min(f.hit for f in coverage["ring", "VAE"]),
@@ -436,6 +436,9 @@ def sample_from(model, toy, source):
     else:
         fitted = [fit_codes(codes[:, s]) for s in range(N_SEEDS)]
         z = torch.stack([torch.from_numpy(f.sample(SAMPLES)[0]).float() for f in fitted], dim=1)
+        z = z[
+            torch.randperm(SAMPLES, generator=torch.Generator().manual_seed(8))
+        ]  # they come sorted by component
     with torch.no_grad():
         mean = model.decode(z.flatten(1))
         return mean + model.log_sigma.exp() * torch.randn(
@@ -478,7 +481,7 @@ show(
         size=2.3,
     ),
     alt="Six panels of samples over the grid, upper row without the KL term, lower row with it; z from N(0, I), from a fitted mixture, from the codes of training points. "
-    "Without the KL term the draws from N(0, I) miss nearly all modes, and the other two panels cover the grid.",
+    "Without the KL term few draws from N(0, I) lie on a mode, and the draws in the other two panels lie on modes all over the grid.",
 )
 fair = over_seeds(test["β = 0", "fitted mixture"], "hit")
 guess.compare(
@@ -510,6 +513,16 @@ claims.add(
     f"Grid: share on a mode without the KL term, fair sampling, minus that with β = {STRONG_BETA:g}",
     tidier.mean, above=0, low=tidier.low, high=tidier.high, whole_interval=True,
 )  # fmt: skip
+learned = mean_interval(
+    [
+        a.high_quality - b.high_quality
+        for a, b in zip(test["β = 1", "fitted mixture"], test["β = 1", "N(0, I)"], strict=True)
+    ]
+)
+claims.add(
+    "Grid, β = 1: share on a mode with z from the fitted mixture minus z from N(0, I)",
+    learned.mean, above=0, low=learned.low, high=learned.high, whole_interval=True,
+)  # fmt: skip
 closer = mean_interval(
     [
         a.high_quality - b.high_quality
@@ -518,7 +531,7 @@ closer = mean_interval(
 )
 claims.add(
     "Grid, z from N(0, I): share on a mode with the KL term minus without it",
-    closer.mean, above=0.1, low=closer.low, high=closer.high, whole_interval=True,
+    closer.mean, above=0, low=closer.low, high=closer.high, whole_interval=True,
 )  # fmt: skip
 # %% [markdown]
 # The folklore does not hold. Without the KL term the model still covers the modes, because it is the *reconstruction* term that demands an answer for every training point. With far too much of it, the samples are one wide cloud that ignores its code and hits modes by chance alone: the KL term by itself is best served by a code that says nothing.
@@ -588,13 +601,24 @@ four = {
     "VAE, mixture decoder": train_vae("ring", MixtureDecoderVAE, kl_warmup=0.0),
     f"VAE, β = {STRONG_BETA:g}": train_vae("ring", beta=STRONG_BETA),
 }
-late = range(3, len(watched["ring"]))  # at the start every GAN misses everything
-moment = min(late, key=lambda i: sum(found.hit for found in covered("ring", watched["ring"][i][1])))
+
+
+def left_out(found):
+    """How much a good player misses: share of samples on a mode, times modes missed."""
+    return found.high_quality * (found.modes - found.hit)
+
+
+# The moment of the training at which the GANs' good samples leave out most.
+moment = max(
+    range(3, len(watched["ring"])),
+    key=lambda i: sum(map(left_out, covered("ring", watched["ring"][i][1]))),
+)
 # %%
 points_of = {name: draw(model) for name, model in four.items()}
 step_of_gan, points_of["GAN, mid-training"] = watched["ring"][moment]
 use = {name: explained(model) for name, model in four.items()} | {"GAN, mid-training": [1.0] * N_SEEDS}
-hit = {name: [found.hit for found in covered("ring", points)] for name, points in points_of.items()}
+cases = {name: covered("ring", points) for name, points in points_of.items()}
+hit = {name: [found.hit for found in results] for name, results in cases.items()}
 results_table(
     [
         {
@@ -606,7 +630,7 @@ results_table(
         }
         for name in points_of
     ],
-    caption=f"Ring, {N_SEEDS} seeds: mean and 95 % interval; the GAN is taken at step {step_of_gan:,}, its poorest moment after the start",
+    caption=f"Ring, {N_SEEDS} seeds: mean and 95 % interval; the GAN is taken at step {step_of_gan:,}, when its good samples leave out most",
 )
 # %% tags=["hide-input"]
 from matplotlib.figure import Figure
@@ -621,7 +645,7 @@ with style.use():
     }  # fmt: skip
     for place, name in layout.items():
         axes = cells[place]
-        worst = min(range(N_SEEDS), key=lambda s: hit[name][s])
+        worst = max(range(N_SEEDS), key=lambda s: left_out(cases[name][s]))
         draw_cloud(axes, points_of[name][:, worst], TOYS["ring"])
         axes.set_title(
             f"{name}\n{hit[name][worst]} of 8 modes, {use[name][worst]:.0%} explained by the code",
@@ -689,7 +713,12 @@ claims.add(
 # %%
 guess = predict(
     "Grid of 25 modes. Which remedy brings back more modes, at its better dose?",
-    ["the penalty", "the noise", "these seeds do not decide", "neither helps"],
+    [
+        "the penalty",
+        "the noise",
+        "these seeds do not decide between them",
+        "no gain is decided by these seeds",
+    ],
     default=2,
 )
 # %%
@@ -760,20 +789,19 @@ guess.compare(
     3 if not helps else 0 if duel.low > 0 else 1 if duel.high < 0 else 2,
     f"{best_of['R1']} minus {best_of['noise']}: {text(duel, 1)} modes; against the plain GAN they gain {text(gained(best_of['R1']), 1)} and {text(gained(best_of['noise']), 1)}.",
 )
-up, down = gained(best_of["R1"]), gained(f"noise, s² = {DOSES[-1]:g}")
+last = f"noise, s² = {DOSES[-1]:g}"
+down = mean_interval([a.hit - b.hit for a, b in zip(treated[last], treated["plain GAN"], strict=True)])
+for name in best_of.values():
+    print(f"{name} against plain, second half: {text(gained(name), 1)} modes")
 claims.add(
-    "Grid: modes gained by the better dose of R1 over the plain GAN, mean of the second half",
-    up.mean, above=0, low=up.low, high=up.high,
-)  # fmt: skip
-claims.add(
-    f"Grid: modes gained by noise of variance {DOSES[-1]:g}, the largest dose, over the plain GAN, mean of the second half",
+    f"Grid: modes hit at the end with noise of variance {DOSES[-1]:g}, the largest dose, minus plain GAN",
     down.mean, below=0, low=down.low, high=down.high,
 )  # fmt: skip
 # %% [markdown]
-# The penalty helps, and a dose has a unit. Noise with a standard deviation of the grid's spacing hides from the discriminator what the modes are, and costs modes, where a penalty of the same nominal dose gains some. So "first order" means what it says: the two are
-# relatives for small noise only.
+# Two readings. First, a dose has a unit: noise with a standard deviation of the grid's spacing hides from the discriminator what the modes are, and costs modes. So "first order" means what it says: the two are relatives for small noise only. Second, where the plain GAN
+# does not fail badly a remedy has little to mend; the printed intervals say whether the gain on this toy is decided. The next section has a case where it is.
 #
-# The best dose was picked after looking, among the doses shown, so its gain is a little flattered; the table shows all of them. What was not tested: the hinge loss, spectral normalization (both are one argument away), annealed noise, longer runs.
+# The better dose was picked after looking, among the doses shown, so its gain is a little flattered; the table shows all of them. What was not tested: the hinge loss, spectral normalization (both are one argument away), annealed noise, longer runs.
 #
 # ## 7 Digits: a classifier as the judge
 #
@@ -988,7 +1016,7 @@ claims.add(
     whole_interval=True,
 )
 # %% [markdown]
-# And so that nothing is only looked at, train a smaller one here: fewer pictures, one pass, the same code.
+# And so that nothing is only looked at, train one here by the same code: fewer pictures and one pass, so do not expect much.
 # %%
 from vae_course.data.stacked import stack_digits
 from vae_course.training.stacked_weights import train_stacked
@@ -1090,7 +1118,7 @@ claims.add(
 )
 # %% [markdown]
 # This is the VAE's price on the ring, where the GAN plays well (on the grid it does not, and there it is the GAN that has more samples on no mode). Its noise is not to blame: without it, most of the stray samples are still there. They come from the bridges, and the likelihood has little against them: a sample between modes costs only the prior mass that it takes from the modes, a fraction of a nat, whereas a data point without a code
-# would cost without limit. Maximum likelihood punishes what is missing and hardly sees what is too much; the discriminator sees nothing but what is too much. Chapter 07 follows this price into pictures, where a sample between two modes is a blurred one.
+# would cost without limit. (A prior fitted to the codes afterwards knows where the bridges are: see "on a mode" in section 4's table, β = 1.) Maximum likelihood punishes what is missing and hardly sees what is too much; the discriminator sees nothing but what is too much. Chapter 07 follows this price into pictures, where a sample between two modes is a blurred one.
 #
 # ## Play
 #
@@ -1206,7 +1234,7 @@ solution("06.4")
 # ## Summary
 #
 # A mode is hit when enough good samples lie on it, and "enough" must be said. Maximum likelihood pays without limit for a mode that is missing; the divergences behind a GAN's game pay a few hundredths of a nat. With the same decoder and budget the VAEs covered the grid and the plain GANs did not. The KL term is not what
-# covers: without it the VAE still hits the modes once its prior is learned afterwards, and with far too much of it diversity is gone. Mode collapse is about the samples, posterior collapse about the code, and all four combinations exist. Remedies for a GAN work on its discriminator, and the dose decides: what helped as a penalty hurt as noise. The VAE's price for
+# covers: without it the VAE still hits the modes once its prior is learned afterwards, and with far too much of it diversity is gone. Mode collapse is about the samples, posterior collapse about the code, and all four combinations exist. Remedies for a GAN work on its discriminator, and the dose decides: too much noise cost modes, and on stacked digits the penalty brought back hundreds. The VAE's price for
 # covering is samples between the modes, and most of them come from the bridges in its code, not from its noise.
 #
 # ## References
