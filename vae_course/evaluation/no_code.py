@@ -13,13 +13,25 @@ from vae_course.evaluation.bounds import Estimate
 def gaussian_without_code(train, held_out) -> Estimate:
     """−log p of held-out features under one Gaussian for each feature, fitted to the training part, nats.
 
-    What a VAE reaches, at best, when its code is switched off and each feature has a σ of its own.
+    What a GaussianVAE reaches when its code is switched off: every feature has its training mean, and σ is shared
+    where the model shares it (``data.sigma_shape``: over time in a spectrogram), so that features which hardly
+    ever vary, such as padding, bring no boundless density.
 
     Args:
         train, held_out: FeatureData of the same shape.
     """
-    mean, variance = train.values.double().mean(0), train.values.double().var(0).clamp_min(1e-6)
-    return Estimate.of(_gaussian(held_out.values.double(), mean, variance))
+    mean = train.values.double().mean(0)
+    shared = [
+        axis
+        for axis, (kept, size) in enumerate(zip(train.sigma_shape, train.shape, strict=True))
+        if kept < size
+    ]
+    variance = (train.values.double() - mean).square().mean(0)
+    if shared:
+        variance = variance.mean(shared, keepdim=True)
+    return Estimate.of(
+        _gaussian(held_out.values.double(), mean, variance.clamp_min(1e-6).expand(train.shape))
+    )
 
 
 def gaussian_with_covariance(train, held_out, shrinkage: float = 0.0) -> Estimate:

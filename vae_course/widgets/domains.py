@@ -41,7 +41,7 @@ class Domain:
 def draw_place(domains: Mapping[str, Domain], kind: str, t: float) -> Figure:
     """What the decoder makes of both ends and of the place t between them, for one kind of data."""
     domain = domains[kind]
-    figure = Figure(figsize=(10.5, 3.0), layout="constrained")
+    figure = Figure(figsize=(8.5, 2.6), layout="constrained")
     for axes, place in zip(figure.subplots(1, 3), (0.0, t, 1.0), strict=True):
         domain.draw(domain.model, domain.code(place), axes)
         axes.set_title({0.0: "from (t = 0)", 1.0: "to (t = 1)"}.get(place, f"t = {place:.2f}"), fontsize=11)
@@ -51,7 +51,7 @@ def draw_place(domains: Mapping[str, Domain], kind: str, t: float) -> Figure:
 @styled
 def draw_all(domains: Mapping[str, Domain], steps: int = 5) -> Figure:
     """The still twin: a row for each kind of data, `steps` places from one end to the other."""
-    figure = Figure(figsize=(11.5, 2.0 * len(domains) + 0.3), layout="constrained")
+    figure = Figure(figsize=(8.5, 1.45 * len(domains) + 0.3), layout="constrained")
     grid = figure.subplots(len(domains), steps, squeeze=False)
     for row, (kind, domain) in zip(grid, domains.items(), strict=True):
         for axes, place in zip(row, torch.linspace(0, 1, steps).tolist(), strict=True):
@@ -119,7 +119,7 @@ def draw_text(tokenizer) -> Callable[[nn.Module, Tensor, Axes], None]:
         _bare(axes)
         for side in axes.spines.values():
             side.set_visible(False)
-        axes.text(0.5, 0.5, textwrap.fill(text, 18), ha="center", va="center", fontsize=10)
+        axes.text(0.5, 0.5, textwrap.fill(text, 16), ha="center", va="center", fontsize=9)
 
     return draw
 
