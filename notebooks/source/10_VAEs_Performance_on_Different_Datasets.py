@@ -51,11 +51,11 @@ LATENT = {"picture": 16, "sound": 32, "table": 8}  # size of the code for each k
 N_SEEDS = 3  # repetitions of every trained result, 3 or more for an interval
 N_PAIRS = 60  # pairs of recordings in the interpolation, 40 or more
 PHOTOGRAPHS = "stanford_dogs"  # "stanford_dogs" (64x64; 0.8 GB download or your own folder) or "faces_synthetic" (drawn by us, offline)
-PHOTO_EXAMPLES = 200  # training photographs of the augmentation experiment, 100 or more
-PHOTO_EPOCHS = 25  # passes through them, 10 or more
+PHOTO_EXAMPLES = 100  # training photographs of the augmentation experiment, 50 or more
+PHOTO_EPOCHS = 30  # passes through them, 10 or more
 TEXT = "names"  # "names" (28,994 given names, downloaded) or "invented_names" (4,000 of our own, offline)
-TEXT_EXAMPLES = 3000  # training names of the collapse experiment, 1,000 or more
-TEXT_EPOCHS = 6  # passes through them, 6 or more
+TEXT_EXAMPLES = 4000  # training names of the collapse experiment, 1,000 or more
+TEXT_EPOCHS = 8  # passes through them, 6 or more
 TEXT_SEEDS = 3  # repetitions of every recipe for text, 3 or more
 SENTENCES = "sentences"  # "sentences" (Tatoeba, CC BY 2.0 FR, downloaded) or "invented_sentences" (a grammar of ours, offline)
 # %%
@@ -394,7 +394,7 @@ cost = {"plain": [], "augmented": []}
 for seed in range(N_SEEDS):
     for reading, data in {"plain": few_photos, "augmented": few_photos.augmented()}.items():
         trained = train_vae(
-            photo_vae, data, seed, PHOTO_EPOCHS, batch_size=32, learning_rate=2e-3, kl_warmup=0.2
+            photo_vae, data, seed, PHOTO_EPOCHS, batch_size=20, learning_rate=2e-3, kl_warmup=0.2
         )
         cost[reading].append((photo_bits(trained, few_photos), photo_bits(trained, held_photos)))
     seen, unseen = cost["plain"][seed]

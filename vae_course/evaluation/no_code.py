@@ -13,9 +13,9 @@ from vae_course.evaluation.bounds import Estimate
 def gaussian_without_code(train, held_out) -> Estimate:
     """−log p of held-out features under one Gaussian for each feature, fitted to the training part, nats.
 
-    What a GaussianVAE reaches when its code is switched off: every feature has its training mean, and σ is shared
-    where the model shares it (``data.sigma_shape``: over time in a spectrogram), so that features which hardly
-    ever vary, such as padding, bring no boundless density.
+    What a GaussianVAE reaches when its code is switched off: every feature has its training mean, and σ is
+    shared where the model shares it (``data.sigma_shape``: over time in a spectrogram), so that features
+    which hardly ever vary, such as padding, bring no boundless density.
 
     Args:
         train, held_out: FeatureData of the same shape.
