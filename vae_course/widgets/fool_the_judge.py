@@ -85,7 +85,7 @@ def draw_retouched(images: Tensor, real: Tensor, judge: Classifier, detail: floa
 def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
     """The same pictures at five settings, with the measures of each under it."""
     settings = [(detail, 0.0) for detail in STRIP] + [(0.0, NOISE_OF_STRIP)]
-    figure = Figure(figsize=(9.4, 1.28 * len(settings)), layout="constrained")
+    figure = Figure(figsize=(9.4, 0.86 * len(settings)), layout="constrained")
     for axes, (detail, noise) in zip(figure.subplots(len(settings), 1), settings, strict=True):
         pictures = retouch(images, detail, noise)
         axes.imshow(montage(check_images(pictures[: 2 * SHOWN]), 1, 2 * SHOWN))
