@@ -21,16 +21,20 @@ NETWORK_ERRORS = (OSError, http.client.HTTPException)  # URLError and timeouts a
 _CHUNK = 1 << 18
 
 
-def fetch(url: str, target: Path, checksum: str | None, algorithm: str = "sha256") -> None:
+def fetch(
+    url: str, target: Path, checksum: str | None, algorithm: str = "sha256", *, remedy: str | None = None
+) -> None:
     """Download `url` to `target`, which appears only when complete and of the given checksum.
 
     Progress is printed to standard error, a line per tenth. `algorithm` is what the publisher took ("sha256",
     "sha1", "md5"); with None for `checksum` the caller must look at what came.
+    `remedy` says what the reader can do in place of waiting, if it is not to put the file beside `target`.
 
     Raises:
         DataError: no network, a refusal, a connection cut midway, another checksum, or an unwritable folder.
     """
-    way_out = f"try again later, or put the file in {target.parent} yourself; {OFFLINE_ALTERNATIVE}."
+    remedy = remedy or f"put the file in {target.parent} yourself; {OFFLINE_ALTERNATIVE}"
+    way_out = f"try again later, or {remedy}."
     with temporary_folder(target.parent) as folder:
         part = folder / target.name
         try:

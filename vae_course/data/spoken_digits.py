@@ -69,7 +69,8 @@ def find_recordings(folder: Path, download: bool) -> Path:
             f"there are no spoken digits in {folder} and download=False forbids fetching them: put the "
             f"release's .tar.gz there as {ARCHIVES[-1]}, or allow the download; {OFFLINE_SOUND}."
         )
-    fetch(URL, folder / ARCHIVES[-1], SHA256)
+    remedy = f"save the release's .tar.gz as {folder / ARCHIVES[-1]} yourself; {OFFLINE_SOUND}"
+    fetch(URL, folder / ARCHIVES[-1], SHA256, remedy=remedy)
     return folder / ARCHIVES[-1]
 
 

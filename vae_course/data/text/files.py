@@ -65,8 +65,13 @@ def _present(path: Path, download: bool, get) -> Path:
     try:
         get(path)
     except DataError as error:
-        raise DataError(f"{str(error).rstrip('.')} ({OFFLINE}).") from None
+        text = str(error)
+        raise DataError(text if OFFLINE in text else f"{text.rstrip('.')} ({OFFLINE}).") from None
     return path
+
+
+def _remedy(path: Path, what: str) -> str:
+    return f"save {what} as {path} yourself; {OFFLINE}"
 
 
 def _lines(path: Path) -> list[str]:
@@ -83,7 +88,7 @@ def _lines(path: Path) -> list[str]:
 def _fetch_names(path: Path) -> None:
     with temporary_folder(path.parent) as folder:
         part = folder / path.name
-        fetch(NAMES_URL, part, None)
+        fetch(NAMES_URL, part, None, remedy=_remedy(path, "the list of names"))
         names = part.read_bytes().split()
         good = sum(name.isalpha() and name.islower() for name in names)
         if good < NAMES_LEAST or good < len(names):
@@ -98,7 +103,7 @@ def _fetch_sentences(path: Path) -> None:
     """The English side of the pairs, without the translations."""
     with temporary_folder(path.parent) as folder:
         part = folder / "fra-eng.zip"
-        fetch(SENTENCES_URL, part, SENTENCES_SHA1, "sha1")
+        fetch(SENTENCES_URL, part, SENTENCES_SHA1, "sha1", remedy=_remedy(path, "sentences, one a line,"))
         with zipfile.ZipFile(part) as archive:
             content = archive.read("fra-eng/fra.txt").decode("utf-8")
         sentences = dict.fromkeys(line.partition("\t")[0] for line in content.splitlines())
@@ -106,4 +111,4 @@ def _fetch_sentences(path: Path) -> None:
 
 
 def _fetch_news(path: Path) -> None:
-    fetch(NEWS_URL, path, NEWS_MD5, "md5")
+    fetch(NEWS_URL, path, NEWS_MD5, "md5", remedy=_remedy(path, "AG News's test.csv"))
