@@ -2,7 +2,7 @@
 
     python -m vae_course.course.arena
 
-trains eight models with three seeds each (one thread, about 30 minutes of CPU time), or goes on where it
+trains eight models with three seeds each (one thread, about 25 minutes of CPU time), or goes on where it
 stopped: every finished run is a file in the runs folder, named by its configuration. The end is
 ``assets/results/realism.json``, a copy of it inside the package, and the shipped weights. With ``--only gan``
 it trains and measures that model alone and writes no table.
