@@ -1,7 +1,7 @@
 """How each contestant of the arena is trained.
 
 No setting was chosen on test pictures. On validation pictures were chosen: the learning rate of the VAEs
-(0.002, 0.004 and 0.008 tried with the Bernoulli likelihood, then used for all of them and the autoencoder) and the
+(0.002, 0.004 and 0.008 tried with the Bernoulli likelihood, then used for all and the autoencoder) and the
 weights of the VAE-GAN. GAN and VQ-VAE run with their first settings.
 """
 
