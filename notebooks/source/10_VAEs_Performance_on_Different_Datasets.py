@@ -42,10 +42,10 @@
 PICTURES = ["mnist", "fashion_mnist"]  # sets of 28x28 pictures, downloaded; ["digits"] is offline
 SOUNDS = "spoken_digits"  # "spoken_digits" (2,500 recordings, 12 MB download) or "spoken_digits_synthetic" (formant tones, offline)
 PICTURE_EXAMPLES = 8000  # training pictures of each set, 1,000 or more
-PICTURE_EPOCHS = 6  # passes through them
+PICTURE_EPOCHS = 12  # passes through them
 SOUND_EPOCHS = 6  # passes through the training recordings, 4 or more
 TABLE_EPOCHS = 160  # passes through the 341 training biopsies, at most; training stops early
-BROKEN_EPOCHS = 1  # passes of the runs that are broken on purpose
+BROKEN_EPOCHS = 3  # passes of the runs that are broken on purpose
 HELD_OUT = 1000  # held-out pictures, 250 or more (all of the smaller sets are used)
 LATENT = {"picture": 16, "sound": 32, "table": 8}  # size of the code for each kind of data, 2 to 64
 N_SEEDS = 3  # repetitions of every trained result, 3 or more for an interval
