@@ -857,7 +857,7 @@ guess = predict(
 )
 # %%
 features = {name: judge.features(drawn[name][0]) for name in ("fresh pictures", "VAE", "GAN")}
-sizes = sorted({max(50, n_judged // 2**power) for power in range(7)})
+sizes = sorted({max(50, n_judged // 2**power) for power in range(5)} | {50})
 bias = {name: frechet_bias_curve(f, real_features, sizes, repeats=5) for name, f in features.items()}
 show(
     line_plot(
@@ -1332,9 +1332,27 @@ explorer = explore_the_judge(
     {name: pictures[:n_play] for name, pictures in sources.items()}, real[:n_play], judge
 )
 # %% [markdown]
+# How far does the forger get? All seeds, with the detail slider at 2:
+# %%
+drawn["VAE, sharpened by hand"] = [retouch(pictures, 2.0) for pictures in drawn["VAE"]]
+score["VAE, sharpened by hand"] = [measures(pictures) for pictures in drawn["VAE, sharpened by hand"]]
+score_table(["VAE", "VAE, sharpened by hand", "GAN"], "The forger's work beside honest samples")
+forged = difference("VAE, sharpened by hand", "VAE", "Fréchet")
+against_gan = difference("VAE, sharpened by hand", "GAN", "Fréchet")
+paid = difference("VAE, sharpened by hand", "VAE", "precision")
+print(
+    f"sharpened minus honest: Fréchet distance {forged.mean:+.1f} ({forged.low:+.1f} to {forged.high:+.1f}), precision {paid.mean:+.2f} ({paid.low:+.2f} to {paid.high:+.2f})"
+)
+print(
+    f"sharpened minus GAN: Fréchet distance {against_gan.mean:+.1f} ({against_gan.low:+.1f} to {against_gan.high:+.1f})"
+)
+claim("Fréchet distance: VAE − the same samples sharpened by hand", difference("VAE", "VAE, sharpened by hand", "Fréchet"), above=0)  # fmt: skip
+# %% [markdown]
+# A filter that knows nothing of the data brings the samples nearer to real pictures, says the judge. No model has learned anything. Quote such a gain and somebody will try the filter on your baseline.
+#
 # ## What we measured
 # %% tags=["hide-input"]
-everything = ["fresh pictures", "thief", *contestants, *trained_longer]
+everything = ["fresh pictures", "thief", *contestants, "VAE, sharpened by hand", *trained_longer]
 score_table(
     everything,
     f"All measures, one judge, {n_judged:,} pictures on each side; mean over seeds and its 95 % interval",
@@ -1354,7 +1372,7 @@ show(
         log=("fine power (data: 1)",), reference_name="fresh",
     ),
     alt="Four panels with one row for each kind of samples: debiased Fréchet distance, precision, recall and fine power with intervals. No row is best in all panels; fine power of the rows that show a VAE's mean lies "
-    "left of the dotted line of fresh pictures, that of its draws right of it.",
+    "left of the dotted line of fresh pictures, that of its Bernoulli draws right of it.",
 )  # fmt: skip
 # %%
 claims.report()
@@ -1453,7 +1471,7 @@ solution("07.5")
 #
 # A decoder with a likelihood that treats pixels one by one draws the conditional mean: the average of everything that the code leaves open. In a world of sixteen pictures that average can be computed, and trained VAEs draw it at every β. On real pictures the code leaves texture open, so the fine waves are missing; draws of the decoder put grain in their place,
 # because what is missing is correlated over pixels and the decoder's noise is not. More bits sharpen reconstructions but do not help samples, because the prior does not draw such bits well; neither a larger decoder nor longer training makes samples crisp. A GAN with the same decoder has the fine waves and less precision: which one is "more realistic" depends on the measure. A Fréchet distance is the opinion of one judge, biased by
-# the number of pictures, and blind to whatever its judge ignores; a thief gets the best mark of all, and only a comparison with training pictures and a held-out baseline catches it.
+# the number of pictures, and blind to whatever its judge ignores; a sharpening filter is enough to lower it, and a thief gets the best mark of all, and only a comparison with training pictures and a held-out baseline catches it.
 #
 # ## References
 #
