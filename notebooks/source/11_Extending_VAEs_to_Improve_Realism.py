@@ -50,10 +50,10 @@ LATENT_DIM = 16  # size of the code of the models trained here, 2 to 64
 N_SEEDS = 3  # repetitions of every trained result, 3 or more for an interval
 GAME_SEEDS = 5  # repetitions of the whole VAE-GAN, at least N_SEEDS: here failures are counted
 JUDGED = 2000  # held-out pictures, and as many samples, in every measure of quality
-VQ_EXAMPLES = 4000  # pictures for the models with letters, section 6
+VQ_EXAMPLES = 2500  # pictures for the models with letters, section 6
 VQ_EPOCHS = 5  # passes through them
 PRIOR_EPOCHS = 8  # passes of the prior over letters
-FLOW_STEPS = 1500  # updates of the second stage in section 8, 100 or more
+FLOW_STEPS = 1000  # updates of the second stage in section 8, 100 or more
 # %%
 import math
 
@@ -528,14 +528,14 @@ if SHIPPED:
     claims.add(
         "Ablation: largest rate of a stage over the smallest",
         max(rates.values()) / min(rates.values()),
-        below=1.25,
+        below=1.5,
     )
     print("rates: " + ", ".join(f"{stage} {rate:.1f} nats" for stage, rate in rates.items()))
     claim_interval("Ablation: recall, adversary minus pixel stage", recall_change, above=0)
     claim_interval("Ablation: precision, adversary minus pixel stage", precision_change, below=0)
 # %% [markdown]
 
-# On Fashion-MNIST the ruler alone goes a part of the way, and the game the larger one. It is no matter of how much the code may say: $\lambda_f$ was chosen so that all three stages spend about the same rate.
+# On Fashion-MNIST the ruler alone goes a part of the way, and the game the larger one. It is hardly a matter of how much the code may say: the rates of the three stages (printed above) differ by less than one half, while the Fréchet distances differ several times over.
 #
 # The bill has several lines. The pixels pay: −ELBO and squared error rise, because a sharp edge in the wrong place costs more than a blurred one (chapter 05 measured that with a shift of one pixel). **And precision falls while recall rises**: the Fréchet distance drops because the samples cover much more of the data, not because each of them is more
 # like data. A blurred shirt lies among shirts; a sharp garment with a wrong sleeve does not. Look at the samples and say which of the two you would call realistic, then choose the number that agrees with you, before the next experiment.
@@ -1107,69 +1107,6 @@ show(
 print(
     f"share of the samples' pixel variance that is fixed once z₂ is drawn: {1 - (within / spread).item():.0%}"
 )
-
-
-# ---- exercises 11.4 – 11.6, for the end of the chapter ----
-# %% [markdown]
-# ### Exercise 11.4: through a step without a slope (medium)
-#
-# **Contract**: `straight_through(vectors, codebook)`: float tensors `(batch, places, dim)` from the encoder and `(n_codes, dim)`. Returns `(batch, places, dim)`: at every place the nearest
-# row of the codebook (squared distance). In the backward pass the gradient that arrives at the result goes to `vectors` unchanged, and none goes to `codebook`.
-# %%
-def straight_through(vectors: torch.Tensor, codebook: torch.Tensor) -> torch.Tensor:
-    """vectors: (batch, places, dim); codebook: (n_codes, dim). Returns (batch, places, dim)."""
-    ...
-
-
-check("11.4", straight_through)
-# hint("11.4")  # remove the first # for a hint
-# %%
-solution("11.4")
-
-
-# %% [markdown]
-# ### Exercise 11.5: letters that follow their vectors (medium)
-#
-# **Contract**: `follow(usage, total, vectors, codes, decay)`: moving averages `(n_codes,)` of how many vectors chose each letter (all > 0) and `(n_codes, dim)` of their sum; a batch of vectors
-# `(n, dim)` with the letter that each chose, int64 `(n,)`; 0 < `decay` < 1, the share of the past that is kept. Returns three tensors `(letters, usage, total)` after the update; a letter is its sum over its count.
-# %%
-def follow(usage, total, vectors, codes, decay):
-    """usage: (n_codes,); total: (n_codes, dim); vectors: (n, dim); codes: int64 (n,); decay: in (0, 1).
-
-    Returns (letters, usage, total) after one update.
-    """
-    ...
-
-
-check("11.5", follow)
-# hint("11.5")  # remove the first # for a hint
-# %%
-solution("11.5")
-
-
-# %% [markdown]
-# ### Exercise 11.6: what does a picture cost in letters? (hard)
-#
-# **Contract**: `bound_with_letters(log_likelihood, logits, codes)`: log p(x|letters) of every pixel, float `(batch, C, H, W)`; the prior's logits at every place given the letters before it, float
-# `(batch, places, n_codes)`; the picture's own letters, int64 `(batch, places)`. Returns `(batch,)`: the −ELBO in nats of each picture, the upper bound of −log p(x) that belongs to the posterior with all its mass on these letters.
-# %%
-def bound_with_letters(log_likelihood, logits, codes):
-    """log_likelihood: (batch, C, H, W); logits: (batch, places, n_codes); codes: int64 (batch, places).
-
-    Returns (batch,), nats.
-    """
-    ...
-
-
-check("11.6", bound_with_letters)
-# hint("11.6")  # remove the first # for a hint
-# %%
-solution("11.6")
-# ---- references to add ----
-# - A. van den Oord, O. Vinyals, K. Kavukcuoglu (2017): *Neural Discrete Representation Learning*, section 3 and appendix A.1.
-# - C. K. Sønderby et al. (2016): *Ladder Variational Autoencoders*, section 2.
-# - A. Vahdat, J. Kautz (2020): *NVAE: A Deep Hierarchical Variational Autoencoder*.
-# - R. Rombach et al. (2022): *High-Resolution Image Synthesis with Latent Diffusion Models*, section 3.
 # %% [markdown]
 # ## 8 Where does latent diffusion start?
 #
@@ -1320,9 +1257,13 @@ claim_interval(
     "Second stage: Fréchet distance with the flow over that with N(0, I), pixel VAE", left_pixel, below=1
 )
 if SHIPPED:
-    claim_interval("Second stage: the same for the VAE-GAN's decoder", left_game, below=1)
+    claims.add(
+        "Second stage: share left, VAE-GAN minus pixel VAE, means", left_game.mean - left_pixel.mean, above=0
+    )
 # %% [markdown]
-# The same decoder, the same weights, better samples: a good part of what is called the blur or the failure of a VAE's *decoder* is a mismatch of its *codes*. The distance between the flow and the ceiling is what a better second stage could still gain; the distance from the ceiling to real pictures is the decoder's.
+# The pixel VAE: same decoder, same weights, better samples. So a good part of what is called the blur or the failure of a VAE's *decoder* is a mismatch of its *codes*. The VAE-GAN gains less, and with three seeds it cannot be said that it gains at all. That makes sense: half of the fakes in its game were samples from $\mathcal N(0, I)$, so its decoder has learned to make something of exactly those codes. A second stage repairs a mismatch; where training has dealt with it already, there is less to repair.
+#
+# The distance between the flow and the ceiling is what a better second stage could still gain; the distance from the ceiling to real pictures is the decoder's.
 #
 # **Latent diffusion** (Rombach et al. 2022) is this plan at scale: a first stage with a feature loss and an adversary (section 3) and a tiny KL weight or letters (section 6), so that reconstructions are nearly perfect; then a diffusion model on a map of codes, which is where nearly all the computing goes. Nobody samples its first stage
 # from $\mathcal N(0, I)$. The price: the bound on $\log p(x)$ now needs the second stage's density as well, and the code is no longer pushed towards anything you can read.
