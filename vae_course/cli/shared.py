@@ -16,7 +16,15 @@ PROGRAM = "python -m vae_course"
 # Reads the same command line again, with other defaults (option name → value); raises UsageError.
 Reparse = Callable[[dict], argparse.Namespace]
 
-DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist", "faces_synthetic", "celeba", "stanford_dogs")
+DATASETS = (
+    "digits",
+    "mnist",
+    "fashion_mnist",
+    "binarized_mnist",
+    "faces_synthetic",
+    "celeba",
+    "stanford_dogs",
+)
 SPLITS = ("train", "validation", "test")
 BINARIZE = ("none", "dynamic", "fixed")
 ARCHITECTURES = ("mlp", "conv")
