@@ -41,14 +41,10 @@
 # Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims are about
 # these values; with others the run may stop at the claims cell, and say by how much.
 # %% tags=["parameters"]
-GARMENTS = (
-    "fashion_mnist"  # pictures to cross and to breed: "fashion_mnist" (downloaded) or "digits" (offline)
-)
+GARMENTS = "fashion_mnist"  # pictures to cross and breed: "fashion_mnist" (download) or "digits" (offline)
 DIGITS = "mnist"  # digits of the conditional VAE: "mnist" (downloaded) or "digits" (1,797 digits, offline)
 NAMES = "names"  # "names" (31,494 given names, downloaded) or "invented_names" (4,000, offline)
-NORMAL = (
-    "fashion_mnist"  # the model of section 7 learns these: "fashion_mnist" or "faces_synthetic" (offline)
-)
+NORMAL = "fashion_mnist"  # section 7's model learns these: "fashion_mnist" or "faint_digits" (offline)
 STRANGE = "mnist"  # ... and is shown these: "mnist" (downloaded) or "digits" (offline)
 EXAMPLES = 20000  # training pictures of each model (fewer if there are fewer), 1,000 or more
 EPOCHS = 4  # passes through them, 3 or more
@@ -262,7 +258,7 @@ claims.add(
 )
 # %% [markdown]
 # So the middle between two codes is often not "half of each". The straight line leads through whatever region lies between, and that may belong to
-# a third class: between a sandal and a shirt there is no half-way that both would recognize. The judge must name one of the classes it knows, though; it has no word
+# a third class: between a sandal and a shirt there is no half-way that both would recognize. Do not blame the code alone: the table shows how often decoded *parents* are mistaken, and that a cross-fade is read as a third class nearly as often. The judge must name one of the classes it knows; it has no word
 # for a hybrid. Whether you find a hybrid good is yours to say, and that is what the next section is built on.
 #
 # ## 2 More like this: how far can you go?
@@ -596,7 +592,7 @@ claims.add(
 #
 # What was not tested: other likelihoods, larger codes, curved paths.
 #
-# Move the sliders: the vectors are adjusted ones from the unbiased album. Watch what changes that should not, above all at the ends: there you ask for more (or less) than any training face has.
+# Move the sliders: the vectors are adjusted ones from the unbiased album. Watch what changes that should not, above all at the ends: there you ask for more (or less) than any training face has. Do the last two rows of the still figure change only what their names say?
 # %%
 with_names = adjusted_vectors(train_codes[0], labels_of_faces)
 chosen = ["Eyeglasses", "Smiling", "Blond_Hair", "Long_Hair", "Turned_Right"]
@@ -855,8 +851,8 @@ for what in ("slant follows", "thickness follows"):
         **seeds_interval(gain),
     )
 # %% [markdown]
-# The class that was told is the class that is drawn, nearly always, and the hand is kept in part: the third row of the figure, with another digit's code, shows what "no style" looks like on the same scale. The rival's single shift
-# is the same for every digit of a class, and that is too simple for some.
+# The class that was told is the class that is drawn, nearly always, and slant and thickness follow those of the given digit: the third row of the figure, with another digit's code, shows what "no style" looks like on the same scale. Look at the rival's dots, too: it keeps the hand about as well. What it misses more often is the class, because one
+# shift for all digits of a class is too simple for some of them.
 #
 # ## 5 How many of these names are new?
 #
@@ -1144,7 +1140,7 @@ claims.add(
 #
 # ## Play
 #
-# Your turn. Tick the pictures you like, press *More like these*, and repeat; a smaller spread stays closer. No right answer here. The still figure shows a game that was played by the program of section 2.
+# Your turn. Tick the pictures you like, press *More like these*, and repeat; a smaller spread stays closer. No right answer here. The still figure shows a game that was played by the program of section 2, which likes what the judge is *surest* of; you will like other things.
 # %%
 twin = breed(maker, like_wanted, rounds=ROUNDS, spread=0.4, n=12, seed=1)
 game = explore_more_like_this(
