@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from vae_course.exercises.chapter_06_game import GRADIENT_PENALTY, PLAYER_LOSSES
+from vae_course.exercises.chapter_06_game import PLAYER_LOSSES
+from vae_course.exercises.chapter_06_penalty import GRADIENT_PENALTY
 from vae_course.exercises.exercise import Exercise, Mistake
 
 

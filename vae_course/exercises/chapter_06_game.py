@@ -1,4 +1,4 @@
-"""Exercises of chapter 06 on the game: both players' losses, and the gradient penalty."""
+"""Exercise of chapter 06 on the game: the losses of both players."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def player_losses(
     return loss_d, loss_g
 
 
-def _nets(seed: int) -> list[tuple]:
+def nets(seed: int) -> list[tuple]:
     return [(6, 1.0), (3, 4.0)]
 
 
-def _players(n: int, scale: float) -> tuple[nn.Module, nn.Module, Tensor, Tensor]:
+def players(n: int, scale: float) -> tuple[nn.Module, nn.Module, Tensor, Tensor]:
     generator = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 2))
     score = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 1), nn.Flatten(0))
     with torch.no_grad():
@@ -34,7 +34,7 @@ def _players(n: int, scale: float) -> tuple[nn.Module, nn.Module, Tensor, Tensor
     return generator, score, 1 + torch.randn(n, 2), torch.randn(n, 2)
 
 
-def _gradient(loss: Tensor, module: nn.Module) -> Tensor:
+def gradient_of(loss: Tensor, module: nn.Module) -> Tensor:
     """Gradient with respect to a module's parameters, zeros where the loss does not reach them."""
     parameters = list(module.parameters())
     if not loss.requires_grad:
@@ -47,7 +47,7 @@ def _gradient(loss: Tensor, module: nn.Module) -> Tensor:
 
 def _observe_losses(call: Callable, n: int, scale: float) -> dict[str, Any]:
     """Both losses, and what each of them would do to the player it belongs to and to the other one."""
-    generator, discriminator, real, z = _players(n, scale)
+    generator, discriminator, real, z = players(n, scale)
     losses = call(generator, discriminator, real, z)
     if not isinstance(losses, (tuple, list)) or len(losses) != 2 or not all(map(torch.is_tensor, losses)):
         raise ContractBroken("Return two tensors: the discriminator's loss, then the generator's.")
@@ -59,9 +59,9 @@ def _observe_losses(call: Callable, n: int, scale: float) -> dict[str, Any]:
     return {
         "discriminator's loss": loss_d.reshape(()),
         "generator's loss": loss_g.reshape(()),
-        "discriminator's own gradient": _gradient(loss_d, discriminator),
-        "what the discriminator's loss does to the generator": _gradient(loss_d, generator),
-        "generator's own gradient": _gradient(loss_g, generator),
+        "discriminator's own gradient": gradient_of(loss_d, discriminator),
+        "what the discriminator's loss does to the generator": gradient_of(loss_d, generator),
+        "generator's own gradient": gradient_of(loss_g, generator),
     }
 
 
@@ -150,110 +150,6 @@ PLAYER_LOSSES = Exercise(
         ),
     ),
     reference=player_losses,
-    cases=_nets,
+    cases=nets,
     observe=_observe_losses,
-)
-
-
-def slope_penalty(discriminator: nn.Module, real: Tensor) -> Tensor:
-    real = real.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
-    return slope.square().sum(1).mean()
-
-
-def _observe_penalty(call: Callable, n: int, scale: float) -> dict[str, Any]:
-    """The penalty, and the gradient that it has for the discriminator."""
-    _, discriminator, real, _ = _players(n, scale)
-    penalty = call(discriminator, real)
-    if not torch.is_tensor(penalty) or penalty.numel() != 1:
-        raise ContractBroken("Return the penalty as a tensor with one element.")
-    return {"penalty": penalty.reshape(()), "its gradient": _gradient(penalty, discriminator)}
-
-
-def _penalty(
-    *,
-    create_graph: bool = True,
-    reduce: Callable[[Tensor], Tensor] = lambda slope: slope.square().sum(1).mean(),
-    score: Callable[[Tensor], Tensor] = torch.sum,
-) -> Callable:
-    """The reference with one thing changed."""
-
-    def broken(discriminator, real):
-        real = real.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(score(discriminator(real)), real, create_graph=create_graph)
-        return reduce(slope)
-
-    return broken
-
-
-def _of_the_weights(discriminator: nn.Module, real: Tensor) -> Tensor:
-    found = torch.autograd.grad(
-        discriminator(real).sum(), list(discriminator.parameters()), create_graph=True
-    )
-    return sum(g.square().sum() for g in found)
-
-
-GRADIENT_PENALTY = Exercise(
-    id="06.4",
-    title="The gradient penalty",
-    contract="slope_penalty(discriminator, real): a module that returns logits (n,), and real points (n, 2), "
-    "a float tensor without gradient. Returns R1 before its weight: the mean over the points of the squared "
-    "Euclidean norm of the score's gradient with respect to the point, a scalar >= 0 that the "
-    "discriminator's optimizer can minimize.",
-    stub='''def slope_penalty(discriminator: torch.nn.Module, real: torch.Tensor) -> torch.Tensor:
-    """real: (n, 2). Returns the mean squared norm of the score's slope at the points, a scalar."""
-    ...''',
-    hints=(
-        "The slope is with respect to the point, so the point needs requires_grad.",
-        "One call of torch.autograd.grad on the summed scores gives the slope of every point by itself. Why?",
-        "The penalty must itself have a gradient: what does create_graph do?",
-    ),
-    mistakes=(
-        Mistake(
-            "create_graph forgotten",
-            "The value is right, but it is a constant: minimizing it moves no weight.",
-            (
-                _penalty(create_graph=False),
-                lambda discriminator, real: slope_penalty(discriminator, real).detach(),
-            ),
-        ),
-        Mistake(
-            "norm not squared",
-            "R1 squares the norm.",
-            _penalty(reduce=lambda slope: slope.norm(dim=1).mean()),
-        ),
-        Mistake(
-            "norm pulled to 1",
-            "That is WGAN-GP's penalty. R1 wants the slope at data to be 0.",
-            _penalty(reduce=lambda slope: (slope.norm(dim=1) - 1).square().mean()),
-        ),
-        Mistake(
-            "averaged over the coordinates",
-            "A squared norm is a sum over coordinates.",
-            _penalty(reduce=lambda slope: slope.square().mean()),
-        ),
-        Mistake(
-            "summed over the points",
-            "The penalty must not grow with the batch.",
-            _penalty(reduce=lambda slope: slope.square().sum()),
-        ),
-        Mistake(
-            "slope of the mean score",
-            "Each point's slope is then divided by n, and its square by n².",
-            _penalty(score=torch.mean),
-        ),
-        Mistake(
-            "slope of the probability",
-            "R1 takes the slope of the logit. The probability is flat where the discriminator is sure.",
-            _penalty(score=lambda scores: scores.sigmoid().sum()),
-        ),
-        Mistake(
-            "slope with respect to the weights",
-            "The score should not be steep as a function of the point.",
-            _of_the_weights,
-        ),
-    ),
-    reference=slope_penalty,
-    cases=_nets,
-    observe=_observe_penalty,
 )
