@@ -555,7 +555,7 @@ claims.add(
 #
 # If they were the same thing, no model could have one without the other. So look at four cases. A VAE on the ring and a GAN on the grid you have; a VAE with a far too strong KL weight you can guess. The fourth is a VAE whose decoder can do without the code: a mixture of 24 Gaussians in the plane, shifted by the code if it likes, and trained at full KL weight from the first step, as in chapter 04's accident.
 #
-# As a common measure of use take the share of the samples' variance that is explained by the code: $\operatorname{Var}(\mathbb E[x|z]) / \operatorname{Var}(x)$. For a GAN it is 1 by construction, because a GAN has no other noise.
+# As a common measure of use take the share of the samples' variance that is explained by the code: $\operatorname{Var}(\mathbb E[x|z]) / \operatorname{Var}(x)$. For a GAN it is 1 by construction, because a GAN has no other noise. (Both variances are estimated, from draws of their own, so a share can come out a little above 1.)
 # %%
 guess = predict(
     "A VAE with a mixture decoder on the ring, β = 1, after training. It will ...",
