@@ -88,7 +88,8 @@ def exercises(chapter: str) -> tuple[Exercise, ...]:
         if error.name != name:
             raise
         raise ValueError(
-            f"There are no exercises for {chapter!r}; write for example '02.1', or 'A1.1' for an assignment."
+            f"There are no exercises for assignment or chapter {chapter!r}; "
+            "write for example '02.1', or 'A1.1' for an assignment."
         ) from None
 
 
