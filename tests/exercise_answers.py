@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
+
+from vae_course.exercises import NotYet, require
 from vae_course.exercises.engine import exercises, find
 from vae_course.exercises.exercise import Exercise, Verdict
 from vae_course.exercises.grading import grade
@@ -48,3 +51,15 @@ def assert_recognized(chapter: str, answers: Answers) -> None:
 
 def verdict_of(identifier: str, answer: Any) -> Verdict:
     return grade(find(identifier), answer)
+
+
+def assert_graded_fairly(assignment: str, broken: Answers, unusual: Mapping[str, list]) -> None:
+    """Mistakes are named, unusual right answers and the solutions earn their points, stubs do not."""
+    assert_recognized(assignment, broken)
+    for exercise in exercises(assignment):
+        for answer in [reference_of(exercise), *unusual[exercise.id]]:
+            verdict = grade(exercise, answer)
+            assert verdict.correct, (exercise.id, verdict)
+            require(exercise, answer)
+        with pytest.raises(NotYet, match="Not answered yet"):
+            require(exercise, stub_of(exercise))
