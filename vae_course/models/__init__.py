@@ -8,6 +8,7 @@ from vae_course.models.conv import ConvDecoder, ConvEncoder
 from vae_course.models.gan import Discriminator, Generator
 from vae_course.models.gaussian_vae import GaussianVAE
 from vae_course.models.hierarchical import HierarchicalVAE
+from vae_course.models.ladder import LadderVAE
 from vae_course.models.linear_gaussian import LinearGaussianVAE, principal_component_model
 from vae_course.models.mlp import MLPDecoder, MLPEncoder
 from vae_course.models.multirate import OneModel
@@ -30,6 +31,7 @@ __all__ = [
     "GaussianVAE",
     "Generator",
     "HierarchicalVAE",
+    "LadderVAE",
     "LinearGaussianVAE",
     "MLPDecoder",
     "MLPEncoder",

@@ -17,6 +17,7 @@ from vae_course.models import (
     ConditionalVAE,
     Generator,
     HierarchicalVAE,
+    LadderVAE,
     TextVAE,
 )
 
@@ -32,6 +33,7 @@ KINDS = {
         VQVAE,
         CodePrior,
         HierarchicalVAE,
+        LadderVAE,
         TextVAE,
     )
 }
