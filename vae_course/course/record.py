@@ -1,0 +1,184 @@
+"""Train the deep model for the record, measure it on all test digits, and keep weights, numbers and figure.
+
+    python -m vae_course.course.record                        # MNIST, pixels drawn anew at every read
+    python -m vae_course.course.record --binarization fixed   # Larochelle's binarized_mnist
+
+A run that was interrupted goes on where it stopped, in training (epochs) and in measuring (blocks of digits).
+The settings were chosen on the last 10,000 training digits; the test digits are read once, at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import torch
+
+from vae_course.course.record_bound import bounds, lower_precision
+from vae_course.elbo import ElboTerms, elbo_terms
+from vae_course.evaluation import Estimate, evaluate
+from vae_course.files import write_atomically
+from vae_course.models import LadderVAE
+from vae_course.training import History, fit, load_model, pick_device, save_checkpoint, seed_everything
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+ASSETS = Path("assets")
+# Name of the data set, how it is binarized, and the part trained on.
+DATA = {
+    "dynamic": ("mnist", "dynamic", "train+validation"),
+    "fixed": ("binarized_mnist", None, "train"),
+}
+SIZES = {"top_dim": 32, "widths": (32, 64), "layers": (1, 2), "latent_channels": (2, 4), "hidden": 256}
+SETTINGS = {
+    "epochs": 40,
+    "batch_size": 128,
+    "learning_rate": 3e-3,
+    "optimizer": "adam",
+    "weight_decay": 0.0,
+    "schedule": "linear",
+    "warmup": 0.05,
+    "gradient_clip": None,
+    "beta": 1.0,
+    "kl_warmup": 0.2,
+    "kl_schedule": "linear",
+    "free_bits": 0.0,
+    "seed": 0,
+    "eval_examples": 2000,
+}
+
+
+class InLowerPrecision:
+    """The ELBO with its networks in bfloat16: about twice as fast where the processor has it."""
+
+    def __init__(self, device: str, wanted: bool):
+        self.device, self.wanted = device, wanted
+
+    def __call__(self, model, x, generator=None) -> ElboTerms:
+        with lower_precision(self.device, self.wanted):
+            return elbo_terms(model, x, generator)
+
+
+def train(options: argparse.Namespace, device: str) -> tuple[LadderVAE, History]:
+    """The trained model and its history; continues from the checkpoint in the folder of work."""
+    from vae_course.data import load
+
+    name, binarize, part = DATA[options.binarization]
+    digits = load(name, part, binarize=binarize)
+    if options.examples:
+        digits = digits.subset(options.examples)
+    settings = SETTINGS | ({"epochs": options.epochs} if options.epochs else {})
+    seed_everything(settings["seed"])
+    model = LadderVAE.for_data(digits, **SIZES)
+    history = fit(
+        model,
+        digits,
+        objective=InLowerPrecision(device, options.precision == "bfloat16"),
+        device=device,
+        checkpoint=options.work / f"record_{options.binarization}.pt",
+        resume=True,
+        **settings,
+    )
+    return model, history
+
+
+def measure(options: argparse.Namespace, weights: Path, device: str) -> dict:
+    """−ELBO and importance-weighted NLL of the weights in a file on test digits, nats per example."""
+    from vae_course.data import load
+
+    name, binarize, _ = DATA[options.binarization]
+    bfloat16 = options.precision == "bfloat16"
+    test = load(name, "test", binarize=binarize)
+    n = min(options.test_examples or len(test), len(test))
+    model = load_model(weights).to(device)
+    with lower_precision(device, bfloat16):
+        result = evaluate(model, test.select(torch.arange(n)))
+    started = time.perf_counter()
+    values = bounds(
+        str(weights),
+        (name, binarize, "test"),
+        n,
+        options.k,
+        options.work / f"bounds_{options.binarization}.json",
+        processes=options.processes if device == "cpu" else 1,
+        device=device,
+        bfloat16=bfloat16,
+    )
+    parts = {
+        "negative_elbo": result.negative_elbo,
+        "reconstruction": result.reconstruction,
+        "kl": result.kl,
+        "nll": Estimate.of(-values),
+    }
+    numbers = {
+        part: {"value": estimate.value, "standard_error": estimate.standard_error}
+        for part, estimate in parts.items()
+    }
+    return {**numbers, "k": options.k, "test_digits": n, "seconds": round(time.perf_counter() - started, 1)}
+
+
+def draw_curve(history: History, path: Path) -> None:
+    """The learning curve as PNG."""
+    from vae_course.notebook.figures import png_bytes
+    from vae_course.plotting import training_curves
+
+    write_atomically(path, png_bytes(training_curves(history)))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """See the module's first lines."""
+    parser = argparse.ArgumentParser(prog="python -m vae_course.course.record", description=__doc__)
+    parser.add_argument("--binarization", choices=DATA, default="dynamic", help="of training and test digits")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
+    parser.add_argument("--epochs", type=int, help=f"instead of {SETTINGS['epochs']}")
+    parser.add_argument("--examples", type=int, help="train on so many digits only")
+    parser.add_argument("--k", type=int, default=1000, help="draws of z for each test digit")
+    parser.add_argument("--test-examples", type=int, help="measure on the first ones only")
+    parser.add_argument(
+        "--processes", type=int, default=torch.get_num_threads(), help="that measure side by side, on CPUs"
+    )
+    parser.add_argument("--work", type=Path, default=Path("runs/record"), help="folder of unfinished work")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for the weights")
+    parser.add_argument("--assets", type=Path, default=ASSETS, help="folder for numbers and figure")
+    options = parser.parse_args(arguments)
+    device = pick_device(options.device).type
+    torch.set_float32_matmul_precision("medium")  # still float32 on most CPUs, and twice as fast on some
+    options.work.mkdir(parents=True, exist_ok=True)
+    model, history = train(options, device)
+
+    name, _, part = DATA[options.binarization]
+    about = {
+        "model": {"kind": "LadderVAE", "parameters": sum(p.numel() for p in model.parameters()), **SIZES},
+        "trained_on": {"data": name, "part": part, "binarization": options.binarization},
+        "settings": SETTINGS | {"epochs": history.last["epoch"]},
+        "precision": options.precision,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "training_seconds": round(history.last["seconds"], 1),
+    }
+    stem = "record_" + ("mnist" if options.binarization == "dynamic" else "binarized_mnist")
+    weights = options.weights / f"{stem}.pt"
+    save_checkpoint(weights, model.cpu(), half=True, about=about)
+    print(f"{weights.name}: {weights.stat().st_size / 1e6:.1f} MB; measuring", flush=True)
+    measured = measure(options, weights, device)
+    curve = [{name: record[name] for name in ("epoch", "seconds", "train")} for record in history.records]
+    result = {
+        **about,
+        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "unit": "nats per example",
+        "test": measured,
+        "curve": curve,
+    }
+    text = json.dumps(result, indent=1) + "\n"
+    result_name = "record" if options.binarization == "dynamic" else "record_fixed"
+    write_atomically(options.assets / "results" / f"{result_name}.json", text.encode())
+    draw_curve(history, options.assets / "figures" / f"{result_name}.png")
+    for part in ("negative_elbo", "nll"):
+        print(f"{part}: {measured[part]['value']:.2f} ± {measured[part]['standard_error']:.2f} nats")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""log p̂_K(x) of many test digits: in blocks, in several processes, going on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from vae_course.evaluation.bounds import importance_weighted_log_prob
+from vae_course.files import write_atomically
+from vae_course.training import load_model
+
+BLOCK = 50  # digits between two saves
+ALIKE, CHUNK = 10, 50  # digits and draws at a time: 500 maps of 14×14 stay in a core's cache
+
+
+def lower_precision(device: str, wanted: bool = True) -> AbstractContextManager:
+    """bfloat16 for convolutions and matrix products, float32 for densities; see ``torch.autocast``."""
+    return torch.autocast(device, torch.bfloat16, enabled=wanted)
+
+
+@cache
+def _model_and_data(weights: str, dataset: str, binarize: str | None, split: str, device: str) -> tuple:
+    from vae_course.data import load
+
+    torch.set_float32_matmul_precision("medium")
+    return load_model(weights).to(device), load(dataset, split, binarize=binarize).to(device)
+
+
+def block_of_bounds(
+    weights: str, data: tuple, start: int, size: int, k: int, device: str, bfloat16: bool
+) -> list[float]:
+    """log p̂_K(x) in nats of the digits ``start`` to ``start + size``, whichever process asks.
+
+    Args:
+        weights: file of the model.
+        data: (name, binarize, split) for ``load``.
+        start, size: of the block; its draws of z, and of dynamic pixels, come from a seed of its own.
+        k: draws of z for each digit.
+        device: "cpu" or "cuda".
+        bfloat16: run the networks in it. The estimate stays a proper bound, of the model as rounded: one pass
+            gives z, q(z|x) and p(x|z).
+    """
+    model, digits = _model_and_data(weights, *data, device)
+    generator = torch.Generator(device).manual_seed(start)
+    x = digits.batch(slice(start, start + size), generator)
+    with torch.no_grad(), lower_precision(device, bfloat16):
+        parts = [importance_weighted_log_prob(model, part, k, generator, CHUNK) for part in x.split(ALIKE)]
+    return torch.cat(parts).tolist()
+
+
+def bounds(
+    weights: str,
+    data: tuple,
+    n: int,
+    k: int,
+    kept: Path,
+    *,
+    processes: int = 1,
+    device: str = "cpu",
+    bfloat16: bool = True,
+    progress: bool = True,
+) -> torch.Tensor:
+    """log p̂_K(x) in nats of the first n digits, (n,) float64; arguments as for :func:`block_of_bounds`.
+
+    Args:
+        kept: file of the finished blocks; those in it are not computed again.
+        processes: of one thread each; the result does not depend on their number.
+        progress: print a line now and then.
+    """
+    same = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    asked = {"weights": same, "data": list(data), "k": k, "bfloat16": bfloat16}
+    content = json.loads(kept.read_text()) if kept.is_file() else {}
+    done = content.get("blocks", {}) if content.get("of") == asked else {}
+    sizes = {start: min(BLOCK, n - start) for start in range(0, n, BLOCK)}
+    tasks = [
+        (weights, data, start, size, k, device, bfloat16)
+        for start, size in sizes.items()
+        if len(done.get(str(start), [])) != size
+    ]
+    for start, values in _run(tasks, processes):
+        done[str(start)] = values
+        write_atomically(kept, json.dumps({"of": asked, "blocks": done}).encode())
+        if progress and len(done) % 10 == 0:
+            so_far = torch.tensor([value for block in done.values() for value in block])
+            print(f"  {len(so_far):,} of {n:,} digits: {-so_far.mean():.2f} nats", flush=True)
+    return torch.tensor([v for start, size in sizes.items() for v in done[str(start)][:size]]).double()
+
+
+def _run(tasks: list[tuple], processes: int) -> Iterator[tuple[int, list[float]]]:
+    if processes <= 1 or len(tasks) <= 1:
+        for task in tasks:
+            yield task[2], block_of_bounds(*task)
+        return
+    context = torch.multiprocessing.get_context("spawn")
+    with context.Pool(processes, torch.set_num_threads, (1,)) as pool:
+        yield from pool.imap_unordered(_numbered, tasks)
+
+
+def _numbered(task: tuple) -> tuple[int, list[float]]:
+    return task[2], block_of_bounds(*task)
