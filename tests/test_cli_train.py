@@ -130,7 +130,8 @@ class TestResults:
         --batch_size 50 --learning_rate 2e-3 --architecture conv --likelihood gaussian-learned --seed 3
         --no_download --binarize dynamic --schedule cosine --warmup 0.1 --kl_warmup 0.5 --gradient_clip 1
         --kl_schedule cyclical --kl_cycles 2 --free_bits 0.1
-        --weight_decay 0.01 --optimizer adamw --patience 5 --activation silu --device cpu --quiet"""
+        --weight_decay 0.01 --optimizer adamw --patience 5 --activation silu --device cpu --quiet
+        --no-center --precision highest"""
         folder = tmp_path / "r"
         assert main(["train", *words.split(), "--output", str(folder), "--data_root", str(tmp_path)]) == 0
         settings = json.loads((folder / "config.json").read_text())["settings"]
@@ -141,7 +142,7 @@ class TestResults:
             "warmup": 0.1, "kl_warmup": 0.5, "kl_schedule": "cyclical", "kl_cycles": 2, "free_bits": 0.1,
             "gradient_clip": 1.0, "weight_decay": 0.01,
             "optimizer": "adamw", "patience": 5, "activation": "silu", "augment": False, "half": False,
-            "center": False,
+            "center": False, "precision": "highest",
         }  # fmt: skip
         assert load_model(folder / "model.pt").config["architecture"] == "conv"
         assert not (folder / "manifold.png").exists()
@@ -162,12 +163,15 @@ class TestResults:
         assert changed[0]["validation"] == plain[0]["validation"] and changed[0]["train"] != plain[0]["train"]
         assert changed[2]["validation"] != plain[2]["validation"]
 
-    def test_a_centered_model_starts_from_the_mean_image(self, tmp_path, run):
-        assert train_small(tmp_path / "r", "--epochs", "0", "--center", "--quiet") == 0
+    def test_a_centered_model_starts_from_the_mean_image(self, tmp_path):
+        for folder, option in (("r", "--center"), ("plain", "--no-center")):
+            assert train_small(tmp_path / folder, "--epochs", "0", option, "--quiet") == 0
         train = load("digits", subset=200)
         centered = load_model(tmp_path / "r" / "model.pt")
         assert torch.allclose(centered.input_mean, train.floats().mean(0), atol=0.01)
-        start, plain = (History.from_json(f / "history.json").records[0] for f in (tmp_path / "r", run))
+        start, plain = (
+            History.from_json(f / "history.json").records[0] for f in (tmp_path / "r", tmp_path / "plain")
+        )
         assert start["validation"]["negative_elbo"] < 0.6 * plain["validation"]["negative_elbo"]
 
     def test_one_latent_dimension(self, tmp_path):

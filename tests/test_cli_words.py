@@ -163,10 +163,12 @@ class TestNamesAreThoseOfThePackage:
 
     def test_training(self):
         from vae_course.training import FitSettings
+        from vae_course.training.precision import CHOICES
         from vae_course.training.schedules import KL_SCHEDULES, SCHEDULES
         from vae_course.training.settings import OPTIMIZERS
 
         assert shared.KL_SCHEDULES == KL_SCHEDULES
+        assert shared.PRECISIONS == CHOICES
         assert (shared.SCHEDULES, shared.OPTIMIZERS) == (tuple(SCHEDULES), tuple(OPTIMIZERS))
         defaults = vars(parse(["train"]))
         for name in set(vars(FitSettings())) & set(defaults) - {"epochs"}:

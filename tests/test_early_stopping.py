@@ -9,6 +9,7 @@ from vae_course.models import VAE
 from vae_course.training import fit, load_model, seed_everything
 
 QUIET = {"device": "cpu", "progress": False}
+STEADY = {"schedule": "constant", "warmup": 0.0, "kl_warmup": 0.0}
 
 
 def overfitting_run(tmp_path=None, epochs=60, **settings):
@@ -22,7 +23,7 @@ def overfitting_run(tmp_path=None, epochs=60, **settings):
         for name, images in (("train", pictures[:8]), ("validation", pictures[8:]))
     )
     model = VAE.for_data(train, latent_dim=2, hidden_dims=[32])
-    arguments = {"epochs": epochs, "batch_size": 4, "learning_rate": 1e-2, **QUIET, **settings}
+    arguments = {"epochs": epochs, "batch_size": 4, "learning_rate": 1e-2, **STEADY, **QUIET, **settings}
     history = fit(model, train, held_out, **arguments)
     return model, history, train, held_out, arguments
 

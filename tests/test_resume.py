@@ -17,7 +17,13 @@ RUNS = {
     "cosine": {"schedule": "cosine", "warmup": 0.2},
     "kl warm-up": {"kl_warmup": 0.8, "beta": 2.0},
     "clip": {"gradient_clip": 0.5},
-    "early stopping": {"epochs": 12, "patience": 2, "learning_rate": 0.05},
+    "early stopping": {
+        "epochs": 20,
+        "patience": 2,
+        "learning_rate": 0.05,
+        "schedule": "constant",
+        "kl_warmup": 0.0,
+    },
     "dynamic binarization": {"binarize": "dynamic"},
     "everything": {
         "optimizer": "adamw",
@@ -72,7 +78,7 @@ def test_resumed_equals_uninterrupted(tmp_path, name):
 def test_the_early_stopping_run_above_does_stop(tmp_path):
     """Otherwise the comparison would not cover the return to the best weights."""
     _, history = run(tmp_path / "run.pt", RUNS["early stopping"])
-    assert history.stopped_early and 5 < history.best_epoch < history.last["epoch"] < 12
+    assert history.stopped_early and 5 < history.best_epoch < history.last["epoch"] < 20
 
 
 def test_an_autoencoder_resumes_too(tmp_path):
@@ -145,7 +151,7 @@ def test_the_clock_continues(tmp_path):
     "changed, sentence",
     [
         ({"epochs": 9}, r"other settings \(epochs 6 → 9\)"),
-        ({"learning_rate": 0.1, "beta": 2.0}, r"\(learning_rate 0.001 → 0.1; beta 1.0 → 2.0\)"),
+        ({"learning_rate": 0.1, "beta": 2.0}, r"\(learning_rate 0.008 → 0.1; beta 1.0 → 2.0\)"),
         ({"seed": 3}, "seed 0 → 3"),
     ],
 )

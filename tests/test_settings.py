@@ -7,6 +7,7 @@ from tiny_data import tiny_images
 
 from vae_course.models import VAE
 from vae_course.training import FitSettings, fit, load_checkpoint, pick_device, seed_everything
+from vae_course.training.settings import USUAL_RECIPE
 
 
 def call_fit(**arguments):
@@ -20,7 +21,7 @@ def call_fit(**arguments):
     "name, values, expected",
     [
         ("epochs", [-1, 2.5, "3", True, None], "a whole number ≥ 0"),
-        ("batch_size", [0, -4, 12.0, None], "a whole number ≥ 1"),
+        ("batch_size", [0, -4, 12.0], r"None \(by the number of examples\) or a whole number ≥ 1"),
         ("learning_rate", [0, -1e-3, float("nan"), float("inf"), "1e-3", None], "a number > 0"),
         ("optimizer", ["sgd", None, ["adam"]], "one of adam, adamw"),
         ("weight_decay", [-0.1, float("nan")], "a number ≥ 0"),
@@ -28,10 +29,11 @@ def call_fit(**arguments):
         ("warmup", [-0.1, 1.0, 5, float("nan")], r"a share of the run in \[0, 1\)"),
         ("gradient_clip", [0, -1.0, "1"], "None or a largest norm > 0"),
         ("beta", [-1, float("inf"), None], "a number ≥ 0"),
-        ("kl_warmup", [-0.1, 1.1, 10], r"a share of the run in \[0, 1\]"),
+        ("kl_warmup", [-0.1, 1.1, 10], r"None \(½\) or a share of the run in \[0, 1\]"),
         ("kl_schedule", ["cosine", None], "one of constant, linear, cyclical"),
         ("kl_cycles", [0, 1.5, None], "a whole number ≥ 1"),
         ("free_bits", [-0.1, float("nan"), None], "a number of nats ≥ 0"),
+        ("precision", ["half", None], "one of auto, highest, medium, bfloat16"),
         ("patience", [0, 1.5, -1], "None or a whole number of epochs ≥ 1"),
         ("seed", [-1, 0.5, None], "a whole number ≥ 0"),
         ("eval_examples", [0, 10.0], r"None \(all\) or a whole number ≥ 1"),
@@ -52,7 +54,7 @@ def test_kl_settings_that_contradict_each_other_are_refused():
     with pytest.raises(ValueError, match="a constant KL weight has no warm-up"):
         call_fit(kl_schedule="constant", kl_warmup=0.5)
     with pytest.raises(ValueError, match="a cyclical KL weight needs kl_warmup > 0"):
-        call_fit(kl_schedule="cyclical")
+        call_fit(kl_schedule="cyclical", kl_warmup=0)
 
 
 def test_an_unknown_setting_names_the_nearest():
@@ -119,3 +121,16 @@ def test_a_seed_fixes_torch_and_numpy():
         draws.append((torch.rand(1).item(), np.random.rand()))
     assert draws[0] == draws[1]
     assert draws[0][0] != draws[2][0] and draws[0][1] != draws[2][1]
+
+
+@pytest.mark.parametrize("examples, batch_size", [(50, 32), (1_197, 149), (2_048, 256), (60_000, 256)])
+def test_the_batch_suits_the_number_of_examples_unless_it_is_given(examples, batch_size):
+    assert FitSettings().for_examples(examples).batch_size == batch_size
+    assert FitSettings(batch_size=7).for_examples(examples).batch_size == 7
+
+
+def test_the_kl_weight_rises_over_half_of_the_run_unless_it_is_constant_or_told_otherwise():
+    assert FitSettings().for_examples(100).kl_warmup == 0.5
+    assert FitSettings(kl_schedule="constant").for_examples(100).kl_warmup == 0
+    assert FitSettings(kl_warmup=0.0).for_examples(100).kl_warmup == 0
+    assert FitSettings(**USUAL_RECIPE).for_examples(100).kl_warmup == 0

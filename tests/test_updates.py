@@ -36,7 +36,7 @@ def test_gradients_are_clipped_to_the_norm_asked_for():
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"schedule": "cosine", "warmup": 0.3}, {"schedule": "linear"}], ids=str
+    "settings", [{}, {"schedule": "cosine", "warmup": 0.3}, {"schedule": "constant", "warmup": 0}], ids=str
 )
 def test_the_optimizer_moves_by_the_scheduled_rate(settings, monkeypatch):
     rates = []
@@ -45,7 +45,7 @@ def test_the_optimizer_moves_by_the_scheduled_rate(settings, monkeypatch):
         torch.optim.Adam, "step", lambda self: rates.append(self.param_groups[0]["lr"]) or plain(self)
     )
     history = fit(small_vae(), TRAIN, epochs=5, batch_size=48, learning_rate=2e-3, **settings, **QUIET)
-    schedule, warmup = settings.get("schedule", "constant"), settings.get("warmup", 0)
+    schedule, warmup = settings.get("schedule", "linear"), settings.get("warmup", 0.05)
     expected = [2e-3 * learning_rate_factor(schedule, step, 10, warmup) for step in range(10)]
     assert rates == pytest.approx(expected)
     assert [r["learning_rate"] for r in history.records][1:] == rates[1::2]

@@ -530,7 +530,7 @@ def train_digits(kind, seed, **settings):
     model = kind.for_data(train, latent_dim=LATENT_DIM, hidden_dims=HIDDEN_DIMS)
     history = fit(
         model, train, validation, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE,
-        schedule="linear", warmup=0.05, seed=seed, device="cpu", progress=False, **settings,
+        schedule="linear", warmup=0.05, seed=seed, device="cpu", progress=False, **{"kl_warmup": 0.0} | settings,
     )  # fmt: skip
     last = history.last["validation"]
     print(
@@ -920,7 +920,7 @@ def with_late_encoder(decoder, seed, center=None, root=None):
     model.decoder.requires_grad_(False)
     fit(
         model, train, epochs=LATE_ENCODER_EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE,
-        schedule="linear", warmup=0.05, seed=seed, device="cpu", progress=False,
+        schedule="linear", warmup=0.05, kl_warmup=0.0, seed=seed, device="cpu", progress=False,
     )  # fmt: skip
     print(f"late encoder, seed {seed}: done")
     return model

@@ -914,7 +914,7 @@ def train_reader(kind, seed, **settings):
         seed=seed,
         eval_examples=100,
         progress=False,
-        **settings,
+        **{"kl_warmup": 0.0} | settings,
     )
     return model
 

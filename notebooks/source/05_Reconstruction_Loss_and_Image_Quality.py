@@ -724,6 +724,9 @@ def train_short(error, seed, *, objective=None, beta=1.0):
         "epochs": SHORT_EPOCHS // 2,
         "batch_size": BATCH_SIZE,
         "learning_rate": 3e-3,
+        "schedule": "constant",
+        "warmup": 0.0,
+        "kl_warmup": 0.0,
         "seed": seed,
         "eval_examples": 1,
     }

@@ -175,7 +175,7 @@ def train_vae(toy, kind=PointVAE, **settings):
     seed_everything(0)
     model = kind(N_SEEDS, latent_dim=2, hidden_dims=(WIDTH, WIDTH))
     epochs = round(STEPS[toy] * POINT_BATCH / POINTS)
-    settings = {"learning_rate": VAE_RATE, "schedule": "linear", "kl_warmup": 0.2, **settings}
+    settings = {"learning_rate": VAE_RATE, "schedule": "linear", "warmup": 0.0, "kl_warmup": 0.2, **settings}
     fit(model, data[toy], epochs=epochs, batch_size=POINT_BATCH, eval_examples=20, progress=False, **settings)
     return model
 
@@ -838,7 +838,7 @@ def train_on_digits(kind, seed):
         model = VAE.for_data(train, **SIZES)
         fit(
             model, train, epochs=PASSES, batch_size=BATCH_SIZE, learning_rate=DIGIT_VAE_RATE, schedule="linear",
-            warmup=0.05, seed=seed, eval_examples=200, progress=False,
+            warmup=0.05, kl_warmup=0.0, seed=seed, eval_examples=200, progress=False,
         )  # fmt: skip
         return model
     generator, discriminator = (

@@ -437,7 +437,7 @@ def train_vae(seed, beta=1.0, channels=CHANNELS):
     model = VAE.for_data(train, latent_dim=LATENT_DIM, hidden_dims=channels, architecture="conv")
     fit(
         model, train, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=VAE_LEARNING_RATE, schedule="linear", warmup=0.05,
-        beta=beta, seed=seed, device="cpu", eval_examples=100, progress=False,
+        beta=beta, kl_warmup=0.0, seed=seed, device="cpu", eval_examples=100, progress=False,
     )  # fmt: skip
     print(f"VAE, β = {beta:g}, channels {channels}, seed {seed}: trained", flush=True)
     return model

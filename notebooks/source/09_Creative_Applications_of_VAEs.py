@@ -956,7 +956,7 @@ for seed in range(BIOPSY_SEEDS):
     detectors.append(GaussianVAE.for_data(healthy, latent_dim=4, hidden_dims=(64,)))
     history = fit(
         detectors[-1], healthy, calm, epochs=BIOPSY_EPOCHS, batch_size=32, learning_rate=3e-3, schedule="linear",
-        kl_warmup=0.3, seed=seed, progress=False, device="cpu",
+        warmup=0.0, kl_warmup=0.3, seed=seed, progress=False, device="cpu",
     )  # fmt: skip
 print(
     f"{len(healthy)} benign training rows; −ELBO of benign validation rows, last seed: {history.last['validation']['negative_elbo']:.1f} nats"

@@ -767,7 +767,7 @@ def train_text(seed, sizes, settings):
     model = TextVAE.for_data(names, latent_dim=16, hidden_dim=64, embedding_dim=32, **sizes)
     fit(
         model, names, epochs=TEXT_EPOCHS, batch_size=64, learning_rate=1e-2, schedule="linear", warmup=0.05, gradient_clip=5.0,
-        seed=seed, eval_examples=100, device="cpu", progress=False, **settings,
+        seed=seed, eval_examples=100, device="cpu", progress=False, **{"kl_warmup": 0.0} | settings,
     )  # fmt: skip
     return model
 

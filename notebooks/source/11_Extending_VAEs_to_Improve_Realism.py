@@ -797,6 +797,7 @@ def train_vq(seed, revival):
         learning_rate=3e-3,
         schedule="linear",
         warmup=0.05,
+        kl_warmup=0.0,
         objective=vq_terms,
         seed=seed,
         progress=False,

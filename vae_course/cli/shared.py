@@ -40,6 +40,7 @@ LIKELIHOODS = (
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "linear", "cosine")
+PRECISIONS = ("auto", "highest", "medium", "bfloat16")
 KL_SCHEDULES = ("constant", "linear", "cyclical")
 
 

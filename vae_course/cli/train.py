@@ -15,6 +15,7 @@ from vae_course.cli.shared import (
     KL_SCHEDULES,
     LIKELIHOODS,
     OPTIMIZERS,
+    PRECISIONS,
     PROGRAM,
     SCHEDULES,
     Reparse,
@@ -53,15 +54,15 @@ def describe(parser: argparse.ArgumentParser) -> None:
     text = "encoder layers: widths (mlp) or channels (conv); the decoder mirrors them"
     shown = "512 256; conv: by picture size"
     add(model, "--hidden-dims", text, whole(1), shown=shown, metavar="N", nargs="+")
-    text = "start from the mean training image, as VAE.for_data does: helps photographs"
-    model.add_argument("--center", action="store_true", help=text)
-    add(model, "--activation", "between layers", ACTIVATIONS, "relu")
+    text = "start from the mean training image, as VAE.for_data does (default: yes)"
+    model.add_argument("--center", action=argparse.BooleanOptionalAction, default=True, help=text)
+    add(model, "--activation", "between layers", ACTIVATIONS, "gelu")
     add(model, "--likelihood", "p(x|z) of a pixel", LIKELIHOODS, "bernoulli")
 
     loss = parser.add_argument_group("objective")
     add(loss, "--beta", "weight of the KL term; 1 is the ELBO", number(0), 1.0, metavar="B")
     text = "share of the run (of each cycle, if cyclical), 0 to 1, over which that weight rises from 0"
-    add(loss, "--kl-warmup", text, number(0, 1), 0.0, metavar="SHARE")
+    add(loss, "--kl-warmup", text, number(0, 1), shown="0.5; 0 if constant", metavar="SHARE")
     add(loss, "--kl-schedule", "course of that weight: once, or in cycles", KL_SCHEDULES, "linear")
     add(loss, "--kl-cycles", "number of cycles, if cyclical", whole(1), 4, metavar="N")
     text = "nats for each latent dimension below which its KL costs nothing more"
@@ -69,13 +70,13 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
     steps = parser.add_argument_group("optimization")
     add(steps, "--epochs", "passes through the training part", whole(0), 20, metavar="N")
-    add(steps, "--batch-size", "images per update", whole(1), 128, metavar="N")
-    add(steps, "--learning-rate", "highest step size", number(0, ends="(]"), 1e-3, metavar="RATE")
+    add(steps, "--batch-size", "images per update", whole(1), shown="256, fewer for small data", metavar="N")
+    add(steps, "--learning-rate", "highest step size", number(0, ends="(]"), 8e-3, metavar="RATE")
     add(steps, "--optimizer", "", OPTIMIZERS, "adam")
     add(steps, "--weight-decay", "pull of the weights towards 0", number(0), 0.0, metavar="RATE")
-    add(steps, "--schedule", "course of the learning rate; linear and cosine end at 0", SCHEDULES, "constant")
+    add(steps, "--schedule", "course of the learning rate; linear and cosine end at 0", SCHEDULES, "linear")
     text = "share of the run, 0 to 1, over which the learning rate first rises"
-    add(steps, "--warmup", text, number(0, 1, ends="[)"), 0.0, metavar="SHARE")
+    add(steps, "--warmup", text, number(0, 1, ends="[)"), 0.05, metavar="SHARE")
     shown = "no limit"
     add(
         steps,
@@ -85,6 +86,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
         shown=shown,
         metavar="NORM",
     )
+    text = "arithmetic of matrix products; auto measures this machine and takes the fastest harmless one"
+    add(steps, "--precision", text, PRECISIONS, "auto")
     text = "stop when the validation -ELBO has not fallen for N epochs; keep the best weights"
     add(steps, "--patience", text, whole(1), shown="never", metavar="N")
 

@@ -26,7 +26,7 @@ from vae_course.training.code_prior import fit_prior
 
 LATENT_DIM = 32
 DECODER = {"architecture": "conv", "latent_dim": LATENT_DIM, "hidden_dims": (32, 64), "activation": "gelu"}
-SCHEDULE = {"schedule": "linear", "warmup": 0.05}
+SCHEDULE = {"schedule": "linear", "warmup": 0.05, "kl_warmup": 0.0}  # a recipe's own setting comes first
 RECIPES = {
     "ae": {"batch_size": 128, "learning_rate": 8e-3},
     "vae_bernoulli": {"batch_size": 128, "learning_rate": 8e-3, "kl_warmup": 0.3},
@@ -82,20 +82,20 @@ def train(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel
 
 def _autoencoder(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:
     model = Autoencoder.for_data(data, **DECODER)
-    fit(model, data, epochs=epochs, seed=seed, eval_examples=1, **SCHEDULE, **QUIET, **settings)
+    fit(model, data, epochs=epochs, seed=seed, eval_examples=1, **SCHEDULE | QUIET | settings)
     return ArenaModel(name, seed, model, codes=fit_codes(model, data))
 
 
 def _vae(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:
     model = VAE.for_data(data, likelihood=LIKELIHOODS[name], **DECODER)
-    fit(model, data, epochs=epochs, seed=seed, eval_examples=1, **SCHEDULE, **QUIET, **settings)
+    fit(model, data, epochs=epochs, seed=seed, eval_examples=1, **SCHEDULE | QUIET | settings)
     return ArenaModel(name, seed, model)
 
 
 def _hierarchical(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:
     top_dim = settings.pop("top_dim")
     model = HierarchicalVAE.for_data(data, likelihood=LIKELIHOODS[name], top_dim=top_dim, **DECODER)
-    fit(model, data, epochs=epochs, seed=seed, eval_examples=1, **SCHEDULE, **QUIET, **settings)
+    fit(model, data, epochs=epochs, seed=seed, eval_examples=1, **SCHEDULE | QUIET | settings)
     return ArenaModel(name, seed, model)
 
 
@@ -119,7 +119,7 @@ def _vq_vae(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaMod
     shape = {key: DECODER[key] for key in ("hidden_dims", "activation")}
     model = VQVAE.for_data(data, likelihood=LIKELIHOODS[name], **shape, **built)
     chosen = {**SCHEDULE, **QUIET, "epochs": epochs, "seed": seed, "eval_examples": 1}
-    fit(model, data, objective=vq_terms, **chosen, **settings)
+    fit(model, data, objective=vq_terms, **chosen | settings)
     prior = CodePrior(model.n_codes, model.side, hidden=width, embedding=16)
     fit_prior(prior, model, data, batch_size=settings["batch_size"], learning_rate=prior_rate, **chosen)
     return ArenaModel(name, seed, model, prior=prior)

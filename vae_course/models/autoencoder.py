@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vae_course.likelihoods import Bernoulli
 from vae_course.models.image_model import ImageModel
 
 
@@ -27,6 +28,11 @@ class Autoencoder(ImageModel):
         activation: str = "gelu",
     ):
         super().__init__(image_shape, latent_dim, hidden_dims, likelihood, architecture, activation)
+
+    @property
+    def trains_in_bfloat16(self) -> bool:
+        """Whether 8 significant bits do for training: for Bernoulli logits, not for a density's means."""
+        return type(self) is Autoencoder and isinstance(self.likelihood, Bernoulli)
 
     def encode(self, x: Tensor) -> Tensor:
         """The code of each image: (batch, C, H, W) in [0, 1] → (batch, latent)."""

@@ -19,6 +19,7 @@ class ImageModel(nn.Module):
     """
 
     outputs_per_latent: int
+    trains_in_bfloat16 = False  # a subclass with networks of its own must answer for them
 
     def __init__(
         self,
@@ -79,7 +80,7 @@ class ImageModel(nn.Module):
     def run_encoder(self, x: Tensor) -> Tensor:
         """The encoder network's raw output for images (batch, C, H, W) in [0, 1]."""
         check_images(x, self.image_shape, self.input_mean.dtype)
-        return self.encoder(x - self.input_mean)
+        return self.encoder(x - self.input_mean).to(self.input_mean.dtype)
 
     def decode(self, z: Tensor) -> Tensor:
         """Parameters of p(x|z): (..., latent) → (..., C, H, W); logits (Bernoulli) or means (Gaussian)."""
@@ -88,7 +89,7 @@ class ImageModel(nn.Module):
                 f"the model has a code of size {self.latent_dim} and was given z of shape {tuple(z.shape)}; "
                 f"expected (..., {self.latent_dim})."
             )
-        flat = self.decoder(z.reshape(-1, self.latent_dim)) + self.output_offset
+        flat = self.decoder(z.reshape(-1, self.latent_dim)).to(z.dtype) + self.output_offset
         return flat.reshape(*z.shape[:-1], *self.image_shape)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:

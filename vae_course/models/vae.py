@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vae_course.likelihoods import Bernoulli
 from vae_course.models.image_model import ImageModel
 from vae_course.posterior import GaussianPosterior, bound_log_var
 
@@ -36,6 +37,11 @@ class VAE(ImageModel):
         activation: str = "gelu",
     ):
         super().__init__(image_shape, latent_dim, hidden_dims, likelihood, architecture, activation)
+
+    @property
+    def trains_in_bfloat16(self) -> bool:
+        """Whether 8 significant bits do for training: for Bernoulli logits, not for a density's means."""
+        return type(self) is VAE and isinstance(self.likelihood, Bernoulli)
 
     def encode(self, x: Tensor) -> GaussianPosterior:
         """q(z|x) for images (batch, C, H, W) in [0, 1]: mean and log σ² of shape (batch, latent)."""

@@ -75,7 +75,7 @@ def fit_prior(
             f"{model.side}×{model.side} out of {model.n_codes}; build CodePrior(model.n_codes, model.side)."
         )
     held_out = letters_of(model, validation) if validation is not None else None
-    chosen = {"learning_rate": 2e-3, "schedule": "linear", "warmup": 0.05, **settings}
+    chosen = {"learning_rate": 2e-3, "schedule": "linear", "warmup": 0.05, "kl_warmup": 0.0, **settings}
     return fit(
         prior, letters_of(model, train), held_out, objective=letter_terms, checkpoint=checkpoint, **chosen
     )

@@ -11,6 +11,7 @@ from vae_course.elbo import elbo_terms, reconstruction_terms
 from vae_course.models import Autoencoder
 from vae_course.training.divergence import TrainingDiverged, diagnose
 from vae_course.training.history import TERMS, History
+from vae_course.training.precision import choose, matrix_products, mixed
 from vae_course.training.progress import report
 from vae_course.training.resume import restore_run, save_run
 from vae_course.training.schedules import kl_settled, kl_weight, learning_rate_factor
@@ -32,6 +33,9 @@ def fit(
 ) -> History:
     """Train a model on data in memory and return what happened.
 
+    The defaults are the fast recipe of assets/results/speed.md, where each part's gain is measured; for the
+    recipe of most tutorials give ``**training.settings.USUAL_RECIPE``.
+
     Args:
         model: a VAE, an Autoencoder, or anything that ``objective`` understands; trained in place.
         train: ImageData (anything with ``len``, ``to(device)`` and ``batch(index, generator)``).
@@ -44,14 +48,18 @@ def fit(
         objective: ``objective(model, x, generator) -> ElboTerms``; default: the ELBO, and for an
             Autoencoder its reconstruction term.
         epochs (int, 10): passes through ``train``.
-        batch_size (int, 128): examples in each update.
-        learning_rate (float, 1e-3): of the optimizer, at its highest.
+        batch_size (int or None): examples in each update; None takes 256, fewer for less than 2,048 examples.
+        learning_rate (float, 8e-3): of the optimizer, at its highest.
         optimizer (str, "adam"): "adam" or "adamw"; weight_decay (float, 0).
-        schedule (str, "constant"): "constant", "linear" or "cosine" decay to 0; warmup (share of the run, 0).
+        schedule (str, "linear"): "constant", "linear" or "cosine" decay to 0.
+        warmup (float, 0.05): share of the run over which the learning rate first rises.
         gradient_clip (float or None): largest norm of the gradient.
-        beta (float, 1): full weight of the KL term; kl_warmup (share of each cycle, 0) over which it rises.
+        beta (float, 1): full weight of the KL term; kl_warmup (share of each cycle, ½ unless constant) over
+            which it rises.
         kl_schedule (str, "linear"): "constant", "linear" (one cycle) or "cyclical"; kl_cycles (int, 4).
         free_bits (float, 0): nats for each latent dimension below which its KL costs nothing more.
+        precision (str, "auto"): arithmetic of the matrix products: "highest" (torch's own), "medium",
+            "bfloat16", or the fastest here that loses nothing that matters (see :func:`precision.choose`).
         patience (int or None): stop when the held-out −ELBO has not fallen for that many epochs (counted
             after the KL warm-up), and return to the best weights.
         seed (int, 0): order of the examples and noise. The weights are drawn when the model is built: call
@@ -96,8 +104,9 @@ def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool
         report(run.history, epochs, progress)
     run.model.train()
     while run.epoch < epochs and not run.history.stopped_early:
-        run.train_epoch()
-        run.record(held_out, time.perf_counter() - start)
+        with matrix_products(run.arithmetic):
+            run.train_epoch()
+            run.record(held_out, time.perf_counter() - start)
         if checkpoint is not None:
             save_run(run, checkpoint)
         report(run.history, epochs, progress)
@@ -111,6 +120,7 @@ class Run:
     """State of one training run: what must be saved for the run to continue as if never interrupted."""
 
     def __init__(self, model, train, config: FitSettings, objective, device):
+        config = config.for_examples(len(train))
         self.model, self.train, self.config, self.objective, self.device = (
             model,
             train,
@@ -122,6 +132,7 @@ class Run:
         self.step = 0
         self.steps_per_epoch = -(-len(train) // config.batch_size)
         self.total_steps = self.steps_per_epoch * config.epochs
+        self.arithmetic = choose(config.precision, device, model)
         self.kl_course = (config.kl_warmup, config.kl_schedule, config.kl_cycles)
         optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
         self.optimizer = optimizer(
@@ -147,7 +158,8 @@ class Run:
                 group["lr"] = rate
             beta = kl_weight(config.beta, self.step, self.total_steps, *self.kl_course)
             x = self.train.batch(index, self.noise)
-            terms = self.objective(self.model, x, self.noise)
+            with mixed(self.arithmetic, self.device):
+                terms = self.objective(self.model, x, self.noise)
             loss = terms.loss(beta, config.free_bits) if config.free_bits else terms.loss(beta)
             # Reading the loss waits for an accelerator, so look there only now and then.
             if (self.device.type == "cpu" or self.step % 50 == 0) and not torch.isfinite(loss):

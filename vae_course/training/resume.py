@@ -22,6 +22,7 @@ def save_run(run, path: str | Path) -> None:
             "noise": run.noise.get_state(),
             "history": run.history.to_dict(),
             "best": run.best,
+            "arithmetic": run.arithmetic,
         },
     )
 
@@ -64,3 +65,4 @@ def restore_run(run, path: str | Path) -> None:
     run.epoch, run.step = state["epoch"], state["step"]
     run.history = History.from_dict(state["history"])
     run.best = state["best"]
+    run.arithmetic = state.get("arithmetic", run.arithmetic)

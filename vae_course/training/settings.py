@@ -3,11 +3,21 @@
 import difflib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
+from vae_course.training.precision import CHOICES as PRECISIONS
 from vae_course.training.schedules import KL_SCHEDULES, SCHEDULES
 
 OPTIMIZERS = ("adam", "adamw")
+
+# The recipe of countless tutorials and of pytorch/examples, to compare with.
+USUAL_RECIPE = {
+    "batch_size": 128,
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "kl_schedule": "constant",
+}
 
 
 def whole(least: int) -> Callable[[object], bool]:
@@ -25,7 +35,7 @@ def _optional(accept: Callable[[object], bool]) -> Callable[[object], bool]:
 # For each setting: what is accepted, and the words for it.
 RULES = {
     "epochs": (whole(0), "a whole number ≥ 0"),
-    "batch_size": (whole(1), "a whole number ≥ 1"),
+    "batch_size": (_optional(whole(1)), "None (by the number of examples) or a whole number ≥ 1"),
     "learning_rate": (number(lambda value: value > 0), "a number > 0"),
     "optimizer": (OPTIMIZERS.__contains__, f"one of {', '.join(OPTIMIZERS)}"),
     "weight_decay": (number(lambda value: value >= 0), "a number ≥ 0"),
@@ -33,10 +43,14 @@ RULES = {
     "warmup": (number(lambda value: 0 <= value < 1), "a share of the run in [0, 1)"),
     "gradient_clip": (_optional(number(lambda value: value > 0)), "None or a largest norm > 0"),
     "beta": (number(lambda value: value >= 0), "a number ≥ 0"),
-    "kl_warmup": (number(lambda value: 0 <= value <= 1), "a share of the run in [0, 1]"),
+    "kl_warmup": (
+        _optional(number(lambda value: 0 <= value <= 1)),
+        "None (½) or a share of the run in [0, 1]",
+    ),
     "kl_schedule": (KL_SCHEDULES.__contains__, f"one of {', '.join(KL_SCHEDULES)}"),
     "kl_cycles": (whole(1), "a whole number ≥ 1"),
     "free_bits": (number(lambda value: value >= 0), "a number of nats ≥ 0"),
+    "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
     "patience": (_optional(whole(1)), "None or a whole number of epochs ≥ 1"),
     "seed": (whole(0), "a whole number ≥ 0"),
     "eval_examples": (_optional(whole(1)), "None (all) or a whole number ≥ 1"),
@@ -48,18 +62,19 @@ class FitSettings:
     """Everything that decides what :func:`vae_course.training.fit` does; see there for the meanings."""
 
     epochs: int = 10
-    batch_size: int = 128
-    learning_rate: float = 1e-3
+    batch_size: int | None = None
+    learning_rate: float = 8e-3
     optimizer: str = "adam"
     weight_decay: float = 0.0
-    schedule: str = "constant"
-    warmup: float = 0.0
+    schedule: str = "linear"
+    warmup: float = 0.05
     gradient_clip: float | None = None
     beta: float = 1.0
-    kl_warmup: float = 0.0
+    kl_warmup: float | None = None
     kl_schedule: str = "linear"
     kl_cycles: int = 4
     free_bits: float = 0.0
+    precision: str = "auto"
     patience: int | None = None
     seed: int = 0
     eval_examples: int | None = 2000
@@ -69,10 +84,22 @@ class FitSettings:
             value = getattr(self, name)
             if not accept(value):
                 raise ValueError(f"{name} is {value!r}; expected {expected}.")
-        if self.kl_schedule == "constant" and self.kl_warmup > 0:
+        if self.kl_schedule == "constant" and self.kl_warmup:
             raise ValueError("a constant KL weight has no warm-up; leave kl_warmup out, or use 'linear'.")
         if self.kl_schedule == "cyclical" and self.kl_warmup == 0:
             raise ValueError("a cyclical KL weight needs kl_warmup > 0, the share of each cycle; try 0.5.")
+
+    def for_examples(self, n: int) -> "FitSettings":
+        """The same settings for ``n`` training examples, with numbers where None left the choice.
+
+        The batch has 256 examples, or fewer where an epoch would have less than 8 updates, but at least 32.
+        The KL weight rises over half of the run.
+        """
+        batch_size = self.batch_size or min(256, max(32, n // 8))
+        rising = 0.0 if self.kl_schedule == "constant" else 0.5
+        return replace(
+            self, batch_size=batch_size, kl_warmup=rising if self.kl_warmup is None else self.kl_warmup
+        )
 
     @classmethod
     def from_arguments(cls, arguments: dict) -> "FitSettings":

@@ -45,7 +45,17 @@ def train_stacked(
     generator = Generator.for_data(data, **arguments)
     if name == "vae":
         vae = VAE.for_data(data, **arguments)
-        fit(vae, data, epochs=passes, learning_rate=VAE_RATE, schedule="linear", eval_examples=500, **shared)
+        fit(
+            vae,
+            data,
+            epochs=passes,
+            learning_rate=VAE_RATE,
+            schedule="linear",
+            warmup=0.0,
+            kl_warmup=0.0,
+            eval_examples=500,
+            **shared,
+        )
         generator.decoder.load_state_dict(vae.decoder.state_dict())
         return generator.eval()
     discriminator = Discriminator.for_data(data, hidden_dims=CHANNELS, architecture="conv")

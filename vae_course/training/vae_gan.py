@@ -24,6 +24,14 @@ PLAYERS = ("feature", "fool", "catch_real", "catch_fake", "right", "decoder_skip
 class VAEGANSettings(FitSettings):
     """Everything that decides what :func:`fit_vae_gan` does; see there for the meanings."""
 
+    # The fast recipe of a VAE is not one for a game: the pace of two players is set by hand.
+    batch_size: int | None = 128
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warmup: float = 0.0
+    kl_warmup: float | None = 0.0
+    precision: str = "highest"
+
     pixel_weight: float = 0.0
     feature_weight: float = 0.1
     adversary_weight: float = 300.0
@@ -72,7 +80,8 @@ def fit_vae_gan(
 
     Args:
         model: trained in place. train, validation, device, checkpoint, resume, progress and
-            all settings but patience and free_bits: as for :func:`fit`.
+            all settings but patience and free_bits: as for :func:`fit`, but constant by default: batch_size
+            128, learning_rate 1e-3, no warm-up.
         pixel_weight (float, 0): of −log p(x|z), nats.
         feature_weight (float, 0.1): of the distance in the discriminator's hidden layer.
         adversary_weight (float, 300): of the decoder's wish to fool the discriminator.

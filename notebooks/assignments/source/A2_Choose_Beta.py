@@ -105,7 +105,7 @@ for beta in BETAS:
     model = GaussianVAE.for_data(train, latent_dim=8, hidden_dims=(48,))
     fit(
         model, train, epochs=8, batch_size=64, learning_rate=4e-3, schedule="linear", beta=beta,
-        kl_warmup=0.5, eval_examples=20, progress=False,
+        warmup=0.0, kl_warmup=0.5, eval_examples=20, progress=False,
     )  # fmt: skip
     reports[beta] = collapse_report(model, held_out, examples=120)
     print(

@@ -118,8 +118,8 @@ check("A3.3", readable)
 seed_everything(0)
 model = VAE.for_data(train, latent_dim=20, hidden_dims=(128, 64), likelihood="gaussian_learned")
 fit(
-    model, train, epochs=25, batch_size=50, learning_rate=3e-3, schedule="linear", kl_warmup=0.5,
-    eval_examples=50, progress=False,
+    model, train, epochs=25, batch_size=50, learning_rate=3e-3, schedule="linear", warmup=0.0,
+    kl_warmup=0.5, eval_examples=50, progress=False,
 )  # fmt: skip
 with torch.no_grad():
     seen, unseen = model.encode(train.floats()), model.encode(held_out.floats())

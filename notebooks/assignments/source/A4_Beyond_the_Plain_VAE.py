@@ -124,6 +124,8 @@ fit(
     batch_size=50,
     learning_rate=3e-3,
     schedule="linear",
+    warmup=0.0,
+    kl_warmup=0.0,
     eval_examples=50,
     progress=False,
 )
@@ -138,6 +140,8 @@ fit(
     batch_size=64,
     learning_rate=4e-3,
     schedule="linear",
+    warmup=0.0,
+    kl_warmup=0.0,
     eval_examples=20,
     progress=False,
 )
