@@ -10,6 +10,7 @@ from tiny_data import tiny_images
 from vae_course.elbo import elbo_terms
 from vae_course.models import VAE
 from vae_course.training import fit, learning_rate_factor, seed_everything
+from vae_course.training.optimizers import Adam
 
 TRAIN = tiny_images(96)
 QUIET = {"device": "cpu", "progress": False}
@@ -40,10 +41,8 @@ def test_gradients_are_clipped_to_the_norm_asked_for():
 )
 def test_the_optimizer_moves_by_the_scheduled_rate(settings, monkeypatch):
     rates = []
-    plain = torch.optim.Adam.step
-    monkeypatch.setattr(
-        torch.optim.Adam, "step", lambda self: rates.append(self.param_groups[0]["lr"]) or plain(self)
-    )
+    plain = Adam.step
+    monkeypatch.setattr(Adam, "step", lambda self: rates.append(self.param_groups[0]["lr"]) or plain(self))
     history = fit(small_vae(), TRAIN, epochs=5, batch_size=48, learning_rate=2e-3, **settings, **QUIET)
     schedule, warmup = settings.get("schedule", "linear"), settings.get("warmup", 0.05)
     expected = [2e-3 * learning_rate_factor(schedule, step, 10, warmup) for step in range(10)]

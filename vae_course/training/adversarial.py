@@ -14,6 +14,7 @@ from vae_course.training.adversarial_losses import LOSSES, add_noise, gradient_p
 from vae_course.training.adversarial_settings import GanSettings
 from vae_course.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from vae_course.training.divergence import TrainingDiverged
+from vae_course.training.optimizers import Adam
 from vae_course.training.seeding import pick_device
 
 
@@ -114,9 +115,7 @@ class _Game:
         self.settings, self.device = settings, device
         rates = (settings.learning_rate, settings.discriminator_learning_rate)
         self.optimizers = [
-            torch.optim.Adam(
-                player.parameters(), lr=rate, betas=settings.betas, fused=device.type in ("cpu", "cuda")
-            )
+            Adam(player.parameters(), lr=rate, betas=settings.betas, fused=device.type in ("cpu", "cuda"))
             for player, rate in zip((generator, discriminator), rates, strict=True)
         ]
         self.noise = torch.Generator(device).manual_seed(settings.seed + 1)

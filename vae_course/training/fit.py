@@ -11,6 +11,7 @@ from vae_course.elbo import elbo_terms, reconstruction_terms
 from vae_course.models import Autoencoder
 from vae_course.training.divergence import TrainingDiverged, diagnose
 from vae_course.training.history import TERMS, History
+from vae_course.training.optimizers import OPTIMIZERS
 from vae_course.training.precision import choose, matrix_products, mixed
 from vae_course.training.progress import report
 from vae_course.training.resume import restore_run, save_run
@@ -134,8 +135,7 @@ class Run:
         self.total_steps = self.steps_per_epoch * config.epochs
         self.arithmetic = choose(config.precision, device, model)
         self.kl_course = (config.kl_warmup, config.kl_schedule, config.kl_cycles)
-        optimizer = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
-        self.optimizer = optimizer(
+        self.optimizer = OPTIMIZERS[config.optimizer](
             model.parameters(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,

@@ -11,6 +11,7 @@ from vae_course.models.vae_gan import VAEGAN
 from vae_course.training.divergence import TrainingDiverged
 from vae_course.training.fit import Run, complete
 from vae_course.training.history import History
+from vae_course.training.optimizers import Adam
 from vae_course.training.schedules import kl_weight, learning_rate_factor
 from vae_course.training.seeding import pick_device
 from vae_course.training.settings import FitSettings, number
@@ -114,7 +115,7 @@ class _VAEGANRun(Run):
     def __init__(self, model, train, config: VAEGANSettings, objective, device):
         super().__init__(model, train, config, objective, device)
         # One optimizer for all: Adam works parameter by parameter, and the losses are cut already.
-        self.optimizer = torch.optim.Adam(
+        self.optimizer = Adam(
             model.parameters(),
             lr=config.learning_rate,
             betas=BETAS,
