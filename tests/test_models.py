@@ -199,3 +199,14 @@ def test_half_precision_images_and_double_models_work():
     model = VAE((1, 5, 5), 2, [4])
     torch.testing.assert_close(model.encode(x.half()).mean, model.encode(x).mean, rtol=0, atol=1e-2)
     assert model.double().encode(x.double()).mean.dtype == torch.float64
+
+
+def test_a_decoder_may_have_sizes_of_its_own():
+    model = VAE((1, 8, 8), 3, [6, 5], decoder_dims=[7, 9])
+    sizes = [layer.out_features for layer in model.decoder.layers if isinstance(layer, torch.nn.Linear)]
+    assert sizes == [7, 9, 64]
+    again = VAE(**model.config)
+    again.load_state_dict(model.state_dict())
+    assert "decoder_dims" not in VAE((1, 8, 8), 3, [6, 5]).config  # files of the time before stay the same
+    with pytest.raises(ValueError, match="decoder_dims"):
+        VAE((1, 8, 8), 3, [6], decoder_dims=[])

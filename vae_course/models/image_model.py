@@ -29,10 +29,17 @@ class ImageModel(nn.Module):
         likelihood: str,
         architecture: str,
         activation: str,
+        decoder_dims: Sequence[int] | None = None,
     ):
         super().__init__()
         self.encoder, self.decoder, sizes = build_networks(
-            image_shape, latent_dim, hidden_dims, architecture, activation, self.outputs_per_latent
+            image_shape,
+            latent_dim,
+            hidden_dims,
+            architecture,
+            activation,
+            self.outputs_per_latent,
+            decoder_dims,
         )
         self.likelihood = likelihoods.make(likelihood)
         self.image_shape = tuple(image_shape)
@@ -47,6 +54,8 @@ class ImageModel(nn.Module):
             "architecture": architecture,
             "activation": activation,
         }
+        if decoder_dims is not None:
+            self.config["decoder_dims"] = list(decoder_dims)
 
     @classmethod
     def for_data(cls, data, **arguments):

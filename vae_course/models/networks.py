@@ -18,8 +18,11 @@ def build_networks(
     architecture: str,
     activation: str,
     outputs_per_latent: int,
+    decoder_dims: Sequence[int] | None = None,
 ) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
-    """The encoder, the decoder, and the hidden sizes they were built with.
+    """The encoder, the decoder, and the encoder's hidden sizes.
+
+    ``decoder_dims`` are given in the decoder's order, from the code to the picture; None mirrors the encoder.
 
     Raises:
         ValueError: a size is not positive, the shape is not (C, H, W), or the architecture is unknown.
@@ -30,6 +33,8 @@ def build_networks(
         raise ValueError(f"latent_dim is {latent_dim}; it must be at least 1.")
     if hidden_dims is not None and (len(hidden_dims) == 0 or min(hidden_dims) < 1):
         raise ValueError(f"hidden_dims is {list(hidden_dims)}; give at least one size, all > 0.")
+    if decoder_dims is not None and (len(decoder_dims) == 0 or min(decoder_dims) < 1):
+        raise ValueError(f"decoder_dims is {list(decoder_dims)}; give at least one size, all > 0.")
     if architecture == "mlp":
         sizes = tuple(hidden_dims or DEFAULT_WIDTHS)
         encoder_class, decoder_class = MLPEncoder, MLPDecoder
@@ -39,7 +44,8 @@ def build_networks(
     else:
         raise ValueError(f"unknown architecture {architecture!r}; choose 'mlp' or 'conv'.")
     encoder = encoder_class(image_shape, sizes, outputs_per_latent * latent_dim, activation)
-    decoder = decoder_class(image_shape, sizes, latent_dim, activation)
+    mirrored = sizes if decoder_dims is None else tuple(reversed(decoder_dims))
+    decoder = decoder_class(image_shape, mirrored, latent_dim, activation)
     return encoder, decoder, sizes
 
 

@@ -19,10 +19,11 @@ class VAE(ImageModel):
         image_shape: (C, H, W).
         latent_dim: size k of z, at least 1.
         hidden_dims: widths of the hidden layers (mlp; default 512, 256) or channels of the stride-2 layers
-            (conv; default by picture size); the decoder mirrors them.
+            (conv; default by picture size); the decoder mirrors them, unless it has its own.
         likelihood: a name that ``likelihoods.make`` knows: "bernoulli", "gaussian", "gaussian_learned", ...
         architecture: "mlp" or "conv".
         activation: "relu", "gelu", "silu" or "tanh".
+        decoder_dims: sizes of the decoder's hidden layers from z to x; a wide last one is cheap and helps.
     """
 
     outputs_per_latent = 2
@@ -35,8 +36,11 @@ class VAE(ImageModel):
         likelihood: str = "bernoulli",
         architecture: str = "mlp",
         activation: str = "gelu",
+        decoder_dims: Sequence[int] | None = None,
     ):
-        super().__init__(image_shape, latent_dim, hidden_dims, likelihood, architecture, activation)
+        super().__init__(
+            image_shape, latent_dim, hidden_dims, likelihood, architecture, activation, decoder_dims
+        )
 
     @property
     def trains_in_bfloat16(self) -> bool:

@@ -1,0 +1,91 @@
+"""The speed comparison: the usual recipe computes what the course computes, and results are kept."""
+
+import json
+
+import pytest
+import torch
+
+from vae_course.course import speed_runs
+from vae_course.course.project import CourseError
+from vae_course.course.speed_ablation import CHANGES, job
+from vae_course.course.speed_report import write_report
+from vae_course.course.speed_runs import Results
+from vae_course.course.speed_usual import UsualVAE, negative_elbo
+from vae_course.models import VAE
+from vae_course.training import FitSettings
+
+
+def test_the_usual_recipe_is_the_same_model_and_the_same_bound():
+    torch.manual_seed(0)
+    usual, ours = UsualVAE(), VAE((1, 28, 28), 20, [400], activation="relu")
+    state = {
+        "encoder.layers.1": usual.hidden, "decoder.layers.0": usual.widen, "decoder.layers.2": usual.pixels
+    }  # fmt: skip
+    weights = ours.state_dict()
+    for name, layer in state.items():
+        weights[f"{name}.weight"], weights[f"{name}.bias"] = layer.weight, layer.bias
+    weights["encoder.layers.3.weight"] = torch.cat([usual.mean.weight, usual.log_var.weight])
+    weights["encoder.layers.3.bias"] = torch.cat([usual.mean.bias, usual.log_var.bias])
+    ours.load_state_dict(weights)
+    x = torch.rand(6, 1, 28, 28)
+    with torch.no_grad():
+        posterior = ours.encode(x)
+        z = posterior.mean + posterior.std * torch.randn(6, 20, generator=torch.manual_seed(5))
+        expected = (posterior.kl() - ours.log_likelihood(x, z)).sum().item()
+        torch.manual_seed(5)
+        assert negative_elbo(x, *usual(x)).item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_change_is_a_job_that_fit_and_the_model_accept(name):
+    made = job(CHANGES[name], 0, "data")
+    FitSettings.from_arguments({"epochs": made["epochs"], "seed": 0, **made["settings"]})
+    VAE((1, 28, 28), **made["model"])
+    assert made["part"] == "train" and made["held_out"] == "validation"  # never the test digits
+
+
+def test_finished_runs_are_not_run_again_unless_renewed(tmp_path):
+    path, made = tmp_path / "speed.json", []
+
+    def make():
+        made.append(1)
+        return {"gray": 1.0}
+
+    assert Results(path).get("race", "a", make) == {"gray": 1.0}
+    assert Results(path).get("race", "a", make) == {"gray": 1.0} and len(made) == 1
+    Results(path, renew=["ablation"]).get("race", "a", make)
+    assert len(made) == 1
+    Results(path, renew=["race"]).get("race", "a", make)
+    assert len(made) == 2
+
+
+def test_a_program_is_timed_to_its_first_line_and_its_failure_is_told(tmp_path, monkeypatch):
+    (tmp_path / "talker.py").write_text(
+        "import json, sys, time; job = json.loads(sys.argv[1]);"
+        "print(json.dumps({'training_seconds': 1.5}), flush=True);"
+        "time.sleep(2 * job['wait']); print(json.dumps({'gray': 7}))"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    slow, quick = (speed_runs.run("talker", {"wait": wait}) for wait in (1, 0))
+    assert slow["gray"] == quick["gray"] == 7 and slow["training_seconds"] == 1.5
+    assert slow["process_seconds"] < 2  # the two seconds after the first line are not counted
+    with pytest.raises(CourseError, match="no_such_program failed"):
+        speed_runs.run("no_such_program", {})
+
+
+def test_the_page_says_what_was_measured(tmp_path):
+    def run(process, training, gray):
+        return {"process_seconds": process, "training_seconds": training, "gray": gray, "dynamic": gray - 3}
+
+    content = {
+        "machine": {"processor": "P", "cores": 2, "threads": 2, "gpu": None, "python": "3", "torch": "2",
+                    "system": "S", "date": "D"},
+        "race": {"usual, seed 0": run(40, 36, 105.0), "ours, 100 gray, seed 0": run(8, 4, 99.5)},
+        "ablation": {"the recipe, seed 0": run(1, 1, 100.0), "no decay, seed 0": run(1, 1, 106.5)},
+    }  # fmt: skip
+    write_report(content, tmp_path / "speed.md")
+    text = (tmp_path / "speed.md").read_text()
+    assert "| ours, 100 gray | 8.00 (8.00 to 8.00) | 5.0× | 4.00 (4.00 to 4.00) | 9.0× |" in text
+    assert "| no decay | 106.50 | +6.50 |" in text
+    assert "50 epochs" not in text
+    json.dumps(content)

@@ -1,0 +1,128 @@
+"""Time to a level on MNIST: the usual recipe against ``fit``, as whole processes and as training alone.
+
+    python -m vae_course.course bench speed             three alternating rounds, about 3 minutes
+    python -m vae_course.course.bench_speed --ablation  what each change buys, about 4 minutes
+    python -m vae_course.course.bench_speed --long      50 epochs each, and the long runs with their bound
+
+Settings were chosen on the last 10,000 training digits; the test digits are read when they are fixed. All
+programs train on the same 60,000 digits, start from files on disk and end when training ends; what is
+measured afterwards is off the clock. Finished runs are kept in assets/results/speed.json, and the pages in
+assets/results/speed.md are written from it.
+"""
+
+import argparse
+import os
+import statistics
+from pathlib import Path
+
+import torch
+
+from vae_course.course.machine import machine
+from vae_course.course.project import Project
+from vae_course.course.speed_ablation import run_ablation
+from vae_course.course.speed_report import write_report
+from vae_course.course.speed_runs import OURS, USUAL, Results, run
+
+SEEDS = 3
+USUAL_EPOCHS = 10
+SMALL = {"latent_dim": 16, "hidden_dims": [256, 128], "decoder_dims": [256, 768]}
+RACE = {  # name → what runs and for how long
+    "usual": (USUAL, {"epochs": USUAL_EPOCHS}),
+    "ours, the usual level": (OURS, {"epochs": 2, "model": SMALL}),
+    "ours, 100 gray": (OURS, {"epochs": 4, "model": SMALL}),
+    "ours, 100 dynamic": (OURS, {"epochs": 3, "model": SMALL}),
+}
+LARGE = {"latent_dim": 40, "hidden_dims": [640, 512], "decoder_dims": [512, 768]}
+LONG = {
+    "75 seconds": {
+        "epochs": 30,
+        "binarize": "dynamic",
+        "model": {"latent_dim": 40, "hidden_dims": [512, 512], "decoder_dims": [512, 768]},
+        "settings": {"learning_rate": 4e-3, "kl_warmup": 0.3},
+        "importance_samples": 1000,
+    },
+    "5 minutes": {
+        "epochs": 120,
+        "binarize": "dynamic",
+        "model": LARGE,
+        "settings": {"learning_rate": 3e-3, "kl_warmup": 0.3},
+        "importance_samples": 1000,
+    },
+}
+FIFTY = {"usual": (USUAL, {"epochs": 50}), "ours": (OURS, {"epochs": 50, "model": SMALL})}
+
+
+def race(results: Results, root: str, seeds: int = SEEDS) -> None:
+    """Alternating rounds: in each, every program once with the same seed."""
+    for seed in range(seeds):
+        for name, (program, job) in RACE.items():
+            job = {"seed": seed, "root": root, **job}
+            found = results.get("race", f"{name}, seed {seed}", lambda p=program, j=job: run(p, j))
+            print(_line(name, seed, found), flush=True)
+    print(f"\nmedians of {seeds} seeds, {torch.get_num_threads()} threads:")
+    usual = medians(results.content["race"], "usual")
+    for name in RACE:
+        ours = medians(results.content["race"], name)
+        processes, trainings = (_ratio(usual, ours, key) for key in ("process_seconds", "training_seconds"))
+        text = f"  {name:24} process {ours['process_seconds']:6.2f} s ({processes}), training "
+        text += f"{ours['training_seconds']:6.2f} s ({trainings}), gray {ours['gray']:.2f} nats"
+        print(text + (f", dynamic {ours['dynamic']:.2f}" if "dynamic" in ours else ""))
+
+
+def medians(found: dict, name: str) -> dict[str, float]:
+    """Medians over seeds of every number that the runs of a name have."""
+    runs = [value for key, value in found.items() if key.startswith(f"{name}, seed ")]
+    names = [key for key, value in runs[0].items() if isinstance(value, int | float)]
+    return {key: statistics.median(one[key] for one in runs) for key in names}
+
+
+def long_runs(results: Results, root: str) -> None:
+    """The runs of a minute and more: the same 50 epochs by both recipes, and the bound of larger models."""
+    for name, (program, job) in FIFTY.items():
+        job = {"seed": 0, "root": root, **job}
+        print(_line(name, 0, results.get("fifty", name, lambda p=program, j=job: run(p, j))), flush=True)
+    for name, job in LONG.items():
+        job = {"seed": 0, "root": root, **job}
+        print(_line(name, 0, results.get("long", name, lambda j=job: run(OURS, j) | {"job": j})), flush=True)
+
+
+def _ratio(usual: dict, ours: dict, key: str) -> str:
+    return f"{usual[key] / ours[key]:.1f} times as fast as usual" if ours is not usual else "the usual recipe"
+
+
+def _line(name: str, seed: int, found: dict) -> str:
+    text = f"{name:24} seed {seed}: process {found['process_seconds']:6.2f} s, training "
+    text += f"{found['training_seconds']:6.2f} s, gray {found['gray']:.2f}"
+    text += f", dynamic {found['dynamic']:.2f}" if "dynamic" in found else ""
+    if "nll" in found:
+        text += f", NLL {found['nll']:.2f} ± {found['standard_error']:.2f} (K = {found['k']}, "
+        text += f"{found['digits']:,} digits, {found['bound_seconds']:.0f} s)"
+    return text
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m vae_course.course.bench_speed", description=__doc__)
+    parser.add_argument("--ablation", action="store_true", help="what each change of the recipe buys")
+    parser.add_argument("--long", action="store_true", help="the runs of a minute and more")
+    parser.add_argument("--keep", action="store_true", help="go on: run only what speed.json does not hold")
+    options = parser.parse_args(arguments or [])
+    project = Project.here()
+    root = str(Path(os.environ.get("VAE_COURSE_DATA") or project.root / "data").resolve())
+    parts = ["ablation"] if options.ablation else ["fifty", "long"] if options.long else ["race"]
+    path = project.root / "assets" / "results" / "speed.json"
+    results = Results(path, renew=[] if options.keep else parts)
+    results.content["machine"] = machine()
+    if options.ablation:
+        run_ablation(results, root)
+    elif options.long:
+        long_runs(results, root)
+    else:
+        race(results, root)
+    results.save()
+    write_report(results.content, project.root / "assets" / "results" / "speed.md")
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1:])

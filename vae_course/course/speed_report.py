@@ -1,0 +1,137 @@
+"""assets/results/speed.md: which change bought what, written from the measured numbers."""
+
+import statistics
+from pathlib import Path
+
+from vae_course.course.machine import sentence
+from vae_course.files import write_atomically
+
+HEAD = """# How fast, and which change bought what
+
+Every number on this page was measured by `python -m vae_course.course bench speed` (and its options
+`--ablation`, `--long`) and written by it; the runs themselves are in [speed.json](speed.json). Nats per
+example, lower is better. *Gray*: pixel values taken as probabilities. *Dynamic*: pixels drawn anew as 0 or 1
+(Burda et al. 2016). Never compare one with the other.
+"""
+LESSONS = """
+## How to read the ablation
+
+- **Steps first.** The largest entries are about the learning rate: how high it goes, and that it falls
+  to 0. A constant rate leaves the weights in a cloud around the optimum; the decay lets them settle.
+- **Depth pays only when it can be trained.** The second hidden layer earns its place with the warm-ups in place.
+- **Do not let the network learn what you can count.** The mean picture is one pass over the data; given to
+  encoder and decoder it saves the first hundreds of updates.
+- **The KL warm-up buys code, not only nats.** Without it dimensions are pressed onto the prior before the
+  decoder can use them; see chapter 04.
+- **Arithmetic is free only where it is measured.** The rows on matrix products change the seconds and hardly
+  the nats here; on another processor they may do the opposite, so `fit` measures before it chooses, and
+  `precision="highest"` switches the choice off.
+"""
+
+
+def write_report(content: dict, path: Path) -> None:
+    """Write the page from what speed.json holds; parts that were not run are left out."""
+    parts = [HEAD, f"Machine of the last part: {sentence(content['machine'])}.\n"]
+    for name, section in (("race", race), ("fifty", fifty), ("long", long_runs), ("ablation", ablation)):
+        if content.get(name):
+            parts.append(section(content[name]))
+    write_atomically(path, "\n".join(parts).encode())
+
+
+def of(found: dict, name: str, key: str) -> list[float]:
+    """The numbers of one name over seeds."""
+    return [run[key] for label, run in found.items() if label.rpartition(", seed ")[0] == name and key in run]
+
+
+def names(found: dict) -> list[str]:
+    return list(dict.fromkeys(label.rpartition(", seed ")[0] for label in found))
+
+
+def spread(values: list[float], digits: int = 2) -> str:
+    """The median, and the range."""
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def race(found: dict) -> str:
+    """Whole processes and training alone, medians over seeds."""
+    usual_process = statistics.median(of(found, "usual", "process_seconds"))
+    usual_training = statistics.median(of(found, "usual", "training_seconds"))
+    lines = [
+        "\n## Time to a level",
+        "",
+        "MNIST, 60,000 digits to learn from, all 10,000 test digits. *Usual*: 784-400-20, ReLU, Adam 1e-3, "
+        "batch 128, a `DataLoader` that converts each picture, 10 epochs. *Ours*: `fit` with its defaults. "
+        f"Median (range) over {len(of(found, 'usual', 'gray'))} seeds in alternating rounds. Training begins "
+        "before the files are read; the process begins with Python.",
+        "",
+        "| run | process, s | sooner | training, s | sooner | gray | dynamic |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in names(found):
+        process, training = of(found, name, "process_seconds"), of(found, name, "training_seconds")
+        dynamic = of(found, name, "dynamic")
+        lines.append(
+            f"| {name} | {spread(process)} | {usual_process / statistics.median(process):.1f}× | "
+            f"{spread(training)} | {usual_training / statistics.median(training):.1f}× | "
+            f"{spread(of(found, name, 'gray'))} | {spread(dynamic) if dynamic else '–'} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def fifty(found: dict) -> str:
+    """Does fast stay right? The same number of epochs by both recipes."""
+    usual, ours = found["usual"], found["ours"]
+    return (
+        "\n## Does fast stay right?\n\n"
+        f"After 50 epochs each, one seed: the usual recipe ends at {usual['gray']:.2f} nats (gray) after "
+        f"{usual['training_seconds']:.0f} s of training, ours at {ours['gray']:.2f} after "
+        f"{ours['training_seconds']:.0f} s.\n"
+    )
+
+
+def long_runs(found: dict) -> str:
+    """The importance-weighted bound of larger models, trained on dynamically binarized digits."""
+    lines = [
+        "\n## Minutes instead of seconds",
+        "",
+        "`fit` on dynamically binarized digits, one seed. NLL: the importance-weighted bound's negative on "
+        "dynamically binarized test digits, ± its standard error over digits. Burda et al. (2016, table 1; "
+        "quoted from memory) give 86.76 for a VAE of one stochastic layer, 84.78 for an IWAE with 50 draws.",
+        "",
+        "| run | layers | z | epochs | training, s | −ELBO, dynamic | NLL | K | digits | bound, s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, run in found.items():
+        model = run["job"]["model"]
+        lines.append(
+            f"| {name} | {'-'.join(map(str, model['hidden_dims']))} | {model['latent_dim']} | "
+            f"{run['job']['epochs']} | {run['training_seconds']:.0f} | {run['dynamic']:.2f} | "
+            f"{run['nll']:.2f} ± {run['standard_error']:.2f} | {run['k']:,} | {run['digits']:,} | "
+            f"{run['bound_seconds']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def ablation(found: dict) -> str:
+    """One change taken back at a time."""
+    levels = {name: statistics.mean(of(found, name, "gray")) for name in names(found)}
+    base = levels["the recipe"]
+    seeds = len(of(found, "the recipe", "gray"))
+    lines = [
+        "\n## Which change bought what",
+        "",
+        f"784-256-128-16-256-768-784, 6 epochs on 50,000 digits, {seeds} seeds, one thread, judged on the "
+        "last 10,000 training digits (harder than the test digits). Each row takes one change back.",
+        "",
+        "| taken back | gray | Δ | range over seeds | dynamic | training, s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in sorted(levels, key=levels.get):
+        gray = of(found, name, "gray")
+        lines.append(
+            f"| {name} | {levels[name]:.2f} | {levels[name] - base:+.2f} | "
+            f"{min(gray):.2f} to {max(gray):.2f} | {statistics.mean(of(found, name, 'dynamic')):.2f} | "
+            f"{statistics.median(of(found, name, 'training_seconds')):.1f} |"
+        )
+    return "\n".join(lines) + "\n" + LESSONS
