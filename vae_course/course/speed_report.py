@@ -18,7 +18,7 @@ LESSONS = """
 
 - **Steps first.** The largest entries are about the learning rate: how high it goes, and that it falls
   to 0. A constant rate leaves the weights in a cloud around the optimum; the decay lets them settle.
-- **Depth pays only when it can be trained.** The second hidden layer earns its place with the warm-ups in place.
+- **Depth pays only when it can be trained.** The second hidden layer earns its place with the warm-ups on.
 - **Do not let the network learn what you can count.** The mean picture is one pass over the data; given to
   encoder and decoder it saves the first hundreds of updates.
 - **The KL warm-up buys code, not only nats.** Without it dimensions are pressed onto the prior before the
