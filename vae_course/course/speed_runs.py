@@ -28,6 +28,8 @@ def run(program: str, job: dict, threads: int | None = None) -> dict:
         CourseError: the program failed; its own words are in the message.
     """
     environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    # Compiled modules are kept between processes, as on a reader's machine.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", program, json.dumps(job)],
