@@ -13,9 +13,9 @@ import time
 def main(job: dict) -> None:
     """``job``: seed, epochs, root; optional: part ("train+validation"), held_out ("test"), binarize (None),
     center (True), model (arguments of VAE), settings (of fit), importance_samples (draws for the bound)."""
-    start = time.perf_counter()
     from vae_course import VAE, evaluate, fit, importance_weighted_bound, load, seed_everything
 
+    start = time.perf_counter()
     reading = {"root": job["root"], "binarize": job.get("binarize")}
     train = load("mnist", job.get("part", "train+validation"), **reading)
     seed_everything(job["seed"])

@@ -15,6 +15,9 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from torchvision.datasets import MNIST
+from torchvision.transforms import ToTensor
 
 
 class UsualVAE(nn.Module):
@@ -43,10 +46,6 @@ def negative_elbo(x, reconstruction, mean, log_var):
 
 def train(job: dict) -> nn.Module:
     """The model after ``job["epochs"]`` passes through the 60,000 training digits of MNIST."""
-    from torch.utils.data import DataLoader
-    from torchvision.datasets import MNIST
-    from torchvision.transforms import ToTensor
-
     torch.manual_seed(job["seed"])
     digits = MNIST(job["root"], train=True, transform=ToTensor())
     loader = DataLoader(digits, batch_size=128, shuffle=True)
