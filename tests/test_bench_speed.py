@@ -10,6 +10,7 @@ from vae_course.course.project import CourseError
 from vae_course.course.speed_ablation import CHANGES, job
 from vae_course.course.speed_report import write_report
 from vae_course.course.speed_runs import Results
+from vae_course.course.speed_table import speed_table
 from vae_course.course.speed_usual import UsualVAE, negative_elbo
 from vae_course.models import VAE
 from vae_course.training import FitSettings
@@ -89,3 +90,21 @@ def test_the_page_says_what_was_measured(tmp_path):
     assert "| no decay | 106.50 | +6.50 |" in text
     assert "50 epochs" not in text
     json.dumps(content)
+
+
+def test_the_readme_table_has_a_row_for_every_run(tmp_path):
+    assert speed_table(tmp_path) == ""
+    run = {"process_seconds": 9.0, "training_seconds": 7.0, "gray": 99.0, "dynamic": 96.0}
+    long = run | {"nll": 86.5, "standard_error": 0.2, "k": 1000}
+    (tmp_path / "speed.json").write_text(
+        json.dumps({"race": {"ours, seed 0": run}, "long": {"75 seconds": long}})
+    )
+    estimate = {"value": 81.0, "standard_error": 0.2}
+    record = {"training_seconds": 1190, "test": {"negative_elbo": estimate, "nll": estimate, "k": 1000}}
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    lines = speed_table(tmp_path).splitlines()
+    assert lines[2:] == [
+        "| ours | 9.0 | 7.0 | 99.00 | 96.00 | – |",
+        "| ours, 75 seconds | 9 | 7 | 99.00 | 96.00 | 86.50 ± 0.20 (K = 1,000) |",
+        "| the record: a ladder of latent layers | – | 1,190 | – | 81.00 | 81.00 ± 0.20 (K = 1,000) |",
+    ]

@@ -6,6 +6,7 @@ import re
 from vae_course.course.chapters import CHAPTERS, Chapter
 from vae_course.course.project import CourseError, Project
 from vae_course.course.sources import build
+from vae_course.course.speed_table import speed_table
 from vae_course.course.timing import RunTimes, reading_minutes, rough
 from vae_course.files import write_atomically
 from vae_course.notebook.tables import format_number
@@ -83,10 +84,12 @@ def arena_table(project: Project) -> str:
 
 
 def with_tables(project: Project, readme: str) -> str:
-    """``readme`` with its tables renewed between their markers; the arena's may be missing."""
+    """``readme`` with its tables renewed between their markers; those of arena and speed may be missing."""
     tables = [("chapters", chapter_table(project)), ("results", results_table(project))]
     if "<!-- arena:start -->" in readme:
         tables.append(("arena", arena_table(project)))
+    if "<!-- speed:start -->" in readme:
+        tables.append(("speed", speed_table(project.results)))
     for name, table in tables:
         start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
         if readme.count(start) != 1 or readme.count(end) != 1 or readme.index(start) > readme.index(end):
