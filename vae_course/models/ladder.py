@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vae_course import likelihoods
+from vae_course.likelihoods import Bernoulli
 from vae_course.models.ladder_blocks import Residual, StochasticLayer, Up
 from vae_course.models.networks import check_images
 from vae_course.models.vae import VAE
@@ -105,6 +106,11 @@ class LadderVAE(VAE):
             "likelihood": likelihood,
         }
         self._drawn: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def trains_in_bfloat16(self) -> bool:
+        """Whether 8 significant bits do for training: for Bernoulli logits; densities stay in float32."""
+        return isinstance(self.likelihood, Bernoulli)
 
     def encode(self, x: Tensor) -> "TopDownPosterior":
         """q(ε_1 … ε_L | x) for images (batch, C, H, W) in [0, 1]; see :class:`TopDownPosterior`."""

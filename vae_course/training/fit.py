@@ -11,6 +11,7 @@ from vae_course.elbo import elbo_terms, reconstruction_terms
 from vae_course.models import Autoencoder
 from vae_course.training.divergence import TrainingDiverged, diagnose
 from vae_course.training.history import TERMS, History
+from vae_course.training.muon import MuonAndAdam
 from vae_course.training.optimizers import OPTIMIZERS
 from vae_course.training.precision import choose, matrix_products, mixed
 from vae_course.training.progress import report
@@ -51,7 +52,7 @@ def fit(
         epochs (int, 10): passes through ``train``.
         batch_size (int or None): examples in each update; None takes 256, fewer for less than 2,048 examples.
         learning_rate (float, 8e-3): of the optimizer, at its highest.
-        optimizer (str, "adam"): "adam" or "adamw"; weight_decay (float, 0).
+        optimizer (str, "adam"): "adam", "adamw" or, for convolutions, "muon"; weight_decay (float, 0).
         schedule (str, "linear"): "constant", "linear" or "cosine" decay to 0.
         warmup (float, 0.05): share of the run over which the learning rate first rises.
         gradient_clip (float or None): largest norm of the gradient.
@@ -135,7 +136,7 @@ class Run:
         self.total_steps = self.steps_per_epoch * config.epochs
         self.arithmetic = choose(config.precision, device, model)
         self.kl_course = (config.kl_warmup, config.kl_schedule, config.kl_cycles)
-        self.optimizer = OPTIMIZERS[config.optimizer](
+        self.optimizer = {**OPTIMIZERS, "muon": MuonAndAdam}[config.optimizer](
             model.parameters(),
             lr=config.learning_rate,
             weight_decay=config.weight_decay,

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from vae_course.training.optimizers import Adam
+
 SMALLEST = 32  # outputs and inputs of a kernel; below that Adam is as good, and cheaper
 # Of the quintic a·x + b·x³ + c·x⁵ that drives singular values towards 1 (Jordan 2024, "Muon").
 A, B, C = 3.4445, -4.7750, 2.0315
@@ -84,7 +86,7 @@ class MuonAndAdam:
     Args:
         parameters: of the model.
         lr: learning rate of Adam; Muon's is ``muon_scale`` times as large.
-        options: of Adam, such as ``betas`` and ``fused``.
+        options: of Adam, such as ``weight_decay`` and ``fused``.
     """
 
     muon_scale = 1.0
@@ -100,7 +102,7 @@ class MuonAndAdam:
                 f"none; use adam."
             )
         self.parts = [Muon(kernels, lr, self.muon_scale)]
-        self.parts += [torch.optim.Adam(others, lr, **options)] if others else []
+        self.parts += [Adam(others, lr, **options)] if others else []
 
     @property
     def param_groups(self) -> list[dict]:

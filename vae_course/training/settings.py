@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from vae_course.training.precision import CHOICES as PRECISIONS
 from vae_course.training.schedules import KL_SCHEDULES, SCHEDULES
 
-OPTIMIZERS = ("adam", "adamw")
+OPTIMIZERS = ("adam", "adamw", "muon")
 
 # The recipe of countless tutorials and of pytorch/examples, to compare with.
 USUAL_RECIPE = {
