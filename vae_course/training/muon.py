@@ -57,10 +57,13 @@ class Muon(torch.optim.Optimizer):
                 state["momentum"] = torch.zeros_like(parameter)
             average = state["momentum"].mul_(group["momentum"]).add_(parameter.grad)
             updates.append(parameter.grad.add(average, alpha=group["momentum"]))
-        matrices = torch.stack(updates).flatten(2)
+        # The order of a matrix's columns does not matter; this one is that of channels-last memory.
+        matrices = torch.stack([update.movedim(1, -1) for update in updates])
+        shape, matrices = matrices.shape, matrices.flatten(2)
         rate = 0.2 * group["lr"] * group["scale"] * max(matrices.shape[1:]) ** 0.5
-        directions = orthogonal(matrices, group["steps"]).reshape(len(parameters), *parameters[0].shape)
-        torch._foreach_add_(parameters, list(directions.unbind()), alpha=-rate)
+        directions = orthogonal(matrices, group["steps"]).reshape(shape).movedim(-1, 2)
+        for parameter, direction in zip(parameters, directions, strict=True):
+            parameter.add_(direction, alpha=-rate)
 
 
 def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
@@ -72,7 +75,7 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
     x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
     for _ in range(steps):
         square = x @ x.mT
-        x = A * x + (B * square + C * (square @ square)) @ x
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=B, alpha=C), x, beta=A)
     x = x.mT if matrices.shape[1] > matrices.shape[2] else x
     return x.to(matrices.dtype)
 
