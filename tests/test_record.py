@@ -72,7 +72,7 @@ def test_the_number_of_processes_changes_nothing(weights, tmp_path):
 
 
 def test_the_command_trains_measures_and_goes_on_where_it_stopped(tmp_path, data_root, monkeypatch):
-    monkeypatch.setattr(record, "SIZES", SMALL)
+    monkeypatch.setattr(record, "SIZES", SMALL | {"widths": (32, 32)})
     monkeypatch.setenv("VAE_COURSE_DATA", str(data_root))
     folders = [f"--{name}={tmp_path / name}" for name in ("work", "weights", "assets")]
     words = ["--epochs=2", "--examples=256", "--k=4", "--test-examples=20", "--processes=1", "--device=cpu"]
