@@ -1,6 +1,7 @@
 """What the commands of ``python -m vae_course.course`` do."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ from vae_course.course.normalize import normalize, source_hash, to_bytes
 from vae_course.course.parameters import assigned, quick_values
 from vae_course.course.project import CourseError, Project
 from vae_course.course.sources import build, with_new_text
-from vae_course.course.timing import settled
+from vae_course.course.timing import RunTimes, settled
 from vae_course.files import write_atomically
 
 
@@ -44,8 +45,14 @@ def quick(project: Project, names: list[str]) -> list[Outcome]:
         parameters = quick_values(project, notebook, name)
         return Job(name, notebook, folder / f"{name}.ipynb", parameters, folder / f"{name}.html")
 
-    jobs, failures = prepared(names, job)
+    jobs, failures = prepared(longest_first(project, names), job)
     return sorted(execute(jobs) + failures, key=lambda outcome: outcome.name)
+
+
+def longest_first(project: Project, names: list[str]) -> list[str]:
+    """``names`` by the seconds of their last quick run, so that no long chapter is left for the end."""
+    seconds = {name: RunTimes.read(project.results / f"{name}.json").quick or math.inf for name in names}
+    return sorted(names, key=seconds.__getitem__, reverse=True)
 
 
 def data_folder(project: Project) -> Path:

@@ -1,21 +1,24 @@
 """Execute chapters, two at a time, each in its own process and folder, with progress in plain text."""
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import nbformat
 
 import vae_course
+from vae_course.course.worker import work
 from vae_course.files import write_atomically
 
 AT_ONCE = 2
@@ -87,11 +90,17 @@ class Progress:
             self.say(f"running: {', '.join(places)}")
 
 
-def environment(results: Path, folder: Path, data: Path | None) -> dict[str, str]:
-    """The kernel's environment: one thread (two chapters, two cores), no start-up files, this package."""
+def environment(results: Path, folder: Path, data: Path | None, bytecode: Path) -> dict[str, str]:
+    """The kernel's environment: one thread (two chapters, two cores), no start-up files, this package.
+
+    ``bytecode`` is where compiled modules go if they may not lie beside their sources.
+    """
     variables = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     for name in ("MPLBACKEND", "VAE_COURSE_DATA"):
         variables.pop(name, None)
+    if variables.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Otherwise every kernel would compile torch and all the rest anew, which takes seconds.
+        variables["PYTHONPYCACHEPREFIX"] = str(bytecode)
     if data is not None:
         variables["VAE_COURSE_DATA"] = str(data)
     variables["VAE_COURSE_RESULTS"] = str(results)
@@ -101,12 +110,21 @@ def environment(results: Path, folder: Path, data: Path | None) -> dict[str, str
     return variables
 
 
+def context() -> BaseContext:
+    """Where the system can fork, workers come from one process that has done their imports already."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload(["vae_course.course.worker"])
+    return forking
+
+
 def execute(jobs: list[Job]) -> list[Outcome]:
     """Execute ``jobs``, two at a time; one that fails leaves the others alone. Outcomes in order."""
-    progress = Progress()
-    workers: dict[str, subprocess.Popen] = {}
+    progress, processes = Progress(), context()
+    workers: dict[str, BaseProcess] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        futures = [pool.submit(execute_one, job, progress, workers) for job in jobs]
+        futures = [pool.submit(execute_one, job, progress, workers, processes) for job in jobs]
         try:
             while wait(futures, timeout=HEARTBEAT_SECONDS).not_done:
                 progress.heartbeat()
@@ -118,25 +136,26 @@ def execute(jobs: list[Job]) -> list[Outcome]:
     return [future.result() for future in futures]
 
 
-def stop(workers: list[subprocess.Popen]) -> None:
+def stop(workers: list[BaseProcess]) -> None:
     """Ask every worker to end, which ends its kernel as well; kill those that do not within ten seconds."""
     for worker in workers:
-        if worker.poll() is None:
-            worker.send_signal(signal.SIGINT if os.name == "posix" else signal.SIGTERM)
+        if worker.is_alive():
+            os.kill(worker.pid, signal.SIGINT if os.name == "posix" else signal.SIGTERM)
     for worker in workers:
-        try:
-            worker.wait(timeout=10)
-        except subprocess.TimeoutExpired:
+        worker.join(timeout=10)
+        if worker.is_alive():
             worker.kill()
 
 
-def execute_one(job: Job, progress: Progress, workers: dict[str, subprocess.Popen]) -> Outcome:
+def execute_one(
+    job: Job, progress: Progress, workers: dict[str, BaseProcess], processes: BaseContext
+) -> Outcome:
     """Execute one job in an empty folder of its own, so that it can lean on nothing but the package."""
     progress.say(f"start  {job.name}")
     progress.running[job.name] = "starting"
     scratch = Path(tempfile.mkdtemp(prefix="vae_course_"))
     try:
-        folder, results = scratch / "folder", scratch / "results"
+        folder, results, errors = scratch / "folder", scratch / "results", scratch / "errors.txt"
         folder.mkdir()
         results.mkdir()
         write_atomically(scratch / "input.ipynb", nbformat.writes(job.notebook).encode())
@@ -149,20 +168,18 @@ def execute_one(job: Job, progress: Progress, workers: dict[str, subprocess.Pope
             "folder": str(folder),
             "cell_seconds": job.cell_seconds,
         }
-        write_atomically(scratch / "job.json", json.dumps(order).encode())
-        with (scratch / "errors.txt").open("wb") as errors:
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "vae_course.course.worker", str(scratch / "job.json")],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=environment(results, folder, job.data),
-            )
-            workers[job.name] = worker
-            result = follow(worker, job.name, progress)
+        reports, sender = processes.Pipe(duplex=False)
+        variables = environment(results, folder, job.data, job.output.resolve().parent / ".bytecode")
+        worker = processes.Process(target=work, args=(order, variables, str(errors), sender))
+        worker.start()
+        sender.close()  # only the worker holds it now, so that its death ends what we read
+        workers[job.name] = worker
+        result = follow(reports, job.name, progress)
+        worker.join()
         if result is None:
-            last = (scratch / "errors.txt").read_text(errors="replace").strip().splitlines()[-1:]
-            text = f"the executing process ended with status {worker.returncode}; {''.join(last)}"
+            said = errors.read_text(errors="replace").strip() if errors.is_file() else ""
+            last = "".join(said.splitlines()[-1:])
+            text = f"the executing process ended with status {worker.exitcode}; {last}"
             result = {
                 "seconds": 0.0,
                 "peak_memory_mb": None,
@@ -180,16 +197,14 @@ def execute_one(job: Job, progress: Progress, workers: dict[str, subprocess.Pope
     return outcome
 
 
-def follow(worker: subprocess.Popen, name: str, progress: Progress) -> dict | None:
+def follow(reports: Connection, name: str, progress: Progress) -> dict | None:
     """Read the worker's reports until it ends; its result, or None when it died without one."""
     result = None
-    for line in worker.stdout:
+    while True:
         try:
-            event = json.loads(line)
-        except ValueError:
-            continue
+            event = reports.recv()
+        except (EOFError, OSError):
+            return result
         if "cell" in event:
             progress.running[name] = f"cell {event['cell']} of {event['cells']}"
         result = event.get("result", result)
-    worker.wait()
-    return result

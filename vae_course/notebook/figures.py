@@ -78,7 +78,7 @@ def png_bytes(fig: Figure, *, dpi: int = DPI, live: bool = False) -> bytes:
     if live:
         options["pil_kwargs"] = {"compress_level": 1}
     else:
-        options |= {"bbox_inches": "tight", "pil_kwargs": {"optimize": True}}
+        options |= {"bbox_inches": "tight", "pil_kwargs": {"compress_level": 6}}
     buffer = io.BytesIO()
     fig.savefig(buffer, format="png", **options)
     return buffer.getvalue()
