@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from vae_course.evaluation.classifier import Classifier
 from vae_course.evaluation.shipped_classifier import WEIGHTS, read_classifier
+from vae_course.training.optimizers import Adam
 
 
 def train_reader(
@@ -42,7 +43,7 @@ def train_reader(
         torch.manual_seed(seed)
         model = Classifier(data.shape, targets.shape[1])
     order = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    optimizer = Adam(model.parameters(), lr=learning_rate)
     total = epochs * -(-len(data) // batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(1 - step / max(total, 1), 0.0))
     for _ in range(epochs):

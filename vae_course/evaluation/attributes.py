@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vae_course.training.optimizers import LBFGS
+
 
 def mean_difference(codes: Tensor, has: Tensor) -> Tensor:
     """Mean code with the attribute minus mean code without, (latent,) (Larsen et al. 2016, section 4.2)."""
@@ -36,7 +38,7 @@ def probe_direction(
     weight = torch.zeros(codes.shape[1], dtype=torch.float64, requires_grad=True)
     bias = torch.zeros((), dtype=torch.float64, requires_grad=True)
     x, y = codes.double(), has.double()
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, line_search_fn="strong_wolfe")
+    optimizer = LBFGS([weight, bias], max_iter=iterations, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()

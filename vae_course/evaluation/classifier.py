@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vae_course.training.optimizers import Adam
+
 
 class Classifier(nn.Module):
     """Two convolutions and 64 features.
@@ -74,7 +76,7 @@ def train_classifier(
         torch.manual_seed(seed)
         model = Classifier(data.shape, len(data.class_names))
     order = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    optimizer = Adam(model.parameters(), lr=learning_rate)
     total = epochs * -(-len(data) // batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(1 - step / max(total, 1), 0.0))
     for _ in range(epochs):

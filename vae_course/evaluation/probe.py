@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vae_course.evaluation.latent import posterior_means
+from vae_course.training.optimizers import LBFGS
 
 
 def linear_probe(
@@ -44,7 +45,7 @@ def linear_probe(
     n_classes = int(torch.cat([labels, held_out_labels]).max()) + 1
     weight = torch.zeros(n_classes, x.shape[1], dtype=x.dtype, requires_grad=True)
     bias = torch.zeros(n_classes, dtype=x.dtype, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=iterations, line_search_fn="strong_wolfe")
+    optimizer = LBFGS([weight, bias], max_iter=iterations, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()

@@ -12,6 +12,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vae_course.elbo import elbo_terms
+from vae_course.training.optimizers import Adam
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def training_cost(
     size = min(batch_size, len(data))
     with PeakMemory() as memory:
         model = copy.deepcopy(model).train()
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+        optimizer = Adam(model.parameters(), lr=1e-4)
         generator = torch.Generator().manual_seed(0)
         chooser = torch.Generator().manual_seed(0)
 

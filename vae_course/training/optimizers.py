@@ -1,4 +1,4 @@
-"""Torch's Adam and AdamW, without the second that a process's first optimizer costs.
+"""Torch's Adam, AdamW and L-BFGS, without the second that a process's first optimizer costs.
 
 ``torch.optim`` wraps the methods of its optimizers for ``torch.compile``, and the wrappers import
 ``torch._dynamo`` when the first optimizer is built: about a second, more than a short training run takes.
@@ -29,6 +29,12 @@ class AdamW(torch.optim.AdamW):
     """:class:`torch.optim.AdamW`, same arguments and same numbers."""
 
     locals().update(_unwrapped(torch.optim.AdamW))
+
+
+class LBFGS(torch.optim.LBFGS):
+    """:class:`torch.optim.LBFGS`, same arguments and same numbers."""
+
+    locals().update(_unwrapped(torch.optim.LBFGS))
 
 
 OPTIMIZERS = {"adam": Adam, "adamw": AdamW}
