@@ -9,7 +9,7 @@ from toy_course import SMALL, WHOLE, make_project
 
 from vae_course.course import commands, structure
 from vae_course.course.__main__ import main
-from vae_course.course.execute import Job, execute
+from vae_course.course.execute import Job, environment, execute
 from vae_course.course.sources import build
 
 # Fixtures that execute notebooks are shared by the tests of this file, so one process takes them all.
@@ -78,6 +78,25 @@ def test_unknown_parameter_stops_the_chapter_before_it_starts(quick_run):
     assert "start  03_Misspelt" not in printed
 
 
+def test_the_longest_chapter_starts_first_and_one_without_a_time_before_it(tmp_path):
+    project = make_project(tmp_path, dict.fromkeys(["01_Short", "02_Long", "03_New"], SMALL))
+    project.results.mkdir(parents=True)
+    for name, seconds in {"01_Short": 5.0, "02_Long": 50.0}.items():
+        (project.results / f"{name}.json").write_text(json.dumps({"quick_seconds": seconds}))
+    order = commands.longest_first(project, project.written())
+    assert order == ["03_New", "02_Long", "01_Short"]
+
+
+def test_modules_are_compiled_once_where_bytecode_may_not_lie_beside_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    variables = environment(tmp_path, tmp_path, None, tmp_path / "compiled")
+    assert variables["PYTHONPYCACHEPREFIX"] == str(tmp_path / "compiled")
+    assert "PYTHONDONTWRITEBYTECODE" not in variables
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    assert "PYTHONPYCACHEPREFIX" not in environment(tmp_path, tmp_path, None, tmp_path / "compiled")
+
+
 def test_table_has_a_line_for_each(quick_run):
     _, outcomes, _ = quick_run
     table = commands.table(list(outcomes.values()))
@@ -136,7 +155,7 @@ def odd_runs(tmp_path_factory):
     look = "print('data:', os.environ.get('VAE_COURSE_DATA'), os.listdir())"
     codes = {
         "01_Waits": "import time\n\ntime.sleep(600)",
-        "02_Dies": "os._exit(3)",
+        "02_Dies": "print('still', 'here')\n\n# %%\nos._exit(3)",
         "03_Looks": look,
         "04_Looks_At_Data": look,
     }
@@ -163,6 +182,11 @@ def test_cell_that_takes_too_long_is_stopped(odd_runs):
 
 def test_kernel_that_dies_is_told(odd_runs):
     assert odd_runs[0]["02_Dies"].failure.error.startswith("DeadKernelError")
+    assert odd_runs[0]["02_Dies"].failure.line == "os._exit(3)"
+
+
+def test_what_came_before_the_end_of_a_kernel_is_kept(odd_runs):
+    assert "still here" in (odd_runs[1] / "02_Dies.ipynb").read_text()
 
 
 def test_data_folder_reaches_the_kernel_only_when_given(odd_runs):
