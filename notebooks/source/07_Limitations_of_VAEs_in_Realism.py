@@ -17,7 +17,7 @@
 # <!-- minutes -->
 #
 # "VAE pictures are blurry" is the most quoted sentence about VAEs. Here you find out what exactly is blurred, and by what: first in a world of sixteen pictures where everything can be computed, then on real pictures, where the same decoder is trained
-# once as a VAE and once as a GAN. And because "looks better" is no measurement, the second half of the chapter judges the judges: what a Fréchet distance sees, what it cannot see, and how a model that made up nothing gets the best mark of all.
+# once as a VAE and once as a GAN. And because "looks better" is no measurement, the second half of the chapter judges the judges: what a Fréchet distance sees, what it cannot see, and how a model that invents nothing gets the best mark of all.
 #
 # ## Objectives
 #
@@ -26,10 +26,10 @@
 # 1. **compute** what a decoder draws when its code leaves several pictures possible, and check it on a trained VAE;
 # 2. **measure** what is missing in samples, frequency by frequency, and tell it from what a decoder's noise can put back;
 # 3. **compare** two training principles on one decoder by five measures with intervals, and say where they contradict each other;
-# 4. **correct** a Fréchet distance for its bias, and say why a FID on digits or garments is not one;
+# 4. **correct** a Fréchet distance for its bias, and say why a FID of digits or garments tells little;
 # 5. **detect** copies of training pictures, with a baseline from held-out pictures and a planted thief.
 #
-# You need chapter 02's VAE, the rate from chapter 04 and the Fréchet distance from chapter 05. The GAN is explained in chapter 06.
+# You need the GAN from chapter 01, chapter 02's VAE, the rate from chapter 04, sharpness and the Fréchet distance from chapter 05, and precision and recall from chapter 06.
 #
 # ## Setup
 # %% tags=["setup"]
@@ -129,7 +129,8 @@ print(
 #
 # ## 1 What does a decoder draw when it cannot tell?
 #
-# Let $x$ be one of two pictures, $a$ or $b$, equally likely, and let the code say nothing about which. The decoder must draw one picture $\mu$, and pays $\lVert x - \mu\rVert^2$. What should it draw? Here are two pictures of a clock with one hand.
+# Let $x$ be one of two pictures, $a$ or $b$, equally likely, and let the code say nothing about which. The decoder must draw one picture $\mu$, and pays $\lVert x - \mu\rVert^2$. What should it draw? Take two pictures of a clock
+# with one hand: in $a$ the hand points up to the right, in $b$ up to the left.
 # %%
 guess = predict(
     "To pay least on average, the decoder draws ...",
@@ -184,7 +185,7 @@ claims.add(
 #
 # in words: the best single picture for a code is the **conditional mean**, the average of all pictures that the code leaves possible. Bernoulli and Gaussian likelihoods share it. And in this world an average is no picture at all: nothing here has two hands.
 #
-# The code decides how many pictures stay possible. With 16 hands, $k$ bits leave $16/2^k$ of them.
+# The code decides how many pictures stay possible. With 16 hands, $k$ bits leave $16/2^k$ of them. (In the table, the squared error is summed over the pixels of a picture and averaged over the sixteen pictures.)
 # %%
 averages = [hands.reshape(2**k, -1, *clock.shape).mean(1) for k in range(5)]  # the first group of each size
 
@@ -213,7 +214,7 @@ show(
     alt="What the best decoder draws for one code with zero to four bits: a gray disk of all hands, half of it, a quarter, two neighboring hands, and one crisp hand.",
 )
 # %% [markdown]
-# Blur is the number of bits that the code did not say. Note that no picture here is *smeared*: the fan is an exact average of crisp pictures.
+# The fewer bits the code says, the wider the fan: blur is what the code did not say. Note that no picture here is *smeared*: the fan is an exact average of crisp pictures.
 #
 # ## 2 Does a trained VAE do just that?
 #
@@ -223,7 +224,7 @@ show(
 # \mathbb E[x|z] = \sum_{i=1}^{16} w_i(z)\, x_i, \qquad w_i(z) = \frac{q(z|x_i)}{\sum_j q(z|x_j)} .
 # $$
 #
-# In words: each picture counts by how likely its own cloud of codes is to produce this $z$. If the decoder is any good, its picture must be this average.
+# In words: each picture counts by how likely its own cloud of codes is to produce this $z$. For a given encoder no picture has a smaller reconstruction error than this average. So a decoder that is trained well must draw it.
 # %%
 guess = predict(
     "A small VAE, two latent dimensions, trained at several β. Its decoder's pictures will differ from the exact averages, as root mean square, by",
@@ -356,11 +357,14 @@ claims.add(
     sharper.mean / blurred.mean, below=0.3,
 )  # fmt: skip
 # %% [markdown]
-# The decoder draws the average, at every β, and not the likeliest picture. A VAE with a code that says enough is crisp; the same network with a dearer code draws fans. So nothing in the *decoder* blurs. It draws, faithfully, what the code leaves open.
+# The decoder draws the average, at every β. Where the code says nearly everything, the average *is* the likeliest picture; where it does not, the two differ, and the decoder stays with the average. A VAE with a code that says
+# enough is crisp; the same network with a dearer code draws fans. So nothing in the *decoder* blurs. It draws, faithfully, what the code leaves open.
 #
-# The last column holds a second source of pictures that are none: a code space is connected, and this world is not. Between the places of two hands there is a border, and draws from the prior land on it.
+# (Sixteen pictures hold 4 bits, which is $\log 16 \approx 2.77$ nats. The rate can be larger: it also counts how far the clouds of codes, taken together, are from $\mathcal N(0, I)$; see chapter 04.)
 #
-# Now give the same decoder to a GAN (chapter 06). No code of any picture exists, so nobody asks the generator to reconstruct. It may map each $z$ to whatever the discriminator believes.
+# The last column shows a second source of pictures that do not exist in this world: a code space is connected, and this world is not. Between the places of two hands there is a border, and draws from the prior land on it (chapter 06's bridges).
+#
+# Now give the same decoder to a GAN. No picture has a code, so nobody asks the generator to reconstruct. It may map each $z$ to whatever the discriminator believes.
 # %%
 guess = predict(
     f"Same decoder, same {TOY_STEPS:,} updates, as a GAN. The distance of its samples to the nearest picture is ...",
@@ -418,11 +422,13 @@ claims.add(
     gan_distance.mean / blurred.mean, below=0.6, low=gan_distance.low / blurred.mean, high=gan_distance.high / blurred.mean, whole_interval=True,
 )  # fmt: skip
 # %% [markdown]
-# The GAN draws no fans although nothing tells it which hand is meant. But look at the numbers before you conclude that a GAN is crisper: in a world of four bits, a VAE that may spend enough bits is no worse off. The question for real pictures is how many bits they need.
+# Most of the GAN's pictures are single hands, although nothing tells it which hand is meant. But look at the numbers before you conclude that a GAN is crisper: in a world of four bits, a VAE that may spend enough bits is no worse
+# off. The question for real pictures is how many bits they need.
 #
 # ## 3 One decoder, two principles
 #
-# Now garments. The same training pictures, the same number of pictures seen, and one convolutional decoder: trained by the ELBO as a VAE, and against a discriminator as a GAN. Three seeds each.
+# Now garments. The same training pictures, the same number of pictures seen, and one convolutional decoder: trained by the ELBO as a VAE, and against a discriminator as a GAN. Three seeds each. Of the columns in the table, you know
+# the Fréchet distance, precision, recall and sharpness (edge strength relative to data). "Debiased" is explained in section 6, and "fine power" right after the table.
 # %%
 guess = predict(
     "The judge counts which share of the samples lies where real pictures lie (precision). Which of the two has more?",
@@ -606,7 +612,8 @@ claims.add(
     coarse.mean - soft.mean, above=0.2,
 )  # fmt: skip
 # %% [markdown]
-# That is the toy again, at scale. Broad shapes are told by the code, so they are there. Where a code does not say how a knit runs, the decoder draws the average of all knits: gray.
+# That fits the toy. Broad shapes are told by the code, so they are there. Where a code does not say how a knit runs, the decoder draws the average of all knits: gray. The GAN's curve stays near the data's for longer. But power is
+# not detail: some of it is a chessboard, which you can see in its samples and which upsampling layers leave (Durall et al. 2020).
 #
 # ## 4 Is it the mean's fault?
 #
@@ -693,7 +700,8 @@ if DATASET == "fashion_mnist":  # on the small digits, three seeds do not decide
 # different place, a collar instead of none, a print. All of that is correlated over many pixels, and a likelihood that treats pixels one by one can only answer with a fan and grain on top. Two things together make VAE pictures soft:
 # $p(x|z) = \prod_i p(x_i|z)$, and a code that does not say everything. In the toy, where a code could say everything, the same kind of decoder was crisp.
 #
-# So there are three ways out: say more in the code, use a likelihood whose pixels know of each other, or compare pictures otherwise than pixel by pixel. The next section tries the first; chapter 11 the other two.
+# So there are three ways out: say more in the code, use a likelihood whose pixels know of each other, or compare pictures otherwise than pixel by pixel. The next section tries the first, and chapter 11 the third, together with
+# priors that can draw such codes. The second is the road of chapter 04's decoder that reads.
 #
 # ## 5 Do more bits help? A larger decoder?
 #
@@ -777,10 +785,10 @@ claims.add(
 
 
 # %% [markdown]
-# More bits do what the toy says: reconstructions get crisper. But a *sample* starts at the prior, and the more a code says, the less of the prior is covered by codes of real pictures (chapter 04's holes). Bits that help a reconstruction must be *drawn* in a sample, and
-# $\mathcal N(0, I)$ draws them badly: by the judge, reconstructions get better and samples do not; the two move apart. A larger decoder, on the same data with the same updates, stays soft as well.
+# More bits do what the toy says: reconstructions get crisper. But by the judge samples do not get better; the two move apart. Why? A *sample* starts at the prior, and the more a code says, the less of the prior is covered by codes
+# of real pictures (chapter 04's holes). Bits that help a reconstruction must be *drawn* in a sample, and $\mathcal N(0, I)$ draws them badly. A larger decoder, on the same data with the same updates, stays soft as well.
 #
-# What stays blurry, even with more bits? Look at the pictures that lost most of their fine power, and at the classes.
+# What stays blurry, even with more bits? Look at the pictures that lost most fine power, in absolute terms, and at the share that each class keeps.
 # %% tags=["hide-input"]
 def fine_part(images):
     """The picture without its waves below 0.25 cycles per pixel."""
@@ -898,10 +906,11 @@ claims.add(
     above=0,
 )
 # %% [markdown]
-# The winner changes with $n$, though no picture changed. The last column takes the bias off with a **jackknife**: leave out a twentieth of the pictures; how much the distance grows tells how much of it is bias, and how it scatters gives an interval. So: compare equal $n$, or
-# debiased values, and quote the distance of real pictures beside any other.
+# The winner changes with $n$, though no picture changed. The last column takes the bias off with a **jackknife**: leave out a twentieth of the pictures, another twentieth each time; how much the distance grows tells how much of it
+# is bias, and how it scatters gives an interval. (Such an estimate of a distance near 0 may come out below 0.) So: compare at equal $n$, or debiased values, and quote the distance of real pictures beside any other.
 #
-# **By whose eyes?** Judge the same pictures by five judges: the shipped classifier; the same network trained with another seed; the same network *untrained*; a classifier of a different data set; and no network at all, the pixels on their 64 principal axes.
+# **By whose eyes?** Judge the same pictures by five judges: the shipped classifier; the same network, trained here on fewer pictures with another seed; the same network *untrained*; a classifier of a different data set; and no
+# network at all, the pixels on their 64 principal axes.
 # %%
 guess = predict(
     "Five judges, six models. Will all judges agree on which model is nearest to real pictures?",
@@ -1039,7 +1048,8 @@ claims.add(
     above=0,
 )
 # %% [markdown]
-# The more features, the more of the number is bias, because a covariance of $d$ features has about $d^2/2$ entries to be estimated from the same pictures. With 2,048 features, 2,000 pictures do not even fill it. So on MNIST and its kin, no FID: a strange judge, far too many features, and a number that
+# The more features, the more of the number is bias, because a covariance of $d$ features has about $d^2/2$ entries to be estimated from the same pictures. With 2,048 features, the covariance of 2,000 pictures does not even have
+# full rank. So on MNIST and its kin, no FID: a strange judge, far too many features, and a number that
 # cannot be compared with anybody's. Say which judge, which $n$, what real pictures get, and give an interval.
 #
 # **What do these eyes not see?** Take fresh real pictures, damage them in a way that anybody would notice, and ask each judge. The unit is the distance of the VAE: 1 means as bad as the VAE.
@@ -1120,7 +1130,8 @@ claims.add(
     below=0.5,
 )
 # %% [markdown]
-# Every judge has blind spots, and they are not the same. A classifier is trained to tell classes apart, so it *learns* to ignore whatever does not matter for that. Sharpness and the spectrum have no such training and see what it ignores; but they would praise grain. One number is never enough.
+# Every judge has blind spots, and they are not the same. A classifier is trained to tell classes apart, and nothing makes it look at what does not matter for that. Sharpness and the spectrum have no such training and see what it
+# ignores; but they would praise grain, and "upside down" is the same to them. One number is never enough.
 #
 # ## 7 Memory or quality?
 #
@@ -1150,8 +1161,8 @@ claims.add("Thief: Fréchet distance, share of the best model's", stolen / best_
 
 
 # %% [markdown]
-# So look for the nearest training picture of each sample. But a distance alone says nothing: real pictures have near neighbors too, and a *blurred* picture is close to everything. What gives a copy away is that it is close to **one** picture and not to the next ones. So compare the
-# distance to the nearest with the mean distance to the next, and do the same for held-out pictures, which nobody can have copied:
+# So look for the nearest training picture of each sample. But a distance alone says nothing: real pictures have near neighbors too, and a *blurred* picture is close to everything. What gives a copy away is that it is close to
+# **one** picture and not to the next ones. So divide the distance to the nearest by the mean distance to the next nineteen, and do the same for held-out pictures, which nobody can have copied:
 # %%
 def single_out(pictures, k=20):
     """Distance to the nearest training picture over the mean distance to the next k − 1: low for copies."""
@@ -1256,14 +1267,15 @@ claims.add(
     "Fresh pictures, blurred: copies found", found["pixels"]["fresh pictures, blurred"][0].copies, below=0.05
 )
 # %% [markdown]
-# The detector finds the thief, also under grain, and also when only every tenth sample is stolen; it leaves fresh pictures alone, blurred or not. The plain distance ("closer") is no proof: on garments it accuses blurred real pictures, which nobody copied. And the search has a blind spot of its own: move the loot by one pixel and
-# compare the two columns. A search for copies is as good as the space it searches in.
+# In pixels, the detector finds the thief, also under grain, and also when only every tenth sample is stolen; it leaves fresh pictures alone, blurred or not. The plain distance ("closer") is no proof: on garments it accuses blurred
+# real pictures, which nobody copied. And the search has a blind spot of its own: move the loot by one pixel, and in the last row pixels miss it, and features hardly do better. A search for copies is as good as the space it searches in.
 #
 # Neither model of this chapter hands out training pictures. That is a result about these small models and this much data, not about VAEs and GANs in general.
 #
 # ## 8 With more training
 #
-# Is all of this a matter of small models and short training? The course ships contestants that were trained longer: 20,000 pictures, twice the channels, the same decoder for all, three seeds each (`python -m vae_course.course.arena`; chapter 11 has the whole table). The same judge, the same measures, on Fashion-MNIST.
+# Is all of this a matter of small models and short training? The course ships larger contestants that were trained longer, those of its **arena**: 20,000 pictures, twice the channels, the same decoder for all, three seeds each
+# (`python -m vae_course.course.arena`; chapter 11 has the whole table). The same judge, the same measures, on Fashion-MNIST.
 # %%
 from vae_course.training.arena_weights import load_arena
 
@@ -1317,7 +1329,7 @@ else:
         "The shipped contestants were trained on Fashion-MNIST. They are not here, or this run is about other pictures."
     )
 # %% [markdown]
-# On garments, longer training does not change the picture: the three VAEs are soft, whatever their likelihood; the GAN is sharper and, by this judge, nearer to real pictures, and it has less precision than the VAE with the Bernoulli likelihood.
+# On garments, more training does not change the verdict: the three VAEs are soft, whatever their likelihood; the GAN is sharper and, by this judge, nearer to real pictures, and it has less precision than the VAE with the Bernoulli likelihood.
 #
 # ## Play
 #
@@ -1348,7 +1360,7 @@ print(
 )
 claim("Fréchet distance: VAE − the same samples sharpened by hand", difference("VAE", "VAE, sharpened by hand", "Fréchet"), above=0)  # fmt: skip
 # %% [markdown]
-# A filter that knows nothing of the data brings the samples nearer to real pictures, says the judge. No model has learned anything. Quote such a gain and somebody will try the filter on your baseline.
+# A filter that knows nothing of the data brings the samples nearer to real pictures, says the judge. No model has learned anything, and precision pays for it. Quote such a gain and somebody will try the filter on your baseline.
 #
 # ## What we measured
 # %% tags=["hide-input"]
@@ -1422,7 +1434,7 @@ solution("07.2")
 # ### Exercise 07.3: what is missing above a frequency? (medium)
 #
 # **Contract**: `missing_power(samples, data, cutoff)`: both `(n, 1, side, side)`, float; `cutoff` in cycles per pixel. Of all waves whose frequency $\sqrt{f_x^2 + f_y^2}$ is at least `cutoff` (corners included), returns 1 minus the power of the samples over the power of the data: a number, 0 if nothing is missing, 1 if everything, negative if there is too much.
-# Power is the mean over pictures of the squared size of the Fourier coefficient.
+# Power is the squared size of the Fourier coefficient, averaged over pictures and summed over these waves.
 # %%
 def missing_power(samples: torch.Tensor, data: torch.Tensor, cutoff: float) -> torch.Tensor:
     """samples, data: (n, 1, side, side); cutoff: cycles per pixel. Returns a number, at most 1."""
@@ -1438,7 +1450,8 @@ solution("07.3")
 # %% [markdown]
 # ### Exercise 07.4: the distance for infinitely many pictures (medium)
 #
-# The bias of a Fréchet distance is close to a constant over $n$. **Contract**: `at_infinity(sizes, distances)`: two lists of numbers, at least two different sizes. Returns the value at $n = \infty$ of the straight line in $1/n$ that fits the distances best (least squares): a number.
+# The bias of a Fréchet distance is close to $c/n$ with a constant $c$. **Contract**: `at_infinity(sizes, distances)`: two lists of numbers, at least two different sizes. Returns the value at $n = \infty$ of the straight line in
+# $1/n$ that fits the distances best (least squares): a number.
 # %%
 def at_infinity(sizes: list[int], distances: list[float]) -> float:
     """sizes: pictures on each side; distances: measured with them. Returns the distance without bias."""
@@ -1470,8 +1483,9 @@ solution("07.5")
 # ## Summary
 #
 # A decoder with a likelihood that treats pixels one by one draws the conditional mean: the average of everything that the code leaves open. In a world of sixteen pictures that average can be computed, and trained VAEs draw it at every β. On real pictures the code leaves texture open, so the fine waves are missing; draws of the decoder put grain in their place,
-# because what is missing is correlated over pixels and the decoder's noise is not. More bits sharpen reconstructions but do not help samples, because the prior does not draw such bits well; neither a larger decoder nor longer training makes samples crisp. A GAN with the same decoder has the fine waves and less precision: which one is "more realistic" depends on the measure. A Fréchet distance is the opinion of one judge, biased by
-# the number of pictures, and blind to whatever its judge ignores; a sharpening filter is enough to lower it, and a thief gets the best mark of all, and only a comparison with training pictures and a held-out baseline catches it.
+# because what is missing is correlated over pixels and the decoder's noise is not. More bits sharpen reconstructions but do not help samples, because the prior does not draw such bits well; neither a larger decoder nor longer
+# training makes samples crisp. A GAN with the same decoder has the fine waves and less precision: which of the two is "more realistic" depends on the measure. A Fréchet distance is the opinion of one judge, biased by
+# the number of pictures, and blind to whatever its judge ignores; a sharpening filter is enough to lower it. A thief gets the best mark of all, and only a comparison with training pictures, with held-out pictures as the baseline, catches it.
 #
 # ## References
 #
