@@ -812,8 +812,9 @@ claims.add(
     down.mean, below=0, low=down.low, high=down.high,
 )  # fmt: skip
 # %% [markdown]
-# Three readings. First, the fall of the noise matters: constant noise, wider than a mode, costs modes, because what is hidden from the discriminator need not be drawn. Second, the dose matters: where the table has two doses of a
-# remedy, more is not better. Third, where the plain GAN does not fail badly, a remedy has little to mend: if the printed interval of a gain contains 0, these seeds do not decide whether there is one. The next section has clearer
+# Three readings. First, the fall of the noise matters: constant noise, wider than a mode, costs modes, because what is hidden from the discriminator need not be drawn. Second, more is not better: where the table has two doses of a
+# remedy, the larger one hits no more modes on average (how far the intervals overlap says how sure that is). Third, where the plain GAN does not fail badly, a remedy has little to mend: if the printed interval of a gain contains 0,
+# these seeds do not decide whether there is one. The next section has clearer
 # cases.
 #
 # The better dose was picked after looking, among the doses shown, so its gain is a little flattered; the table shows all of them. What was not tested: the hinge loss (`loss="hinge"` of `fit_gan`), spectral normalization, other
