@@ -30,7 +30,7 @@
 # 4. **count** how many invented names are new, and how many of these are plausible;
 # 5. **rank** cases by −ELBO, with an interval, beside simple baselines, and **predict** when the ranking fails.
 #
-# You need chapters 02 (the VAE) and 03 (paths through the code).
+# You need chapters 02 (the VAE) and 03 (paths through the code); section 6 borrows the importance-weighted bound from chapter 01, section 7 the gray pixels from chapter 05.
 #
 # ## Setup
 # %% tags=["setup"]
@@ -140,7 +140,7 @@ def seeds_interval(values):
 
 # %% [markdown]
 # Everything below is measured on **held-out** pictures: validation parts for pictures and names, the test part once for the biopsies and the faces. Settings were
-# tried out on validation parts. The judges are small classifiers that came with the package; they were trained on the training parts, and no VAE was trained on them.
+# tried out on validation parts. The judges of pictures are small networks that came with the package; they learned from training parts, and no VAE learned from them.
 #
 # ## 1 What lies between two garments?
 #
@@ -258,20 +258,20 @@ claims.add(
 )
 # %% [markdown]
 # So the middle between two codes is often not "half of each". The straight line leads through whatever region lies between, and that may belong to
-# a third class: between a sandal and a shirt there is no half-way that both would recognize. Do not blame the code alone: the table shows how often decoded *parents* are mistaken, and that a cross-fade is read as a third class nearly as often. The judge must name one of the classes it knows; it has no word
+# a third class: nothing is half a sandal and half a shirt. But do not blame the code alone: even a decoded *parent* is sometimes taken for a third class (the first row), and a cross-fade nearly as often as the middle of the code (the last). The judge must name one of the classes it knows; it has no word
 # for a hybrid. Whether you find a hybrid good is yours to say, and that is what the next section is built on.
 #
 # ## 2 More like this: how far can you go?
 #
-# Nobody can write down what makes a picture pleasing, but everybody can point. So: show twelve pictures, let someone pick, make twelve
-# more *near the picked codes*, and repeat. The question is what "near" should be. The obvious step $z + s\,\varepsilon$ adds noise to noise: after a few
+# Nobody can write down what makes a picture pleasing, but everybody can point. So: show twelve pictures, let someone pick, keep the picks and fill up
+# with children *near the picked codes* (the picks take turns as the parent), and repeat. The question is what "near" should be. The obvious step $z + s\,\varepsilon$ adds noise to noise: after a few
 # rounds the codes lie far outside the prior, where the decoder has seen nothing. This one does not drift:
 #
 # $$
 # z' = \sqrt{1 - s^2}\; z + s\,\varepsilon, \qquad \varepsilon \sim \mathcal N(0, I).
 # $$
 #
-# In words: forget a little of $z$, then add as much noise as was forgotten. If $z$ follows the prior, so does $z'$, for each spread $s$: the variances
+# In words: forget a little of $z$, then add noise with the variance that was forgotten. If $z$ follows the prior, so does $z'$, for each spread $s$: the variances
 # $1 - s^2$ and $s^2$ add up to 1. At $s = 0$ you get copies, at $s = 1$ fresh draws.
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -340,10 +340,11 @@ claims.add(
     **seeds_interval([x - y for x, y in zip(kept_class[0.3], kept_class[1.0], strict=True)]),
 )  # fmt: skip
 # %% [markdown]
-# There is the dial of controlled variation: more variety costs more of what you picked. At $s = 1$ the curve does not end at 0, because a fresh draw may hit the class by chance.
+# There is the dial of controlled variation: more variety costs more of what you picked. At $s = 1$ the falling curve does not end at 0, because a fresh draw may hit the class by chance.
 #
 # Does picking work? A program plays in place of a reader. It wants one class, and picks in each round the three pictures that the judge finds most like it. Its
-# opponent picks three at random. The prize is the share of the wanted class among the pictures that neither of them picked by hand: the children of the last round.
+# opponent picks three at random. The score is the share of the wanted class among the new pictures of the last round, from which nobody has picked. The judge that helps one player
+# to pick also keeps the score. So this measures whether picking *steers*, not whether you would see the same class.
 # %%
 WANTED = 8  # among garments: the bag
 
@@ -380,7 +381,7 @@ claims.add(
     **seeds_interval([x - y for x, y in zip(*shares.values(), strict=True)]),
 )  # fmt: skip
 # %% [markdown]
-# Picking works, with a dozen pictures and no label. In *Play*, below, it is your turn, and what you breed becomes a poster.
+# Picking works, three ticks a round, with a VAE that was never told a class. (The intervals are those of a mean of three, the same to both sides: they know nothing of shares and may reach past 1.) In *Play*, below, it is your turn, and what you breed becomes a poster.
 #
 # ## 3 Add glasses: what else changes?
 #
@@ -416,6 +417,9 @@ print(
 # - **mean difference**: mean code with, minus mean code without;
 # - **probe**: train a linear classifier of the codes, and step across its boundary at a right angle;
 # - **adjusted**: regress the codes on *all* attributes at once; each attribute gets the change of the code that belongs to it while the others stay.
+#
+# Only directions are to be compared, so each vector is stretched until, on training faces, it raises the judge's reading of the attribute by nine tenths of what the true edit does (glasses on, or the smile raised by half its range). In the table below,
+# *gain* is that rise on held-out faces, *success* the share of faces whose reading ends above ½, and *collateral* the mean absolute change of the other eight readings. The row *true edit* is the redrawn face sent through encoder and decoder.
 #
 # And two albums of labels. In the first the attributes are independent, as drawn. The second is how albums are: nine out of ten people with glasses happen to be
 # blond, and nine of ten without are dark (and the same for the smile). The VAE itself was trained on all faces, without a label.
@@ -585,10 +589,10 @@ claims.add(
 # %% [markdown]
 # Three lessons.
 #
-# - **A mean difference carries along what came along in the labels.** From the biased album it dyes the hair as well: half of what tells the two groups apart is hair. The adjusted vector does not, but it needs the hair's *labels*. What nobody labeled, nobody can hold fixed.
+# - **A mean difference carries along what came along in the labels.** From the biased album it dyes the hair as well: there, hair tells the two groups apart nearly as well as the attribute itself. The adjusted vector does not (and the probe hardly does), but it needs the hair's *labels*. What nobody labeled, it cannot hold fixed.
 # - **The boundary's normal is not the direction of change.** A probe is made to *tell*, not to *change*: it leans on every dimension that helps to tell, also on those that the attribute never moves (Haufe et al. 2014: filters are not patterns). "Train a classifier and walk along its normal" is a popular recipe. For the glasses its
 #   collateral is larger than that of the plain difference when labels are independent, and than that of the adjusted vector in any case. For the smile it is no worse than these: compare the rows. So it is a matter of the attribute, and measuring is cheap.
-# - **No vector is the true edit.** One direction for every face cannot be right for all of them: a turned head wears its glasses elsewhere.
+# - **For the glasses, no vector comes close to the true edit** (last column). Perhaps because one direction serves every face, and a turned head wears its glasses elsewhere; that was not tested. For the smile the better vectors do come close.
 #
 # What was not tested: other likelihoods, larger codes, curved paths.
 #
@@ -639,7 +643,7 @@ else:
 # $$
 #
 # In words: the same bound, with $c$ known on both sides. Telling the class costs nothing, coding it costs nats, and the KL term is stingy. So the code should hold what $c$ does *not* tell: slant, thickness, the
-# writer's hand. In a fully connected network "telling" is one line: append $c$ to the input.
+# writer's hand. In a fully connected network "telling" is one line: append $c$, ten numbers of which all but one are 0, to the input.
 #
 # Two things help, found on validation digits. The class is told *loudly*: as a 4 instead of a 1, because a single 1 among 784 pixels is easily overheard. And there is no KL warm-up: while the KL term is cheap, the code takes the class as well, and gives it back only slowly. After a run as short as this one, a class told softly was still in
 # the code, and rewriting failed for many digits: set `LOUDNESS = 1` and see.
@@ -722,8 +726,8 @@ claims.add(
     **seeds_interval([a - b for a, b in zip(*readable.values(), strict=True)]),
 )  # fmt: skip
 # %% [markdown]
-# A saving above log 10 would be impossible for the *exact* log-likelihoods on average, since $\log p(x) \ge \log p(x|c) + \log p(c)$. But these are bounds from short training, and the gap of the
-# bound may shrink as well: with the class told, the posterior has less to say. Class information has (nearly) left the code. What stays is the hand.
+# With *exact* log-likelihoods of one model, the saving could not exceed log 10 on average: $\log p(x|c) - \log p(x) \le -\log p(c)$. In words: being told something saves at most what it would have cost to say it. But these are bounds of two models after short training, and the gap of the
+# bound may shrink as well: with the class told, the posterior has less to say. So take the measured number with its interval, and not as the worth of the class. As for the code: most of the class has left it (compare the probe with chance). What stays should be the hand.
 #
 # So keep the code and change the class. Each row below is one held-out digit, rewritten as all ten.
 # %%
@@ -755,7 +759,7 @@ show(
 )
 # %% [markdown]
 # Is that style transfer, or do the rows only look alike? Measure. Slant and thickness (chapter 03) were not given to any model. For each pair of a held-out digit and a random other class: does the judge see the class that was asked for? And how well do slant and thickness of
-# the new picture follow those of the given one? The rival does it with chapter 03's tools: a plain VAE, plus the difference of two class means.
+# the new picture follow those of the given one? (A correlation within classes, because a 1 and a 7 differ in slant by themselves.) The rival does it with chapter 03's tools: a plain VAE, plus the difference of two class means.
 # %%
 guess = predict(
     "The rival adds (mean code of the new class − mean code of the old class) to a plain VAE's code. How often does it reach the class that was asked for, compared with the conditional VAE?",
@@ -851,14 +855,14 @@ for what in ("slant follows", "thickness follows"):
         **seeds_interval(gain),
     )
 # %% [markdown]
-# The class that was told is the class that is drawn, nearly always, and slant and thickness follow those of the given digit: the third row of the figure, with another digit's code, shows what "no style" looks like on the same scale. Look at the rival's dots, too: it keeps the hand about as well. What it misses more often is the class, because one
-# shift for all digits of a class is too simple for some of them.
+# The class that was told is the class that is drawn, nearly always, and slant and thickness follow those of the given digit: the third row of the figure, with another digit's code, shows what "no style" looks like on the same scale. Look at the rival's dots, too: it keeps the hand about as well. What it misses more often is the class; perhaps one
+# shift for all digits of a class is too simple (not tested).
 #
 # ## 5 How many of these names are new?
 #
 # The decoder of a VAE may write letters. The models here are recurrent ones (chapter 10 builds them), shipped with the package, three seeds. Draw codes from the prior, write a name for each, and count: **new** (not in the training list);
-# **found again** (new, *and* in a held-out list of real names that no model was shown); **plausible** (no more surprising to a judge than 95 % of real held-out names are). Beside it the old opponent: an n-gram that counted the same list, three letters
-# of memory for the fourth.
+# **found again** (new, *and* in a held-out list of real names that no model was shown); **plausible** (no more surprising to a judge than 95 % of real held-out names are; the judge is an n-gram that counted a third list). Beside it the old opponent: an n-gram that counted the VAE's list, three letters
+# of memory for the fourth. At *temperature* 0.7 the VAE's logits are divided by 0.7 before each draw, so likely letters become likelier.
 # %%
 guess = predict(
     "Which invents more names that are new and plausible at once?",
@@ -930,12 +934,17 @@ claims.add(
 )  # fmt: skip
 # %% [markdown]
 # Read the columns together. New alone is cheap: random letters are always new. Plausible alone is cheap too: copy the list. A lower temperature trades one for the other. The judge is itself an n-gram, so it favors the n-gram's names; and "new" means new to *this* list: a new name may be somebody's
-# name elsewhere. The "found again" column is the strictest: real names that the writer was never shown.
+# name elsewhere. The "found again" column is the strictest: real names that the writer was never shown. Look whether the winner of the last column leads there, too.
+#
+# The path below the table need not start and end at the two names themselves: a code holds part of a spelling, and the decoder fills in the rest.
 #
 # ## 6 Which biopsies need a doctor?
 #
 # Now a use that matters. The Wisconsin table describes cell nuclei of breast biopsies by thirty numbers. Train a VAE on the **benign** training rows alone, never a malignant one, and let −ELBO say how strange a new row is. If you need a detector for what you have no examples of, that is the idea. The measure is AUROC: the probability that a malignant
-# row is ranked stranger than a benign one; ½ is guessing.
+# row is ranked stranger than a benign one; ½ is guessing. (Intervals: the test rows, drawn again and again with replacement.)
+#
+# The opponents are simple. An *isolation forest* cuts the rows apart at random; a row that stands alone after few cuts is strange. *PCA reconstruction* takes the distance from a plane through the benign rows. Then the distance from the mean benign row, and the one column of the
+# table that does best on labeled training rows.
 # %%
 guess = predict(
     "AUROC of −ELBO on the test part. And which is best: the VAE, an isolation forest, PCA reconstruction, or one single column of the table?",
@@ -1048,7 +1057,7 @@ claims.add(
     whole_interval=True,
 )
 # %% [markdown]
-# Same model, same knowledge, another ranking. Here it got better, by luck: larger nuclei have larger raw units per logarithm. It could as well have got worse (Le Lan & Dinh 2021 show that a change of variables can make *any* ranking come out). A likelihood is no absolute measure of strangeness.
+# Same model, same knowledge, another ranking. Here it got better, by luck: in a logarithmic column the factor is about one over the raw value, so rows with large nuclei lose density and move up in the ranking, and malignant nuclei tend to be large. It could as well have got worse (Le Lan & Dinh 2021 show that a change of variables can make *any* ranking come out). A likelihood is no absolute measure of strangeness.
 #
 # ## 7 When is the strange thing more likely than the normal one?
 #
@@ -1133,10 +1142,10 @@ claims.add(
     high=corrected.high,
 )
 # %% [markdown]
-# The model has never seen the strange kind, and ranks it as more normal than its own. Nothing is broken. Likelihood pays for *complexity*: a gray pixel costs up to log 2 = 0.69 nats whatever the model does, a black one nearly nothing (chapter 05). Strange but simple beats normal but complex. Nalisnick et al. (2019) found it with deep generative
+# The model has never seen the strange kind, and ranks it as more normal than its own. Nothing is broken. The −ELBO charges for *complexity*: a gray pixel costs up to log 2 = 0.69 nats whatever the model does, a black one nearly nothing (chapter 05). Strange but simple beats normal but complex. Nalisnick et al. (2019) found it with deep generative
 # models of many kinds; the tighter bound does not help, because the fault is not in the bound.
 #
-# Take off what *no* model could save (the entropy of the picture's own pixels, read as coins), and the order is right again here. It is a special case of comparing with a coder that knows nothing about garments (Serrà et al. 2020). A remedy for this trap, not for all: test your detector on anomalies of the kind you fear.
+# Take off what *no* model could save (the entropy of the picture's own pixels, read as coins), and the order is right again here. Serrà et al. (2020) do something similar: they take off what a general-purpose compressor needs, a coder that knows nothing about garments. It is a remedy for this trap, not for all: test your detector on anomalies of the kind you fear.
 #
 # ## Play
 #
@@ -1291,17 +1300,17 @@ solution("09.5")
 # %% [markdown]
 # ## Summary
 #
-# Half-way between two codes is often neither of the two: a hybrid is a place of its own. Breeding by picking works without a label, if the children stay on the prior. An attribute vector does what its labels say, and all that came along with the labels; a probe's normal tells, but it is not the direction of change.
+# Half-way between two codes a judge often sees neither parent, and a cross-fade fares little better. Breeding by picking works without a label, if the children stay on the prior. An attribute vector does what its labels say, and all that came along with the labels; a probe's normal tells, but it is not the direction of change.
 # A conditional VAE leaves the class out of its code and can rewrite a digit in the same hand. Invented names must be counted as new *and* plausible. −ELBO finds strange biopsies about as well as a forest of random cuts, and no better than one well-chosen column. And it may rank simple strange things as more normal than complex normal ones: a likelihood
 # measures what a picture costs, not whether it belongs.
 #
 # ## References
 #
-# - A. B. L. Larsen et al.: *Autoencoding beyond pixels using a learned similarity metric*, ICML 2016. Section 4.2 (attribute vectors).
+# - A. B. L. Larsen et al.: *Autoencoding beyond pixels using a learned similarity metric*, ICML 2016. Section 4 (vectors for visual attributes).
 # - S. Haufe et al.: *On the interpretation of weight vectors of linear models in multivariate neuroimaging*, NeuroImage 87, 2014 (filters and patterns).
 # - Y. Shen et al.: *Interpreting the Latent Space of GANs for Semantic Face Editing*, CVPR 2020 (editing along a probe's normal).
 # - K. Sohn, H. Lee, X. Yan: *Learning Structured Output Representation using Deep Conditional Generative Models*, NeurIPS 2015.
-# - D. P. Kingma et al.: *Semi-supervised Learning with Deep Generative Models*, NeurIPS 2014. Section 4.3 (class and style).
+# - D. P. Kingma et al.: *Semi-supervised Learning with Deep Generative Models*, NeurIPS 2014. Section 4 (conditional generation: class and style).
 # - S. L. Cotter et al.: *MCMC Methods for Functions*, Statistical Science 28, 2013 (the step that keeps the prior).
 # - J. A. Hanley, B. J. McNeil: *The meaning and use of the area under a receiver operating characteristic (ROC) curve*, Radiology 143, 1982.
 # - F. T. Liu, K. M. Ting, Z.-H. Zhou: *Isolation Forest*, ICDM 2008.

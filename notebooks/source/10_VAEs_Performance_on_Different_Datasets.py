@@ -29,7 +29,7 @@
 # 4. **diagnose** collapse, averaging and memorizing in any domain, with the same three numbers;
 # 5. **judge** where a VAE earns its keep, by comparing it with a fair opponent of each domain.
 #
-# You need the ELBO (chapter 01), the collapse panel (chapter 04) and likelihoods (chapter 05).
+# You need the ELBO and its importance-weighted cousin (chapter 01), the collapse panel (chapter 04) and likelihoods (chapter 05).
 #
 # ## Setup
 # %% tags=["setup"]
@@ -113,7 +113,7 @@ table_train, table_held_out = parts("biopsies")
 for train, held_out in [*pictures.values(), (sound_train, sound_held_out), (table_train, table_held_out)]:
     print(f"{train!r}, {len(held_out):,} held out")
 # %% [markdown]
-# Settings were tried out on validation parts, and everything below is measured on validation parts ("held out"). The test parts are not used.
+# Settings were tried out on validation parts, and everything below is measured on validation parts ("held out"). The one exception: the shipped photograph models of section 4 were chosen on validation pictures, so they are measured on test pictures.
 #
 # ## 1 What has to change for a new kind of data?
 #
@@ -170,7 +170,7 @@ guess.compare(0, "the same function gave every row of the table; networks and li
 # The function asks the model for two things: `encode(x)`, a Gaussian over codes, and `log_likelihood(x, z)`, one number for each example. Sum or average, padding or none, pixels or words:
 # all of that is the likelihood's business. So is the question of what the nats *mean*. The distortions in the table cannot be compared yet, and the next section says why.
 #
-# The training loop does not change either. This is the only one in this chapter:
+# The training loop does not change either. It is `fit`, called from here (and once more for text, in section 5):
 # %%
 def train_vae(make, data, seed, epochs, held_out=None, **settings):
     """A new model for `data`, trained by the course's one loop on the course's one ELBO."""
@@ -334,7 +334,7 @@ show(
     alt="Rows of ten held-out pictures, each row followed by its reconstructions at the mean: the shapes are kept and the fine texture is smoothed away.",
 )
 # %% [markdown]
-# Rate and distortion differ by more than an order of magnitude. Most of the bits go into pixel values that no code can know: the noise at the edges of strokes, the weave of a sweater. The code holds what
+# Rate and distortion differ by more than an order of magnitude. Most of the bits go into pixel values that this code does not tell: the noise at the edges of strokes, the weave of a sweater. The code holds what
 # *saves* bits, and that is what you see: shape first, texture hardly at all.
 #
 # ## 4 Photographs: what is in the code of a dog?
@@ -342,7 +342,7 @@ show(
 # A photograph at 64 × 64 in color is 12,288 numbers: sixteen times a digit, and none of the calm of a digit. Dogs sit, run and lie, near and far, on grass and on sofas, in all weathers. The networks become
 # convolutional, four layers that halve the side, and nothing else changes.
 #
-# Stanford Dogs has 120 breeds (Khosla et al. 2011; pictures from ImageNet, for research and teaching, so this page shows only thumbnails). `load` cuts a square out of each photograph, shrinks it and decodes it **once**,
+# Stanford Dogs has 120 breeds and 20,580 photographs (Khosla et al. 2011; pictures from ImageNet, for research and teaching, so this page shows only thumbnails). The committed run and the shipped model had 1,800 of them; the 121st class is *unknown*. `load` cuts a square out of each photograph, shrinks it and decodes it **once**,
 # into a file that is mapped into memory: later passes never touch a JPEG. The quick run of this course uses faces that the course draws by itself.
 # %%
 photos, held_photos, test_photos = (load(PHOTOGRAPHS, part) for part in ("train", "validation", "test"))
@@ -426,7 +426,7 @@ print(f"augmentation narrows the gap by {spread(narrower, 4)} bits per dimension
 
 
 # %% [markdown]
-# Look at the columns separately, and at the intervals. The gap is what the model knows by heart. After few passes there is hardly any, and then augmentation has nothing to cure: the changed pictures are only harder to learn. Its time comes
+# Look at the columns separately, and at the intervals. The verdict above compares means; where intervals overlap widely, three seeds cannot tell the two ways of reading apart. The gap is what the model knows by heart. After few passes it is small, and then augmentation has little to cure. Its time should come
 # when a run is long enough, or the pictures few enough, for a network to memorize. Try ten times `PHOTO_EPOCHS`. And whoever reports the gap alone can call any augmentation a success: held-out pictures are what counts.
 #
 # ### The model that comes along
@@ -485,7 +485,7 @@ if PHOTOGRAPHS == "stanford_dogs":  # drawn faces have hardly any texture to los
         "Photographs: sharpness of reconstructions at the mean, share of the pictures'", left, below=0.5
     )
 # %% [markdown]
-# The rate is a tiny share of the bits. Nearly everything is spent on fur, grass and noise, pixel by pixel, and what remains for the code must save bits *everywhere at once*. So guess what it is about.
+# The rate is a tiny share of the bits. And hold both columns of bits against 8, which is what a stored number takes without any model. Nearly everything is spent on fur, grass and noise, pixel by pixel, and what remains for the code must save bits *everywhere at once*. So guess what it is about.
 # %%
 guess = predict(
     "The first principal component of the codes is mostly about ...",
@@ -577,7 +577,7 @@ claims.add(
     above=0.8,
 )
 # %% [markdown]
-# The code is a record of what saves the most bits, and a wrong brightness costs bits in every pixel. What *we* find interesting in the picture, its subject, decides few pixels and gets few nats. The likelihood never asked for it. Color is a
+# The code is a record of what saves the most bits, and a wrong brightness costs bits in every pixel. What *we* find interesting in the picture, its subject, decides few pixels and gets few nats. The likelihood never asked for it. (With dogs, a guess among the 120 breeds would be right about as often as the probe is. But then, a dozen pictures of each breed are few to learn from.) Color is a
 # smaller saving than light and enters later: the last column of the table says how far it has come in this model.
 # Chapter 11 changes the question by comparing features in place of pixels.
 #
@@ -718,7 +718,7 @@ print(names)
 # $$
 #
 # In words: the log-probability of a text is the sum over its tokens, END included and padding not. In training the decoder reads the *true* tokens before each one, shifted by one place, so that all places are computed at once.
-# An encoder reads the text the other way, into the mean and log σ² of a Gaussian. Everything after that is the ELBO that you know. Here is the decoder's half, written out:
+# The encoder goes the other way: it reads the whole text and gives the mean and log σ² of a Gaussian. Everything after that is the ELBO that you know. Here is the decoder's half, written out:
 # %%
 seed_everything(0)
 model = TextVAE.for_data(names, latent_dim=16, hidden_dim=64, embedding_dim=32).eval()
@@ -836,11 +836,11 @@ show(
     "sixteen bars have about the same height; in the row with annealing alone a few bars on the left are taller than the rest.",
 )
 # %% [markdown]
-# The code of the second row is dead: the encoder says the same about every name, and the decoder is a language model that happens to have an unused input. Nothing failed to run, no loss exploded; only the panel tells.
+# The code that was trained at full weight is dead: the encoder says the same about every name, and the decoder is a language model that happens to have an unused input. Nothing failed to run, no loss exploded; only the KL term and the panel tell.
 #
 # The three textbook cures, one change at a time:
 #
-# - **KL annealing** (Bowman et al. 2016): `fit(..., kl_warmup=0.5)`. The code may be used for nothing at first, and the price comes later.
+# - **KL annealing** (Bowman et al. 2016): `fit(..., kl_warmup=0.5)`. The code is free at first, and the price comes later.
 # - **Word dropout** (the same paper): `TextVAE(..., word_dropout=0.5)`. Half of the tokens that the decoder reads are replaced by *unknown* in training, so that reading helps less.
 # - **Free bits** (Kingma et al. 2016): `fit(..., free_bits=0.1)`. A dimension that tells less than its allowance saves nothing.
 #
@@ -898,7 +898,7 @@ claims.add("Text: price of having a code at all, −ELBO at full weight minus �
 # **do** something with it: a point for each text, neighbors, paths. Then you pay, and the panel on the right says how much.
 #
 # And the cures are not equal. Annealing gives the code a start, and of the codes that live it is the cheapest here. Free bits keeps every unit open by construction; part of what is paid tells nothing (compare *rate* and *tells about x* in the table), and "16 of 16 active" would be
-# true of a useless code as well. Word dropout alone wakes little here, and it is dear: the decoder learns from texts with holes and is judged on whole ones. That it is a cure is folklore from larger models and longer texts, where it came *together* with annealing; the
+# true of a useless code as well. Word dropout alone wakes little here, and it is expensive: the decoder learns from texts with holes and is judged on whole ones. That it is a cure is folklore from larger models and longer texts, where it came *together* with annealing; the
 # last row is that pair. What was not tested: longer training, other dropout shares, larger decoders.
 #
 # ### How many bits does a character cost?
@@ -909,7 +909,7 @@ claims.add("Text: price of having a code at all, −ELBO at full weight minus �
 # \text{bits per character} = \frac{\sum_i -\log p(x_i)}{\log 2 \,\sum_i T_i}.
 # $$
 #
-# In words: the size of a file with all held-out names, written in the code that the model suggests, per character. Now there is a fair opponent from 1948: count which character follows the last three (a **4-gram**, with shorter contexts mixed in where the count is thin).
+# In words: the size of a file with all held-out names, written in the code that the model suggests, per character. Now there is a fair opponent, Shannon's from 1948: count which character follows the last three (a **4-gram**, with shorter contexts mixed in where the count is thin).
 # A VAE does not give $\log p(x)$, only a bound of it; the −ELBO charges it for the gap. The importance-weighted bound of chapter 01 takes most of that charge back.
 # %%
 guess = predict(
@@ -975,7 +975,7 @@ behind = mean_interval(
 )
 claims.add("Text: bits per character, annealed VAE (16 draws) minus the same decoder without a code", behind.mean, between=(0, 0.2), low=behind.low, high=behind.high)  # fmt: skip
 # %% [markdown]
-# A code does not make a better language model, even after the bound is tightened. What the VAE offers over counting and over the plain decoder is the code itself, so look at that next.
+# Here a code does not make a better language model, even after the bound is tightened. What the VAE offers over counting and over the plain decoder is the code itself, so look at that next.
 #
 # ### What lies between two sentences?
 #
@@ -1057,7 +1057,7 @@ print(
 claims.add("Text: bits per word that the path through the code saves over the cross-fade", saved.mean, above=0, low=saved.low, high=saved.high, whole_interval=True)  # fmt: skip
 # %% [markdown]
 # The decoder was trained to write sentences for codes near those of real sentences, so what it writes halfway is mostly a sentence, if a plain one. A cross-fade knows nothing of grammar. (A greedy decoder prefers ordinary words, so it is cheaper per word than real sentences are:
-# low bits are not quality. That is why the opponent starts from the same decoded ends.)
+# low bits are not quality. That is why the opponent starts from the same decoded ends. And a path that stands still repeats its ends, which costs no more than they do: count the different sentences, too.)
 # %% [markdown]
 # ## 6 Sound: a picture you can hear?
 #
@@ -1089,7 +1089,7 @@ show(
 padding = 1 - sound_train.filled().float().mean().item()
 print(f"{padding:.0%} of all training frames hold only padding")
 # %% [markdown]
-# The bright bands are resonances of the throat (formants), the fine lines across them are the harmonics of the voice: closer together in a low voice. Watch the dark ends: they are easy, and a measure that counts them flatters every model.
+# The broad bright bands are resonances of throat and mouth (formants). The fine stripes in them are the harmonics of the voice: closer together in a low voice. Watch the dark ends: they are easy, and a measure that counts them flatters every model.
 #
 # The spectrogram has thrown something away, the phases. Before blaming a VAE for its sound, ask what the way back costs without any VAE.
 # %%
@@ -1215,7 +1215,7 @@ claims.add(
     "Sound: how much counting padding flatters the baseline, dB", flattered[1] - flattered[0], above=0.3
 )
 # %% [markdown]
-# A plane is a strong opponent: in squared error nothing linear does better on the training clips, and two thousand clips are few for a convolutional network. So squared error is not where a VAE of sound earns its keep. What it has and PCA has not:
+# A plane is a strong opponent: in squared error nothing linear does better on the training clips, and two thousand clips are few for a convolutional network. So squared error is not where a VAE of sound earns its keep. What it has and plain PCA has not (the probabilistic PCA of chapter 04 is already a small VAE):
 # a σ for each frequency, a price in nats for its code, and a prior to draw from.
 #
 # And decibels are no listener. Two small classifiers play one: trained on real spectrograms, one names the digit, the other the speaker. Whom do they still recognize?
@@ -1305,6 +1305,8 @@ play(
     alt="Nine players: two recordings, each as it was, from its magnitudes alone and through the VAE, then the mean of all clips and two draws from the prior.",
 )
 # %% [markdown]
+# On the recordings the two judges agree with the decibels: they recognize more after PCA than after the VAE. The code is good for something else: a straight cut reads both the digit and the speaker off it, far above chance.
+#
 # ### From one speaker to another
 #
 # Take the same digit from two people and walk from one code to the other. The rival is the cross-fade: mix the two decoded spectrograms level by level. Two questions: is it still that digit half-way, and do you hear one voice or two?
@@ -1399,14 +1401,15 @@ play(
 )  # fmt: skip
 # %% [markdown]
 # The cross-fade is both voices at once by construction: look for two sets of bands, each fainter. What the decoder makes half-way is one spectrogram that it believes in. Does a judge hear the difference? In neither of the two runs of this course is the code ahead by an
-# interval that leaves 0 out, and on the recordings the mixture is named right a little more often. So chapter 03's result on digits does not carry over to this judge: a classifier finds a digit in two faint copies of it as well. Listen to the third and the last player before you trust it.
+# interval that leaves 0 out, and on the recordings the mixture is named right a little more often. So chapter 03's result on digits does not carry over to this judge: apparently a classifier finds a digit in two faint copies of it as well. On the recordings both curves even rise toward the middle, as if mixing took away the faults of the two ends (a guess, not tested). And no judge here counts voices: the probability of a third speaker, printed with the answer, says only how often
+# somebody else is heard. Listen to the third and the last player before you trust it.
 #
 # ## 7 A table: is a VAE the right tool at all?
 #
 # The Wisconsin biopsies: 30 measurements of cell nuclei for each of 569 patients. Columns are of different kinds: areas and their errors are skewed by orders of magnitude, smoothness is not. So the scaling is **mixed**: logarithm first where a
 # column is skewed in the training rows, then mean 0 and standard deviation 1, all from the training rows. The change of variables of section 2 now differs from row to row, because the slope of a logarithm does.
 #
-# The opponents are strong here. A single Gaussian for all columns together has an *exact* likelihood, and 465 covariances fit easily into 341 rows.
+# The opponents are strong here. A single Gaussian for all columns together has an *exact* likelihood, and its 465 variances and covariances are estimated from 341 rows of 30 numbers.
 # %%
 guess = predict(
     "Held-out −log p on the table, lower is better: who wins?",
@@ -1503,9 +1506,9 @@ claims.add("Table: share of held-out diagnoses that a straight cut reads off the
            low=probe_table.low, high=probe_table.high, whole_interval=True)  # fmt: skip
 # %% [markdown]
 # A single Gaussian wins, by a wide margin, and the VAE is not broken. Radius, perimeter and area of a nucleus nearly determine each other, and a covariance matrix writes such a relation down at no cost. The VAE's decoder treats the columns as independent once the code is known, so every relation has to pass
-# through the code, and there its exactness is paid for in nats. With 341 rows, the simplest model that has a likelihood is the one to beat, and often the one to use. What was not tested: larger codes, decoders with a covariance, and tables with thousands of rows and bent relations.
+# through the code, and there its exactness is paid for in nats. With 341 rows, the simplest model that has a likelihood is the one to beat, and often the one to use. What was not tested: a tighter bound (the Gaussian's value is exact, the VAE's is not), larger codes, decoders with a covariance, and tables with thousands of rows and bent relations.
 #
-# The dots show the same from the inside: σ is what the decoder cannot say about a column even when it knows the code. And the map shows what the code is good for: nobody told the model about diagnoses. (Chapter 09 uses it to find what is unusual.)
+# The dots show the same from the inside: σ is what the decoder cannot say about a column even when it knows the code. And the map shows what the code is good for: nobody told the model about diagnoses. (Chapter 09 asks of the same table which rows are unusual.)
 #
 # ## 8 Three failures, one panel
 #
@@ -1515,7 +1518,7 @@ claims.add("Table: share of held-out diagnoses that a straight cut reads off the
 # 2. **Averaging**: the decoder shows the mean of everything that fits the code, so blurry pictures, muffled sound, timid rows. Number: the share of the data's variance that the reconstructions have. A conditional mean can never have more than all of it.
 # 3. **Memorizing**: training data are coded better than new data. Number: the gap between held-out and training bits.
 #
-# First break the models on purpose. The most common way is one word: `mean` instead of `sum`, a loss averaged over pixels, frequencies or columns. That multiplies the weight of the KL term by the number of dimensions D, as chapter 05's translator says: β = D.
+# First break the models on purpose. One word is enough: `mean` instead of `sum`, a loss averaged over pixels, frequencies or columns. That multiplies the weight of the KL term by the number of dimensions D, as chapter 05's translator says: β = D.
 # %%
 guess = predict(
     "Loss averaged over all numbers of an example instead of summed: how many units stay active?",
@@ -1566,7 +1569,7 @@ for name in sets:
 
 
 # %% [markdown]
-# The cure is to know what the loss is. In the three domains above the collapse was a slip of the pen. In text it needs no slip: there the decoder itself makes the code superfluous. Same panel, other cause, other cure.
+# The cure is to know what the loss is. (The broken runs are also shorter and without KL warm-up; raise `BROKEN_EPOCHS` to see whether that matters.) In the three domains above the collapse was a slip of the pen. In text it needs no slip: there the decoder itself makes the code superfluous. Same panel, other cause, other cure. (On the panel's right, chapter 04's warning holds: where *tells* touches its dotted ceiling, *off the prior* is too large by what was cut off.)
 #
 # Now the two other failures.
 # %%
@@ -1616,9 +1619,9 @@ for name, (kept_share, _) in failures.items():
     )
 # %% [markdown]
 # Averaging is in every row, because it is arithmetic: $\operatorname{Var}(x) = \operatorname{Var}(\mathbb E[x|z]) + \mathbb E\operatorname{Var}(x|z)$. In words: what the code does not tell is missing from the mean. In pictures it is called blur; in sound it is the missing grain of a hiss; in a table, extreme
-# patients become less extreme; in sentences, where letters have no mean, it is section 5's ordinary words. Drawing from $p(x|z)$ puts the missing variance back as noise, not as texture.
+# patients become less extreme; in sentences, where words have no mean, it is section 5's ordinary words. Drawing from $p(x|z)$ puts the missing variance back as noise, not as texture.
 #
-# Memorizing is a question of how many examples stand against how many weights, and of when training stops. The units on its axis are section 2's: a hundredth of a bit per dimension is a lot for a spectrogram of 8,192 numbers.
+# Memorizing is a question of how many examples stand against how many weights, and of when training stops: here the table has the fewest examples and the widest gap. The units on its axis are section 2's: a hundredth of a bit per dimension is a lot for a spectrogram of 8,192 numbers.
 #
 # ## Play
 #
@@ -1645,7 +1648,9 @@ explorer = explore_domains(
 # %% [markdown]
 # ## What we measured
 #
-# One table across all kinds of data. Rate and bits are comparable between rows only with care: bits per dimension of a pixel, a level in steps of 1 dB, a recorded decimal and a word are different goods. What *is* comparable is how each row relates to its own opponent, and what happens to its code.
+# One table across all kinds of data. Rate and bits are comparable between rows only with care: bits per dimension of a pixel, a level in steps of 1 dB, a recorded decimal and a letter are different goods. What *is* comparable is how each row relates to its own opponent, and what happens to its code.
+#
+# Two notes for reading it. The distortions of sound and table are those of *scaled* values, so they may fall below 0; the bits beside them contain section 2's corrections. Active units *before* are those of the averaged loss (for names: full KL weight), *after the cure* those of the summed loss (for names: annealing).
 # %% tags=["hide-input"]
 dimensions = {name: math.prod(train.shape) for name, (_, train, _) in sets.items()}
 opponent_bits = {
@@ -1729,7 +1734,7 @@ claims.report()
 
 
 # %% [markdown]
-# Read the table row by row, against its own opponent. The VAE shines where many numbers hang together through few causes: garments, voices, the light of a photograph. There it saves far more bits than its code costs. On MNIST, of all sets, the lead over plain histograms is thin: they know already where the picture is always black, and this
+# Read the table row by row, against its own opponent. The VAE shines where many numbers hang together through few causes: garments, voices, the light of a photograph. There it saves many bits, the cost of the code included. On MNIST, of all sets, the lead over plain histograms is thin: they know already where the picture is always black, and this
 # likelihood has one scale for all pixels (an explanation that fits, not one that was tested). It struggles where the noise is most of the data (photographs: the rate is a tiny share of the bits), where a simple exact model
 # fits (the table), and where the decoder can do without the code (text). And the price per epoch follows the network, not the kind of data: convolutions on 64 × 64 cost the most, whether the picture is a dog or a word.
 #
@@ -1862,6 +1867,11 @@ solution("10.7")
 # - L. Theis, A. van den Oord, M. Bethge: *A note on the evaluation of generative models*, ICLR 2016. Section 3 (densities, quantization, bits).
 # - T. Salimans, A. Karpathy, X. Chen, D. P. Kingma: *PixelCNN++*, ICLR 2017 (discretized logistic).
 # - O. Rybkin, K. Daniilidis, S. Levine: *Simple and Effective VAE Training with Calibrated Decoders*, ICML 2021 (learned σ).
+# - A. Khosla, N. Jayadevaprakash, B. Yao, L. Fei-Fei: *Novel Dataset for Fine-Grained Image Categorization*, CVPR Workshop on Fine-Grained Visual Categorization 2011 (Stanford Dogs).
+# - Z. Liu, P. Luo, X. Wang, X. Tang: *Deep Learning Face Attributes in the Wild*, ICCV 2015 (CelebA).
+# - S. R. Bowman et al.: *Generating Sentences from a Continuous Space*, CoNLL 2016. Section 3.1 (KL annealing, word dropout).
+# - D. P. Kingma et al.: *Improved Variational Inference with Inverse Autoregressive Flow*, NeurIPS 2016 (free bits).
+# - C. E. Shannon: *A Mathematical Theory of Communication*, Bell System Technical Journal 27, 1948. Section 3 (text from counted sequences).
 # - D. Griffin, J. Lim: *Signal Estimation from Modified Short-Time Fourier Transform*, IEEE Transactions on Acoustics, Speech, and Signal Processing 32(2), 1984.
 # - N. Perraudin, P. Balazs, P. L. Søndergaard: *A Fast Griffin–Lim Algorithm*, WASPAA 2013.
 # - Z. Jackson and others: *Free Spoken Digit Dataset*, v1.0.9, CC BY-SA 4.0. github.com/Jakobovski/free-spoken-digit-dataset
