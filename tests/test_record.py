@@ -33,7 +33,7 @@ def _small_blocks(monkeypatch):
 
 
 def measured(weights, kept, n=20, k=20, **more):
-    return bounds(str(weights), ("digits", "dynamic", "test"), n, k, kept, progress=False, **more)
+    return bounds(str(weights), ("digits", "dynamic", "test"), n, k, kept, progress=False, **more)[0]
 
 
 def test_blocks_make_up_the_estimate_of_the_package(weights, tmp_path):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import time
 from pathlib import Path
 
 import torch
@@ -30,7 +29,7 @@ DATA = {
     "dynamic": ("mnist", "dynamic", "train+validation"),
     "fixed": ("binarized_mnist", None, "train"),
 }
-SIZES = {"top_dim": 32, "widths": (32, 64), "layers": (1, 2), "latent_channels": (2, 4), "hidden": 256}
+SIZES = {"top_dim": 32, "widths": (32, 64), "layers": (2, 3), "latent_channels": (2, 4), "hidden": 256}
 SETTINGS = {
     "epochs": 40,
     "batch_size": 128,
@@ -65,7 +64,7 @@ def train(options: argparse.Namespace, device: str) -> tuple[LadderVAE, History]
         digits,
         precision=options.precision,
         device=device,
-        checkpoint=options.work / f"record_{options.binarization}.pt",
+        checkpoint=options.work / f"{options.name}_training.pt",
         resume=True,
         **settings,
     )
@@ -83,13 +82,12 @@ def measure(options: argparse.Namespace, weights: Path, device: str) -> dict:
     model = load_model(weights).to(device)
     with lower_precision(device, bfloat16):
         result = evaluate(model, test.select(torch.arange(n)))
-    started = time.perf_counter()
-    values = bounds(
+    values, seconds = bounds(
         str(weights),
         (name, binarize, "test"),
         n,
         options.k,
-        options.work / f"bounds_{options.binarization}.json",
+        options.work / f"{options.name}_bounds.json",
         processes=options.processes if device == "cpu" else 1,
         device=device,
         bfloat16=bfloat16,
@@ -104,7 +102,7 @@ def measure(options: argparse.Namespace, weights: Path, device: str) -> dict:
         part: {"value": estimate.value, "standard_error": estimate.standard_error}
         for part, estimate in parts.items()
     }
-    return {**numbers, "k": options.k, "test_digits": n, "seconds": round(time.perf_counter() - started, 1)}
+    return {**numbers, "k": options.k, "test_digits": n, "seconds": round(seconds, 1)}
 
 
 def draw_curve(history: History, path: Path) -> None:
@@ -122,6 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--precision", choices=("bfloat16", "medium", "highest"), default="bfloat16")
     parser.add_argument("--epochs", type=int, help=f"instead of {SETTINGS['epochs']}")
+    parser.add_argument("--name", help="of numbers and figure; then the weights stay in the folder of work")
     parser.add_argument("--examples", type=int, help="train on so many digits only")
     parser.add_argument("--k", type=int, default=1000, help="draws of z for each test digit")
     parser.add_argument("--test-examples", type=int, help="measure on the first ones only")
@@ -132,6 +131,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for the weights")
     parser.add_argument("--assets", type=Path, default=ASSETS, help="folder for numbers and figure")
     options = parser.parse_args(arguments)
+    if options.name:
+        options.weights = options.work
+    else:
+        options.name = "record" if options.binarization == "dynamic" else "record_fixed"
     device = pick_device(options.device).type
     options.work.mkdir(parents=True, exist_ok=True)
     model, history = train(options, device)
@@ -146,8 +149,7 @@ def main(arguments: list[str] | None = None) -> None:
         "threads": torch.get_num_threads(),
         "training_seconds": round(history.last["seconds"], 1),
     }
-    stem = "record_" + ("mnist" if options.binarization == "dynamic" else "binarized_mnist")
-    weights = options.weights / f"{stem}.pt"
+    weights = options.weights / f"record_{name}.pt"
     save_checkpoint(weights, model.cpu(), half=True, about=about)
     print(f"{weights.name}: {weights.stat().st_size / 1e6:.1f} MB; measuring", flush=True)
     measured = measure(options, weights, device)
@@ -160,9 +162,8 @@ def main(arguments: list[str] | None = None) -> None:
         "curve": curve,
     }
     text = json.dumps(result, indent=1) + "\n"
-    result_name = "record" if options.binarization == "dynamic" else "record_fixed"
-    write_atomically(options.assets / "results" / f"{result_name}.json", text.encode())
-    draw_curve(history, options.assets / "figures" / f"{result_name}.png")
+    write_atomically(options.assets / "results" / f"{options.name}.json", text.encode())
+    draw_curve(history, options.assets / "figures" / f"{options.name}.png")
     for part in ("negative_elbo", "nll"):
         print(f"{part}: {measured[part]['value']:.2f} ± {measured[part]['standard_error']:.2f} nats")
 
