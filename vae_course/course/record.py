@@ -29,7 +29,7 @@ DATA = {
     "dynamic": ("mnist", "dynamic", "train+validation"),
     "fixed": ("binarized_mnist", None, "train"),
 }
-SIZES = {"top_dim": 32, "widths": (32, 64), "layers": (2, 3), "latent_channels": (2, 4), "hidden": 256}
+SIZES = {"top_dim": 32, "widths": (32, 64), "layers": (3, 2), "latent_channels": (2, 4), "hidden": 256}
 SETTINGS = {
     "epochs": 40,
     "batch_size": 128,
