@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -44,11 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments, argv: Sequence[str]) -> int:
     from vae_course.data import DataError
-    from vae_course.training import TrainingDiverged
+    from vae_course.training import TrainingDiverged, processes
+    from vae_course.training.compiled import CompilationFailed
 
+    if processes.started() > 1 and arguments.command != "train":
+        raise UsageError(f"torchrun shares one training run among processes; run {argv[0]} without it.")
     try:
         COMMANDS[arguments.command].run(arguments, partial(parse, argv))
-    except (DataError, TrainingDiverged) as error:
+    except (DataError, TrainingDiverged, CompilationFailed, processes.ProcessLost) as error:
         return _end(FAILED, argv, str(error))
     except OSError as error:
         return _end(
@@ -59,5 +63,7 @@ def _run(arguments, argv: Sequence[str]) -> int:
 
 def _end(code: int, argv: Sequence[str], sentence: str) -> int:
     name = f"{PROGRAM} {argv[0]}" if argv[0] in COMMANDS else PROGRAM
-    print(f"{name}: {sentence}", file=sys.stderr)
+    # What is wrong with the command is wrong in every process that torchrun started: one of them says so.
+    if code == FAILED or os.environ.get("LOCAL_RANK", "0") == "0":
+        print(f"{name}: {sentence}", file=sys.stderr)
     return code

@@ -23,6 +23,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
         "examples:\n"
         f"  {PROGRAM} sweep --dataset mnist --latent-dims 2 4 8 16 32 64 --betas 1 4 --seeds 3\n"
         f"  {PROGRAM} sweep --images my_pictures.npy --latent-dims 4 8 16 32\n"
+        f"  {PROGRAM} sweep --dataset mnist --processes 8\n"
         f"  {PROGRAM} sweep --dataset mnist --shard 1/2 --output part1\n"
         f"  {PROGRAM} sweep --merge part1 part2 --output sweep"
     )
@@ -49,6 +50,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     text = "nats per example that a smaller code may cost"
     add(rule, "--tolerance", text, number(0), 1.0, metavar="NATS")
     add(rule, "--output", "where everything is written", default="sweep", metavar="FOLDER")
+    add(rule, "--processes", "models trained at the same time, one thread each", whole(1), 1, metavar="N")
     add(rule, "--shard", "train part I of N only, for several machines", shown="all", metavar="I/N")
     text = "train nothing; put these sweep folders together into FOLDER"
     add(rule, "--merge", text, shown="no", metavar="FOLDER", nargs="+")
@@ -68,6 +70,7 @@ def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
 
 def _trained(arguments: argparse.Namespace, folder: Path) -> list[dict]:
     from vae_course.training.sweep import plan, run_sweep, shard
+    from vae_course.training.sweep_processes import CellFailed
 
     part = _shard(arguments.shard)
     name, train, held_out, classifier = _data(arguments)
@@ -86,7 +89,16 @@ def _trained(arguments: argparse.Namespace, folder: Path) -> list[dict]:
     cells = shard(cells, *part)
     print(f"{name}: {len(train):,} images to learn from, {len(held_out):,} held out; {len(cells)} models")
     try:
-        return run_sweep(cells, train, held_out, classifier=classifier, folder=folder / "cells")
+        return run_sweep(
+            cells,
+            train,
+            held_out,
+            classifier=classifier,
+            folder=folder / "cells",
+            processes=arguments.processes,
+        )
+    except CellFailed as error:
+        raise UsageError(f"{error} The same command goes on from them.") from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"interrupted; finished models are in {folder / 'cells'}, the same command goes on from there."

@@ -26,7 +26,7 @@ from vae_course.cli.shared import (
 SUMMARY = "train a VAE and leave weights, numbers and pictures in a folder"
 
 # What a resumed run may choose anew: where it runs and what it prints, nothing that changes the result.
-FREE = ("command", "output", "resume", "overwrite", "device", "quiet", "data_root", "no_download")
+FREE = ("command", "output", "resume", "overwrite", "device", "compile", "quiet", "data_root", "no_download")
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,9 @@ def describe(parser: argparse.ArgumentParser) -> None:
         "example:\n"
         f"  {PROGRAM} train --dataset mnist --epochs 50 --latent-dim 20 --beta 1.0 \\\n"
         "      --hidden-dims 512 256 --batch-size 128 --learning-rate 1e-3 --output results/\n\n"
-        "Ctrl-C leaves a checkpoint; `train --resume --output results/` goes on from it."
+        "Ctrl-C leaves a checkpoint; `train --resume --output results/` goes on from it.\n"
+        "torchrun --nproc-per-node 8 -m vae_course train ... shares every batch among 8 processes, one GPU\n"
+        "each where there are GPUs, with the result of one."
     )
     data = parser.add_argument_group("data")
     add(data, "--dataset", "images to learn from; digits need no network", DATASETS, "digits")
@@ -98,26 +100,44 @@ def describe(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--overwrite", action="store_true", help="replace the run that FOLDER holds")
     add(run, "--seed", "seed of weights, order of images, noise, subset", whole(0), 0, metavar="N")
     add_device(run)
+    text = "run the networks through torch.compile: slow to start, then faster where it helps"
+    run.add_argument("--compile", action="store_true", help=text)
     run.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
 def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli import run_folder
-    from vae_course.cli.models import open_device
     from vae_course.cli.training_run import train
+    from vae_course.training.processes import agreed, own_device, process_group
 
+    try:
+        device = own_device(arguments.device)
+    except ValueError as error:
+        raise UsageError(f"--device: {error}") from error
     folder = run_folder.RunFolder(Path(arguments.output))
-    if arguments.resume:
-        arguments = recorded(folder, arguments, reparse)
-        if folder.finished:
-            if not arguments.quiet:
-                print(f"The run in {folder.path} is finished; there is nothing left to do.")
-            return
-    else:
+    with process_group(device):
+        arguments = agreed(lambda: _checked(folder, arguments, reparse))
+        if arguments is not None:
+            settings = {name: value for name, value in vars(arguments).items() if name not in FREE}
+            train(folder, settings, arguments)
+
+
+def _checked(folder, arguments: argparse.Namespace, reparse: Reparse) -> argparse.Namespace | None:
+    """The settings of the run, which the folder has a say in; None when it is finished. Raises UsageError."""
+    from vae_course.training.processes import restarts
+
+    if restarts() and (folder / "config.json").is_file():  # torchrun repeats the command as it was
+        arguments.resume, arguments.overwrite = True, False
+    if not arguments.resume:
         folder.check_new(arguments.overwrite)
-    open_device(arguments.device)
-    settings = {name: value for name, value in vars(arguments).items() if name not in FREE}
-    train(folder, settings, arguments)
+        return arguments
+    arguments = recorded(folder, arguments, reparse)
+    arguments.resume = True
+    if not folder.finished:
+        return arguments
+    if not arguments.quiet:
+        print(f"The run in {folder.path} is finished; there is nothing left to do.")
+    return None
 
 
 def recorded(folder, arguments: argparse.Namespace, reparse: Reparse) -> argparse.Namespace:

@@ -25,6 +25,7 @@ from vae_course.training import (
     fit,
     load_checkpoint,
     load_model,
+    processes,
     save_checkpoint,
     seed_everything,
 )
@@ -45,13 +46,16 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
         UsageError: the settings do not go together. DataError, TrainingDiverged: as they say.
         KeyboardInterrupt: with a sentence that says how to go on.
     """
-    say = (lambda *text: None) if arguments.quiet else print
+    main = processes.rank() == 0
+    say = print if main and not arguments.quiet else (lambda *text: None)
     try:
         fitting = asdict(
             FitSettings(**{f.name: settings[f.name] for f in fields(FitSettings) if f.name in settings})
         )
         seed_everything(settings["seed"])
-        parts = {split: _load(split, settings, arguments) for split in ("train", "validation", "test")}
+        with processes.first_on_each_machine():
+            parts = {split: _load(split, settings, arguments) for split in ("train", "validation", "test")}
+        processes.check_batch_size(FitSettings(**fitting).for_examples(len(parts["train"])).batch_size)
         if settings["augment"]:
             parts["train"] = parts["train"].augmented()
         options = {name: settings[name] for name in MODEL_OPTIONS}
@@ -60,7 +64,7 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
             model.center_on(parts["train"])
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if not arguments.resume:
+    if main and not arguments.resume:
         folder.start({"vae_course": vae_course.__version__, "settings": settings, "model": model.config})
     _introduce(model, parts, settings, say)
     try:
@@ -72,11 +76,19 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
             checkpoint=folder.checkpoint,
             resume=arguments.resume,
             progress=not arguments.quiet,
+            compile=arguments.compile,
             **fitting,
         )
-        report(folder, model, history, parts["test"], settings, say)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     except CheckpointError as error:
         raise UsageError(f"--resume: {error}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_where_it_stopped(folder, settings)) from None
+    if not main:
+        return
+    try:
+        report(folder, model, history, parts["test"], settings, say)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_where_it_stopped(folder, settings)) from None
 
@@ -153,6 +165,7 @@ def _pairs(data: ImageData, n: int, seed: int) -> list[tuple[int, int]]:
 
 def _where_it_stopped(folder: RunFolder, settings: dict) -> str:
     done = load_checkpoint(folder.checkpoint)["training"]["epoch"] if folder.checkpoint.is_file() else 0
-    return (
-        f"interrupted; {done} of {settings['epochs']} epochs are saved. Go on with\n  {folder.resume_command}"
-    )
+    command = folder.resume_command
+    if processes.count() > 1:
+        command = command.replace("python", f"torchrun --nproc-per-node {processes.count()}", 1)
+    return f"interrupted; {done} of {settings['epochs']} epochs are saved. Go on with\n  {command}"

@@ -9,6 +9,8 @@ from torch import nn
 
 from vae_course.elbo import elbo_terms, reconstruction_terms
 from vae_course.models import Autoencoder
+from vae_course.training import processes
+from vae_course.training.compiled import CompiledObjective
 from vae_course.training.divergence import TrainingDiverged, diagnose
 from vae_course.training.history import TERMS, History
 from vae_course.training.muon import MuonAndAdam
@@ -31,6 +33,7 @@ def fit(
     resume: bool = False,
     progress: bool = True,
     objective=None,
+    compile: bool = False,
     **settings,
 ) -> History:
     """Train a model on data in memory and return what happened.
@@ -49,6 +52,8 @@ def fit(
         progress: print about ten lines of plain text during the run.
         objective: ``objective(model, x, generator) -> ElboTerms``; default: the ELBO, and for an
             Autoencoder its reconstruction term.
+        compile: run the networks through ``torch.compile``: up to a minute of preparation, then faster
+            updates for some models; see :class:`vae_course.training.compiled.CompiledObjective`.
         epochs (int, 10): passes through ``train``.
         batch_size (int or None): examples in each update; None takes 256, fewer for less than 2,048 examples.
         learning_rate (float, 8e-3): of the optimizer, at its highest.
@@ -72,6 +77,9 @@ def fit(
     Returns:
         The history, from epoch 0 (before training).
 
+    Inside :func:`vae_course.training.processes.process_group`, as in ``train`` under torchrun, all processes
+    train the model together, with the result of one; ``batch_size`` is that of all of them.
+
     Raises:
         ValueError, TypeError: a setting is out of its range or unknown.
         TrainingDiverged: the loss became NaN or infinite; says at which step and the likely cause.
@@ -80,7 +88,11 @@ def fit(
     config = FitSettings.from_arguments(settings)
     target = pick_device(device)
     objective = objective or (reconstruction_terms if isinstance(model, Autoencoder) else elbo_terms)
-    run = Run(model.to(target), train.to(target), config, objective, target)
+    objective = CompiledObjective(objective) if compile else objective
+    kind = Run
+    if processes.count() > 1:
+        from vae_course.training.distributed import ParallelRun as kind
+    run = kind(model.to(target), train.to(target), config, objective, target)
     return complete(run, validation, checkpoint, resume, progress)
 
 
@@ -103,16 +115,16 @@ def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool
     start = time.perf_counter() - (run.history.last["seconds"] if run.history.records else 0.0)
     if not run.history.records:
         run.record(held_out, 0.0)
-        report(run.history, epochs, progress)
+        report(run.history, epochs, progress and run.writes)
     run.model.train()
     while run.epoch < epochs and not run.history.stopped_early:
         with matrix_products(run.arithmetic):
             run.train_epoch()
             run.record(held_out, time.perf_counter() - start)
-        if checkpoint is not None:
+        if checkpoint is not None and run.writes:
             save_run(run, checkpoint)
-        report(run.history, epochs, progress)
-    if run.return_to_best() and checkpoint is not None:
+        report(run.history, epochs, progress and run.writes)
+    if run.return_to_best() and checkpoint is not None and run.writes:
         save_run(run, checkpoint)
     run.model.eval()
     return run.history
@@ -120,6 +132,8 @@ def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool
 
 class Run:
     """State of one training run: what must be saved for the run to continue as if never interrupted."""
+
+    writes = True  # checkpoints and progress; several processes of one run leave that to one of them
 
     def __init__(self, model, train, config: FitSettings, objective, device):
         config = config.for_examples(len(train))
@@ -158,10 +172,9 @@ class Run:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             beta = kl_weight(config.beta, self.step, self.total_steps, *self.kl_course)
-            x = self.train.batch(index, self.noise)
             with mixed(self.arithmetic, self.device):
-                terms = self.objective(self.model, x, self.noise)
-            loss = terms.loss(beta, config.free_bits) if config.free_bits else terms.loss(beta)
+                x, terms = self.terms(self.train, index, self.noise)
+            loss = self.loss(terms, beta, len(index))
             # Reading the loss waits for an accelerator, so look there only now and then.
             if (self.device.type == "cpu" or self.step % 50 == 0) and not torch.isfinite(loss):
                 raise TrainingDiverged(diagnose(self.step, self.epoch + 1, self.model, x, terms))
@@ -172,6 +185,20 @@ class Run:
             self.optimizer.step()
             self.step += 1
         self.epoch += 1
+
+    def terms(self, data, index, noise: torch.Generator):
+        """The batch of the examples at ``index``, and what the objective makes of it."""
+        x = data.batch(index, noise)
+        return x, self.objective(self.model, x, noise)
+
+    def loss(self, terms, beta: float, examples: int) -> torch.Tensor:
+        """The loss of a batch of ``examples``."""
+        free_bits = self.config.free_bits
+        return terms.loss(beta, free_bits) if free_bits else terms.loss(beta)
+
+    def sums(self, terms, examples: int) -> torch.Tensor:
+        """Sums of the terms over a batch of ``examples``, (3,), in float64 on the CPU: MPS has none."""
+        return torch.stack([getattr(terms, name).sum() for name in TERMS]).cpu().double()
 
     def record(self, held_out, seconds: float) -> None:
         config = self.config
@@ -210,10 +237,8 @@ class Run:
         self.model.eval()
         sums = torch.zeros(3, dtype=torch.float64)
         for part in index.split(1000):
-            x = data.batch(part, noise)
-            terms = self.objective(self.model, x, noise)
-            # To the CPU first: MPS has no float64.
-            sums += torch.stack([getattr(terms, name).sum() for name in TERMS]).cpu().double()
+            x, terms = self.terms(data, part, noise)
+            sums += self.sums(terms, len(part))
             if not all(map(math.isfinite, sums)):
                 raise TrainingDiverged(diagnose(self.step, self.epoch, self.model, x, terms))
         self.model.train()

@@ -23,6 +23,7 @@ from vae_course.models import VAE
 from vae_course.training.fit import fit
 from vae_course.training.seeding import seed_everything
 
+EARLIER = "   (from an earlier run)"
 FORMAT = 1  # raised when a record's meaning changes, so that old files are not mixed with new ones
 
 
@@ -102,6 +103,7 @@ def run_sweep(
     *,
     classifier: Classifier | None = None,
     folder: str | Path | None = None,
+    processes: int = 1,
     progress: bool = True,
 ) -> list[dict]:
     """Train and measure every cell; a cell that has a file in ``folder`` is read instead.
@@ -113,25 +115,47 @@ def run_sweep(
         classifier: judge of the samples, or None.
         folder: where each finished cell leaves a JSON file, so that an interrupted sweep goes on where it
             stopped; None keeps everything in memory.
+        processes: how many train at the same time, each on one thread; see
+            :mod:`vae_course.training.sweep_processes`.
         progress: print a line for each cell.
 
     Returns:
         A record for each cell: its settings and the measures of :func:`evaluation.size_report.size_report`.
     """
-    records = []
-    for number, cell in enumerate(cells, start=1):
-        path = Path(folder) / cell.file_name if folder is not None else None
-        record, how = _read(path), ""
-        if record is None:
-            record = run_cell(cell, train, held_out, classifier)
-            if path is not None:
-                write_atomically(path, json.dumps(record).encode() + b"\n")
-        else:
-            how = "   (from an earlier run)"
-        records.append(record)
+    paths = [Path(folder) / cell.file_name if folder is not None else None for cell in cells]
+    records = [_read(path) for path in paths]
+
+    def finished(place: int, how: str = "") -> None:
         if progress:
-            print(f"{number:>{len(str(len(cells)))}}/{len(cells)}   {describe(record)}{how}", flush=True)
+            width = len(str(len(cells)))
+            print(f"{place + 1:>{width}}/{len(cells)}   {describe(records[place])}{how}", flush=True)
+
+    todo = [place for place, record in enumerate(records) if record is None]
+    if processes > 1:
+        from vae_course.training.sweep_processes import run_cells
+
+        for place in set(range(len(cells))).difference(todo):
+            finished(place, EARLIER)
+        work = [(cells[place], paths[place]) for place in todo]
+        for number, record in run_cells(work, train, held_out, classifier, processes):
+            records[todo[number]] = record
+            finished(todo[number])
+        return records
+    for place, cell in enumerate(cells):
+        if place in todo:
+            records[place] = keep_cell(cell, paths[place], train, held_out, classifier)
+        finished(place, "" if place in todo else EARLIER)
     return records
+
+
+def keep_cell(cell: Cell, path: Path | None, train, held_out, classifier: Classifier | None = None) -> dict:
+    """The record of a cell: from the file ``path`` if it is there by now, else trained and written to it."""
+    record = _read(path)
+    if record is None:
+        record = run_cell(cell, train, held_out, classifier)
+        if path is not None:
+            write_atomically(path, json.dumps(record).encode() + b"\n")
+    return record
 
 
 def run_cell(cell: Cell, train, held_out, classifier: Classifier | None = None) -> dict:

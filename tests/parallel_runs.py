@@ -1,0 +1,138 @@
+"""Small runs of fit that one process and several processes must end with the same result.
+
+As a script: one of several processes; trains every run, and process 0 leaves the results in a file.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from tiny_data import InterruptedAt, tiny_images
+
+from vae_course.data import ImageData
+from vae_course.data.conditioned import with_classes
+from vae_course.elbo import elbo_terms
+from vae_course.models import VAE, ConditionalVAE
+from vae_course.training import fit, processes, seed_everything
+
+EXAMPLES = {"uneven last batch": 53, "last batch of one": 51}  # with batches of 10 for two processes
+RUNS = {
+    "plain": {},
+    "dynamic binarization": {"binarize": "dynamic"},
+    "uneven last batch": {"binarize": "dynamic"},
+    "last batch of one": {"binarize": "dynamic"},
+    "augmented": {"augment": True},
+    "free bits": {"free_bits": 0.02, "kl_warmup": 0.5},
+    "clip, AdamW, early stopping": {
+        "gradient_clip": 0.5,
+        "optimizer": "adamw",
+        "weight_decay": 0.1,
+        "patience": 2,
+    },
+    "four draws of z": {"draws": 4},
+    "conditional": {"conditional": True},
+}
+
+
+def four_draws(model, x, generator=None):
+    return elbo_terms(model, x, generator, n_samples=4)
+
+
+def run(name: str, checkpoint=None, interrupt_at=None, **more):
+    """One call of fit; returns its weights, its history as a dict, and the indices that it read."""
+    settings = {"epochs": 4, "batch_size": 10, "learning_rate": 0.01, "precision": "highest"}
+    settings |= {**RUNS[name], **more}
+    train = tiny_images(EXAMPLES.get(name, 50), binarize=settings.pop("binarize", None))
+    held_out = tiny_images(31, seed=1)
+    if settings.pop("augment", False):
+        train = train.augmented()
+    if settings.pop("draws", None):
+        settings["objective"] = four_draws
+    seed_everything(0)
+    kind = VAE
+    if settings.pop("conditional", False):
+        kind, train, held_out = ConditionalVAE, with_classes(train), with_classes(held_out)
+    model = kind.for_data(train, latent_dim=2, hidden_dims=[8])
+    if interrupt_at is not None:
+        train = InterruptedAt(train, interrupt_at)
+    history = fit(model, train, held_out, device="cpu", progress=False, checkpoint=checkpoint, **settings)
+    return {"weights": model.state_dict(), "history": history.to_dict()}
+
+
+def examples_read() -> list[int]:
+    """Which examples this process reads in the second epoch of a run of 53, one number for each time."""
+    seen: list[int] = []
+
+    class Counting(ImageData):
+        def batch(self, index, generator=None):
+            seen.extend(index.tolist())
+            return super().batch(index, generator)
+
+        def to(self, device):
+            return self
+
+    data = tiny_images(53)
+    counting = Counting(data.name, data.split, data.images, data.labels, data.class_names)
+    seed_everything(0)
+    fit(
+        VAE.for_data(data, latent_dim=2, hidden_dims=[8]),
+        counting,
+        epochs=1,
+        batch_size=10,
+        eval_examples=1,
+        device="cpu",
+        progress=False,
+    )
+    return seen
+
+
+def main(folder: Path) -> None:
+    with processes.process_group():
+        found = {name: run(name) for name in RUNS}
+        # Interrupted in the third epoch, and resumed.
+        try:
+            run("uneven last batch", folder / "run.pt", interrupt_at=20)
+        except KeyboardInterrupt:
+            found["resumed"] = run("uneven last batch", folder / "run.pt", resume=True)
+        seen = [None] * processes.count()
+        torch.distributed.all_gather_object(seen, examples_read())
+        found["seen"] = seen
+        found["refused"] = [refusal(case) for case in (small_batch, own_buffers, other_draws)]
+        if processes.rank() == 0:
+            torch.save(found, folder / "found.pt")
+
+
+def refusal(case) -> str:
+    try:
+        case()
+    except ValueError as error:
+        return str(error)
+    return "nothing was refused"
+
+
+def small_batch() -> None:
+    run("plain", batch_size=1)
+
+
+def own_buffers() -> None:
+    """A model that keeps the mean of what it saw, each process of its own examples."""
+
+    class Counted(VAE):
+        def encode(self, x):
+            if self.training:
+                self.input_mean.mul_(0.9).add_(0.1 * x.detach().mean(0))
+            return super().encode(x)
+
+    data = tiny_images(50)
+    fit(Counted.for_data(data, latent_dim=2, hidden_dims=[8]), data, epochs=1, device="cpu", progress=False)
+
+
+def other_draws() -> None:
+    def objective(model, x, generator=None):
+        return elbo_terms(model, torch.bernoulli(x, generator=generator), generator)
+
+    run("plain", objective=objective)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,140 @@
+"""Two processes train a model to the weights that one process reaches with the same batches."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import parallel_runs
+import pytest
+import torch
+from torch.distributed import TCPStore
+
+from vae_course.cli import main
+from vae_course.training.distributed import RowsOfDraws
+from vae_course.training.processes import own_device, process_group
+
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What two processes found, started as torchrun starts them: around a store on a port that is free."""
+    folder = tmp_path_factory.mktemp("two")
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    started = []
+    try:
+        for rank in range(2):
+            environment = {
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent))),
+                "OMP_NUM_THREADS": "1",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(store.port),
+                "TORCHELASTIC_USE_AGENT_STORE": "True",
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": "2",
+                "LOCAL_WORLD_SIZE": "2",
+            }
+            words = [sys.executable, str(TESTS / "parallel_runs.py"), str(folder)]
+            started.append(subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True))
+        errors = [process.communicate(timeout=300)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert [process.returncode for process in started] == [0, 0], errors
+    return torch.load(folder / "found.pt", weights_only=True)
+
+
+@pytest.mark.parametrize("name", parallel_runs.RUNS)
+def test_two_processes_equal_one(found, name):
+    one, two = parallel_runs.run(name), found[name]
+    assert one["weights"].keys() == two["weights"].keys()
+    difference = max((one["weights"][key] - two["weights"][key]).abs().max() for key in one["weights"])
+    assert difference < 1e-5
+    records = zip(one["history"]["records"], two["history"]["records"], strict=True)
+    for record, other in records:
+        assert record["step"] == other["step"] and record["beta"] == other["beta"]
+        for part in ("train", "validation"):
+            assert record[part] == pytest.approx(other[part], abs=1e-3)
+    assert one["history"]["best_epoch"] == two["history"]["best_epoch"]
+
+
+def test_these_runs_do_move(found):
+    """Otherwise the comparison above would say nothing."""
+    for name in parallel_runs.RUNS:
+        first, *_, last = found[name]["history"]["records"]
+        assert last["train"]["negative_elbo"] < first["train"]["negative_elbo"] - 0.5
+
+
+def test_resumed_processes_equal_uninterrupted_ones_bit_for_bit(found):
+    straight, resumed = found["uneven last batch"], found["resumed"]
+    for name, weight in straight["weights"].items():
+        assert torch.equal(weight, resumed["weights"][name])
+
+
+def test_each_example_is_read_by_one_process_only(found):
+    # Records before and after the epoch read one fixed example each, in all processes.
+    shares = [seen[1:-1] for seen in found["seen"]]
+    assert sorted(shares[0] + shares[1]) == list(range(53))
+    assert abs(len(shares[0]) - len(shares[1])) <= 6  # one row in each of six batches
+
+
+def test_misuse_is_told(found):
+    small, buffers, draws = found["refused"]
+    assert "batch_size is 1, and 2 processes share each batch" in small
+    assert "no longer have the same input_mean" in buffers and "one process" in buffers
+    assert "draws by bernoulli" in draws
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (2, 4, 3), (4, 1, 5, 5), (4,)])
+def test_rows_of_draws_are_rows_of_the_whole(shape):
+    axis = 1 if shape == (2, 4, 3) else 0
+    whole = torch.Size((*shape[:axis], 9, *shape[axis + 1 :]))
+    for draw in (torch.randn, torch.rand, lambda size, **more: torch.randint(0, 255, size, **more)):
+        expected = draw(whole, generator=torch.Generator().manual_seed(3)).narrow(axis, 5, 4)
+        generator = torch.Generator().manual_seed(3)
+        with RowsOfDraws(generator, slice(5, 9), 9):
+            assert torch.equal(draw(torch.Size(shape), generator=generator), expected)
+            assert (
+                draw(torch.Size(shape), generator=torch.Generator()).shape == shape
+            )  # another's: left alone
+
+
+def test_without_torchrun_there_is_no_group():
+    with process_group():
+        assert not torch.distributed.is_initialized()
+
+
+class TestMisuse:
+    """What torchrun's variables alone decide, in this process."""
+
+    @pytest.fixture(autouse=True)
+    def two(self, monkeypatch):
+        for name, value in {
+            "WORLD_SIZE": "2",
+            "LOCAL_WORLD_SIZE": "2",
+            "LOCAL_RANK": "1",
+            "RANK": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+
+    def test_other_commands_are_refused_once(self, monkeypatch, capsys):
+        assert main(["sweep"]) == 2
+        assert capsys.readouterr().err == ""  # the first process of the machine says it
+        monkeypatch.setenv("LOCAL_RANK", "0")
+        assert main(["sweep"]) == 2
+        assert "run sweep without it" in capsys.readouterr().err
+
+    def test_a_device_with_a_number_is_refused(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+        with pytest.raises(ValueError, match="2 processes cannot share 'cuda:1'"):
+            own_device("cuda:1")
+
+    def test_more_processes_than_devices_are_refused(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        with pytest.raises(ValueError, match=r"starts 2 processes .* sees 1 CUDA"):
+            own_device("auto")
