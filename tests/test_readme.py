@@ -40,4 +40,11 @@ def test_every_command_line_is_understood(command):
 
 
 def test_the_commands_are_all_there():
-    assert [shlex.split(command)[3] for command in COMMANDS] == ["train", "evaluate", "sample", "interpolate"]
+    commands = ["train", "evaluate", "sample", "interpolate", *["sweep"] * 3]
+    assert [shlex.split(command)[3] for command in COMMANDS] == commands
+
+
+def test_the_command_for_several_processes_is_understood():
+    (line,) = [line for block in blocks("bash") for line in block.splitlines() if "torchrun" in line]
+    words = shlex.split(line)
+    assert parse(words[words.index("vae_course") + 1 :]).command == "train"

@@ -137,13 +137,8 @@ class Run:
 
     def __init__(self, model, train, config: FitSettings, objective, device):
         config = config.for_examples(len(train))
-        self.model, self.train, self.config, self.objective, self.device = (
-            model,
-            train,
-            config,
-            objective,
-            device,
-        )
+        self.model, self.train, self.config = model, train, config
+        self.objective, self.device = objective, device
         self.epoch = 0
         self.step = 0
         self.steps_per_epoch = -(-len(train) // config.batch_size)

@@ -83,7 +83,11 @@ def process_group(device: torch.device | None = None) -> Iterator[None]:
         return
     kind = (device or own_device("auto")).type
     try:
-        distributed.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
+        store, number, size = next(distributed.rendezvous("env://"))
+        # The store can outlive a lost process, and still holds where the processes of that attempt listened.
+        store = distributed.PrefixStore(f"attempt {restarts()}", store)
+        backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
+        distributed.init_process_group(backend, store=store, rank=number, world_size=size)
         yield
     except RuntimeError as error:
         if isinstance(error, distributed.DistError) or "gloo" in str(error):
