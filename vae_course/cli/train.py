@@ -39,8 +39,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
         f"  {PROGRAM} train --dataset mnist --epochs 50 --latent-dim 20 --beta 1.0 \\\n"
         "      --hidden-dims 512 256 --batch-size 128 --learning-rate 1e-3 --output results/\n\n"
         "Ctrl-C leaves a checkpoint; `train --resume --output results/` goes on from it.\n"
-        "torchrun --nproc-per-node 8 -m vae_course train ... shares every batch among 8 processes, one GPU\n"
-        "each where there are GPUs, with the result of one."
+        "torchrun --nproc-per-node 8 -m vae_course train ... shares every batch among 8 processes\n"
+        "(each with a GPU, if there are any) and gives the result of one."
     )
     data = parser.add_argument_group("data")
     add(data, "--dataset", "images to learn from; digits need no network", DATASETS, "digits")

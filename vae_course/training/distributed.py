@@ -17,12 +17,11 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
 from vae_course.data import ImageData
-from vae_course.training.fit import Run
 from vae_course.training.processes import agreed, check_batch_size, count, rank
 
 
-class ParallelRun(Run):
-    """The share of one process in a run of ``fit``; built by ``fit`` inside ``process_group``."""
+class Shared:
+    """What changes in a run of ``fit`` that several processes share: put in front of ``Run`` by ``fit``."""
 
     def __init__(self, model, train, config, objective, device):
         super().__init__(model, train, config, objective, device)

@@ -91,7 +91,9 @@ def fit(
     objective = CompiledObjective(objective) if compile else objective
     kind = Run
     if processes.count() > 1:
-        from vae_course.training.distributed import ParallelRun as kind
+        from vae_course.training.distributed import Shared
+
+        kind = type("SharedRun", (Shared, Run), {})
     run = kind(model.to(target), train.to(target), config, objective, target)
     return complete(run, validation, checkpoint, resume, progress)
 

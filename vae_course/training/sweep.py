@@ -137,7 +137,7 @@ def run_sweep(
         for place in set(range(len(cells))).difference(todo):
             finished(place, EARLIER)
         work = [(cells[place], paths[place]) for place in todo]
-        for number, record in run_cells(work, train, held_out, classifier, processes):
+        for number, record in run_cells(keep_cell, work, (train, held_out, classifier), processes):
             records[todo[number]] = record
             finished(todo[number])
         return records

@@ -9,15 +9,12 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 
 import torch
-
-from vae_course.training.sweep import Cell, keep_cell
 
 TRIES = 2  # a cell whose process is killed as often as this is at fault itself
 
@@ -27,11 +24,17 @@ class CellFailed(RuntimeError):
 
 
 def run_cells(
-    work: Sequence[tuple[Cell, Path | None]], train, held_out, classifier, processes: int
+    train_cell: Callable, work: Sequence, data: tuple, processes: int
 ) -> Iterator[tuple[int, dict]]:
     """Train the cells on ``processes`` processes; yields (place in ``work``, record) as they finish.
 
     Each process uses one thread, or as many as OMP_NUM_THREADS says.
+
+    Args:
+        train_cell: called as ``train_cell(cell, path, *data)``; returns the record.
+        work: pairs of a Cell and the path of its file.
+        data: what every process gets once, at its start.
+        processes: how many, at least 1.
 
     Raises:
         CellFailed: a cell raised an error, or the process that trained it was killed twice.
@@ -45,7 +48,7 @@ def run_cells(
     try:
         while todo or busy:
             while todo and len(busy) < processes:
-                line, process = spare.pop() if spare else _start(context, train, held_out, classifier)
+                line, process = spare.pop() if spare else _start(context, train_cell, data)
                 place = todo.pop()
                 tries[place] += 1
                 busy[line] = (place, process)
@@ -77,10 +80,10 @@ def run_cells(
             process.join()
 
 
-def _start(context, *data) -> tuple[Connection, object]:
+def _start(context, *what) -> tuple[Connection, object]:
     """A new process, and the parent's end of the line to it."""
     line, far_end = context.Pipe()
-    process = context.Process(target=_train_cells, args=(far_end, *data), daemon=True)
+    process = context.Process(target=_train_cells, args=(far_end, *what), daemon=True)
     with _without_interrupts():
         process.start()
     far_end.close()  # so that the line ends when the process does
@@ -100,7 +103,7 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _train_cells(line: Connection, train, held_out, classifier) -> None:
+def _train_cells(line: Connection, train_cell: Callable, data: tuple) -> None:
     """A process's life: train what comes along the line, until the parent hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it cannot be kept off from the start
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
@@ -110,7 +113,7 @@ def _train_cells(line: Connection, train, held_out, classifier) -> None:
         except EOFError:
             return
         try:
-            answer = keep_cell(cell, path, train, held_out, classifier), None
+            answer = train_cell(cell, path, *data), None
         except Exception as error:
             answer = None, f"{error}"
         line.send(answer)
