@@ -38,7 +38,7 @@ LIKELIHOODS = (
     "discretized_logistic",
 )
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
-OPTIMIZERS = ("adam", "adamw")
+OPTIMIZERS = ("adam", "adamw", "muon")
 SCHEDULES = ("constant", "linear", "cosine")
 PRECISIONS = ("auto", "highest", "medium", "bfloat16")
 KL_SCHEDULES = ("constant", "linear", "cyclical")
