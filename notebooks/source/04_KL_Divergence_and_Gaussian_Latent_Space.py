@@ -18,7 +18,7 @@
 #
 # The KL term is half of the ELBO, and the half that people argue about: it "regularizes", it "makes the latent space smooth", it "collapses".
 # Here you compute it in three ways, meet the one VAE whose every quantity has a closed form, and then turn the weight of the term from small to large
-# on digits and measure what it buys and what it costs. At the end you make a VAE that ignores its own code, and try the usual cures on it.
+# on digits and measure what it buys and what it costs. At the end you make a VAE that leaves much of its code unused, and try the usual cures on it.
 #
 # ## Objectives
 #
@@ -170,8 +170,11 @@ claims.add(
     below=4,
 )
 # %% [markdown]
-# The standard error falls with $1/\sqrt n$, so each digit more costs a hundred times the draws. A training loop takes one draw for the reconstruction term; taking the
-# KL term in closed form removes its share of the noise, for free. When $q$ or $p$ is no Gaussian (chapter 11), the Monte Carlo recipe is what remains.
+# The standard error falls with $1/\sqrt n$, so each further digit costs a hundred times the draws. A training loop takes one draw for the reconstruction term;
+# the KL term in closed form
+# adds no noise of its own. That usually calms the sum, but not always: if $q$ is the exact posterior, $\log p(x|z) + \log p(z) - \log q(z)$ is $\log p(x)$ for
+# every $z$, so the noise of the two
+# Monte Carlo terms cancels (Roeder, Wu & Duvenaud 2017). When $q$ or $p$ is no Gaussian (chapter 11), the Monte Carlo recipe is what remains.
 #
 # ## 2 Does it matter which way round?
 #
@@ -321,7 +324,7 @@ guess.compare(
     f"the largest gap of {len(rows_x)} rows and {N_SEEDS} starts is {gap:.1e} nats.",
 )
 # %% [markdown]
-# Is the exact loss that was trained on the ELBO you know? Compare it with the sampled one of `elbo_terms`, then look at the way the training took.
+# Is the exact loss that was trained on the ELBO you know? Compare it with the sampled one of `elbo_terms`, then look at the path that the first of the starts took.
 # %%
 from vae_course import elbo_terms
 
@@ -454,8 +457,9 @@ claims.add(
     "Linear VAE: dimensions above the water, trained and theory agree at every β", counts_agree, near=(1, 0)
 )
 # %% [markdown]
-# This is a posterior collapse in which nothing went wrong. A dimension whose variance in the data is below the water level costs more than it brings, and the optimum itself switches it off. So "a dead unit" is no bug by itself:
-# first ask whether the optimum wants it alive. And β does to the code what a larger $\sigma^2$ would do: both raise the same level.
+# **Posterior collapse** means that $q(z_j|x) = p(z_j)$ for every $x$: the dimension costs nothing and says nothing. Here it happens although nothing went
+# wrong. A dimension whose variance in the data is below the water level costs more than it brings, and the optimum itself switches it off. So a dead unit is no
+# bug by itself: first ask whether the optimum wants it alive. And β does to the code what a larger $\sigma^2$ would do: both raise the same level.
 #
 # ## 5 What does the KL weight buy on digits?
 #
@@ -616,8 +620,9 @@ claims.add(
 # Read the curve as a market. **β is the exchange rate**: at the optimum of distortion + β · rate, giving up one nat of rate costs β nats of distortion, so the curve has the slope −β at the point of β. The printed exchange rates
 # between neighbors should lie between the two β, and models that are not trained to their optimum are free to miss that. (The entropy of the gray pixels is part of every distortion alike, so it changes no difference and no slope.)
 #
-# ELBO is distortion + rate at β = 1. Whether β = 1 is also the best on held-out digits is an empirical question: a model that overfits may profit from a larger β, one that is trained too briefly from a smaller one. The table has
-# the answer for this recipe, with its interval; do not carry it over to another.
+# −ELBO is distortion + rate, the loss at β = 1. Whether β = 1 is also the best on held-out digits is an empirical question: a model that overfits may profit
+# from a larger β, one that is trained too briefly from a smaller one. The table has
+# the answer for this recipe. Where the intervals of neighbors overlap, it does not decide between them. Do not carry it over to another recipe.
 #
 # ## 6 Who pays, dimension by dimension?
 #
@@ -630,7 +635,8 @@ claims.add(
 # $$
 #
 # $q(z)$ is the **aggregate posterior**: encode every picture, draw from each cloud, forget which is which. The first part is useful. The second is pure waste: nats that are paid because the clouds together do not look like the prior.
-# `collapse_report` measures all three, and `collapse_panel` draws them: this is the **collapse panel**, and you will meet it again in chapters 08 and 10.
+# `collapse_report` measures all three, and `collapse_panel` draws them: this is the **collapse panel**. You will meet it again in chapter 10, and the report in
+# chapter 11.
 # %%
 guess = predict(
     f"At β = {BETAS[-1]:g}, the {LATENT_DIM} dimensions will ...",
@@ -674,7 +680,8 @@ claims.add(
 split = max(abs(float(r.kl_per_dimension.sum()) - r.rate.value) / r.rate.value for r in reports.values())
 claims.add("KL per dimension adds up to the rate, largest relative difference", split, below=1e-4)
 # %% [markdown]
-# The water-filling picture carries over in kind: a larger β does not make every dimension a little shorter, it takes dimensions nearly out. Note how generous the usual count is. A unit is called **active** when the variance of its posterior mean over the data exceeds
+# The water-filling picture carries over in kind: a larger β shortens the bars, and takes the shortest nearly out. Note how generous the usual count is. A unit
+# is called **active** when the variance of its posterior mean over the data exceeds
 # 0.01 (Burda et al. 2016), and a dimension can pass that test with a few hundredths of a nat.
 #
 # One warning about the right-hand side. Measured on $n$ examples, the information can never exceed $\log n$ (the dotted line): $n$ pictures cannot be told apart by more than that. A good code tells more than $\log n$ nats, so there the
@@ -748,7 +755,8 @@ show(
     "codes are dense and as crosses in holes. The left map, with the small KL weight, has many more crosses.",
 )
 # %% [markdown]
-# And what is decoded there? First look: draws from the deepest holes of the map, and draws from covered places.
+# Codes beyond ±4 are not drawn; a hole is a place where the codes are sparse for what the prior puts there, not an empty one. And what is decoded in a hole?
+# First look: draws from the deepest holes of the map, and draws from covered places.
 # %%
 found, h = flat[HOLE_BETA][0], hole[HOLE_BETA][0]
 deepest = found["ratio"].argsort()[: max(12, len(prior_z) // 10)]
@@ -823,8 +831,10 @@ claims.add(
     closed.mean, above=0, low=closed.low, high=closed.high,
 )  # fmt: skip
 # %% [markdown]
-# A weak KL term lets the clouds move apart and shrink, and the prior no longer knows where they are. The smaller β, the better the reconstruction and the less the prior can be trusted as a source of new pictures. (A large β is no free remedy: read the
-# column of drawn codes too. A judge is also unsure of blurred digits, and those are nobody's hole.) One can also keep a small β and learn the prior afterwards, so that it fits $q(z)$ (chapter 11).
+# A weak KL term lets the clouds move apart and shrink, and the prior no longer knows where they are. The smaller β, the better the reconstruction and the less
+# the prior can be trusted as a source of new pictures. (A large β is no free remedy. Look which of the two columns moves: a leak also closes when the pictures
+# of the *codes* get worse. The judge is
+# unsure of blurred digits too, and those are nobody's hole.) One can also keep a small β and learn the prior afterwards, so that it fits $q(z)$ (chapter 11).
 #
 # ## 8 How does a VAE come to ignore its code?
 #
@@ -861,7 +871,8 @@ show(
 
 
 # %% [markdown]
-# Now make the accident. The digits are halved in size and binarized (a decoder that reads gray pixels would be no model of anything). The decoder sees the code, and through a masked convolution all pixels in a window that come *before* the one it predicts.
+# Now make the accident. The digits are halved in size and binarized: this decoder reads pixels that the model must be able to draw itself, and a Bernoulli
+# decoder draws only black and white. The decoder sees the code, and through a masked convolution all pixels in a window that come *before* the one it predicts.
 # %%
 class ReadingVAE(VAE):
     """A VAE whose decoder also reads the pixels before each pixel, in reading order."""
@@ -1051,13 +1062,18 @@ claims.add(
 #
 # And note which of the two is the better model of digits. By −ELBO it is the one that reads, by far, *although* its code is poorer. A collapse is a disaster only if it is the code you wanted.
 #
+# Was it an accident, or is the collapse the optimum, as in section 4? Compare the −ELBO. A cure that raises the information *and* lowers the −ELBO shows that
+# the collapsed run had stopped short of a better model. A cure that raises
+# the information and the −ELBO buys a code at the model's expense.
+#
 # Then the cures, and two warnings.
 #
 # - **Active units can deceive, both ways.** A few units that tell a lot are better than many that tell next to nothing; compare the counts with the information beside them. Free bits keeps units active by construction: a dimension saves nothing by telling
 #   less than its allowance. But a rate can be paid without being used. Look at the panel: each unit by itself tells something, and together they tell much less than the sum, because they tell the *same* thing. The rest of the rate is off the prior, and the −ELBO pays
 #   for it.
-# - **A few seeds are few.** How far a run escapes the collapse varies from start to start, so the intervals are wide. That the gain of a cure is above 0 is claimed for the mean over seeds only where the table of claims does not say "whole interval". For cyclical annealing not even
-#   that is claimed: see its line above.
+# - **A few seeds are few.** How far a run escapes the collapse varies from start to start, so the intervals are wide. (The end of an interval below 0 active
+#   units is such a sign: mean ± t · standard error knows no border.) Where the table of claims
+#   does not say "whole interval", only the mean over seeds is claimed to be above 0. For cyclical annealing not even that is claimed: see its line above.
 #
 # What was not tested: other learning rates, longer runs (a collapsed model may wake up late), stronger decoders, other allowances.
 #
@@ -1188,8 +1204,10 @@ solution("04.5")
 # ## Summary
 #
 # A KL divergence is an average of log-ratios; for Gaussians it is solved, and Monte Carlo with a standard error checks it. Forward KL covers, reverse KL picks, and a VAE has one of each. A linear VAE trained by gradient is probabilistic PCA, down to the axes, with a gap
-# of 0. In it β times the noise is a water level, and directions below it are switched off because that is the optimum. On digits a larger β lowers the rate and raises the distortion, at an exchange rate that grows with β. A KL term that is too weak leaves holes in the
-# prior, and a judge is less sure of digits drawn from that prior than of digits drawn from the codes. A decoder that can do without the code puts less into it, and a cure is judged by the information it brings back and by the −ELBO, not by the number of active units.
+# of 0. In it β times the noise is a water level, and directions below it are switched off because that is the optimum. On digits a larger β lowers the rate and
+# raises the distortion, at an exchange rate that grows with β. A KL term that is too weak leaves holes under the prior, and a judge is less sure of digits
+# drawn from that prior than of digits drawn from the codes. A decoder that can do without the code puts less into it, and a cure is judged by the information
+# it brings back and by the −ELBO, not by the number of active units.
 #
 # ## References
 #
@@ -1197,6 +1215,8 @@ solution("04.5")
 # - M. E. Tipping, C. M. Bishop: *Probabilistic Principal Component Analysis*, Journal of the Royal Statistical Society B 61, 1999. Section 3.
 # - J. Lucas, G. Tucker, R. Grosse, M. Norouzi: *Don't Blame the ELBO! A Linear VAE Perspective on Posterior Collapse*, NeurIPS 2019.
 # - T. M. Cover, J. A. Thomas: *Elements of Information Theory*, 2nd edition 2006. Section 10.3.3 (reverse water-filling).
+# - G. Roeder, Y. Wu, D. Duvenaud: *Sticking the Landing: Simple, Lower-Variance Gradient Estimators for Variational Inference*, NIPS 2017.
+# - Y. Burda, R. Grosse, R. Salakhutdinov: *Importance Weighted Autoencoders*, ICLR 2016. (Active units.)
 # - I. Higgins et al.: *β-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework*, ICLR 2017.
 # - A. A. Alemi et al.: *Fixing a Broken ELBO*, ICML 2018 (rate, distortion and the slope −β).
 # - M. D. Hoffman, M. J. Johnson: *ELBO surgery: yet another way to carve up the variational evidence lower bound*, NeurIPS workshop 2016.

@@ -131,7 +131,9 @@ print(f"pixels: {black:.0%} exactly black, {white:.0%} exactly white, {1 - black
 # | Laplace | $\lvert x-\mu\rvert/b + \log 2b$ | L1, MAE |
 # | discretized logistic | minus the log of a difference of two sigmoids, one bin for each of 256 values | (none) |
 #
-# In words: how surprised is the decoder by the value $x$? Suppose it shows a light gray pixel: its mean is 0.8. Then a pixel of exactly 0.8 should be the least surprising one.
+# In words: how surprised is the decoder by the value $x$? Here $p$, λ and μ are what the decoder puts out for the pixel; σ and $b$ (and a scale $s$ of the
+# logistic) say how wide the distribution is. A density may exceed 1, so its cost may be negative; only costs of probabilities start at 0. Suppose the decoder
+# shows a light gray pixel: its mean is 0.8. Then a pixel of exactly 0.8 should be the least surprising one.
 # %%
 guess = predict(
     "A decoder with BCE shows the mean 0.8. Which pixel value costs it the fewest nats?",
@@ -244,8 +246,9 @@ claims.add(
 # %% [markdown]
 # BCE on gray values is not a likelihood of gray values (Loaiza-Ganem & Cunningham 2019). It is the *expected* log-probability of a black-and-white
 # picture drawn with those gray values as probabilities, which is a fine thing to minimize as long as you say so. Its normalized relative, the
-# continuous Bernoulli, adds $\log C(\lambda) = \log\frac{\operatorname{logit}\lambda}{2\lambda - 1}$ for each pixel. In words: it pays the decoder for every pixel about
-# which it is sure. That changes two things: the number, by up to ln 2 and more for each of the pixels, and the optimum.
+# continuous Bernoulli, adds $\log C(\lambda) = \log\frac{\operatorname{logit}\lambda}{2\lambda - 1}$ to the log-probability of each pixel. In words: it pays
+# the decoder ln 2 for a pixel about which it is undecided (λ = ½), and more the surer it is. That changes two things: the number, by at least ln 2 for every
+# pixel, and the optimum.
 # %%
 shown = torch.linspace(0.02, 0.98, 49, dtype=torch.float64)
 best = ContinuousBernoulli().params_for_mean(shown)
@@ -275,7 +278,8 @@ claims.add("Best λ of the continuous Bernoulli for data of mean 0.7", steep, ab
 # ## 3 Which loss gives which pictures?
 #
 # Now train one VAE for each loss: the same digits, the same network, the same number of updates, three seeds. The seventh is a *perceptual* loss: besides BCE
-# it compares what a small classifier computes on the way, in all its layers (a feature loss). That classifier is trained here. The **judge** is another one, which came
+# it compares what a small classifier computes on the way, in all its layers (a feature loss). That classifier, the **critic**, is trained here. The **judge**
+# is another one, which came
 # with the package and which no VAE has seen: a model must not be judged by what it was trained on. You will see why.
 # %%
 judge = load_classifier(DATASET)
@@ -283,8 +287,9 @@ critic = train_classifier(train, seed=1, epochs=4, batch_size=64)
 print(f"accuracy on test pictures: judge {judge.accuracy(test):.1%}, critic {critic.accuracy(test):.1%}")
 x_real = judge.features(x_test)
 # %% [markdown]
-# How far apart are two sets of pictures? The judge turns each picture into 64 features. Fit a Gaussian to the features of each set; the *Fréchet distance* is the distance of the two Gaussians
-# (Heusel et al. 2017). With the features of a huge network trained on photographs this is the FID. On digits that network is no judge, so this course uses its
+# How far apart are two sets of pictures? The judge turns each picture into 64 features. Fit a Gaussian to the features of each set; the *Fréchet distance* is
+# the distance of the two Gaussians: the squared distance of their means, plus a term for the difference of their covariances (Heusel et al. 2017). With the
+# features of a huge network trained on photographs this is the FID. On digits that network is no judge, so this course uses its
 # own, and its numbers cannot be compared with anybody's FID. Before you trust it, measure the distance between two sets of **real** pictures.
 # %%
 guess = predict(
@@ -323,7 +328,8 @@ guess.compare(
 floor_frechet = bias[-1].mean
 claims.add("Growth of the Fréchet distance of real pictures when n is halved", growth, between=(1.4, 2.6))
 # %% [markdown]
-# The distance of two perfect sets is not 0 but about a constant over $n$. So: never compare distances with different $n$, and always quote this floor. Now train.
+# The distance of two perfect sets is not 0: it falls about like a constant over $n$. (The rest that the line leaves at infinitely many pictures is an
+# extrapolation, and two parts of a data set need not be exactly alike.) So: never compare distances with different $n$, and always quote this floor. Now train.
 # %%
 TRAINED_AS = {
     "Bernoulli (BCE)": "bernoulli",
@@ -400,9 +406,12 @@ train_all(list(TRAINED_AS)[4:])
 # The reconstruction terms cannot be compared with each other: some are probabilities, some are densities in units of their own, one is no likelihood at all. The KL can. And
 # the pictures can. For each model, look at two things: **reconstructions** at the mean of $q(z|x)$, and **samples** from the prior. Both as the decoder's mean, both against held-out digits.
 #
-# - *squared error* and *SSIM* (Wang et al. 2004: local means, contrasts and correlations; 1 is perfect) compare a reconstruction with its own original;
-# - *sharpness* is the variance of the Laplacian, relative to data: below 1 is blurred;
-# - the *Fréchet distance* compares the whole set with data.
+# - *squared error* and *SSIM* (Wang et al. 2004: local means, contrasts and correlations; 1 is perfect) compare a reconstruction with its own original. They
+#   cannot judge a sample, which has none;
+# - *sharpness* is the variance of the Laplacian, relative to data: below 1 is blurred. It cannot tell a crisp edge from speckle;
+# - the *Fréchet distance* compares the whole set with data. It sees means and covariances of the judge's features, and little of what the judge was not trained to see;
+# - *precision* is the share of samples that lie among data in the judge's features, *recall* the share of data that lie among samples. Precision cannot see
+#   what is missing, recall cannot see what is bad.
 # %%
 guess = predict(
     "Which loss gives the reconstructions with the lowest squared error?",
@@ -490,8 +499,11 @@ show(
 #   few nats on the code. A loss that assumes less noise buys more code. That is the balance, and sections 4 and 7 take it apart.
 # - **The feature loss pleases its own critic.** How good its reconstructions look depends on who judges: the critic that it was trained on, or a network that it has never met. A number that was
 #   optimized is no longer a measurement. (Its code also carries more nats than that of BCE, so the comparison is generous to it.)
-# - **Reconstructions of the pixel losses are blurred, and samples are worse than reconstructions.** Compare the Fréchet distances in the two tables. A code with more nats reconstructs better and leaves more of the prior's space empty. Samples come from there.
-# - **The right normalizer is no guarantee of better pictures.** The continuous Bernoulli is the proper density, and most of these pixels are exactly black, where its density has no upper limit. It spends its code on them. With other settings, or on data with more
+# - **Reconstructions of the pixel losses are blurred, and samples are worse than reconstructions.** Compare the Fréchet distances in the two tables. Within one
+#   loss, a code with more nats reconstructs better and leaves more of the prior's space empty (chapter 04), and samples come from there. Across losses no such
+#   order holds: compare the KL column with the errors.
+# - **The right normalizer is no guarantee of better pictures.** The continuous Bernoulli is the proper density, and most of these pixels are exactly black,
+#   where its density has no upper limit. A likely reason for its large KL: it spends its code on them. With other settings, or on data with more
 #   gray, it may do better; not tested here.
 #
 # Every loss ran with one and the same learning rate, schedule and network, chosen for BCE on validation digits.
@@ -620,7 +632,8 @@ claims.add(
 # Everybody writes $a\cdot\text{reconstruction} + b\cdot\mathrm{KL}$. Somebody averages over pixels, somebody sums; somebody forgets the ½ of the Gaussian. The recipe to read any of them:
 #
 # 1. write it as $a' \sum_i e_i + b' \,\mathrm{KL}$ for **one example**, with everything summed (a mean over $D$ pixels is $a' = a / D$);
-# 2. find the multiple $s$ for which $s\sum_i e_i$ is $-\log p(x|z)$: $s = \tfrac12$ for a squared error (Gaussian, σ = 1), 1 for BCE, 1 for L1 (Laplace, $b = 1$);
+# 2. find the multiple $s$ for which $s\sum_i e_i$ is $-\log p(x|z)$ up to a constant: $s = \tfrac12$ for a squared error (Gaussian, σ = 1), 1 for BCE, 1 for L1
+#   (Laplace, $b = 1$);
 # 3. then $\beta = b'\, s / a'$.
 #
 # In words: divide the loss by whatever stands before the nats of the picture; what stands before the nats of the code is β. Six famous losses, all called "the VAE loss":
@@ -783,8 +796,9 @@ claims.add(
     whole_interval=True,
 )
 # %% [markdown]
-# The first two ways land on the same point of the rate–distortion plane; the third is another model. The check is sharper than it looks: the two losses differ by a constant factor of several hundred or more, and
-# Adam does not care about constant factors. With plain gradient descent you would have to translate the learning rate as well. *Play*, below, translates any loss you meet.
+# The first two ways land on the same point of the rate–distortion plane; the third is another model. That the first two agree so closely has a reason: they
+# differ only by a constant factor (for 784 pixels 392, 1.6 and 784), the seeds are the same, and Adam does not care about constant factors. With plain gradient
+# descent you would have to translate the learning rate as well. *Play*, below, translates any loss you meet.
 #
 # ## 5 What does a pixel loss not see?
 #
@@ -877,8 +891,9 @@ guess.compare(
     f"one pixel to the side and one down {ratio_of('1 px right, 1 px down', 'squared error')[0]:.2f}, two to the side {ratio_of('2 px right', 'squared error')[0]:.2f}.",
 )
 # %% [markdown]
-# The folklore comes from photographs, where every pixel has structure. Digits are mostly black, and a blank half costs only its ink. One pixel to the side is *cheaper* than half a digit; along the diagonal or by two pixels
-# it is about as dear or dearer. So the sentence is not a law. What remains is bad enough: a copy that everybody reads costs half as much, or just as much, as one that has lost half of its ink.
+# The folklore comes from photographs, where every pixel has structure. Digits are mostly black, and a blank half costs only its ink. One pixel to the side is
+# *cheaper* than half a digit; along the diagonal or by two pixels it costs about as much or more. So the sentence is not a law. What remains is bad enough: a
+# copy that everybody reads costs half as much, or just as much, as one that has lost half of its ink.
 #
 # Now the feature loss. If it sees what you see, the ratio should fall, most of all in the last layer, which was trained to read the digit.
 # %% tags=["hide-input"]
@@ -911,11 +926,13 @@ claims.add(
 #
 # ## 6 Is the loss at the mean the ELBO?
 #
-# Many scripts switch the noise off when they evaluate: $z = \mu(x)$ "because it is deterministic". For years the best-known example of all did (its author's own correction is pull request 419 of pytorch/examples). That number is not the ELBO, and no bound of anything:
+# Many scripts switch the noise off when they evaluate: $z = \mu(x)$ "because it is deterministic". For years the best-known example of all did (pull request
+# 419 of pytorch/examples, by an author of the VAE paper, corrected it). That number is not the ELBO, and no bound of anything:
 #
 # $$ -\log p(x \mid z = \mu(x)) + \mathrm{KL} \;\ne\; -\mathbb E_{q(z|x)}[\log p(x\mid z)] + \mathrm{KL}. $$
 #
-# In words: the bound needs the average over the cloud, not the value at its center. How much does it flatter, and can it pick the wrong model?
+# In words: the bound needs the average over the cloud, not the value at its center. How much does it flatter? And what does the reconstruction term alone, so
+# often the one number that is quoted, say about two models?
 # %%
 guess = predict(
     "Two models: β = 1 and β = 0.1. Evaluated at the mean, the reconstruction term is lower for ...",
@@ -983,7 +1000,10 @@ claims.add(
     whole_interval=True,
 )
 # %% [markdown]
-# Evaluated at the mean, the model that comes closer to a plain autoencoder wins, although its bound is worse. Reconstruct at the mean for your eyes; measure with a draw.
+# Two mistakes are at work here; keep them apart. The first is to leave the KL out: by the reconstruction term alone the model that comes closer to a plain
+# autoencoder wins, at the mean *and* sampled, although its bound is worse.
+# The second is to take the mean. It flatters, and not all models alike: compare "at the mean" with "sampled" in both rows. A model with wide clouds gains most.
+# So two models whose −ELBO differ by less than the flattery can change places. (Do these two?) Reconstruct at the mean for your eyes; measure with a draw, and with the KL.
 #
 # ## 7 Can the data choose the balance?
 #
@@ -1133,7 +1153,8 @@ claims.add(
 
 
 # %% [markdown]
-# The formula arrives from any start. The gradient does not in so short a run, and the reason is a trap: Adam moves *any* parameter by about its learning rate in each update, however large the gradient is. From σ = 1 to σ = 0.15, log σ has a way of
+# The formula arrives from both starts. The gradient does not in so short a run, and the reason is a trap: Adam moves *any* parameter by about its learning rate
+# in each update, however large the gradient is. From σ = 1 to σ = 0.15, log σ has a way of
 # 1.9 to go; at a few thousandths per update that takes a thousand updates. A learned σ that starts too far off leaves you with an untuned β after all. Start it near the error that you expect (the package starts at 0.3), give it a learning rate of its own, or use the formula.
 #
 # What the data ask for is a σ² of a few hundredths. Compare this with the six famous losses: those with a squared error assume a σ² of 0.5 to 1.5, ten to a hundred times as much. And compare the two Gaussians of
@@ -1142,8 +1163,9 @@ claims.add(
 # %% [markdown]
 # ## 8 The bugs gallery
 #
-# All of these are easy to write, and most have issue threads of their own in public code. Each gets a broken cell, its fingerprint in the curves, and the test that names it. First the healthy loss. It takes bytes, an encoder that puts out
-# the mean and the raw log σ², and a decoder that puts out logits, and returns three numbers for a training log.
+# All of these are easy to write, and most have issue threads of their own in public code. Each gets a broken cell, its fingerprint in the curves, and the test
+# that names it. First the healthy loss. It takes bytes, an encoder that puts out the mean and the raw log σ² (`15 * torch.tanh(raw / 15)` keeps it between −15
+# and 15; bug 8 says why), and a decoder that puts out logits. It returns three numbers for a training log.
 # %%
 def healthy_loss(encode, decode, images, training=True):
     x = images.float() / 255
@@ -1291,7 +1313,8 @@ claims.add(
 
 
 # %% [markdown]
-# **Fingerprint**: a tiny loss (under 1), KL at 0, all samples alike. It is posterior collapse made by arithmetic, and no amount of annealing cures it. **Test**: the untrained loss of gray guessing must be $D\ln 2$ nats, not $\ln 2$.
+# **Fingerprint**: a tiny loss (under 1), KL at 0, all samples alike. It is posterior collapse made by arithmetic, and no amount of annealing cures it.
+# **Test**: a decoder that says $p = \tfrac12$ everywhere must cost $D\ln 2$ nats, not $\ln 2$.
 #
 # ### Bug 3: KL averaged over the latent dimensions
 #
@@ -1327,7 +1350,8 @@ claims.add(
 
 
 # %% [markdown]
-# **Fingerprint**: reconstructions better than anybody's, a "−ELBO" below published numbers, samples that are no digits. β is one over the size of the code. **Test**: compare the KL with `torch.distributions.kl_divergence(...).sum(-1)`.
+# **Fingerprint**: reconstructions and a reported "−ELBO" that are better than those of the healthy run, with a KL that is far too small. β is one over the size
+# of the code. **Test**: compare the KL with `torch.distributions.kl_divergence(...).sum(-1)`.
 #
 # ### Bug 4: σ read as log σ²
 #
@@ -1360,7 +1384,9 @@ claims.add(
 
 
 # %% [markdown]
-# **Fingerprint**: nearly none in the log, which is what makes it dangerous: log σ² = 0 means *no noise* in the draw and *no cost* in the KL, so everything can be had for the price of the mean. **Test**: draw 10,000 times, compare the spread with exp(½ log σ²).
+# **Fingerprint**: nothing in the log that alarms, it just looks like a better model with a small KL. That is what makes it dangerous: log σ² = 0 means *no
+# noise* in the draw and *no cost* in the KL, so everything can be had for the price of the mean. **Test**: draw 10,000 times, compare the spread with exp(½ log
+# σ²).
 #
 # ### Bug 5: no sampling in training
 #
@@ -1445,7 +1471,8 @@ claims.add(
 #
 # ### Bug 7: pixels of 0 to 255
 #
-# BCE on gray values is no likelihood (section 2), but it has a lower end. On bytes it has none: with $x = 255$ the term $(1 - x)\log(1 - p)$ rewards saturation without limit.
+# BCE on gray values is no likelihood (section 2), but it never falls below 0. On bytes it has no lower limit: with $x = 255$ the term
+# $-(1 - x)\log(1 - p) = 254\log(1 - p)$ falls forever as $p$ nears 1.
 # %%
 def bytes_as_pixels(encode, decode, images, training=True):
     x = images.float()  # BUG: not divided by 255
@@ -1668,9 +1695,12 @@ solution("05.5")
 # %% [markdown]
 # ## Summary
 #
-# The reconstruction term is a likelihood, and its scale is half of the model. BCE on gray values is an expected log-probability of black-and-white pictures: it has a floor that no decoder gets under, it does not integrate to 1, and it believes in white when
-# it shows light gray. Divide a loss by whatever stands before the nats of the picture, and what stands before the KL is β; for squared errors the same number is σ², and the six famous losses assume a noise that nobody believes. The formula for σ, the root mean
-# squared error, sets the balance from any start; plain gradient descent on log σ needs many more updates. A feature loss forgives a shift that pixels punish, and is only as good as its critic. A loss at the mean is not the ELBO. And of eight bugs, some leave a log that
+# The reconstruction term is a likelihood, and its scale sets the price of the code. BCE on gray values is an expected log-probability of black-and-white
+# pictures: it has a floor that no decoder gets under, it does not integrate to 1, and it believes in white when
+# it shows light gray. Divide a loss by whatever stands before the nats of the picture, and what stands before the KL is β; for squared errors the same number
+# is σ², and the famous ones assume a noise that nobody believes. The formula for σ, the root mean squared error, sets the balance from both starts that were
+# tried; Adam's steps on log σ do not arrive in the same number of updates. A feature loss forgives a shift that pixels punish, and is only as good as its
+# critic. A loss at the mean is not the ELBO, and it flatters models unequally. And of eight bugs, some leave a log that
 # looks better than the healthy one: trust tests, not curves.
 #
 # ## References
