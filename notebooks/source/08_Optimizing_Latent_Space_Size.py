@@ -30,7 +30,8 @@
 # 4. **distinguish** a dimension that is active from one that carries something;
 # 5. **choose** a size for your own data with one command, and defend the choice in nats.
 #
-# You need chapter 02 (the two terms of −ELBO, called distortion and rate from here on). Chapter 04 helps with $\beta$.
+# You need chapter 02 (the two terms of −ELBO, called distortion and rate from here on). Chapter 04 helps with $\beta$, chapters 06 and 07 with
+# precision, recall and the Fréchet distance.
 #
 # ## Setup
 # %% tags=["setup"]
@@ -88,7 +89,8 @@ held_out = held_out.subset(min(2000, len(held_out)))
 print(f"{DATASET}: {len(train):,} pictures to learn from, {len(held_out):,} held out")
 # %% [markdown]
 # Sizes are chosen on **held-out** pictures of the training files, never on the test part. The test part is not used in this chapter
-# at all, except inside the explorer's gap table, where nothing is chosen by it.
+# at all, except in one table that the course ships and nothing is chosen by: the **gap table**, which holds the one model behind the sliders of *Play*
+# against separately trained ones (sections 5 and *What we measured*).
 #
 # ## 1 What does one more dimension cost?
 #
@@ -118,7 +120,7 @@ claims.add("Arithmetic at latent size 64 over that at 2", work, below=1.25)
 # %% [markdown]
 # The bill is paid at the pixels, not at the code: 784 inputs meet 128 units, and that is where the numbers are. Exercise 08.2 asks you
 # for the exact price of a dimension. So thrift is no argument here. (With a convolutional network and a large picture the code can sit
-# between wide layers, and then it may be: read it off the same table.) If a small code is better, it must be for another reason.
+# between wide layers, and then thrift may be one: make the same table for your network.) If a small code is better, it must be for another reason.
 #
 # ## 2 What does a model do with dimensions it does not need?
 #
@@ -174,7 +176,7 @@ print(f"the other {LIVE_SIZES[-1] - used} dimensions together: {tail[0]:.2f} nat
 # ## 3 The whole sweep
 #
 # Three models are an anecdote. The next cell loads 36: six sizes, three seeds, MNIST and Fashion-MNIST. They were
-# trained by the command of section 7, with the settings of the parameters cell. First the check that you could have made
+# trained by the command of section 7, with the settings that the parameters cell comes with. First the check that you could have made
 # them yourself: a model that is trained again from the same seed should come out the same.
 # %%
 if DATASET in ("mnist", "fashion_mnist"):
@@ -195,6 +197,10 @@ claims.add(
 sweeps = {"MNIST": shipped_sweep("mnist"), "Fashion-MNIST": shipped_sweep("fashion_mnist")}
 # %% [markdown]
 # (On another machine the rounding differs, and training amplifies it; a fraction of a nat is what that makes.)
+#
+# Two measures of the sweep need a word. **Linear-probe accuracy**: a linear classifier is fitted to the mean codes of training pictures; it is the share of held-out
+# pictures whose class it then finds. So it says how much of the class can be read off the code with straight cuts. The **Fréchet distance** compares samples with held-out
+# pictures in the features of the course's classifier: the lower, the more alike. Section 6 comes back to it.
 # %%
 guess = predict(
     "Which of the two uses more latent dimensions, once they are plentiful?",
@@ -234,8 +240,8 @@ results_table(
 #
 # ## 4 Where does it bend, and why there?
 #
-# Up to some size the model uses everything it is offered; from there on, no more. Fit that sentence to the counts: $\min(k, s)$, by
-# least squares, for each seed. The interval is over the seeds.
+# Up to some size the model uses everything it is offered; from there on, no more. Fit that sentence to the counts: $\min(k, s)$, where $k$ is the
+# size offered and $s$ the size at which the count stops, by least squares, for each seed. The interval is over the seeds.
 # %%
 def change(records, measure, small, large):
     """Measure at the large size minus that at the small one, seed by seed, with its interval."""
@@ -262,9 +268,10 @@ guess.compare(
 # distortion per nat of rate, because the loss is $D + \beta R$. The best dimensions come first, so the trade gets worse with every one that
 # is added, until the next would cost more than it saves; it is declined. In the linear VAE of chapter 04 this is a theorem: a dimension is
 # used exactly when the data's variance along it exceeds the decoder's noise, so the number in use is the number of
-# eigenvalues above a level. Here the list of "eigenvalues" is the curve of section 2, and the bend is where it dives.
+# eigenvalues above a level. Here the list of "eigenvalues" is the curve of section 2, and the bend is where it falls through the level.
 #
-# If that is right, the dimensions beyond the bend carry next to nothing, and offering them gains nothing. Both are checked here.
+# If that is right, the dimensions beyond the bend carry next to nothing, and offering them gains nothing. Both are checked here. Beyond the bend means:
+# ranked after the upper end of its interval.
 # %% tags=["hide-input"]
 for name, records in sweeps.items():
     point = points[name]
@@ -310,17 +317,16 @@ claims.add(
     whole_interval=True,
 )
 # %% [markdown]
-# Beyond the bend a dimension carries hundredths of a nat. On MNIST each of them stays below 0.05 nats. On Fashion-MNIST this does **not** hold: the first one past the bend
-# carries a little more. A short training leaves a tail that sinks slowly through any level you choose, so the bend of a count is never quite sharp, and its interval says so. From 32
+# Beyond the bend a dimension carries hundredths of a nat. On MNIST each of them stays below 0.05 nats. On Fashion-MNIST this does **not** hold: the first one or two past the bend
+# carry a little more. A short training leaves a tail that sinks slowly through any level you choose, so the bend of a count is never quite sharp, and its interval says so. From 32
 # to 64 dimensions −ELBO gains nothing that three seeds can show.
 #
-# And the garments use *fewer* dimensions than the digits, though a picture of them costs far more nats. Part of those nats is the entropy of gray values, which no
-# code can remove. What a code can usefully say about a garment varies in fewer directions, by this measure, than what it can say about handwriting.
+# And the garments use *fewer* dimensions than the digits, though a picture of them costs far more nats. What a code can usefully say about a garment varies in fewer directions, by this measure, than what it can say about handwriting.
 #
 # ### Active, or in use?
 #
 # The usual count is another one: a unit is called **active** when the mean of $q(z_j|x)$ varies over the data with a variance above 0.01
-# (Burda et al. 2016). A variance of 0.01 is met by a KL of about 0.005 nats. Does the threshold matter?
+# (Burda et al. 2016). A variance of 0.01 is met by a KL of about 0.005 nats, a tenth of what *in use* asks for. Does the threshold matter?
 # %%
 guess = predict(
     "At latent size 64, how many more units are active (variance above 0.01) than in use (at least 0.05 nats)?",
@@ -349,15 +355,15 @@ for name, interval in both.items():
         high=interval.high,
     )
 # %% [markdown]
-# In a short training the tail has not come to rest: dozens of dimensions still wobble by a hundredth of a nat and are counted as active. The
-# count then measures how long you trained rather than what the data need. So quote the threshold with the count, and look at the
+# After this short training dozens of dimensions still carry about a hundredth of a nat each and are counted as active. The
+# count then says little about what the data need. (Whether a longer training brings it down is not measured here.) So quote the threshold with the count, and look at the
 # ranked KL before you believe either.
 #
 # ## 5 Does the bend belong to the data alone?
 #
 # The models of the sweep saw 10,000 pictures six times. The course also ships a model that saw 50,000 pictures dozens of times, has wider layers, and
 # holds all sizes up to 32 in one set of weights (you will play with it below; how well it stands for separately trained models is measured there).
-# Call that *long training*, and keep in mind that three things changed at once: pictures, passes and width. Which of them matters is not
+# Call that *long training*, and keep in mind that four things changed at once: pictures, passes, width, and one model in place of many. Which of them matters is not
 # tested here. Put it through the same measures. It is one model for each data set, so there is no interval over seeds.
 # %%
 guess = predict(
@@ -401,8 +407,8 @@ for name in LONG_SETS:
 moved = long_point[LONG_SETS[0]] - short_point[LONG_SETS[0]]
 guess.compare(0 if moved < -1 else 1 if moved <= 1 else 2, f"{LONG_SETS[0]}: {moved:+.1f} dimensions.")
 # %% [markdown]
-# The number in use hardly moves: after long training it is within a few dimensions of the short sweep's, on both data sets. Long training even sharpens the bend, because
-# the tail has had time to sink. What a dimension is *worth* is another matter. Divide the distortion that a larger code saves by the rate that it pays.
+# It moves, but not far and not one way: a little up on MNIST, a little down on Fashion-MNIST. (The prediction called more than one dimension a move.) Both data sets stay within a
+# few dimensions of the short sweep, and without an interval that is all that can be said. Now what is a dimension *worth*? Divide the distortion that a larger code saves by the rate that it pays.
 # %% tags=["hide-input"]
 rows, gains = [], {}
 for name, reports in trained_long.items():
@@ -440,8 +446,8 @@ for name in [name for name in LONG_SETS if name in short_name]:
 # The first dimensions save several nats for each one they cost. In the last step the exchange rate has come down to about $\beta = 1$ or less, which is
 # what the argument of section 4 asks for.
 #
-# Does longer training change which size is best? If it seems so, is that the fault of comparing one kind of model with another? The gap table of the sliders holds separately trained
-# models, three seeds each, 50,000 digits and eight passes, at sizes 8 and 32. (Their test losses; nothing is chosen by them.)
+# Does longer training change which size is best? If it seems so, is that the fault of comparing one kind of model with another? The gap table holds separately trained
+# models, three seeds each, at sizes 8 and 32: wider layers too, 50,000 digits and eight passes. Here these stand for the long training. (Their test losses; nothing is chosen by them.)
 # %% tags=["hide-input"]
 # In a checkout of the course; an installed package comes without the folder of results.
 path = Path(vae_course.__file__).parents[1] / "assets" / "results" / "one_model_gap.json"
@@ -479,7 +485,7 @@ if (1.0, 8) in by_setting and (1.0, 32) in by_setting:
 #
 # −ELBO judges the code from the side of the data. What about new pictures? **Precision** is the share of samples that lie where data
 # lie, **recall** the share of data that lie where samples lie, both in the features of the course's classifier; the **Fréchet distance** there
-# mixes the two. (It is not the FID of papers, and it is comparable only within one data set.)
+# suffers from a lack of either. (It is not the FID of papers, and it is comparable only within one data set.)
 # %%
 guess = predict(
     "A code of 2 dimensions against one of 16, MNIST. The samples of the small one have ...",
@@ -533,7 +539,7 @@ for name, records in sweeps.items():
 # A small code can only say the usual things, so what it makes is typical and alike: high precision, hardly any recall. More dimensions
 # widen what can be said, and more of it is nonsense. That is the trade of diversity against quality up to the bend. Past it you might expect the curves to
 # stand still, because the extra dimensions say nothing. They need not: see the right ends of the curves, and the claim about recall from 16 to
-# 64. After the short training the dimensions that say nothing are not free; after the long one (the table of section 5) the Fréchet distance hardly moves from 8 to 32.
+# 64. After the short training the dimensions that say nothing are not free; after the long one (the table of section 5) the Fréchet distance shows no such rise from 8 to 32.
 #
 # ## 7 A rule that you can apply to your own data
 #
@@ -590,7 +596,9 @@ for name, choice in choices.items():
 #
 # One model has learned all sizes and all $\beta$ at once (a network whose layers are scaled by $\beta$, and whose code is cut off after
 # $k$ dimensions). Move both sliders. Watch the bars on the right: raise the latent size past the bend and see the new bars stay flat; then raise
-# $\beta$ and see bars disappear from the right. Look for two settings with the same rate: are their samples alike?
+# $\beta$ and see bars disappear from the right. Look for two settings with the same rate: are their samples alike? (The figure below, which has no bars, holds such a pair on MNIST: $\beta = 4$ with $k = 8$ and
+# with $k = 32$.) The last row of the next table says how far the one model is behind models trained separately with eight passes. It saw far more passes, so separate models trained for longer
+# may be further ahead.
 # %%
 from vae_course.widgets.beta_latent import explore_beta_latent
 
@@ -666,7 +674,7 @@ solution("08.1")
 # %% [markdown]
 # ### Exercise 08.2: the price of one more dimension (medium)
 #
-# A fully connected VAE has hidden layers of 256 and 128 units in the encoder, mirrored in the decoder. Its latent size grows by 1.
+# A fully connected VAE has hidden layers of 256 and 128 units in the encoder, mirrored in the decoder; every layer has biases. Its latent size grows by 1.
 # **Contract**: a dict of two whole numbers, the learnable numbers that the `encoder` and the `decoder` gain.
 # %%
 answer_08_2 = {"encoder": ..., "decoder": ...}
@@ -697,7 +705,7 @@ solution("08.3")
 # %% [markdown]
 # ### Exercise 08.4: where does a count saturate? (hard)
 #
-# **Contract**: `saturation(sizes, units)`: `sizes` are increasing latent sizes, `units` the number of active units at each (a mean over seeds, so
+# **Contract**: `saturation(sizes, units)`: `sizes` are increasing latent sizes, `units` the number of dimensions in use at each (a mean over seeds, so
 # not always whole). Returns the $s$ between 0 and the largest size for which $\min(k, s)$ fits the units best in the sense of least squares: a float, to within 0.02.
 # %%
 def saturation(sizes: list[int], units: list[float]) -> float:
