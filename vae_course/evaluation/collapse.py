@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vae_course.evaluation.bounds import Estimate, batches, evaluating, noise_like
+from vae_course.evaluation.latent import fitting
 from vae_course.posterior import LOG_TWO_PI, GaussianPosterior
 
 
@@ -93,7 +94,7 @@ def collapse_report(
         raise ValueError("collapse_report needs at least 2 examples: a variance over one is not defined.")
     generator = noise_like(model, seed)
     with evaluating(model):
-        parts = [model.encode(x) for x in batches(model, data, batch_size, generator)]
+        parts = [model.encode(x) for x in batches(model, data, fitting(data, batch_size), generator)]
     q = GaussianPosterior(torch.cat([p.mean for p in parts]), torch.cat([p.log_var for p in parts]))
     kl = q.kl_per_dimension().double()
     n = min(examples, len(q.mean))

@@ -10,12 +10,18 @@ from vae_course.evaluation.bounds import batches, evaluating, noise_like
 NUMBERS = 2_500_000  # of a batch, so that large pictures take no more memory than small ones
 
 
+def fitting(data, batch_size: int) -> int:
+    """``batch_size``, or fewer where the examples are large."""
+    return max(1, min(batch_size, NUMBERS // math.prod(getattr(data, "shape", (1,)))))
+
+
 @torch.no_grad()
 def posterior_means(model, data, *, batch_size: int = 1000, seed: int = 0) -> Tensor:
     """The mean of q(z|x) for every example, (n, latent), on the CPU; an autoencoder's codes likewise."""
-    batch_size = max(1, min(batch_size, NUMBERS // math.prod(getattr(data, "shape", (1,)))))
     with evaluating(model):
-        codes = [model.encode(x) for x in batches(model, data, batch_size, noise_like(model, seed))]
+        codes = [
+            model.encode(x) for x in batches(model, data, fitting(data, batch_size), noise_like(model, seed))
+        ]
     return torch.cat([code if torch.is_tensor(code) else code.mean for code in codes]).cpu()
 
 
