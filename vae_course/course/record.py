@@ -1,6 +1,7 @@
 """Train the deep model for the record, measure it on all test digits, and keep weights, numbers and figure.
 
     python -m vae_course.course.record                        # MNIST, pixels drawn anew at every read
+    torchrun --nproc-per-node 2 -m vae_course.course.record   # on two cores, as two processes
     python -m vae_course.course.record --binarization fixed   # Larochelle's binarized_mnist
 
 A run that was interrupted goes on where it stopped, in training (epochs) and in measuring (blocks of digits).
@@ -20,7 +21,8 @@ from vae_course.course.record_bound import bounds, lower_precision
 from vae_course.evaluation import Estimate, evaluate
 from vae_course.files import write_atomically
 from vae_course.models import LadderVAE
-from vae_course.training import History, fit, load_model, pick_device, save_checkpoint, seed_everything
+from vae_course.training import History, fit, load_model, save_checkpoint, seed_everything
+from vae_course.training.processes import own_device, process_group, rank, started
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 ASSETS = Path("assets")
@@ -48,7 +50,7 @@ SETTINGS = {
 }
 
 
-def train(options: argparse.Namespace, device: str) -> tuple[LadderVAE, History]:
+def train(options: argparse.Namespace, device: torch.device) -> tuple[LadderVAE, History]:
     """The trained model and its history; continues from the checkpoint in the folder of work."""
     from vae_course.data import load
 
@@ -63,7 +65,7 @@ def train(options: argparse.Namespace, device: str) -> tuple[LadderVAE, History]
         model,
         digits,
         precision=options.precision,
-        device=device,
+        device=str(device),
         checkpoint=options.work / f"{options.name}_training.pt",
         resume=True,
         **settings,
@@ -125,7 +127,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--k", type=int, default=1000, help="draws of z for each test digit")
     parser.add_argument("--test-examples", type=int, help="measure on the first ones only")
     parser.add_argument(
-        "--processes", type=int, default=torch.get_num_threads(), help="that measure side by side, on CPUs"
+        "--processes",
+        type=int,
+        default=max(torch.get_num_threads(), started()),
+        help="that measure side by side, on CPUs",
     )
     parser.add_argument("--work", type=Path, default=Path("runs/record"), help="folder of unfinished work")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for the weights")
@@ -135,9 +140,14 @@ def main(arguments: list[str] | None = None) -> None:
         options.weights = options.work
     else:
         options.name = "record" if options.binarization == "dynamic" else "record_fixed"
-    device = pick_device(options.device).type
     options.work.mkdir(parents=True, exist_ok=True)
-    model, history = train(options, device)
+    own = own_device(options.device)
+    with process_group(own):
+        model, history = train(options, own)
+        first = rank() == 0
+    if not first:
+        return
+    device = own.type
 
     name, _, part = DATA[options.binarization]
     about = {
@@ -146,6 +156,7 @@ def main(arguments: list[str] | None = None) -> None:
         "settings": SETTINGS | {"epochs": history.last["epoch"]},
         "precision": options.precision,
         "device": device,
+        "processes": started(),
         "threads": torch.get_num_threads(),
         "training_seconds": round(history.last["seconds"], 1),
     }
