@@ -4,6 +4,7 @@
 VENV ?= .venv
 PYTHON ?= python3
 ONLY ?=
+PARTS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.vae-course-installed
@@ -18,7 +19,7 @@ help:
 	@echo "make assignments renew the student notebooks of the graded assignments, and the cheat sheet"
 	@echo "make rehearsal   take a made-up class of five through nbgrader: release, grade, feedback"
 	@echo "make lab         open the notebooks in JupyterLab"
-	@echo "make bench       time the sliders, from a move to the new picture"
+	@echo "make bench       measure speed and memory (about 12 minutes; PARTS=\"growth imports\" for some)"
 	@echo "make lint        check the style of code and notebooks"
 	@echo "make format      mend the style of code and notebook sources"
 	@echo "make clean       remove what was built (the environment $(VENV) and data/ stay)"
@@ -50,7 +51,7 @@ lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks
 
 bench: $(STAMP)
-	$(COURSE) bench
+	$(COURSE) bench $(PARTS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ LARGEST_FILE = 250
 
 # Lowest first; a module imports from its own layer and from those before it.
 LAYERS = (
-    {"files"},
+    {"allocation", "files"},
     {"data"},
     {"likelihoods", "posterior", "elbo", "models"},
     {"training", "evaluation"},

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from vae_course.course import bench_sliders, commands, cover, results, structure
+from vae_course.course import bench, commands, cover, results, structure
 from vae_course.course.project import CourseError, Project
 from vae_course.files import write_atomically
 
@@ -32,7 +32,8 @@ def parser() -> argparse.ArgumentParser:
             action.add_argument("--quick", action="store_true", help="set the quick run's parameters in them")
     actions.add_parser("results", help="renew the tables of README.md")
     actions.add_parser("cover", help="train a small VAE on MNIST and redraw the README's picture")
-    actions.add_parser("bench", help="time the sliders, from a move to the new picture")
+    measure = actions.add_parser("bench", help="measure speed and memory; all parts, or those named")
+    measure.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(bench.PARTS)}")
     assignments = actions.add_parser("assignments", help="renew the student notebooks of the assignments")
     assignments.add_argument("--only", metavar="A1", help="one assignment, by its short name")
     assignments.add_argument("--course", type=Path, help="prepare nbgrader's course folder here instead")
@@ -52,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{cover.draw(project.root).relative_to(project.root)} redrawn")
         return 0
     if arguments.action == "bench":
-        bench_sliders.main()
-        return 0
+        return bench.bench(project, arguments.parts)
     if arguments.action == "assignments":
         return _assignments(project, arguments)
     if arguments.action == "sheet":

@@ -33,7 +33,7 @@ def elbo_scores(model, data, *, n_samples: int = 16, seed: int = 0, batch_size: 
 
 @torch.no_grad()
 def importance_weighted_scores(
-    model, data, *, k: int = 200, seed: int = 0, batch_size: int = 100, chunk: int = 50
+    model, data, *, k: int = 200, seed: int = 0, batch_size: int = 100, chunk: int = 20
 ) -> Tensor:
     """−log p̂_K(x) of each example, nats, float64 (n,): closer to −log p(x) than −ELBO (Burda et al. 2016)."""
     generator = noise_like(model, seed)

@@ -25,8 +25,9 @@ class Bernoulli(nn.Module):
         Returns:
             (..., batch).
         """
-        # x·l − log(1 + e^l) is the same number as BCE from probabilities, without overflow or log 0.
-        return sum_features(x * params - F.softplus(params), x)
+        # From logits: the same number as from probabilities, x·l − log(1 + e^l), without overflow or log 0.
+        logits, target = torch.broadcast_tensors(params, x.to(params.dtype))
+        return -sum_features(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), x)
 
     def mean(self, params: Tensor) -> Tensor:
         """Probabilities in [0, 1], same shape as ``params``."""

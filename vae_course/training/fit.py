@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from vae_course.allocation import keep_freed_memory
 from vae_course.elbo import elbo_terms, reconstruction_terms
 from vae_course.models import Autoencoder
 from vae_course.training import processes
@@ -113,10 +114,12 @@ def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool
     held_out = validation.to(run.device) if validation is not None else None
     if resume and Path(checkpoint).exists():
         restore_run(run, checkpoint)
+    keep_freed_memory()
     epochs = run.config.epochs
     start = time.perf_counter() - (run.history.last["seconds"] if run.history.records else 0.0)
     if not run.history.records:
-        run.record(held_out, 0.0)
+        with matrix_products(run.arithmetic):
+            run.record(held_out, 0.0)
         report(run.history, epochs, progress and run.writes)
     run.model.train()
     while run.epoch < epochs and not run.history.stopped_early:
