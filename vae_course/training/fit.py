@@ -144,8 +144,7 @@ class Run:
         config = config.for_examples(len(train))
         self.model, self.train, self.config = model, train, config
         self.objective, self.device = objective, device
-        self.epoch = 0
-        self.step = 0
+        self.epoch = self.step = 0
         self.steps_per_epoch = -(-len(train) // config.batch_size)
         self.total_steps = self.steps_per_epoch * config.epochs
         self.arithmetic = choose(config.precision, device, model)
@@ -159,8 +158,7 @@ class Run:
         # The order lives on the CPU so that it is the same on every device.
         self.order = torch.Generator().manual_seed(config.seed)
         self.noise = torch.Generator(device).manual_seed(config.seed + 1)
-        self.history = History()
-        self.best: dict | None = None
+        self.history, self.best = History(), None
 
     def train_epoch(self) -> None:
         config = self.config
