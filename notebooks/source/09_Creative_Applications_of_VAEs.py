@@ -394,7 +394,7 @@ face_models = [
     load_face_model(seed) for seed in range(3)
 ]  # three runs of the command in weights/README.md, two of them cut short
 reader = load_reader("faces_synthetic")
-some = test_faces.floats()[:8]
+some = test_faces.batch(slice(0, 8))
 show(
     image_grid(
         torch.cat([some, pictures(face_models[0], posterior_means(face_models[0], test_faces)[:8])]),
@@ -602,7 +602,7 @@ with_names = adjusted_vectors(train_codes[0], labels_of_faces)
 chosen = ["Eyeglasses", "Smiling", "Blond_Hair", "Long_Hair", "Turned_Right"]
 sliders = explore_attributes(
     face_models[0],
-    {f"face {number + 1}": test_faces.floats()[number] for number in range(6)},
+    {f"face {number + 1}": test_faces.batch(slice(0, 6))[number] for number in range(6)},
     {name.replace("_", " "): with_names[faces.attribute_names.index(name)] for name in chosen},
     alt="Five rows of one face, from an attribute taken away on the left to the attribute added on the right: glasses, smile, blond hair, long hair, and a turn of the head.",
 )
