@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import torch
 
 from vae_course.evaluation.classifier import Classifier
 from vae_course.evaluation.size_report import size_report
@@ -166,35 +163,24 @@ def run_cell(cell: Cell, train, held_out, classifier: Classifier | None = None) 
         )
     seed_everything(cell.seed)
     model = VAE.for_data(train, latent_dim=cell.latent_dim, hidden_dims=cell.hidden_dims)
-    with fast_products():
-        fit(
-            model,
-            train,
-            epochs=cell.epochs,
-            batch_size=cell.batch_size,
-            learning_rate=cell.learning_rate,
-            schedule="linear",
-            warmup=0.05,
-            beta=cell.beta,
-            kl_warmup=cell.kl_warmup,
-            seed=cell.seed,
-            device="cpu",
-            progress=False,
-            eval_examples=1,
-        )
+    fit(
+        model,
+        train,
+        epochs=cell.epochs,
+        batch_size=cell.batch_size,
+        learning_rate=cell.learning_rate,
+        schedule="linear",
+        warmup=0.05,
+        beta=cell.beta,
+        kl_warmup=cell.kl_warmup,
+        seed=cell.seed,
+        device="cpu",
+        progress=False,
+        eval_examples=1,
+        precision="medium",  # not measured: every process and machine of a sweep shall do the same
+    )
     settings = {**asdict(cell), "hidden_dims": list(cell.hidden_dims)}
     return {**settings, **size_report(model, train, held_out, classifier)}
-
-
-@contextmanager
-def fast_products() -> Iterator[None]:
-    """Let matrix products take the faster road while training; on most CPUs that is still float32."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def describe(record: dict) -> str:
