@@ -8,8 +8,8 @@ from vae_course.files import write_atomically
 
 HEAD = """# How fast, and which change bought what
 
-Every number on this page was measured by `python -m vae_course.course bench speed` (and its options
-`--ablation`, `--long`) and written by it; the runs themselves are in [speed.json](speed.json). Nats per
+Every number on this page was measured and written by `python -m vae_course.course.bench_speed` (part *speed*
+of `make bench`) and its options `--ablation` and `--long`; the runs are in [speed.json](speed.json). Nats per
 example, lower is better. *Gray*: pixel values taken as probabilities. *Dynamic*: pixels drawn anew as 0 or 1
 (Burda et al. 2016). Never compare one with the other.
 """
