@@ -21,36 +21,9 @@ import torch
 from vae_course.course.machine import machine
 from vae_course.course.project import Project
 from vae_course.course.speed_ablation import run_ablation
+from vae_course.course.speed_jobs import FIFTY, LONG, OURS, RACE, SEEDS, USUAL
 from vae_course.course.speed_report import write_report
-from vae_course.course.speed_runs import OURS, USUAL, Results, run
-
-SEEDS = 3
-USUAL_EPOCHS = 10
-SMALL = {"latent_dim": 16, "hidden_dims": [256, 128], "decoder_dims": [256, 768]}
-RACE = {  # name → what runs and for how long
-    "usual": (USUAL, {"epochs": USUAL_EPOCHS}),
-    "ours, the usual level": (OURS, {"epochs": 2, "model": SMALL}),
-    "ours, 100 gray": (OURS, {"epochs": 4, "model": SMALL}),
-    "ours, 100 dynamic": (OURS, {"epochs": 2, "model": SMALL, "settings": {"batch_size": 128}}),
-}
-LARGE = {"latent_dim": 40, "hidden_dims": [640, 512], "decoder_dims": [512, 768]}
-LONG = {
-    "75 seconds": {
-        "epochs": 40,
-        "binarize": "dynamic",
-        "model": {"latent_dim": 40, "hidden_dims": [512, 512], "decoder_dims": [512, 768]},
-        "settings": {"learning_rate": 4e-3, "kl_warmup": 0.3},
-        "importance_samples": 1000,
-    },
-    "5 minutes": {
-        "epochs": 150,
-        "binarize": "dynamic",
-        "model": LARGE,
-        "settings": {"learning_rate": 3e-3, "kl_warmup": 0.3},
-        "importance_samples": 1000,
-    },
-}
-FIFTY = {"usual": (USUAL, {"epochs": 50}), "ours": (OURS, {"epochs": 50, "model": SMALL})}
+from vae_course.course.speed_runs import Results, run
 
 
 def race(results: Results, root: str, seeds: int = SEEDS) -> None:

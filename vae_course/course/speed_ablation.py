@@ -3,7 +3,8 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from vae_course.course.speed_runs import OURS, Results, run
+from vae_course.course.speed_jobs import OURS
+from vae_course.course.speed_runs import Results, run
 
 SEEDS = 3
 EPOCHS = 6

@@ -12,9 +12,6 @@ from threading import Lock
 from vae_course.course.project import CourseError
 from vae_course.files import write_atomically
 
-USUAL = "vae_course.course.speed_usual"
-OURS = "vae_course.course.speed_ours"
-
 
 def run(program: str, job: dict, threads: int | None = None) -> dict:
     """What a program printed, and ``process_seconds``: from its start to the end of its training.
