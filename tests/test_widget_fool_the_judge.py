@@ -50,8 +50,8 @@ def test_figures_name_their_measures(judge):
     assert "cycles per pixel" in spectrum.get_xlabel() and len(spectrum.lines) == 2
     titles = [axes.get_title(loc="left") for axes in draw_strip(X, X, judge).axes]
     assert [title.split(":")[0] for title in titles] == [
-        "detail -1",
-        "detail +0",
+        "detail −1",
+        "as they are",
         "detail +1",
         "detail +2",
         "noise 0.1",

@@ -82,8 +82,8 @@ def memorization(
     - ``closer`` is the Mann–Whitney statistic of the two sets of nearest distances (Meehan, Chaudhuri and
       Dasgupta 2020, section 3).
     - ``copies`` uses the distance to the nearest training picture over the mean distance to the next k − 1
-      (a relative distance, as in Carlini et al. 2023, section 4.2). A picture in a dense region has many
-      near neighbors, a copy has one. Counted are samples below the ``level`` quantile of held-out pictures.
+      (a relative distance, as in Carlini et al. 2023). A picture in a dense region has many near
+      neighbors, a copy has one. Counted are samples below the ``level`` quantile of held-out pictures.
 
     Copies that were shifted or recolored escape in pixels; compare features as well.
 

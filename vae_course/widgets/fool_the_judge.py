@@ -92,7 +92,8 @@ def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
         axes.set_xticks([])
         axes.set_yticks([])
         bare(axes)
-        what = f"detail {detail:+g}" if not noise else f"noise {noise:g}"
+        sharpened = f"detail {detail:+g}".replace("-", "−") if detail else "as they are"
+        what = f"noise {noise:g}" if noise else sharpened
         axes.set_title(f"{what}: {verdict(pictures, real, judge)}", fontsize=10, loc="left")
     return figure
 
