@@ -87,8 +87,8 @@ def test_the_page_says_what_was_measured(tmp_path):
     write_report(content, tmp_path / "speed.md")
     text = (tmp_path / "speed.md").read_text()
     assert (
-        "| ours, 100 gray | 784-256-128-16-256-768-784, 4 epochs, batches of 256 | 8.00 (8.00 to 8.00) | 5.0× | 4.00 (4.00 to 4.00) | 9.0× |"
-        in text
+        "| ours, 100 gray | 784-256-128-16-256-768-784, 4 epochs, batches of 256 | 8.00 (8.00 to 8.00) "
+        "| 5.0× | 4.00 (4.00 to 4.00) | 9.0× |" in text
     )
     assert "| no decay | 106.50 | +6.50 |" in text
     assert "50 epochs" not in text
