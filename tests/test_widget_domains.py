@@ -65,6 +65,10 @@ def test_the_drawn_sound_is_in_decibels(domains):
     assert image.get_clim() == (-60, 0) and image.get_array().shape == (128, 64)
 
 
+def test_the_bars_of_a_row_name_their_unit(domains):
+    assert [axes.get_ylabel() for axes in draw_place(domains, "table", 0.5).axes] == ["value (sd)"] * 3
+
+
 def test_the_still_twin_has_a_row_for_each_kind(domains):
     assert len(draw_all(domains, steps=4).axes) == 16
 

@@ -1760,7 +1760,7 @@ solution("10.1")
 # %% [markdown]
 # ### Exercise 10.2: scaled like the training part (easy)
 #
-# **Contract**: `scale_like_training(train, other)`: two sets of log-spectrograms in dB, float tensors `(clips, frequencies, frames)`. Returns `other`, scaled so that the same change gives every frequency of the training part mean 0 and standard deviation 1 over its clips and frames.
+# **Contract**: `scale_like_training(train, other)`: two sets of log-spectrograms in dB, float tensors `(clips, frequencies, frames)`. Returns `other`, scaled; the scaling is the one that gives every frequency of the training part mean 0 and standard deviation 1 over its clips and frames.
 # %%
 def scale_like_training(train: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """train, other: (clips, frequencies, frames), dB. Returns `other`, scaled, same shape."""
@@ -1841,7 +1841,7 @@ solution("10.6")
 # %% [markdown]
 # ### Exercise 10.7: the loss of a text VAE with KL annealing (medium)
 #
-# **Contract**: `text_loss(log_probs, kl, step, total_steps, share)`: log_probs, float (batch, length), log p of each token, 0 on padding; kl, float (batch,), nats for each text; the step under way (from 0), the steps of the whole run, and the share of the run, in (0, 1], over which the weight of the KL rises from 0 to 1. Returns the loss, a scalar: nats per text.
+# **Contract**: `text_loss(log_probs, kl, step, total_steps, share)`: log_probs, float (batch, length), log p of each token, 0 on padding; kl, float (batch,), nats for each text; the step under way (from 0), the steps of the whole run, and the share of the run, in (0, 1], over which the weight of the KL rises in a straight line from 0, at step 0, to 1. Returns the loss, a scalar: nats per text.
 # %%
 def text_loss(
     log_probs: torch.Tensor, kl: torch.Tensor, step: int, total_steps: int, share: float

@@ -16,7 +16,7 @@ from vae_course.training.optimizers import LBFGS
 
 
 def mean_difference(codes: Tensor, has: Tensor) -> Tensor:
-    """Mean code with the attribute minus mean code without, (latent,) (Larsen et al. 2016, section 4.2)."""
+    """Mean code with the attribute minus mean code without, (latent,) (Larsen et al. 2016)."""
     has = _checked(codes, has)
     return codes[has].mean(0) - codes[~has].mean(0)
 

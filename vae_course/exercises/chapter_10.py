@@ -131,7 +131,7 @@ SCALE = Exercise(
     id="10.2",
     title="Scaled like the training part",
     contract="scale_like_training(train, other): two sets of log-spectrograms in dB, float tensors (clips, "
-    "frequencies, frames). Returns `other`, scaled so that the same change gives every frequency of the "
+    "frequencies, frames). Returns `other`, scaled; the scaling is the one that gives every frequency of the "
     "training part mean 0 and standard deviation 1 over its clips and frames.",
     stub='''def scale_like_training(train: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """train, other: (clips, frequencies, frames), dB. Returns `other`, scaled, same shape."""

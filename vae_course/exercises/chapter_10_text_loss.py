@@ -37,7 +37,7 @@ TEXT_LOSS = Exercise(
     contract="text_loss(log_probs, kl, step, total_steps, share): log_probs, float (batch, length), log "
     "p of each token, 0 on padding; kl, float (batch,), nats for each text; the step under way (from 0), "
     "the steps of the whole run, and the share of the run, in (0, 1], over which the weight of the KL "
-    "rises from 0 to 1. Returns the loss, a scalar: nats per text.",
+    "rises in a straight line from 0, at step 0, to 1. Returns the loss, a scalar: nats per text.",
     stub='''def text_loss(
     log_probs: torch.Tensor, kl: torch.Tensor, step: int, total_steps: int, share: float
 ) -> torch.Tensor:

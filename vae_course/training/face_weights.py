@@ -15,7 +15,7 @@ def load_face_model(seed: int = 0) -> VAE:
     """A convolutional VAE of ``load("faces_synthetic")``, 16 latent dimensions, learned σ, on the CPU.
 
     Args:
-        seed: 0, 1 or 2: three runs of the same command.
+        seed: 0, 1 or 2: three runs of the same command; 0 and 1 were cut short (22 and 12 of 24 epochs).
 
     Raises:
         ValueError: another seed.

@@ -106,6 +106,7 @@ def draw_row(model: nn.Module, code: Tensor, axes: Axes) -> None:
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set_ylim(-3, 3)
     axes.set_xlabel("column", fontsize=9)
+    axes.set_ylabel("value (sd)", fontsize=9)
     axes.grid(axis="x", visible=False)
 
 

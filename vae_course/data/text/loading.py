@@ -33,7 +33,7 @@ def load_text(
 
     | name | texts | tokens | file in `<root>/text` |
     | --- | --- | --- | --- |
-    | "names" | 28,994 given names | characters | names.txt (makemore) |
+    | "names" | about 29,000 given names | characters | names.txt (makemore) |
     | "sentences" | 23,400 everyday sentences of up to 9 words | words | tatoeba_en.tsv (D2L's copy) |
     | "news" | headlines of up to 12 words, 4 classes | words | ag_news.csv |
     | "invented_names" | 4,000 names in 3 styles | characters | none: drawn from a small grammar |
