@@ -224,6 +224,15 @@ def test_the_interval_of_three_seeds_is_the_textbook_one():
     assert (mean, low, high) == pytest.approx((2.0, 2 - half, 2 + half), abs=1e-6)
 
 
+def test_an_interval_is_cut_where_the_quantity_cannot_lie():
+    few = mean_interval([0.0, 0.0, 1.0])
+    assert few.low < 0 and few.high > 1
+    assert few.within(0, 1) == (few.mean, 0, 1) and few.within(0) == (few.mean, 0, few.high)
+    assert few.within() == few
+    with pytest.raises(ValueError, match="outside"):
+        few.within(1, 2)
+
+
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     draws = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)).tolist()
     covered = sum(low <= 0 <= high for _, low, high in (mean_interval(d, 0.9) for d in draws[:1000]))

@@ -18,7 +18,12 @@ from vae_course.plotting.setting import SettingPanel
 from vae_course.training import seed_everything
 from vae_course.training.for_real import TrainingCanceled, train_for_real
 from vae_course.training.one_model import WEIGHTS, fit_one_model
-from vae_course.widgets.beta_latent import BetaLatentExplorer, BetaLatentView, explore_beta_latent
+from vae_course.widgets.beta_latent import (
+    BetaLatentExplorer,
+    BetaLatentView,
+    explore_beta_latent,
+    strip_alt,
+)
 
 DATA, HELD_OUT = tiny_images(192), tiny_images(40, seed=1)
 
@@ -113,6 +118,14 @@ def test_the_strip_covers_both_sliders(model):
     assert [axes.get_title() for axes in figure.axes[:2]] == ["β = 0.25", "β = 8"]
     assert [figure.axes[i].get_ylabel() for i in (0, 2)] == ["k = 2", "k = 6"]
     assert all("nats" in axes.get_xlabel() for axes in figure.axes)
+
+
+def test_the_alternative_text_names_the_corners_that_the_strip_shows(model):
+    view = BetaLatentView(model, HELD_OUT, n=6)
+    alt = strip_alt(view.strip_views())
+    titles = [axes.get_title() for axes in view.strip().axes if axes.get_title()]
+    assert titles == ["β = 0.25", "β = 1", "β = 4"]
+    assert re.findall(r"β = [\d.]+", alt) == [titles[0], titles[-1]] * 2
 
 
 def test_training_for_real_is_an_ordinary_vae_of_the_same_size(model):

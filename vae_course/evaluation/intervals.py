@@ -14,6 +14,19 @@ class MeanInterval(NamedTuple):
     low: float
     high: float
 
+    def within(self, least: float = -math.inf, most: float = math.inf) -> MeanInterval:
+        """The part of the interval in which the quantity can lie, for example least=0 for a count.
+
+        mean ± t · s / sqrt(n) knows no border. What is cut off is impossible, so the coverage stays; an end
+        at the border is a sign that the values scatter widely, or are not normal.
+
+        Raises:
+            ValueError: the mean itself lies outside.
+        """
+        if not least <= self.mean <= most:
+            raise ValueError(f"the mean {self.mean} lies outside {least} to {most}; check the bounds.")
+        return MeanInterval(self.mean, max(self.low, least), min(self.high, most))
+
 
 def mean_interval(values: Iterable[float], confidence: float = 0.95) -> MeanInterval:
     """Mean of a few independent results (one per seed) with its Student-t confidence interval.

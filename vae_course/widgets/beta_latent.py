@@ -12,7 +12,7 @@ import ipywidgets as widgets
 import torch
 from matplotlib.figure import Figure
 
-from vae_course.evaluation.setting import rate_distortion, view_setting
+from vae_course.evaluation.setting import SettingView, rate_distortion, view_setting
 from vae_course.notebook.figures import check_alt, show
 from vae_course.notebook.output import publish_widget
 from vae_course.plotting.setting import SettingPanel, setting_strip
@@ -22,6 +22,7 @@ from vae_course.widgets.explorer import _error_html, _picture_html
 
 CURVE_BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 CURVE_SIZES = (2, 4, 8, 16, 32)
+STRIP_BETAS, STRIP_SIZES = (0.25, 1.0, 4.0), (2, 8, 32)
 
 
 @contextmanager
@@ -72,11 +73,15 @@ class BetaLatentView:
         self.draw(beta, k)
         return self.panel.png()
 
-    def strip(self, betas=(0.25, 1.0, 4.0), sizes=(2, 8, 32)) -> Figure:
-        """A still figure over the range of both sliders."""
+    def strip_views(self, betas=STRIP_BETAS, sizes=STRIP_SIZES) -> list[list[SettingView]]:
+        """What the still figure shows: a row for each of ``sizes``, in it a SettingView for each β."""
         betas = [beta for beta in betas if beta in self.betas] or list(self.betas[:1])
         sizes = [k for k in sizes if k <= self.one_model.latent_dim]
-        return setting_strip([[self.view(beta, k) for beta in betas] for k in sizes])
+        return [[self.view(beta, k) for beta in betas] for k in sizes]
+
+    def strip(self, betas=STRIP_BETAS, sizes=STRIP_SIZES) -> Figure:
+        """A still figure over the range of both sliders."""
+        return setting_strip(self.strip_views(betas, sizes))
 
 
 class BetaLatentExplorer:
@@ -193,21 +198,18 @@ def explore_beta_latent(
         f"Interactive controls: β, {view.betas[0]:g} to {view.betas[-1]:g}; latent size, 2 to "
         f"{one_model.latent_dim}. Run the notebook to move them; the figure below stands still.",
     )
-    show(view.strip(), strip_alt(view))
+    shown = view.strip_views()
+    show(setting_strip(shown), strip_alt(shown))
     return shell
 
 
-def strip_alt(view: BetaLatentView) -> str:
-    """Alternative text of the still figure, with its numbers."""
-    corners = [
-        view.view(beta, k)
-        for k in (view.sizes[0], view.sizes[-1])
-        for beta in (view.betas[0], view.betas[-1])
-    ]
+def strip_alt(shown: list[list[SettingView]]) -> str:
+    """Alternative text of the still figure with those rows of views, with the numbers at its corners."""
+    corners = [row[place] for row in (shown[0], shown[-1]) for place in (0, -1)]
     numbers = "; ".join(
         f"β = {v.beta:g}, k = {v.k}: distortion {v.distortion:.0f}, rate {v.rate:.0f} nats" for v in corners
     )
     return check_alt(
-        f"Blocks of decoded pictures and samples, one for each latent size and β. At the corners of the "
-        f"range: {numbers}."
+        f"Blocks of decoded pictures and samples, one for each latent size (rows) and β (columns). "
+        f"At the corners: {numbers}."
     )
