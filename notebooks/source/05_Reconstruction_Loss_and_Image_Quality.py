@@ -1509,7 +1509,7 @@ def bytes_as_pixels(encode, decode, images, training=True):
 logs = case(
     "pixels of 0 to 255",
     bytes_as_pixels,
-    "Healthy and broken run, on a scale that is linear only near zero: with bytes the reconstruction term alone is negative before the first update, falls by many orders of magnitude in the first epoch and goes on.",
+    "Healthy and broken run, on a scale that is linear only near zero: with bytes the reconstruction term alone is negative before the first update and keeps falling, by orders of magnitude.",
 )
 claims.add(
     "Bug 7: largest final reconstruction term over the seeds, nats (a BCE on [0, 1] cannot be negative)",
@@ -1539,7 +1539,7 @@ tame = [train_with(healthy_loss, seed, HIGH_RATE) for seed in range(N_SEEDS)]
 wild = [train_with(unbounded, seed, HIGH_RATE) for seed in range(N_SEEDS)]
 show(
     fingerprint(tame[0], wild[0], names=("bounded", "unbounded")),
-    alt="Two runs at a learning rate that is far too high: the curves of the bounded loss jump by orders of magnitude and stay finite; those of the unbounded one break off early, where their numbers stop being finite.",
+    alt="Two runs at a learning rate that is far too high: the curves of the bounded loss jump by orders of magnitude and stay finite; those of the unbounded one leap far above them or break off, where their numbers stop being finite.",
 )
 named["log σ² not bounded"] = diagnose_loss(unbounded).mistake == "log σ² not bounded"
 
