@@ -104,6 +104,9 @@ def test_a_finished_run_is_not_trained_again(judge, tmp_path, monkeypatch):
 
     monkeypatch.setattr(arena, "train", never)
     assert measure_run(run, DATA, HELD_OUT, judge, tmp_path) == first
+    (measured,) = tmp_path.glob("*.json")
+    measured.write_text(json.dumps({key: first[key] for key in ("frechet", "cpu_seconds")}))
+    assert measure_run(run, DATA, HELD_OUT, judge, tmp_path) == first  # what was missing is measured again
     with pytest.raises(AssertionError, match="trained twice"):
         measure_run(Run("vae_bernoulli", 0, {"batch_size": 7}), DATA, HELD_OUT, judge, tmp_path)
 
@@ -127,6 +130,11 @@ def test_a_diverged_seed_stays_in_the_table_with_its_reason(judge, tmp_path, mon
     assert len(row["measures"]["frechet"]["values"]) == 2 and row["measures"]["negative_elbo"] is None
     (text,) = arena_rows({"rows": [row]}, ["frechet", "negative_elbo"])
     assert text["model"] == "GAN (1 failed)" and "±" in text["frechet"] and text["negative_elbo"] == "–"
+    (headed,) = arena_rows({"rows": [row]}, {"frechet": "Fréchet distance"})
+    assert headed == {"model": text["model"], "Fréchet distance": text["frechet"]}
+    small = {"values": [0.0091], "mean": 0.0091, "low": 0.0089, "high": 0.0093}
+    (text,) = arena_rows({"rows": [row | {"measures": {"mse": small}}]}, ["mse"])
+    assert text["mse"] == "0.0091 ± 0.0002"
 
 
 def test_the_judge_prefers_data_to_noise_and_to_one_picture(judge):
@@ -135,6 +143,7 @@ def test_the_judge_prefers_data_to_noise_and_to_one_picture(judge):
     good, bad, single = (judge_pictures(x, real, judge) for x in (others, noise, real[:1].expand_as(real)))
     assert good["frechet"] < bad["frechet"] and good["frechet"] < single["frechet"]
     assert single["classes"] == 1 and single["recall"] < good["recall"]
+    assert single["coverage"] < good["coverage"]
 
 
 def test_an_unknown_contestant_is_named():
@@ -187,5 +196,6 @@ class TestShipped:
         real = load(results["dataset"], "test").subset(results["n"], seed=0).floats()
         pictures = load_arena(name, 0).sample(len(real), torch.Generator().manual_seed(0))
         (record,) = [r for r in results["runs"] if (r["name"], r["seed"]) == (name, 0)]
-        found = sample_quality(pictures, real, load_classifier(results["dataset"])).frechet
-        assert found == pytest.approx(record["frechet"], rel=0.05)
+        found = sample_quality(pictures, real, load_classifier(results["dataset"]))
+        assert found.frechet == pytest.approx(record["frechet"], rel=0.05)
+        assert found.coverage == pytest.approx(record["coverage"], abs=0.02)

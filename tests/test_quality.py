@@ -166,4 +166,5 @@ def test_sample_quality_ranks_data_above_blurred_data_above_noise():
     assert good.frechet < soft.frechet < bad.frechet
     assert soft.sharpness < good.sharpness
     assert good.precision > 0.8 and good.recall > 0.8 and bad.precision < 0.2
+    assert good.coverage > 0.8 and bad.coverage < 0.2
     assert good.n == 300 and sample_quality(more[:100], real, judge).n == 100

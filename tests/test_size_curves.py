@@ -111,6 +111,12 @@ def test_choice_at_the_edge_asks_for_larger_sizes():
     assert choice.at_edge and choice.size == 64 and "try larger" in str(choice)
 
 
+def test_a_choice_counts_its_nats():
+    records = [record(k, loss=loss) for k, loss in LOSSES.items()]
+    assert "within 1 nat of the best" in str(choose_size(records, tolerance=1.0))
+    assert str(choose_size(records, tolerance=0.0)).endswith("nothing smaller is within 0 nats")
+
+
 def test_choice_weighs_the_rate_by_beta():
     cheap, dear = record(4, beta=4.0), record(8, beta=4.0)
     cheap |= {"distortion": 110.0, "rate": 10.0}

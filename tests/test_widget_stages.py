@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from vae_course.models import VAE
+from vae_course.widgets import stages
 from vae_course.widgets.stages import draw_step, explore_stages, walk
 
 
@@ -39,3 +40,11 @@ def test_the_explorer_offers_every_stage_and_pair(model, pair):
     assert shell.values["stage"] == "feature" and shell.values["t"] == 1.0
     with pytest.raises(ValueError, match="at least one model"):
         explore_stages({}, {"A to B": pair})
+
+
+def test_the_alternative_text_names_the_pair_and_ends_with_what_is_seen(model, pair, monkeypatch):
+    texts = []
+    monkeypatch.setattr(stages, "explorer", lambda *_, alt, **__: texts.append(alt))
+    explore_stages({"pixel": model}, {"A to B": pair}, seen="A grows into B.")
+    explore_stages({"pixel": model}, {"A to B": pair})
+    assert texts[0].endswith("two pictures, A to B. A grows into B.") and texts[1].endswith("A to B.")

@@ -13,7 +13,7 @@ from vae_course.training.arena_weights import ArenaModel
 from vae_course.training.code_prior import letters_of
 
 LEAST_SHARE = 0.01  # of all samples, that a class needs to count as covered; its fair share is 0.1
-SAMPLE_MEASURES = ("frechet", "precision", "recall", "sharpness", "classes", "class_kl")
+SAMPLE_MEASURES = ("frechet", "precision", "recall", "coverage", "sharpness", "classes", "class_kl")
 MEASURES = (
     *SAMPLE_MEASURES,
     *("negative_elbo", "distortion", "rate", "mse", "ssim", "probe"),
@@ -33,7 +33,7 @@ def judge_pictures(pictures: Tensor, real: Tensor, classifier: Classifier) -> di
         pictures (it does not cover the bias of a finite n).
     """
     quality = sample_quality(pictures, real, classifier)
-    coverage = image_coverage(pictures, classifier, least=LEAST_SHARE * len(pictures))
+    classes = image_coverage(pictures, classifier, least=LEAST_SHARE * len(pictures))
     spread = frechet_estimate(classifier.features(pictures), classifier.features(real), repeats=30)
     return {
         "frechet": quality.frechet,
@@ -41,9 +41,10 @@ def judge_pictures(pictures: Tensor, real: Tensor, classifier: Classifier) -> di
         "frechet_high": spread.high,
         "precision": quality.precision,
         "recall": quality.recall,
+        "coverage": quality.coverage,
         "sharpness": quality.sharpness,
-        "classes": coverage.hit,
-        "class_kl": coverage.kl_to_data,
+        "classes": classes.hit,
+        "class_kl": classes.kl_to_data,
     }
 
 

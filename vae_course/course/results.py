@@ -61,8 +61,8 @@ ARENA_COLUMNS = {
     "frechet": "Fréchet distance",
     "precision": "precision",
     "recall": "recall",
+    "coverage": "coverage",
     "sharpness": "sharpness",
-    "classes": "classes of 10",
     "negative_elbo": "−ELBO, nats",
     "cpu_seconds": "CPU seconds",
 }

@@ -43,7 +43,7 @@ from vae_course.evaluation.paths import (
     slerp,
 )
 from vae_course.evaluation.power_spectrum import Spectrum, power_spectrum, relative_power
-from vae_course.evaluation.precision_recall import precision_recall
+from vae_course.evaluation.precision_recall import coverage, precision_recall
 from vae_course.evaluation.quality import Quality, sample_quality
 from vae_course.evaluation.sharpness import relative_sharpness, sharpness
 from vae_course.evaluation.shipped_classifier import load_classifier
@@ -66,6 +66,7 @@ __all__ = [
     "active_units",
     "coin_entropy",
     "collapse_report",
+    "coverage",
     "effective_beta",
     "entropy",
     "evaluate",

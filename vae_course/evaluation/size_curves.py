@@ -35,12 +35,13 @@ class Choice(NamedTuple):
     at_edge: bool
 
     def __str__(self) -> str:
+        allowed = f"{self.tolerance:g} nat{'' if self.tolerance == 1 else 's'}"
         text = (
-            f"latent size {self.size}: the smallest within {self.tolerance:g} nats of the best held-out "
+            f"latent size {self.size}: the smallest within {allowed} of the best held-out "
             f"−ELBO (size {self.best}, {self.price:.2f} nats lower)"
             if self.size != self.best
-            else f"latent size {self.size}: the lowest held-out −ELBO, and nothing smaller is within "
-            f"{self.tolerance:g} nats"
+            else f"latent size {self.size}: the lowest held-out −ELBO, and nothing smaller is "
+            f"within {allowed}"
         )
         return text + ("; it is the largest size tried: try larger ones" if self.at_edge else "")
 

@@ -138,10 +138,10 @@ def _unit_cases(seed: int) -> list[tuple]:
 SATURATION = Exercise(
     id="08.4",
     title="Where does a count saturate?",
-    contract="saturation(sizes, units): sizes are increasing latent sizes, units the number of active units "
-    "at each (a mean over seeds, so not always whole). Returns the s between 0 and the largest size for "
-    "which min(k, s) fits the units best: smallest sum over the sizes of (min(k, s) - units)². A float, to "
-    "within 0.02.",
+    contract="saturation(sizes, units): sizes are increasing latent sizes, units the number of dimensions "
+    "in use at each (a mean over seeds, so not always whole). Returns the s between 0 and the largest size "
+    "for which min(k, s) fits the units best: smallest sum over the sizes of (min(k, s) - units)². A float, "
+    "to within 0.02.",
     stub='''def saturation(sizes: list[int], units: list[float]) -> float:
     """sizes: increasing; units: as many. Returns the s of the best fit of min(k, s) to the units."""
     ...''',

@@ -31,7 +31,8 @@ def interval_dots(
     if not panels or len({tuple(rows) for rows in panels.values()}) != 1:
         raise ValueError("interval_dots needs at least one panel, and the same sources in every panel.")
     sources = list(next(iter(panels.values())))
-    figure = Figure(figsize=(8.5, 0.42 * len(sources) + 1.3), layout="constrained")
+    width = max(8.5, 2 * len(panels))  # inches; more than four panels need more than a text column
+    figure = Figure(figsize=(width, 0.42 * len(sources) + 1.3), layout="constrained")
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (measure, rows) in zip(row, panels.items(), strict=True):
         for i, (mean, low, high) in enumerate(rows.values()):

@@ -5,7 +5,7 @@
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,19 +162,21 @@ def arena_results() -> dict:
     return json.loads(TABLE.read_text(encoding="utf-8"))
 
 
-def arena_rows(results: dict, measures: Sequence[str], names: Sequence[str] | None = None) -> list[dict]:
+def arena_rows(
+    results: dict, measures: Sequence[str] | Mapping[str, str], names: Sequence[str] | None = None
+) -> list[dict]:
     """Some columns of the table as text, "mean ± half width", one row for each model.
 
     Args:
         results: of :func:`arena_results`.
-        measures: names of columns.
+        measures: names of measures, or a dict from these to the headings of their columns.
         names: of models, in the order wanted; default: all.
     """
     found = {row["name"]: row for row in results["rows"]}
-    rows = []
+    headings, rows = measures if isinstance(measures, Mapping) else {name: name for name in measures}, []
     for name in names or found:
         row = found[name]
-        cells = {measure: _text(row["measures"].get(measure)) for measure in measures}
+        cells = {head: _text(row["measures"].get(measure)) for measure, head in headings.items()}
         failed = f" ({len(row['failed'])} failed)" if row["failed"] else ""
         rows.append({"model": row["label"] + failed, **cells})
     return rows
@@ -183,7 +185,7 @@ def arena_rows(results: dict, measures: Sequence[str], names: Sequence[str] | No
 def _text(measure: dict | None) -> str:
     if measure is None:
         return "–"
-    digits = 3 if abs(measure["mean"]) < 10 else 1
+    digits = 1 if abs(measure["mean"]) >= 10 else 3 if abs(measure["mean"]) >= 0.1 else 4
     text = f"{measure['mean']:.{digits}f}"
     return text if measure["low"] is None else f"{text} ± {measure['high'] - measure['mean']:.{digits}f}"
 

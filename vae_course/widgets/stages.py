@@ -42,12 +42,13 @@ def draw_step(model: nn.Module, pair: Tensor, t: float) -> Figure:
     return image_grid(shown, 1, 5, column_titles=names, cell=1.4)
 
 
-def explore_stages(models: Mapping[str, nn.Module], pairs: Mapping[str, Tensor]) -> Explorer:
+def explore_stages(models: Mapping[str, nn.Module], pairs: Mapping[str, Tensor], seen: str = "") -> Explorer:
     """Choose how the model was trained, two pictures, and a place between them; the strip below shows all.
 
     Args:
         models: name → VAE, on the CPU.
         pairs: name → two pictures (2, C, H, W), in [0, 1]; the strip shows the first pair.
+        seen: sentences on what the strip shows, the end of its alternative text.
 
     Raises:
         ValueError: no models or no pairs.
@@ -70,6 +71,6 @@ def explore_stages(models: Mapping[str, nn.Module], pairs: Mapping[str, Tensor])
 
     alt = (
         f"A strip with {len(models)} rows, one for each way of training, and {len(STRIP)} columns: decoded "
-        "codes on the straight line between the codes of two pictures."
+        f"codes on the straight line between the codes of two pictures, {next(iter(pairs))}. {seen}"
     )
-    return explorer(draw, controls, strip, alt=alt, fast=True)
+    return explorer(draw, controls, strip, alt=alt.strip(), fast=True)
