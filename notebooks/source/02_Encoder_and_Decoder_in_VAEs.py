@@ -516,6 +516,7 @@ claims.add(
 # From here on models are built with `VAE.for_data(train, ...)`, which gives the mean picture to both networks (so **their untrained loss is
 # the cost of the mean picture**, not 784 ln 2), and trained with `fit`: your loop plus what a longer run needs. A learning rate that
 # rises briefly and then falls to 0, a KL weight that rises from 0 to 1 over the first half (chapter 04 says why), a history, checkpoints.
+# `fit` does all of this by default; [speed.md](../assets/results/speed.md) takes the recipe apart and says what each part buys.
 # %%
 models, histories = [], []
 for seed in range(N_SEEDS):
