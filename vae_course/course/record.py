@@ -1,7 +1,6 @@
 """Train the deep model for the record, measure it on all test digits, and keep weights, numbers and figure.
 
     python -m vae_course.course.record                        # MNIST, pixels drawn anew at every read
-    torchrun --nproc-per-node 2 -m vae_course.course.record   # on two cores, as two processes
     python -m vae_course.course.record --binarization fixed   # Larochelle's binarized_mnist
 
 A run that was interrupted goes on where it stopped, in training (epochs) and in measuring (blocks of digits).
@@ -33,7 +32,7 @@ DATA = {
 }
 SIZES = {"top_dim": 32, "widths": (32, 64), "layers": (3, 2), "latent_channels": (2, 4), "hidden": 256}
 SETTINGS = {
-    "epochs": 40,
+    "epochs": 24,
     "batch_size": 128,
     "learning_rate": 3e-3,
     "optimizer": "muon",
