@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from vae_course.evaluation import importance_weighted_bound
 from vae_course.models import LadderVAE
 from vae_course.training import load_model, save_checkpoint, seed_everything
 
+ASSETS = Path(record.__file__).parents[2] / "assets"
 SMALL = {"top_dim": 2, "widths": (4, 4), "layers": (1, 1), "latent_channels": (1, 1), "hidden": 8}
 
 
@@ -92,3 +94,15 @@ def test_the_command_trains_measures_and_goes_on_where_it_stopped(tmp_path, data
     record.main([*words, *folders])  # nothing is left to train or to measure
     again = json.loads(path.read_text())
     assert again["test"]["nll"] == test["nll"] and again["curve"] == result["curve"]
+
+
+def test_the_shipped_weights_are_those_that_were_measured(data_root):
+    result = json.loads((ASSETS / "results" / "record.json").read_text())
+    path = record.WEIGHTS / "record_mnist.pt"
+    assert path.stat().st_size < 5_000_000
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == result["weights_sha256"]
+    assert result["test"]["k"] >= 1000 and result["test"]["test_digits"] == 10_000
+    test = load("mnist", "test", binarize="dynamic", root=data_root, download=False).subset(200, seed=1)
+    bound = importance_weighted_bound(load_model(path), test, k=20, batch_size=20, chunk=20)
+    low, high = result["test"]["nll"]["value"], result["test"]["negative_elbo"]["value"]
+    assert low - 4 * bound.standard_error < -bound.value < high + 4 * bound.standard_error

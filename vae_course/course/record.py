@@ -103,7 +103,7 @@ def measure(options: argparse.Namespace, weights: Path, device: str) -> dict:
         part: {"value": estimate.value, "standard_error": estimate.standard_error}
         for part, estimate in parts.items()
     }
-    return {**numbers, "k": options.k, "test_digits": n, "seconds": round(seconds, 1)}
+    return {**numbers, "k": options.k, "test_digits": n, "cpu_seconds": round(seconds)}
 
 
 def draw_curve(history: History, path: Path) -> None:

@@ -36,8 +36,8 @@ def _model_and_data(weights: str, dataset: str, binarize: str | None, split: str
 
 def block_of_bounds(
     weights: str, data: tuple, start: int, size: int, k: int, device: str, bfloat16: bool
-) -> list[float]:
-    """log p̂_K(x) in nats of the digits ``start`` to ``start + size``, whichever process asks.
+) -> tuple[list[float], float]:
+    """log p̂_K(x) in nats of the digits ``start`` to ``start + size``, and the CPU seconds that it took.
 
     Args:
         weights: file of the model.
@@ -49,12 +49,13 @@ def block_of_bounds(
             gives z, q(z|x) and p(x|z).
     """
     model, digits = _model_and_data(weights, *data, device)
+    started = time.process_time()
     generator = torch.Generator(device).manual_seed(start)
     x = digits.batch(slice(start, start + size), generator)
     alike, chunk = (ALIKE, CHUNK) if device == "cpu" else (ALIKE_CUDA, CHUNK_CUDA)
     with torch.no_grad(), lower_precision(device, bfloat16):
         parts = [importance_weighted_log_prob(model, part, k, generator, chunk) for part in x.split(alike)]
-    return torch.cat(parts).tolist()
+    return torch.cat(parts).tolist(), time.process_time() - started
 
 
 def bounds(
@@ -69,7 +70,7 @@ def bounds(
     bfloat16: bool = True,
     progress: bool = True,
 ) -> tuple[torch.Tensor, float]:
-    """log p̂_K(x) in nats of the first n digits, (n,) float64, and the seconds that it took.
+    """log p̂_K(x) in nats of the first n digits, (n,) float64, and the CPU seconds of all processes.
 
     Arguments as for :func:`block_of_bounds`, and
 
@@ -82,25 +83,25 @@ def bounds(
     asked = {"weights": same, "data": list(data), "k": k, "bfloat16": bfloat16}
     content = json.loads(kept.read_text()) if kept.is_file() else {}
     content = content if content.get("of") == asked else {}
-    done, spent, started = content.get("blocks", {}), content.get("seconds", 0.0), time.perf_counter()
+    done, spent = content.get("blocks", {}), content.get("cpu_seconds", 0.0)
     sizes = {start: min(BLOCK, n - start) for start in range(0, n, BLOCK)}
     tasks = [
         (weights, data, start, size, k, device, bfloat16)
         for start, size in sizes.items()
         if len(done.get(str(start), [])) != size
     ]
-    for start, values in _run(tasks, processes):
-        done[str(start)] = values
-        content = {"of": asked, "blocks": done, "seconds": spent + time.perf_counter() - started}
+    for start, (values, seconds) in _run(tasks, processes):
+        done[str(start)], spent = values, spent + seconds
+        content = {"of": asked, "blocks": done, "cpu_seconds": spent}
         write_atomically(kept, json.dumps(content).encode())
         if progress and len(done) % 10 == 0:
             so_far = torch.tensor([value for block in done.values() for value in block])
             print(f"  {len(so_far):,} of {n:,} digits: {-so_far.mean():.2f} nats", flush=True)
     values = [value for start, size in sizes.items() for value in done[str(start)][:size]]
-    return torch.tensor(values, dtype=torch.float64), content["seconds"]
+    return torch.tensor(values, dtype=torch.float64), spent
 
 
-def _run(tasks: list[tuple], processes: int) -> Iterator[tuple[int, list[float]]]:
+def _run(tasks: list[tuple], processes: int) -> Iterator[tuple[int, tuple[list[float], float]]]:
     if processes <= 1 or len(tasks) <= 1:
         for task in tasks:
             yield task[2], block_of_bounds(*task)
@@ -110,5 +111,5 @@ def _run(tasks: list[tuple], processes: int) -> Iterator[tuple[int, list[float]]
         yield from pool.imap_unordered(_numbered, tasks)
 
 
-def _numbered(task: tuple) -> tuple[int, list[float]]:
+def _numbered(task: tuple) -> tuple[int, tuple[list[float], float]]:
     return task[2], block_of_bounds(*task)
