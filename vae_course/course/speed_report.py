@@ -17,13 +17,12 @@ example, lower is better. *Gray*: pixel values taken as probabilities. *Dynamic*
 LESSONS = """
 ## How to read the ablation
 
-- **Steps first.** The largest entries are about the learning rate: how high it goes, and that it falls
-  to 0. A constant rate leaves the weights in a cloud around the optimum; the decay lets them settle.
-- **Depth pays only when it can be trained.** The second hidden layer earns its place with the warm-ups on.
-- **Do not let the network learn what you can count.** The mean picture is one pass over the data; given to
-  encoder and decoder it saves the first hundreds of updates.
-- **The KL warm-up buys code, not only nats.** Without it dimensions are pressed onto the prior before the
-  decoder can use them; see chapter 04.
+- **Steps first.** The largest entries are about the learning rate: how high it goes, and that it falls to 0
+  at the end of the run.
+- **Depth pays.** One hidden layer of 512 units on each side costs more than any change of the KL term.
+- **Do not let the network learn what you can count.** The mean picture is one pass over the data. Without it
+  runs are not only worse, they also differ more from seed to seed.
+- **The KL warm-up** costs nothing in time; chapter 04 shows what happens to dimensions without it.
 - **Arithmetic is free only where it is measured.** The rows on matrix products change the seconds and hardly
   the nats here; on another processor they may do the opposite, so `fit` measures before it chooses, and
   `precision="highest"` switches the choice off.
