@@ -107,7 +107,9 @@ def draw(found: Sequence[Growth]):
             label = f"measured, slope {growth.slope:.2f}"
             axes.plot(x, seconds, color=COLORS[0], marker="o", linestyle="none", label=label)
             axes.set(xscale="log", yscale="log", xlabel=growth.name, ylabel="seconds per epoch")
-            axes.legend()
+            axes.set_xticks(x, [f"{value:,}" for value in x], fontsize="small")
+            axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+            axes.legend(fontsize="small")
         return figure
 
     return panels()

@@ -1,5 +1,6 @@
 """assets/results/speed.md: which change bought what, written from the measured numbers."""
 
+import json
 import statistics
 from pathlib import Path
 
@@ -35,7 +36,36 @@ def write_report(content: dict, path: Path) -> None:
     for name, section in (("race", race), ("fifty", fifty), ("long", long_runs), ("ablation", ablation)):
         if content.get(name):
             parts.append(section(content[name]))
+    bench = path.with_name("bench.json")
+    if bench.is_file():
+        measured = json.loads(bench.read_text(encoding="utf-8"))
+        if {"throughput", "growth", "memory", "imports"} <= measured.keys():
+            parts.append(costs(measured))
     write_atomically(path, "\n".join(parts).encode())
+
+
+def costs(found: dict) -> str:
+    """What else `make bench` measured: share of bare throughput, memory, imports, growth."""
+    lines = ["\n## What the rest costs", ""]
+    for case in found["throughput"]["models"]:
+        lines.append(
+            f"- {case['name']} model: `fit` takes {case['fit']:,.0f} pictures a second, {case['share']:.0%} of "
+            f"what a bare loop over batches that lie ready takes ({case['bare']:,.0f})."
+        )
+    growth, memory, imports = found["growth"], found["memory"], found["imports"]["seconds"]
+    slopes = ", ".join(f"{curve['name']} {curve['slope']:.2f}" for curve in growth["curves"])
+    lines += [
+        f"- Peak memory of a run on 60,000 digits: {memory['peak_mib']:.0f} MiB, "
+        f"{memory['peak_per_sum']:.2f} times the sum of libraries, data, model, gradients, optimizer and "
+        "activations.",
+        f"- `import vae_course` and its names beyond torch: {imports['load, VAE, fit, evaluate']:.3f} s; the "
+        f"first optimizer {imports['first optimizer of fit']:.3f} s (torch's own: "
+        f"{imports['first optimizer of torch']:.2f} s).",
+        f"- The time of an epoch against four sizes, slopes on log-log axes: {slopes}.",
+        "",
+        f"![{growth['alt']}](../figures/growth.png)",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def of(found: dict, name: str, key: str) -> list[float]:
