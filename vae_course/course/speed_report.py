@@ -50,7 +50,7 @@ def costs(found: dict) -> str:
     for case in found["throughput"]["models"]:
         lines.append(
             f"- {case['name']} model: `fit` takes {case['fit']:,.0f} pictures a second, "
-            f"{case['share']:.0%} of what a bare loop over batches that lie ready takes ({case['bare']:,.0f})."
+            f"{case['share']:.0%} of what a bare loop over ready batches takes ({case['bare']:,.0f})."
         )
     growth, memory, imports = found["growth"], found["memory"], found["imports"]["seconds"]
     slopes = ", ".join(f"{curve['name']} {curve['slope']:.2f}" for curve in growth["curves"])
