@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import torch
 from failing_server import LocalServer
 from hypothesis import settings
 
@@ -38,3 +39,11 @@ def dead_url():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{unused.getsockname()[1]}/"
+
+
+@pytest.fixture(autouse=True)
+def matrix_products_as_before():
+    """Commands may choose torch's arithmetic for their process; a test leaves it as it found it."""
+    before = torch.get_float32_matmul_precision()
+    yield
+    torch.set_float32_matmul_precision(before)

@@ -119,7 +119,8 @@ def importance_weighted_log_prob(
     if k < 1 or chunk < 1:
         raise ValueError(f"k is {k} and chunk is {chunk}; both must be at least 1.")
     keep_freed_memory()
-    with matrix_products(choose("auto", x.device)):
+    first = x[0] if isinstance(x, tuple) else x  # a conditional model takes a pair
+    with matrix_products(choose("auto", first.device)):
         posterior = model.encode(x)
         total = torch.full(posterior.mean.shape[:1], -math.inf, dtype=torch.float64)
         for start in range(0, k, chunk):

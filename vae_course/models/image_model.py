@@ -81,7 +81,7 @@ class ImageModel(nn.Module):
         """
         # Laplace's rule: a pixel that is 0 in every picture still gets a finite logit.
         # In parts, whose sums fit 32 bits: several times as fast as one sum in 64 bits.
-        total = sum(part.sum(0, dtype=torch.int32).double() for part in data.images.cpu().split(4096))
+        total = sum(part.sum(0, dtype=torch.int32).cpu().double() for part in data.images.split(4096))
         mean = (total / 255 + 1) / (len(data) + 2)
         offset = self.likelihood.params_for_mean(mean)
         self.input_mean.copy_(mean)
