@@ -117,7 +117,8 @@ def fifty(found: dict) -> str:
     usual, ours = found["usual"], found["ours"]
     return (
         "\n## Does fast stay right?\n\n"
-        "After 50 epochs each, one seed, one thread: the usual recipe ends at "
+        "After 50 epochs each, one seed, one thread: the usual recipe (in the course's loop) "
+        "ends at "
         f"{usual['gray']:.2f} nats (gray) after {usual['training_seconds']:.0f} s of training, "
         f"ours at {ours['gray']:.2f} after {ours['training_seconds']:.0f} s.\n"
     )
