@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from vae_course.course import speed_runs
+from vae_course.course import bench_speed, speed_runs
 from vae_course.course.project import CourseError
 from vae_course.course.speed_ablation import CHANGES, job
 from vae_course.course.speed_report import write_report
@@ -111,3 +111,11 @@ def test_the_readme_table_has_a_row_for_every_run(tmp_path):
         "| ours, 75 seconds | 9 | 7 | 99.00 | 96.00 | 86.50 ± 0.20 (K = 1,000) |",
         "| the record: a ladder of latent layers | – | 1,190 | – | 81.00 | 81.00 ± 0.20 (K = 1,000) |",
     ]
+
+
+def test_what_is_recorded_names_no_folder_of_this_machine(tmp_path, monkeypatch):
+    finished = {"process_seconds": 1.0, "training_seconds": 1.0, "gray": 99.0, "dynamic": 96.0}
+    monkeypatch.setattr(bench_speed, "run", lambda program, job: finished | {"curve": []})
+    results = Results(tmp_path / "speed.json")
+    bench_speed.long_runs(results, str(tmp_path / "somewhere"))
+    assert results.content["long"] and "somewhere" not in (tmp_path / "speed.json").read_text()

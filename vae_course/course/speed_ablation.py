@@ -3,8 +3,9 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from vae_course.course.speed_jobs import OURS
+from vae_course.course.speed_jobs import OURS, USUAL_JOB
 from vae_course.course.speed_runs import Results, run
+from vae_course.training.settings import USUAL_RECIPE
 
 SEEDS = 3
 EPOCHS = 6
@@ -29,16 +30,8 @@ CHANGES: dict[str, dict] = {
     'float32 products by "medium"': {"settings": {"precision": "medium"}},
     "bfloat16 products": {"settings": {"precision": "bfloat16"}},
     "all taken back: the usual recipe": {
-        "center": False,
-        "model": {"latent_dim": 20, "hidden_dims": [400], "decoder_dims": None, "activation": "relu"},
-        "settings": {
-            "batch_size": 128,
-            "learning_rate": 1e-3,
-            "schedule": "constant",
-            "warmup": 0.0,
-            "kl_warmup": 0.0,
-            "precision": "highest",
-        },
+        **USUAL_JOB,
+        "settings": {**USUAL_RECIPE, "precision": "highest"},
     },
 }
 

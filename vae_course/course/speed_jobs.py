@@ -5,6 +5,8 @@ numbers of epochs, and the batch of the run to 100 dynamic nats, were adjusted a
 levels on the test digits, so that a run ends just below its level and not far below it.
 """
 
+from vae_course.training.settings import USUAL_RECIPE
+
 USUAL = "vae_course.course.speed_usual"
 OURS = "vae_course.course.speed_ours"
 
@@ -34,20 +36,13 @@ LONG = {
         "importance_samples": 1000,
     },
 }
-FIFTY = {  # the usual recipe in the course's loop: the same learner as the usual program, sooner done
-    "usual": {
-        "epochs": 50,
-        "center": False,
-        "model": {"latent_dim": 20, "hidden_dims": [400], "activation": "relu"},
-        "settings": {
-            "batch_size": 128,
-            "learning_rate": 1e-3,
-            "schedule": "constant",
-            "warmup": 0.0,
-            "kl_warmup": 0.0,
-            "precision": "medium",
-        },
-    },
+USUAL_JOB = {  # the usual recipe in the course's loop: the same learner as the usual program
+    "center": False,
+    "model": {"latent_dim": 20, "hidden_dims": [400], "decoder_dims": None, "activation": "relu"},
+    "settings": USUAL_RECIPE,
+}
+FIFTY = {
+    "usual": {**USUAL_JOB, "epochs": 50, "settings": {**USUAL_RECIPE, "precision": "medium"}},
     "ours": {"epochs": 50, "model": SMALL},
 }
 
