@@ -41,8 +41,10 @@ def draw_faces(factors: Tensor) -> Tensor:
         raise ValueError(f"factors have the shape {tuple(factors.shape)}; expected (n, {len(FACTORS)}).")
     if len(factors) and not (factors.min() >= 0 and factors.max() <= 1):  # also refuses NaN
         raise ValueError("a factor lies outside [0, 1]; every factor is a share of its range.")
-    parts = [_draw(part.float()) for part in factors.split(CHUNK)]
-    return torch.cat(parts) if parts else torch.empty(0, 3, SIDE, SIDE, dtype=torch.uint8)
+    faces = torch.empty(len(factors), 3, SIDE, SIDE, dtype=torch.uint8)
+    for part, place in zip(factors.split(CHUNK), faces.split(CHUNK), strict=True):
+        place.copy_(_draw(part.float()))
+    return faces
 
 
 def _draw(factors: Tensor) -> Tensor:

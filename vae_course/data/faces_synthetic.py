@@ -6,7 +6,6 @@ So an edit of a picture has a right answer: the face drawn with one factor chang
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -83,15 +82,9 @@ def faces_from(factors: torch.Tensor, split: str = "train") -> FaceData:
 
 
 def load_faces(split: str) -> FaceData:
-    """One split: train 8,000, validation 1,000, test 1,000 faces; "train+validation" holds 9,000."""
-    factors = torch.cat([_split_factors(part) for part in split.split("+")])
-    return faces_from(factors, split) if "+" in split else _drawn(split)
+    """One split: train 8,000, validation 1,000, test 1,000 faces; "train+validation" holds 9,000.
 
-
-@lru_cache(maxsize=3)
-def _drawn(split: str) -> FaceData:
-    return faces_from(_split_factors(split), split)
-
-
-def _split_factors(split: str) -> torch.Tensor:
-    return draw_factors(SIZES[split], _SEEDS[split])
+    Drawn anew at each call, in a second or so: kept, the training faces would take 98 MB to the end.
+    """
+    factors = torch.cat([draw_factors(SIZES[part], _SEEDS[part]) for part in split.split("+")])
+    return faces_from(factors, split)

@@ -83,6 +83,11 @@ class PeakMemory(TorchDispatchMode):
         peak: the largest sum so far. What an operation allocates for itself and frees again is not seen.
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False, or torch imports its compiler at the first operation: a second and 140 MB for nothing."""
+        return False
+
     def __init__(self) -> None:
         super().__init__()
         self.peak = 0
