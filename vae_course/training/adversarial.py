@@ -159,10 +159,10 @@ class _Game:
         total.backward()
         optimizer_d.step()
 
-        # This leaves gradients in the discriminator too; they are zeroed before its next update.
+        # Gradients of the generator alone: the discriminator's would be thrown away before its next update.
         loss_g = generator_loss(self.discriminator(add_noise(fake, std, self.noise)))
         optimizer_g.zero_grad(set_to_none=True)
-        loss_g.backward()
+        loss_g.backward(inputs=list(self.generator.parameters()))
         optimizer_g.step()
         self._note(total, loss_d, loss_g, slope, real_score, fake_score)
         self.step += 1
