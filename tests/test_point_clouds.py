@@ -32,7 +32,7 @@ def test_panels_show_what_lies_on_a_mode_and_count_it():
         point_clouds({}, RING)
 
 
-def test_frames_color_points_by_where_they_lie():
+def test_frames_mark_points_by_where_they_lie():
     snapshots = torch.stack([half_good(), torch.full((40, 2), 99.0)])[:, :, None].expand(-1, -1, 2, -1)
     frames = cloud_frames(snapshots, RING, pixels=60)
     assert frames.shape == (2, 2, 3, 60, 60) and frames.min() >= 0 and frames.max() <= 1
@@ -40,6 +40,9 @@ def test_frames_color_points_by_where_they_lie():
     assert frames[0, 0, :, 29, 30].tolist() == pytest.approx([0.835, 0.369, 0.0], abs=1e-3)
     right = int((2 / 2.6 + 1) / 2 * 60)
     assert frames[0, 1, :, 29, right].tolist() == pytest.approx([0.0, 0.447, 0.698], abs=1e-3)
+    # Not by color alone: a stray point is a cross, with empty sides, and a good one is a filled dot.
+    assert (frames[0, 0, :, 29, 31] == 1).all() and frames[0, 0, 2, 28, 31] == 0
+    assert (frames[0, 0, :, 28:31, right - 1 : right + 2] == frames[0, 0, :, 29:30, right : right + 1]).all()
     # Points outside the picture are not drawn at its border.
     assert set(frames[1].unique().tolist()) == {0.75, 1.0}
     assert "<img" in animation_html(frames, "caption", "Two frames of two pictures.")

@@ -951,12 +951,12 @@ show(
     alt="Two rows of ten decoded maps of letters. Upper row, letters from the learned prior: most form one object. Lower "
     "row, letters at random: patches of light and dark without a common shape.",
 )
-less_precise = difference(*([q.precision for q in quality[name]] for name in draws))
+farther = difference(*([q.frechet for q in quality[name]] for name in reversed(draws)))
 edges = mean_interval([q.sharpness for q in quality["letters at random"]])
 gray = relative_sharpness(torch.rand(real.shape, generator=torch.Generator().manual_seed(0)), real)
 guess.compare(
-    2 if edges.high > gray / 2 else 1 if less_precise.low > 0 else 0,
-    f"precision falls by {less_precise.mean:.2f} ({less_precise.low:.2f} to {less_precise.high:.2f}) against the learned prior. The sharpness is {edges.mean:.1f} ({edges.low:.1f} to {edges.high:.1f}); gray noise has {gray:.0f}, real pictures 1.",
+    2 if edges.high > gray / 2 else 1 if farther.low > 0 else 0,
+    f"the Fréchet distance is {farther.mean:.0f} ({farther.low:.0f} to {farther.high:.0f}) larger than with the learned prior. The sharpness is {edges.mean:.1f} ({edges.low:.1f} to {edges.high:.1f}); gray noise has {gray:.0f}, real pictures 1.",
 )
 results_table(
     [

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -15,6 +16,9 @@ from vae_course.evaluation.mode_coverage import point_coverage
 from vae_course.plotting.style import BLACK, BLUE, VERMILION, styled
 
 SHOWN = 600  # points in a panel
+# Markers of an animation's points, as (down, right) from the center in pixels.
+DOT = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
+CROSS = ((-1, -1), (-1, 1), (0, 0), (1, -1), (1, 1))
 
 
 @styled
@@ -70,12 +74,12 @@ def draw_cloud(axes: Axes, points: Tensor, mixture: GaussianMixture) -> None:
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
 
 
-def cloud_frames(snapshots: Tensor, mixture: GaussianMixture, pixels: int = 84) -> Tensor:
-    """Snapshots of samples as small pictures for ``animation_html``: blue on a mode, red off it.
+def cloud_frames(snapshots: Tensor, mixture: GaussianMixture, pixels: int = 168) -> Tensor:
+    """Snapshots of samples as small pictures for ``animation_html``: blue dots on a mode, red crosses off it.
 
     Args:
         snapshots: (steps, n, copies, 2): n samples of each copy at each step.
-        mixture: where the modes are, drawn as gray squares.
+        mixture: where the modes are, drawn as gray squares of three standard deviations to each side.
         pixels: side of a picture.
 
     Returns:
@@ -92,14 +96,16 @@ def cloud_frames(snapshots: Tensor, mixture: GaussianMixture, pixels: int = 84) 
         return pixels - 1 - cell[..., 1].numpy(), cell[..., 0].numpy(), inside.numpy()
 
     row, column, _ = place(mixture.centers)
+    half = max(1, round(3 * mixture.std * pixels / (2 * reach)))
     for r, c in zip(row, column, strict=True):
-        frames[:, :, r - 2 : r + 3, c - 2 : c + 3] = 0.75
+        frames[:, :, r - half : r + half + 1, c - half : c + half + 1] = 0.75
     good = (mixture.nearest(snapshots)[1] <= 3 * mixture.std).numpy()
     row, column, inside = place(snapshots)
-    colors = np.array([[0.835, 0.369, 0.0], [0.0, 0.447, 0.698]], dtype=np.float32)  # vermilion, blue
     for step in range(steps):
         for copy in range(copies):
-            keep = inside[step, :, copy]
-            r, c, g = row[step, keep, copy], column[step, keep, copy], good[step, keep, copy]
-            frames[step, copy, r, c] = colors[g.astype(int)]
+            for on_mode, marker, color in ((False, CROSS, VERMILION), (True, DOT, BLUE)):
+                keep = inside[step, :, copy] & (good[step, :, copy] == on_mode)
+                r, c = row[step, keep, copy], column[step, keep, copy]
+                for down, right in marker:
+                    frames[step, copy, r + down, c + right] = to_rgb(color)
     return torch.from_numpy(frames).permute(0, 1, 4, 2, 3)
