@@ -1,12 +1,14 @@
 """The speed comparison: the usual recipe computes what the course computes, and results are kept."""
 
 import json
+import shutil
 
 import pytest
 import torch
 
 from vae_course.course import bench_speed, speed_runs
-from vae_course.course.project import CourseError
+from vae_course.course.bench import renew_page
+from vae_course.course.project import CourseError, Project
 from vae_course.course.speed_ablation import CHANGES, job
 from vae_course.course.speed_report import write_report
 from vae_course.course.speed_runs import Results
@@ -93,6 +95,16 @@ def test_the_page_says_what_was_measured(tmp_path):
     assert "| no decay | 106.50 | +6.50 |" in text
     assert "50 epochs" not in text
     json.dumps(content)
+
+
+def test_the_committed_page_is_what_the_committed_numbers_say(tmp_path):
+    results = Project.here().results
+    for name in ("speed.json", "bench.json"):
+        shutil.copy(results / name, tmp_path)
+    renew_page(tmp_path)
+    text = (tmp_path / "speed.md").read_text(encoding="utf-8")
+    assert text == (results / "speed.md").read_text(encoding="utf-8")
+    assert "K = 5,000, 10,000 test digits" in text
 
 
 def test_the_readme_table_has_a_row_for_every_run(tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vae_course.course.machine import machine, sentence
 from vae_course.course.project import CourseError, Project
+from vae_course.course.speed_report import write_report
 from vae_course.data import DataError
 from vae_course.files import write_atomically
 
@@ -59,7 +60,15 @@ def bench(project: Project, parts: list[str]) -> int:
         print(f"({seconds:.0f} s)", flush=True)
         if found is not None:
             record(project.results / "bench.json", name, found, seconds)
+    renew_page(project.results)
     return failed
+
+
+def renew_page(folder: Path) -> None:
+    """Write speed.md anew from speed.json and bench.json in ``folder``; nothing without the first."""
+    runs = folder / "speed.json"
+    if runs.is_file():
+        write_report(json.loads(runs.read_text(encoding="utf-8")), folder / "speed.md")
 
 
 def record(path: Path, name: str, found: dict, seconds: float) -> None:

@@ -62,9 +62,15 @@ def costs(found: dict) -> str:
         f"first optimizer {imports['first optimizer of fit']:.3f} s (torch's own: "
         f"{imports['first optimizer of torch']:.2f} s).",
         f"- The time of an epoch against four sizes, slopes on log-log axes: {slopes}.",
-        "",
-        f"![{growth['alt']}](../figures/growth.png)",
     ]
+    if bound := found.get("bound"):
+        memory = " and ".join(f"{size:.1f} MiB for K = {int(k):,}" for k, size in bound["tensor_mib"].items())
+        lines.append(
+            f"- The importance-weighted bound (K = {bound['k']:,}, {bound['digits']:,} test digits) takes "
+            f"{bound['bound_seconds']:.0f} s, {bound['codes_per_second']:,} codes a second. Its tensors take "
+            f"at most {memory}."
+        )
+    lines += ["", f"![{growth['alt']}](../figures/growth.png)"]
     return "\n".join(lines) + "\n"
 
 
