@@ -286,7 +286,7 @@ print(f"with only 100 points in each of {LATENT_DIM} dimensions: 1e{2 * LATENT_D
 # \mathrm{ELBO}(q) = \log p(x) - \mathbb E_q\!\left[\log \frac{q(z)}{p(z|x)}\right] = \log p(x) - \mathrm{KL}\bigl(q \,\|\, p(z|x)\bigr).
 # $$
 #
-# In words: the gap **is** the Kullback–Leibler divergence from $q$ to the true posterior. It is never negative, and zero only if $q$ equals the posterior.
+# In words: the average of $\log(q/p)$ under $q$ is the **Kullback–Leibler divergence** KL$(q\|p)$, and the gap **is** this divergence from $q$ to the true posterior. It is never negative (the first derivation just showed it), and zero only if $q$ equals the posterior.
 #
 # **To compute it**, split $p(x,z)$ the other way, as $p(x|z)\,p(z)$:
 #
@@ -496,7 +496,8 @@ claims.add(
 # | distribution of codes | none | prior $p(z) = \mathcal N(0, I)$ |
 # | a bound of $\log p(x)$ | no | yes |
 #
-# Without noise and without the KL term, the VAE's loss is the autoencoder's. First see that the package computes what the formulas say.
+# Without noise and without the KL term, the VAE's loss is the autoencoder's. The decoder of every digit model gives each pixel a coin, as in section 1, so $-\log p(x|z)$ is the binary cross-entropy, summed over the
+# pixels (chapter 05 says what that means for gray ones). First see that the package computes what the formulas say.
 # %%
 seed_everything(0)
 x = train.batch(torch.arange(64))
@@ -514,7 +515,7 @@ print(
 )
 claims.add("−ELBO written out against the package's, largest difference, nats", difference, below=1e-3)
 # %% [markdown]
-# Now train both on gray digits: same data, same decoder, same number of updates, several seeds. One thing differs: for the VAE the weight of the KL term rises from 0
+# Now train both on gray digits: same data, same decoder, same number of updates, several seeds. (An interval in this chapter is a 95 % interval over the seeds.) One thing differs: for the VAE the weight of the KL term rises from 0
 # to 1 in the first half of the run (chapter 04 says why); the curves show the full −ELBO all the same. Settings were chosen on validation digits; the test digits
 # are only reported on, by the judge and in section 7.
 # %%
@@ -593,7 +594,7 @@ claims.add(
 #
 # In words: distance between the centers, plus mismatch of the spreads; 0 for equal Gaussians. With features of the Inception network on many pictures this is called FID. **Ours is not FID**: the features come from a
 # small classifier of these very digits, trained in the next cell, so the numbers compare models in this notebook and nothing else. Few pictures bias it upwards, so the same number is used on each side, and the distance of real digits to other real digits is
-# the floor. We also measure **sharpness** (edge strength over that of real digits) and **recall** (share of real digits that lie among the samples: coverage).
+# the floor. (Like FID, the number is the square $d^2$. Between two sets of real digits even the recall is not quite 1.) We also measure **sharpness** (edge strength over that of real digits) and **recall** (share of real digits that lie among the samples: coverage).
 # %%
 judge = train_classifier(train, seed=0, epochs=JUDGE_EPOCHS)
 test = load(DATASET, "test")
@@ -769,7 +770,7 @@ print(
 # \min_D\ \mathbb E_{x}[\operatorname{softplus}(-D(x))] + \mathbb E_{z}[\operatorname{softplus}(D(G(z)))], \qquad \min_G\ \mathbb E_{z}[\operatorname{softplus}(-D(G(z)))].
 # $$
 #
-# In words: $D$ gives real digits a high score and generated ones a low score; $G$ raises the score of its own (the *non-saturating* loss). Nothing here is a probability of $x$. We add one term: a penalty on
+# In words: $\operatorname{softplus}(-D)$ is $-\log \operatorname{sigmoid}(D)$, the loss of a classifier that reads $D$ as a logit. $D$ gives real digits a high score and generated ones a low score; $G$ raises the score of its own (the *non-saturating* loss). Nothing here is a probability of $x$. We add one term: a penalty on
 # the slope of $D$ at real digits (R1, Mescheder et al. 2018), so that $D$ cannot run away. The generator is a VAE's decoder of the same size, with its encoder unused. Set `GAN_PENALTY = 0` to see what becomes of it.
 # %%
 guess = predict(
@@ -890,14 +891,17 @@ for sigma in (0.25, 0.1, 0.05, 0.02):
 # %% [markdown]
 # A held-out point almost never lies exactly on the curve, so without noise its log density falls without limit. And a GAN has no encoder, so nothing even proposes the $z$ of a given $x$.
 #
-# The VAE has both. Its ELBO is a bound of $\log p(x)$; the **importance-weighted bound** draws $K$ codes from $q(z|x)$ and is tighter (exercise 01.6):
+# The VAE has both. Its ELBO is a bound of $\log p(x)$; the **importance-weighted bound** draws $K$ codes from $q(z|x)$ and is tighter (exercise 01.6; Burda et al. 2016):
 #
 # $$
 # \log p(x)\ \ge\ \mathbb E\,\log \frac1K \sum_{k=1}^{K} \frac{p(x|z_k)\,p(z_k)}{q(z_k|x)}, \qquad z_k \sim q(z|x).
 # $$
 #
+# In words: each code gives a guess of $p(x)$; average $K$ guesses, then take the logarithm.
+#
 # **And the other two?** In fairness, give them what they lack: the autoencoder a prior (the Gaussian fitted to its codes), both a likelihood (read the decoder's output as pixel probabilities), and both an encoder, trained on
-# the ELBO while the decoder stays **frozen**. Then each is a latent-variable model with a bound. It is a statement about the repaired model, and only a bound: a better encoder might raise it.
+# the ELBO while the decoder stays **frozen**. Then each is a latent-variable model with a bound. It is a statement about the repaired model, and only a bound: a better encoder might raise it. In the table, a range in parentheses is over
+# seeds and all test digits; ± is one standard error over the digits of the tighter bound, which are fewer. Its last row is a ceiling: a model that knew every gray value would still pay for the coins that made the digits black and white.
 # %%
 guess = predict(
     "Give the autoencoder a prior, a likelihood and a late encoder. Its ELBO on held-out binary digits will be",
