@@ -362,7 +362,7 @@ claims.add(
 outcome = 0 if best_gap["crossing"] < 0.1 else 1 if best_gap["crossing"] < 5 else 2
 guess.compare(outcome, f"the smallest gap is {best_gap['crossing']:.3f} nats; ln 2 = {math.log(2):.3f}.")
 # %% [markdown]
-# Look at the upper left panel: the best $q$ does not straddle the two peaks, it **picks one**. A $q$ on one of two equal peaks is twice as high as the posterior there,
+# Look at the upper left panel: the best $q$ (the star in the right panel) does not straddle the two peaks, it **picks one**. A $q$ on one of two equal peaks is twice as high as the posterior there,
 # so $\log q/p \approx \ln 2$ wherever $q$ has mass. To cover both, a Gaussian would have to cover the empty stretch between them, and KL$(q\|p)$ charges heavily for putting mass where $p$ has none.
 #
 # In practice the expectation is estimated from a few draws of $z$, and an estimate needs a standard error.
@@ -436,7 +436,7 @@ for step in range(ENCODER_STEPS):
     if step % (ENCODER_STEPS // 4) == 0:
         print(f"step {step:5d}: noise σ {sigma:.2f}, loss {loss.item():.2f}")
 # %% [markdown]
-# The loss rises because the noise is narrowed, so the task gets harder: compare losses only at one σ. This is one training, on a toy.
+# While the noise narrows, the loss rises: the same miss is divided by a smaller $\sigma^2$. Compare losses only at one σ. This is one training, on a toy.
 # %%
 toy_test, _ = toy.sample(2000, seed=2)
 with torch.no_grad():
@@ -476,7 +476,7 @@ claims.add(
     below=0.25,
 )
 # %% [markdown]
-# For most points the gap is small. A few pay dearly: where two branches come close, neighboring $x$ need very different $q$, and a smooth network must change over somewhere. A Gaussian would do there; this network does not find it.
+# For most points the gap is small. A few pay dearly. Most of them lie where two branches come close: neighboring $x$ need very different $q$, and a smooth network must change over somewhere. Others lie near the ends of the two arms, where training points are rare. At the worst points a Gaussian would do; this network does not find it.
 # So the gap has two parts: $q$ has the wrong **shape** (the crossing), or the encoder misses the best $q$ (the dark patches): the *amortization gap*.
 #
 # **A VAE is this, with a learned decoder.** Encoder parameters $\phi$ and decoder parameters $\theta$ climb the same bound:
@@ -576,7 +576,7 @@ claims.add(
     whole_interval=True,
 )
 # %% [markdown]
-# If rebuilding were the goal, you would stop here: the autoencoder wins. But the goal is a *new* digit.
+# If rebuilding were the goal, you would stop here: the autoencoder wins. (Part of its lead is the noise: the VAE's term is measured at a draw of $z$, and we did not take the two apart.) But the goal is a *new* digit.
 #
 # ### Can an autoencoder generate?
 #
@@ -727,7 +727,7 @@ guess.compare(
 
 # %% [markdown]
 # By this judge "an autoencoder cannot generate" is **not true as it stands**. Decoded at $\mathcal N(0, I)$ it fails, but nobody told it to put its codes there. Give it a distribution that fits its codes, and its
-# pictures are closer to real digits than the VAE's from its prior. (Ghosh et al. 2020 found much the same on larger pictures.) Where the codes lie shows why:
+# pictures are closer to real digits than the VAE's from its prior. (Ghosh et al. 2020 found much the same on larger pictures.) Now compare like with like: fit a Gaussian to the VAE's codes as well, and the first line printed above says what is left between the two. Where the codes lie helps to see why:
 # %%
 def spread(model):
     return codes_of[model].std(0).sort(descending=True).values.tolist()
@@ -889,7 +889,7 @@ for sigma in (0.25, 0.1, 0.05, 0.02):
         f"toy with σ = {sigma:4.2f}: mean log p of held-out points {CurveModel(sigma).log_marginal(toy_points).mean():9.1f} nats"
     )
 # %% [markdown]
-# A held-out point almost never lies exactly on the curve, so without noise its log density falls without limit. And a GAN has no encoder, so nothing even proposes the $z$ of a given $x$.
+# The points stay the same, drawn with the toy's own σ; only the model's σ shrinks. A held-out point almost never lies exactly on the curve, so without noise its log density falls without limit. And a GAN has no encoder, so nothing even proposes the $z$ of a given $x$.
 #
 # The VAE has both. Its ELBO is a bound of $\log p(x)$; the **importance-weighted bound** draws $K$ codes from $q(z|x)$ and is tighter (exercise 01.6; Burda et al. 2016):
 #
@@ -1037,10 +1037,13 @@ guess.compare(
     f"the VAE is ahead by {over_ae:.1f} nats ({low_a:.1f} to {high_a:.1f}); over the repaired GAN by {over_gan:.1f} ({low_g:.1f} to {high_g:.1f}).",
 )
 # %% [markdown]
-# Three lessons. The autoencoder was never short of a *decoder*: with prior, likelihood and encoder added, its ELBO comes close to that of the VAE, which had one objective for all of it from the start (and its lead shrinks under the tighter bound: part of it is gap, not $\log p(x)$). The GAN's samples win the Fréchet contest and its likelihood is far behind: its
-# generator leaves little room for many real digits (Wu et al. 2017 found the same with a better estimator). Part of that is the reading: its gray values were never trained as probabilities of coins, and a pixel near 0 or 1 is a hard bet; we did not separate the two. And the two judges disagree: **good samples and good likelihood are different things** (Theis et al. 2016).
+# Three lessons. (All models were trained on gray digits and are scored on the same black-and-white ones.)
 #
-# A score for every $x$ has uses. Here are the digits with the lowest and the highest bound under the VAE. (All models were trained on gray digits and are scored on black-and-white ones, so the coins that made them cost everybody the same.)
+# 1. The autoencoder was never short of a *decoder*. With prior, likelihood and encoder added, its ELBO comes close to that of the VAE, which had one objective for all of it from the start. The VAE's lead shrinks under the tighter bound: part of it is gap, not $\log p(x)$.
+# 2. The GAN's samples win the Fréchet contest on MNIST, and its bound is far behind. Its generator seems to leave little room for many real digits (Wu et al. 2017 found the same with a better estimator). Part of that is the reading: its gray values were never trained as probabilities of coins, and a pixel near 0 or 1 is a hard bet. And part may be the late encoder. We did not take these apart.
+# 3. The two judges disagree: **good samples and good likelihood are different things** (Theis et al. 2016).
+#
+# A score for every $x$ has uses. Next, the digits with the lowest and the highest bound under the VAE.
 # %%
 order = tight["VAE"].argsort()
 show(
@@ -1073,12 +1076,12 @@ if DECIDED:
 # | optimizes | a lower bound of $\log p(x)$ | a game against a discriminator | $\log p(x)$ itself | a weighted bound of $\log p(x)$, by denoising |
 # | density of a given $x$ | a bound | none | exact | a bound, or an estimate from an ODE |
 # | encoder | yes, to a small code | none | yes, but the code is as large as $x$ | none to a small code |
-# | a sample costs | one decoder pass | one generator pass | one pass | tens to hundreds of passes |
+# | a sample costs | one decoder pass | one generator pass | one pass (autoregressive flows: one for each dimension) | tens to hundreds of passes |
 # | typical strength | code, bound, coverage, stable training | sharp samples | exact likelihood | sharp samples *and* coverage |
 # | **gives up** | sharpness | density, encoder, often coverage | a smaller code; free choice of network | fast sampling; a compact code |
 #
 # **Where VAEs are used.** *Compression in front of other models*: latent diffusion runs in the code of an autoencoder with a small KL term (Rombach et al. 2022). *Science*: gene expression of single cells (Lopez et al. 2018),
-# molecules searched in a continuous code (Gómez-Bombarelli et al. 2018). *Recommendation* (Liang et al. 2018). *World models* in which an agent learns to drive (Ha & Schmidhuber 2018). *Anomaly detection*, with the caution above.
+# molecules searched in a continuous code (Gómez-Bombarelli et al. 2018). *Recommendation* (Liang et al. 2018). *World models*: an agent learns to drive on the code of a VAE (Ha & Schmidhuber 2018). *Anomaly detection*, with the caution above.
 #
 # ## 9 The map of the course
 #
