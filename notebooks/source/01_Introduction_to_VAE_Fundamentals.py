@@ -269,7 +269,7 @@ print(f"with only 100 points in each of {LATENT_DIM} dimensions: 1e{2 * LATENT_D
 # ## 3 The ELBO: a bound you can compute
 #
 # Guess a simple distribution $q(z)$, here a Gaussian, and use it in place of the posterior. However bad the guess is, it gives a **lower** bound of $\log p(x)$,
-# the **evidence lower bound**, ELBO. Two derivations, each shows one half of why it matters.
+# the **evidence lower bound**, ELBO. Two derivations follow; each shows one half of why it matters.
 #
 # **First: Jensen.** Multiply and divide by $q$, and the integral becomes an expectation:
 #
@@ -396,13 +396,13 @@ claims.add(
     below=4.0,
 )
 # %% [markdown]
-# So the ELBO has two uses, and a VAE makes both at once. Raise it by moving $q$: $\log p(x)$ stays, the gap closes, **inference** gets better. Raise it by moving
+# So the ELBO has two uses, and a VAE puts it to both at once. Raise it by moving $q$: $\log p(x)$ stays, the gap closes, **inference** gets better. Raise it by moving
 # the decoder: $\log p(x)$ itself may rise, the **model** gets better.
 #
 # ## 4 One encoder for every x
 #
 # Searching a new $q$ for each $x$ is slow. An **encoder** is a network that reads $x$ and puts out the mean and log variance of $q(z|x)$ in one go: the search is
-# paid once, in training, and shared by all $x$ (*amortized*). It is trained on the ELBO with one draw of $z$ for each $x$. The draw is written $z = \mu + \sigma\varepsilon$ with
+# paid for once, in training, and shared by all $x$ (*amortized*). It is trained on the ELBO with one draw of $z$ for each $x$. The draw is written $z = \mu + \sigma\varepsilon$ with
 # $\varepsilon \sim \mathcal N(0,1)$, so that gradients reach $\mu$ and $\sigma$ (chapter 02 measures what that is worth). The decoder stays the true one, except that its noise starts wide and narrows, so that the encoder first learns the rough shape.
 # %%
 guess = predict(
@@ -580,11 +580,11 @@ claims.add(
 #
 # ### Can an autoencoder generate?
 #
-# (A word on pictures first: from here on we show and judge the decoder's **mean**, as nearly everybody does. A draw from $p(x|z)$ would toss every pixel's coin. The GAN's pictures are what it makes. Keep that in mind when
-# you compare softness.)
-#
 # The folklore says no. To test it, you need codes to decode. Two ways: draw from $\mathcal N(0, I)$ as for a VAE, or fit a Gaussian (mean and full covariance) to the codes
 # of the training digits and draw from that. Both can be done to a VAE too, so there are four cases.
+#
+# A word on pictures: from here on we show and judge the decoder's **mean**, as nearly everybody does. A draw from $p(x|z)$ would toss every pixel's coin. The GAN's pictures are what it makes. Keep that in mind when
+# you compare softness.
 #
 # **A judge.** The **Fréchet distance** compares two sets of pictures through the features of a classifier: fit a Gaussian to the features of each set, and measure
 #
@@ -1181,8 +1181,8 @@ solution("01.3")
 # %% [markdown]
 # ### Exercise 01.4: what each model optimizes (easy)
 #
-# **Contract**: a code for each entry. `autoencoder`, `vae`, `gan`: what training optimizes. **A** a reconstruction error and nothing else; **B** a lower bound of $\log p(x)$; **C** $\log p(x)$ itself, exactly; **D** being mistaken for data by a second network
-# that is trained at the same time. `held_out`: how a GAN, as trained, scores a held-out $x$. `"none"`: it has no way to; `"discriminator"`: the discriminator's output is that density; `"reconstruction"`: from how well it reconstructs $x$.
+# **Contract**: a dict with one string for each of four keys. `autoencoder`, `vae`, `gan`: what training optimizes. **A** a reconstruction error and nothing else; **B** a lower bound of $\log p(x)$; **C** $\log p(x)$ itself, exactly; **D** being mistaken for data by a second network
+# that is trained at the same time. `held_out`: where a GAN, as trained, finds the density of a held-out $x$. `"none"`: it has no way to; `"discriminator"`: the discriminator's output is that density; `"reconstruction"`: it follows from how well the GAN reconstructs $x$.
 # %%
 answer_01_4 = {"autoencoder": ..., "vae": ..., "gan": ..., "held_out": ...}
 
