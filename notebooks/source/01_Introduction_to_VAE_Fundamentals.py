@@ -594,7 +594,7 @@ claims.add(
 #
 # In words: distance between the centers, plus mismatch of the spreads; 0 for equal Gaussians. With features of the Inception network on many pictures this is called FID. **Ours is not FID**: the features come from a
 # small classifier of these very digits, trained in the next cell, so the numbers compare models in this notebook and nothing else. Few pictures bias it upwards, so the same number is used on each side, and the distance of real digits to other real digits is
-# the floor. (Like FID, the number is the square $d^2$. Between two sets of real digits even the recall is not quite 1.) We also measure **sharpness** (edge strength over that of real digits) and **recall** (share of real digits that lie among the samples: coverage).
+# the floor. (Like FID, the number is the square $d^2$. Even real digits against other real digits do not reach a recall of 1.) We also measure **sharpness** (edge strength over that of real digits) and **recall** (share of real digits that lie among the samples: coverage).
 # %%
 judge = train_classifier(train, seed=0, epochs=JUDGE_EPOCHS)
 test = load(DATASET, "test")
@@ -727,7 +727,7 @@ guess.compare(
 
 # %% [markdown]
 # By this judge "an autoencoder cannot generate" is **not true as it stands**. Decoded at $\mathcal N(0, I)$ it fails, but nobody told it to put its codes there. Give it a distribution that fits its codes, and its
-# pictures are closer to real digits than the VAE's from its prior. (Ghosh et al. 2020 found much the same on larger pictures.) Now compare like with like: fit a Gaussian to the VAE's codes as well, and the first line printed above says what is left between the two. Where the codes lie helps to see why:
+# pictures are closer to real digits than the VAE's from its prior. (Ghosh et al. 2020 found much the same on larger pictures.) Now compare like with like: fit a Gaussian to the VAE's codes as well, and the first line printed above says what is left between the two, and whether the seeds decide it. Where the codes lie helps to see why:
 # %%
 def spread(model):
     return codes_of[model].std(0).sort(descending=True).values.tolist()
@@ -900,8 +900,8 @@ for sigma in (0.25, 0.1, 0.05, 0.02):
 # In words: each code gives a guess of $p(x)$; average $K$ guesses, then take the logarithm.
 #
 # **And the other two?** In fairness, give them what they lack: the autoencoder a prior (the Gaussian fitted to its codes), both a likelihood (read the decoder's output as pixel probabilities), and both an encoder, trained on
-# the ELBO while the decoder stays **frozen**. Then each is a latent-variable model with a bound. It is a statement about the repaired model, and only a bound: a better encoder might raise it. In the table, a range in parentheses is over
-# seeds and all test digits; ± is one standard error over the digits of the tighter bound, which are fewer. Its last row is a ceiling: a model that knew every gray value would still pay for the coins that made the digits black and white.
+# the ELBO while the decoder stays **frozen**. Then each is a latent-variable model with a bound. It is a statement about the repaired model, and only a bound: a better encoder might raise it. In the table below, parentheses hold the interval over the seeds, on all test digits;
+# ± is one standard error over digits, on the fewer digits of the tighter bound. The last row is a ceiling: a model that knew every gray value would still pay for the coins that made the digits black and white.
 # %%
 guess = predict(
     "Give the autoencoder a prior, a likelihood and a late encoder. Its ELBO on held-out binary digits will be",
@@ -1081,7 +1081,7 @@ if DECIDED:
 # | **gives up** | sharpness | density, encoder, often coverage | a smaller code; free choice of network | fast sampling; a compact code |
 #
 # **Where VAEs are used.** *Compression in front of other models*: latent diffusion runs in the code of an autoencoder with a small KL term (Rombach et al. 2022). *Science*: gene expression of single cells (Lopez et al. 2018),
-# molecules searched in a continuous code (Gómez-Bombarelli et al. 2018). *Recommendation* (Liang et al. 2018). *World models*: an agent learns to drive on the code of a VAE (Ha & Schmidhuber 2018). *Anomaly detection*, with the caution above.
+# molecules searched in a continuous code (Gómez-Bombarelli et al. 2018). *Recommendation* (Liang et al. 2018). *World models*: an agent learns to drive with the code of a VAE for eyes (Ha & Schmidhuber 2018). *Anomaly detection*, with the caution above.
 #
 # ## 9 The map of the course
 #
