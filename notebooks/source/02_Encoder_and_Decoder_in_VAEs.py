@@ -16,9 +16,9 @@
 #
 # <!-- minutes -->
 #
-# In chapter 01 the code had one dimension, so a grid over $z$ gave every answer. Here it has 20, and a grid with 100 points
-# on each side would need $100^{20}$ of them. The encoder takes over from the grid. The decoder, which you were given in
-# chapter 01, must be learned as well. You write both, the loss that ties them together, and the loop that trains them.
+# In chapter 01's toy the code had one dimension, so a grid over $z$ gave every answer. Here it has 20, and a grid with 100 points
+# on each side would need $100^{20}$ of them. The encoder takes over from the grid. The decoder, which the toy gave you,
+# must be learned as well. You write both, the loss that ties them together, and the loop that trains them.
 #
 # ## Objectives
 #
@@ -162,7 +162,7 @@ guess.compare(
 
 # %% [markdown]
 # A mean and a full covariance matrix would be the third option. A diagonal one is cheaper, and the decoder can often turn
-# the code so that it costs little. Chapter 04 measures what it costs.
+# the code so that it costs little. Chapter 04 shows that for a linear decoder it costs nothing.
 #
 # Before any training, look at what this encoder says. It has seen nothing, so its clouds should tell nothing.
 # The KL divergence to the prior $p(z) = \mathcal N(0, I)$ counts how many nats the cloud of one picture tells:
@@ -297,7 +297,7 @@ claims.add(
 # %% [markdown]
 # For this $f$, in which no dimension talks to another, the reparameterized variance is $4\sigma^2$ in any number of dimensions. The baseline takes
 # most of the score function's variance away, and what remains still grows: all of $f$ multiplies the noise of one coordinate. A
-# variance this small is why a VAE is trained with a **single** draw of $z$ for each picture. (The score function keeps its place where $z$ is
+# small variance is what lets a VAE be trained with a **single** draw of $z$ for each picture. (The score function keeps its place where $z$ is
 # discrete and $f$ has no slope.)
 #
 # %% [markdown]
@@ -393,7 +393,7 @@ claims.add(
 
 # %% [markdown]
 # A coin that knows nothing costs $\ln 2$ nats, and there are 784 of them. Keep this number: a first loss of 0.69
-# means that somebody averaged over pixels, and one that is too large by the size of the batch, that somebody summed over the batch as well.
+# means that somebody averaged over the pixels; one that is too large by a factor of the batch size means that somebody summed over the batch as well.
 #
 # %% [markdown]
 # ## 5 How do you train it?
@@ -563,8 +563,8 @@ show(
 # %% [markdown]
 # Read the three panels together. The reconstruction term falls because the code starts to say something, and the KL is
 # the price of saying it. The curve is the full −ELBO, while the loss in the first half weighs the KL by less: so KL first overshoots, and
-# is then pressed down as its weight rises. A falling −ELBO with a KL near 0 would mean that the code is not used at all; you will
-# meet that in chapter 04. Memorized digits would show as a gap between training and held-out curves that was not there at epoch 0.
+# is then pressed down as its weight rises. Meanwhile the reconstruction term may even go up for a while: the code gives nats back. A falling −ELBO with a KL near 0 would mean that the code is not used at all; you will
+# meet that in chapter 04. Memorizing shows as a gap between the training and the held-out curve that opens as training goes on: look for it at the right end.
 #
 # Is the result any good? Compare it with the recipe of countless tutorials: one hidden layer of 400 ReLU units, Adam at 1e-3, batches of 128, 10 passes.
 # %%
@@ -871,9 +871,9 @@ claims.add(
 #
 # - **Noise** changes the pixels least and costs most. The decoder is certain that the background is black, and every gray speck
 #   contradicts a certainty. Part of the price is honest: gray specks are coins, so the least possible cost rises too.
-# - **A shift** leaves every stroke as it was. To this encoder it is a different picture, and the code moves by several of its own standard deviations.
+# - **A shift** leaves the strokes as they were (where they stay inside the frame). To this encoder it is a different picture, and the code moves by several of its own standard deviations.
 # - **Half a digit** costs a fraction of the shift: black pixels are cheap, and ink that is
-#   not there need not be described. So a low −ELBO does not mean "a good digit". Chapter 09 returns to this when it looks for
+#   not there need not be described. Look at the last row: some halves come back partly completed. So a low −ELBO does not mean "a good digit". Chapter 09 returns to this when it looks for
 #   unusual data.
 #
 # ## 8 Do convolutions help?
@@ -1015,7 +1015,7 @@ claims.add("Change of the test −ELBO by saving and loading, nats", abs(saved -
 # $$
 #
 # In words: each draw is a guess of $p(x)$; average the guesses, then take the logarithm. Its **expectation** is a bound: with $K = 1$ the ELBO, never falling
-# with $K$ (Burda et al., theorem 1), and tending to $\log p(x)$. A single noisy estimate may still fall. Papers report it with large $K$ as "NLL".
+# with $K$, and tending to $\log p(x)$ if the weights in the sum are bounded (Burda et al., theorem 1). A single noisy estimate may still fall. Papers report it with large $K$ as "NLL".
 #
 # Papers also report it on **binary** digits. "MNIST" means four different things in the literature: gray values as probabilities, a
 # fixed binary version that everybody downloads, one drawn anew at each pass, and a threshold at ½. Their numbers cannot be compared,
