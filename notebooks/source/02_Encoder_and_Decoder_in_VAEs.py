@@ -195,7 +195,7 @@ print(
 #
 # - **score function**: $\nabla_\mu \mathbb E_q[f(z)] = \mathbb E_q\bigl[f(z)\,\nabla_\mu \log q(z)\bigr]$, because $\nabla q = q \nabla\log q$
 #   (Williams 1992). Weigh each draw by how good it was, and move towards good draws.
-# - **reparameterization**: write $z = \mu + \sigma\varepsilon$ with $\varepsilon\sim\mathcal N(0, I)$. The randomness no
+# - **reparameterization** (Kingma & Welling 2014, Rezende et al. 2014): write $z = \mu + \sigma\varepsilon$ with $\varepsilon\sim\mathcal N(0, I)$. The randomness no
 #   longer depends on $\mu$, so $\nabla_\mu \mathbb E[f(z)] = \mathbb E\bigl[\nabla f(\mu + \sigma\varepsilon)\bigr]$. Use the slope of $f$ itself.
 #
 # The score function has a standard improvement: subtract a baseline from $f$. It changes no average, since $\mathbb E[\nabla\log q] = 0$. Here the
@@ -514,9 +514,9 @@ claims.add(
 # try by raising `START_EPOCHS`.
 #
 # From here on models are built with `VAE.for_data(train, ...)`, which gives the mean picture to both networks (so **their untrained loss is
-# the cost of the mean picture**, not 784 ln 2), and trained with `fit`: your loop plus what a longer run needs. A learning rate that
-# rises briefly and then falls to 0, a KL weight that rises from 0 to 1 over the first half (chapter 04 says why), a history, checkpoints.
-# `fit` does all of this by default; [speed.md](../assets/results/speed.md) takes the recipe apart and says what each part buys.
+# the cost of the mean picture**, not 784 ln 2), and trained with `fit`. That is your loop plus what a longer run needs: a learning rate that
+# rises briefly and then falls to 0, a KL weight that rises from 0 to 1 over the first half (Bowman et al. 2016; chapter 04 says why), a history and,
+# if you name a file, checkpoints. The first three are its defaults; [speed.md](../assets/results/speed.md) takes the recipe apart and says what each part buys.
 # %%
 models, histories = [], []
 for seed in range(N_SEEDS):
@@ -879,7 +879,7 @@ claims.add(
 # ## 8 Do convolutions help?
 #
 # A convolutional encoder looks at small windows. With kernel size 4, stride 2 and padding 1 a layer turns a side of $n$ pixels into
-# $\lfloor (n + 2\cdot 1 - 4)/2 \rfloor + 1 = n/2$. The decoder is its mirror image: a transposed convolution spreads each number over a
+# $\lfloor (n + 2\cdot 1 - 4)/2 \rfloor + 1$, which is $n/2$ for even $n$. The decoder is its mirror image: a transposed convolution spreads each number over a
 # window and doubles the side.
 # %%
 seed_everything(0)
@@ -1008,7 +1008,7 @@ print(f"before saving {saved:.4f}, after loading {loaded:.4f} nats per example")
 claims.add("Change of the test −ELBO by saving and loading, nats", abs(saved - loaded), below=1e-6)
 # %% [markdown]
 # The −ELBO is an upper bound of $-\log p(x)$, and how loose it is depends on the encoder. A tighter bound averages $K$ draws
-# *inside* the logarithm (the importance-weighted bound, Burda et al. 2016):
+# *inside* the logarithm (the importance-weighted bound that you met in chapter 01, Burda et al. 2016):
 #
 # $$
 # \log \hat p_K(x) = \log \frac1K \sum_{k=1}^K \frac{p(x \mid z_k)\, p(z_k)}{q(z_k \mid x)}, \qquad z_k \sim q(z \mid x).
@@ -1018,7 +1018,7 @@ claims.add("Change of the test −ELBO by saving and loading, nats", abs(saved -
 # with $K$, and tending to $\log p(x)$ if the weights in the sum are bounded (Burda et al., theorem 1). A single noisy estimate may still fall. Papers report it with large $K$ as "NLL".
 #
 # Papers also report it on **binary** digits. "MNIST" means four different things in the literature: gray values as probabilities, a
-# fixed binary version that everybody downloads, one drawn anew at each pass, and a threshold at ½. Their numbers cannot be compared,
+# fixed binary version that everybody downloads (Larochelle & Murray 2011), one drawn anew at each pass, and a threshold at ½. Their numbers cannot be compared,
 # so say which one you used. Here: the fixed version, with the model you trained on gray digits.
 # %%
 guess = predict(
@@ -1145,8 +1145,8 @@ solution("02.1")
 # ### Exercise 02.2: a draw that lets gradients through (easy)
 #
 # **Contract**: `reparameterize(mean, log_var, generator=None)`: both float tensors `(batch, latent)`. Returns one draw $z \sim \mathcal N(\mu, \sigma^2)$ for
-# each example, `(batch, latent)`, through which gradients reach `mean` and `log_var`. All randomness comes from the `torch.Generator`, or from
-# torch's own when it is None. The check looks at thousands of draws, at the gradients and at the seeds.
+# each example, `(batch, latent)`, through which gradients reach `mean` and `log_var`. All randomness comes from `generator`, or from
+# torch's global one when it is None. The check looks at thousands of draws, at the gradients and at the seeds.
 # %%
 def reparameterize(
     mean: torch.Tensor, log_var: torch.Tensor, generator: torch.Generator | None = None
@@ -1181,7 +1181,7 @@ solution("02.3")
 #
 # Color pictures `(batch, 3, 64, 64)` go through `Conv2d(3, 16, kernel_size=4, stride=2, padding=1)`, `Conv2d(16, 32, kernel_size=4, stride=2, padding=1)`,
 # `Flatten`, and one `Linear` layer that puts out mean and `log_var` of 10 latent dimensions. **Contract**: a dict of three whole numbers: `side` (height of the
-# last feature map), `features` (inputs of the Linear layer), `parameters` (all learnable numbers of the three layers).
+# last feature map), `features` (inputs of the Linear layer), `parameters` (all learnable numbers of these layers together).
 # %%
 answer_02_4 = {"side": ..., "features": ..., "parameters": ...}
 
@@ -1194,8 +1194,8 @@ solution("02.4")
 # %% [markdown]
 # ### Exercise 02.5: one training step (hard)
 #
-# **Contract**: `training_step(model, optimizer, x, beta=1.0)`: one update of `model` on the batch `x` with the loss reconstruction + β·KL. `model` has
-# `encode(x)` (with `.sample()` and `.kl()`) and `log_likelihood(x, z)`, as the package's `VAE`. Returns
+# **Contract**: `training_step(model, optimizer, x, beta=1.0)`: one update of `model` on the batch `x` with the loss reconstruction + β·KL. As in the package's `VAE`, `model` has
+# `encode(x)`, whose result has `.sample()` and `.kl()`, and `log_likelihood(x, z)`. Returns
 # `{"loss", "reconstruction", "kl"}`: floats, means over the batch in nats, measured before the update.
 # %%
 def training_step(model, optimizer, x: torch.Tensor, beta: float = 1.0) -> dict[str, float]:
@@ -1241,4 +1241,4 @@ solution("02.6")
 # - H. Larochelle, I. Murray: *The Neural Autoregressive Distribution Estimator*, AISTATS 2011 (the fixed binary MNIST).
 # - S. R. Bowman et al.: *Generating Sentences from a Continuous Space*, CoNLL 2016. Section 3.1 (KL annealing).
 #
-# Next: chapter 03, *Latent space and smooth interpolation*.
+# Next: [03 · Latent space and smooth interpolation](03_Latent_Space_and_Smooth_Interpolation_in_VAEs.ipynb)
