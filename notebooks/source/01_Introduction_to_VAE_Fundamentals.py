@@ -576,7 +576,7 @@ claims.add(
     whole_interval=True,
 )
 # %% [markdown]
-# If rebuilding were the goal, you would stop here: the autoencoder wins. (Part of its lead is the noise: the VAE's term is measured at a draw of $z$, and we did not take the two apart.) But the goal is a *new* digit.
+# If rebuilding were the goal, you would stop here: the autoencoder wins. (Part of its lead may be noise: the VAE's term is measured at a draw of $z$, and we did not take the two apart.) But the goal is a *new* digit.
 #
 # ### Can an autoencoder generate?
 #
@@ -594,7 +594,7 @@ claims.add(
 #
 # In words: distance between the centers, plus mismatch of the spreads; 0 for equal Gaussians. With features of the Inception network on many pictures this is called FID. **Ours is not FID**: the features come from a
 # small classifier of these very digits, trained in the next cell, so the numbers compare models in this notebook and nothing else. Few pictures bias it upwards, so the same number is used on each side, and the distance of real digits to other real digits is
-# the floor. (Like FID, the number is the square $d^2$. Even real digits against other real digits do not reach a recall of 1.) We also measure **sharpness** (edge strength over that of real digits) and **recall** (share of real digits that lie among the samples: coverage).
+# the floor. (Like FID, the number is the square $d^2$.) We also measure **sharpness** (edge strength over that of real digits) and **recall** (share of real digits that lie among the samples: coverage; even other real digits in place of the samples do not reach 1).
 # %%
 judge = train_classifier(train, seed=0, epochs=JUDGE_EPOCHS)
 test = load(DATASET, "test")
