@@ -215,8 +215,8 @@ claims.add(
 # Sixteen dimensions have to be squeezed into two. Two famous ways, on the same posterior means:
 #
 # - **PCA** looks at the cloud from the side from which it is widest. A projection: what is close may have been far apart.
-# - **t-SNE** moves points about in a plane until each has about the same neighbors as in the code. Neighborhoods are kept,
-#   distances between groups, their sizes and their densities are not.
+# - **t-SNE** moves points about in a plane until each has about the same neighbors as in the code. Neighborhoods are kept;
+#   distances between groups, their sizes and their densities need not be.
 # %%
 guess = predict(
     "A classifier that asks the nearest neighbors on the map: on which map will it be right most often?",
@@ -599,8 +599,8 @@ claims.add(
 )
 # %% [markdown]
 # In 32 dimensions the folklore is right: the great circle's pictures are cheaper for the judge. But the gain is small against
-# the cost itself. (Read the difference printed above, seed by seed: the intervals of single rows also hold what both paths share.) A code with an unusual norm is *rare*, and rare is not the same as badly drawn. In 2 dimensions the circle gains nothing that these
-# seeds could show. Keep the size of these differences in mind for section 5.
+# the cost itself. (Read the difference printed above, which is taken seed by seed: the intervals of single rows also hold what both paths share.) A code with an unusual norm is *rare*, and rare is not the same as badly drawn. In 2 dimensions the circle gains nothing that these
+# seeds could show. The second witness is in the last column, without an interval, so take it as a hint; section 5 asks it again, with one. Keep the size of these differences in mind for section 5.
 #
 # Those were codes drawn from the prior. You will mostly walk between codes of *pictures*. How long are they?
 # %%
@@ -932,7 +932,8 @@ claims.add(
 # ## 8 Can you add thickness?
 #
 # If an axis has no name, another direction may. Take codes of thick digits and of thin digits; the difference of the two means is a vector that says
-# "thicker". Add it to the code of any digit. Two properties that can be **measured on the picture**: the mean width of the strokes (in pixels),
+# "thicker". Add it to the code of any digit: a **dose** of 1 adds it once, the whole step from
+# thin to thick. Two properties that can be **measured on the picture**: the mean width of the strokes (in pixels),
 # and the slant (in degrees, from the second moments of the ink). Class by class, so that the vector does not smuggle in a class.
 
 
@@ -1081,7 +1082,8 @@ for name, other in (("thickness", "slant"), ("slant", "thickness")):
     )
 # %% [markdown]
 # Latent arithmetic works, by the ruler: the property asked for changes, and the judge finds the pictures cheaper than those with about the same
-# gain in pixels. The other property changes less. But read the column *class kept*: what changes the code can change the digit, and on this
+# gain in pixels. (It is a VAE again, and section 5 says what such a judge likes.) The other property changes less. At the thin end, look twice: strokes
+# get fainter as well as thinner. But read the column *class kept*: what changes the code can change the digit, and on this
 # count the code does not always win. In the committed run it kept the class more often than the pixels for slant, and less often for thickness.
 # (This column has no interval, so take it as a hint.) A picture that looks like data is not the same as a picture that is still *this* digit.
 #
