@@ -877,9 +877,9 @@ show_html(
 )
 
 # %% [markdown]
-# Where two garments have the same build, an outline can move; where they have not, something must appear or vanish, and the path through
+# Where two garments have the same build, an outline can move; where they do not, something must appear or vanish, and the path through
 # the code fades that too: there is no shape half-way between a garment and a shoe. A path through the code is smooth because the decoder is
-# continuous, and continuity is all that is promised: nobody asked that it should pass through garments only.
+# continuous, and continuity is all that is promised: nobody asked it to pass through garments only.
 #
 # ## 7 What does one dimension do?
 #
@@ -1188,7 +1188,7 @@ solution("03.1")
 # %% [markdown]
 # ### Exercise 03.2: norms between codes (easy)
 #
-# Codes are drawn from $\mathcal N(0, I)$ in 100 dimensions, so each has a norm of about 10. **Contract**: a dict with the typical norm, to 2 %, of
+# Codes are drawn from $\mathcal N(0, I)$ in 100 dimensions, so each has a norm of about 10. **Contract**: a dict with the typical norm (a number, right to within 2 %) of
 # `lerp` (the midpoint of the straight line between two of them), `slerp` (the midpoint of the great circle), `three` (the mean of three of them).
 # %%
 answer_03_2 = {"lerp": ..., "slerp": ..., "three": ...}
@@ -1236,8 +1236,8 @@ solution("03.4")
 # %% [markdown]
 # ### Exercise 03.5: give every picture the same slant (hard)
 #
-# A property of a picture is read off its code as $w^\top z + b$ (a linear regression). **Contract**: `move_to(codes, weight, bias, target)`: `codes` `(n, latent)` and
-# `weight` `(latent,)` float tensors, `bias` and `target` numbers. Returns the codes `(n, latent)` whose property is `target`, each moved as little as possible.
+# A property of a picture is read off its code as $w^\top z + b$ (a linear regression, $w \ne 0$). **Contract**: `move_to(codes, weight, bias, target)`: `codes` `(n, latent)` and
+# `weight` `(latent,)` float tensors, `bias` and `target` numbers. Returns the codes `(n, latent)` whose property is `target`, each moved by the shortest possible distance.
 # %%
 def move_to(codes: torch.Tensor, weight: torch.Tensor, bias: float, target: float) -> torch.Tensor:
     """codes: (n, latent), weight: (latent,). Returns the nearest codes with the target, (n, latent)."""
@@ -1268,4 +1268,4 @@ solution("03.5")
 # - T. White: *Sampling Generative Networks*, arXiv:1609.04468, 2016. Section 2 (slerp for codes; the folklore).
 # - A. B. L. Larsen et al.: *Autoencoding beyond pixels using a learned similarity metric*, ICML 2016. Section 4 (vectors for visual attributes).
 #
-# Next: chapter 04, *KL divergence and the Gaussian latent space*.
+# Next: [04 · KL divergence and the Gaussian latent space](04_KL_Divergence_and_Gaussian_Latent_Space.ipynb)
