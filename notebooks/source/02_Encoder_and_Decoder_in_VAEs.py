@@ -873,8 +873,8 @@ claims.add(
 #   contradicts a certainty. Part of the price is honest: gray specks are coins, so the least possible cost rises too.
 # - **A shift** leaves the strokes as they were (where they stay inside the frame). To this encoder it is a different picture, and the code moves by several of its own standard deviations.
 # - **Half a digit** costs a fraction of the shift: black pixels are cheap, and ink that is
-#   not there need not be described. Look at the last row: some halves come back partly completed. So a low −ELBO does not mean "a good digit". Chapter 09 returns to this when it looks for
-#   unusual data.
+#   not there need not be described. So a low −ELBO does not mean "a good digit". Chapter 09 returns to this when it looks for
+#   unusual data. (And look at the last row of pictures: some halves come back partly completed.)
 #
 # ## 8 Do convolutions help?
 #

@@ -933,7 +933,7 @@ claims.add(
 #
 # If an axis has no name, another direction may. Take codes of thick digits and of thin digits; the difference of the two means is a vector that says
 # "thicker". Add it to the code of any digit: a **dose** of 1 adds it once, the whole step from
-# thin to thick. Two properties that can be **measured on the picture**: the mean width of the strokes (in pixels),
+# thin to thick. Take two properties that can be **measured on the picture**: the mean width of the strokes (in pixels),
 # and the slant (in degrees, from the second moments of the ink). Class by class, so that the vector does not smuggle in a class.
 
 
@@ -1082,10 +1082,10 @@ for name, other in (("thickness", "slant"), ("slant", "thickness")):
     )
 # %% [markdown]
 # Latent arithmetic works, by the ruler: the property asked for changes, and the judge finds the pictures cheaper than those with about the same
-# gain in pixels. (It is a VAE again, and section 5 says what such a judge likes.) The other property changes less. At the thin end, look twice: strokes
-# get fainter as well as thinner. But read the column *class kept*: what changes the code can change the digit, and on this
+# gain in pixels. (The judge is a VAE again, and section 5 says what such a judge likes.) The other property changes less. But read the column *class kept*: what changes the code can change the digit, and on this
 # count the code does not always win. In the committed run it kept the class more often than the pixels for slant, and less often for thickness.
 # (This column has no interval, so take it as a hint.) A picture that looks like data is not the same as a picture that is still *this* digit.
+# And look twice at the thin end: strokes get fainter there as well as thinner.
 #
 # ## Play
 #
