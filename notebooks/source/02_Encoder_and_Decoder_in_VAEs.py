@@ -205,7 +205,7 @@ print(
 # $\mathbb E[f] = \sum_j(\mu_j^2 + \sigma^2)$, and the derivative with respect to $\mu_1$ is exactly $2\mu_1 = 2$, whatever the number of dimensions.
 # %%
 guess = predict(
-    "In 20 dimensions, how many times larger is the variance of the score function with baseline than the reparameterized one?",
+    "In 20 dimensions, how many times larger is the variance of the score function with baseline than that of the reparameterized one?",
     ["about the same", "about 10 times", "about 100 times", "more than 1,000 times"],
     default=1,
 )
@@ -558,7 +558,7 @@ for name, a, b in (("reconstruction", reconstruction, terms.reconstruction), ("K
 show(
     training_curves(histories[0]),
     alt="Three panels for one seed: negative ELBO, reconstruction term and KL against the epoch, for training and "
-    "held-out digits. The negative ELBO falls, fast at first; KL jumps up, falls again and then settles.",
+    "held-out digits. The negative ELBO falls, fast at first, and so does the reconstruction term; KL jumps up, falls again and then settles.",
 )
 # %% [markdown]
 # Read the three panels together. The reconstruction term falls because the code starts to say something, and the KL is
@@ -833,7 +833,7 @@ for name, spoiled in corrupted.items():
 show(
     image_grid(torch.cat(strips), columns=8, row_titles=row_names),
     alt="Eight test digits clean, noisy, shifted and half blank, each row followed by its reconstructions at the mean. "
-    "Clean digits come back as they are; noisy and shifted ones bent, some as another digit; half ones as faint, unclear strokes.",
+    "Clean digits come back nearly as they are; noisy and shifted ones bent, some as another digit; half ones faint, some of them partly completed.",
 )
 worst = max(list(cost)[1:], key=lambda name: cost[name][0])
 guess.compare(

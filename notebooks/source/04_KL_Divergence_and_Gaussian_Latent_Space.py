@@ -1257,4 +1257,4 @@ solution("04.5")
 # - H. Fu et al.: *Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing*, NAACL 2019.
 # - D. P. Kingma et al.: *Improved Variational Inference with Inverse Autoregressive Flow*, NeurIPS 2016 (free bits).
 #
-# Next: chapter 05, *Reconstruction loss and image quality*.
+# Next: [05 · Reconstruction loss and image quality](05_Reconstruction_Loss_and_Image_Quality.ipynb)

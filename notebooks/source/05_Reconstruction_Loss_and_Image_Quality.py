@@ -1736,4 +1736,4 @@ solution("05.5")
 # - T. Kynkäänniemi et al.: *Improved Precision and Recall Metric for Assessing Generative Models*, NeurIPS 2019.
 # - I. Higgins et al.: *β-VAE*, ICLR 2017. The one-pixel shift is taken from P. Lippe's UvA deep learning tutorial 9.
 #
-# Next: chapter 06, *Mode collapse*.
+# Next: [06 · Handling mode collapse in VAEs](06_Handling_Mode_Collapse_in_VAEs.ipynb)

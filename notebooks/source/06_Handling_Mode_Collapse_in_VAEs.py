@@ -609,8 +609,8 @@ class MixtureDecoderVAE(PointVAE):
 
 
 def explained(model):
-    """Share of the samples' variance that the code explains, for every seed."""
-    z = torch.randn(SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(6))
+    """Share of the samples' variance that the code explains, for every seed; the same z as in `draw`."""
+    z = torch.randn(SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         if isinstance(model, PointGenerator):
             return [1.0] * N_SEEDS
@@ -1288,4 +1288,4 @@ solution("06.4")
 # - T. Kynkäänniemi et al.: *Improved Precision and Recall Metric for Assessing Generative Models*, NeurIPS 2019.
 # - S. R. Bowman et al.: *Generating Sentences from a Continuous Space*, CoNLL 2016 (posterior collapse).
 #
-# Next: chapter 07, *Limits of realism*.
+# Next: [07 · Limits of realism](07_Limitations_of_VAEs_in_Realism.ipynb)

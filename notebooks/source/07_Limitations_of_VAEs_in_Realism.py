@@ -1506,4 +1506,4 @@ solution("07.5")
 # - C. Meehan, K. Chaudhuri, S. Dasgupta: *A Non-Parametric Test to Detect Data-Copying in Generative Models*, AISTATS 2020. N. Carlini et al.: *Extracting Training Data from Diffusion Models*, USENIX Security 2023 (a relative distance).
 # - L. Theis, A. van den Oord, M. Bethge: *A note on the evaluation of generative models*, ICLR 2016.
 #
-# Next: chapter 08, *Optimizing latent space size*.
+# Next: [08 · How large should the code be?](08_Optimizing_Latent_Space_Size.ipynb)

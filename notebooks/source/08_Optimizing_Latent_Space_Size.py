@@ -750,4 +750,4 @@ solution("08.4")
 # - J. Bae et al.: *Multi-Rate VAE: Train Once, Get the Full Rate-Distortion Curve*, ICLR 2023; O. Rippel, M. Gelbart, R. Adams: *Learning Ordered Representations with Nested
 #   Dropout*, ICML 2014 (the two ideas behind the sliders).
 #
-# Next: chapter 09, *Creative applications*.
+# Next: [09 · Creative applications](09_Creative_Applications_of_VAEs.ipynb)

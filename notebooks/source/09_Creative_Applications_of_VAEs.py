@@ -224,7 +224,7 @@ show(
 # Is a mixture a *hybrid*, in which you still see both parents? Or does the decoder draw something else there? Ask the judge.
 # %%
 guess = predict(
-    "Half-way between two held-out pictures of different classes: how often does the judge see neither parent, but a third class?",
+    "Halfway between two held-out pictures of different classes: how often does the judge see neither parent, but a third class?",
     ["in less than 10 % of the pairs", "in 10 to 40 %", "in more than 40 %", CANNOT_TELL],
     default=0,
 )
@@ -241,28 +241,28 @@ def third_class(images):
     return ((seen != held_out.labels[first]) & (seen != held_out.labels[second])).double().mean().item()
 
 
-third = {"first parent, decoded": [], "half-way in the code": [], "half-way in pixels (cross-fade)": []}
+third = {"first parent, decoded": [], "halfway in the code": [], "halfway in pixels (cross-fade)": []}
 for model in makers:
     a, b = (posterior_means(model, held_out.select(index)) for index in (first, second))
     ends = pictures(model, a), pictures(model, b)
     third["first parent, decoded"].append(third_class(ends[0]))
-    third["half-way in the code"].append(third_class(pictures(model, (a + b) / 2)))
-    third["half-way in pixels (cross-fade)"].append(third_class((ends[0] + ends[1]) / 2))
+    third["halfway in the code"].append(third_class(pictures(model, (a + b) / 2)))
+    third["halfway in pixels (cross-fade)"].append(third_class((ends[0] + ends[1]) / 2))
 results_table(
     [{"picture": name, "a third class": spread(mean_interval(values))} for name, values in third.items()],
     caption=f"Share of {len(first)} pairs in which the judge sees neither parent's class; 95 % intervals over {N_SEEDS} seeds",
 )
-hybrid = mean_interval(third["half-way in the code"])
+hybrid = mean_interval(third["halfway in the code"])
 guess.compare(
     verdict(hybrid, 0.1, 0.4),
     f"in {hybrid.mean:.0%} of the pairs (95 % interval over seeds {hybrid.low:.0%} to {hybrid.high:.0%}); of the decoded first parents, in "
     f"{mean_interval(third['first parent, decoded']).mean:.0%}.",
 )
 more_thirds = [
-    x - y for x, y in zip(third["half-way in the code"], third["first parent, decoded"], strict=True)
+    x - y for x, y in zip(third["halfway in the code"], third["first parent, decoded"], strict=True)
 ]
 claims.add(
-    "Half-way in the code: share of a third class minus that of the decoded first parents",
+    "Halfway in the code: share of a third class minus that of the decoded first parents",
     above=0,
     whole_interval=True,
     **seeds_interval(more_thirds),
@@ -1228,7 +1228,7 @@ show_html(
 # %%
 results_table(
     [
-        {"measure": "half-way in the code: a third class", "value": spread(hybrid), "on": f"{len(first)} pairs, {N_SEEDS} seeds"},
+        {"measure": "halfway in the code: a third class", "value": spread(hybrid), "on": f"{len(first)} pairs, {N_SEEDS} seeds"},
         {"measure": "breeding: wanted class among the last children, picked", "value": spread(picked["picks the wanted"]), "on": f"{GAMES} games, {N_SEEDS} seeds"},
         {"measure": "breeding: the same, picked at random", "value": spread(picked["picks at random"]), "on": f"{GAMES} games, {N_SEEDS} seeds"},
         *(
@@ -1336,7 +1336,7 @@ solution("09.5")
 # %% [markdown]
 # ## Summary
 #
-# Half-way between two codes a judge often sees neither parent, and a cross-fade fares little better. Breeding by picking works without a label, if the children stay on the prior. An attribute vector does what its labels say, and all that came along with the labels; a probe's normal tells, but it is not the direction of change.
+# Halfway between two codes a judge often sees neither parent, and a cross-fade fares little better. Breeding by picking works without a label, if the children stay on the prior. An attribute vector does what its labels say, and all that came along with the labels; a probe's normal tells, but it is not the direction of change.
 # A conditional VAE leaves the class out of its code and can rewrite a digit in the same hand. Invented names must be counted as new *and* plausible. −ELBO finds strange biopsies about as well as a forest of random cuts, and no better than one well-chosen column. And it may rank simple strange things as more normal than complex normal ones: a likelihood
 # measures what a picture costs, not whether it belongs.
 #
@@ -1355,4 +1355,4 @@ solution("09.5")
 # - J. Serrà et al.: *Input Complexity and Out-of-distribution Detection with Likelihood-based Generative Models*, ICLR 2020.
 # - C. Le Lan, L. Dinh: *Perfect Density Models Cannot Guarantee Anomaly Detection*, Entropy 23, 2021.
 #
-# Next: chapter 10, *Performance on different kinds of data*.
+# Next: [10 · Performance on different datasets](10_VAEs_Performance_on_Different_Datasets.ipynb)

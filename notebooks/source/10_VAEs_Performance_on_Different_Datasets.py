@@ -1344,10 +1344,10 @@ play(
 #
 # ### From one speaker to another
 #
-# Take the same digit from two people and walk from one code to the other. The rival is the cross-fade: mix the two decoded spectrograms level by level. Two questions: is it still that digit half-way, and do you hear one voice or two?
+# Take the same digit from two people and walk from one code to the other. The rival is the cross-fade: mix the two decoded spectrograms level by level. Two questions: is it still that digit halfway, and do you hear one voice or two?
 # %%
 guess = predict(
-    "Half-way between two speakers, which one will the classifier more often hear as the right digit?",
+    "Halfway between two speakers, which one will the classifier more often hear as the right digit?",
     ["the decoded code", "the cross-fade", "cannot tell: the interval of the difference holds 0"],
     default=0,
 )
@@ -1403,7 +1403,7 @@ show(
         y_label=f"right digit (share of {N_PAIRS} pairs)",
     ),
     alt="Two curves with intervals over seeds: the share of pairs whose digit the classifier names correctly, along the way from one speaker to another. "
-    "Both begin at {0:.2f} and end at {2:.2f}; half-way the decoded code is at {1:.2f}".format(*at["code"])
+    "Both begin at {0:.2f} and end at {2:.2f}; halfway the decoded code is at {1:.2f}".format(*at["code"])
     + f" and the cross-fade at {at['cross-fade'][1]:.2f}.",
 )
 gain = mean_interval(
@@ -1414,7 +1414,7 @@ third = mean_interval(
 )
 guess.compare(
     0 if gain.low > 0 else 1 if gain.high < 0 else 2,
-    f"right digit half-way, code minus cross-fade: {gain.mean:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}); probability given to a third speaker: "
+    f"right digit halfway, code minus cross-fade: {gain.mean:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}); probability given to a third speaker: "
     f"{third.mean:+.3f} ({third.low:+.3f} to {third.high:+.3f}).",
 )
 # %%
@@ -1430,7 +1430,7 @@ with torch.no_grad():
 names_walk = [f"{speakers[0]}", "t = 0.25", "t = 0.5", "t = 0.75", f"{speakers[-1]}", "cross-fade, t = 0.5"]
 show(
     spectrograms(sound_held_out.decibels(torch.cat([walk, mixed])), settings, names_walk, columns=6),
-    alt="Six spectrograms of a spoken four: five places on the way from one speaker to another through the code, and the cross-fade half-way.",
+    alt="Six spectrograms of a spoken four: five places on the way from one speaker to another through the code, and the cross-fade halfway.",
     dpi=65,
 )
 play(
@@ -1438,7 +1438,7 @@ play(
     alt="Six players: a four that turns from one speaker's voice into another's in five steps, and the cross-fade of the two for comparison.",
 )  # fmt: skip
 # %% [markdown]
-# The cross-fade is both voices at once by construction: look for two sets of bands, each fainter. What the decoder makes half-way is one spectrogram that it believes in. Does a judge hear the difference? In neither of the two runs of this course is the code ahead by an
+# The cross-fade is both voices at once by construction: look for two sets of bands, each fainter. What the decoder makes halfway is one spectrogram that it believes in. Does a judge hear the difference? In neither of the two runs of this course is the code ahead by an
 # interval that leaves 0 out, and on the recordings the mixture is named right a little more often. So chapter 03's result on digits does not carry over to this judge: apparently a classifier finds a digit in two faint copies of it as well. On the recordings both curves even rise toward the middle, as if mixing took away the faults of the two ends (a guess, not tested). And no judge here counts voices: the probability of a third speaker, printed with the answer, says only how often
 # somebody else is heard. Listen to the third and the last player before you trust it.
 #
@@ -1917,4 +1917,4 @@ solution("10.7")
 # - Z. Jackson and others: *Free Spoken Digit Dataset*, v1.0.9, CC BY-SA 4.0. github.com/Jakobovski/free-spoken-digit-dataset
 # - W. N. Street, W. H. Wolberg, O. L. Mangasarian: *Nuclear feature extraction for breast tumor diagnosis*, 1993; the table ships with scikit-learn.
 #
-# Next: chapter 11, *Extending VAEs to improve realism*.
+# Next: [11 · Extending VAEs to improve realism](11_Extending_VAEs_to_Improve_Realism.ipynb)

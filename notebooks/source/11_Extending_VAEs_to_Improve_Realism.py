@@ -593,7 +593,7 @@ if SHIPPED:
 #
 # - a **linear probe** (chapter 08): how often the class can be read off the mean code with straight cuts;
 # - the **collapse report** (chapter 04): rate and active units (chapter 08 showed how generous that count is). Its mutual information cannot exceed the logarithm of the number of pictures, which is far below these rates, so it is left out of the table;
-# - **half-way pictures**: take two held-out pictures of different classes, decode the middle of their codes, and ask what share of these lie where data lie (precision). The cross-fade of the same two pictures is the opponent, the
+# - **halfway pictures**: take two held-out pictures of different classes, decode the middle of their codes, and ask what share of these lie where data lie (precision). The cross-fade of the same two pictures is the opponent, the
 #   reconstructions of the ends are the ceiling.
 # %%
 guess = predict(
@@ -616,7 +616,7 @@ left, right = left[apart], right[apart]
 
 @torch.no_grad()
 def half_way(model):
-    """Share of half-way pictures, and of the reconstructed ends, that lie where data lie."""
+    """Share of halfway pictures, and of the reconstructed ends, that lie where data lie."""
     codes = model.encode(real).mean
     middle = model.likelihood.mean(model.decode((codes[left] + codes[right]) / 2))
     ends = model.likelihood.mean(model.decode(codes[left]))
@@ -646,7 +646,7 @@ results_table(
             "probe accuracy": interval_text([s["probe"] for s in found], 3),
             "rate (nats)": interval_text([s["rate"] for s in found]),
             "active units": interval_text([s["active"] for s in found]),
-            "half-way pictures among data": interval_text([s["middle"] for s in found], 2),
+            "halfway pictures among data": interval_text([s["middle"] for s in found], 2),
             "ends among data": interval_text([s["ends"] for s in found], 2),
         }
         for stage, found in structure.items()
@@ -676,7 +676,7 @@ claims.add(
 )
 if SHIPPED:
     claims.add(
-        "Code kept: lowest share of the VAE-GAN's half-way pictures among data, minus the cross-fades'",
+        "Code kept: lowest share of the VAE-GAN's halfway pictures among data, minus the cross-fades'",
         min(s["middle"] for s in structure["adversary"]) - crossfade,
         above=0,
     )
@@ -685,8 +685,8 @@ if SHIPPED:
     ]
     claim_interval("Code kept: probe accuracy, VAE-GAN over pixel VAE", mean_interval(ratios), above=0.9)
 # %% [markdown]
-# The code survives the change of losses: it is the encoder of a VAE, trained by the KL term and a reconstruction, and no gradient of the game ever reached it (cut 1). On Fashion-MNIST the class can be read off it nearly as well as off the pixel VAE's code, and pictures half-way between two codes lie among data more often than cross-fades do. The reconstructions of the
-# ends show how far from perfect half-way pictures still are.
+# The code survives the change of losses: it is the encoder of a VAE, trained by the KL term and a reconstruction, and no gradient of the game ever reached it (cut 1). On Fashion-MNIST the class can be read off it nearly as well as off the pixel VAE's code, and pictures halfway between two codes lie among data more often than cross-fades do. The reconstructions of the
+# ends show how far from perfect halfway pictures still are.
 #
 # ## 5 Who is winning?
 #
@@ -1467,7 +1467,7 @@ pairs = {
 walker = explore_stages(
     {stage: found[0] for stage, found in models.items()},
     pairs,
-    seen="A bag grows narrower and becomes trousers; half-way both can be seen in one picture. The rows of feature and adversary have a grain."
+    seen="A bag grows narrower and becomes trousers; halfway both can be seen in one picture. The rows of feature and adversary have a grain."
     if DATASET == "fashion_mnist"
     else "",
 )
@@ -1624,7 +1624,7 @@ solution("11.6")
 # %% [markdown]
 # ## Summary
 #
-# A VAE-GAN is a VAE whose ruler is learned and whose decoder plays a game; it stands on three cuts in one graph, and only a test of the gradients shows whether they are there. The adversary lowers the Fréchet distance of the samples, and reconstructions pay for it in pixels and in nats. The encoder stays an encoder: classes can be read off its code, and half-way
+# A VAE-GAN is a VAE whose ruler is learned and whose decoder plays a game; it stands on three cuts in one graph, and only a test of the gradients shows whether they are there. The adversary lowers the Fréchet distance of the samples, and reconstructions pay for it in pixels and in nats. The encoder stays an encoder: classes can be read off its code, and halfway
 # codes give pictures. Letters with a learned prior, a second layer of codes, and a second stage on a finished VAE change the prior instead of the decoder, and on the same judge that road goes far: without touching one weight, a small flow on the codes takes away a large part of the plain VAE's distance, and brings the VAE-GAN's samples back among the data. Which road to take depends on what you need a model for; the table and the capstone's rubric are there to make you say it before you train.
 #
 # ## References

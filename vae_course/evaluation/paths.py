@@ -81,7 +81,7 @@ def expected_norm(latent_dim: int) -> float:
 def expected_lerp_norm(latent_dim: int, t: Tensor) -> Tensor:
     """E‖(1 − t)a + t b‖ for independent a, b ~ N(0, I): exactly √((1 − t)² + t²)·E‖z‖, (steps,).
 
-    The mixture is Gaussian with that standard deviation in every dimension; half-way it is 1/√2.
+    The mixture is Gaussian with that standard deviation in every dimension; halfway it is 1/√2.
     """
     return torch.sqrt((1 - t) ** 2 + t**2) * expected_norm(latent_dim)
 

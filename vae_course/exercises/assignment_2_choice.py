@@ -109,7 +109,7 @@ WARM_UP = Exercise(
         ),
         Mistake(
             "jumps instead of rising",
-            "Linearly: what is the weight half-way through the warm-up?",
+            "Linearly: what is the weight halfway through the warm-up?",
             lambda step, total, warmup, beta: beta * (step >= warmup * total),
         ),
         Mistake(

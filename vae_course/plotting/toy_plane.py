@@ -100,7 +100,7 @@ def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
         linewidths=0,
     )
     bar = figure.colorbar(dots, ax=axes, label="gap, nats (log scale)")
-    bar.set_ticks([0.01, 0.1, 1, 10], labels=["≤ 0.01", "0.1", "1", "10"])
+    bar.set_ticks([0.01, 0.1, 1, 10, 30], labels=["≤ 0.01", "0.1", "1", "10", "≥ 30"])
     axes.set_xlabel("$x_1$")
     axes.set_ylabel("$x_2$")
     return figure
