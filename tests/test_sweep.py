@@ -185,6 +185,7 @@ class TestCommand:
         (np.zeros((20, 8, 8), np.float32), "float32"),
         (np.zeros((20, 8), np.uint8), "uint8 of shape"),
         (np.zeros((3, 8, 8), np.uint8), "3 pictures"),
+        (np.zeros((20, 8, 8, 3), np.uint8), r"looks like \(H, W, C\).* save images.transpose\(0, 3, 1, 2\)"),
     ],
 )
 def test_unusable_own_images_are_told(content, words, tmp_path):
@@ -204,6 +205,8 @@ def test_own_images_are_divided_once_and_for_all(tmp_path):
     (tmp_path / "text.npy").write_text("no numbers")
     with pytest.raises(DataError, match="cannot be read"):
         load_own_images(tmp_path / "text.npy")
+    with pytest.raises(DataError, match=r"there is no file .*nowhere\.npy"):
+        load_own_images(tmp_path / "nowhere.npy")
 
 
 def test_unknown_shipped_sweep_is_told():

@@ -23,12 +23,14 @@ def load_own_images(path: str | Path, held_out: float = 0.2) -> tuple[str, Image
         A name made of the file's name and content, the training part, the held-out part.
 
     Raises:
-        DataError: there is no such file, or it holds something else; one sentence.
+        DataError: there is no such file, or it holds something else (channels last, too); one sentence.
     """
     path = Path(path)
     try:
         content = path.read_bytes()
         images = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}; write one with numpy.save(name, images).") from error
     except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as a .npy file; write one with numpy.save(name, images)."
@@ -39,6 +41,11 @@ def load_own_images(path: str | Path, held_out: float = 0.2) -> tuple[str, Image
     if len(images) < 10:
         raise DataError(
             f"{path} holds {len(images)} pictures; at least 10 are needed, and thousands are better."
+        )
+    if images.ndim == 4 and images.shape[1] > 4 >= images.shape[-1]:
+        raise DataError(
+            f"{path} holds pictures of shape {images.shape[1:]}, which looks like (H, W, C); "
+            "expected (C, H, W): save images.transpose(0, 3, 1, 2)."
         )
     if images.ndim == 3:
         images = images[:, None]
