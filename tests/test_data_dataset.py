@@ -155,6 +155,23 @@ def test_tensors_of_the_wrong_kind_are_refused_in_a_sentence(change, words):
     assert all(word in str(caught.value) for word in words) and str(caught.value).endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("images", "advice"),
+    [
+        (np.zeros((2, 1, 4, 4), np.uint8), "of type ndarray, .* torch.as_tensor(x)."),
+        (torch.zeros(2, 4, 4, dtype=torch.uint8), "x[:, None], which adds the one channel of gray pictures."),
+        (torch.zeros(2, 16, dtype=torch.uint8), "x.reshape(-1, C, H, W)."),
+        (torch.full((2, 1, 4, 4), 200.0), "with x.round().to(torch.uint8)."),
+        (torch.full((2, 1, 4, 4), 200), "with x.round().to(torch.uint8)."),
+        (torch.full((2, 1, 4, 4), 0.5), "with (255 * x).round().to(torch.uint8)."),
+    ],
+)
+def test_the_advice_fits_the_images(images, advice):
+    with pytest.raises(DataError) as caught:
+        ImageData("toy", "train", images, None, ())
+    assert all(part in str(caught.value) for part in advice.split(" .* "))
+
+
 def test_the_repr_is_one_short_line():
     assert repr(make_data([3, 4], channels=3)) == "ImageData(toy, train: 7 images 3x4x4, 2 classes)"
 

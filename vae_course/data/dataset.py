@@ -47,10 +47,16 @@ class ImageData:
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
+        for name, value in (("images", images), ("labels", labels), ("attributes", self.attributes)):
+            if value is not None and not isinstance(value, torch.Tensor):
+                raise DataError(
+                    f"{name} are of type {type(value).__name__}, but a torch tensor is expected: "
+                    "convert them with torch.as_tensor(x)."
+                )
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise DataError(
                 f"images are {_describe(images)}, but uint8 of shape (N, C, H, W) is expected: "
-                "convert them with (255 * x).round().to(torch.uint8)."
+                f"convert them with {_conversion(images)}."
             )
         if labels is not None and (labels.dtype != torch.int64 or labels.shape != images.shape[:1]):
             raise DataError(
@@ -196,6 +202,16 @@ def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> 
     taken[np.argsort(-remainder, kind="stable")[:short]] += 1
     parts = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in zip(classes, taken, strict=True)]
     return rng.permutation(np.concatenate(parts))
+
+
+def _conversion(images: torch.Tensor) -> str:
+    """What makes images of the wrong type or shape into bytes (N, C, H, W)."""
+    if images.ndim == 3 and images.dtype == torch.uint8:
+        return "x[:, None], which adds the one channel of gray pictures"
+    if images.dtype == torch.uint8:
+        return "x.reshape(-1, C, H, W)"
+    bytes_already = not images.is_floating_point() or (images.numel() > 0 and images.max() > 1)
+    return "x.round().to(torch.uint8)" if bytes_already else "(255 * x).round().to(torch.uint8)"
 
 
 def _describe(tensor: torch.Tensor) -> str:
