@@ -150,7 +150,7 @@ def test_other_files_of_torch_are_refused(path, content):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no checkpoint .*; train a model first"):
         load_model(tmp_path / "missing.pt")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"is a folder; give a file in it, such as .*model\.pt"):
         load_model(tmp_path)
 
 

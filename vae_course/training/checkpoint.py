@@ -83,6 +83,8 @@ def load_checkpoint(path: str | Path) -> dict:
         CheckpointError: the file is damaged or was not written by :func:`save_checkpoint`.
     """
     path = Path(path)
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder; give a file in it, such as {path / 'model.pt'}.")
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}; train a model first or check the path.")
     try:
