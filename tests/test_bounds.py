@@ -192,3 +192,18 @@ def test_bad_input_is_refused_in_a_sentence():
         with pytest.raises(ValueError, match="batch_size is 0"):
             measure(model, data, batch_size=0)
     assert model.training, "a refused call must leave the mode as it was"
+
+
+@pytest.mark.parametrize("data", [torch.zeros(4, 1, 8, 8), torch.zeros(4, 1, 8, 8).numpy(), "digits"])
+def test_what_is_no_data_set_is_told(data):
+    model = VAE((1, 8, 8), 2, [6])
+    for measure in (evaluate, importance_weighted_bound):
+        with pytest.raises(
+            TypeError, match=f"the data set is of type {type(data).__name__}; expected an ImageData"
+        ):
+            measure(model, data)
+
+
+def test_a_number_of_draws_that_is_not_whole_is_told():
+    with pytest.raises(TypeError, match=r"k is 1\.5 and chunk is 20; both must be whole numbers"):
+        importance_weighted_bound(VAE((1, 8, 8), 2, [6]), tiny_images(4), k=1.5)

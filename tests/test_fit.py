@@ -188,3 +188,13 @@ def test_progress_is_about_ten_lines_that_repeat(capsys):
     assert texts[0] == texts[1]
     fit(small_vae(), TRAIN, epochs=1, **QUIET)
     assert capsys.readouterr().out == ""
+
+
+def test_what_is_no_data_set_is_told():
+    pictures = TRAIN.floats()
+    with pytest.raises(
+        TypeError, match="the training set is of type Tensor; expected an ImageData: take one"
+    ):
+        fit(small_vae(), pictures, **QUIET)
+    with pytest.raises(TypeError, match="the held-out set is of type Tensor; expected an ImageData"):
+        fit(small_vae(), TRAIN, pictures, **QUIET)

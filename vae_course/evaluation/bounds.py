@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from vae_course.allocation import keep_freed_memory
 from vae_course.elbo import elbo_terms
 from vae_course.posterior import standard_normal_log_prob
 from vae_course.training.precision import choose, matrix_products
+from vae_course.training.settings import check_data
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,7 @@ class Evaluation:
 
 def batches(model, data, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """The data in order as float batches on the model's device; the last may be smaller."""
-    if len(data) == 0:
-        raise ValueError("the data set is empty; load at least one example.")
+    check_data(data, "the data set")
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
     device = next(model.parameters()).device
@@ -116,6 +117,8 @@ def importance_weighted_log_prob(
     Returns:
         (batch,), nats, float64, on the CPU.
     """
+    if not (isinstance(k, Integral) and isinstance(chunk, Integral)):
+        raise TypeError(f"k is {k!r} and chunk is {chunk!r}; both must be whole numbers of at least 1.")
     if k < 1 or chunk < 1:
         raise ValueError(f"k is {k} and chunk is {chunk}; both must be at least 1.")
     keep_freed_memory()

@@ -1,6 +1,7 @@
 """Build the encoder and decoder that a model's arguments describe."""
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -29,12 +30,15 @@ def build_networks(
     """
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape is {tuple(image_shape)}; expected (channels, height, width), all > 0.")
+    if not isinstance(latent_dim, Integral):
+        raise ValueError(f"latent_dim is {latent_dim!r}; it must be a whole number of at least 1.")
     if latent_dim < 1:
         raise ValueError(f"latent_dim is {latent_dim}; it must be at least 1.")
-    if hidden_dims is not None and (len(hidden_dims) == 0 or min(hidden_dims) < 1):
-        raise ValueError(f"hidden_dims is {list(hidden_dims)}; give at least one size, all > 0.")
-    if decoder_dims is not None and (len(decoder_dims) == 0 or min(decoder_dims) < 1):
-        raise ValueError(f"decoder_dims is {list(decoder_dims)}; give at least one size, all > 0.")
+    for name, sizes in (("hidden_dims", hidden_dims), ("decoder_dims", decoder_dims)):
+        if isinstance(sizes, Integral):
+            raise ValueError(f"{name} is {sizes}; give a list of sizes, such as [{sizes}].")
+        if sizes is not None and (len(sizes) == 0 or min(sizes) < 1):
+            raise ValueError(f"{name} is {list(sizes)}; give at least one size, all > 0.")
     if architecture == "mlp":
         sizes = tuple(hidden_dims or DEFAULT_WIDTHS)
         encoder_class, decoder_class = MLPEncoder, MLPDecoder

@@ -21,7 +21,7 @@ from vae_course.training.progress import report
 from vae_course.training.resume import restore_run, save_run
 from vae_course.training.schedules import kl_settled, kl_weight, learning_rate_factor
 from vae_course.training.seeding import pick_device
-from vae_course.training.settings import FitSettings
+from vae_course.training.settings import FitSettings, check_data
 
 
 def fit(
@@ -87,6 +87,7 @@ def fit(
         CheckpointError: ``resume`` found a checkpoint of a run with other settings.
     """
     config = FitSettings.from_arguments(settings)
+    check_data(train, "the training set")
     target = pick_device(device)
     objective = objective or (reconstruction_terms if isinstance(model, Autoencoder) else elbo_terms)
     objective = CompiledObjective(objective) if compile else objective
@@ -101,10 +102,9 @@ def fit(
 
 def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool, progress: bool) -> History:
     """Train a run to its end, from the beginning or from its checkpoint; arguments as for :func:`fit`."""
-    if len(run.train) == 0:
-        raise ValueError("the training set is empty; load at least one example.")
-    if validation is not None and len(validation) == 0:
-        raise ValueError("the held-out set is empty; load at least one example, or give validation=None.")
+    check_data(run.train, "the training set")
+    if validation is not None:
+        check_data(validation, "the held-out set", ", or give validation=None")
     if resume and checkpoint is None:
         raise ValueError("resume needs a file to continue from: give checkpoint=... as well.")
     if checkpoint is not None and Path(checkpoint).is_dir():
@@ -142,9 +142,8 @@ class Run:
 
     def __init__(self, model, train, config: FitSettings, objective, device):
         config = config.for_examples(len(train))
-        self.model, self.train, self.config = model, train, config
-        self.objective, self.device = objective, device
-        self.epoch = self.step = 0
+        self.model, self.train, self.config, self.objective = model, train, config, objective
+        self.device, self.epoch, self.step = device, 0, 0
         self.steps_per_epoch = -(-len(train) // config.batch_size)
         self.total_steps = self.steps_per_epoch * config.epochs
         self.arithmetic = choose(config.precision, device, model)

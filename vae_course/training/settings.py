@@ -113,3 +113,17 @@ class FitSettings:
         # A number out of a numpy array becomes a plain one, which a checkpoint can hold.
         plain = {name: value.item() if hasattr(value, "item") else value for name, value in arguments.items()}
         return cls(**plain)
+
+
+def check_data(data, part: str, otherwise: str = "") -> None:
+    """Raise TypeError unless ``data`` can be read in minibatches, as an ImageData can, ValueError if empty.
+
+    part: what it is in the sentence, such as "the training set"; otherwise: another way out of an empty one.
+    """
+    if not all(hasattr(data, name) for name in ("__len__", "batch", "to")):
+        raise TypeError(
+            f"{part} is of type {type(data).__name__}; expected an ImageData: take one from load(...), or "
+            'make one: ImageData("mine", "train", images, None, ()) with images uint8 (N, C, H, W).'
+        )
+    if len(data) == 0:
+        raise ValueError(f"{part} is empty; load at least one example{otherwise}.")
