@@ -75,7 +75,7 @@ class TestEvaluate:
 
     def test_split_and_binarization_can_be_chosen(self, run, said):
         result = said("evaluate", "--model", run, "--split", "validation", "--binarize", "none")
-        assert "validation part, 300 images, grey values" in result.out
+        assert "validation part, 300 images, gray values" in result.out
         assert "count as probabilities" in result.out
         assert "count as probabilities" not in said("evaluate", "--model", run).out
 

@@ -95,7 +95,7 @@ def test_ctrl_c_ends_all_with_one_sentence(tmp_path):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert err.count("\n") == 1 and "interrupted; finished models are in" in err
+    assert err.count("\n") == 1 and "interrupted; the numbers of finished models are in" in err
     for _ in range(600):  # Python's own helper process ends a moment after its parent
         try:
             os.killpg(process.pid, 0)

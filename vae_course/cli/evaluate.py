@@ -57,8 +57,8 @@ def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
         print(f"  {label:<18}{value:>16}   {note}")
     if active is not None:
         print(f"  {'active units':<18}{active:>9} of {model.latent_dim:<3}   latent dimensions in use")
-    if how == "grey values" and model.config["likelihood"] == "bernoulli":
-        print("\nGrey values count as probabilities of white here; binarized images give other numbers.")
+    if how == "gray values" and model.config["likelihood"] == "bernoulli":
+        print("\nGray values count as probabilities of white here; binarized images give other numbers.")
     if arguments.json:
         about = {"model": arguments.model, "dataset": data.name, "split": data.split, "images": len(data)}
         about |= {"pixels": how, "unit": "nats per example", "seed": seed}

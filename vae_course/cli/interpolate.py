@@ -31,7 +31,10 @@ def describe(parser: argparse.ArgumentParser) -> None:
     )
     add_model(parser)
     group = parser.add_argument_group("path")
-    text = "image: a class (3, sneaker), from which one is drawn, or the number of an image (index:17)"
+    text = (
+        "image: a class (3, sneaker), from which one is drawn, or the number of an image (index:17, or 17 "
+        "where that is no class)"
+    )
     for option, end in (("--from", "first"), ("--to", "last")):
         add(group, option, f"{end} {text}", dest=end, metavar="IMAGE", required=True)
     add(group, "--steps", "pictures on the path, both ends included", whole(2), 10, metavar="N")

@@ -79,5 +79,5 @@ def reading(data: ImageData, binarize: str) -> str:
     if data.name == "binarized_mnist":
         return "fixed binarization"
     if binarize == "none":
-        return "grey values" if data.shape[0] == 1 else "color values"
+        return "gray values" if data.shape[0] == 1 else "color values"
     return f"{binarize} binarization"

@@ -14,7 +14,7 @@ class UsageError(Exception):
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
-    """ "; did you mean ...?" for a misspelt word, or nothing when no known word is near."""
+    """ "; did you mean ...?" for a misspelled word, or nothing when no known word is near."""
     near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else ""
 

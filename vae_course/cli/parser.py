@@ -58,7 +58,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         formatter_class=HelpFormatter,
         description="Train and examine variational autoencoders without a notebook.",
         epilog="`train --help` explains a command and all of its options, with an example.\n"
-        "Losses are in nats per example. Options may be spelt with - or with _.",
+        "Losses are in nats per example. Options may be spelled with - or with _.",
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", metavar="command", title="commands")

@@ -16,8 +16,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Train a small model for every latent size, beta and seed, measure each on the validation part, and\n"
         "write a CSV file, the same as JSON with the KL of every dimension, and figures. The last line\n"
-        "recommends a latent size. Finished models are kept in FOLDER/cells: the same command goes on\n"
-        "where it was interrupted."
+        "recommends a latent size. The numbers of every finished model (not its weights) are kept in\n"
+        "FOLDER/cells: the same command goes on where it was interrupted."
     )
     parser.epilog = (
         "examples:\n"
@@ -101,7 +101,8 @@ def _trained(arguments: argparse.Namespace, folder: Path) -> list[dict]:
         raise UsageError(f"{error} The same command goes on from them.") from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"interrupted; finished models are in {folder / 'cells'}, the same command goes on from there."
+            f"interrupted; the numbers of finished models are in {folder / 'cells'}, the same command goes "
+            "on from there."
         ) from None
 
 

@@ -20,7 +20,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
         f"example:\n  {PROGRAM} train-classifier --dataset mnist --epochs 8 --output classifier_mnist.pt"
     )
     data = parser.add_argument_group("data")
-    add(data, "--dataset", "labelled images to learn from", DATASETS, "digits")
+    add(data, "--dataset", "labeled images to learn from", DATASETS, "digits")
     add(data, "--subset", "train on N images, classes balanced", whole(1), shown="all", metavar="N")
     add_data_location(data)
     group = parser.add_argument_group("training")
