@@ -492,9 +492,8 @@ claims.add(
 # %%
 outcome, gallery = {}, {}
 for target in (GLASSES, SMILE):
-    tuning = faces.select(faces.attributes[:, target] == 0).subset(
-        100, seed=1
-    )  # doses are set on training faces
+    tuning = faces.select(faces.attributes[:, target] == 0)  # doses are set on training faces
+    tuning = tuning.subset(min(100, N_FACES), seed=1)
     without = test_faces.select(test_faces.attributes[:, target] == 0)
     without = without.subset(min(N_FACES, len(without)))
     truth = true_edit(without, target)
