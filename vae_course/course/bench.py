@@ -15,7 +15,6 @@ from pathlib import Path
 from vae_course.course.machine import machine, sentence
 from vae_course.course.project import CourseError, Project
 from vae_course.course.speed_report import write_report
-from vae_course.data import DataError
 from vae_course.files import write_atomically
 
 # Each part is a module bench_<name> with main(); a dictionary that it returns is recorded.
@@ -42,6 +41,8 @@ def bench(project: Project, parts: list[str]) -> int:
     Raises:
         CourseError: there is no part of that name.
     """
+    from vae_course.data import DataError  # not above: it imports torch, which other commands spare
+
     for name in parts:
         if name not in PARTS:
             raise CourseError(f"there is no benchmark {name!r}; choose from {', '.join(PARTS)}.")

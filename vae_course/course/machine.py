@@ -5,11 +5,11 @@ import os
 import platform
 from pathlib import Path
 
-import torch
-
 
 def machine() -> dict:
     """Processor, cores, torch's threads, versions and the date."""
+    import torch  # here, because the command line reads this file and most commands need no torch
+
     return {
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

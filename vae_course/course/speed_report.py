@@ -5,7 +5,6 @@ import statistics
 from pathlib import Path
 
 from vae_course.course.machine import sentence
-from vae_course.course.speed_jobs import words
 from vae_course.files import write_atomically
 
 HEAD = """# How fast, and which change bought what
@@ -91,6 +90,8 @@ def spread(values: list[float], digits: int = 2) -> str:
 
 def race(found: dict) -> str:
     """Whole processes and training alone, medians over seeds."""
+    from vae_course.course.speed_jobs import words  # not above: it imports torch; the README's table does not
+
     usual_process = statistics.median(of(found, "usual", "process_seconds"))
     usual_training = statistics.median(of(found, "usual", "training_seconds"))
     lines = [

@@ -7,12 +7,14 @@ import html as html_text
 import io
 import wave
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from vae_course.notebook.figures import show_html
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def play(clips: Mapping[str, Tensor], rate: int, alt: str) -> None:
@@ -36,6 +38,8 @@ def play(clips: Mapping[str, Tensor], rate: int, alt: str) -> None:
 
 def wav_bytes(clip: Tensor, rate: int) -> bytes:
     """One clip (n,) as a mono 16-bit WAV file with its peak at 90 % of full scale."""
+    import torch  # not above: the course's command line imports this folder and needs no torch
+
     samples = torch.as_tensor(clip).detach().cpu().double().numpy()
     if samples.ndim != 1 or len(samples) == 0:
         raise ValueError(f"a clip has shape {samples.shape}; expected (n,) with at least one sample.")
