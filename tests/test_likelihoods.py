@@ -136,3 +136,12 @@ def test_likelihoods_by_name():
     assert len(list(make("gaussian_learned").parameters())) == 1
     with pytest.raises(ValueError, match="unknown likelihood 'poisson'; choose one of bernoulli, gaussian"):
         make("poisson")
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "continuous_bernoulli", "discretized_logistic"])
+@pytest.mark.parametrize("change", [lambda x: 255 * x, lambda x: x - 0.5, lambda x: x / 0])
+def test_pixels_outside_the_unit_interval_are_refused(name, change):
+    likelihood, x = make(name), torch.linspace(0, 1, 12).reshape(2, 6)
+    assert likelihood.log_prob(x, torch.zeros(2, 6)).isfinite().all()
+    with pytest.raises(ValueError, match=r"x has values from .* of values in \[0, 1\]: divide bytes by 255"):
+        likelihood.log_prob(change(x), torch.zeros(2, 6))

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vae_course.likelihoods.features import sum_features
+from vae_course.likelihoods.unit_interval import check_unit_interval
 
 
 class Bernoulli(nn.Module):
@@ -24,7 +25,11 @@ class Bernoulli(nn.Module):
 
         Returns:
             (..., batch).
+
+        Raises:
+            ValueError: a value of x lies outside [0, 1] (looked for on the CPU only).
         """
+        check_unit_interval(x)
         # From logits: the same number as from probabilities, x·l − log(1 + e^l), without overflow or log 0.
         logits, target = torch.broadcast_tensors(params, x.to(params.dtype))
         return -sum_features(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), x)

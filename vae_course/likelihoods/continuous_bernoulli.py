@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vae_course.likelihoods.features import sum_features
+from vae_course.likelihoods.unit_interval import check_unit_interval
 
 # Below this |logit| the closed forms subtract nearly equal numbers, and the series is exact to 1e-10.
 SERIES_BELOW = 0.5
@@ -55,7 +56,11 @@ class ContinuousBernoulli(nn.Module):
 
         Returns:
             (..., batch); can be positive, for it is a density.
+
+        Raises:
+            ValueError: a value of x lies outside [0, 1] (looked for on the CPU only).
         """
+        check_unit_interval(x)
         half = params / 2
         return sum_features((x - 0.5) * params - _log_sinh_ratio(half.abs()), x)
 

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from vae_course.likelihoods.features import sum_features
 from vae_course.likelihoods.scale import add_log_scale, bounded_scale
+from vae_course.likelihoods.unit_interval import check_unit_interval
 
 
 class DiscretizedLogistic(nn.Module):
@@ -42,7 +43,11 @@ class DiscretizedLogistic(nn.Module):
 
         Returns:
             (..., batch), ≤ 0.
+
+        Raises:
+            ValueError: a value of x lies outside [0, 1] (looked for on the CPU only).
         """
+        check_unit_interval(x)
         scale, half_bin = self.scale, 0.5 / (self.levels - 1)
         above = (x - params + half_bin) / scale
         below = (x - params - half_bin) / scale

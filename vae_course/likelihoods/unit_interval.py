@@ -1,0 +1,25 @@
+"""Refuse pixels outside [0, 1], which a Bernoulli would score without a word."""
+
+import torch
+from torch import Tensor
+
+
+def check_unit_interval(x: Tensor) -> None:
+    """Raise unless every value lies in [0, 1].
+
+    Only on the CPU, where it takes less than a hundredth of an update: a GPU would have to be waited for.
+
+    Args:
+        x: any shape.
+
+    Raises:
+        ValueError: a value lies outside, or is not a number.
+    """
+    if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
+        return
+    low, high = torch.aminmax(x)
+    if not (low >= 0 and high <= 1):  # also refuses NaN
+        raise ValueError(
+            f"x has values from {low:.3g} to {high:.3g}, but this likelihood is of values in [0, 1]: divide "
+            "bytes by 255 and undo any normalization, or take batches of ImageData, which are in [0, 1]."
+        )
