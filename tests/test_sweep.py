@@ -173,6 +173,7 @@ class TestCommand:
         own = ["sweep", "--images", str(tmp_path / "mine.npy"), *self.SMALL]
         for number in (1, 2):
             assert main([*own, "--shard", f"{number}/2", "--output", str(tmp_path / f"part{number}")]) == 0
+            assert f"This is part {number}/2: --merge all parts" in capsys.readouterr().out
         merged = ["--merge", *(str(tmp_path / f"part{n}") for n in (1, 2)), "--output", str(tmp_path / "all")]
         assert main(["sweep", *merged]) == 0
         assert len(json.loads((tmp_path / "all" / "sweep.json").read_text())) == 4

@@ -9,7 +9,10 @@ import torch
 from torch import nn
 
 from vae_course.cli.options import UsageError
+from vae_course.cli.own import check_named, check_one_source
 from vae_course.data import ImageData, load
+from vae_course.data.loading import finish
+from vae_course.data.own_images import load_own_parts
 from vae_course.models import VAE
 from vae_course.training import CheckpointError, load_checkpoint, load_model, pick_device
 
@@ -41,23 +44,24 @@ def open_data(arguments: argparse.Namespace, settings: dict, model: nn.Module, s
 
     ``seed`` draws subset and binarization. Raises UsageError, DataError.
     """
-    name = arguments.dataset or settings.get("dataset")
+    check_one_source(arguments)
+    own = load_own_parts(arguments.images)[arguments.split] if arguments.images else None
+    name = own.name if own else arguments.dataset or settings.get("dataset")
     if name is None:
         raise UsageError("--dataset is missing, and the model file does not say what it was trained on.")
     # Another data set's pixels are read as they are, unless asked otherwise.
     usual = settings.get("binarize", "none") if name == settings.get("dataset") else "none"
-    data = load(
-        name,
-        arguments.split,
-        subset=arguments.subset,
-        seed=seed,
-        root=arguments.data_root,
-        download=not arguments.no_download,
-        binarize=binarization(arguments.binarize or usual),
-    )
+    binarize = binarization(arguments.binarize or usual)
+    if own:
+        data = finish(own, arguments.subset, seed, binarize)
+    else:
+        check_named(name)
+        where = {"root": arguments.data_root, "download": not arguments.no_download}
+        data = load(name, arguments.split, subset=arguments.subset, seed=seed, binarize=binarize, **where)
     if data.shape != tuple(model.image_shape):
-        size, own = ("x".join(map(str, shape)) for shape in (data.shape, model.image_shape))
-        raise UsageError(f"--dataset: {name} has images of {size}, and the model takes {own}.")
+        size, taken = ("x".join(map(str, shape)) for shape in (data.shape, model.image_shape))
+        option = "--images" if own else "--dataset"
+        raise UsageError(f"{option}: {name} has images of {size}, and the model takes {taken}.")
     return data
 
 

@@ -52,7 +52,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data")
-    add(group, "--dataset", "images to take", DATASETS, shown="what the model was trained on")
+    shown = "what the model was trained on"
+    add(group, "--dataset", "images to take", DATASETS, shown=shown)
+    text = ".npy file of own images instead: needed again where the model was trained on such a file"
+    add(group, "--images", text, shown="none", metavar="FILE")
     add(group, "--split", "part of the data set", SPLITS, "test")
     add(group, "--subset", "take N images, classes balanced", whole(1), shown="all", metavar="N")
     add(group, "--binarize", "black and white", BINARIZE, shown="as in training")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vae_course.cli.options import UsageError, add, number, whole
+from vae_course.cli.own import add_images, check_one_source
 from vae_course.cli.shared import DATASETS, PROGRAM, Reparse, add_data_location
 
 SUMMARY = "train small models over latent sizes, and say which size is enough"
@@ -28,9 +29,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
         f"  {PROGRAM} sweep --merge part1 part2 --output sweep"
     )
     data = parser.add_argument_group("data")
-    add(data, "--dataset", "images to learn from; digits need no network", DATASETS, "digits")
-    text = ".npy file with your own images, uint8 (N, H, W) or (N, C, H, W), instead of --dataset"
-    add(data, "--images", text, shown="none", metavar="FILE")
+    add(data, "--dataset", "images to learn from; digits need no network", DATASETS, shown="digits")
+    add_images(data)
     add(data, "--examples", "train on at most N images, classes balanced", whole(1), 10_000, metavar="N")
     add_data_location(data)
     grid = parser.add_argument_group("grid")
@@ -66,6 +66,8 @@ def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     else:
         records = _trained(arguments, folder)
     _report(records, folder, arguments.tolerance)
+    if not arguments.merge and _shard(arguments.shard)[1] > 1:
+        print(f"This is part {arguments.shard}: --merge all parts before you choose a size.")
 
 
 def _trained(arguments: argparse.Namespace, folder: Path) -> list[dict]:
@@ -111,6 +113,7 @@ def _data(arguments: argparse.Namespace):
     from vae_course.data import load
     from vae_course.evaluation import load_classifier
 
+    check_one_source(arguments)
     if arguments.images:
         from vae_course.data.own_images import load_own_images
 
@@ -118,7 +121,7 @@ def _data(arguments: argparse.Namespace):
         classifier = None
     else:
         name, where = (
-            arguments.dataset,
+            arguments.dataset or "digits",
             {"root": arguments.data_root, "download": not arguments.no_download},
         )
         train, held_out = (load(name, split, **where) for split in ("train", "validation"))

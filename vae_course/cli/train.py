@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from vae_course.cli.options import UsageError, add, number, whole
+from vae_course.cli.own import add_images, check_one_source, check_same_source, learned_from
 from vae_course.cli.shared import (
     ACTIVATIONS,
     ARCHITECTURES,
@@ -26,7 +27,9 @@ from vae_course.cli.shared import (
 SUMMARY = "train a VAE and leave weights, numbers and pictures in a folder"
 
 # What a resumed run may choose anew: where it runs and what it prints, nothing that changes the result.
-FREE = ("command", "output", "resume", "overwrite", "device", "compile", "quiet", "data_root", "no_download")
+# (The file of own images may have moved; its content stands in the name of the data set.)
+FREE = ("command", "output", "resume", "overwrite", "device", "compile", "quiet")
+FREE += ("data_root", "no_download", "images")
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -37,13 +40,15 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "example:\n"
         f"  {PROGRAM} train --dataset mnist --epochs 50 --latent-dim 20 --beta 1.0 \\\n"
-        "      --hidden-dims 512 256 --batch-size 128 --learning-rate 1e-3 --output results/\n\n"
+        "      --hidden-dims 512 256 --batch-size 128 --learning-rate 1e-3 --output results/\n"
+        f"  {PROGRAM} train --images my_pictures.npy --epochs 100 --output mine/\n\n"
         "Ctrl-C leaves a checkpoint; `train --resume --output results/` goes on from it.\n"
         "torchrun --nproc-per-node 8 -m vae_course train ... shares every batch among 8 processes\n"
         "(each with a GPU, if there are any) and gives the result of one."
     )
     data = parser.add_argument_group("data")
-    add(data, "--dataset", "images to learn from; digits need no network", DATASETS, "digits")
+    add(data, "--dataset", "images to learn from; digits need no network", DATASETS, shown="digits")
+    add_images(data)
     add(data, "--subset", "train on N images, classes balanced", whole(1), shown="all", metavar="N")
     add(data, "--binarize", "black and white: drawn anew at each read, or once", BINARIZE, "none")
     text = "mirror the training images at random and vary their colors, anew at each read"
@@ -130,6 +135,7 @@ def _checked(folder, arguments: argparse.Namespace, reparse: Reparse) -> argpars
         arguments.resume, arguments.overwrite = True, False
     if not arguments.resume:
         folder.check_new(arguments.overwrite)
+        arguments.dataset = learned_from(arguments)
         return arguments
     arguments = recorded(folder, arguments, reparse)
     arguments.resume = True
@@ -147,8 +153,11 @@ def recorded(folder, arguments: argparse.Namespace, reparse: Reparse) -> argpars
     """
     if arguments.overwrite:
         raise UsageError("--resume and --overwrite exclude each other; give one of them.")
+    check_one_source(arguments)
     saved = folder.settings()
-    again = reparse(saved)
+    # The name of own images is none that --dataset would take, so it is not offered as a default.
+    again = reparse({name: value for name, value in saved.items() if name != "dataset" or value in DATASETS})
+    again.dataset = again.dataset or saved["dataset"]
     for name, value in saved.items():
         asked = getattr(again, name)
         if asked != value:
@@ -157,6 +166,8 @@ def recorded(folder, arguments: argparse.Namespace, reparse: Reparse) -> argpars
                 f"{option}: the run in {folder.path} was started with {_shown(value)}, not {_shown(asked)}; "
                 f"leave {option} out to resume it, or choose another --output for a new run."
             )
+    if not folder.finished:
+        check_same_source(again, saved["dataset"], str(folder.path))
     return again
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, fields
 
@@ -15,6 +16,8 @@ from vae_course.cli.options import UsageError
 from vae_course.cli.output import save_figure, save_json
 from vae_course.cli.run_folder import RunFolder
 from vae_course.data import ImageData, load
+from vae_course.data.loading import finish
+from vae_course.data.own_images import load_own_parts
 from vae_course.evaluation import evaluate, posterior_means
 from vae_course.models import VAE
 from vae_course.plotting import latent_scatter, manifold, reconstructions, samples, training_curves
@@ -54,7 +57,7 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
         )
         seed_everything(settings["seed"])
         with processes.first_on_each_machine():
-            parts = {split: _load(split, settings, arguments) for split in ("train", "validation", "test")}
+            parts = _parts(settings, arguments)
         processes.check_batch_size(FitSettings(**fitting).for_examples(len(parts["train"])).batch_size)
         if settings["augment"]:
             parts["train"] = parts["train"].augmented()
@@ -84,13 +87,13 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
     except CheckpointError as error:
         raise UsageError(f"--resume: {error}") from error
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_where_it_stopped(folder, settings)) from None
+        raise KeyboardInterrupt(_where_it_stopped(folder, settings, arguments.images)) from None
     if not main:
         return
     try:
         report(folder, model, history, parts["test"], settings, say)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_where_it_stopped(folder, settings)) from None
+        raise KeyboardInterrupt(_where_it_stopped(folder, settings, arguments.images)) from None
 
 
 def report(
@@ -110,7 +113,7 @@ def report(
     named = shown.labels is not None and len(shown.class_names) <= MOST_CLASSES
     figures = {
         "training_history.png": training_curves(history),
-        "reconstructions.png": reconstructions(model, test, seed=seed),
+        "reconstructions.png": reconstructions(model, test, n=min(8, len(test)), seed=seed),
         "latent_space.png": latent_scatter(
             codes, shown.labels if named else None, shown.class_names if named else None
         ),
@@ -131,16 +134,18 @@ def report(
     say(f"\nWrote to {folder.path}:\n{folder.listing()}")
 
 
-def _load(split: str, settings: dict, arguments: argparse.Namespace) -> ImageData:
-    return load(
-        settings["dataset"],
-        split,
-        subset=settings["subset"] if split == "train" else None,
-        seed=settings["seed"],
-        root=arguments.data_root,
-        download=not arguments.no_download,
-        binarize=binarization(settings["binarize"]),
-    )
+def _parts(settings: dict, arguments: argparse.Namespace) -> dict[str, ImageData]:
+    """The training, validation and test part of a data set, or of own images."""
+    seed, binarize = settings["seed"], binarization(settings["binarize"])
+    subsets = {"train": settings["subset"], "validation": None, "test": None}
+    if arguments.images:
+        own = load_own_parts(arguments.images)
+        return {split: finish(own[split], subset, seed, binarize) for split, subset in subsets.items()}
+    where = {"root": arguments.data_root, "download": not arguments.no_download}
+    return {
+        split: load(settings["dataset"], split, subset=subset, seed=seed, binarize=binarize, **where)
+        for split, subset in subsets.items()
+    }
 
 
 def _introduce(model: VAE, parts: dict[str, ImageData], settings: dict, say: Callable[..., None]) -> None:
@@ -163,9 +168,9 @@ def _pairs(data: ImageData, n: int, seed: int) -> list[tuple[int, int]]:
     return pairs[:n] or [(0, len(data) - 1)]
 
 
-def _where_it_stopped(folder: RunFolder, settings: dict) -> str:
+def _where_it_stopped(folder: RunFolder, settings: dict, images: str | None) -> str:
     done = load_checkpoint(folder.checkpoint)["training"]["epoch"] if folder.checkpoint.is_file() else 0
-    command = folder.resume_command
+    command = folder.resume_command + (f" --images {shlex.quote(images)}" if images else "")
     if processes.count() > 1:
         command = command.replace("python", f"torchrun --nproc-per-node {processes.count()}", 1)
     return f"interrupted; {done} of {settings['epochs']} epochs are saved. Go on with\n  {command}"
