@@ -101,7 +101,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("run")
     add(run, "--output", "where everything is written", default="results", metavar="FOLDER")
     run.add_argument("--half", action="store_true", help="write model.pt in half precision, half the size")
-    run.add_argument("--resume", action="store_true", help="go on with the interrupted run in FOLDER")
+    text = "go on with the interrupted run in FOLDER, as it was planned: schedules span it, so it cannot grow"
+    run.add_argument("--resume", action="store_true", help=text)
     run.add_argument("--overwrite", action="store_true", help="replace the run that FOLDER holds")
     add(run, "--seed", "seed of weights, order of images, noise, subset", whole(0), 0, metavar="N")
     add_device(run)
