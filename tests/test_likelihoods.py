@@ -139,7 +139,7 @@ def test_likelihoods_by_name():
 
 
 @pytest.mark.parametrize("name", ["bernoulli", "continuous_bernoulli", "discretized_logistic"])
-@pytest.mark.parametrize("change", [lambda x: 255 * x, lambda x: x - 0.5, lambda x: x / 0])
+@pytest.mark.parametrize("change", [lambda x: 255 * x, lambda x: x - 0.5])
 def test_pixels_outside_the_unit_interval_are_refused(name, change):
     likelihood, x = make(name), torch.linspace(0, 1, 12).reshape(2, 6)
     assert likelihood.log_prob(x, torch.zeros(2, 6)).isfinite().all()
