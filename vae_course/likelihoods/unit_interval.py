@@ -1,5 +1,7 @@
 """Refuse pixels outside [0, 1], which a Bernoulli would score without a word."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -13,12 +15,13 @@ def check_unit_interval(x: Tensor) -> None:
         x: any shape.
 
     Raises:
-        ValueError: a value lies outside. NaN passes: it shows in the loss, and ``fit`` says where it came from.
+        ValueError: a finite value lies outside. NaN and infinity are left to the loss, where they show, and
+            to ``fit``, which says where they came from.
     """
     if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
         return
     low, high = torch.aminmax(x)
-    if low < 0 or high > 1:
+    if -math.inf < low < 0 or 1 < high < math.inf:
         raise ValueError(
             f"x has values from {low:.3g} to {high:.3g}, but this likelihood is of values in [0, 1]: divide "
             "bytes by 255 and undo any normalization, or take batches of ImageData, which are in [0, 1]."
