@@ -27,7 +27,7 @@ class Bernoulli(nn.Module):
             (..., batch).
 
         Raises:
-            ValueError: a value of x lies outside [0, 1] (looked for on the CPU only).
+            ValueError: x lies outside [0, 1] (looked for in the first examples, and on the CPU only).
         """
         check_unit_interval(x)
         # From logits: the same number as from probabilities, x·l − log(1 + e^l), without overflow or log 0.

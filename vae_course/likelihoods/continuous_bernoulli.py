@@ -58,7 +58,7 @@ class ContinuousBernoulli(nn.Module):
             (..., batch); can be positive, for it is a density.
 
         Raises:
-            ValueError: a value of x lies outside [0, 1] (looked for on the CPU only).
+            ValueError: x lies outside [0, 1] (looked for in the first examples, and on the CPU only).
         """
         check_unit_interval(x)
         half = params / 2

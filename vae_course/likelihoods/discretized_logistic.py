@@ -45,7 +45,7 @@ class DiscretizedLogistic(nn.Module):
             (..., batch), ≤ 0.
 
         Raises:
-            ValueError: a value of x lies outside [0, 1] (looked for on the CPU only).
+            ValueError: x lies outside [0, 1] (looked for in the first examples, and on the CPU only).
         """
         check_unit_interval(x)
         scale, half_bin = self.scale, 0.5 / (self.levels - 1)
