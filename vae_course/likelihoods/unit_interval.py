@@ -24,7 +24,7 @@ def check_unit_interval(x: Tensor) -> None:
     """
     if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
         return
-    low, high = torch.aminmax(x[:LOOKED_AT])
+    low, high = map(float, torch.aminmax(x[:LOOKED_AT]))
     if -math.inf < low < 0 or 1 < high < math.inf:
         raise ValueError(
             f"x has values from {low:.3g} to {high:.3g}, but this likelihood is of values in [0, 1]: divide "
