@@ -8,7 +8,7 @@ PARTS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.vae-course-installed
-COURSE := $(BIN)/python -m vae_course.course
+COURSE := $(BIN)/python -m tools
 
 .PHONY: help course test notebooks assignments rehearsal lab bench lint format clean
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from vae_course.exercises import NotYet, require
-from vae_course.exercises.engine import exercises, find
-from vae_course.exercises.exercise import Exercise, Verdict
-from vae_course.exercises.grading import grade
+from vae_course.exercises.points import NotYet, require
+from vae_course.teaching.engine import exercises, find
+from vae_course.teaching.exercise import Exercise, Verdict
+from vae_course.teaching.grading import grade
 
 Answers = Mapping[str, Mapping[str, list[Callable]]]  # exercise -> mistake -> independently written answers
 

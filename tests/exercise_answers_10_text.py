@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from vae_course.training import kl_weight
+from vae_course.training.settings import kl_weight
 
 LOG2 = math.log(2)
 

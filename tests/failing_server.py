@@ -11,7 +11,8 @@ from unittest import mock
 
 import pytest
 
-from vae_course.data import DataError, load
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
 
 # what the server does -> words that the sentence must have
 FAILURES = {
@@ -120,7 +121,7 @@ class LocalServer(ThreadingHTTPServer):
 def patience(failure):
     """A short timeout where the server will fall silent, the ordinary one elsewhere."""
     if failure == "silent":
-        return mock.patch("vae_course.data.fetch.TIMEOUT", 0.5)
+        return mock.patch("vae_course.data.download.TIMEOUT", 0.5)
     return contextlib.nullcontext()
 
 

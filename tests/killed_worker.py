@@ -3,8 +3,8 @@
 import os
 import signal
 
-from vae_course.cli import main
-from vae_course.data import ImageData
+from vae_course.cli.entry import main
+from vae_course.data.images import ImageData
 
 if os.environ["RANK"] == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
     read, calls = ImageData.batch, []

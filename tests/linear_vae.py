@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from vae_course.data.toys import LinearGaussian
-from vae_course.posterior import GaussianPosterior
+from vae_course.elbo import GaussianPosterior
 
 
 class LinearVAE(nn.Module):

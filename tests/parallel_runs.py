@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 from tiny_data import InterruptedAt, tiny_images
 
-from vae_course.data import ImageData
-from vae_course.data.conditioned import with_classes
+from vae_course.data.images import ImageData, with_classes
 from vae_course.elbo import elbo_terms
-from vae_course.models import VAE, ConditionalVAE
-from vae_course.training import fit, processes, seed_everything
+from vae_course.models.conditional import ConditionalVAE
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything
+from vae_course.training import distributed as processes
+from vae_course.training import loop as fit
 
 EXAMPLES = {"uneven last batch": 53, "last batch of one": 51}  # with batches of 10 for two processes
 RUNS = {

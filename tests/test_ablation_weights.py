@@ -6,10 +6,10 @@ import re
 import pytest
 import torch
 
-from vae_course.course.ablation import SEEDS, plan
-from vae_course.course.arena_recipes import RECIPES
-from vae_course.models import VAE
-from vae_course.training.ablation_weights import SHIPPED_SEEDS, STAGES, ablation_results, load_ablation
+from recipes.ablation import SEEDS, plan
+from recipes.arena_recipes import RECIPES
+from vae_course.models.vae import VAE
+from vae_course.weights import SHIPPED_SEEDS, STAGES, ablation_results, load_ablation
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -5,16 +5,12 @@ import math
 import pytest
 import torch
 
-from vae_course.data.points import PointData
+from vae_course.data.tables import PointData
 from vae_course.data.toys import ring_of_gaussians
-from vae_course.models import Discriminator, Generator
-from vae_course.training import (
-    AdversarialHistory,
-    TrainingDiverged,
-    fit_gan,
-    seed_everything,
-)
-from vae_course.training.adversarial_losses import LOSSES, add_noise, gradient_penalty
+from vae_course.models.gan import Discriminator, Generator
+from vae_course.randomness import seed_everything
+from vae_course.training.adversarial import LOSSES, AdversarialHistory, add_noise, fit_gan, gradient_penalty
+from vae_course.training.loop import TrainingDiverged
 
 QUIET = {"device": "cpu", "progress": False}
 RING = PointData(ring_of_gaussians(200)[0])

@@ -5,9 +5,10 @@ import torch
 from test_adversarial import QUIET, RING, players, run
 from tiny_data import InterruptedAt, tiny_images
 
-from vae_course.data.points import PointData
-from vae_course.models import Generator
-from vae_course.training import CheckpointError, fit_gan, load_model, save_checkpoint
+from vae_course.data.tables import PointData
+from vae_course.models.gan import Generator
+from vae_course.training.adversarial import fit_gan
+from vae_course.weights import CheckpointError, load_model, save_checkpoint
 
 
 @pytest.mark.parametrize(

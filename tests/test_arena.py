@@ -7,14 +7,15 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.course import arena
-from vae_course.course.arena import Run, measure_run, plan, summarize
-from vae_course.course.arena_measures import MEASURES, judge_pictures
-from vae_course.course.arena_recipes import DECODER, RECIPES, TRAINERS, decoder_parameters, train
-from vae_course.evaluation.classifier import Classifier
-from vae_course.models import Generator
-from vae_course.training import TrainingDiverged, seed_everything
-from vae_course.training.arena_weights import (
+from recipes import arena
+from recipes.arena import Run, measure_run, plan, summarize
+from recipes.arena_measures import MEASURES, judge_pictures
+from recipes.arena_recipes import DECODER, RECIPES, TRAINERS, decoder_parameters, train
+from vae_course.models.classifier import Classifier
+from vae_course.models.gan import Generator
+from vae_course.randomness import seed_everything
+from vae_course.training.loop import TrainingDiverged
+from vae_course.weights import (
     ARENA_MODELS,
     FOLDER,
     TABLE,
@@ -189,8 +190,9 @@ class TestShipped:
 
     @pytest.mark.parametrize("name", ["vae_bernoulli", "gan", "vq_vae"])
     def test_the_table_s_fréchet_distance_is_that_of_the_shipped_weights(self, name, data_root):
-        from vae_course.data import load
-        from vae_course.evaluation import load_classifier, sample_quality
+        from vae_course.data.loading import load
+        from vae_course.evaluation.samples import sample_quality
+        from vae_course.weights import load_classifier
 
         results = arena_results()
         real = load(results["dataset"], "test").subset(results["n"], seed=0).floats()

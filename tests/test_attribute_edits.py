@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from vae_course.data import ImageData
-from vae_course.evaluation.attribute_edits import edit_rows
-from vae_course.posterior import GaussianPosterior
+from vae_course.data.images import ImageData
+from vae_course.elbo import GaussianPosterior
+from vae_course.evaluation.attributes import edit_rows
 
 
 class Shown:

@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from vae_course.data.faces_synthetic import draw_factors, faces_from
-from vae_course.evaluation.attribute_reader import read, train_reader
+from vae_course.data.faces import draw_factors, faces_from
 from vae_course.evaluation.attributes import (
     adjusted_vectors,
     judge_edit,
     mean_difference,
     probe_direction,
+    read,
+    train_reader,
 )
 
 TRUE = torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]])

@@ -7,15 +7,15 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.course import bench
-from vae_course.course.bench_bound import peak_tensor_mib
-from vae_course.course.bench_growth import Growth, draw, multiplications, slope
-from vae_course.course.bench_imports import dearest
-from vae_course.course.bench_memory import activation_bytes, needed, peak_bytes
-from vae_course.course.bench_throughput import Case, bare_seconds, fit_seconds
-from vae_course.course.project import CourseError
-from vae_course.models import VAE
-from vae_course.training.optimizers import Adam
+from benchmarks import bench
+from benchmarks.bench_bound import peak_tensor_mib
+from benchmarks.bench_growth import Growth, draw, multiplications, slope
+from benchmarks.bench_imports import dearest
+from benchmarks.bench_memory import activation_bytes, needed, peak_bytes
+from benchmarks.bench_throughput import Case, bare_seconds, fit_seconds
+from tools.project import CourseError
+from vae_course.machine import Adam
+from vae_course.models.vae import VAE
 
 
 def test_parts_are_kept_one_by_one_and_a_failed_one_stops_no_other(tmp_path, monkeypatch, capsys):
@@ -28,7 +28,7 @@ def test_parts_are_kept_one_by_one_and_a_failed_one_stops_no_other(tmp_path, mon
         "growth": lambda: {"b": 2},
         "speed": lambda: None,
     }
-    fake = {f"vae_course.course.bench_{name}": types.SimpleNamespace(main=m) for name, m in modules.items()}
+    fake = {f"tools.bench_{name}": types.SimpleNamespace(main=m) for name, m in modules.items()}
     monkeypatch.setattr(bench, "import_module", fake.__getitem__)
     project, path = types.SimpleNamespace(results=tmp_path), tmp_path / "bench.json"
     path.write_text('{"bound": {"k": 7}}')

@@ -6,16 +6,16 @@ import shutil
 import pytest
 import torch
 
-from vae_course.course import bench_speed, speed_runs
-from vae_course.course.bench import renew_page
-from vae_course.course.project import CourseError, Project
-from vae_course.course.speed_ablation import CHANGES, job
-from vae_course.course.speed_report import write_report
-from vae_course.course.speed_runs import Results
-from vae_course.course.speed_table import speed_table
-from vae_course.course.speed_usual import UsualVAE, negative_elbo
-from vae_course.models import VAE
-from vae_course.training import FitSettings
+from benchmarks import bench_speed, speed_runs
+from benchmarks.bench import renew_page
+from benchmarks.speed_ablation import CHANGES, job
+from benchmarks.speed_report import write_report
+from benchmarks.speed_runs import Results
+from benchmarks.speed_table import speed_table
+from benchmarks.speed_usual import UsualVAE, negative_elbo
+from tools.project import CourseError, Project
+from vae_course.models.vae import VAE
+from vae_course.training.settings import FitSettings
 
 
 def test_the_usual_recipe_is_the_same_model_and_the_same_bound():

@@ -7,9 +7,14 @@ import torch
 from linear_vae import LinearVAE
 from tiny_data import Rows, tiny_images
 
-from vae_course.evaluation import Estimate, evaluate, importance_weighted_bound, importance_weighted_log_prob
-from vae_course.models import VAE
-from vae_course.posterior import GaussianPosterior
+from vae_course.elbo import GaussianPosterior
+from vae_course.evaluation.bounds import (
+    Estimate,
+    evaluate,
+    importance_weighted_bound,
+    importance_weighted_log_prob,
+)
+from vae_course.models.vae import VAE
 
 
 def generator(seed: int = 0) -> torch.Generator:

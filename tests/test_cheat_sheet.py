@@ -6,30 +6,22 @@ from importlib import import_module
 import pytest
 import torch
 
+from tools.classroom.cheat_sheet import cheat_sheet
+from tools.classroom.formulas import CONVENTION, PARTS
+from tools.project import Project
 from vae_course import likelihoods
-from vae_course.classroom.cheat_sheet import cheat_sheet
-from vae_course.classroom.formulas import CONVENTION, PARTS
-from vae_course.course.project import Project
-from vae_course.data import load
-from vae_course.elbo import ElboTerms
-from vae_course.evaluation import (
-    LossWeights,
-    active_units,
-    collapse_report,
-    effective_beta,
-    frechet_distance,
-    importance_weighted_log_prob,
-    lerp,
-    posterior_means,
-    precision_recall,
-    slerp,
-)
+from vae_course.data.loading import load
+from vae_course.elbo import ElboTerms, GaussianPosterior, standard_normal_log_prob
+from vae_course.evaluation import samples as precision_recall
 from vae_course.evaluation.anomaly import auroc
-from vae_course.evaluation.bits import bits_per_dimension
-from vae_course.models import VAE
+from vae_course.evaluation.bounds import bits_per_dimension, importance_weighted_log_prob
+from vae_course.evaluation.code_use import active_units, collapse_report, posterior_means
+from vae_course.evaluation.frechet import frechet_distance
+from vae_course.evaluation.loss_translator import LossWeights, effective_beta
+from vae_course.evaluation.paths import lerp, slerp
 from vae_course.models.linear_gaussian import water_filling
+from vae_course.models.vae import VAE
 from vae_course.models.vq_vae import perplexity
-from vae_course.posterior import GaussianPosterior, standard_normal_log_prob
 
 ROWS = {row.name: row for part in PARTS for row in part.rows}
 DRAW = torch.Generator().manual_seed(0)

@@ -9,8 +9,8 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.models import VAE, Autoencoder
-from vae_course.training import CheckpointError, load_checkpoint, load_model, save_checkpoint
+from vae_course.models.vae import VAE, Autoencoder
+from vae_course.weights import CheckpointError, load_checkpoint, load_model, save_checkpoint
 
 MODELS = {
     "vae": lambda: VAE((1, 8, 8), 2, [6]),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from vae_course.evaluation.intervals import mean_interval
 from vae_course.files import write_atomically
-from vae_course.notebook import ClaimFailed, Claims, format_number, results_table
+from vae_course.teaching.old_claims import ClaimFailed, Claims
+from vae_course.teaching.tables import format_number, results_table
 
 
 def only(claims: Claims):

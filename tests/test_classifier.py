@@ -6,8 +6,9 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.data import load
-from vae_course.evaluation import Classifier, train_classifier
+from vae_course.data.loading import load
+from vae_course.evaluation.classifier import train_classifier
+from vae_course.models.classifier import Classifier
 
 
 def test_it_learns_classes_it_can_see():

@@ -6,9 +6,9 @@ import nbformat
 import pytest
 from matplotlib import pyplot
 
-from vae_course.classroom import source
-from vae_course.classroom.release import student_notebook, text
-from vae_course.course.project import CourseError, Project
+from tools.classroom import source
+from tools.classroom.release import student_notebook, text
+from tools.project import CourseError, Project
 
 PROJECT = Project.here()
 NAMES = source.names(PROJECT)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from vae_course.classroom.made_up_class import CLASS
-from vae_course.classroom.rehearsal import rehearse, table
-from vae_course.course.project import Project
+from tools.classroom.made_up_class import CLASS
+from tools.classroom.rehearsal import rehearse, table
+from tools.project import Project
 
 pytest.importorskip("nbgrader", reason="nbgrader, of the instructor extra, is not installed")
 pytest.importorskip("pwd", reason="nbgrader's exchange needs a Unix system")

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from vae_course.classroom.restore import RestoreError, restore
+from tools.classroom.restore import RestoreError, restore
 
 
 def marked(cell, mark, grade, solution):

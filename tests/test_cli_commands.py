@@ -9,12 +9,13 @@ from cli_run import Said, train_small
 from matplotlib.image import imread
 
 from vae_course import VAE, load, load_model, save_checkpoint
-from vae_course.cli import main
+from vae_course.cli.entry import main
 from vae_course.cli.interpolate import find_image, paths_figure
 from vae_course.cli.options import UsageError
-from vae_course.data import ImageData
-from vae_course.evaluation import active_units, importance_weighted_bound
-from vae_course.models import Autoencoder
+from vae_course.data.images import ImageData
+from vae_course.evaluation.bounds import importance_weighted_bound
+from vae_course.evaluation.code_use import active_units
+from vae_course.models.vae import Autoencoder
 
 
 @pytest.fixture(scope="module")

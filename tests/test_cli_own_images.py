@@ -9,8 +9,8 @@ from tiny_data import tiny_images
 
 import vae_course.cli.training_run
 from vae_course import load_model
-from vae_course.cli import main
-from vae_course.data import DataError
+from vae_course.cli.entry import main
+from vae_course.data.images import DataError
 from vae_course.data.own_images import load_own_images, load_own_parts
 
 SMALL = ["--hidden-dims", "16", "--latent-dim", "2", "--epochs", "2", "--device", "cpu", "--quiet"]

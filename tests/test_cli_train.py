@@ -14,11 +14,11 @@ from cli_run import SMALL, train_small
 
 import vae_course.cli.training_run
 from vae_course import History, load, load_model
-from vae_course.cli import main
+from vae_course.cli.entry import main
 from vae_course.cli.parser import parse
-from vae_course.data import ImageData
-from vae_course.evaluation import evaluate
-from vae_course.training import TrainingDiverged
+from vae_course.data.images import ImageData
+from vae_course.evaluation.bounds import evaluate
+from vae_course.training.loop import TrainingDiverged
 
 PICTURES = [
     "training_history.png",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_course.cli import main, shared
+from vae_course.cli import shared
+from vae_course.cli.entry import main
 from vae_course.cli.options import UsageError
 from vae_course.cli.parser import COMMANDS, build_parser, parse
 
@@ -144,7 +145,7 @@ class TestSpellings:
 
 class TestNamesAreThoseOfThePackage:
     def test_data(self):
-        from vae_course.data import DATASETS, SPLITS
+        from vae_course.data.loading import DATASETS, SPLITS
 
         assert set(shared.DATASETS) <= set(DATASETS)
         assert set(shared.SPLITS) <= set(SPLITS)
@@ -162,10 +163,8 @@ class TestNamesAreThoseOfThePackage:
                 VAE(latent_dim=2, hidden_dims=(4,), architecture=architecture, activation=activation)
 
     def test_training(self):
-        from vae_course.training import FitSettings
-        from vae_course.training.precision import CHOICES
-        from vae_course.training.schedules import KL_SCHEDULES, SCHEDULES
-        from vae_course.training.settings import OPTIMIZERS
+        from vae_course.machine import CHOICES
+        from vae_course.training.settings import KL_SCHEDULES, OPTIMIZERS, SCHEDULES, FitSettings
 
         assert shared.KL_SCHEDULES == KL_SCHEDULES
         assert shared.PRECISIONS == CHOICES

@@ -8,9 +8,10 @@ from test_latent_measures import HandMade, unit_variance_rows
 from tiny_data import Rows, tiny_images
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from vae_course.evaluation import active_units, collapse_report, evaluate, kl_per_dimension, log_aggregate
-from vae_course.models import VAE
-from vae_course.posterior import GaussianPosterior, standard_normal_log_prob
+from vae_course.elbo import GaussianPosterior, standard_normal_log_prob
+from vae_course.evaluation.bounds import evaluate
+from vae_course.evaluation.code_use import active_units, collapse_report, kl_per_dimension, log_aggregate
+from vae_course.models.vae import VAE
 
 
 def test_log_aggregate_is_the_density_of_the_mixture():

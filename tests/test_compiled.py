@@ -6,8 +6,9 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.models import VAE
-from vae_course.training import fit, seed_everything
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
 from vae_course.training.compiled import CompilationFailed
 
 COMPILE = torch.compile

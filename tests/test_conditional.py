@@ -4,12 +4,13 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.data import DataError
-from vae_course.data.conditioned import ConditionedData, with_attributes, with_classes
+from vae_course.data.images import ConditionedData, DataError, with_attributes, with_classes
 from vae_course.elbo import elbo_terms
-from vae_course.evaluation import active_units, evaluate, importance_weighted_bound, posterior_means
+from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
+from vae_course.evaluation.code_use import active_units, posterior_means
 from vae_course.models.conditional import ConditionalVAE
-from vae_course.training import fit, load_model, save_checkpoint
+from vae_course.training import loop as fit
+from vae_course.weights import load_model, save_checkpoint
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import nbformat
 import pytest
 from toy_course import SMALL, WHOLE, make_project
 
-from vae_course.course import commands, structure
-from vae_course.course.__main__ import main
-from vae_course.course.execute import Job, environment, execute
-from vae_course.course.sources import build
+from tools import commands, structure
+from tools.__main__ import main
+from tools.execute import Job, environment, execute
+from tools.sources import build
 
 # Fixtures that execute notebooks are shared by the tests of this file, so one process takes them all.
 pytestmark = pytest.mark.xdist_group("execution")

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from vae_course.course.html import to_html
+from tools.html import to_html
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from vae_course.course.normalize import machine_traces, merged_streams, normalize, to_bytes
-from vae_course.course.project import CourseError
-from vae_course.course.widget_state import STATE, VIEW, widget_problems
+from tools.normalize import machine_traces, merged_streams, normalize, to_bytes
+from tools.project import CourseError
+from tools.widget_state import STATE, VIEW, widget_problems
 
 STAMP = {"source_sha256": "0", "package_version": "0", "parameters": {}}
 ROOT = Path("/somewhere/checkout")

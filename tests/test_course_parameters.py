@@ -3,9 +3,9 @@
 import pytest
 from toy_course import WHOLE, make_project
 
-from vae_course.course.parameters import assigned, checked, quick_parameters, quick_values, uncommented
-from vae_course.course.project import CourseError
-from vae_course.course.sources import build
+from tools.parameters import assigned, checked, quick_parameters, quick_values, uncommented
+from tools.project import CourseError
+from tools.sources import build
 
 CELL = """\
 SEED = 0  # seed of every draw, any integer

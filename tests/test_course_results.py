@@ -6,9 +6,9 @@ import nbformat
 import pytest
 from toy_course import WHOLE, make_project
 
-from vae_course.course import results
-from vae_course.course.chapters import CHAPTERS
-from vae_course.course.project import CourseError
+from tools import results
+from tools.chapters import CHAPTERS
+from tools.project import CourseError
 
 FIRST = CHAPTERS[0].name
 README = (
@@ -60,9 +60,7 @@ def test_results_are_those_of_the_files(project):
 
 
 def test_stale_tables_are_told_and_renewed_once(project):
-    assert results.problems(project) == [
-        "The tables of README.md are stale; run: python -m vae_course.course results"
-    ]
+    assert results.problems(project) == ["The tables of README.md are stale; run: python -m tools results"]
     assert results.update(project) is True
     assert results.problems(project) == []
     assert results.update(project) is False

@@ -3,9 +3,9 @@
 import pytest
 from toy_course import WHOLE, make_project
 
-from vae_course.course.project import CourseError, Project
-from vae_course.course.sources import SETUP, build, differences, with_new_text
-from vae_course.course.timing import RunTimes, rough, settled
+from tools.project import CourseError, Project
+from tools.sources import SETUP, build, differences, with_new_text
+from tools.timing import RunTimes, rough, settled
 
 
 @pytest.fixture

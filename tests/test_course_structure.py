@@ -8,11 +8,11 @@ import pytest
 from nbformat.v4 import new_output
 from toy_course import WHOLE, make_project
 
-from vae_course.course import structure
-from vae_course.course.commands import keep, record_quick_times
-from vae_course.course.execute import Failure, Outcome
-from vae_course.course.project import Project
-from vae_course.course.sources import build
+from tools import structure
+from tools.commands import keep, record_quick_times
+from tools.execute import Failure, Outcome
+from tools.project import Project
+from tools.sources import build
 from vae_course.files import write_atomically
 
 NAME = "01_Whole"

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from vae_course.evaluation import coverage, precision_recall
+from vae_course.evaluation import samples as precision_recall
+from vae_course.evaluation.samples import coverage
 
 
 def randn(*shape, seed=0):

@@ -6,10 +6,9 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.data import DataError
-from vae_course.data.augmentation import Augmentation
-from vae_course.models import VAE
-from vae_course.training import fit
+from vae_course.data.images import Augmentation, DataError
+from vae_course.models.vae import VAE
+from vae_course.training import loop as fit
 
 COLOR = tiny_images(200, (3, 8, 8))
 

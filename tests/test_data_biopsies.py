@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from vae_course.data import DataError, load
-from vae_course.data.biopsies import recorded_steps
-from vae_course.data.features import FeatureData
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
+from vae_course.data.tables import FeatureData, recorded_steps
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_course.data import DataError, ImageData
-from vae_course.data.dataset import draw_binary, stratified_index
+from vae_course.data.images import DataError, ImageData, draw_binary, stratified_index
 
 
 def make_data(counts, channels=1, side=4, binarize=None, labelled=True, seed=0):

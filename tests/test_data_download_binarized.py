@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from failing_server import FAILURES, failing, files_below, patience
 
-from vae_course.data import DataError, load
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
 
 
 @pytest.fixture
@@ -19,11 +20,9 @@ def binarized(server, monkeypatch):
         text = "".join(" ".join(map(str, row)) + "\n" for row in arrays[part])
         server.files[f"binarized_mnist_{part}.amat"] = text.encode()
     sums = {part: hashlib.sha256(server.files[f"binarized_mnist_{part}.amat"]).hexdigest() for part in arrays}
-    monkeypatch.setattr("vae_course.data.binarized_mnist.SHA256", sums)
-    monkeypatch.setattr(
-        "vae_course.data.binarized_mnist.COUNTS", {part: len(a) for part, a in arrays.items()}
-    )
-    monkeypatch.setattr("vae_course.data.binarized_mnist.BASE_URL", server.url)
+    monkeypatch.setattr("vae_course.data.mnist.SHA256", sums)
+    monkeypatch.setattr("vae_course.data.mnist.COUNTS", {part: len(a) for part, a in arrays.items()})
+    monkeypatch.setattr("vae_course.data.mnist.BASE_URL", server.url)
     return arrays
 
 
@@ -79,7 +78,7 @@ def test_a_damaged_amat_file_is_named(binarized, server, tmp_path):
 
 
 def test_binarized_mnist_without_a_network(binarized, monkeypatch, dead_url, tmp_path):
-    monkeypatch.setattr("vae_course.data.binarized_mnist.BASE_URL", dead_url)
+    monkeypatch.setattr("vae_course.data.mnist.BASE_URL", dead_url)
     failing(tmp_path / "new", "binarized_mnist", "no connection to the server (")
     assert files_below(tmp_path) == []
 
@@ -89,7 +88,7 @@ def test_an_interrupted_binarized_download_leaves_nothing(binarized, monkeypatch
         part.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vae_course.data.fetch._stream", interrupted)
+    monkeypatch.setattr("vae_course.data.download._stream", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load("binarized_mnist", root=tmp_path)
     assert files_below(tmp_path) == []

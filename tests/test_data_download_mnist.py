@@ -11,7 +11,8 @@ import pytest
 import torch
 from failing_server import FAILURES, LocalServer, failing, files_below, patience
 
-from vae_course.data import DataError, load
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
 from vae_course.data.mnist import MnistLike
 
 

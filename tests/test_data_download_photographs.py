@@ -8,8 +8,9 @@ import pytest
 from failing_server import files_below, patience
 from photographs import dog_files, dog_tar, number_of, write_celeba
 
-from vae_course.data import DataError, load
-from vae_course.data.download_celeba import LISTS, NEEDED
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
+from vae_course.data.photographs import LISTS, NEEDED
 
 ARCHIVE = "img_align_celeba.zip"
 
@@ -24,7 +25,7 @@ def faces(server, monkeypatch, tmp_path):
     server.files = {name: (made / name).read_bytes() for name in NEEDED}
     listed = [(name, hashlib.md5(content).hexdigest(), name) for name, content in server.files.items()]
     monkeypatch.setattr(CelebA, "file_list", listed)
-    monkeypatch.setattr("vae_course.data.download_celeba.ADDRESS", server.url + "{id}")
+    monkeypatch.setattr("vae_course.data.photographs.ADDRESS", server.url + "{id}")
     return tmp_path / "data" / "celeba"
 
 
@@ -32,9 +33,9 @@ def faces(server, monkeypatch, tmp_path):
 def dogs(server, monkeypatch, tmp_path):
     """Stanford Dogs of 60 pictures on the server; returns the folder where it should arrive."""
     server.files = {"images.tar": dog_tar(dog_files())}
-    monkeypatch.setattr("vae_course.data.download_dogs.URL", server.url + "images.tar")
+    monkeypatch.setattr("vae_course.data.photographs.URL", server.url + "images.tar")
     digest = hashlib.sha256(server.files["images.tar"]).hexdigest()
-    monkeypatch.setattr("vae_course.data.download_dogs.SHA256", digest)
+    monkeypatch.setattr("vae_course.data.photographs.SHA256", digest)
     return tmp_path / "data" / "stanford_dogs"
 
 
@@ -120,7 +121,7 @@ def test_dogs_refused_word_for_word(dogs, server, mode, reason):
 
 
 def test_no_network_word_for_word(dogs, monkeypatch, dead_url):
-    monkeypatch.setattr("vae_course.data.download_dogs.URL", dead_url + "images.tar")
+    monkeypatch.setattr("vae_course.data.photographs.URL", dead_url + "images.tar")
     text = refused("stanford_dogs", dogs)
     assert text.startswith(
         f"cannot download Stanford Dogs from {dead_url}images.tar: no connection to the server ("
@@ -201,7 +202,7 @@ def test_the_addresses_are_those_of_torchvision_and_tensorflow_datasets():
 
     assert set(NEEDED) <= {name for _, _, name in CelebA.file_list}
     tfds = pytest.importorskip("tensorflow_datasets")
-    import vae_course.data.download_dogs as ours
+    import vae_course.data.photographs as ours
 
     known = Path(tfds.__file__).parent / "datasets" / "stanford_dogs" / "checksums.tsv"
     assert f"{ours.URL}\t793579520\t{ours.SHA256}" in known.read_text()

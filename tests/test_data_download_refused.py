@@ -2,7 +2,8 @@
 
 import pytest
 
-from vae_course.data import DataError, load
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
 
 TEXT_WAY_OUT = 'load("invented_names") and load("invented_sentences") need no files and no network.'
 CASES = {  # name -> module and name of the address, file asked for, where the reader can put what

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_course.data import DataError, load
-from vae_course.data.idx import read_idx
-from vae_course.data.mnist import MnistLike
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
+from vae_course.data.mnist import MnistLike, read_idx
 
 
 def idx_bytes(array):
@@ -45,7 +45,7 @@ def small_mnist(monkeypatch, tmp_path):
 def small_binarized(monkeypatch, tmp_path):
     """A whole small binarized MNIST on disk, with labels; returns the root and its arrays."""
     counts = {"train": 30, "valid": 10, "test": 20}
-    monkeypatch.setattr("vae_course.data.binarized_mnist.COUNTS", counts)
+    monkeypatch.setattr("vae_course.data.mnist.COUNTS", counts)
     rng = np.random.RandomState(0)
     arrays = {part: rng.randint(0, 2, (n, 784)).astype(np.uint8) for part, n in counts.items()}
     arrays |= {f"{part}_labels": (np.arange(n) % 10).astype(np.uint8) for part, n in counts.items()}

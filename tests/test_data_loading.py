@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from vae_course.data import DATASETS, SPLITS, DataError, load
-from vae_course.data.digits import upsample
+from vae_course.data.images import DataError
+from vae_course.data.loading import DATASETS, SPLITS, load
 from vae_course.data.loading import data_root as chosen_root
+from vae_course.data.mnist import upsample
 
 
 @pytest.mark.parametrize(

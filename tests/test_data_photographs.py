@@ -8,9 +8,9 @@ import pytest
 import torch
 from photographs import ATTRIBUTES, number_of, picture, write_celeba, write_dogs, write_partition
 
-from vae_course.data import DataError, load
-from vae_course.data.picture_cache import cache_folder
-from vae_course.data.picture_files import decode
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
+from vae_course.data.photographs import cache_folder, decode
 
 SPLITS = ("train", "validation", "test")
 
@@ -120,7 +120,7 @@ def test_the_second_load_opens_no_picture(tmp_path, monkeypatch, capsys):
     write_dogs(tmp_path, "zip")
     first = local("stanford_dogs", root=tmp_path)
     assert "100 % of 60 pictures decoded" in capsys.readouterr().err
-    monkeypatch.setattr("vae_course.data.picture_cache.decode", None)  # calling it would fail
+    monkeypatch.setattr("vae_course.data.photographs.decode", None)  # calling it would fail
     again = local("stanford_dogs", root=tmp_path)
     assert torch.equal(first.images, again.images) and capsys.readouterr().err == ""
     again.images.zero_()  # the file keeps what was decoded
@@ -150,7 +150,7 @@ def test_an_interruption_leaves_no_half_cache(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return np.zeros((3, 64, 64), np.uint8)
 
-    monkeypatch.setattr("vae_course.data.picture_cache.decode", stop)
+    monkeypatch.setattr("vae_course.data.photographs.decode", stop)
     with pytest.raises(KeyboardInterrupt):
         local("stanford_dogs", root=tmp_path)
     assert list((tmp_path / "cache").iterdir()) == []

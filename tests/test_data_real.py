@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from vae_course.data import load
-from vae_course.data.binarized_mnist import SHA256, parse_amat
+from vae_course.data.loading import load
+from vae_course.data.mnist import SHA256, parse_amat
 
 MNIST_TRAIN_CLASSES = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 MNIST_TEST_CLASSES = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]

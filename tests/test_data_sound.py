@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from vae_course.data import DataError, load, spoken_digits
-from vae_course.data.formant_digits import TAKES, load_formant_digits
-from vae_course.data.sound import fold_bins, normalize_clip, unfold_bins
-from vae_course.data.spectrogram import Spectrogram
-from vae_course.data.spoken_digits import load_spoken_digits
+from vae_course.data import sound as spoken_digits
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
+from vae_course.data.sound import (
+    TAKES,
+    Spectrogram,
+    fold_bins,
+    load_formant_digits,
+    load_spoken_digits,
+    normalize_clip,
+    unfold_bins,
+)
 
 
 def sine(frequency, amplitude=1.0, settings=None):
@@ -114,7 +121,7 @@ def test_synthetic_digits_are_the_same_every_time_and_tell_digits_and_speakers_a
         centers = torch.stack([train.values[known == k].mean(0).flatten() for k in range(kinds)])
         found = torch.cdist(test.values.flatten(1), centers).argmin(1)
         assert (found == asked).float().mean() > least
-    from vae_course.data import formant_digits
+    from vae_course.data import sound as formant_digits
 
     formant_digits._all_clips.cache_clear()
     assert torch.equal(load_formant_digits("test").waves, test.waves)

@@ -4,16 +4,12 @@ import pytest
 import torch
 from tiny_data import InterruptedAt, tiny_images
 
-from vae_course.evaluation import (
-    active_units,
-    evaluate,
-    frechet_distance,
-    importance_weighted_bound,
-    kl_per_dimension,
-    posterior_means,
-)
-from vae_course.models import VAE
-from vae_course.training import fit, seed_everything
+from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
+from vae_course.evaluation.code_use import active_units, kl_per_dimension, posterior_means
+from vae_course.evaluation.frechet import frechet_distance
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
 
 TRAIN, HELD_OUT = tiny_images(96, binarize="dynamic"), tiny_images(40, seed=1)
 

@@ -10,9 +10,8 @@ import pytest
 import torch
 from torch.distributed import TCPStore
 
-from vae_course.cli import main
-from vae_course.training.distributed import RowsOfDraws
-from vae_course.training.processes import own_device, process_group
+from vae_course.cli.entry import main
+from vae_course.training.distributed import RowsOfDraws, own_device, process_group
 
 TESTS = Path(__file__).parent
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from cli_run import SMALL
 
-from vae_course.cli import main
-from vae_course.training import History, load_model
+from vae_course.cli.entry import main
+from vae_course.training.loop import History
+from vae_course.weights import load_model
 
 TESTS = Path(__file__).parent
 LONG = [*SMALL, "--epochs", "3", "--batch-size", "50", "--binarize", "dynamic"]

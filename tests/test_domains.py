@@ -11,12 +11,15 @@ import torch
 from torch import nn
 
 from vae_course import evaluate, load, seed_everything
-from vae_course.evaluation.bits import bits_per_dimension, feature_bits
-from vae_course.evaluation.no_code import gaussian_with_covariance, gaussian_without_code
-from vae_course.evaluation.training_cost import PeakMemory, training_cost
-from vae_course.models import VAE, GaussianVAE
-from vae_course.notebook import play
-from vae_course.notebook.sound import wav_bytes
+from vae_course.evaluation.bounds import (
+    bits_per_dimension,
+    feature_bits,
+    gaussian_with_covariance,
+    gaussian_without_code,
+)
+from vae_course.evaluation.costs import PeakMemory, training_cost
+from vae_course.models.vae import VAE, GaussianVAE
+from vae_course.teaching.display import play, wav_bytes
 
 
 def test_bits_of_a_gaussian_written_down_in_steps_are_the_entropy_of_the_steps():
@@ -104,7 +107,7 @@ def test_a_clip_becomes_a_wave_file():
 
 
 def test_players_carry_their_names(monkeypatch):
-    from vae_course.notebook import figures
+    from vae_course.teaching import display as figures
 
     shown = []
     monkeypatch.setattr(figures, "publish", lambda data, metadata=None: shown.append(data))

@@ -5,8 +5,10 @@ import torch
 from linear_vae import LinearVAE
 from tiny_data import Rows, tiny_images
 
-from vae_course.models import VAE
-from vae_course.training import fit, load_model, seed_everything
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
+from vae_course.weights import load_model
 
 QUIET = {"device": "cpu", "progress": False}
 STEADY = {"schedule": "constant", "warmup": 0.0, "kl_warmup": 0.0}

@@ -6,9 +6,8 @@ import pytest
 import torch
 from linear_vae import ExactlySampledVAE, LinearVAE
 
-from vae_course.elbo import ElboTerms, elbo_terms, reconstruction_terms
-from vae_course.models import VAE, Autoencoder
-from vae_course.posterior import GaussianPosterior
+from vae_course.elbo import ElboTerms, GaussianPosterior, elbo_terms, reconstruction_terms
+from vae_course.models.vae import VAE, Autoencoder
 
 
 def generator(seed: int = 0) -> torch.Generator:

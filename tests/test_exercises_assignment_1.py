@@ -8,8 +8,8 @@ import torch
 from exercise_answers import assert_graded_fairly, verdict_of
 from torch.distributions import Independent, Normal, kl_divergence
 
-from vae_course.exercises import NotYet, require
-from vae_course.exercises.engine import exercises
+from vae_course.exercises.points import NotYet, require
+from vae_course.teaching.engine import exercises
 
 
 def density(x, mean, log_var):

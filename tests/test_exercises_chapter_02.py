@@ -24,7 +24,7 @@ from torch import nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from vae_course.elbo import elbo_terms
-from vae_course.models import VAE
+from vae_course.models.vae import VAE
 
 UNUSUAL = {
     "02.1": {

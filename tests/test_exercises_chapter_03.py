@@ -8,7 +8,7 @@ import torch
 from exercise_answers import assert_recognized, stub_of, verdict_of
 from torch.distributions import Categorical
 
-from vae_course.exercises.engine import exercises
+from vae_course.teaching.engine import exercises
 
 
 def walk(codes, steps, start=0, stop=None):

@@ -9,12 +9,11 @@ from exercise_answers import assert_recognized, verdict_of
 from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 from torch.distributions import kl_divergence as divergence
 
-from vae_course.elbo import ElboTerms
-from vae_course.evaluation import log_aggregate
+from vae_course.elbo import ElboTerms, GaussianPosterior
+from vae_course.evaluation.code_use import log_aggregate
 from vae_course.exercises.chapter_04 import cyclical_weight
 from vae_course.models.linear_gaussian import water_filling
-from vae_course.posterior import GaussianPosterior
-from vae_course.training import kl_weight
+from vae_course.training.settings import kl_weight
 
 
 def normal(mean, log_var):

@@ -8,11 +8,11 @@ from exercise_answers import assert_recognized, reference_of, stub_of, verdict_o
 from torch.distributions import ContinuousBernoulli, Normal
 from torch.nn import functional as F
 
-from vae_course.evaluation import LossWeights, effective_beta
-from vae_course.exercises.engine import exercises
-from vae_course.exercises.grading import grade
+from vae_course.evaluation.loss_translator import LossWeights, effective_beta
 from vae_course.likelihoods import Gaussian
-from vae_course.likelihoods.continuous_bernoulli import log_normalizer as package_normalizer
+from vae_course.likelihoods import log_normalizer as package_normalizer
+from vae_course.teaching.engine import exercises
+from vae_course.teaching.grading import grade
 
 
 def unit(error):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from exercise_answers import assert_recognized, reference_of, stub_of, verdict_of
 
-from vae_course.evaluation import extrapolate, memorization, relative_power
-from vae_course.evaluation.frechet_bias import BiasPoint
-from vae_course.exercises.engine import exercises
+from vae_course.evaluation.frechet import BiasPoint, extrapolate
+from vae_course.evaluation.samples import memorization, relative_power
+from vae_course.teaching.engine import exercises
 
 
 def spectrum(images):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from exercise_answers import assert_recognized, stub_of, verdict_of
 
-from vae_course.exercises.engine import exercises
+from vae_course.teaching.engine import exercises
 
 
 def squares(sizes, units):
@@ -122,8 +122,8 @@ def test_stub_is_not_answered_and_reference_is_right(exercise):
 
 
 def test_the_package_agrees_with_the_exercise_on_the_bend():
-    from vae_course.evaluation.size_curves import bend
-    from vae_course.exercises.chapter_08_choice import _unit_cases, saturation
+    from vae_course.evaluation.sizes import bend
+    from vae_course.exercises.chapter_08 import _unit_cases, saturation
 
     for sizes, units in _unit_cases(3):
         assert bend(sizes, units) == pytest.approx(saturation(sizes, units), abs=0.011)

@@ -7,8 +7,8 @@ from exercise_answers import assert_recognized, stub_of, verdict_of
 
 from vae_course.evaluation.anomaly import auroc
 from vae_course.evaluation.attributes import adjusted_vectors, judge_edit, mean_difference
-from vae_course.exercises.engine import exercises
-from vae_course.models.more_like_this import more_like
+from vae_course.teaching.engine import exercises
+from vae_course.widgets.more_like_this import more_like
 
 
 def gap(codes, first, second):

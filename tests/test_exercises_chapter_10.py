@@ -10,7 +10,7 @@ from exercise_answers import assert_recognized, verdict_of
 from exercise_answers_10_text import BROKEN as BROKEN_TEXT
 from exercise_answers_10_text import UNUSUAL as UNUSUAL_TEXT
 
-from vae_course.evaluation.bits import bits_per_dimension
+from vae_course.evaluation.bounds import bits_per_dimension
 from vae_course.exercises.chapter_10 import EXERCISES
 
 LN2 = math.log(2)

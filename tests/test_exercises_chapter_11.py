@@ -6,9 +6,9 @@ from exercise_answers import reference_of, stub_of, verdict_of
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from vae_course.exercises.engine import exercises, find
-from vae_course.exercises.grading import grade
-from vae_course.models import VAEGAN
+from vae_course.models.vae_gan import VAEGAN
+from vae_course.teaching.engine import exercises, find
+from vae_course.teaching.grading import grade
 
 MINE = [entry for entry in exercises("11") if entry.id in ("11.1", "11.2", "11.3")]
 RIGHT = {"kl": "E", "feature": "EG", "fool": "G", "catch": "D", "pixel": "EG"}

@@ -8,9 +8,9 @@ import torch
 from torch.distributions import Categorical
 from torch.nn import functional as F
 
-from vae_course.exercises.chapter_11_codes import CODES_EXERCISES
-from vae_course.exercises.grading import grade
-from vae_course.models.codebook import Codebook
+from vae_course.exercises.chapter_11 import CODES_EXERCISES
+from vae_course.models.vq_vae import Codebook
+from vae_course.teaching.grading import grade
 
 EXERCISES = {exercise.id: exercise for exercise in CODES_EXERCISES}
 

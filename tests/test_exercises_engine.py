@@ -7,10 +7,10 @@ import pytest
 import torch
 from exercise_answers import reference_of, stub_of, verdict_of
 
-from vae_course.exercises import Exercise, Mistake, check, hint, solution
-from vae_course.exercises import engine as engine_module
-from vae_course.exercises.engine import exercises, find, solution_source
-from vae_course.exercises.grading import grade
+from vae_course.teaching import engine as engine_module
+from vae_course.teaching.engine import check, exercises, find, hint, solution, solution_source
+from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.teaching.grading import grade
 
 EVERY = [exercise for chapter in ("01", "02") for exercise in exercises(chapter)]
 identifiers = pytest.mark.parametrize("exercise", EVERY, ids=[exercise.id for exercise in EVERY])

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from vae_course.data import load
-from vae_course.data.conditioned import with_attributes, with_classes
-from vae_course.evaluation.attribute_reader import load_reader, read
-from vae_course.training.face_weights import SEEDS, load_face_model
+from vae_course.data.images import with_attributes, with_classes
+from vae_course.data.loading import load
+from vae_course.evaluation.attributes import load_reader, read
+from vae_course.weights import SEEDS, load_face_model
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_course.data import DataError, load
-from vae_course.data.draw_faces import FACTORS, draw_faces
-from vae_course.data.faces_synthetic import ATTRIBUTES, FaceData, draw_factors
+from vae_course.data.faces import ATTRIBUTES, FACTORS, FaceData, draw_faces, draw_factors
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
 
 # Rows and columns (of 64) outside of which a factor must not change a single pixel.
 PLACES = {

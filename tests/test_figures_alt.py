@@ -8,9 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 from nbclient import NotebookClient
 
-from vae_course.notebook import figures as figures_module
-from vae_course.notebook import show, show_html
-from vae_course.notebook.figures import png_bytes
+from vae_course.teaching import display as figures_module
+from vae_course.teaching.display import png_bytes, show, show_html
 
 ALT = "A straight line that rises from left to right."
 
@@ -81,7 +80,7 @@ def test_outside_a_notebook_the_text_is_printed(capsys):
 def test_a_real_kernel_saves_texts_widgets_and_one_first_frame():
     """Everything a chapter displays, executed by a real kernel and saved as a notebook."""
     cells = [
-        f"from matplotlib.figure import Figure\nfrom vae_course.notebook import predict, show\n"
+        f"from matplotlib.figure import Figure\nfrom vae_course.teaching import predict, show\n"
         f"figure = Figure(figsize=(3, 2))\n_ = figure.subplots().plot([0, 1])\nshow(figure, {ALT!r})",
         "guess = predict('Does it rise?', ['it rises', 'it falls'])",
         "from vae_course.widgets import explorer, slider\n"

@@ -9,8 +9,9 @@ from linear_vae import LinearVAE
 from tiny_data import Rows, tiny_images
 
 from vae_course.elbo import ElboTerms
-from vae_course.models import VAE, Autoencoder
-from vae_course.training import fit, seed_everything
+from vae_course.models.vae import VAE, Autoencoder
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
 
 TRAIN, HELD_OUT = tiny_images(96), tiny_images(40, seed=1)
 QUIET = {"device": "cpu", "progress": False}

@@ -4,9 +4,10 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.data.points import PointData
-from vae_course.models import VAE, Discriminator, Generator
-from vae_course.training import load_model, save_checkpoint
+from vae_course.data.tables import PointData
+from vae_course.models.gan import Discriminator, Generator
+from vae_course.models.vae import VAE
+from vae_course.weights import load_model, save_checkpoint
 
 
 @pytest.mark.parametrize("architecture, sizes", [("mlp", (16, 8)), ("conv", (4, 6))])

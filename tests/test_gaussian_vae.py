@@ -5,9 +5,9 @@ import torch
 from torch.distributions import Normal
 
 from vae_course import elbo_terms, evaluate, fit, load, seed_everything
-from vae_course.evaluation import collapse_report
+from vae_course.evaluation.code_use import collapse_report
 from vae_course.likelihoods import GaussianPerFeature
-from vae_course.models import GaussianVAE
+from vae_course.models.vae import GaussianVAE
 
 
 def test_log_prob_is_the_librarys():

@@ -8,15 +8,12 @@ from tiny_data import tiny_images
 from torch.distributions import Normal
 
 from vae_course.elbo import elbo_terms
-from vae_course.evaluation import (
-    active_units,
-    collapse_report,
-    evaluate,
-    importance_weighted_bound,
-    kl_per_dimension,
-)
-from vae_course.models import HierarchicalVAE
-from vae_course.training import fit, load_model, save_checkpoint, seed_everything
+from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
+from vae_course.evaluation.code_use import active_units, collapse_report, kl_per_dimension
+from vae_course.models.hierarchical import HierarchicalVAE
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
+from vae_course.weights import load_model, save_checkpoint
 
 DATA = tiny_images(128, (1, 8, 8))
 

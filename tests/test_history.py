@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from vae_course.training import History
+from vae_course.training.loop import History
 
 
 def record(epoch: int, held_out: bool = True) -> dict:

@@ -5,9 +5,10 @@ import torch
 from tiny_data import tiny_images
 
 from vae_course.elbo import ElboTerms
-from vae_course.evaluation import kl_per_dimension
-from vae_course.models import VAE
-from vae_course.training import fit, kl_weight
+from vae_course.evaluation.code_use import kl_per_dimension
+from vae_course.models.vae import VAE
+from vae_course.training import loop as fit
+from vae_course.training.settings import kl_weight
 
 
 def terms(kl_rows, reconstruction=(3.0, 5.0)) -> ElboTerms:

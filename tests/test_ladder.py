@@ -7,10 +7,13 @@ import torch
 from tiny_data import tiny_images
 from torch.distributions import Normal
 
+from benchmarks.ladder import LadderVAE
 from vae_course.elbo import elbo_terms
-from vae_course.evaluation import active_units, evaluate, importance_weighted_bound, kl_per_dimension
-from vae_course.models import LadderVAE
-from vae_course.training import fit, load_model, save_checkpoint, seed_everything
+from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
+from vae_course.evaluation.code_use import active_units, kl_per_dimension
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
+from vae_course.weights import load_model, save_checkpoint
 
 DATA = tiny_images(96, (1, 8, 8))
 

@@ -7,9 +7,10 @@ import torch
 from tiny_data import Rows, tiny_images
 from torch import nn
 
-from vae_course.evaluation import active_units, evaluate, kl_per_dimension, posterior_means
-from vae_course.models import VAE, Autoencoder
-from vae_course.posterior import GaussianPosterior
+from vae_course.elbo import GaussianPosterior
+from vae_course.evaluation.bounds import evaluate
+from vae_course.evaluation.code_use import active_units, kl_per_dimension, posterior_means
+from vae_course.models.vae import VAE, Autoencoder
 
 
 class HandMade(nn.Module):

@@ -8,17 +8,18 @@ from tiny_data import tiny_images
 from torch import distributions
 
 from vae_course.likelihoods import (
+    LARGEST_START,
     LIKELIHOODS,
     ContinuousBernoulli,
     DiscretizedLogistic,
     FeatureLoss,
     Gaussian,
     Laplace,
+    log_normalizer,
     make,
 )
-from vae_course.likelihoods.continuous_bernoulli import LARGEST_START, log_normalizer
-from vae_course.models import VAE
-from vae_course.training import fit
+from vae_course.models.vae import VAE
+from vae_course.training import loop as fit
 
 
 def gray(shape, seed=0):

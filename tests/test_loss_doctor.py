@@ -6,8 +6,8 @@ from torch import nn
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from torch.nn import functional as F
 
-from vae_course.exercises.grading import grade
 from vae_course.exercises.loss_doctor import VAE_TERMS, diagnose_loss, vae_terms
+from vae_course.teaching.grading import grade
 
 
 def loss(

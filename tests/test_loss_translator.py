@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from vae_course.evaluation import FAMOUS, LossWeights, effective_beta, implied_scale, with_beta
+from vae_course.evaluation.loss_translator import (
+    FAMOUS,
+    LossWeights,
+    effective_beta,
+    implied_scale,
+    with_beta,
+)
 
 BATCH, PIXELS, LATENT = 6, 10, 3
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from vae_course.data import DataError, load
-from vae_course.data.stacked import stack_digits
+from vae_course.data.images import DataError, stack_digits
+from vae_course.data.loading import load
 from vae_course.data.toys import grid_mixture, ring_mixture
-from vae_course.evaluation import load_classifier
-from vae_course.evaluation.mode_coverage import expected_hits, image_coverage, mode_coverage, point_coverage
+from vae_course.evaluation.modes import expected_hits, image_coverage, mode_coverage, point_coverage
+from vae_course.weights import load_classifier
 
 
 def test_samples_of_the_mixture_itself():

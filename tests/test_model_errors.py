@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vae_course.models import VAE, Autoencoder
+from vae_course.models.vae import VAE, Autoencoder
 
 
 @pytest.mark.parametrize(

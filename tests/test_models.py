@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_data import tiny_images
 
-from vae_course.data import ImageData
-from vae_course.models import VAE, Autoencoder
-from vae_course.training import seed_everything
+from vae_course.data.images import ImageData
+from vae_course.models.vae import VAE, Autoencoder
+from vae_course.randomness import seed_everything
 
 
 def images(batch: int, shape: tuple[int, int, int], seed: int = 0) -> torch.Tensor:

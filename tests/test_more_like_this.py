@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from vae_course import VAE
-from vae_course.models.more_like_this import more_like
-from vae_course.widgets.more_like_this import Breeding, MoreLikeThis, breed, draw_rounds
+from vae_course.widgets.more_like_this import Breeding, MoreLikeThis, breed, draw_rounds, more_like
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vae_course.elbo import elbo_terms
-from vae_course.models import VAE
-from vae_course.models.modulated import Modulated, hats
-from vae_course.models.multirate import OneModel
+from vae_course.models.one_model import Modulated, OneModel, hats
+from vae_course.models.vae import VAE
 
 SHAPE = (1, 6, 6)
 

@@ -5,9 +5,11 @@ import torch
 from tiny_data import InterruptedAt, tiny_images
 from torch import nn
 
-from vae_course.models import VAE, LadderVAE
-from vae_course.training import fit, seed_everything
-from vae_course.training.muon import Muon, MuonAndAdam, orthogonal
+from benchmarks.ladder import LadderVAE
+from benchmarks.muon import Muon, MuonAndAdam, orthogonal
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
 
 DATA = tiny_images(64, (1, 8, 8), binarize="dynamic")
 SETTINGS = {"epochs": 15, "batch_size": 16, "learning_rate": 1e-2, "optimizer": "muon", "schedule": "linear"}

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_course.evaluation import memorization, nearest_neighbors
+from vae_course.evaluation.samples import memorization, nearest_neighbors
 
 
 def rows(n, d=20, seed=0):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from vae_course.course import results, structure
-from vae_course.course.chapters import CHAPTERS
-from vae_course.course.parameters import quick_parameters
-from vae_course.course.project import Project
+from tools import results, structure
+from tools.chapters import CHAPTERS
+from tools.parameters import quick_parameters
+from tools.project import Project
 
 PROJECT = Project.here()
 WRITTEN = PROJECT.written()

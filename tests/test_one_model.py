@@ -6,13 +6,13 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.cli import main
-from vae_course.data import load
+from vae_course.cli.entry import main
+from vae_course.data.loading import load
 from vae_course.elbo import elbo_terms
-from vae_course.evaluation import evaluate
-from vae_course.models import VAE
-from vae_course.models.multirate import OneModel
-from vae_course.training import CheckpointError, save_checkpoint, seed_everything
+from vae_course.evaluation.bounds import evaluate
+from vae_course.models.one_model import OneModel
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything
 from vae_course.training.one_model import (
     KNOT_SHARES,
     WEIGHTS,
@@ -23,6 +23,7 @@ from vae_course.training.one_model import (
     save_one_model,
     train_one_model,
 )
+from vae_course.weights import CheckpointError, save_checkpoint
 
 SHIPPED = ("digits", "fashion_mnist", "mnist")
 

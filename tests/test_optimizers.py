@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from vae_course.training.optimizers import OPTIMIZERS
+from vae_course.machine import OPTIMIZERS
 
 TORCH = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 
@@ -51,7 +51,7 @@ def test_a_training_run_does_not_import_the_compiler():
     program = (
         "import sys; from vae_course import VAE, fit, load; data = load('digits', subset=64);"
         "fit(VAE.for_data(data), data, epochs=1, progress=False, device='cpu');"
-        "from vae_course.evaluation.training_cost import training_cost;"
+        "from vae_course.evaluation.costs import training_cost;"
         "training_cost(VAE.for_data(data), data);"
         "sys.exit('torch._dynamo' in sys.modules)"
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vae_course.elbo import elbo_terms
-from vae_course.evaluation import (
+from vae_course.evaluation.paths import (
     coin_entropy,
     entropy,
     expected_lerp_norm,
@@ -17,7 +17,7 @@ from vae_course.evaluation import (
     path_cost,
     slerp,
 )
-from vae_course.models import VAE
+from vae_course.models.vae import VAE
 
 T = torch.linspace(0, 1, 9, dtype=torch.float64)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vae_course import evaluate, load
-from vae_course.training import photograph_weights
-from vae_course.training.photograph_weights import load_photograph_model, photograph_models
+from vae_course import weights as photograph_weights
+from vae_course.weights import load_photograph_model, photograph_models
 
 
 def test_they_are_small_and_whole():

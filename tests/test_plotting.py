@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from vae_course import plotting
-from vae_course.data import ImageData
+from vae_course import plots as plotting
+from vae_course.data.images import ImageData
+from vae_course.elbo import GaussianPosterior
 from vae_course.likelihoods import LIKELIHOODS
-from vae_course.models import VAE, Autoencoder
-from vae_course.plotting import style
-from vae_course.plotting.codes import pictures
-from vae_course.plotting.images import GAP, check_images, grid_shape, montage
-from vae_course.plotting.latent import MAX_POINTS
-from vae_course.posterior import GaussianPosterior
-from vae_course.training import History
+from vae_course.models.vae import VAE, Autoencoder
+from vae_course.plots import style
+from vae_course.plots.images import GAP, check_images, grid_shape, montage, pictures
+from vae_course.plots.latent import MAX_POINTS
+from vae_course.training.loop import History
 
 
 @pytest.fixture(autouse=True)
@@ -280,7 +279,7 @@ class TestPicturesOfAModel:
     def test_draws_average_to_the_mean(self):
         model = make_model()
         z = torch.zeros(4000, 2)
-        from vae_course.plotting.codes import draw_pictures
+        from vae_course.plots.images import draw_pictures
 
         with torch.no_grad():
             average = draw_pictures(model, z, torch.Generator().manual_seed(0)).mean(0)

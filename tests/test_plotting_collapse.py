@@ -4,8 +4,8 @@ import pytest
 from test_latent_measures import HandMade, unit_variance_rows
 from tiny_data import Rows
 
-from vae_course.evaluation import collapse_report
-from vae_course.plotting import collapse_panel
+from vae_course.evaluation.code_use import collapse_report
+from vae_course.plots.curves import collapse_panel
 
 
 def report(scale, log_var):

@@ -9,8 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_course.models import VAE
-from vae_course.plotting import animation_html, gif_bytes, point_map, prior_square, traversal_grid, traverse
+from vae_course.models.vae import VAE
+from vae_course.plots.animation import animation_html, gif_bytes
+from vae_course.plots.images import traversal_grid, traverse
+from vae_course.plots.latent import point_map, prior_square
 
 ALT = "A gray square that becomes lighter and darker again."
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from vae_course.data.toys import ring_mixture
-from vae_course.plotting import animation_html
-from vae_course.plotting.point_clouds import cloud_frames, point_clouds
+from vae_course.plots.animation import animation_html
+from vae_course.plots.points import cloud_frames, point_clouds
 from vae_course.widgets.training_watch import Watched, draw_moment, draw_moments, explore_training
 
 RING = ring_mixture(std=0.05)

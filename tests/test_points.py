@@ -4,11 +4,13 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from vae_course.data import DataError
-from vae_course.data.points import PointData
+from vae_course.data.images import DataError
+from vae_course.data.tables import PointData
 from vae_course.elbo import elbo_terms
 from vae_course.models.points import PointDiscriminator, PointGenerator, PointVAE, SideBySide
-from vae_course.training import fit, fit_gan, seed_everything
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
+from vae_course.training.adversarial import fit_gan
 
 QUIET = {"device": "cpu", "progress": False}
 

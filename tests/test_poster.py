@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_course.plotting import write_morph, write_poster
+from vae_course.plots.animation import write_morph, write_poster
 
 
 def gray(n=5, side=8):

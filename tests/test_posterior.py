@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
 
-from vae_course.posterior import GaussianPosterior, bound_log_var, standard_normal_log_prob
+from vae_course.elbo import GaussianPosterior, bound_log_var, standard_normal_log_prob
 
 
 def random_posterior(batch: int, latent: int, seed: int = 0, dtype=torch.float64) -> GaussianPosterior:

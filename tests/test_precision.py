@@ -4,9 +4,12 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.models import VAE, Autoencoder, HierarchicalVAE
-from vae_course.training import fit, precision, seed_everything
-from vae_course.training.precision import Arithmetic, choose, matrix_products, measure
+from vae_course import machine as precision
+from vae_course.machine import Arithmetic, choose, matrix_products, measure
+from vae_course.models.hierarchical import HierarchicalVAE
+from vae_course.models.vae import VAE, Autoencoder
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
 
 CPU = torch.device("cpu")
 QUIET = {"device": "cpu", "progress": False}

@@ -4,8 +4,8 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.evaluation.probe import linear_probe, probe_accuracy
-from vae_course.models import VAE
+from vae_course.evaluation.code_use import linear_probe, probe_accuracy
+from vae_course.models.vae import VAE
 
 
 def clouds(n: int, distance: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

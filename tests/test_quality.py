@@ -6,19 +6,18 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.evaluation import (
+from vae_course.evaluation import samples as precision_recall
+from vae_course.evaluation import samples as sharpness
+from vae_course.evaluation import samples as ssim
+from vae_course.evaluation.classifier import train_classifier
+from vae_course.evaluation.frechet import (
+    BiasPoint,
     extrapolate,
     frechet_bias_curve,
     frechet_distance,
     frechet_estimate,
-    precision_recall,
-    relative_sharpness,
-    sample_quality,
-    sharpness,
-    ssim,
-    train_classifier,
 )
-from vae_course.evaluation.frechet_bias import BiasPoint
+from vae_course.evaluation.samples import relative_sharpness, sample_quality
 
 
 def rand(*shape, seed=0):

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from vae_course.course import record, record_bound
-from vae_course.course.record_bound import bounds
-from vae_course.data import load
-from vae_course.evaluation import importance_weighted_bound
-from vae_course.models import LadderVAE
-from vae_course.training import load_model, save_checkpoint, seed_everything
+from benchmarks import record, record_bound
+from benchmarks.ladder import LadderVAE
+from benchmarks.record_bound import bounds
+from vae_course.data.loading import load
+from vae_course.evaluation.bounds import importance_weighted_bound
+from vae_course.randomness import seed_everything
+from vae_course.weights import load_model, save_checkpoint
 
 ASSETS = Path(record.__file__).parents[2] / "assets"
 SMALL = {"top_dim": 2, "widths": (4, 4), "layers": (1, 1), "latent_channels": (1, 1), "hidden": 8}

@@ -6,8 +6,10 @@ from tiny_data import InterruptedAt, tiny_images
 from torch import nn
 
 from vae_course.elbo import reconstruction_terms
-from vae_course.models import VAE, Autoencoder
-from vae_course.training import CheckpointError, fit, load_checkpoint, save_checkpoint, seed_everything
+from vae_course.models.vae import VAE, Autoencoder
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
+from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
 
 QUIET = {"device": "cpu", "progress": False}
 HELD_OUT = tiny_images(30, seed=1)

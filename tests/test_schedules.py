@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_course.training import kl_settled, kl_weight, learning_rate_factor
+from vae_course.training.settings import kl_settled, kl_weight, learning_rate_factor
 
 
 def test_constant_without_warmup_is_one_throughout():

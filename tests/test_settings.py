@@ -5,9 +5,12 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.models import VAE
-from vae_course.training import FitSettings, fit, load_checkpoint, pick_device, seed_everything
-from vae_course.training.settings import USUAL_RECIPE
+from vae_course.machine import pick_device
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
+from vae_course.training.settings import USUAL_RECIPE, FitSettings
+from vae_course.weights import load_checkpoint
 
 
 def call_fit(**arguments):

@@ -4,11 +4,13 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.cli import main
-from vae_course.data import load
-from vae_course.evaluation import Classifier, load_classifier, train_classifier
-from vae_course.evaluation.shipped_classifier import (
+from vae_course.cli.entry import main
+from vae_course.data.loading import load
+from vae_course.evaluation.classifier import train_classifier
+from vae_course.models.classifier import Classifier
+from vae_course.weights import (
     classifier_path,
+    load_classifier,
     read_classifier,
     save_classifier,
     shipped_classifiers,

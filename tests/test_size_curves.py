@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_course.evaluation.size_curves import (
+from vae_course.evaluation.sizes import (
     bend,
     choose_size,
     nats_per_extra_dimension,

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from vae_course.data import load
-from vae_course.data.stacked import stack_digits
-from vae_course.evaluation import image_coverage, load_classifier
-from vae_course.training import stacked_weights
-from vae_course.training.stacked_weights import GANS, MODELS, SEEDS, load_stacked, save_half, train_stacked
+from recipes import stacked_recipe as stacked_weights
+from recipes.stacked_recipe import GANS, MODELS, SEEDS, load_stacked, save_half, train_stacked
+from vae_course.data.images import stack_digits
+from vae_course.data.loading import load
+from vae_course.evaluation.modes import image_coverage
+from vae_course.weights import load_classifier
 
 
 @pytest.mark.parametrize("name", MODELS)

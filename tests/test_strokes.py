@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vae_course.evaluation import slant, thickness
+from vae_course.evaluation.paths import slant, thickness
 
 
 def stroke(width: float, lean: float = 0.0, side: int = 56, length: float = 44.0) -> torch.Tensor:

@@ -9,13 +9,15 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.cli import main
-from vae_course.data import DataError
+from vae_course.cli.entry import main
+from vae_course.data.images import DataError
 from vae_course.data.own_images import load_own_images
-from vae_course.evaluation import Classifier, active_units, evaluate, kl_per_dimension
-from vae_course.evaluation.size_report import cost, size_report
-from vae_course.models import VAE
-from vae_course.plotting.size_panel import PANELS, rate_distortion_panel, size_panel
+from vae_course.evaluation.bounds import evaluate
+from vae_course.evaluation.code_use import active_units, kl_per_dimension
+from vae_course.evaluation.sizes import cost, size_report
+from vae_course.models.classifier import Classifier
+from vae_course.models.vae import VAE
+from vae_course.plots.chapter_08 import PANELS, rate_distortion_panel, size_panel
 from vae_course.training import sweep
 from vae_course.training.sweep import Cell, merge, plan, run_sweep, shard
 from vae_course.training.sweep_table import shipped_sweep, write_csv

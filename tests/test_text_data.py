@@ -10,9 +10,21 @@ from failing_server import files_below
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vae_course.data import DataError, load
-from vae_course.data.text import END, PAD, UNKNOWN, TextData, Tokenizer, load_text, padding_mask
-from vae_course.data.text.invented import NAME_STYLES, SENTENCE_KINDS, invented_names, invented_sentences
+from vae_course.data.images import DataError
+from vae_course.data.loading import load
+from vae_course.data.text import (
+    END,
+    NAME_STYLES,
+    PAD,
+    SENTENCE_KINDS,
+    UNKNOWN,
+    TextData,
+    Tokenizer,
+    invented_names,
+    invented_sentences,
+    load_text,
+    padding_mask,
+)
 
 TEXTS = st.lists(st.text("abcdé '", max_size=12), min_size=1, max_size=6)
 
@@ -128,7 +140,7 @@ def published(server, monkeypatch):
     server.files.update(
         {"names.txt": "\n".join(names).encode(), "fra-eng.zip": buffer.getvalue(), "test.csv": news.encode()}
     )
-    module = "vae_course.data.text.files."
+    module = "vae_course.data.text."
     monkeypatch.setattr(module + "NAMES_URL", f"{server.url}names.txt")
     monkeypatch.setattr(module + "NAMES_LEAST", 300)
     monkeypatch.setattr(module + "SENTENCES_URL", f"{server.url}fra-eng.zip")

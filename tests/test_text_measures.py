@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from vae_course.data import load
+from vae_course.data.loading import load
 from vae_course.data.text import END, START, UNKNOWN, TextData, Tokenizer
 from vae_course.evaluation.text import NGram, bits_per_token, text_quality
 

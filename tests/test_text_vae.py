@@ -7,8 +7,8 @@ import torch
 
 from vae_course import elbo_terms, evaluate, fit, importance_weighted_bound, load, seed_everything
 from vae_course.data.text import END, PAD, START, UNKNOWN, padding_mask
-from vae_course.evaluation import collapse_report
-from vae_course.models.text_vae import TextVAE
+from vae_course.evaluation.code_use import collapse_report
+from vae_course.models.text import TextVAE
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from recipes import text_models
 from vae_course import evaluate, load
-from vae_course.course import text_models
+from vae_course import weights as text_weights
 from vae_course.evaluation.text import NGram, bits_per_token
-from vae_course.training import text_weights
-from vae_course.training.text_weights import load_text_model
+from vae_course.weights import load_text_model
 
 
 def test_training_writes_what_loading_reads(monkeypatch, tmp_path, capsys):

@@ -8,9 +8,11 @@ import torch
 from tiny_data import tiny_images
 
 from vae_course.elbo import elbo_terms
-from vae_course.models import VAE
-from vae_course.training import fit, learning_rate_factor, seed_everything
-from vae_course.training.optimizers import Adam
+from vae_course.machine import Adam
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
+from vae_course.training.settings import learning_rate_factor
 
 TRAIN = tiny_images(96)
 QUIET = {"device": "cpu", "progress": False}

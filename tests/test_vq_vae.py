@@ -8,12 +8,12 @@ import torch
 from tiny_data import InterruptedAt, tiny_images
 
 from vae_course.elbo import elbo_terms
-from vae_course.evaluation.code_bound import evaluate_codes
-from vae_course.models import VQVAE, CodePrior
-from vae_course.models.codebook import Codebook
-from vae_course.models.vq_vae import perplexity, vq_terms
-from vae_course.training import fit, load_model, save_checkpoint, seed_everything
+from vae_course.evaluation.bounds import evaluate_codes
+from vae_course.models.vq_vae import VQVAE, Codebook, CodePrior, perplexity, vq_terms
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
 from vae_course.training.code_prior import fit_prior, letters_of
+from vae_course.weights import load_model, save_checkpoint
 
 DATA = tiny_images(128, (1, 8, 8))
 SETTINGS = dict(device="cpu", progress=False, batch_size=32, learning_rate=3e-3, objective=vq_terms)

@@ -10,19 +10,20 @@ import torch
 from PIL import Image
 from tiny_data import tiny_images
 
-from vae_course.course.bench_sliders import slider_latency
-from vae_course.evaluation import evaluate
-from vae_course.evaluation.setting import rate_distortion, view_setting
-from vae_course.models.multirate import OneModel
-from vae_course.plotting.setting import SettingPanel
-from vae_course.training import seed_everything
-from vae_course.training.for_real import TrainingCanceled, train_for_real
+from benchmarks.bench_sliders import slider_latency
+from vae_course.evaluation.bounds import evaluate
+from vae_course.evaluation.code_use import rate_distortion, view_setting
+from vae_course.models.one_model import OneModel
+from vae_course.plots.chapter_08 import SettingPanel
+from vae_course.randomness import seed_everything
 from vae_course.training.one_model import WEIGHTS, fit_one_model
 from vae_course.widgets.beta_latent import (
     BetaLatentExplorer,
     BetaLatentView,
+    TrainingCanceled,
     explore_beta_latent,
     strip_alt,
+    train_for_real,
 )
 
 DATA, HELD_OUT = tiny_images(192), tiny_images(40, seed=1)

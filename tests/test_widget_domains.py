@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from vae_course import load, seed_everything
-from vae_course.models import VAE, GaussianVAE, TextVAE
-from vae_course.plotting import spectrograms
+from vae_course.models.text import TextVAE
+from vae_course.models.vae import VAE, GaussianVAE
+from vae_course.plots import sound as spectrograms
 from vae_course.widgets.domains import (
     Domain,
     draw_all,

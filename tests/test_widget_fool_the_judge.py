@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from vae_course.evaluation import relative_power, relative_sharpness
-from vae_course.evaluation.classifier import Classifier
+from vae_course.evaluation.samples import relative_power, relative_sharpness
+from vae_course.models.classifier import Classifier
 from vae_course.widgets.fool_the_judge import draw_retouched, draw_strip, explore_the_judge, retouch
 
 X = torch.rand(24, 1, 16, 16, generator=torch.Generator().manual_seed(0))

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from vae_course.evaluation import FAMOUS, LossWeights, effective_beta
+from vae_course.evaluation.loss_translator import FAMOUS, LossWeights, effective_beta
 from vae_course.widgets.loss_translator import (
     draw_translation,
     draw_weights,

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from vae_course.models import VAE
-from vae_course.widgets import stages
-from vae_course.widgets.stages import draw_step, explore_stages, walk
+from vae_course.models.vae import VAE
+from vae_course.widgets import paths as stages
+from vae_course.widgets.paths import draw_step, explore_stages, walk
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vae_course.data.toys import CurveModel
-from vae_course.models import VAE
-from vae_course.notebook.figures import png_bytes
+from vae_course.models.vae import VAE
+from vae_course.teaching.display import png_bytes
 from vae_course.widgets.corrupted_digit import (
     corrupt,
     draw_corrupted_digit,

@@ -8,9 +8,9 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
 
-from vae_course.notebook.figures import png_bytes
-from vae_course.widgets import dropdown, explorer, slider
-from vae_course.widgets.controls import reach, setting
+from vae_course.teaching.display import png_bytes
+from vae_course.widgets import controls as explorer
+from vae_course.widgets.controls import dropdown, reach, setting, slider
 
 ALT = "A line whose slope and style can be chosen."
 

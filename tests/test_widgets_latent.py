@@ -7,12 +7,17 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.evaluation import lerp, slerp
-from vae_course.models import VAE
-from vae_course.notebook.figures import png_bytes
-from vae_course.widgets.interpolation import draw_interpolation, explore_interpolation, path_pictures
+from vae_course.evaluation.paths import lerp, slerp
+from vae_course.models.vae import VAE
+from vae_course.teaching.display import png_bytes
 from vae_course.widgets.latent_pad import decoded, draw_latent_pad, draw_pad_strip, explore_latent_pad
-from vae_course.widgets.traversal import draw_traversal, explore_traversal
+from vae_course.widgets.paths import (
+    draw_interpolation,
+    draw_traversal,
+    explore_interpolation,
+    explore_traversal,
+    path_pictures,
+)
 
 
 def vae(latent: int) -> VAE:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from vae_course.data import ImageData
+from vae_course.data.images import ImageData
 
 
 def tiny_images(

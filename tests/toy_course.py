@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vae_course.course.project import Project
+from tools.project import Project
 
 PYPROJECT = """\
 [tool.vae-course]
@@ -34,7 +34,7 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 
-from vae_course.notebook import Claims, show
+from vae_course.teaching import Claims, show
 
 values = np.random.default_rng(SEED).normal(size=POINTS)
 print("mean", values.mean())

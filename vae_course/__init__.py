@@ -4,43 +4,38 @@ One convention holds everywhere: values are in **nats per example**, summed over
 dimensions and averaged over the batch; ``log_var`` is log σ²; images are float32 in [0, 1] of shape
 ``(batch, channel, height, width)``.
 
-Names are loaded when they are first used, so that ``import vae_course`` costs next to nothing.
+Names are loaded when they are first used, so that ``import vae_course`` costs next to nothing. What is not
+here is one level down: ``vae_course.evaluation``, ``models``, ``plots``, ``teaching`` and ``widgets``.
 """
 
-from importlib import import_module
+from vae_course._lazy import lazily
 
-__version__ = "0.1.0"
-
-_HOME = {
-    "load": "vae_course.data",
-    "ImageData": "vae_course.data",
-    "DataError": "vae_course.data",
-    "GaussianPosterior": "vae_course.posterior",
-    "Bernoulli": "vae_course.likelihoods",
-    "Gaussian": "vae_course.likelihoods",
-    "ElboTerms": "vae_course.elbo",
-    "elbo_terms": "vae_course.elbo",
-    "VAE": "vae_course.models",
-    "Autoencoder": "vae_course.models",
-    "fit": "vae_course.training",
-    "History": "vae_course.training",
-    "TrainingDiverged": "vae_course.training",
-    "load_model": "vae_course.training",
-    "load_one_model": "vae_course.training",
-    "save_checkpoint": "vae_course.training",
-    "seed_everything": "vae_course.training",
-    "evaluate": "vae_course.evaluation",
-    "importance_weighted_bound": "vae_course.evaluation",
-}
-
-__all__ = ["__version__", *_HOME]
-
-
-def __getattr__(name: str):
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'vae_course' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__version__ = "0.2.0"
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "elbo": "elbo_terms ElboTerms GaussianPosterior standard_normal_log_prob",
+        "likelihoods": "Bernoulli ContinuousBernoulli DiscretizedLogistic FeatureLoss Gaussian Laplace make",
+        "machine": "pick_device",
+        "randomness": "seed_everything",
+        "data.faces": "draw_faces FACTORS",
+        "data.images": "DataError ImageData stack_digits with_classes",
+        "data.loading": "load",
+        "data.tables": "PointData",
+        "data.text": "PAD padding_mask START",
+        "data.toys": "clock_hands CurveModel grid_mixture LinearGaussian ring_mixture",
+        "models.vae": "Autoencoder VAE",
+        "weights": "ablation_results arena_results arena_rows load_ablation load_arena load_classifier "
+        "load_face_model load_model load_photograph_model load_text_model save_checkpoint "
+        "STAGES",
+        "training.adversarial": "fit_gan",
+        "training.code_prior": "fit_prior letters_of",
+        "training.loop": "fit History TrainingDiverged",
+        "training.one_model": "load_one_model train_one_model",
+        "training.settings": "kl_weight",
+        "training.sweep": "plan run_sweep",
+        "training.sweep_table": "shipped_sweep",
+        "training.vae_gan": "fit_vae_gan vae_gan_losses",
+        "evaluation.bounds": "evaluate importance_weighted_bound",
+    },
+)

@@ -65,22 +65,26 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from vae_course import VAE, Autoencoder, elbo_terms, evaluate, fit, load, seed_everything
-from vae_course.data.toys import CurveModel
+from vae_course import VAE, Autoencoder, CurveModel, elbo_terms, evaluate, fit, load, seed_everything
 from vae_course.evaluation import (
     importance_weighted_log_prob,
+    mean_interval,
     sample_quality,
     train_classifier,
 )
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.exercises import check, hint, solution
-from vae_course.notebook import Claims, predict, results_table, show
-from vae_course.plotting import image_grid, line_plot, training_curves
-from vae_course.plotting.course_map import course_map
-from vae_course.plotting.interval_dots import interval_dots
-from vae_course.plotting.toy_bound import bound_landscape, toy_posteriors
-from vae_course.plotting.toy_plane import gap_map, toy_plane
-from vae_course.widgets.toy_posterior import explore_toy_posterior
+from vae_course.plots import (
+    bound_landscape,
+    course_map,
+    gap_map,
+    image_grid,
+    interval_dots,
+    line_plot,
+    toy_plane,
+    toy_posteriors,
+    training_curves,
+)
+from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
+from vae_course.widgets import explore_toy_posterior
 
 names = """DATASET N_SEEDS ENCODER_STEPS LATENT_DIM HIDDEN_DIMS EPOCHS BATCH_SIZE LEARNING_RATE
     GAN_EPOCHS GAN_BATCH_SIZE GAN_LEARNING_RATE GAN_PENALTY LATE_ENCODER_EPOCHS JUDGE_EPOCHS JUDGE_EXAMPLES BOUND_EXAMPLES BOUND_K"""

@@ -61,20 +61,28 @@ import math
 import torch
 from torch import nn
 
-from vae_course import VAE, elbo_terms, evaluate, fit, load, load_model, save_checkpoint, seed_everything
-from vae_course.evaluation import importance_weighted_bound
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.exercises import check, hint, solution
-from vae_course.notebook import Claims, predict, results_table, show
-from vae_course.plotting import (
+from vae_course import (
+    VAE,
+    elbo_terms,
+    evaluate,
+    fit,
+    importance_weighted_bound,
+    load,
+    load_model,
+    save_checkpoint,
+    seed_everything,
+)
+from vae_course.evaluation import mean_interval
+from vae_course.plots import (
     image_grid,
     line_plot,
     mean_and_sample,
     posterior_ellipses,
-    reconstructions,
     sample_grid,
     training_curves,
 )
+from vae_course.plots import images as reconstructions
+from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
 
 names = """DATASET LATENT_DIM EPOCHS BATCH_SIZE LEARNING_RATE N_SEEDS USUAL_EPOCHS START_EXAMPLES START_EPOCHS
     CONV_EXAMPLES CONV_EPOCHS CONV_BATCH_SIZE BOUND_EXAMPLES BOUND_K"""
@@ -786,7 +794,7 @@ guess = predict(
     default=2,
 )
 # %%
-from vae_course.widgets.corrupted_digit import corrupt, explore_corrupted_digit
+from vae_course.widgets import corrupt, explore_corrupted_digit
 
 settings = {
     "clean": {},

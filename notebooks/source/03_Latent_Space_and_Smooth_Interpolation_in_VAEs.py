@@ -56,11 +56,11 @@ from itertools import pairwise
 
 import torch
 
-from vae_course import VAE, evaluate, fit, load, seed_everything
+from vae_course import VAE, evaluate, fit, load, load_classifier, seed_everything
 from vae_course.evaluation import (
     expected_norm,
     kl_per_dimension,
-    load_classifier,
+    mean_interval,
     path_cost,
     posterior_means,
     slant,
@@ -68,20 +68,18 @@ from vae_course.evaluation import (
 )
 from vae_course.evaluation import lerp as package_lerp
 from vae_course.evaluation import slerp as package_slerp
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.exercises import check, hint, solution
-from vae_course.notebook import Claims, predict, results_table, show, show_html
-from vae_course.plotting import (
+from vae_course.plots import (
     animation_html,
     interpolation_strip,
     latent_scatter,
     line_plot,
-    manifold,
     point_map,
     prior_square,
     traversal_grid,
     traverse,
 )
+from vae_course.plots import images as manifold
+from vae_course.teaching import Claims, check, hint, predict, results_table, show, show_html, solution
 
 names = """DATASET GARMENTS TRAIN_EXAMPLES EPOCHS BATCH_SIZE LEARNING_RATE N_SEEDS N_PAIRS N_MAP N_NEIGHBORS
     REFERENCES"""
@@ -1098,14 +1096,14 @@ for name, other in (("thickness", "slant"), ("slant", "thickness")):
 #
 # First the pad: move through the two-dimensional code. Look for a place where two classes meet, and for a hole.
 # %%
-from vae_course.widgets.latent_pad import explore_latent_pad
+from vae_course.widgets import explore_latent_pad
 
 pad = explore_latent_pad(flat, validation.subset(min(300, len(validation)), seed=3))
 # %% [markdown]
 # Then a path: choose two examples and the kind of path, and watch what becomes of the strokes halfway. (The live picture also draws the norm of
 # the code along the path.)
 # %%
-from vae_course.widgets.interpolation import explore_interpolation
+from vae_course.widgets import explore_interpolation
 
 examples = {
     f"a {validation.class_names[c]}": validation.batch((labels == c).nonzero()[0])[0] for c in (7, 0, 3, 8, 1)
@@ -1114,7 +1112,7 @@ path = explore_interpolation(models[32][0], examples)
 # %% [markdown]
 # And the dimensions that this 32-dimensional code uses most, one slider each.
 # %%
-from vae_course.widgets.traversal import explore_traversal
+from vae_course.widgets import explore_traversal
 
 knobs = explore_traversal(
     large, example[0], kl_per_dimension(large, validation).argsort(descending=True)[:5].tolist()

@@ -64,22 +64,28 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from vae_course import VAE, evaluate, fit, load, seed_everything
-from vae_course.data.toys import LinearGaussian
-from vae_course.evaluation import active_units, collapse_report, load_classifier, log_aggregate
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.exercises import check, hint, solution
-from vae_course.models.linear_gaussian import (
+from vae_course import (
+    VAE,
+    GaussianPosterior,
+    LinearGaussian,
+    evaluate,
+    fit,
+    kl_weight,
+    load,
+    load_classifier,
+    seed_everything,
+    standard_normal_log_prob,
+)
+from vae_course.evaluation import active_units, collapse_report, log_aggregate, mean_interval
+from vae_course.models import (
     LinearGaussianVAE,
     covariance_spectrum,
     principal_component_model,
     subspace_angle,
     water_filling,
 )
-from vae_course.notebook import Claims, predict, results_table, show
-from vae_course.plotting import collapse_panel, image_grid, line_plot, style
-from vae_course.posterior import GaussianPosterior, standard_normal_log_prob
-from vae_course.training import kl_weight
+from vae_course.plots import collapse_panel, image_grid, line_plot, style
+from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
 
 names = """DATASET LATENT_DIM BETAS EXAMPLES EPOCHS BATCH_SIZE LEARNING_RATE N_SEEDS HELD_OUT HOLE_BETA HOLE_DRAWS
     COLLAPSE_EXAMPLES COLLAPSE_EPOCHS COLLAPSE_SEEDS FREE_NATS"""
@@ -1115,8 +1121,8 @@ claims.add(
 # A slider for β and one for the size of the code, which answer at once: one model was trained for all settings together (chapter 08 shows how, and how close it comes to models trained one by one). Two things to look for: what a large β
 # does to the pictures of a large code, and at which size more dimensions no longer help. In the live panel, watch the bars of the KL go out one after the other as β grows. The still figure has a block for each of nine settings, with distortion + β · rate below it.
 # %%
-from vae_course.training.one_model import load_one_model
-from vae_course.widgets.beta_latent import explore_beta_latent
+from vae_course import load_one_model
+from vae_course.widgets import explore_beta_latent
 
 explorer = explore_beta_latent(load_one_model(DATASET), held_out, train)
 

@@ -58,7 +58,21 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from vae_course import VAE, elbo_terms, evaluate, fit, load, seed_everything
+from vae_course import (
+    VAE,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    FeatureLoss,
+    Gaussian,
+    Laplace,
+    elbo_terms,
+    evaluate,
+    fit,
+    load,
+    load_classifier,
+    make,
+    seed_everything,
+)
 from vae_course.evaluation import (
     FAMOUS,
     LossWeights,
@@ -68,24 +82,14 @@ from vae_course.evaluation import (
     frechet_distance,
     frechet_estimate,
     implied_scale,
-    load_classifier,
+    mean_interval,
     relative_sharpness,
     sample_quality,
-    ssim,
     train_classifier,
 )
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.exercises import check, hint, solution
-from vae_course.likelihoods import (
-    ContinuousBernoulli,
-    DiscretizedLogistic,
-    FeatureLoss,
-    Gaussian,
-    Laplace,
-    make,
-)
-from vae_course.notebook import Claims, predict, results_table, show
-from vae_course.plotting import fingerprint, image_grid, line_plot
+from vae_course.evaluation import samples as ssim
+from vae_course.plots import fingerprint, image_grid, line_plot
+from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
 
 NAMES = """DATASET LATENT_DIM HIDDEN EXAMPLES EPOCHS SHORT_EPOCHS BATCH_SIZE N_SEEDS JUDGED
 GALLERY_EXAMPLES GALLERY_EPOCHS""".split()
@@ -1251,7 +1255,7 @@ def train_with(loss, seed, learning_rate=3e-3):
     return log
 
 
-from vae_course.exercises.loss_doctor import diagnose_loss
+from vae_course.exercises import diagnose_loss
 
 healthy = [train_with(healthy_loss, seed) for seed in range(N_SEEDS)]
 verdict = diagnose_loss(healthy_loss)
@@ -1566,7 +1570,7 @@ claims.add("Bugs named by the loss doctor, of 8", sum(named.values()), near=(8, 
 # Type in somebody's loss. Watch the diamond: what averaging over pixels does, what it does with another picture size, and what happens with pixels in −1 to 1 instead of 0 to 1. Find a KL weight that
 # gives β = 1 for a mean squared error on 64 × 64 color pictures. The figure below shows the six famous losses and the first attempt of nearly everybody: mean squared error plus KL.
 # %%
-from vae_course.widgets.loss_translator import explore_loss_translator
+from vae_course.widgets import explore_loss_translator
 
 explorer = explore_loss_translator()
 # %% [markdown]

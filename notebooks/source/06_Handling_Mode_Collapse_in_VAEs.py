@@ -68,21 +68,29 @@ import math
 import torch
 from torch import nn
 
-from vae_course import VAE, fit, load, seed_everything
-from vae_course.data.points import PointData
-from vae_course.data.toys import grid_mixture, ring_mixture
-from vae_course.evaluation import image_coverage, load_classifier, point_coverage, sample_quality
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.evaluation.mode_coverage import expected_hits
-from vae_course.exercises import check, hint, solution
-from vae_course.models import Discriminator, Generator
-from vae_course.models.points import PointDiscriminator, PointGenerator, PointVAE
-from vae_course.notebook import Claims, predict, results_table, show
-from vae_course.notebook.figures import show_html
-from vae_course.plotting import animation_html, image_grid, line_plot, style
-from vae_course.plotting.interval_dots import interval_dots
-from vae_course.plotting.point_clouds import cloud_frames, point_clouds
-from vae_course.training import fit_gan
+from vae_course import (
+    VAE,
+    PointData,
+    fit,
+    fit_gan,
+    grid_mixture,
+    load,
+    load_classifier,
+    ring_mixture,
+    seed_everything,
+)
+from vae_course.evaluation import expected_hits, image_coverage, mean_interval, point_coverage, sample_quality
+from vae_course.models import Discriminator, Generator, PointDiscriminator, PointGenerator, PointVAE
+from vae_course.plots import (
+    animation_html,
+    cloud_frames,
+    image_grid,
+    interval_dots,
+    line_plot,
+    point_clouds,
+    style,
+)
+from vae_course.teaching import Claims, check, hint, predict, results_table, show, show_html, solution
 
 names = """DATASET N_SEEDS POINTS WIDTH RING_STEPS GRID_STEPS POINT_BATCH VAE_RATE GAN_RATE DOSES STRONG_BETA EXAMPLES PASSES
     BATCH_SIZE DIGIT_VAE_RATE DIGIT_GAN_RATE DIGIT_DOSE DIGIT_NOISE DIGIT_SEEDS JUDGED LIVE_EXAMPLES STACKED_SAMPLES"""
@@ -645,7 +653,7 @@ results_table(
 # %% tags=["hide-input"]
 from matplotlib.figure import Figure
 
-from vae_course.plotting.point_clouds import draw_cloud
+from vae_course.plots import draw_cloud
 
 with style.use():
     figure = Figure(figsize=(7.2, 7.4), layout="constrained")
@@ -971,7 +979,7 @@ for kind in ("GAN, R1", "GAN, noise"):
 # ### A thousand modes
 #
 # **Stacked digits** (Metz et al. 2017): a picture with three color channels and a digit in each, so a picture is a number from 000 to 999, and all are equally likely. Convolutional networks on 20,000 such pictures train longer than
-# a notebook should, so their weights come with the course (made by `python -m vae_course.course.stacked_digits`). All have the same generator network, the same pictures and three passes through them, so all numbers are those of a
+# a notebook should, so their weights come with the course (made by `python -m recipes.stacked_digits`). All have the same generator network, the same pictures and three passes through them, so all numbers are those of a
 # short training. The judge is MNIST's classifier, channel by channel. As in the literature, one sample is enough here to hit a mode; the last two columns ask in addition that the judge is sure of all three digits.
 # %%
 guess = predict(
@@ -980,7 +988,7 @@ guess = predict(
     default=1,
 )
 # %%
-from vae_course.training.stacked_weights import MODELS, SEEDS, load_stacked
+from recipes.stacked_recipe import MODELS, SEEDS, load_stacked
 
 mnist_judge = load_classifier("mnist")
 NAMES = {"vae": "VAE", "gan": "GAN, plain", "gan_r1": "GAN, R1"}
@@ -1052,8 +1060,8 @@ claims.add(
 #
 # So that you do not only look at finished weights, train one GAN with the penalty here, by the same code: fewer pictures and one pass, so do not expect much.
 # %%
-from vae_course.data.stacked import stack_digits
-from vae_course.training.stacked_weights import train_stacked
+from recipes.stacked_recipe import train_stacked
+from vae_course import stack_digits
 
 small = stack_digits(load(DATASET, "train"), LIVE_EXAMPLES, seed=1)
 live = image_coverage(
@@ -1162,7 +1170,7 @@ claims.add(
 #
 # Choose a model and a seed and walk through its training on the grid. Things to look for: does a mode once hit stay hit? Which remedy calms the game down, and what does that cost in samples on a mode? The still figure shows seed 0 of each model at six moments.
 # %%
-from vae_course.widgets.training_watch import Watched, explore_training
+from vae_course.widgets import Watched, explore_training
 
 chosen = ["plain GAN", best_of["R1"], best_of["noise"]]
 seen = {

@@ -62,29 +62,32 @@ import math
 import torch
 from torch.func import functional_call, stack_module_state, vmap
 
-from vae_course import VAE, evaluate, fit, load, seed_everything
-from vae_course.data.toys import clock_hands
+from vae_course import (
+    VAE,
+    GaussianPosterior,
+    clock_hands,
+    evaluate,
+    fit,
+    fit_gan,
+    load,
+    load_classifier,
+    seed_everything,
+)
 from vae_course.evaluation import (
-    Classifier,
     frechet_bias_curve,
     frechet_debiased,
     frechet_distance,
-    load_classifier,
+    mean_interval,
     memorization,
     nearest_neighbors,
-    power_spectrum,
     relative_power,
     sample_quality,
     train_classifier,
 )
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.exercises import check, hint, solution
-from vae_course.models import Discriminator, Generator
-from vae_course.notebook import Claims, predict, results_table, show
-from vae_course.plotting import image_grid, line_plot
-from vae_course.plotting.interval_dots import interval_dots
-from vae_course.posterior import GaussianPosterior
-from vae_course.training import fit_gan
+from vae_course.evaluation import samples as power_spectrum
+from vae_course.models import Classifier, Discriminator, Generator
+from vae_course.plots import image_grid, interval_dots, line_plot
+from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
 
 names = """DATASET TOY_BETAS TOY_STEPS LATENT_DIM CHANNELS LARGE_CHANNELS LOW_BETA EXAMPLES EPOCHS BATCH_SIZE VAE_LEARNING_RATE
     GAN_LEARNING_RATE GAN_PENALTY N_SEEDS JUDGED JUDGE_EPOCHS"""
@@ -1072,7 +1075,7 @@ guess = predict(
     default=1,
 )
 # %%
-from vae_course.widgets.fool_the_judge import retouch
+from vae_course.widgets import retouch
 
 side = torch.arange(train.shape[-1])
 board = 0.1 * (1 - 2 * ((side[:, None] + side) % 2)).float()
@@ -1281,9 +1284,9 @@ claims.add(
 # ## 8 With more training
 #
 # Is all of this a matter of small models and short training? The course ships larger contestants that were trained longer, those of its **arena**: 20,000 pictures, twice the channels, the same decoder for all, three seeds each
-# (`python -m vae_course.course.arena`; chapter 11 has the whole table). The same judge, the same measures, on Fashion-MNIST.
+# (`python -m recipes.arena`; chapter 11 has the whole table). The same judge, the same measures, on Fashion-MNIST.
 # %%
-from vae_course.training.arena_weights import load_arena
+from vae_course import load_arena
 
 
 def shipped(name):
@@ -1342,7 +1345,7 @@ else:
 # You are the forger: make the VAE's samples look better to the measures, by hand, without any model. Sharpen them until their sharpness is that of data: what does the Fréchet distance say? Add grain until the spectrum fits at high frequencies: does precision believe it? Then blur *real* pictures, and see which measures
 # mind. The still figure shows the first answers.
 # %%
-from vae_course.widgets.fool_the_judge import explore_the_judge
+from vae_course.widgets import explore_the_judge
 
 n_play = min(500, n_judged)
 sources = {"VAE samples": drawn["VAE"][0], "GAN samples": drawn["GAN"][0], "fresh real pictures": fresh}

@@ -59,23 +59,19 @@ from pathlib import Path
 import torch
 
 import vae_course
-from vae_course import VAE, load
-from vae_course.evaluation import load_classifier
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.evaluation.size_curves import (
+from vae_course import VAE, load, load_classifier, plan, run_sweep, shipped_sweep
+from vae_course.evaluation import (
     bend,
     choose_size,
+    cost,
+    mean_interval,
     nats_per_extra_dimension,
     saturation_point,
     size_curve,
+    size_report,
 )
-from vae_course.evaluation.size_report import cost, size_report
-from vae_course.exercises import check, solution
-from vae_course.notebook import Claims, predict, results_table, show
-from vae_course.plotting import line_plot
-from vae_course.plotting.size_panel import size_panel
-from vae_course.training.sweep import plan, run_sweep
-from vae_course.training.sweep_table import shipped_sweep
+from vae_course.plots import line_plot, size_panel
+from vae_course.teaching import Claims, check, predict, results_table, show, solution
 
 NAMES = "DATASET LIVE_SIZES LIVE_SEEDS EXAMPLES EPOCHS BATCH_SIZE LONG_SETS TOLERANCE"
 claims = Claims(
@@ -374,7 +370,7 @@ guess = predict(
     default=1,
 )
 # %%
-from vae_course.training.one_model import load_one_model
+from vae_course import load_one_model
 
 LONG_SIZES = [2, 4, 8, 16, 32]
 rows, trained_long = [], {}
@@ -608,7 +604,7 @@ for name, choice in choices.items():
 # with $k = 32$.) The last rows of the next table say how far the one model is behind models trained separately: at fifteen settings with eight passes, at four of these with three times as many. It saw more passes than
 # either, so separate models trained for as long may be further ahead.
 # %%
-from vae_course.widgets.beta_latent import explore_beta_latent
+from vae_course.widgets import explore_beta_latent
 
 explorer = explore_beta_latent(load_one_model(DATASET), held_out, train)
 # %% [markdown]

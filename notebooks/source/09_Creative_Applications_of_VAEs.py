@@ -76,42 +76,57 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from vae_course import VAE, elbo_terms, evaluate, fit, load, seed_everything
-from vae_course.data.conditioned import with_classes
-from vae_course.data.draw_faces import FACTORS, draw_faces
-from vae_course.evaluation import coin_entropy, lerp, load_classifier, posterior_means, slant, thickness
-from vae_course.evaluation.anomaly import (
+from vae_course import (
+    FACTORS,
+    VAE,
+    draw_faces,
+    elbo_terms,
+    evaluate,
+    fit,
+    load,
+    load_classifier,
+    load_face_model,
+    load_text_model,
+    seed_everything,
+    with_classes,
+)
+from vae_course.evaluation import (
+    NGram,
+    adjusted_vectors,
     auroc,
     auroc_difference,
     auroc_interval,
+    coin_entropy,
     elbo_scores,
     importance_weighted_scores,
     isolation_forest_scores,
+    judge_edit,
+    lerp,
+    linear_probe,
+    load_reader,
+    mean_difference,
+    mean_interval,
     pca_scores,
+    posterior_means,
+    probe_direction,
+    read,
+    slant,
+    text_quality,
+    thickness,
 )
-from vae_course.evaluation.attribute_reader import load_reader, read
-from vae_course.evaluation.attributes import adjusted_vectors, judge_edit, mean_difference, probe_direction
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.evaluation.probe import linear_probe
-from vae_course.evaluation.text import NGram, text_quality
-from vae_course.exercises import check, hint, solution
 from vae_course.models import ConditionalVAE, GaussianVAE
-from vae_course.models.more_like_this import more_like
-from vae_course.notebook import Claims, predict, results_table, show, show_html
-from vae_course.plotting import (
+from vae_course.plots import (
     animation_html,
     image_grid,
     interpolation_strip,
+    interval_dots,
     line_plot,
+    pictures,
     write_morph,
     write_poster,
 )
-from vae_course.plotting.codes import pictures
-from vae_course.plotting.interval_dots import interval_dots
-from vae_course.training.face_weights import load_face_model
-from vae_course.training.text_weights import load_text_model
-from vae_course.widgets.attribute_sliders import explore_attributes
-from vae_course.widgets.more_like_this import breed, explore_more_like_this
+from vae_course.teaching import Claims, check, hint, predict, results_table, show, show_html, solution
+from vae_course.widgets import breed, explore_attributes, explore_more_like_this, more_like
 
 names = """GARMENTS DIGITS NAMES NORMAL STRANGE EXAMPLES EPOCHS BATCH_SIZE LEARNING_RATE DIGIT_EXAMPLES DIGIT_EPOCHS DIGIT_BATCH LOUDNESS LATENT_DIM N_SEEDS N_PAIRS ROUNDS GAMES FACES
     N_FACES N_NAMES BIOPSY_EPOCHS BIOPSY_SEEDS N_STRANGE CELEBA FOLDER"""
@@ -624,9 +639,8 @@ sliders = explore_attributes(
 # classifier of the attributes, and its other readings say what else changed. The terms of CelebA forbid passing pictures on, so this page shows none. Set `CELEBA = True` if you have it.
 # %%
 if CELEBA:
-    from vae_course.evaluation.attribute_edits import edit_rows
-    from vae_course.evaluation.attribute_reader import train_reader
-    from vae_course.training.photograph_weights import load_photograph_model
+    from vae_course import load_photograph_model
+    from vae_course.evaluation import edit_rows, train_reader
 
     people, others = load("celeba", "train"), load("celeba", "validation")
     people = people.subset(min(6000, len(people)))

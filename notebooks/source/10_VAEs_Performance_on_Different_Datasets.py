@@ -65,32 +65,41 @@ from dataclasses import replace
 import torch
 
 from vae_course import (
+    PAD,
+    START,
     VAE,
     DataError,
+    DiscretizedLogistic,
     elbo_terms,
     evaluate,
     fit,
     importance_weighted_bound,
     load,
+    load_photograph_model,
+    load_text_model,
+    padding_mask,
     seed_everything,
 )
-from vae_course.data.text import PAD, START, padding_mask
-from vae_course.evaluation import collapse_report, lerp, posterior_means, train_classifier
-from vae_course.evaluation.bits import bits_per_dimension, feature_bits
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.evaluation.no_code import gaussian_with_covariance, gaussian_without_code
-from vae_course.evaluation.probe import linear_probe
-from vae_course.evaluation.sharpness import relative_sharpness
-from vae_course.evaluation.text import NGram, bits_per_token
-from vae_course.evaluation.training_cost import training_cost
-from vae_course.exercises import check, hint, solution
-from vae_course.likelihoods import DiscretizedLogistic
+from vae_course.evaluation import (
+    NGram,
+    bits_per_dimension,
+    bits_per_token,
+    collapse_report,
+    feature_bits,
+    gaussian_with_covariance,
+    gaussian_without_code,
+    lerp,
+    linear_probe,
+    mean_interval,
+    posterior_means,
+    relative_sharpness,
+    train_classifier,
+    training_cost,
+)
 from vae_course.models import GaussianVAE, TextVAE
-from vae_course.notebook import Claims, play, predict, results_table, show
-from vae_course.plotting import collapse_panel, image_grid, latent_scatter, line_plot, spectrograms
-from vae_course.plotting.interval_dots import interval_dots
-from vae_course.training.photograph_weights import load_photograph_model
-from vae_course.training.text_weights import load_text_model
+from vae_course.plots import collapse_panel, image_grid, interval_dots, latent_scatter, line_plot
+from vae_course.plots import sound as spectrograms
+from vae_course.teaching import Claims, check, hint, play, predict, results_table, show, solution
 
 names = """PICTURES SOUNDS PICTURE_EXAMPLES PICTURE_EPOCHS SOUND_EPOCHS TABLE_EPOCHS BROKEN_EPOCHS HELD_OUT LATENT N_SEEDS
     N_PAIRS PHOTOGRAPHS PHOTO_EXAMPLES PHOTO_EPOCHS TEXT TEXT_EXAMPLES TEXT_EPOCHS TEXT_SEEDS SENTENCES"""
@@ -1013,7 +1022,7 @@ claims.add("Text: bits per character, annealed VAE (16 draws) minus the same dec
 #
 # ### What lies between two sentences?
 #
-# For sentences the tokens are words. These are from [Tatoeba](https://tatoeba.org) (CC BY 2.0 FR) in the full run and from a small grammar of ours in the quick one; a larger model was trained on them in advance (annealing and free bits; `python -m vae_course.course.text_models sentences`). Rare words are one *unknown* token.
+# For sentences the tokens are words. These are from [Tatoeba](https://tatoeba.org) (CC BY 2.0 FR) in the full run and from a small grammar of ours in the quick one; a larger model was trained on them in advance (annealing and free bits; `python -m recipes.text_models sentences`). Rare words are one *unknown* token.
 # %%
 writer, words = load_text_model(SENTENCES)
 phrases = load(SENTENCES).with_tokenizer(words)
@@ -1667,7 +1676,7 @@ for name, (kept_share, _) in failures.items():
 #
 # One slider between two examples, whatever they are: choose the kind of data, then walk. Look for the same thing in each: does something *move* (a stroke, a band, a bar), or does one thing fade out while another fades in? The still figure has a row for each kind of data.
 # %% tags=["hide-input"]
-from vae_course.widgets.domains import Domain, draw_picture, draw_row, draw_sound, draw_text, explore_domains
+from vae_course.widgets import Domain, draw_picture, draw_row, draw_sound, draw_text, explore_domains
 
 domains = {}
 for name, (_, held_out) in pictures.items():

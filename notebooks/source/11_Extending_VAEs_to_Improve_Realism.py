@@ -60,27 +60,37 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from vae_course import elbo_terms, evaluate, fit, load, seed_everything
+from vae_course import (
+    STAGES,
+    TrainingDiverged,
+    ablation_results,
+    arena_results,
+    arena_rows,
+    elbo_terms,
+    evaluate,
+    fit,
+    fit_prior,
+    fit_vae_gan,
+    letters_of,
+    load,
+    load_ablation,
+    load_arena,
+    load_classifier,
+    seed_everything,
+    vae_gan_losses,
+)
 from vae_course.evaluation import (
     collapse_report,
-    load_classifier,
-    precision_recall,
+    evaluate_codes,
+    mean_interval,
+    probe_accuracy,
     relative_sharpness,
     sample_quality,
 )
-from vae_course.evaluation.code_bound import evaluate_codes
-from vae_course.evaluation.intervals import mean_interval
-from vae_course.evaluation.probe import probe_accuracy
-from vae_course.exercises import check, hint, solution
+from vae_course.evaluation import samples as precision_recall
 from vae_course.models import VAEGAN, VQVAE, CodePrior, perplexity, vq_terms
-from vae_course.notebook import Claims, predict, results_table, show
-from vae_course.plotting import image_grid
-from vae_course.plotting.interval_dots import interval_dots
-from vae_course.training import TrainingDiverged, fit_vae_gan
-from vae_course.training.ablation_weights import STAGES, ablation_results, load_ablation
-from vae_course.training.arena_weights import arena_results, arena_rows, load_arena
-from vae_course.training.code_prior import fit_prior, letters_of
-from vae_course.training.vae_gan_losses import vae_gan_losses
+from vae_course.plots import image_grid, interval_dots
+from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
 
 NAMES = """DATASET SHIPPED LIVE_EXAMPLES LIVE_EPOCHS LIVE_BATCH CHANNELS LATENT_DIM N_SEEDS GAME_SEEDS JUDGED
 VQ_EXAMPLES VQ_EPOCHS PRIOR_EPOCHS FLOW_STEPS""".split()
@@ -410,7 +420,7 @@ show(
 # ## 3 Realism gained, reconstruction paid
 #
 # The same three stages with the networks of the **arena**, the contest of models that chapter 07 met and section 9 shows in full (32 and 64 channels, 32 latent dimensions), on 20,000 pictures, several passes each: a few CPU-minutes a model, so they come with the course.
-# `python -m vae_course.course.ablation` makes them; here they are measured again, on this machine, in front of you.
+# `python -m recipes.ablation` makes them; here they are measured again, on this machine, in front of you.
 # %%
 guess = predict(
     "Against the pixel VAE, what does the VAE-GAN pay for its realism?",
@@ -1359,7 +1369,7 @@ if SHIPPED:
 #
 # ## 9 The whole table, and the capstone
 #
-# Eight models of this course, the same 20,000 pictures, the same number of pictures seen, the same decoder network (the VQ-VAE's differs in its first layer, which takes a map of letters), the same judge. Made by `python -m vae_course.course.arena`; the VAE-GAN's row is the third stage of section 3,
+# Eight models of this course, the same 20,000 pictures, the same number of pictures seen, the same decoder network (the VQ-VAE's differs in its first layer, which takes a map of letters), the same judge. Made by `python -m recipes.arena`; the VAE-GAN's row is the third stage of section 3,
 # here on 5,000 test pictures. The Bernoulli VAE is *not* section 3's first stage: that one had the VAE-GAN's optimizer settings, this one has a VAE's, and does better. The squared error is section 3's, divided by the number of pixels.
 # %%
 columns = "frechet precision recall coverage sharpness negative_elbo mse probe cpu_seconds".split()
@@ -1457,7 +1467,7 @@ for text, found in {"recall": gan_recall, "coverage": gan_coverage}.items():
 #
 # Choose how the model was trained, two pictures, and a place on the path between their codes. Look for the moment at which one garment stops and the other starts, and compare how the stages cross it: the strip below walks the first pair in seven steps.
 # %%
-from vae_course.widgets.stages import explore_stages
+from vae_course.widgets import explore_stages
 
 firsts = [int((held_out.labels == c).nonzero()[0]) for c in range(len(held_out.class_names))]
 names = [str(name) for name in held_out.class_names]

@@ -1,4 +1,4 @@
-"""The command line, ``python -m vae_course``: train, evaluate, sample and interpolate without a notebook."""
+"""The command line, ``python -m vae_course``."""
 
 from vae_course.cli.entry import main
 

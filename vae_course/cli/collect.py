@@ -25,8 +25,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
-    from vae_course.classroom.collect import collect_submissions
-    from vae_course.classroom.restore import RestoreError
+    from tools.classroom.collect import collect_submissions
+    from tools.classroom.restore import RestoreError
 
     refused = 0
     try:

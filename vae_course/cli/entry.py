@@ -44,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments, argv: Sequence[str]) -> int:
-    from vae_course.data import DataError
-    from vae_course.training import TrainingDiverged, processes
+    from vae_course.data.images import DataError
+    from vae_course.training import distributed as processes
     from vae_course.training.compiled import CompilationFailed
+    from vae_course.training.loop import TrainingDiverged
 
     if processes.started() > 1 and arguments.command != "train":
         raise UsageError(f"torchrun shares one training run among processes; run {argv[0]} without it.")

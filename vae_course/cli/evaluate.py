@@ -33,7 +33,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli.models import open_data, open_model, reading
     from vae_course.cli.output import check_file, save_json
-    from vae_course.evaluation import active_units, evaluate
+    from vae_course.evaluation.bounds import evaluate
+    from vae_course.evaluation.code_use import active_units
 
     if arguments.json:
         check_file(Path(arguments.json), "--json")
@@ -82,8 +83,7 @@ def _bound(model, data, k: int, seed: int) -> dict:
 
     import torch
 
-    from vae_course.evaluation import Estimate, importance_weighted_log_prob
-    from vae_course.evaluation.bounds import batches, noise_like
+    from vae_course.evaluation.bounds import Estimate, batches, importance_weighted_log_prob, noise_like
 
     generator, values, said = noise_like(model, seed), [], time.monotonic()
     with torch.no_grad():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
-    from vae_course.data import ImageData
+    from vae_course.data.images import ImageData
 
 SUMMARY = "draw the path between two images through the latent space"
 
@@ -98,8 +98,7 @@ def paths_figure(model: nn.Module, data: ImageData, pairs: Sequence[tuple[int, i
     """
     import torch
 
-    from vae_course.plotting import interpolation_strip
-    from vae_course.plotting.codes import looking_at, mean_code, pictures
+    from vae_course.plots.images import interpolation_strip, looking_at, mean_code, pictures
 
     weight = torch.linspace(0, 1, steps)[:, None]
     rows = []

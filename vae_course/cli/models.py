@@ -10,11 +10,12 @@ from torch import nn
 
 from vae_course.cli.options import UsageError
 from vae_course.cli.own import check_named, check_one_source
-from vae_course.data import ImageData, load
-from vae_course.data.loading import finish
+from vae_course.data.images import ImageData
+from vae_course.data.loading import finish, load
 from vae_course.data.own_images import load_own_parts
-from vae_course.models import VAE
-from vae_course.training import CheckpointError, load_checkpoint, load_model, pick_device
+from vae_course.machine import pick_device
+from vae_course.models.vae import VAE
+from vae_course.weights import CheckpointError, load_checkpoint, load_model
 
 MODEL_FILE = "model.pt"
 

@@ -110,8 +110,8 @@ def _trained(arguments: argparse.Namespace, folder: Path) -> list[dict]:
 
 def _data(arguments: argparse.Namespace):
     """Name, training part, held-out part and judge: of a data set by name, or of the reader's own images."""
-    from vae_course.data import load
-    from vae_course.evaluation import load_classifier
+    from vae_course.data.loading import load
+    from vae_course.weights import load_classifier
 
     check_one_source(arguments)
     if arguments.images:
@@ -148,8 +148,8 @@ def _merged(sources: Sequence[str], folder: Path) -> list[dict]:
 def _report(records: list[dict], folder: Path, tolerance: float) -> None:
     """CSV, JSON, figures and the recommendation, for every data set among the records."""
     from vae_course.cli.output import save_figure, save_json
-    from vae_course.evaluation.size_curves import choose_size
-    from vae_course.plotting.size_panel import rate_distortion_panel, size_panel
+    from vae_course.evaluation.sizes import choose_size
+    from vae_course.plots.chapter_08 import rate_distortion_panel, size_panel
     from vae_course.training.sweep_table import write_csv
 
     write_csv(records, folder / "sweep.csv")

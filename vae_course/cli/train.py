@@ -114,7 +114,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli import run_folder
     from vae_course.cli.training_run import train
-    from vae_course.training.processes import agreed, own_device, process_group
+    from vae_course.training.distributed import agreed, own_device, process_group
 
     try:
         device = own_device(arguments.device)
@@ -130,7 +130,7 @@ def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
 
 def _checked(folder, arguments: argparse.Namespace, reparse: Reparse) -> argparse.Namespace | None:
     """The settings of the run, which the folder has a say in; None when it is finished. Raises UsageError."""
-    from vae_course.training.processes import restarts
+    from vae_course.training.distributed import restarts
 
     if restarts() and (folder / "config.json").is_file():  # torchrun repeats the command as it was
         arguments.resume, arguments.overwrite = True, False

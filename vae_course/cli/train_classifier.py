@@ -34,9 +34,9 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli.output import check_file
-    from vae_course.data import load
+    from vae_course.data.loading import load
     from vae_course.evaluation.classifier import train_classifier
-    from vae_course.evaluation.shipped_classifier import read_classifier, save_classifier
+    from vae_course.weights import read_classifier, save_classifier
 
     path = Path(arguments.output or f"classifier_{arguments.dataset}.pt")
     check_file(path, "--output")

@@ -55,8 +55,8 @@ def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
 
     from vae_course.cli.models import open_device
     from vae_course.cli.output import check_file
-    from vae_course.data import load
-    from vae_course.models.multirate import SMALLEST_SIZE
+    from vae_course.data.loading import load
+    from vae_course.models.one_model import SMALLEST_SIZE
     from vae_course.training.one_model import recipe, train_one_model
 
     if arguments.latent_dim <= SMALLEST_SIZE:

@@ -15,23 +15,23 @@ from vae_course.cli.models import binarization, reading
 from vae_course.cli.options import UsageError
 from vae_course.cli.output import save_figure, save_json
 from vae_course.cli.run_folder import RunFolder
-from vae_course.data import ImageData, load
-from vae_course.data.loading import finish
+from vae_course.data.images import ImageData
+from vae_course.data.loading import finish, load
 from vae_course.data.own_images import load_own_parts
-from vae_course.evaluation import evaluate, posterior_means
-from vae_course.models import VAE
-from vae_course.plotting import latent_scatter, manifold, reconstructions, samples, training_curves
-from vae_course.training import (
-    CheckpointError,
-    FitSettings,
-    History,
-    fit,
-    load_checkpoint,
-    load_model,
-    processes,
-    save_checkpoint,
-    seed_everything,
-)
+from vae_course.evaluation.bounds import evaluate
+from vae_course.evaluation.code_use import posterior_means
+from vae_course.models.vae import VAE
+from vae_course.plots import images as manifold
+from vae_course.plots import images as reconstructions
+from vae_course.plots import images as samples
+from vae_course.plots.curves import training_curves
+from vae_course.plots.latent import latent_scatter
+from vae_course.randomness import seed_everything
+from vae_course.training import distributed as processes
+from vae_course.training import loop as fit
+from vae_course.training.loop import History
+from vae_course.training.settings import FitSettings
+from vae_course.weights import CheckpointError, load_checkpoint, load_model, save_checkpoint
 
 MOST_CLASSES = 20  # more would fill the picture of the codes with their names
 MODEL_OPTIONS = ("latent_dim", "hidden_dims", "likelihood", "architecture", "activation")

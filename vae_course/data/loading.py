@@ -10,11 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vae_course.data.dataset import ImageData, check_subset_size
-from vae_course.data.digits import DIGIT_NAMES, load_digits_split
-from vae_course.data.errors import DataError
-from vae_course.data.features import FeatureData
-from vae_course.data.mnist import FASHION_MNIST, MNIST, load_mnist_like
+from vae_course.data.images import DataError, ImageData, check_subset_size
+from vae_course.data.mnist import DIGIT_NAMES, FASHION_MNIST, MNIST, load_digits_split, load_mnist_like
+from vae_course.data.tables import FeatureData
 from vae_course.data.text import TEXT_DATASETS, TextData, load_text
 
 COLOR_DATASETS = ("faces_synthetic", "celeba", "stanford_dogs")
@@ -92,7 +90,7 @@ def load(
     if name == "digits":
         images, labels = load_digits_split(split)
     elif name == "binarized_mnist":
-        from vae_course.data.binarized_mnist import load_binarized_mnist
+        from vae_course.data.mnist import load_binarized_mnist
 
         images, labels = load_binarized_mnist(split, folder, download)
     else:
@@ -105,14 +103,14 @@ def load(
 def load_colors(name: str, split: str, root: Path, download: bool) -> ImageData:
     """One split of a data set of 64x64 color pictures."""
     if name == "celeba":
-        from vae_course.data.celeba import load_celeba
+        from vae_course.data.photographs import load_celeba
 
         return load_celeba(split, root, download)
     if name == "stanford_dogs":
-        from vae_course.data.stanford_dogs import load_stanford_dogs
+        from vae_course.data.photographs import load_stanford_dogs
 
         return load_stanford_dogs(split, root, download)
-    from vae_course.data.faces_synthetic import load_faces
+    from vae_course.data.faces import load_faces
 
     return load_faces(split)
 
@@ -120,14 +118,14 @@ def load_colors(name: str, split: str, root: Path, download: bool) -> ImageData:
 def load_features(name: str, split: str, root: Path, download: bool) -> FeatureData:
     """One split of a data set of real numbers: sounds or table rows."""
     if name == "spoken_digits":
-        from vae_course.data.spoken_digits import load_spoken_digits
+        from vae_course.data.sound import load_spoken_digits
 
         return load_spoken_digits(split, root, download)
     if name == "spoken_digits_synthetic":
-        from vae_course.data.formant_digits import load_formant_digits
+        from vae_course.data.sound import load_formant_digits
 
         return load_formant_digits(split)
-    from vae_course.data.biopsies import load_biopsies
+    from vae_course.data.tables import load_biopsies
 
     return load_biopsies(split)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vae_course.data.dataset import ImageData
-from vae_course.data.errors import DataError
+from vae_course.data.images import DataError, ImageData
 
 FEWEST, FEWEST_IN_THREE = 10, 50
 

@@ -1,15 +1,122 @@
-"""Short sounds in memory, as spectrograms for a model and as waves for the ear."""
+"""Sound: spectrograms, spoken digits, and digits spoken by a formula."""
 
 from __future__ import annotations
 
+import io
+import math
+import re
+import tarfile
+import wave
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.features import FeatureData
-from vae_course.data.spectrogram import Spectrogram
+from vae_course.data.download import fetch
+from vae_course.data.images import DataError
+from vae_course.data.tables import FeatureData
+
+# -------- From a waveform to a picture of it, and back: log-magnitude spectrograms and Griffin-Lim.
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """Settings of a short-time Fourier transform with a Hann window, and both directions of it.
+
+    Attributes:
+        rate: samples a second.
+        n_fft: samples in a window; there are n_fft / 2 frequencies, rate / n_fft Hz apart (the highest one,
+            half the rate, is left out).
+        hop: samples from one frame to the next.
+        frames: frames of every clip.
+        floor: level added to every magnitude, dB below a sine of full scale: silence has a finite logarithm.
+    """
+
+    rate: int = 8000
+    n_fft: int = 256
+    hop: int = 80
+    frames: int = 64
+    floor: float = -60.0
+
+    @property
+    def bins(self) -> int:
+        """Number of frequencies."""
+        return self.n_fft // 2
+
+    @property
+    def samples(self) -> int:
+        """Samples of a clip, so that it has exactly `frames` frames."""
+        return (self.frames - 1) * self.hop
+
+    @property
+    def frequencies(self) -> Tensor:
+        """Frequency of each bin in Hz, (bins,)."""
+        return torch.arange(self.bins) * self.rate / self.n_fft
+
+    @property
+    def times(self) -> Tensor:
+        """Time of each frame in seconds, (frames,)."""
+        return torch.arange(self.frames) * self.hop / self.rate
+
+    def decibels(self, waves: Tensor) -> Tensor:
+        """Level of each frequency at each time: waves float (n, samples) in [-1, 1] → (n, bins, frames), dB.
+
+        0 dB is a sine of amplitude 1 in the middle of its bin; silence is `floor`.
+        """
+        if waves.shape[-1] != self.samples:
+            raise ValueError(f"clips have {waves.shape[-1]} samples; expected {self.samples}.")
+        magnitude = self._transform(waves).abs()[:, :-1] / self._full_scale
+        return 20 * torch.log10(magnitude + 10 ** (self.floor / 20))
+
+    @torch.no_grad()
+    def griffin_lim(self, decibels: Tensor, iterations: int = 60, momentum: float = 0.99) -> Tensor:
+        """Waves whose spectrogram is close to the given one; the phases, which it lacks, are searched for.
+
+        Griffin & Lim (1984): go to a wave and back, keep the new phases, put the wanted magnitudes in again;
+        with the momentum of Perraudin, Balazs & Søndergaard (2013). The first phases are random but fixed.
+
+        Args:
+            decibels: (n, bins, frames), dB.
+            iterations: rounds, at least 1.
+            momentum: in [0, 1); 0 is the original method.
+
+        Returns:
+            float32 (n, samples); louder than 1 if the spectrogram says so.
+        """
+        magnitude = (10 ** (decibels / 20) - 10 ** (self.floor / 20)).clamp_min(0) * self._full_scale
+        magnitude = torch.nn.functional.pad(magnitude, (0, 0, 0, 1))
+        generator = torch.Generator().manual_seed(0)
+        angle = 2 * math.pi * torch.rand(magnitude.shape[1:], generator=generator)
+        phase = torch.polar(torch.ones_like(angle), angle).expand(magnitude.shape)
+        before = None
+        for _ in range(iterations):
+            consistent = self._transform(self._inverse(magnitude * phase))
+            pushed = consistent if before is None else consistent + momentum * (consistent - before)
+            before, phase = consistent, pushed / pushed.abs().clamp_min(1e-12)
+        return self._inverse(magnitude * phase)
+
+    @property
+    def _window(self) -> Tensor:
+        return torch.hann_window(self.n_fft)
+
+    @property
+    def _full_scale(self) -> float:
+        return self.n_fft / 4  # half the sum of a Hann window: what a sine of amplitude 1 shows
+
+    def _transform(self, waves: Tensor) -> Tensor:
+        return torch.stft(
+            waves, self.n_fft, self.hop, window=self._window, pad_mode="constant", return_complex=True
+        )
+
+    def _inverse(self, transform: Tensor) -> Tensor:
+        return torch.istft(transform, self.n_fft, self.hop, window=self._window, length=self.samples)
+
+
+# -------- Short sounds in memory, as spectrograms for a model and as waves for the ear.
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -118,3 +225,304 @@ def make_sound_data(
         std=std,
         settings=settings,
     )
+
+
+# -------- Free Spoken Digit Dataset: ten digits, a few speakers, fifty takes each, 8 kHz mono.
+#
+# Z. Jackson and others, github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0. Read from the
+# release's .tar.gz or from a folder of its WAV files, with the standard library. Takes 0-4 are the official
+# test part; takes 5-9 serve as validation here.
+
+URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/v1.0.9.tar.gz"
+SHA256 = "8bc44cde129d505cbbb6b365c09f80c663f2aa77578afc634e6141a2f87100c0"
+TERMS = "Free Spoken Digit Dataset, Z. Jackson and others, CC BY-SA 4.0"
+OFFLINE_SOUND = 'load("spoken_digits_synthetic") needs no files and no network'
+ARCHIVES = ("fsdd_recordings.tar.gz", "fsdd-v1.0.9.tar.gz")
+_NAME = re.compile(r"(?:^|.*/)(\d)_([a-z]+)_(\d+)\.wav$")
+
+
+def load_spoken_digits(split: str, root: Path, download: bool) -> SoundData:
+    """One split from `<root>/audio`: a folder `recordings` of WAV files or a .tar.gz, downloaded if missing.
+
+    Raises:
+        DataError: nothing is there and it may not or cannot be downloaded, or a recording is damaged.
+    """
+    settings = Spectrogram()
+    recordings = sorted(
+        read_recordings(find_recordings(root / "audio", download), settings.rate), key=lambda r: r[:3]
+    )
+    speaker_names = tuple(sorted({speaker for _, speaker, _, _ in recordings}))
+    waves, used = zip(*(normalize_clip(r[3], settings.samples) for r in recordings), strict=True)
+    take = torch.tensor([r[2] for r in recordings])
+    clips = {
+        "waves": torch.from_numpy(np.stack(waves)),
+        "used": torch.tensor(used),
+        "labels": torch.tensor([r[0] for r in recordings]),
+        "speakers": torch.tensor([speaker_names.index(r[1]) for r in recordings]),
+    }
+    parts = {"test": take < 5, "validation": (take >= 5) & (take < 10), "train": take >= 10}
+    parts["train+validation"] = take >= 5
+    if not parts["train"].any() or not parts[split].any():
+        raise DataError(f"the spoken digits in {root / 'audio'} have no takes for the {split} part.")
+    digits = tuple(str(digit) for digit in range(10))
+    return make_sound_data(
+        "spoken_digits", split, clips, parts["train"], parts[split], digits, speaker_names, settings
+    )
+
+
+def find_recordings(folder: Path, download: bool) -> Path:
+    """The folder or archive of recordings below `folder`, fetched where none is there and it is allowed."""
+    for found in (folder / "recordings", *(folder / name for name in ARCHIVES)):
+        if found.exists():
+            return found
+    if not download:
+        raise DataError(
+            f"there are no spoken digits in {folder} and download=False forbids fetching them: put the "
+            f"release's .tar.gz there as {ARCHIVES[-1]}, or allow the download; {OFFLINE_SOUND}."
+        )
+    remedy = f"save the release's .tar.gz as {folder / ARCHIVES[-1]} yourself; {OFFLINE_SOUND}"
+    fetch(URL, folder / ARCHIVES[-1], SHA256, remedy=remedy)
+    return folder / ARCHIVES[-1]
+
+
+def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np.ndarray]]:
+    """Every recording of a folder or .tar.gz: digit, speaker, take, int16 samples.
+
+    Raises:
+        DataError: the archive or a file in it is damaged, or a recording has another format.
+    """
+    found = False
+    for name, content in _files(source):
+        match = _NAME.match(name)
+        if match:
+            found = True
+            digit, speaker, take = match.groups()
+            yield int(digit), speaker, int(take), read_wave(content, name, rate)
+    if not found:
+        raise DataError(
+            f"{source} holds no recordings named like 7_jackson_32.wav; delete it to download it anew, or "
+            f"put the release's files there; {OFFLINE_SOUND}."
+        )
+
+
+def _files(source: Path) -> Iterator[tuple[str, bytes]]:
+    if source.is_dir():
+        for path in sorted(source.glob("*.wav")):
+            yield path.name, path.read_bytes()
+        return
+    try:
+        with tarfile.open(source) as archive:
+            for member in archive:
+                if member.isfile() and member.name.endswith(".wav"):
+                    yield member.name, archive.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DataError(
+            f"{source} is damaged: it is not a whole .tar.gz ({error}); delete it and load again; "
+            f"{OFFLINE_SOUND}."
+        ) from None
+
+
+def read_wave(content: bytes, name: str, rate: int) -> np.ndarray:
+    """Samples of a mono 16-bit WAV file of that rate, int16 (n,).
+
+    Raises:
+        DataError: it is something else, empty, or damaged.
+    """
+    try:
+        with wave.open(io.BytesIO(content)) as file:
+            form = (file.getnchannels(), file.getsampwidth(), file.getframerate())
+            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    except (wave.Error, EOFError, ValueError) as error:
+        raise DataError(f"{name} is damaged: it is not a whole WAV file ({error}).") from None
+    if form != (1, 2, rate) or len(samples) == 0:
+        raise DataError(
+            f"{name} has {form[0]} channel(s) of {8 * form[1]} bits at {form[2]} Hz and {len(samples)} "
+            f"samples; expected some samples of 1 channel, 16 bits, {rate} Hz."
+        )
+    return samples
+
+
+# -------- Synthetic spoken digits: formant tones that only sound a little like the words. No files, no
+# network.
+#
+# The classic recipe of speech synthesis (Klatt 1980, "Software for a cascade/parallel formant synthesizer"),
+# cut down: a buzz of harmonics shaped by three resonances (formants) that glide from target to target, and
+# hiss for the consonants. Four invented speakers differ in pitch, size of the throat, speed and breath;
+# every take differs a little. Use them to run the course offline, not to learn anything about speech.
+
+TAKES = 25  # of each digit and speaker: 0-2 test, 3-5 validation, the rest training
+SPEAKERS = {  # pitch in Hz, size factor on formants, length of a word in s, breath
+    "low": (105.0, 0.94, 0.46, 0.02),
+    "middle": (140.0, 1.00, 0.42, 0.05),
+    "high": (195.0, 1.10, 0.38, 0.03),
+    "bright": (235.0, 1.17, 0.34, 0.08),
+}
+# Targets of each digit: (share of the word, F1, F2, F3 in Hz, voice 0-1, hiss 0-1, center of the hiss in Hz).
+# Formants of American vowels after Peterson & Barney (1952), the rest by ear.
+WORDS = (
+    (
+        (0.20, 300, 1800, 2600, 0.3, 0.6, 3300),
+        (0.25, 300, 2200, 2800, 1, 0, 3300),
+        (0.20, 350, 1200, 1600, 0.8, 0, 3300),
+        (0.35, 480, 850, 2400, 1, 0, 3300),
+    ),
+    (
+        (0.30, 300, 700, 2200, 0.7, 0, 2000),
+        (0.40, 640, 1190, 2390, 1, 0, 2000),
+        (0.30, 280, 1300, 2400, 0.4, 0, 2000),
+    ),
+    ((0.15, 300, 1600, 2500, 0, 0.9, 3000), (0.85, 300, 870, 2240, 1, 0, 3000)),
+    (
+        (0.25, 350, 1300, 2300, 0, 0.25, 2600),
+        (0.25, 350, 1200, 1600, 0.8, 0, 2600),
+        (0.50, 270, 2290, 3010, 1, 0, 2600),
+    ),
+    (
+        (0.25, 400, 1000, 2300, 0, 0.25, 2200),
+        (0.45, 570, 840, 2410, 1, 0, 2200),
+        (0.30, 400, 1200, 1650, 0.7, 0, 2200),
+    ),
+    (
+        (0.22, 500, 1100, 2300, 0, 0.25, 2200),
+        (0.33, 730, 1090, 2440, 1, 0, 2200),
+        (0.28, 320, 2150, 2800, 0.9, 0, 2200),
+        (0.17, 300, 1000, 2300, 0.4, 0.15, 2200),
+    ),
+    (
+        (0.32, 390, 1900, 2550, 0, 0.8, 3500),
+        (0.28, 390, 1990, 2550, 1, 0, 3500),
+        (0.12, 390, 1990, 2550, 0, 0, 3500),
+        (0.28, 390, 1990, 2550, 0, 0.8, 3500),
+    ),
+    (
+        (0.28, 450, 1800, 2500, 0, 0.8, 3500),
+        (0.24, 530, 1840, 2480, 1, 0, 3500),
+        (0.14, 300, 1000, 2300, 0.4, 0.1, 2500),
+        (0.18, 500, 1500, 2450, 0.9, 0, 2500),
+        (0.16, 280, 1300, 2400, 0.4, 0, 2500),
+    ),
+    (
+        (0.35, 480, 2000, 2600, 1, 0, 3000),
+        (0.35, 300, 2250, 2900, 0.9, 0, 3000),
+        (0.14, 300, 2000, 2700, 0, 0, 3000),
+        (0.16, 300, 1800, 2600, 0, 0.7, 3000),
+    ),
+    (
+        (0.22, 280, 1300, 2400, 0.4, 0, 2500),
+        (0.30, 730, 1090, 2440, 1, 0, 2500),
+        (0.26, 320, 2150, 2800, 1, 0, 2500),
+        (0.22, 280, 1300, 2400, 0.4, 0, 2500),
+    ),
+)
+BANDWIDTHS = (70.0, 100.0, 150.0)  # of the formants, Hz
+WEIGHTS = (1.0, 0.6, 0.3)
+
+
+def load_formant_digits(split: str) -> SoundData:
+    """One split of 1,000 synthetic clips: 4 speakers, 10 digits, 25 takes; made in about a second, once."""
+    settings = Spectrogram()
+    clips = _all_clips()
+    take = clips["takes"]
+    parts = {"test": take < 3, "validation": (take >= 3) & (take < 6), "train": take >= 6}
+    parts["train+validation"] = take >= 3
+    digits = tuple(str(digit) for digit in range(10))
+    wanted = {name: clips[name] for name in ("waves", "used", "labels", "speakers")}
+    return make_sound_data(
+        "spoken_digits_synthetic",
+        split,
+        wanted,
+        parts["train"],
+        parts[split],
+        digits,
+        tuple(SPEAKERS),
+        settings,
+    )
+
+
+@cache
+def _all_clips() -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    parts = [
+        (synthesize(digit, name, TAKES, generator), digit, number)
+        for number, name in enumerate(SPEAKERS)
+        for digit in range(10)
+    ]
+    one = torch.ones(TAKES, dtype=torch.int64)
+    return {
+        "waves": torch.cat([waves for (waves, _), _, _ in parts]),
+        "used": torch.cat([used for (_, used), _, _ in parts]),
+        "labels": torch.cat([digit * one for _, digit, _ in parts]),
+        "speakers": torch.cat([number * one for _, _, number in parts]),
+        "takes": torch.arange(TAKES).repeat(len(parts)),
+    }
+
+
+def synthesize(digit: int, speaker: str, takes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Several takes of one digit by one speaker.
+
+    Returns:
+        waves int16 (takes, samples) with their peak at full scale, and how many samples each lasts, (takes,).
+    """
+    settings = Spectrogram()
+    pitch, size, seconds, breath = SPEAKERS[speaker]
+
+    def jitter(spread: float, *shape: int) -> Tensor:
+        return torch.exp(spread * torch.randn(takes, *shape, generator=generator))
+
+    length = (seconds * jitter(0.08)).clamp(0.2, 0.6)
+    time = torch.arange(settings.samples) / settings.rate
+    place = time / length[:, None]  # 0 at the start of the word, 1 at its end
+    track = _track(WORDS[digit], place, jitter(0.1, len(WORDS[digit])))
+    formants = track[..., :3] * size * jitter(0.03, 1, 3)
+    voice, hiss = track[..., 3:4].squeeze(-1), track[..., 4:5].squeeze(-1) + breath
+    fundamental = pitch * jitter(0.05, 1) * (1.12 - 0.24 * place.clamp(0, 1))
+    waves = voice * _buzz(fundamental, formants, settings.rate)
+    waves = waves + 0.5 * hiss * _hiss(track[..., 5], generator, settings)
+    edges = (place * 12).clamp(0, 1) * ((1 - place) * 12).clamp(0, 1)
+    waves = waves * edges + 2e-4 * torch.randn(waves.shape, generator=generator)
+    used = (length * settings.rate).long().clamp_max(settings.samples)
+    waves = waves * (torch.arange(settings.samples) < used[:, None])
+    waves = 32_767 * waves / waves.abs().amax(1, keepdim=True)
+    return waves.round().to(torch.int16), used
+
+
+def _track(word, place: Tensor, stretch: Tensor) -> Tensor:
+    """Formants, voice, hiss and its center at each sample, (takes, samples, 6): glides between targets."""
+    targets = torch.tensor([row[1:] for row in word])
+    share = torch.tensor([row[0] for row in word]) * stretch
+    share = share / share.sum(1, keepdim=True)
+    middle = share.cumsum(1) - share / 2
+    # a soft choice of the target: sharp in the middle of a segment, a glide at its borders
+    weight = torch.softmax(
+        -(((place[..., None] - middle[:, None]) / (0.5 * share[:, None])) ** 2) * 2, dim=-1
+    )
+    return weight @ targets
+
+
+def _buzz(fundamental: Tensor, formants: Tensor, rate: int) -> Tensor:
+    """Harmonics of the pitch, each as strong as the three resonances let it be: (takes, samples)."""
+    phase = 2 * math.pi * torch.cumsum(fundamental / rate, dim=1)
+    total = torch.zeros_like(phase)
+    highest = int(3900 / fundamental.min())
+    for k in range(1, highest + 1):
+        frequency = k * fundamental
+        gain = sum(
+            weight / (1 + ((frequency - formants[..., i]) / width) ** 2)
+            for i, (weight, width) in enumerate(zip(WEIGHTS, BANDWIDTHS, strict=True))
+        )
+        total += gain * (frequency < 3900) * torch.sin(k * phase)
+    return total
+
+
+def _hiss(center: Tensor, generator: torch.Generator, settings: Spectrogram) -> Tensor:
+    """White noise around a center frequency, (takes, samples)."""
+    white = torch.randn(center.shape, generator=generator)
+    window = torch.hann_window(settings.n_fft)
+    transform = torch.stft(
+        white, settings.n_fft, settings.hop, window=window, pad_mode="constant", return_complex=True
+    )
+    frequency = torch.arange(transform.shape[1])[:, None] * settings.rate / settings.n_fft
+    middle = center[:, :: settings.hop][:, : transform.shape[2]]
+    middle = torch.nn.functional.pad(middle, (0, transform.shape[2] - middle.shape[1]), value=3000.0)
+    shaped = transform * torch.exp(-(((frequency - middle[:, None]) / 600) ** 2))
+    return torch.istft(shaped, settings.n_fft, settings.hop, window=window, length=settings.samples)

@@ -10,12 +10,7 @@ import torch
 from torch import Tensor
 
 from vae_course.elbo import elbo_terms
-from vae_course.evaluation.bounds import (
-    batches,
-    evaluating,
-    importance_weighted_log_prob,
-    noise_like,
-)
+from vae_course.evaluation.bounds import batches, evaluating, importance_weighted_log_prob, noise_like
 from vae_course.evaluation.intervals import MeanInterval
 
 

@@ -1,4 +1,6 @@
-"""Bounds of log p(x) on a data set, with standard errors."""
+""""""
+
+from __future__ import annotations
 
 import math
 from collections.abc import Iterator
@@ -9,11 +11,11 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from vae_course.allocation import keep_freed_memory
-from vae_course.elbo import elbo_terms
-from vae_course.posterior import standard_normal_log_prob
-from vae_course.training.precision import choose, matrix_products
-from vae_course.training.settings import check_data
+from vae_course.data.images import check_data
+from vae_course.elbo import elbo_terms, standard_normal_log_prob
+from vae_course.machine import choose, keep_freed_memory, matrix_products
+
+# -------- Bounds of log p(x) on a data set, with standard errors.
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Estimate:
     n: int
 
     @classmethod
-    def of(cls, values: Tensor) -> "Estimate":
+    def of(cls, values: Tensor) -> Estimate:
         """Mean and standard error of values (n,)."""
         values = values.cpu().double()  # in this order: MPS has no float64
         error = (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else math.nan
@@ -152,3 +154,127 @@ def importance_weighted_bound(
             for x in batches(model, data, batch_size, generator)
         ]
     return Estimate.of(torch.cat(values))
+
+
+# -------- The bound that a VQ-VAE with a prior over its letters gives.
+
+
+@torch.no_grad()
+def evaluate_codes(model, prior, data, *, batch_size: int = 1000, seed: int = 0) -> Evaluation:
+    """−log p(x|c(x)) − log P(c(x)) ≥ −log p(x) on a data set, nats per example.
+
+    p(x) = Σ_c P(c) p(x|c) has n_codes^places terms, and the one with the picture's own letters c(x) is a
+    lower bound of the sum. It is the ELBO of a q that puts everything on c(x): the reconstruction term is
+    exact, and the KL to the prior is −log P(c(x)).
+
+    Args:
+        model: a trained VQVAE; prior: a trained CodePrior for it.
+        data: ImageData.
+        batch_size: examples at a time.
+        seed: of dynamic binarization.
+
+    Returns:
+        ``kl`` is the price of the letters. Compare it only with models of the same likelihood.
+    """
+    distortion, rate = [], []
+    with evaluating(model), evaluating(prior):
+        for x in batches(model, data, batch_size, noise_like(model, seed)):
+            codes = model.codes(x)
+            distortion.append(-model.likelihood.log_prob(x, model.decode_codes(codes)))
+            rate.append(-prior.log_prob(codes))
+    distortion, rate = torch.cat(distortion), torch.cat(rate)
+    return Evaluation(Estimate.of(distortion + rate), Estimate.of(distortion), Estimate.of(rate))
+
+
+# -------- The best model without a code: every feature by itself, with its training mean and spread.
+
+
+def gaussian_without_code(train, held_out) -> Estimate:
+    """−log p of held-out features under one Gaussian for each feature, fitted to the training part, nats.
+
+    What a GaussianVAE reaches when its code is switched off: every feature has its training mean, and σ is
+    shared where the model shares it (``data.sigma_shape``: over time in a spectrogram), so that features
+    which hardly ever vary, such as padding, bring no boundless density.
+
+    Args:
+        train, held_out: FeatureData of the same shape.
+    """
+    mean = train.values.double().mean(0)
+    shared = [
+        axis
+        for axis, (kept, size) in enumerate(zip(train.sigma_shape, train.shape, strict=True))
+        if kept < size
+    ]
+    variance = (train.values.double() - mean).square().mean(0)
+    if shared:
+        variance = variance.mean(shared, keepdim=True)
+    return Estimate.of(
+        _gaussian(held_out.values.double(), mean, variance.clamp_min(1e-6).expand(train.shape))
+    )
+
+
+def gaussian_with_covariance(train, held_out, shrinkage: float = 0.0) -> Estimate:
+    """−log p of held-out features under one Gaussian with full covariance, fitted to the training part, nats.
+
+    Only for few features. An exact likelihood, not a bound: a strong opponent on small tables.
+
+    Args:
+        train, held_out: FeatureData of the same shape.
+        shrinkage: share, in [0, 1), of the covariance's diagonal mixed into it.
+    """
+    rows, asked = train.values.double().flatten(1), held_out.values.double().flatten(1)
+    covariance = rows.T.cov()
+    covariance = (1 - shrinkage) * covariance + shrinkage * covariance.diag().diag()
+    covariance += 1e-9 * torch.eye(len(covariance), dtype=torch.float64)
+    normal = torch.distributions.MultivariateNormal(rows.mean(0), covariance)
+    return Estimate.of(-normal.log_prob(asked))
+
+
+def _gaussian(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    terms = 0.5 * ((x - mean).square() / variance + variance.log() + math.log(2 * math.pi))
+    return terms.flatten(1).sum(1)
+
+
+# -------- From nats per example to bits per dimension, for probabilities and for densities.
+
+
+def bits_per_dimension(
+    negative_log: float | Tensor,
+    dimensions: int,
+    log_volume: float | Tensor = 0.0,
+    log_cell: float = 0.0,
+) -> float | Tensor:
+    """Bits that one dimension of an example costs.
+
+    A *probability* of stored values (text, discretized pixels) needs only the first two arguments. A
+    *density* of scaled features has no bits of its own: it depends on the unit. Two steps make it the
+    probability of one cell of a grid: −log P ≈ −log p(scaled) − log |d scaled / d raw| − log(volume of a raw
+    cell). The first correction is the change of variables; the second is right for cells in which the density
+    hardly changes.
+
+    Args:
+        negative_log: −log p or an upper bound such as −ELBO, nats per example.
+        dimensions: numbers (pixels × channels, frequencies × frames, columns, characters) of an example.
+        log_volume: log |d scaled / d raw|, nats; `FeatureData.log_volume`.
+        log_cell: log of the volume of one raw cell, nats; `FeatureData.log_cell`.
+    """
+    if dimensions < 1:
+        raise ValueError(f"dimensions is {dimensions}; an example has at least 1.")
+    return (negative_log - log_volume - log_cell) / (dimensions * math.log(2))
+
+
+@torch.no_grad()
+def feature_bits(model, data, *, seed: int = 0, batch_size: int = 500) -> Estimate:
+    """−ELBO of a FeatureData in bits per dimension of its recorded (or agreed) grid, mean over examples.
+
+    Args:
+        model: a VAE for the data's scaled values.
+        data: FeatureData.
+    """
+    generator = noise_like(model, seed)
+    with evaluating(model):
+        parts = [
+            elbo_terms(model, x, generator).negative_elbo for x in batches(model, data, batch_size, generator)
+        ]
+    nats = torch.cat(parts).cpu().double()
+    return Estimate.of(bits_per_dimension(nats, math.prod(data.shape), data.log_volume, data.log_cell))

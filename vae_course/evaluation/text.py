@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vae_course.data.text.tokenizer import END, PAD, START, UNKNOWN
+from vae_course.data.text import END, PAD, START, UNKNOWN
 from vae_course.evaluation.bounds import Estimate
 
 

@@ -1,14 +1,329 @@
-"""Exercises of chapter 05, in order; this file holds the loss translator and the best scale."""
+""""""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from vae_course.exercises.chapter_05_fingerprints import FINGERPRINTS
-from vae_course.exercises.chapter_05_gaussian import GAUSSIAN_NATS
-from vae_course.exercises.chapter_05_normalizer import LOG_NORMALIZER
-from vae_course.exercises.exercise import Exercise, Mistake
+from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
+from vae_course.teaching.grading import to_tensor
+
+# -------- Exercise of chapter 05: name the bug from its fingerprint.
+
+BUGS = {
+    "sign": "the KL is subtracted",
+    "pixels": "the reconstruction is averaged over the pixels",
+    "no sampling": "z is the mean of q during training",
+    "bytes": "pixels of 0 to 255",
+    "at the mean": "only the evaluation uses the mean of q",
+    "log_var": "log σ² is not bounded",
+}
+
+FINGERPRINTS = Exercise(
+    id="05.5",
+    title="Name the bug",
+    contract="Four logs of four broken VAEs. A: the loss falls below zero in the first epoch and keeps "
+    "falling; the reconstruction term alone is negative. B: the KL is 0.00 from the second epoch on, and "
+    "every sample looks like the same gray cloud. C: the training reconstruction is excellent, σ is 1 in "
+    "nearly every dimension, and the −ELBO with a draw of z is hundreds of nats worse than the training "
+    "log. D: all is well, but the reported −ELBO is several nats lower than in a friend's run of the same "
+    "weights. Answer each with one of: "
+    f"{', '.join(BUGS)}.",
+    stub='answer_05_5 = {"A": ..., "B": ..., "C": ..., "D": ...}',
+    hints=(
+        "Which terms can be negative at all? A cross-entropy of pixels in [0, 1] cannot, and a KL cannot.",
+        "A KL of 0 is the optimum when nothing else matters. What could make the pictures matter too little?",
+        "σ = 1 costs no KL. When does a decoder not mind that σ is large?",
+    ),
+    mistakes=(
+        Mistake(
+            "a negative loss blamed on the KL alone",
+            "With a subtracted KL the loss falls below zero too, but the reconstruction term does not.",
+            value={"A": "sign"},
+        ),
+        Mistake(
+            "collapse blamed on missing noise",
+            "Without noise the decoder would get a perfect code: would the KL be 0?",
+            value={"B": "no sampling"},
+        ),
+        Mistake(
+            "training and evaluation mixed up",
+            "In C the weights themselves are bad; in D only the number is.",
+            value={"C": "at the mean", "D": "no sampling"},
+        ),
+        Mistake(
+            "a good run blamed on log σ²",
+            "An unbounded log σ² gives jumps and NaN, not an excellent reconstruction.",
+            value={"C": "log_var"},
+        ),
+    ),
+    value={"A": "bytes", "B": "pixels", "C": "no sampling", "D": "at the mean"},
+    codes=dict.fromkeys("ABCD", BUGS),
+    explanation="A: −[x log p + (1 − x) log(1 − p)] with x = 255 has no lower end.\n"
+    "B: divided by 784 the pictures weigh too little; β is 784.\n"
+    "C: σ does not touch the training loss, so the KL sets it to 1; the decoder has never seen noise.\n"
+    "D: one evaluates at the mean of q; Jensen's gap is what differs.",
+)
+
+
+# -------- Exercise of chapter 05: the reconstruction term of a Gaussian decoder whose σ is learned.
+
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+def gaussian_nats(x: Tensor, x_hat: Tensor, log_sigma: Tensor) -> Tensor:
+    squared = ((x - x_hat) * torch.exp(-log_sigma)).square()
+    return (0.5 * squared + log_sigma + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
+
+
+def _cases(seed: int) -> list[tuple]:
+    generator = torch.Generator().manual_seed(seed)
+    cases = []
+    for shape, log_sigma in [((4, 1, 3, 3), -1.2), ((2, 3, 2, 4), 0.4), ((3, 1, 4, 4), -0.5)]:
+        x, x_hat = torch.rand(shape, generator=generator), torch.rand(shape, generator=generator)
+        cases.append((x, x_hat, torch.tensor(log_sigma)))
+    return cases
+
+
+def _variant(
+    *,
+    error: Callable = lambda d, log_sigma: 0.5 * d.square() * torch.exp(-2 * log_sigma),
+    log_term: Callable = lambda log_sigma: log_sigma,
+    constant: float = HALF_LOG_TWO_PI,
+    reduce: Callable = lambda nats: nats.flatten(1).sum(1),
+) -> Callable:
+    """The reference with one thing changed."""
+    return lambda x, x_hat, log_sigma: reduce(error(x - x_hat, log_sigma) + log_term(log_sigma) + constant)
+
+
+def _once(x: Tensor, x_hat: Tensor, log_sigma: Tensor) -> Tensor:
+    error = 0.5 * ((x - x_hat).square() * torch.exp(-2 * log_sigma)).flatten(1).sum(1)
+    return error + log_sigma + HALF_LOG_TWO_PI
+
+
+GAUSSIAN_NATS = Exercise(
+    id="05.4",
+    title="A reconstruction term that can learn its σ",
+    contract="gaussian_nats(x, x_hat, log_sigma): x and x_hat (batch, channel, height, width) float tensors, "
+    "log_sigma a tensor with one number, log σ of every pixel. Returns −log N(x; x_hat, σ²) of each example "
+    "in nats, summed over pixels, with all constants: (batch,). It may be negative: it is a density.",
+    stub='''def gaussian_nats(x: torch.Tensor, x_hat: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
+    """x, x_hat: (batch, channel, height, width). Returns −log N(x; x_hat, σ²) in nats, shape (batch,)."""
+    ...''',
+    hints=(
+        "Start with one pixel; the density of a Gaussian has a factor in front and an exponent.",
+        "Each pixel pays for its own factor in front.",
+        "log_sigma is log σ, not log σ²: how do you get 1 / σ² from it?",
+    ),
+    mistakes=(
+        Mistake(
+            "log σ left out",
+            "Without it σ can grow without end and make every error free: nothing holds it back.",
+            (
+                _variant(log_term=torch.zeros_like),
+                _variant(log_term=torch.zeros_like, constant=0.0),
+            ),
+        ),
+        Mistake(
+            "log σ counted once for each picture",
+            "Every pixel has its own density, and pays its own log σ.",
+            (
+                _once,
+                lambda x, y, s: _once(x, y, s) + (x[0].numel() - 1) * HALF_LOG_TWO_PI,
+            ),
+        ),
+        Mistake(
+            "constant left out",
+            "½ log 2π for each pixel: no matter for training, but the number is no density without it.",
+            _variant(constant=0.0),
+        ),
+        Mistake(
+            "log σ taken for log σ²",
+            "Twice log σ is log σ².",
+            (
+                _variant(error=lambda d, s: 0.5 * d.square() * torch.exp(-s), log_term=lambda s: 0.5 * s),
+                _variant(error=lambda d, s: 0.5 * d.square() * torch.exp(-s)),
+            ),
+        ),
+        Mistake(
+            "log σ² in the place of log σ",
+            "The factor in front is 1 / σ: its logarithm is −log σ.",
+            _variant(log_term=lambda s: 2 * s),
+        ),
+        Mistake(
+            "one half forgotten",
+            "What stands in the exponent of a Gaussian?",
+            _variant(error=lambda d, s: d.square() * torch.exp(-2 * s)),
+        ),
+        Mistake(
+            "sign of log σ",
+            "A wide Gaussian is low everywhere: a large σ must cost something.",
+            _variant(log_term=lambda s: -s),
+        ),
+        Mistake(
+            "averaged over the pixels",
+            "Independent pixels: their log-densities add up.",
+            _variant(reduce=lambda nats: nats.flatten(1).mean(1)),
+        ),
+        Mistake(
+            "summed or averaged over the batch",
+            "One number for each example is asked for.",
+            (
+                _variant(reduce=torch.sum),
+                _variant(reduce=torch.mean),
+                _variant(reduce=lambda nats: nats.flatten(1).sum(1).mean()),
+            ),
+        ),
+        Mistake(
+            "log-density instead of its negative",
+            "The reconstruction term is a cost.",
+            _variant(reduce=lambda nats: -nats.flatten(1).sum(1)),
+        ),
+    ),
+    reference=gaussian_nats,
+    cases=_cases,
+)
+
+
+# -------- Exercise of chapter 05: the normalizer of the continuous Bernoulli, also where its formula breaks
+# down.
+
+
+def log_normalizer(logits: Tensor) -> Tensor:
+    half = logits.abs() / 2
+    small = half < 0.1
+    safe = torch.where(small, torch.ones_like(half), half)
+    # log C = log(2 cosh h) − log(sinh h / h); e^h is taken out of both, so that nothing overflows
+    exact = torch.log1p(torch.exp(-2 * safe)) - torch.log(-torch.expm1(-2 * safe)) + torch.log(2 * safe)
+    series = torch.log(2 * torch.cosh(torch.where(small, half, 0))) - half**2 / 6 + half**4 / 180
+    return torch.where(small, series, exact)
+
+
+def _grade(answer: Callable) -> Verdict | None:
+    """Three regions: where the formula works as it stands, near 0, and far out."""
+    generator = torch.Generator().manual_seed(0)
+    usual = torch.randn(40, generator=generator)
+    usual = 2 * usual + torch.sign(usual)
+    got, wanted = to_tensor(answer(usual)), log_normalizer(usual)
+    if got is None or (got.shape != wanted.shape and got.numel() != 1):
+        return Verdict(CONTRACT, f"Expected a tensor of shape {tuple(wanted.shape)}, one number per logit.")
+    if got.numel() == 1:
+        return LOG_NORMALIZER.named("summed over the features")
+    if not _near(got, wanted):
+        return _judge_usual(got, wanted, usual)
+    near = torch.tensor([0.0, 1e-7, -1e-5, 3e-4, -0.01, 0.1, 0.4])
+    got = to_tensor(answer(near))
+    if not _near(got, log_normalizer(near)):
+        cut = torch.isfinite(got).all() and abs(got[-1] - got[0]) < 1e-6
+        return LOG_NORMALIZER.named("cut off near one half" if cut else "not a number at λ = ½")
+    if not _near(to_tensor(answer(torch.tensor([-300.0, -60.0, 60.0, 300.0]))), _far()):
+        return LOG_NORMALIZER.named("infinite for large logits")
+    return None
+
+
+def _judge_usual(got: Tensor, wanted: Tensor, logits: Tensor) -> Verdict:
+    named = LOG_NORMALIZER.named
+    if _near(got, -wanted):
+        return named("sign turned")
+    if _near(got, wanted.exp()):
+        return named("logarithm forgotten")
+    if not torch.isfinite(got[logits < 0]).any() or _near(got, log_normalizer(torch.logit(logits, eps=1e-6))):
+        return named("probabilities expected")
+    return Verdict(
+        WRONG, f"Not yet: at a logit of {logits[0]:.3f} the result is {wanted[0]:.4f}, not {got[0]:.4f}."
+    )
+
+
+def _near(got: Tensor, wanted: Tensor) -> bool:
+    return got.shape == wanted.shape and torch.allclose(got.double(), wanted.double(), rtol=1e-3, atol=1e-3)
+
+
+def _far() -> Tensor:
+    return torch.log(torch.tensor([300.0, 60.0, 60.0, 300.0]))
+
+
+def _naive(logits: Tensor) -> Tensor:
+    p = torch.sigmoid(logits)
+    return torch.log(2 * torch.atanh(1 - 2 * p) / (1 - 2 * p))
+
+
+LOG_NORMALIZER = Exercise(
+    id="05.2",
+    title="What makes cross-entropy a density",
+    contract="log_normalizer(logits): a float tensor of any shape, logits of λ. Returns log C(λ) in nats, "
+    "same shape, where C = (logit λ) / (2λ − 1) makes C · λ^x (1 − λ)^(1 − x) integrate to 1 on [0, 1]. "
+    "Exact to 1e-3 for every logit from −300 to 300, 0 included: log C = log 2 there.",
+    stub='''def log_normalizer(logits: torch.Tensor) -> torch.Tensor:
+    """log C of the continuous Bernoulli, elementwise; same shape as logits, finite from −300 to 300."""
+    ...''',
+    hints=(
+        "The formula is right as it stands; float32 is the problem. Print it at 0, at 1e-4 and at 100.",
+        "Near 0 both parts of the quotient vanish: use the first terms of a series there (torch.where).",
+        "C depends on |logit| only, and for a large logit 2λ − 1 is nearly 1, and log C nearly log |logit|.",
+    ),
+    mistakes=(
+        Mistake(
+            "not a number at λ = ½",
+            "At λ = ½ the formula is 0 / 0. Its limit is 2; near it a few digits are left at best.",
+            (
+                _naive,
+                lambda a: torch.log(a / (2 * torch.sigmoid(a) - 1)),
+                lambda a: torch.log(a / torch.tanh(a / 2)),
+                lambda a: torch.log(a.abs()) - torch.log((2 * torch.sigmoid(a) - 1).abs()),
+            ),
+        ),
+        Mistake(
+            "infinite for large logits",
+            "sigmoid rounds to exactly 1, or exp overflows: take |logit| out of the logarithm by hand.",
+            (
+                lambda a: torch.where(a.abs() < 0.02, torch.full_like(a, 0.6931472), _naive(a)),
+                lambda a: torch.where(
+                    a.abs() < 0.02,
+                    torch.full_like(a, 0.6931472),
+                    torch.log(a * (1 + torch.exp(a)) / torch.expm1(a)),
+                ),
+            ),
+        ),
+        Mistake(
+            "cut off near one half",
+            "Look at a logit of 0.1 once more: log C is not log 2 there, and the formula still works.",
+            lambda a: torch.where(
+                a.abs() < 0.5, torch.full_like(a, 0.6931472), log_normalizer(torch.where(a == 0, 1.0, a))
+            ),
+        ),
+        Mistake(
+            "sign turned",
+            "C is at least 2: the normalizer adds to the log-density.",
+            lambda a: -log_normalizer(a),
+        ),
+        Mistake(
+            "logarithm forgotten",
+            "log C is asked for, not C.",
+            lambda a: log_normalizer(a).exp(),
+        ),
+        Mistake(
+            "probabilities expected",
+            "The argument is the logit already.",
+            (
+                lambda a: log_normalizer(torch.logit(a)),
+                lambda a: log_normalizer(torch.logit(a.clamp(1e-6, 1 - 1e-6))),
+            ),
+        ),
+        Mistake(
+            "summed over the features",
+            "One number for each logit is asked for.",
+            lambda a: log_normalizer(a).sum(),
+        ),
+    ),
+    reference=log_normalizer,
+    grade=_grade,
+)
+
+
+# -------- Exercises of chapter 05, in order; this file holds the loss translator and the best scale.
 
 HALVES = {"mse": 0.5, "bce": 1.0, "l1": 1.0}
 

@@ -1,15 +1,271 @@
-"""Exercises of chapter 06, in order; this file holds counting modes and the price of a dropped one."""
+""""""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from vae_course.exercises.chapter_06_game import PLAYER_LOSSES
-from vae_course.exercises.chapter_06_penalty import GRADIENT_PENALTY
-from vae_course.exercises.exercise import Exercise, Mistake
+from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.teaching.grading import ContractBroken
+
+# -------- Exercise of chapter 06 on the game: the losses of both players.
+
+
+def player_losses(
+    generator: nn.Module, discriminator: nn.Module, real: Tensor, z: Tensor
+) -> tuple[Tensor, Tensor]:
+    fake = generator(z)
+    loss_d = F.softplus(-discriminator(real)).mean() + F.softplus(discriminator(fake.detach())).mean()
+    loss_g = F.softplus(-discriminator(fake)).mean()
+    return loss_d, loss_g
+
+
+def nets(seed: int) -> list[tuple]:
+    return [(6, 1.0), (3, 4.0)]
+
+
+def players(n: int, scale: float) -> tuple[nn.Module, nn.Module, Tensor, Tensor]:
+    generator = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 2))
+    score = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 1), nn.Flatten(0))
+    with torch.no_grad():
+        score[2].weight.mul_(scale)
+    return generator, score, 1 + torch.randn(n, 2), torch.randn(n, 2)
+
+
+def gradient_of(loss: Tensor, module: nn.Module) -> Tensor:
+    """Gradient with respect to a module's parameters, zeros where the loss does not reach them."""
+    parameters = list(module.parameters())
+    if not loss.requires_grad:
+        return torch.zeros(sum(p.numel() for p in parameters))
+    found = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+    return torch.cat(
+        [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(parameters, found, strict=True)]
+    )
+
+
+def _observe_losses(call: Callable, n: int, scale: float) -> dict[str, Any]:
+    """Both losses, and what each of them would do to the player it belongs to and to the other one."""
+    generator, discriminator, real, z = players(n, scale)
+    losses = call(generator, discriminator, real, z)
+    if not isinstance(losses, (tuple, list)) or len(losses) != 2 or not all(map(torch.is_tensor, losses)):
+        raise ContractBroken("Return two tensors: the discriminator's loss, then the generator's.")
+    loss_d, loss_g = losses
+    if loss_d.numel() != 1 or loss_g.numel() != 1:
+        raise ContractBroken(
+            f"Both losses must be scalars; got shapes {tuple(loss_d.shape)} and {tuple(loss_g.shape)}."
+        )
+    return {
+        "discriminator's loss": loss_d.reshape(()),
+        "generator's loss": loss_g.reshape(()),
+        "discriminator's own gradient": gradient_of(loss_d, discriminator),
+        "what the discriminator's loss does to the generator": gradient_of(loss_d, generator),
+        "generator's own gradient": gradient_of(loss_g, generator),
+    }
+
+
+def _losses(
+    *,
+    detach: bool = True,
+    detach_for_generator: bool = False,
+    real_sign: int = -1,
+    fake_sign: int = 1,
+    for_generator: Callable[[Tensor], Tensor] = lambda score: F.softplus(-score),
+    mean: Callable[[Tensor], Tensor] = torch.mean,
+    squash: Callable[[Tensor], Tensor] = lambda score: score,
+) -> Callable:
+    """The reference with one thing changed."""
+
+    def broken(generator, discriminator, real, z):
+        fake = generator(z)
+        shown = fake.detach() if detach else fake
+        loss_d = mean(F.softplus(real_sign * squash(discriminator(real))))
+        loss_d = loss_d + mean(F.softplus(fake_sign * squash(discriminator(shown))))
+        judged = discriminator(fake.detach() if detach_for_generator else fake)
+        return loss_d, mean(for_generator(squash(judged)))
+
+    return broken
+
+
+PLAYER_LOSSES = Exercise(
+    id="06.3",
+    title="Two losses, two players",
+    contract="player_losses(generator, discriminator, real, z): two modules, real (n, 2) and z (n, k) float "
+    "tensors; the discriminator returns logits (n,), positive for real. Returns two scalars with gradients: "
+    "the discriminator's logistic loss (mean over real plus mean over generated), whose backward pass must "
+    "leave the generator untouched, and the generator's non-saturating loss.",
+    stub='''def player_losses(
+    generator: torch.nn.Module, discriminator: torch.nn.Module, real: torch.Tensor, z: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """real: (n, 2); z: (n, k). Returns the discriminator's and the generator's loss, both scalars."""
+    ...''',
+    hints=(
+        "-log sigmoid(s) is softplus(-s), and -log(1 - sigmoid(s)) is softplus(s). Which is which?",
+        "The discriminator sees the generated points as data: no gradient may flow back through them.",
+        "The generator wants its points to be called real, and here the gradient has to flow back.",
+    ),
+    mistakes=(
+        Mistake(
+            "detach forgotten",
+            "Run the discriminator's loss backward: it teaches the generator to be caught.",
+            _losses(detach=False),
+        ),
+        Mistake(
+            "generator's points detached in its own loss",
+            "Now nothing reaches the generator: it will never move.",
+            (
+                _losses(detach_for_generator=True),
+                _losses(detach=False, detach_for_generator=True),
+            ),
+        ),
+        Mistake(
+            "labels swapped",
+            "Which sign makes a high score of a real point cheap?",
+            (
+                _losses(real_sign=1, fake_sign=-1),
+                _losses(real_sign=1, fake_sign=-1, for_generator=F.softplus),
+                _losses(real_sign=1, fake_sign=-1, detach=False),
+            ),
+        ),
+        Mistake(
+            "generator helps the discriminator",
+            "With this sign the generator learns to be recognized as generated.",
+            _losses(for_generator=F.softplus),
+        ),
+        Mistake(
+            "saturating loss",
+            "This is the minimax game's own loss. Where is its slope when the discriminator is sure?",
+            _losses(for_generator=lambda score: -F.softplus(score)),
+        ),
+        Mistake(
+            "sigmoid taken twice",
+            "The discriminator returns logits: a probability that goes through softplus is squashed again.",
+            _losses(squash=torch.sigmoid),
+        ),
+        Mistake(
+            "summed over the batch",
+            "Then the step grows with the batch.",
+            _losses(mean=torch.sum),
+        ),
+    ),
+    reference=player_losses,
+    cases=nets,
+    observe=_observe_losses,
+)
+
+
+# -------- Exercise of chapter 06 on a remedy: the penalty on the discriminator's slope.
+
+
+def slope_penalty(discriminator: nn.Module, real: Tensor) -> Tensor:
+    real = real.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
+    return slope.square().sum(1).mean()
+
+
+def _observe_penalty(call: Callable, n: int, scale: float) -> dict[str, Any]:
+    """The penalty, and the gradient that it has for the discriminator."""
+    _, discriminator, real, _ = players(n, scale)
+    penalty = call(discriminator, real)
+    if not torch.is_tensor(penalty) or penalty.numel() != 1:
+        raise ContractBroken("Return the penalty as a tensor with one element.")
+    return {"penalty": penalty.reshape(()), "its gradient": gradient_of(penalty, discriminator)}
+
+
+def _penalty(
+    *,
+    create_graph: bool = True,
+    reduce: Callable[[Tensor], Tensor] = lambda slope: slope.square().sum(1).mean(),
+    score: Callable[[Tensor], Tensor] = torch.sum,
+) -> Callable:
+    """The reference with one thing changed."""
+
+    def broken(discriminator, real):
+        real = real.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(score(discriminator(real)), real, create_graph=create_graph)
+        return reduce(slope)
+
+    return broken
+
+
+def _of_the_weights(discriminator: nn.Module, real: Tensor) -> Tensor:
+    found = torch.autograd.grad(
+        discriminator(real).sum(), list(discriminator.parameters()), create_graph=True
+    )
+    return sum(g.square().sum() for g in found)
+
+
+GRADIENT_PENALTY = Exercise(
+    id="06.4",
+    title="The gradient penalty",
+    contract="slope_penalty(discriminator, real): a module that returns logits (n,), and real points (n, 2), "
+    "a float tensor without gradient. Returns R1 before its weight: the mean over the points of the squared "
+    "Euclidean norm of the score's gradient with respect to the point, a scalar >= 0 that the "
+    "discriminator's optimizer can minimize.",
+    stub='''def slope_penalty(discriminator: torch.nn.Module, real: torch.Tensor) -> torch.Tensor:
+    """real: (n, 2). Returns the mean squared norm of the score's slope at the points, a scalar."""
+    ...''',
+    hints=(
+        "The slope is with respect to the point, so the point needs requires_grad.",
+        "One call of torch.autograd.grad on the summed scores gives the slope of every point by itself. Why?",
+        "The penalty must itself have a gradient: what does create_graph do?",
+    ),
+    mistakes=(
+        Mistake(
+            "create_graph forgotten",
+            "The value is right, but it is a constant: minimizing it moves no weight.",
+            (
+                _penalty(create_graph=False),
+                lambda discriminator, real: slope_penalty(discriminator, real).detach(),
+            ),
+        ),
+        Mistake(
+            "norm not squared",
+            "R1 squares the norm.",
+            _penalty(reduce=lambda slope: slope.norm(dim=1).mean()),
+        ),
+        Mistake(
+            "norm pulled to 1",
+            "That is WGAN-GP's penalty. R1 wants the slope at data to be 0.",
+            _penalty(reduce=lambda slope: (slope.norm(dim=1) - 1).square().mean()),
+        ),
+        Mistake(
+            "averaged over the coordinates",
+            "A squared norm is a sum over coordinates.",
+            _penalty(reduce=lambda slope: slope.square().mean()),
+        ),
+        Mistake(
+            "summed over the points",
+            "The penalty must not grow with the batch.",
+            _penalty(reduce=lambda slope: slope.square().sum()),
+        ),
+        Mistake(
+            "slope of the mean score",
+            "Each point's slope is then divided by n, and its square by n².",
+            _penalty(score=torch.mean),
+        ),
+        Mistake(
+            "slope of the probability",
+            "R1 takes the slope of the logit. The probability is flat where the discriminator is sure.",
+            _penalty(score=lambda scores: scores.sigmoid().sum()),
+        ),
+        Mistake(
+            "slope with respect to the weights",
+            "The score should not be steep as a function of the point.",
+            _of_the_weights,
+        ),
+    ),
+    reference=slope_penalty,
+    cases=nets,
+    observe=_observe_penalty,
+)
+
+
+# -------- Exercises of chapter 06, in order; this file holds counting modes and the price of a dropped one.
 
 
 def count_modes(points: Tensor, centers: Tensor, std: float, least: int) -> tuple[int, float]:

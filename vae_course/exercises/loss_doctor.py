@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.exercises.exercise import Exercise, Mistake, Verdict
-from vae_course.exercises.grading import ContractBroken, grade
-from vae_course.notebook.output import publish
+from vae_course.teaching.display import publish
+from vae_course.teaching.exercise import Exercise, Mistake, Verdict
+from vae_course.teaching.grading import ContractBroken, grade
 
 EXAMPLES = 8000
 # One latent dimension for each way to misread log σ²: small, one, large.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from vae_course.exercises.engine import find
-from vae_course.exercises.exercise import Exercise
-from vae_course.exercises.grading import grade
+from vae_course.teaching.engine import find
+from vae_course.teaching.exercise import Exercise
+from vae_course.teaching.grading import grade
 
 HIDDEN_SEED = 20_011  # any number other than the seeds of the visible checks
 

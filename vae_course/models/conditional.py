@@ -5,11 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from vae_course.models.conv import ConvEncoder
-from vae_course.models.mlp import MLPEncoder
-from vae_course.models.networks import build_networks, check_images
+from vae_course.elbo import GaussianPosterior, bound_log_var
+from vae_course.models.networks import ConvEncoder, MLPEncoder, build_networks, check_images
 from vae_course.models.vae import VAE
-from vae_course.posterior import GaussianPosterior, bound_log_var
 
 
 class ConditionalVAE(VAE):

@@ -9,9 +9,13 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as normalize_spectrum
 
 from vae_course import likelihoods
-from vae_course.models.conv import default_channels, feature_map_size
-from vae_course.models.mlp import MLPDecoder
-from vae_course.models.networks import DEFAULT_WIDTHS, build_networks
+from vae_course.models.networks import (
+    DEFAULT_WIDTHS,
+    MLPDecoder,
+    build_networks,
+    default_channels,
+    feature_map_size,
+)
 
 LEAK = 0.2  # slope of the discriminator's activation below 0, usual since Radford et al. (2016)
 

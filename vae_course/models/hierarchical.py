@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from vae_course.models.mlp import make_activation
+from vae_course.elbo import GaussianPosterior, bound_log_var
+from vae_course.models.networks import make_activation
 from vae_course.models.vae import VAE
-from vae_course.posterior import GaussianPosterior, bound_log_var
 
 
 class HierarchicalVAE(VAE):

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_course.data.toys import LinearGaussian
-from vae_course.elbo import ElboTerms
-from vae_course.posterior import LOG_TWO_PI, GaussianPosterior
+from vae_course.elbo import LOG_TWO_PI, ElboTerms, GaussianPosterior
 
 
 class LinearGaussianVAE(nn.Module):

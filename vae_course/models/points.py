@@ -11,8 +11,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from vae_course.models.mlp import make_activation
-from vae_course.posterior import GaussianPosterior, bound_log_var
+from vae_course.elbo import GaussianPosterior, bound_log_var
+from vae_course.models.networks import make_activation
 
 
 class SideBySide(nn.Module):

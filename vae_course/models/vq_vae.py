@@ -1,4 +1,4 @@
-"""VQ-VAE: a code made of letters from a learned alphabet (van den Oord, Vinyals & Kavukcuoglu 2017)."""
+"""VQ-VAE: a codebook instead of a Gaussian, and a prior over its letters."""
 
 import math
 from collections.abc import Sequence
@@ -9,9 +9,167 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vae_course.elbo import ElboTerms
-from vae_course.models.codebook import Codebook
-from vae_course.models.conv import feature_map_size
-from vae_course.models.image_model import ImageModel
+from vae_course.models.networks import feature_map_size
+from vae_course.models.vae import ImageModel
+
+# -------- A codebook that follows moving averages of what it stands for, and revives letters that nobody
+# uses.
+
+
+class Codebook(nn.Module):
+    """Vectors ("letters") by which others are replaced; trained without a gradient.
+
+    Args:
+        n_codes: number of letters, at least 2.
+        dim: length of each, at least 1.
+        decay: of the moving averages, in [0, 1).
+        revive_below: a letter used less than this share of its fair share (1 / n_codes) counts as dead.
+
+    Attributes:
+        letters: (n_codes, dim).
+        usage: (n_codes,), moving average of the share of vectors that chose each letter; 0 before training:
+            the first batch finds all letters dead and fills the codebook with vectors of its own.
+        total: (n_codes, dim), moving average of the sum of those vectors, over the number of all.
+    """
+
+    def __init__(self, n_codes: int, dim: int, decay: float = 0.99, revive_below: float = 0.05):
+        super().__init__()
+        if n_codes < 2 or dim < 1:
+            raise ValueError(
+                f"a codebook of {n_codes} letters of length {dim} is none; give n_codes ≥ 2, dim ≥ 1."
+            )
+        if not 0 <= decay < 1:
+            raise ValueError(f"decay is {decay}; expected a number in [0, 1).")
+        self.n_codes, self.decay, self.revive_below = n_codes, decay, revive_below
+        self.register_buffer("letters", torch.randn(n_codes, dim))
+        self.register_buffer("usage", torch.zeros(n_codes))
+        self.register_buffer("total", torch.zeros(n_codes, dim))
+
+    @torch.no_grad()
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """Index of the nearest letter: (..., dim) → int64 (...)."""
+        # |v − e|² without the |v|², which is the same for every letter.
+        distance = self.letters.square().sum(-1) - 2 * vectors @ self.letters.T
+        return distance.argmin(-1)
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """The letters themselves: int64 (...) → (..., dim)."""
+        return self.letters[codes]
+
+    @torch.no_grad()
+    def follow(self, vectors: Tensor, codes: Tensor, generator: torch.Generator | None = None) -> None:
+        """One update: every letter moves to the moving average of the vectors that chose it.
+
+        van den Oord et al. 2017, appendix A.1, with shares in place of counts. A letter in less use than
+        ``revive_below`` of its fair share is put onto a random vector of this batch (Dhariwal et al. 2020,
+        "Jukebox": random restarts). It starts with twice that share: light enough to move at once to the
+        middle of what chooses it, and soon dead again if nothing does.
+
+        Args:
+            vectors: (..., dim), what the encoder put out.
+            codes: (...), their nearest letters.
+            generator: source of the random vectors.
+        """
+        untouched = self.usage.sum() == 0
+        flat, chosen = vectors.reshape(-1, vectors.shape[-1]), codes.reshape(-1)
+        counts = torch.zeros_like(self.usage).index_add_(0, chosen, torch.ones_like(flat[:, 0]))
+        sums = torch.zeros_like(self.total).index_add_(0, chosen, flat)
+        self.usage.lerp_(counts / len(flat), 1 - self.decay)
+        self.total.lerp_(sums / len(flat), 1 - self.decay)
+        dead = (self.usage < self.revive_below / self.n_codes) | untouched
+        if dead.any():
+            drawn = torch.randint(len(flat), (int(dead.sum()),), generator=generator, device=flat.device)
+            share = 2 * self.revive_below / self.n_codes
+            self.usage[dead] = share
+            self.total[dead] = share * flat[drawn]
+        self.letters.copy_(self.total / self.usage[:, None])
+
+
+# -------- A small autoregressive prior over maps of letters: exact probabilities, and draws one letter at a
+# time.
+
+
+class CodePrior(nn.Module):
+    """P(c) = Π_i P(c_i | c_1 … c_{i−1}) over maps of letters in reading order.
+
+    A recurrent network (GRU) walks through the map row by row. At each place it is told the letter before it
+    and the three above it, which are near in the picture but far back in the walk, and where it is.
+
+    Args:
+        n_codes: size of the alphabet, at least 2.
+        side: height and width of the map, at least 1.
+        hidden: width of the GRU.
+        embedding: numbers that stand for a letter.
+    """
+
+    def __init__(self, n_codes: int, side: int, hidden: int = 192, embedding: int = 32):
+        super().__init__()
+        if n_codes < 2 or side < 1:
+            raise ValueError(f"n_codes is {n_codes} and side {side}; expected at least 2 and 1.")
+        self.n_codes, self.side = n_codes, side
+        # One letter more stands for "outside the map" and "before the first letter".
+        self.embedding = nn.Embedding(n_codes + 1, embedding)
+        self.place = nn.Parameter(0.1 * torch.randn(side * side, embedding))
+        self.gru = nn.GRU(5 * embedding, hidden, batch_first=True)
+        self.read = nn.Sequential(
+            nn.Linear(hidden + 5 * embedding, hidden), nn.GELU(), nn.Linear(hidden, n_codes)
+        )
+        nn.init.zeros_(self.read[-1].weight)  # the untrained prior is uniform
+        nn.init.zeros_(self.read[-1].bias)
+        self.register_buffer("neighbors", _neighbors(side), persistent=False)
+        self.config = {"n_codes": n_codes, "side": side, "hidden": hidden, "embedding": embedding}
+
+    def _inputs(self, codes: Tensor, places: Tensor) -> Tensor:
+        """What the network is told at some places: letters (batch, side²) → (batch, places, 5·embedding)."""
+        outside = torch.full_like(codes[:, :1], self.n_codes)
+        around = torch.cat([codes, outside], dim=1)[:, self.neighbors[places]]
+        told = self.embedding(around).flatten(2)
+        return torch.cat([told, self.place[places].expand(len(codes), -1, -1)], dim=-1)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Logits of every letter given those before it: (batch, side, side) → (batch, side², n_codes)."""
+        inputs = self._inputs(codes.flatten(1), torch.arange(self.side**2, device=codes.device))
+        return self.read(torch.cat([self.gru(inputs)[0], inputs], dim=-1))
+
+    def log_prob(self, codes: Tensor) -> Tensor:
+        """log P(c) in nats, exact: int64 (batch, side, side) → (batch,)."""
+        if codes.dim() != 3 or codes.shape[1:] != (self.side, self.side):
+            raise ValueError(
+                f"codes have shape {tuple(codes.shape)}; expected (batch, {self.side}, {self.side})."
+            )
+        logits = self(codes)
+        return -F.cross_entropy(logits.transpose(1, 2), codes.flatten(1), reduction="none").sum(1)
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw n maps, letter by letter: int64 (n, side, side)."""
+        device = self.place.device
+        codes = torch.zeros(n, self.side**2, dtype=torch.int64, device=device)
+        state = None
+        for i in range(self.side**2):
+            inputs = self._inputs(codes, torch.tensor([i], device=device))
+            output, state = self.gru(inputs, state)
+            logits = self.read(torch.cat([output, inputs], dim=-1))[:, 0]
+            codes[:, i] = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+        return codes.unflatten(1, (self.side, self.side))
+
+    def uniform_nats(self) -> float:
+        """What a map costs if every letter is equally likely: side² log n_codes, nats."""
+        return self.side**2 * math.log(self.n_codes)
+
+
+def _neighbors(side: int) -> Tensor:
+    """Places before, above left, above and above right of each place in reading order; side² is outside."""
+    rows = []
+    for i in range(side * side):
+        row, column = divmod(i, side)
+        above = [(row - 1, column + shift) for shift in (-1, 0, 1)]
+        inside = [r * side + c if r >= 0 and 0 <= c < side else side * side for r, c in above]
+        rows.append([i - 1 if i else side * side, *inside])
+    return torch.tensor(rows)
+
+
+# -------- VQ-VAE: a code made of letters from a learned alphabet (van den Oord, Vinyals & Kavukcuoglu 2017).
 
 
 class VQVAE(ImageModel):
@@ -116,7 +274,7 @@ class VQTerms(ElboTerms):
     Attributes:
         reconstruction: (batch,), −log p(x|letters), nats.
         kl: (batch,), side² · log n_codes: what the letters cost under a uniform prior. A constant; a learned
-            prior (:class:`vae_course.models.code_prior.CodePrior`) makes it smaller afterwards.
+            prior (:class:`vae_course.models.vq_vae.CodePrior`) makes it smaller afterwards.
         kl_per_dimension: (batch, side²), log n_codes each.
         commitment: (batch,), weighted squared distance of the encoder from its letters; no part of the bound.
     """

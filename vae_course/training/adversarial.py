@@ -1,21 +1,146 @@
-"""Train a generator against a discriminator."""
+"""Training a GAN."""
 
+import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from vae_course.training.adversarial_history import TERMS, AdversarialHistory
-from vae_course.training.adversarial_losses import LOSSES, add_noise, gradient_penalty
-from vae_course.training.adversarial_settings import GanSettings
-from vae_course.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
-from vae_course.training.divergence import TrainingDiverged
-from vae_course.training.optimizers import Adam
-from vae_course.training.seeding import pick_device
+from vae_course.files import write_atomically
+from vae_course.machine import Adam, pick_device
+from vae_course.training.loop import TrainingDiverged
+from vae_course.training.settings import number, whole
+from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
+
+# -------- The terms of a GAN's game: losses of both players, the gradient penalty, instance noise.
+
+# Each loss: (discriminator's on real scores and fake scores, generator's on fake scores). Scores are
+# (batch, ...): the batch is averaged and further axes, networks that are trained side by side, are summed.
+LOSSES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
+    # Goodfellow et al. 2014, section 3: the generator maximizes log D instead of minimizing log(1 − D).
+    "non_saturating": (
+        lambda real, fake: mean_over_batch(F.softplus(-real) + F.softplus(fake)),
+        lambda fake: mean_over_batch(F.softplus(-fake)),
+    ),
+    # Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17.
+    "hinge": (
+        lambda real, fake: mean_over_batch(F.relu(1 - real) + F.relu(1 + fake)),
+        lambda fake: mean_over_batch(-fake),
+    ),
+}
+
+
+def mean_over_batch(values: Tensor) -> Tensor:
+    """(batch, ...) → scalar: mean over the first axis, sum over the others."""
+    return values.mean(0).sum()
+
+
+def gradient_penalty(scores: Tensor, x: Tensor) -> Tensor:
+    """R1: mean over the batch of ‖∇ₓ D(x)‖², differentiable (Mescheder et al. 2018, equation 9).
+
+    Args:
+        scores: D(x), (batch, ...), computed from ``x`` with ``x.requires_grad_()`` set before.
+        x: real data, (batch, ...).
+    """
+    (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return mean_over_batch(slope.square())
+
+
+def add_noise(x: Tensor, std: float, generator: torch.Generator | None = None) -> Tensor:
+    """x + std · ε with ε ~ N(0, I): instance noise, on real and generated alike (Sønderby et al. 2017)."""
+    if std == 0:
+        return x
+    return x + std * torch.randn(x.shape, generator=generator, device=x.device)
+
+
+# -------- Settings of a GAN's training, checked before it starts.
+
+
+@dataclass(frozen=True)
+class GanSettings:
+    """Everything that decides what :func:`fit_gan` does; see there for the meanings."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    discriminator_learning_rate: float
+    betas: tuple[float, float]
+    loss: str
+    penalty: float
+    penalty_every: int
+    instance_noise: float
+    anneal_noise: bool
+    record_every: int
+    seed: int
+
+    def __post_init__(self):
+        count, size = (whole(0), "a whole number ≥ 0"), (whole(1), "a whole number ≥ 1")
+        positive = (number(lambda value: value > 0), "a number > 0")
+        not_negative = (number(lambda value: value >= 0), "a number ≥ 0")
+        rules = {
+            "steps": count,
+            "batch_size": size,
+            "learning_rate": positive,
+            "discriminator_learning_rate": positive,
+            "betas": (lambda v: len(v) == 2 and all(0 <= b < 1 for b in v), "two numbers in [0, 1)"),
+            "loss": (LOSSES.__contains__, f"one of {', '.join(LOSSES)}"),
+            "penalty": not_negative,
+            "penalty_every": size,
+            "instance_noise": not_negative,
+            "record_every": size,
+            "seed": count,
+        }
+        for name, (accept, expected) in rules.items():
+            if not accept(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+
+
+# -------- What happened between a generator and its discriminator.
+
+TERMS = ("discriminator", "generator", "penalty", "real_score", "fake_score", "accuracy")
+
+
+@dataclass
+class AdversarialHistory:
+    """One record now and then, each the mean over the updates since the record before it.
+
+    Attributes:
+        records: dicts with ``step`` (updates of each player so far), ``seconds``, and the players' terms:
+            ``discriminator`` and ``generator`` (their losses, without the penalty), ``penalty`` (mean squared
+            norm of the score's slope at real data, before its weight; 0 when not used), ``real_score`` and
+            ``fake_score`` (mean logits), ``accuracy`` (share of scores with the right sign; 0.5 is a blind
+            discriminator).
+    """
+
+    records: list[dict] = field(default_factory=list)
+
+    def curve(self, term: str) -> tuple[list[int], list[float]]:
+        """Steps and values of one term: one of ``discriminator``, ``generator``, ``penalty``, ..."""
+        if term not in TERMS:
+            raise ValueError(f"unknown term {term!r}; choose one of {', '.join(TERMS)}.")
+        return [record["step"] for record in self.records], [record[term] for record in self.records]
+
+    @property
+    def last(self) -> dict:
+        """The latest record."""
+        return self.records[-1]
+
+    def to_json(self, path: str | Path) -> None:
+        """Write the history as JSON; the file is complete or not there."""
+        write_atomically(path, json.dumps({"records": self.records}, indent=1).encode() + b"\n")
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> "AdversarialHistory":
+        """Read what :meth:`to_json` wrote."""
+        return cls(**json.loads(Path(path).read_text()))
+
+
+# -------- Train a generator against a discriminator.
 
 
 def fit_gan(

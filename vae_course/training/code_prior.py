@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from vae_course.elbo import ElboTerms
-from vae_course.models.code_prior import CodePrior
-from vae_course.training.fit import fit
-from vae_course.training.history import History
+from vae_course.models.vq_vae import CodePrior
+from vae_course.training.loop import History, fit
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def fit_prior(
         prior: a CodePrior with the model's ``n_codes`` and ``side``; trained in place.
         model: a trained VQVAE, which is not changed.
         train, validation: ImageData.
-        checkpoint, settings: as for :func:`vae_course.training.fit`.
+        checkpoint, settings: as for :func:`vae_course.training.loop`.
 
     Raises:
         ValueError: prior and model do not fit together.

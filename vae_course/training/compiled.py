@@ -16,7 +16,7 @@ class CompiledObjective:
     draw of z stays outside, so that it is the same with and without compilation.
 
     Args:
-        objective: ``objective(model, x, generator)``, as for :func:`vae_course.training.fit`.
+        objective: ``objective(model, x, generator)``, as for :func:`vae_course.training.loop`.
     """
 
     def __init__(self, objective):

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from vae_course.elbo import ElboTerms
 from vae_course.files import write_atomically
-from vae_course.models.multirate import SMALLEST_SIZE, OneModel
-from vae_course.training.checkpoint import FORMAT, CheckpointError, load_checkpoint
-from vae_course.training.fit import fit
-from vae_course.training.history import History
-from vae_course.training.seeding import seed_everything
+from vae_course.models.one_model import SMALLEST_SIZE, OneModel
+from vae_course.randomness import seed_everything
+from vae_course.training.loop import History, fit
+from vae_course.weights import FORMAT, CheckpointError, load_checkpoint
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 # Share of the examples that get one of the sizes at which the model has weights of its own (first, those
@@ -98,7 +97,7 @@ def fit_one_model(
         model: trained in place.
         train, validation: ImageData.
         epochs: passes through ``train``; a model for one setting gets by with about a tenth.
-        settings: of :func:`vae_course.training.fit`; the defaults here are learning_rate 6e-3 with warm-up
+        settings: of :func:`vae_course.training.loop`; the defaults here are learning_rate 6e-3 with warm-up
             and linear decay, and a KL term that rises over the first half.
     """
     chosen = {"learning_rate": 6e-3, "schedule": "linear", "warmup": 0.05, "kl_warmup": 0.55, **settings}

@@ -1,12 +1,87 @@
-"""Settings of a training run, checked before it starts."""
+"""Settings of a training run, checked before it starts, and the schedules they name."""
 
 import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
-from vae_course.training.precision import CHOICES as PRECISIONS
-from vae_course.training.schedules import KL_SCHEDULES, SCHEDULES
+from vae_course.machine import CHOICES as PRECISIONS
+
+# -------- How the learning rate and the weight of the KL term move during training.
+
+SCHEDULES = ("constant", "linear", "cosine")
+KL_SCHEDULES = ("constant", "linear", "cyclical")
+
+
+def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:
+    """Factor in [0, 1] on the learning rate at ``step`` (0 is the first update).
+
+    Args:
+        schedule: "constant", or "linear" / "cosine" decay that reaches 0 after the last step.
+        step: number of updates already made.
+        total_steps: number of updates of the whole run.
+        warmup: share of the run, in [0, 1), over which the rate first rises linearly.
+    """
+    warmup_steps = warmup * total_steps
+    if step < warmup_steps:
+        return (step + 1) / (warmup_steps + 1)
+    if schedule == "constant":
+        return 1.0
+    progress = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
+    if schedule == "linear":
+        return 1.0 - progress
+    if schedule == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * progress))
+    raise ValueError(f"unknown schedule {schedule!r}; choose one of {', '.join(SCHEDULES)}.")
+
+
+def kl_weight(
+    beta: float,
+    step: int,
+    total_steps: int,
+    kl_warmup: float = 0.0,
+    kl_schedule: str = "linear",
+    kl_cycles: int = 4,
+) -> float:
+    """Weight of the KL term at ``step`` (0 is the first update).
+
+    One idea, three uses: the run is cut into equal cycles, and in each the weight rises linearly from 0 to β
+    over a share ``kl_warmup`` of the cycle and then stays. Early in training the decoder ignores z, and a KL
+    term at full weight then pushes q(z|x) onto the prior before z is of any use.
+
+    Args:
+        beta: the full weight.
+        step: number of updates already made; total_steps: of the whole run.
+        kl_warmup: share of each cycle, in [0, 1], over which the weight rises; 0 means that it never does.
+        kl_schedule: "constant" (β throughout), "linear" (one cycle: Bowman et al. 2016, §3.1) or "cyclical"
+            (several: Fu et al. 2019, who take 4 cycles and a share of ½).
+        kl_cycles: number of cycles of the cyclical schedule.
+    """
+    length = total_steps / _cycles(kl_schedule, kl_cycles)
+    ramp = length * kl_warmup
+    if kl_schedule == "constant" or ramp <= 0:
+        return beta
+    # The end of the run belongs to its last cycle.
+    within = step % length if step < total_steps else length
+    return beta * min(1.0, within / ramp)
+
+
+def kl_settled(
+    step: int, total_steps: int, kl_warmup: float = 0.0, kl_schedule: str = "linear", kl_cycles: int = 4
+) -> bool:
+    """Whether the weight of :func:`kl_weight` has risen for the last time, so that losses can be compared."""
+    cycles = _cycles(kl_schedule, kl_cycles)
+    rising = 0.0 if kl_schedule == "constant" else (cycles - 1 + kl_warmup) / cycles
+    return step >= (rising if kl_warmup > 0 else 0.0) * total_steps
+
+
+def _cycles(kl_schedule: str, kl_cycles: int) -> int:
+    if kl_schedule not in KL_SCHEDULES:
+        raise ValueError(f"unknown KL schedule {kl_schedule!r}; choose one of {', '.join(KL_SCHEDULES)}.")
+    return kl_cycles if kl_schedule == "cyclical" else 1
+
+
+# -------- Settings of a training run, checked before it starts.
 
 OPTIMIZERS = ("adam", "adamw", "muon")
 
@@ -59,7 +134,7 @@ RULES = {
 
 @dataclass(frozen=True)
 class FitSettings:
-    """Everything that decides what :func:`vae_course.training.fit` does; see there for the meanings."""
+    """Everything that decides what :func:`vae_course.training.loop` does; see there for the meanings."""
 
     epochs: int = 10
     batch_size: int | None = None
@@ -113,17 +188,3 @@ class FitSettings:
         # A number out of a numpy array becomes a plain one, which a checkpoint can hold.
         plain = {name: value.item() if hasattr(value, "item") else value for name, value in arguments.items()}
         return cls(**plain)
-
-
-def check_data(data, part: str, otherwise: str = "") -> None:
-    """Raise TypeError unless ``data`` can be read in minibatches, as an ImageData can, ValueError if empty.
-
-    part: what it is in the sentence, such as "the training set"; otherwise: another way out of an empty one.
-    """
-    if not all(hasattr(data, name) for name in ("__len__", "batch", "to")):
-        raise TypeError(
-            f"{part} is of type {type(data).__name__}; expected an ImageData: take one from load(...), or "
-            'make one: ImageData("mine", "train", images, None, ()) with images uint8 (N, C, H, W).'
-        )
-    if len(data) == 0:
-        raise ValueError(f"{part} is empty; load at least one example{otherwise}.")

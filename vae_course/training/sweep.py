@@ -13,12 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vae_course.evaluation.classifier import Classifier
-from vae_course.evaluation.size_report import size_report
+from vae_course.evaluation.sizes import size_report
 from vae_course.files import write_atomically
-from vae_course.models import VAE
-from vae_course.training.fit import fit
-from vae_course.training.seeding import seed_everything
+from vae_course.models.classifier import Classifier
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything
+from vae_course.training.loop import fit
 
 EARLIER = "   (from an earlier run)"
 FORMAT = 1  # raised when a record's meaning changes, so that old files are not mixed with new ones
@@ -33,7 +33,7 @@ class Cell:
         latent_dim, beta, seed: the setting.
         examples: training pictures.
         hidden_dims: widths of the encoder; the decoder mirrors them.
-        epochs, batch_size, learning_rate, kl_warmup: as for :func:`vae_course.training.fit`.
+        epochs, batch_size, learning_rate, kl_warmup: as for :func:`vae_course.training.loop`.
     """
 
     dataset: str

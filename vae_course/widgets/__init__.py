@@ -1,6 +1,21 @@
-"""Interactive explorers: thin shells over plain, tested drawing functions. Import what you need from here."""
+"""Interactive explorers: thin shells over plain, tested drawing functions."""
 
-from vae_course.widgets.controls import dropdown, slider
-from vae_course.widgets.explorer import Explorer, explorer
+from vae_course._lazy import lazily
 
-__all__ = ["Explorer", "dropdown", "explorer", "slider"]
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "attribute_sliders": "explore_attributes",
+        "beta_latent": "explore_beta_latent",
+        "controls": "dropdown explorer Explorer slider",
+        "corrupted_digit": "corrupt explore_corrupted_digit",
+        "domains": "Domain draw_picture draw_row draw_sound draw_text explore_domains",
+        "fool_the_judge": "explore_the_judge retouch",
+        "latent_pad": "explore_latent_pad",
+        "loss_translator": "explore_loss_translator",
+        "more_like_this": "breed explore_more_like_this more_like",
+        "paths": "explore_interpolation explore_stages explore_traversal",
+        "toy_posterior": "explore_toy_posterior",
+        "training_watch": "explore_training Watched",
+    },
+)

@@ -8,11 +8,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from vae_course.plotting.codes import looking_at, mean_code, pictures
-from vae_course.plotting.images import image_grid
-from vae_course.plotting.interpolation import interpolation_strip
-from vae_course.widgets.controls import dropdown, slider
-from vae_course.widgets.explorer import Explorer, explorer
+from vae_course.plots.images import image_grid, interpolation_strip, looking_at, mean_code, pictures
+from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
 
 REACH = 1.5
 STATIONS = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)

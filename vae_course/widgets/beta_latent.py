@@ -1,4 +1,4 @@
-"""β and latent size on sliders that answer at once, and a button that trains the setting for real."""
+"""The β and latent-size explorer, and the button that trains a setting for real."""
 
 from __future__ import annotations
 
@@ -6,19 +6,133 @@ import html
 import math
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import ipywidgets as widgets
 import torch
 from matplotlib.figure import Figure
 
-from vae_course.evaluation.setting import SettingView, rate_distortion, view_setting
-from vae_course.notebook.figures import check_alt, show
-from vae_course.notebook.output import publish_widget
-from vae_course.plotting.setting import SettingPanel, setting_strip
-from vae_course.training.for_real import Comparison, TrainingCanceled, train_for_real
-from vae_course.widgets.controls import slider
-from vae_course.widgets.explorer import _error_html, _picture_html
+from vae_course.elbo import elbo_terms
+from vae_course.evaluation.code_use import SettingView, rate_distortion, view_setting
+from vae_course.models.vae import VAE
+from vae_course.plots.chapter_08 import SettingPanel, setting_strip
+from vae_course.randomness import seed_everything
+from vae_course.teaching.display import check_alt, publish_widget, show
+from vae_course.training.loop import fit
+from vae_course.widgets.controls import _error_html, _picture_html, slider
+
+# -------- Train one setting for real, with progress and a way to stop, and compare it with the shortcut.
+
+# Found on held-out digits; a VAE gains several nats from each of them when training is short.
+GOOD_SETTINGS = {
+    "batch_size": 256,
+    "learning_rate": 6e-3,
+    "schedule": "linear",
+    "warmup": 0.05,
+    "kl_warmup": 0.5,
+}
+
+
+class TrainingCanceled(Exception):
+    """Somebody asked for the end of a training run before it was there."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model trained for one setting against the one-for-all model at that setting, on held-out pictures.
+
+    Attributes:
+        beta, k: the setting.
+        trained, shortcut: distortion + β·rate of the two, nats per example.
+        model: the model that was trained.
+    """
+
+    beta: float
+    k: int
+    trained: float
+    shortcut: float
+    model: VAE
+
+    @property
+    def gap(self) -> float:
+        """shortcut − trained, nats; negative where the shortcut is better."""
+        return self.shortcut - self.trained
+
+    def __str__(self) -> str:
+        word = "behind" if self.gap >= 0 else "ahead of"
+        return (
+            f"β = {self.beta:.3g}, k = {self.k}: trained for real {self.trained:.2f} nats, shortcut "
+            f"{self.shortcut:.2f} nats; the shortcut is {abs(self.gap):.2f} nats {word} it."
+        )
+
+
+def train_for_real(
+    one_model,
+    train,
+    held_out,
+    beta: float,
+    k: int,
+    *,
+    epochs: int = 4,
+    seed: int = 0,
+    on_progress: Callable[[float], None] | None = None,
+    canceled: Callable[[], bool] | None = None,
+) -> Comparison:
+    """Train an ordinary VAE of the same size for one (β, k), and measure both on held-out pictures.
+
+    Args:
+        one_model: the :class:`vae_course.models.one_model.OneModel` to compare with.
+        train, held_out: ImageData.
+        beta, k: the setting.
+        epochs: passes through ``train``.
+        seed: of weights, order and noise.
+        on_progress: called now and then with the share of the run that is done, 0 to 1.
+        canceled: asked before every update; True ends the run.
+
+    Raises:
+        TrainingCanceled: ``canceled`` said so.
+    """
+    from vae_course.evaluation.bounds import evaluate
+
+    shortcut = one_model.at(beta, k)
+    seed_everything(seed)
+    names = ("hidden_dims", "likelihood", "activation")
+    model = VAE.for_data(train, latent_dim=int(k), **{name: one_model.config[name] for name in names})
+    total = epochs * -(-len(train) // GOOD_SETTINGS["batch_size"])
+    steps = 0
+
+    def watched(model, x, generator):
+        nonlocal steps
+        if canceled is not None and canceled():
+            raise TrainingCanceled(f"canceled after {min(steps, total)} of {total} updates.")
+        if model.training:
+            steps += 1
+            if on_progress is not None and (steps % max(1, total // 50) == 0 or steps == total):
+                on_progress(steps / total)
+        return elbo_terms(model, x, generator)
+
+    fit(
+        model,
+        train,
+        epochs=epochs,
+        beta=float(beta),
+        seed=seed,
+        device="cpu",
+        objective=watched,
+        progress=False,
+        eval_examples=1,
+        **GOOD_SETTINGS,
+    )
+    losses = []
+    for candidate in (model, shortcut):
+        measured = evaluate(candidate, held_out)
+        losses.append(measured.reconstruction.value + beta * measured.kl.value)
+    return Comparison(float(beta), int(k), *losses, model)
+
+
+# -------- β and latent size on sliders that answer at once, and a button that trains the setting for real.
 
 CURVE_BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 CURVE_SIZES = (2, 4, 8, 16, 32)
@@ -40,7 +154,7 @@ class BetaLatentView:
     """The plain part: from (β, k) to the figure. Everything that can be prepared is prepared once.
 
     Args:
-        one_model: :class:`vae_course.models.multirate.OneModel`, or anything with ``at(beta, k)`` and
+        one_model: :class:`vae_course.models.one_model.OneModel`, or anything with ``at(beta, k)`` and
             ``latent_dim``.
         held_out: ImageData that it was not trained on.
         n: pictures to show.
@@ -91,7 +205,7 @@ class BetaLatentExplorer:
         view: the plain part.
         beta, k: sliders; ``picture``: the live picture; ``box``: everything.
         train_button, cancel_button, progress, status: of training for real.
-        comparison: the last finished :class:`vae_course.training.for_real.Comparison`, or None.
+        comparison: the last finished :class:`vae_course.widgets.beta_latent.Comparison`, or None.
     """
 
     def __init__(self, view: BetaLatentView, train=None, held_out=None, *, epochs: int = 4):

@@ -11,12 +11,10 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from vae_course.elbo import elbo_terms
-from vae_course.models import VAE
-from vae_course.plotting.style import BLUE, GREY, VERMILION, styled
-from vae_course.posterior import GaussianPosterior
-from vae_course.widgets.controls import slider
-from vae_course.widgets.explorer import Explorer, explorer
+from vae_course.elbo import GaussianPosterior, elbo_terms
+from vae_course.models.vae import VAE
+from vae_course.plots.style import BLUE, GREY, VERMILION, styled
+from vae_course.widgets.controls import Explorer, explorer, slider
 
 DRAWS = 32
 CLEAN = {"color": BLUE, "marker": "o"}

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from vae_course.evaluation.paths import lerp
-from vae_course.plotting.style import BLUE, GREY, styled
-from vae_course.widgets.controls import dropdown, slider
-from vae_course.widgets.explorer import Explorer, explorer
+from vae_course.plots.style import BLUE, GREY, styled
+from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
 
 
 @dataclass(frozen=True)

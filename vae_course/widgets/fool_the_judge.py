@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.evaluation import power_spectrum, sample_quality
-from vae_course.evaluation.classifier import Classifier
-from vae_course.notebook.tables import format_number
-from vae_course.plotting.images import bare, check_images, montage
-from vae_course.plotting.style import BLACK, VERMILION, styled
-from vae_course.widgets.controls import dropdown, slider
-from vae_course.widgets.explorer import Explorer, explorer
+from vae_course.evaluation import samples as power_spectrum
+from vae_course.evaluation.samples import sample_quality
+from vae_course.models.classifier import Classifier
+from vae_course.plots.images import bare, check_images, montage
+from vae_course.plots.style import BLACK, VERMILION, styled
+from vae_course.teaching.tables import format_number
+from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
 
 SHOWN = 8
 STRIP = (-1.0, 0.0, 1.0, 2.0)  # settings of detail in the still figure

@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from vae_course.plotting.codes import looking_at, mean_code, pictures
-from vae_course.plotting.latent import PRIOR_95
-from vae_course.plotting.style import BLACK, GREY, VERMILION, class_style, styled
-from vae_course.widgets.controls import slider
-from vae_course.widgets.explorer import Explorer, explorer
+from vae_course.plots.images import looking_at, mean_code, pictures
+from vae_course.plots.latent import PRIOR_95
+from vae_course.plots.style import BLACK, GREY, VERMILION, class_style, styled
+from vae_course.widgets.controls import Explorer, explorer, slider
 
 REACH = 3.2
 STATIONS = ((-2.0, 1.5), (-1.2, 0.6), (-0.4, -0.2), (0.5, -0.8), (1.4, -0.4), (2.2, 0.8))

@@ -13,10 +13,9 @@ from vae_course.evaluation.loss_translator import (
     effective_beta,
     implied_scale,
 )
-from vae_course.notebook.tables import format_number
-from vae_course.plotting.style import BLUE, GREY, VERMILION, styled
-from vae_course.widgets.controls import dropdown, slider
-from vae_course.widgets.explorer import Explorer, explorer
+from vae_course.plots.style import BLUE, GREY, VERMILION, styled
+from vae_course.teaching.tables import format_number
+from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
 
 ERRORS = {"squared error (MSE)": "mse", "cross-entropy (BCE)": "bce", "absolute error (L1)": "l1"}
 SIZES = {

@@ -11,9 +11,8 @@ from matplotlib.patches import Circle
 from torch import Tensor
 
 from vae_course.data.toys import CurveModel
-from vae_course.plotting.style import BLACK, BLUE, GREEN, GREY, VERMILION, styled
-from vae_course.widgets.controls import dropdown, slider
-from vae_course.widgets.explorer import Explorer, explorer
+from vae_course.plots.style import BLACK, BLUE, GREEN, GREY, VERMILION, styled
+from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
 
 Z_LIMIT = 3.3
 NATS_SHOWN = 8.0

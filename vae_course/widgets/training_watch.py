@@ -10,11 +10,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_course.data.toys import GaussianMixture
-from vae_course.evaluation.mode_coverage import point_coverage
-from vae_course.plotting.point_clouds import draw_cloud
-from vae_course.plotting.style import BLUE, GREY, VERMILION, styled
-from vae_course.widgets.controls import dropdown, slider
-from vae_course.widgets.explorer import Explorer, explorer
+from vae_course.evaluation.modes import point_coverage
+from vae_course.plots.points import draw_cloud
+from vae_course.plots.style import BLUE, GREY, VERMILION, styled
+from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
 
 
 @dataclass(frozen=True)

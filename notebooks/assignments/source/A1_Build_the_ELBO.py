@@ -30,9 +30,8 @@ import matplotlib.pyplot as plt
 import torch
 
 from vae_course import load
-from vae_course.exercises import check, hint
-from vae_course.widgets.controls import slider
-from vae_course.widgets.explorer import explorer
+from vae_course.teaching import check, hint
+from vae_course.widgets import explorer, slider
 
 train = load("biopsies", "train")
 held_out = load("biopsies", "validation")

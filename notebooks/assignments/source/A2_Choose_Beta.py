@@ -29,10 +29,9 @@ import torch
 
 from vae_course import evaluate, fit, load, seed_everything
 from vae_course.evaluation import collapse_report
-from vae_course.exercises import check, hint
-from vae_course.models.gaussian_vae import GaussianVAE
-from vae_course.widgets.controls import slider
-from vae_course.widgets.explorer import explorer
+from vae_course.models import GaussianVAE
+from vae_course.teaching import check, hint
+from vae_course.widgets import explorer, slider
 
 
 # %% [markdown]

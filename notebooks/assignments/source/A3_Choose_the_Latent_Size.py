@@ -26,13 +26,9 @@ import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 
-from vae_course import VAE, evaluate, fit, load, seed_everything
-from vae_course.data import ImageData
-from vae_course.data.draw_faces import FACTORS
-from vae_course.exercises import check, hint
-from vae_course.training import load_one_model
-from vae_course.widgets.controls import slider
-from vae_course.widgets.explorer import explorer
+from vae_course import FACTORS, VAE, ImageData, evaluate, fit, load, load_one_model, seed_everything
+from vae_course.teaching import check, hint
+from vae_course.widgets import explorer, slider
 
 
 def small(faces):

@@ -27,13 +27,10 @@ import math
 import matplotlib.pyplot as plt
 import torch
 
-from vae_course import VAE, fit, load, seed_everything
-from vae_course.elbo import elbo_terms
-from vae_course.evaluation import load_classifier
-from vae_course.exercises import check, hint
-from vae_course.models.gaussian_vae import GaussianVAE
-from vae_course.widgets.controls import slider
-from vae_course.widgets.explorer import explorer
+from vae_course import VAE, elbo_terms, fit, load, load_classifier, seed_everything
+from vae_course.models import GaussianVAE
+from vae_course.teaching import check, hint
+from vae_course.widgets import explorer, slider
 
 
 # %% [markdown]

@@ -1,0 +1,185 @@
+"""Train the deep model for the record, measure it on all test digits, and keep weights, numbers and figure.
+
+    python -m vae_course.course.record                        # MNIST, pixels drawn anew at every read
+    python -m vae_course.course.record --binarization fixed   # Larochelle's binarized_mnist
+
+A run that was interrupted goes on where it stopped, in training (epochs) and in measuring (blocks of digits).
+The settings were chosen on the last 10,000 training digits; the test digits are read once, at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+
+from benchmarks.ladder import LadderVAE
+from benchmarks.record_bound import bounds, lower_precision
+from vae_course.evaluation.bounds import Estimate, evaluate
+from vae_course.files import write_atomically
+from vae_course.randomness import seed_everything
+from vae_course.training import loop as fit
+from vae_course.training.distributed import own_device, process_group, rank, started
+from vae_course.training.loop import History
+from vae_course.weights import load_model, save_checkpoint
+
+WEIGHTS = Path(__file__).parents[1] / "vae_course" / "weights"
+ASSETS = Path("assets")
+# Name of the data set, how it is binarized, and the part trained on.
+DATA = {
+    "dynamic": ("mnist", "dynamic", "train+validation"),
+    "fixed": ("binarized_mnist", None, "train"),
+}
+SIZES = {"top_dim": 32, "widths": (32, 64), "layers": (3, 2), "latent_channels": (2, 4), "hidden": 256}
+SETTINGS = {
+    "epochs": 24,
+    "batch_size": 128,
+    "learning_rate": 3e-3,
+    "optimizer": "muon",
+    "weight_decay": 0.0,
+    "schedule": "linear",
+    "warmup": 0.05,
+    "gradient_clip": None,
+    "beta": 1.0,
+    "kl_warmup": 0.2,
+    "kl_schedule": "linear",
+    "free_bits": 0.0,
+    "seed": 0,
+    "eval_examples": 2000,
+}
+
+
+def train(options: argparse.Namespace, device: torch.device) -> tuple[LadderVAE, History]:
+    """The trained model and its history; continues from the checkpoint in the folder of work."""
+    from vae_course.data.loading import load
+
+    name, binarize, part = DATA[options.binarization]
+    digits = load(name, part, binarize=binarize)
+    if options.examples:
+        digits = digits.subset(options.examples)
+    settings = SETTINGS | ({"epochs": options.epochs} if options.epochs else {})
+    seed_everything(settings["seed"])
+    model = LadderVAE.for_data(digits, **SIZES)
+    history = fit(
+        model,
+        digits,
+        precision=options.precision,
+        device=str(device),
+        checkpoint=options.work / f"{options.name}_training.pt",
+        resume=True,
+        **settings,
+    )
+    return model, history
+
+
+def measure(options: argparse.Namespace, weights: Path, device: str) -> dict:
+    """−ELBO and importance-weighted NLL of the weights in a file on test digits, nats per example."""
+    from vae_course.data.loading import load
+
+    name, binarize, _ = DATA[options.binarization]
+    bfloat16 = options.precision == "bfloat16"
+    test = load(name, "test", binarize=binarize)
+    n = min(options.test_examples or len(test), len(test))
+    model = load_model(weights).to(device)
+    with lower_precision(device, bfloat16):
+        result = evaluate(model, test.select(torch.arange(n)))
+    values, seconds = bounds(
+        str(weights),
+        (name, binarize, "test"),
+        n,
+        options.k,
+        options.work / f"{options.name}_bounds.json",
+        processes=options.processes if device == "cpu" else 1,
+        device=device,
+        bfloat16=bfloat16,
+    )
+    parts = {
+        "negative_elbo": result.negative_elbo,
+        "reconstruction": result.reconstruction,
+        "kl": result.kl,
+        "nll": Estimate.of(-values),
+    }
+    numbers = {
+        part: {"value": estimate.value, "standard_error": estimate.standard_error}
+        for part, estimate in parts.items()
+    }
+    return {**numbers, "k": options.k, "test_digits": n, "cpu_seconds": round(seconds)}
+
+
+def draw_curve(history: History, path: Path) -> None:
+    """The learning curve as PNG."""
+    from vae_course.plots.curves import training_curves
+    from vae_course.teaching.display import png_bytes
+
+    write_atomically(path, png_bytes(training_curves(history)))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """See the module's first lines."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.record", description=__doc__)
+    parser.add_argument("--binarization", choices=DATA, default="dynamic", help="of training and test digits")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--precision", choices=("bfloat16", "medium", "highest"), default="bfloat16")
+    parser.add_argument("--epochs", type=int, help=f"instead of {SETTINGS['epochs']}")
+    parser.add_argument("--name", help="of numbers and figure; then the weights stay in the folder of work")
+    parser.add_argument("--examples", type=int, help="train on so many digits only")
+    parser.add_argument("--k", type=int, default=1000, help="draws of z for each test digit")
+    parser.add_argument("--test-examples", type=int, help="measure on the first ones only")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=max(torch.get_num_threads(), started()),
+        help="that measure side by side, on CPUs",
+    )
+    parser.add_argument("--work", type=Path, default=Path("runs/record"), help="folder of unfinished work")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for the weights")
+    parser.add_argument("--assets", type=Path, default=ASSETS, help="folder for numbers and figure")
+    options = parser.parse_args(arguments)
+    if options.name:
+        options.weights = options.work
+    else:
+        options.name = "record" if options.binarization == "dynamic" else "record_fixed"
+    options.work.mkdir(parents=True, exist_ok=True)
+    own = own_device(options.device)
+    with process_group(own):
+        model, history = train(options, own)
+        first = rank() == 0
+    if not first:
+        return
+    device = own.type
+
+    name, _, part = DATA[options.binarization]
+    about = {
+        "model": {"kind": "LadderVAE", "parameters": sum(p.numel() for p in model.parameters()), **SIZES},
+        "trained_on": {"data": name, "part": part, "binarization": options.binarization},
+        "settings": SETTINGS | {"epochs": history.last["epoch"]},
+        "precision": options.precision,
+        "device": device,
+        "processes": started(),
+        "threads": torch.get_num_threads(),
+        "training_seconds": round(history.last["seconds"], 1),
+    }
+    weights = options.weights / f"record_{name}.pt"
+    save_checkpoint(weights, model.cpu(), half=True, about=about)
+    print(f"{weights.name}: {weights.stat().st_size / 1e6:.1f} MB; measuring", flush=True)
+    measured = measure(options, weights, device)
+    curve = [{name: record[name] for name in ("epoch", "seconds", "train")} for record in history.records]
+    result = {
+        **about,
+        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "unit": "nats per example",
+        "test": measured,
+        "curve": curve,
+    }
+    text = json.dumps(result, indent=1) + "\n"
+    write_atomically(options.assets / "results" / f"{options.name}.json", text.encode())
+    draw_curve(history, options.assets / "figures" / f"{options.name}.png")
+    for part in ("negative_elbo", "nll"):
+        print(f"{part}: {measured[part]['value']:.2f} ± {measured[part]['standard_error']:.2f} nats")
+
+
+if __name__ == "__main__":
+    main()

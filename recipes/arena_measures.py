@@ -1,0 +1,90 @@
+"""What the arena measures of a contestant."""
+
+import torch
+from torch import Tensor
+
+from vae_course.evaluation import samples as ssim
+from vae_course.evaluation.bounds import evaluate, evaluate_codes
+from vae_course.evaluation.code_use import active_units, probe_accuracy
+from vae_course.evaluation.frechet import frechet_estimate
+from vae_course.evaluation.modes import image_coverage
+from vae_course.evaluation.samples import sample_quality
+from vae_course.models.classifier import Classifier
+from vae_course.models.gan import Generator
+from vae_course.models.vae import VAE
+from vae_course.models.vq_vae import VQVAE, perplexity
+from vae_course.training.code_prior import letters_of
+from vae_course.weights import ArenaModel
+
+LEAST_SHARE = 0.01  # of all samples, that a class needs to count as covered; its fair share is 0.1
+SAMPLE_MEASURES = ("frechet", "precision", "recall", "coverage", "sharpness", "classes", "class_kl")
+MEASURES = (
+    *SAMPLE_MEASURES,
+    *("negative_elbo", "distortion", "rate", "mse", "ssim", "probe"),
+    *("active_units", "perplexity", "cpu_seconds"),
+)
+
+
+def judge_pictures(pictures: Tensor, real: Tensor, classifier: Classifier) -> dict[str, float]:
+    """Samples against as many held-out pictures.
+
+    Args:
+        pictures, real: (n, C, H, W), in [0, 1].
+        classifier: the judge; no contestant has met it.
+
+    Returns:
+        ``SAMPLE_MEASURES``, and the ends ``frechet_low`` and ``frechet_high`` of a bootstrap interval over
+        pictures (it does not cover the bias of a finite n).
+    """
+    quality = sample_quality(pictures, real, classifier)
+    classes = image_coverage(pictures, classifier, least=LEAST_SHARE * len(pictures))
+    spread = frechet_estimate(classifier.features(pictures), classifier.features(real), repeats=30)
+    return {
+        "frechet": quality.frechet,
+        "frechet_low": spread.low,
+        "frechet_high": spread.high,
+        "precision": quality.precision,
+        "recall": quality.recall,
+        "coverage": quality.coverage,
+        "sharpness": quality.sharpness,
+        "classes": classes.hit,
+        "class_kl": classes.kl_to_data,
+    }
+
+
+def measure(entry: ArenaModel, train, held_out, classifier: Classifier) -> dict[str, float]:
+    """All that can be measured of a contestant; measures that it does not have are left out.
+
+    Args:
+        entry: the contestant, with its encoder.
+        train: ImageData, for the probe alone.
+        held_out: ImageData to measure on; as many samples are drawn.
+        classifier: the judge.
+    """
+    real = held_out.floats()
+    pictures = entry.sample(len(real), torch.Generator().manual_seed(entry.seed))
+    return {**judge_pictures(pictures, real, classifier), **judge_code(entry, train, held_out, real)}
+
+
+def judge_code(entry: ArenaModel, train, held_out, real: Tensor) -> dict[str, float]:
+    """The bound where there is one, reconstructions at the mean, what a linear probe reads off a code."""
+    model = entry.model
+    if isinstance(model, Generator):
+        return {}
+    rebuilt = torch.cat([entry.reconstruct(part) for part in real.split(1000)])
+    found = {
+        "mse": (rebuilt - real).square().mean().item(),
+        "ssim": ssim(rebuilt, real).mean().item(),
+        "probe": probe_accuracy(model, train, held_out),
+    }
+    if isinstance(model, VQVAE):
+        bound = evaluate_codes(model, entry.prior, held_out)
+        found["perplexity"] = perplexity(letters_of(model, held_out).codes, model.n_codes)
+    elif isinstance(model, VAE):
+        bound = evaluate(model, held_out)
+        found["active_units"] = active_units(model, held_out)
+    else:
+        return found
+    if entry.name != "vae_gan":  # its decoder was not trained for the likelihood of pixels
+        found["negative_elbo"] = bound.negative_elbo.value
+    return found | {"distortion": bound.reconstruction.value, "rate": bound.kl.value}

@@ -1,0 +1,1 @@
+"""The course's own tooling: notebooks from their sources, execution, normalization, checks and tables."""

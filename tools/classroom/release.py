@@ -1,0 +1,89 @@
+"""The student's notebook: the lecturer's, with solutions and hidden tests taken out by nbgrader itself."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools.classroom import source
+from tools.project import CourseError, Project
+from vae_course.files import write_atomically
+
+ANSWER_HERE = "# your answer here"
+CONFIG = f'''\
+# nbgrader's settings for a class that uses these assignments.
+c = get_config()
+c.CourseDirectory.course_id = "vae-course"
+c.ClearSolutions.code_stub = {{"python": "{ANSWER_HERE}"}}
+# Student's code runs with these limits; see the assignments' README for the isolation it needs beside them.
+c.ExecutePreprocessor.timeout = 120
+c.ExecutePreprocessor.startup_timeout = 120
+c.ExecutePreprocessor.interrupt_on_timeout = True
+c.ExecutePreprocessor.allow_errors = True
+'''
+
+
+def student_notebook(lecturer: NotebookNode) -> NotebookNode:
+    """What nbgrader's generate_assignment makes of the lecturer's notebook, without a grade book.
+
+    Raises:
+        CourseError: nbgrader is not installed.
+    """
+    try:
+        from nbgrader import preprocessors
+        from traitlets.config import Config
+    except ImportError:
+        raise CourseError(
+            'nbgrader is not installed; install the lecturer\'s extra: pip install "vae-course[instructor]"'
+        ) from None
+    config = Config()
+    config.ClearSolutions.code_stub = {"python": ANSWER_HERE}
+    notebook, resources = nbformat.from_dict(lecturer), {}
+    for name in (
+        "LockCells",
+        "ClearSolutions",
+        "ClearOutput",
+        "CheckCellMetadata",
+        "ComputeChecksums",
+        "ClearHiddenTests",
+        "ClearMarkScheme",
+        "ComputeChecksums",
+        "CheckCellMetadata",
+    ):
+        step = getattr(preprocessors, name)(config=config)
+        step.log.setLevel(logging.ERROR)
+        notebook, resources = step.preprocess(notebook, resources)
+    return notebook
+
+
+def write_students(project: Project, only: str | None = None) -> list[Path]:
+    """Renew notebooks/assignments/*.ipynb from their sources; the files written."""
+    written = []
+    for name in source.names(project, only):
+        path = source.folder(project) / f"{name}.ipynb"
+        write_atomically(path, text(student_notebook(source.lecturer_notebook(project, name))).encode())
+        written.append(path)
+    return written
+
+
+def write_course(project: Project, target: Path, only: str | None = None) -> Path:
+    """Prepare a folder in which nbgrader works: its settings and the lecturer's notebooks under source/."""
+    target.mkdir(parents=True, exist_ok=True)
+    config = target / "nbgrader_config.py"
+    if not config.exists():  # a lecturer's own settings stay
+        write_atomically(config, CONFIG.encode())
+    for name in source.names(project, only):
+        home = target / "source" / name.partition("_")[0]
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        write_atomically(home / f"{name}.ipynb", text(source.lecturer_notebook(project, name)).encode())
+    return target
+
+
+def text(notebook: NotebookNode) -> str:
+    """A notebook as it is committed: sorted keys, one line break at the end."""
+    return nbformat.writes(notebook, version=nbformat.NO_CONVERT).rstrip("\n") + "\n"

@@ -1,0 +1,197 @@
+"""What makes a committed chapter whole; each check gives sentences, none when all is well."""
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import nbformat
+from nbformat import NotebookNode
+
+from tools.html import alternative_text
+from tools.normalize import local_folders, machine_traces
+from tools.parameters import assigned, quick_parameters, uncommented
+from tools.project import CourseError, Project
+from tools.sources import build, differences, one_tagged
+from tools.widget_state import widget_outputs, widget_problems
+
+SECTIONS = ("Objectives", "Play", "What we measured", "Exercises", "Summary", "References")
+LARGEST_BYTES = 3_000_000
+SHORTEST_ALT = 20
+MARKDOWN_IMAGE = re.compile(r"!\[([^\]]*)\]\(")
+HEADING = re.compile(r"^#{1,4}\s+(.+?)\s*$", re.MULTILINE)
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook: NotebookNode) -> Iterator[tuple[int, str]]:
+    """Place and text of the Markdown cells, without their code blocks."""
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            yield index, FENCE.sub("", cell.source)
+
+
+def all_outputs(notebook: NotebookNode) -> list[NotebookNode]:
+    return [output for cell in code_cells(notebook) for output in cell.outputs] + widget_outputs(notebook)
+
+
+def executed_in_order(notebook: NotebookNode) -> list[str]:
+    counts = [cell.execution_count for cell in code_cells(notebook) if cell.source.strip()]
+    problems = [] if counts == list(range(1, len(counts) + 1)) else ["its execution counts are not 1..n"]
+    if any(output.output_type == "error" for output in all_outputs(notebook)):
+        problems.append("an error output is saved in it")
+    if any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
+        problems.append("it holds injected parameters")
+    return problems
+
+
+def parameters_cell(notebook: NotebookNode, name: str) -> list[str]:
+    try:
+        setup, parameters = one_tagged(notebook, "setup", name), one_tagged(notebook, "parameters", name)
+        assigned(notebook, name)
+    except CourseError as error:
+        return [str(error)]
+    problems = [f"its parameter {missing} has no comment" for missing in uncommented(notebook, name)]
+    return problems + (["its parameters cell comes before its setup cell"] if parameters < setup else [])
+
+
+def described_images(notebook: NotebookNode) -> list[str]:
+    problems = []
+    for output in all_outputs(notebook):
+        for kind in output.get("data", {}):
+            if kind.startswith("image/"):
+                text = alternative_text(output, kind)
+                if len(text) < SHORTEST_ALT or not text.endswith("."):
+                    problems.append(
+                        f"an image has the alternative text {text!r}; it needs a sentence of at least "
+                        f"{SHORTEST_ALT} characters that ends with a period"
+                    )
+    for _, text in prose(notebook):
+        if any(not alt.strip() for alt in MARKDOWN_IMAGE.findall(text)):
+            problems.append("a Markdown image has no alternative text")
+    return problems
+
+
+def sections(notebook: NotebookNode) -> list[str]:
+    """The anatomy's headings, all there and in order; three to five objectives; three checked exercises."""
+    headings = [(index, title) for index, text in prose(notebook) for title in HEADING.findall(text)]
+    places = []
+    for section in SECTIONS:
+        found = [place for place, (_, title) in enumerate(headings) if re.match(rf"{section}\b", title)]
+        if not found:
+            return [f"it has no heading {section!r}"]
+        places.append(found[0])
+    if places != sorted(places):
+        return [f"its sections are not in the order {', '.join(SECTIONS)}"]
+
+    problems = []
+    objectives = headings[places[0]][0]
+    text = notebook.cells[objectives].source.split("Objectives", 1)[1].split("\n#")[0]
+    if not re.search(r"^\s*(?:[-*]|\d+\.)\s", text, re.MULTILINE):
+        following = notebook.cells[objectives + 1 : objectives + 2]
+        text = following[0].source if following and following[0].cell_type == "markdown" else ""
+    count = len(re.findall(r"^(?:[-*]|\d+\.)\s", text, re.MULTILINE))
+    if not 3 <= count <= 5:
+        problems.append(f"it lists {count} objectives; three to five are asked for")
+    exercises = notebook.cells[headings[places[3]][0] : headings[places[4]][0]]
+    checks = {
+        name for cell in exercises if cell.cell_type == "code" for name in checked_exercises(cell.source)
+    }
+    if len(checks) < 3:
+        problems.append(f"its exercises call check for {len(checks)} of them; at least three are asked for")
+    return problems
+
+
+def checked_exercises(source: str) -> set[str]:
+    """The exercises for which ``check("name", ...)`` or ``something.check("name", ...)`` is called."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    checks = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", None)) == "check"]
+    return {ast.unparse(call.args[0]) for call in checks if call.args}
+
+
+def source_problems(project: Project, name: str) -> list[str]:
+    """What is wrong with a chapter before it is ever executed."""
+    try:
+        notebook = build(project, name)
+    except CourseError as error:
+        return [str(error)]
+    quick = quick_parameters(project).get(name)
+    found = parameters_cell(notebook, name) + sections(notebook)
+    if quick is None:
+        found.append("it has no quick parameters in notebooks/quick.yaml")
+    else:
+        known = assigned(notebook, name) if not found else quick
+        found += [
+            f"notebooks/quick.yaml gives it {key}, which it does not have"
+            for key in quick
+            if key not in known
+        ]
+    return [f"{name}: {problem}" for problem in found]
+
+
+def notebook_problems(project: Project, name: str) -> list[str]:
+    """What is wrong with the committed notebook of chapter ``name``."""
+    path = project.notebook(name)
+    notebook = nbformat.read(path, as_version=4)
+    try:
+        changed = differences(notebook, build(project, name))
+    except CourseError:
+        return []  # told by source_problems
+    checks: tuple[Callable[[NotebookNode], list[str]], ...] = (
+        executed_in_order,
+        described_images,
+        widget_problems,
+    )
+    found = [problem for check in checks for problem in check(notebook)]
+    if changed:
+        found.append(
+            f"its cells {', '.join(map(str, changed[:8]))} are not those of its source; "
+            f"run: make notebooks ONLY={name[:2]}"
+        )
+    if project.colab(name) not in notebook.cells[0].source:
+        found.append("its badge does not open it")
+    traces = machine_traces(all_outputs(notebook), local_folders(project.root))
+    found += [f"an output holds {trace!r}, which differs from machine to machine" for trace in traces]
+    if path.stat().st_size >= LARGEST_BYTES:
+        found.append(
+            f"it has {path.stat().st_size / 1e6:.1f} MB; at most {LARGEST_BYTES / 1e6:.0f} MB are allowed"
+        )
+    if set(notebook.metadata.get("vae_course", {})) != {"source_sha256", "package_version", "parameters"}:
+        found.append("it carries no stamp of the run that made it")
+    return [f"{name}: {problem}" for problem in found]
+
+
+def results_problems(project: Project, name: str) -> list[str]:
+    """What is wrong with the results file of chapter ``name``."""
+    path = project.results / f"{name}.json"
+    if not path.is_file():
+        return [f"{name}: it has a notebook but no {path.relative_to(project.root)}"]
+    record = json.loads(path.read_text(encoding="utf-8"))
+    found = []
+    for key, kind in {"parameters": dict, "seconds": float, "quick_seconds": float, "claims": list}.items():
+        if not isinstance(record.get(key), (kind, int) if kind is float else kind):
+            found.append(f"its results have no {key}")
+    for claim in record.get("claims", []):
+        if set(claim) != {"text", "value", "low", "high", "bound", "holds"}:
+            found.append(f"a claim has the entries {', '.join(sorted(claim))}")
+        elif not claim["holds"]:
+            found.append(f"a claim does not hold: {claim['text']}")
+    return [
+        f"{name}: {problem}" for problem in found + ([] if record.get("claims") else ["it makes no claim"])
+    ]
+
+
+def problems(project: Project) -> list[str]:
+    """Everything that is wrong with the chapters, sources and committed notebooks alike."""
+    found = []
+    for name in project.written():
+        found += source_problems(project, name)
+        if project.notebook(name).is_file():
+            found += notebook_problems(project, name) + results_problems(project, name)
+    orphans = [
+        path.stem for path in project.notebooks.glob("*.ipynb") if not project.source(path.stem).is_file()
+    ]
+    return found + [f"{name}: it has a notebook but no source" for name in orphans]

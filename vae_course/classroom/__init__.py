@@ -1,1 +1,0 @@
-"""Assignments for a class: from one source to a student's notebook, and back through nbgrader to points."""

@@ -1,0 +1,456 @@
+"""Images in memory: what a data set is, its parts, and what can be done with its pictures."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+# -------- The one error of the data layer, and the sentence that names the way around it.
+
+OFFLINE_ALTERNATIVE = 'load("digits") needs no files and no network'
+OFFLINE_PICTURES = 'load("faces_synthetic") needs no files and no network'
+
+
+class DataError(RuntimeError):
+    """Data that cannot be loaded: one sentence saying what is wrong, what was expected and what to do."""
+
+
+# -------- Augmentation: random changes of pictures at the moment a minibatch is read.
+
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in a gray value (ITU-R BT.601)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Mirroring and color jitter, drawn for every picture on its own and anew at each read.
+
+    The result is a stored picture again (whole numbers from 0 to 255), so that probabilities of the 256
+    values mean the same with and without it.
+
+    Attributes:
+        flip: probability of a mirror image, 0 to 1.
+        brightness: all values are multiplied by a number from 1 − b to 1 + b.
+        contrast: distances from the picture's mean gray are multiplied by a number from 1 − c to 1 + c.
+        saturation: distances from each pixel's own gray are multiplied by a number from 1 − s to 1 + s.
+
+    Raises:
+        DataError: a number lies outside [0, 1].
+    """
+
+    flip: float = 0.5
+    brightness: float = 0.1
+    contrast: float = 0.1
+    saturation: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("flip", "brightness", "contrast", "saturation"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise DataError(f"{name} of an augmentation is {value!r}; give a number from 0 to 1.")
+
+    def __call__(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+        """Change a minibatch.
+
+        Args:
+            images: uint8 (n, C, H, W); saturation acts on three channels only.
+            generator: source of the draws; torch's global one when None.
+
+        Returns:
+            uint8 (n, C, H, W), a new tensor.
+        """
+        device = images.device if generator is None else generator.device
+        draws = torch.rand(4, len(images), 1, 1, 1, generator=generator, device=device).to(images.device)
+        images = torch.where(draws[0] < self.flip, images.flip(-1), images)
+        if not (self.brightness or self.contrast or self.saturation):
+            return images
+        bright, contrast, saturation = (
+            1 + width * (2 * u - 1)
+            for width, u in zip((self.brightness, self.contrast, self.saturation), draws[1:], strict=True)
+        )
+        x = images.float() * bright
+        if x.shape[1] == 3:
+            gray = torch.einsum("nchw,c->nhw", x, x.new_tensor(LUMA))[:, None]
+            x = gray + saturation * (x - gray)
+        else:
+            gray = x
+        middle = gray.mean((1, 2, 3), keepdim=True)
+        return (middle + contrast * (x - middle)).round_().clamp_(0, 255).to(torch.uint8)
+
+
+# -------- A data set in memory: images as one uint8 tensor, read as float minibatches by index.
+#
+# Everything the course trains on fits in memory (MNIST: 47 MB) or lies in one memory-mapped file, so a
+# minibatch is one indexing operation and there are no worker processes.
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageData:
+    """Images, labels and their names, held in memory.
+
+    Attributes:
+        name: the data set, e.g. "mnist".
+        split: "train", "validation", "test" or "train+validation".
+        images: uint8 (N, C, H, W), 0 to 255.
+        labels: int64 (N,), an index into `class_names`, or None where the source has none.
+        class_names: one name per label value.
+        binarize: None, or "dynamic": then each read draws every pixel from Bernoulli(value / 255)
+            (Burda, Grosse & Salakhutdinov 2016, section 5), so two reads of one image differ.
+        attributes: uint8 (N, A), 0 or 1: what each picture shows, one column per name; None without any.
+        attribute_names: one name per column, e.g. "Smiling".
+        augmentation: random changes that every read makes anew, or None; see `augmented`.
+
+    Raises:
+        DataError: a tensor has the wrong type or shape.
+    """
+
+    name: str
+    split: str
+    images: torch.Tensor
+    labels: torch.Tensor | None
+    class_names: tuple[str, ...]
+    binarize: str | None = None
+    attributes: torch.Tensor | None = None
+    attribute_names: tuple[str, ...] = ()
+    augmentation: Augmentation | None = None
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        for name, value in (("images", images), ("labels", labels), ("attributes", self.attributes)):
+            if value is not None and not isinstance(value, torch.Tensor):
+                raise DataError(
+                    f"{name} are of type {type(value).__name__}, but a torch tensor is expected: "
+                    "convert them with torch.as_tensor(x)."
+                )
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise DataError(
+                f"images are {_describe(images)}, but uint8 of shape (N, C, H, W) is expected: "
+                f"convert them with {_conversion(images)}."
+            )
+        if labels is not None and (labels.dtype != torch.int64 or labels.shape != images.shape[:1]):
+            raise DataError(
+                f"labels are {_describe(labels)}, but int64 of shape ({len(images)},) is expected: "
+                "one class index per image, or None."
+            )
+        if self.binarize not in (None, "dynamic"):
+            raise DataError(f'binarize is {self.binarize!r}, but an ImageData takes None or "dynamic".')
+        wanted = (len(images), len(self.attribute_names))
+        attributes = self.attributes
+        if attributes is not None and (attributes.dtype != torch.uint8 or attributes.shape != wanted):
+            raise DataError(
+                f"attributes are {_describe(attributes)}, but uint8 of shape {wanted} is expected: a row of "
+                "0 and 1 for each image, a column for each name."
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        size = "x".join(str(side) for side in self.shape)
+        classes = "no labels" if self.labels is None else f"{len(self.class_names)} classes"
+        reading = ", dynamic binarization" if self.binarize else ""
+        reading += ", augmented" if self.augmentation else ""
+        return f"ImageData({self.name}, {self.split}: {len(self):,} images {size}, {classes}{reading})"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of one image: (channels, height, width)."""
+        return tuple(self.images.shape[1:])
+
+    def batch(self, index: torch.Tensor | slice, generator: torch.Generator | None = None) -> torch.Tensor:
+        """Read a minibatch.
+
+        Args:
+            index: int64 (n,) on any device, or a slice.
+            generator: source of the draws of dynamic binarization; torch's global one when None.
+
+        Returns:
+            float32 (n, C, H, W) in [0, 1], on the device of the images; 0 and 1 only when dynamic.
+        """
+        if isinstance(index, torch.Tensor) and index.dtype == torch.int64 and index.ndim == 1:
+            # Twenty times as fast as images[index], which copies single bytes on a CPU.
+            images = self.images.index_select(0, index.to(self.images.device))
+        else:
+            images = self.images[index]
+        if self.augmentation is not None:
+            images = self.augmentation(images, generator)
+        if self.binarize == "dynamic":
+            return draw_binary(images, generator).float()
+        return images.float().div_(255)
+
+    def augmented(self, augmentation: Augmentation | None = None) -> ImageData:
+        """The same images, changed at random at every read, so that training never sees one twice.
+
+        Args:
+            augmentation: what is changed; by default mirroring and a slight color jitter.
+        """
+        return replace(self, augmentation=augmentation or Augmentation())
+
+    def floats(self, generator: torch.Generator | None = None) -> torch.Tensor:
+        """All images as float32 (N, C, H, W) in [0, 1]; four times the memory of `images`."""
+        return self.batch(slice(None), generator)
+
+    def subset(self, n: int, seed: int = 0) -> ImageData:
+        """Draw `n` images without replacement, in random order, keeping the class proportions.
+
+        Each class gets its share of `n` rounded down or up, so counts are within one of proportional.
+        The same `n` and `seed` give the same images on every machine; subsets of different sizes are
+        not nested. Without labels the draw is plain.
+
+        Raises:
+            DataError: `n` is not an integer from 1 to the number of images.
+        """
+        check_subset_size(n, len(self), f"{self.name} {self.split}")
+        rng = np.random.RandomState(seed)  # frozen by numpy's compatibility promise, unlike the newer ones
+        if self.labels is None:
+            index = rng.permutation(len(self))[:n]
+        else:
+            index = stratified_index(self.labels.cpu().numpy(), n, rng)
+        return self.select(torch.from_numpy(index))
+
+    def select(self, index: torch.Tensor) -> ImageData:
+        """The images at `index` (int64 (n,), or a mask of N booleans), with all that belongs to them."""
+        return self._each(lambda rows: rows[index.to(rows.device)])
+
+    def to(self, device: torch.device | str) -> ImageData:
+        """The same data with its tensors on `device`."""
+        return self._each(lambda rows: rows.to(device))
+
+    def attribute(self, name: str) -> torch.Tensor:
+        """The column of one attribute, uint8 (N,).
+
+        Raises:
+            DataError: the data has no attribute of that name.
+        """
+        if self.attributes is None or name not in self.attribute_names:
+            known = ", ".join(self.attribute_names) or "none"
+            raise DataError(f"{self.name} has no attribute {name!r}; there are: {known}.")
+        return self.attributes[:, self.attribute_names.index(name)]
+
+    def _each(self, change) -> ImageData:
+        """The same data with every tensor (one row per image) changed by a function."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        changed = {name: change(t) for name, t in tensors.items() if isinstance(t, torch.Tensor)}
+        return replace(self, **changed)
+
+
+def draw_binary(images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+    """Draw each pixel from Bernoulli(value / 255): bool, same shape as the uint8 `images`.
+
+    A uniform integer from 0 to 254 lies below `value` in exactly `value` of 255 cases, so the probability
+    is exact and no float copy of the images is made.
+    """
+    device = images.device if generator is None else generator.device
+    threshold = torch.randint(0, 255, images.shape, generator=generator, dtype=torch.uint8, device=device)
+    return threshold.to(images.device) < images
+
+
+def check_subset_size(n: int, available: int | None, where: str) -> None:
+    """Raise DataError unless `n` is an integer from 1 to `available` (when that is known already)."""
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+        raise DataError(f"subset is {n!r}, but a whole number of images is expected, or None for all.")
+    if n < 1:
+        raise DataError(
+            f"subset is {n}, but at least 1 image is needed: give a larger number, or None for all."
+        )
+    if available is not None and n > available:
+        raise DataError(
+            f"subset asks for {n:,} images, but {where} has {available:,}: "
+            f"give at most {available:,}, or None for all."
+        )
+
+
+def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
+    """Choose `n` of the examples so that class counts are within one of proportional.
+
+    Shares are rounded by largest remainder. Returns int64 (n,) in random order.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    taken, remainder = np.divmod(n * counts, len(labels))
+    short = n - taken.sum()
+    taken[np.argsort(-remainder, kind="stable")[:short]] += 1
+    parts = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in zip(classes, taken, strict=True)]
+    return rng.permutation(np.concatenate(parts))
+
+
+def _conversion(images: torch.Tensor) -> str:
+    """What makes images of the wrong type or shape into bytes (N, C, H, W)."""
+    if images.ndim == 3 and images.dtype == torch.uint8:
+        return "x[:, None], which adds the one channel of gray pictures"
+    if images.dtype == torch.uint8:
+        return "x.reshape(-1, C, H, W)"
+    bytes_already = not images.is_floating_point() or (images.numel() > 0 and images.max() > 1)
+    return "x.round().to(torch.uint8)" if bytes_already else "(255 * x).round().to(torch.uint8)"
+
+
+def _describe(tensor: torch.Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
+
+
+def check_data(data, part: str, otherwise: str = "") -> None:
+    """Raise TypeError unless ``data`` can be read in minibatches, as an ImageData can, ValueError if empty.
+
+    part: what it is in the sentence, such as "the training set"; otherwise: another way out of an empty one.
+    """
+    if not all(hasattr(data, name) for name in ("__len__", "batch", "to")):
+        raise TypeError(
+            f"{part} is of type {type(data).__name__}; expected an ImageData: take one from load(...), or "
+            'make one: ImageData("mine", "train", images, None, ()) with images uint8 (N, C, H, W).'
+        )
+    if len(data) == 0:
+        raise ValueError(f"{part} is empty; load at least one example{otherwise}.")
+
+
+# -------- Cutting a set into training, validation and test part by names, the same way wherever it is read.
+
+PARTS = ("train", "validation", "test")
+
+
+def part_of(names: Sequence[str]) -> np.ndarray:
+    """The part of each name: 0 training, 1 validation (a tenth), 2 test (a tenth); int8 (n,).
+
+    A name's checksum decides, so a name stays in its part when others come or go, and equal names (all
+    pictures of one person) fall into the same part.
+    """
+    tenth = np.array([zlib.crc32(name.encode()) % 10 for name in names], np.int64)
+    return np.where(tenth == 0, 2, np.where(tenth == 1, 1, 0)).astype(np.int8)
+
+
+def rows_of(split: str, parts: np.ndarray) -> slice:
+    """Where a split lies once rows are sorted by part: "train+validation" is one stretch, too."""
+    counts = np.bincount(parts, minlength=3)
+    ends = np.cumsum(counts)
+    starts = ends - counts
+    first, last = (PARTS.index(split.split("+")[0]), PARTS.index(split.split("+")[-1]))
+    return slice(int(starts[first]), int(ends[last]))
+
+
+# -------- Data with a condition beside each example: what a conditional model reads.
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionedData:
+    """Images, each with a vector of what is told about it; ``batch`` gives the pair (x, c).
+
+    Attributes:
+        data: ImageData.
+        conditions: float32 (N, condition size): one-hot classes, attributes, or anything else.
+
+    Raises:
+        DataError: not one row of conditions for each image.
+    """
+
+    data: ImageData
+    conditions: Tensor
+
+    def __post_init__(self) -> None:
+        c = self.conditions
+        if c.ndim != 2 or len(c) != len(self.data) or c.dtype != torch.float32:
+            raise DataError(
+                f"conditions are {str(c.dtype).removeprefix('torch.')} of shape {tuple(c.shape)}, but "
+                f"float32 of shape ({len(self.data)}, size) is expected: a row for each image."
+            )
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def images(self) -> Tensor:
+        return self.data.images
+
+    @property
+    def labels(self) -> Tensor | None:
+        return self.data.labels
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.data.class_names
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.data.shape
+
+    def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Images (n, C, H, W) in [0, 1] and their conditions (n, size)."""
+        here = index.to(self.conditions.device) if isinstance(index, Tensor) else index
+        return self.data.batch(index, generator), self.conditions[here]
+
+    def select(self, index: Tensor) -> ConditionedData:
+        """The examples at ``index`` (int64 (n,), or a mask)."""
+        return replace(
+            self, data=self.data.select(index), conditions=self.conditions[index.to(self.conditions.device)]
+        )
+
+    def to(self, device: torch.device | str) -> ConditionedData:
+        """The same data with its tensors on ``device``."""
+        return ConditionedData(self.data.to(device), self.conditions.to(device))
+
+
+def with_classes(data: ImageData, loudness: float = 1.0) -> ConditionedData:
+    """The data with its class as condition: one-hot, times ``loudness``.
+
+    A 1 among hundreds of pixels is easily overheard at the start of training; a larger number is not.
+
+    Raises:
+        DataError: the data has no labels.
+    """
+    if data.labels is None:
+        raise DataError(f"{data.name} has no labels; give conditions of your own to ConditionedData.")
+    return ConditionedData(data, loudness * F.one_hot(data.labels, len(data.class_names)).float())
+
+
+def with_attributes(data: ImageData) -> ConditionedData:
+    """The data with its attributes (0 or 1) as condition.
+
+    Raises:
+        DataError: the data has no attributes.
+    """
+    if data.attributes is None:
+        raise DataError(f"{data.name} has no attributes; give conditions of your own to ConditionedData.")
+    return ConditionedData(data, data.attributes.float())
+
+
+# -------- Stacked digits: three digits in the three color channels, which makes 1,000 modes (Metz et al.
+# 2017).
+
+MODES = 1000
+
+
+def stack_digits(data: ImageData, n: int, seed: int = 0) -> ImageData:
+    """Pictures of three digits each, drawn with replacement: the class of a picture is the number 000 to 999.
+
+    Channel 0 (red) is the first digit of the number. Digits are drawn by class, so that all 1,000 numbers are
+    equally likely.
+
+    Args:
+        data: gray digits with labels 0 to 9, such as load("mnist").
+        n: number of pictures.
+        seed: of the draw.
+
+    Returns:
+        ImageData with uint8 images (n, 3, H, W) and labels 0 to 999.
+
+    Raises:
+        DataError: the pictures are not gray, or have no labels of ten classes.
+    """
+    if data.shape[0] != 1 or data.labels is None or data.labels.unique().tolist() != list(range(10)):
+        raise DataError(
+            f"{data.name} cannot be stacked: gray pictures with labels 0 to 9 are expected, all of them "
+            'present; use load("mnist") or load("digits").'
+        )
+    if n < 1:
+        raise DataError(f"n is {n}, but at least 1 picture is needed.")
+    generator = torch.Generator().manual_seed(seed)
+    digits = torch.randint(10, (n, 3), generator=generator)
+    chance = torch.rand(n, 3, generator=generator, dtype=torch.float64)
+    order, counts = data.labels.cpu().argsort(stable=True), data.labels.cpu().bincount(minlength=10)
+    starts = counts.cumsum(0) - counts
+    rows = order[starts[digits] + (chance * counts[digits]).long()]
+    labels = (digits * torch.tensor([100, 10, 1])).sum(1)
+    names = tuple(f"{number:03d}" for number in range(MODES))
+    return ImageData(f"stacked {data.name}", data.split, data.images.cpu()[rows, 0], labels, names)

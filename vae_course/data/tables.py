@@ -1,0 +1,242 @@
+"""Rows of numbers: features, biopsies, points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae_course.data.images import DataError, check_subset_size, stratified_index
+
+# -------- Real-valued examples in memory: spectrograms and table rows, standardized and read as float
+# minibatches.
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FeatureData:
+    """Examples of real numbers, already scaled with numbers taken from the training part alone.
+
+    Scaling changes a density: log p(raw) = log p(scaled) + log |d scaled / d raw|. The last term is kept for
+    each example, so that results can be told in the units of the source.
+
+    Attributes:
+        name: the data set, e.g. "biopsies".
+        split: "train", "validation", "test" or "train+validation".
+        values: float32 (N, C, H, W), scaled; a table of D columns is (N, 1, 1, D).
+        labels: int64 (N,), an index into `class_names`, or None.
+        class_names: one name per label value.
+        log_volume: float64 (N,), log |d scaled / d raw| of each example, nats.
+        log_cell: log of the volume of one cell of the grid on which the source was recorded (or on which we
+            ask to store it), nats: the sum over features of log(step in raw units).
+        sigma_shape: shape of the standard deviations that a Gaussian decoder learns for this kind of data,
+            to be broadcast against (C, H, W).
+
+    Raises:
+        DataError: a tensor has the wrong type or shape.
+    """
+
+    name: str
+    split: str
+    values: Tensor
+    labels: Tensor | None
+    class_names: tuple[str, ...]
+    log_volume: Tensor
+    log_cell: float
+    sigma_shape: tuple[int, int, int]
+
+    def __post_init__(self) -> None:
+        if self.values.dtype != torch.float32 or self.values.ndim != 4:
+            raise DataError(
+                f"values are {self.values.dtype} of shape {tuple(self.values.shape)}, but float32 of shape "
+                "(N, C, H, W) is expected."
+            )
+        for name in ("labels", "log_volume"):
+            rows = getattr(self, name)
+            if rows is not None and rows.shape != self.values.shape[:1]:
+                raise DataError(
+                    f"{name} has shape {tuple(rows.shape)}, but one number per example is expected."
+                )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        size = "x".join(str(side) for side in self.shape)
+        return f"{type(self).__name__}({self.name}, {self.split}: {len(self):,} examples {size})"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of one example: (C, H, W)."""
+        return tuple(self.values.shape[1:])
+
+    def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
+        """Read a minibatch, float32 (n, C, H, W); `index` is int64 (n,) or a slice, nothing is drawn."""
+        return self.values[index.to(self.values.device) if isinstance(index, Tensor) else index]
+
+    def floats(self, generator: torch.Generator | None = None) -> Tensor:
+        """All examples, float32 (N, C, H, W)."""
+        return self.values
+
+    def subset(self, n: int, seed: int = 0) -> FeatureData:
+        """Draw `n` examples without replacement, keeping the class proportions, like `ImageData.subset`."""
+        check_subset_size(n, len(self), f"{self.name} {self.split}")
+        rng = np.random.RandomState(seed)
+        if self.labels is None:
+            return self.select(torch.from_numpy(rng.permutation(len(self))[:n]))
+        return self.select(torch.from_numpy(stratified_index(self.labels.cpu().numpy(), n, rng)))
+
+    def select(self, index: Tensor) -> FeatureData:
+        """The examples at `index` (int64 (n,), or a mask of N booleans), with all that belongs to them."""
+        return self._each(lambda rows: rows[index.to(rows.device)])
+
+    def to(self, device: torch.device | str) -> FeatureData:
+        """The same data with its tensors on `device`."""
+        return self._each(lambda rows: rows.to(device))
+
+    def _each(self, change) -> FeatureData:
+        """The same data with every tensor that has one row per example changed by a function."""
+        rows = {f.name: getattr(self, f.name) for f in fields(self) if not f.metadata.get("shared")}
+        return replace(self, **{name: change(t) for name, t in rows.items() if isinstance(t, Tensor)})
+
+
+# -------- Breast biopsies: the Wisconsin diagnostic table of scikit-learn, each column scaled by its kind.
+
+SKEWED = 1.0  # columns whose training values are more skewed than this are scaled in logarithms
+CLASS_NAMES = ("malignant", "benign")
+SOURCE = "W. H. Wolberg, W. N. Street, O. L. Mangasarian (1995), UCI, CC BY 4.0; 569 rows inside scikit-learn"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TableData(FeatureData):
+    """Rows of a table, (N, 1, 1, D), each column scaled to mean 0 and standard deviation 1 in training.
+
+    Attributes:
+        columns: name of each column.
+        logarithm: bool (D,), columns that are scaled as log(raw + offset), because they are skewed.
+        offset: float64 (D,): 0, or a tenth of the training median where a logarithm would meet a 0.
+        mean, std: float64 (D,), of the training part, after the logarithm.
+    """
+
+    columns: tuple[str, ...]
+    logarithm: Tensor = field(metadata={"shared": True})
+    offset: Tensor = field(metadata={"shared": True})
+    mean: Tensor = field(metadata={"shared": True})
+    std: Tensor = field(metadata={"shared": True})
+
+    def raw(self, values: Tensor) -> Tensor:
+        """Undo the scaling: (n, 1, 1, D) → (n, D) in the units of the source, float64."""
+        middle = values.detach().cpu().double().flatten(1) * self.std + self.mean
+        return torch.where(self.logarithm, middle.exp() - self.offset, middle)
+
+
+def load_biopsies(split: str) -> TableData:
+    """One split of 569 biopsies (train 341, validation 114, test 114, fixed and stratified), 30 columns.
+
+    Every number of the scaling comes from the 341 training rows, also when "train+validation" is asked for.
+    """
+    from sklearn.datasets import load_breast_cancer
+
+    table = load_breast_cancer()
+    rows = _split(table.target)
+    known = torch.from_numpy(table.data[rows["train"]])
+    chosen = rows["train"] + rows["validation"] if split == "train+validation" else rows[split]
+    raw = torch.from_numpy(table.data[chosen])
+    centered = known - known.mean(0)
+    skewness = centered.pow(3).mean(0) / centered.pow(2).mean(0).pow(1.5)
+    logarithm = skewness > SKEWED
+    offset = torch.where(logarithm & (known.amin(0) <= 0), known.median(0).values / 10, 0.0)
+
+    def change(x: Tensor) -> Tensor:
+        return torch.where(logarithm, (x + offset).clamp_min(1e-300).log(), x)
+
+    mean, std = change(known).mean(0), change(known).std(0)
+    slope = torch.where(logarithm, 1 / (raw + offset), 1.0) / std
+    return TableData(
+        name="biopsies",
+        split=split,
+        values=((change(raw) - mean) / std).float()[:, None, None],
+        labels=torch.from_numpy(table.target[chosen]).long(),
+        class_names=CLASS_NAMES,
+        log_volume=slope.log().sum(1),
+        log_cell=float(recorded_steps(known.numpy()).log().sum()),
+        sigma_shape=(1, 1, known.shape[1]),
+        columns=tuple(str(name) for name in table.feature_names),
+        logarithm=logarithm,
+        offset=offset,
+        mean=mean,
+        std=std,
+    )
+
+
+def recorded_steps(raw: np.ndarray) -> Tensor:
+    """The step in which each column was written down, float64 (D,): 0.01 when its values have two decimals.
+
+    The coarsest power of ten of which 95 % of the values are multiples.
+    """
+    steps = []
+    for column in raw.T:
+        for decimals in range(8):
+            scaled = column * 10**decimals
+            if (np.abs(scaled - np.round(scaled)) < 1e-6).mean() >= 0.95:
+                break
+        steps.append(10.0**-decimals)
+    return torch.tensor(steps, dtype=torch.float64)
+
+
+def _split(labels: np.ndarray) -> dict[str, list[int]]:
+    """Rows of each part, with class proportions kept: 341, 114, 114."""
+    rng = np.random.RandomState(0)
+    rest = np.arange(len(labels))
+    parts = {}
+    for name in ("test", "validation"):
+        chosen = stratified_index(labels[rest], 114, rng)
+        parts[name] = sorted(rest[chosen].tolist())
+        rest = np.delete(rest, chosen)
+    return {"train": rest.tolist(), **parts}
+
+
+# -------- Points in memory, read as minibatches by index like the pictures of an ImageData.
+
+
+@dataclass(frozen=True, eq=False)
+class PointData:
+    """Points of a toy, for ``fit`` and ``fit_gan``.
+
+    Attributes:
+        points: float32 (N, ...): (N, 2) for points in the plane; more axes are passed on as they are.
+        labels: int64 (N,), the mode each came from, or None.
+        class_names: one name per label value.
+
+    Raises:
+        DataError: points are not float32, or have no feature axis.
+    """
+
+    points: torch.Tensor
+    labels: torch.Tensor | None = None
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.points.dtype != torch.float32 or self.points.ndim < 2:
+            raise DataError(
+                f"points are {self.points.dtype} of shape {tuple(self.points.shape)}, but float32 of shape "
+                "(N, features) is expected: convert them with points.float()."
+            )
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one point, e.g. (2,)."""
+        return tuple(self.points.shape[1:])
+
+    def batch(self, index: torch.Tensor | slice, generator: torch.Generator | None = None) -> torch.Tensor:
+        """The points of that index, float32 (n, ...); nothing is drawn."""
+        return self.points[index]
+
+    def to(self, device: torch.device | str) -> PointData:
+        """The same points on ``device``."""
+        labels = None if self.labels is None else self.labels.to(device)
+        return PointData(self.points.to(device), labels, self.class_names)

@@ -1,0 +1,333 @@
+"""Problems with a known truth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from vae_course.data.images import ImageData
+
+# -------- Chapter 01's toy: one latent, two observed dimensions, and every quantity of the theory computable.
+#
+#     z ~ N(0, 1),    x | z ~ N(f(z), sigma^2 I),    f(z) = (0.9 z - 1.5 sin 2.2 z, -1.5 cos 2.2 z)
+#
+# f is a looping curve (a prolate trochoid). Where it crosses itself, at x = (0, 1.127), both z = -1.100 and
+# z = 1.100 explain x: the posterior there has two equal modes and no Gaussian q(z|x) can match it.
+#
+# All integrals over z are trapezoidal sums in float64. For integrands that are smooth and vanish at both ends
+# these converge faster than any power of the step (Trefethen & Weideman 2014): here, exact to rounding.
+
+_LOG_2PI = math.log(2 * math.pi)
+_DRIFT, _LOOP, _FREQUENCY = 0.9, 1.5, 2.2
+_MAX_SPEED = _DRIFT + _LOOP * _FREQUENCY
+_REACH = 10.0  # standard deviations beyond which a Gaussian's mass (1e-23) is dropped
+_Q_CHUNK = 256  # Gaussians q handled at once: bounds the memory of a large grid of them
+
+
+@dataclass(frozen=True)
+class CurveModel:
+    """The model above. Points x are (..., 2), latents z are (...,); densities are float64, in nats.
+
+    Attributes:
+        sigma: standard deviation of x around the curve, at least 0.01.
+    """
+
+    sigma: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0.01 <= self.sigma < math.inf:
+            raise ValueError(f"sigma is {self.sigma}, but a number from 0.01 up is expected: try 0.25.")
+
+    def mean(self, z: torch.Tensor) -> torch.Tensor:
+        """The curve f(z): (...,) to (..., 2), in the dtype of z."""
+        turn = _FREQUENCY * z
+        return torch.stack((_DRIFT * z - _LOOP * torch.sin(turn), -_LOOP * torch.cos(turn)), dim=-1)
+
+    def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw from p(x, z): points float32 (n, 2) and the latents float32 (n,) they came from."""
+        generator = torch.Generator().manual_seed(seed)
+        z = torch.randn(n, generator=generator)
+        return self.mean(z) + self.sigma * torch.randn(n, 2, generator=generator), z
+
+    def log_likelihood(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """log p(x|z), with x (..., 2) and z (...,) broadcast against each other."""
+        x, mean = x.double(), self.mean(z.double())
+        squared = (x[..., 0] - mean[..., 0]).square() + (x[..., 1] - mean[..., 1]).square()
+        return -squared / (2 * self.sigma**2) - 2 * math.log(self.sigma) - _LOG_2PI
+
+    def log_joint(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """log p(x, z) = log p(x|z) + log N(z; 0, 1), with x (..., 2) and z (...,) broadcast."""
+        return self.log_likelihood(x, z) + _log_normal(z.double(), 0.0, 1.0)
+
+    def log_marginal(self, x: torch.Tensor) -> torch.Tensor:
+        """log p(x) = log of the integral of p(x, z) over z: (..., 2) to (...,)."""
+        z, step = self._grid(x)
+        rows = x.reshape(-1, 2).split(_Q_CHUNK)
+        sums = [torch.logsumexp(self.log_joint(row[:, None], z), dim=-1) + math.log(step) for row in rows]
+        return torch.cat(sums).reshape(x.shape[:-1])
+
+    def posterior(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """p(z|x) on a grid: (..., 2) to grid z (m,) and density (..., m), which sums to 1 / step."""
+        z, step = self._grid(x)
+        return z, self._log_posterior(x, z, step).exp()
+
+    def elbo(self, x: torch.Tensor, q_mean: torch.Tensor, q_log_var: torch.Tensor) -> torch.Tensor:
+        """E_q[log p(x, z) - log q(z)] for q = N(q_mean, exp(q_log_var)), by a sum around the mean of q.
+
+        Args:
+            x: (..., 2).
+            q_mean, q_log_var: (...,); the three are broadcast, so one x meets many q or many x one q.
+
+        Returns:
+            float64 (...,), nats.
+        """
+        shape, x, q_mean, q_std = _broadcast(x, q_mean, q_log_var)
+        unit = torch.arange(-_REACH, _REACH + 0.01, 0.02, dtype=torch.float64)
+        weight = _log_normal(unit, 0.0, 1.0).exp() * 0.02
+        parts = []
+        for point, mean, std in _chunks(x, q_mean, q_std):
+            z = mean + std * unit
+            parts.append(((self.log_joint(point[:, None], z) - _log_normal(z, mean, std)) * weight).sum(-1))
+        return torch.cat(parts).reshape(shape)
+
+    def kl_to_posterior(self, x: torch.Tensor, q_mean: torch.Tensor, q_log_var: torch.Tensor) -> torch.Tensor:
+        """KL(q || p(z|x)) for q = N(q_mean, exp(q_log_var)), from the normalized posterior on a grid over z.
+
+        It shares no sum with `elbo`: that log p(x) - elbo equals it is a result, not a definition.
+        Arguments and result as for `elbo`; the standard deviation of q must be at least 0.001.
+        """
+        shape, x, q_mean, q_std = _broadcast(x, q_mean, q_log_var)
+        if float(q_std.min()) < 1e-3:
+            raise ValueError(
+                f"q has standard deviation {float(q_std.min()):.2g}, but the grid resolves 0.001 and more: "
+                "keep q_log_var above -13.8."
+            )
+        z, step = self._grid(x, float((q_mean.abs() + _REACH * q_std).max()), float(q_std.min()))
+        points = x.unique(dim=0)
+        common = self._log_posterior(points, z, step) if len(points) == 1 else None  # one x, many q
+        parts = []
+        for point, mean, std in _chunks(x, q_mean, q_std):
+            log_posterior = self._log_posterior(point, z, step) if common is None else common
+            log_q = _log_normal(z, mean, std)
+            parts.append((log_q.exp() * (log_q - log_posterior)).sum(-1) * step)
+        return torch.cat(parts).reshape(shape)
+
+    def _log_posterior(self, x: torch.Tensor, z: torch.Tensor, step: float) -> torch.Tensor:
+        log_joint = self.log_joint(x[..., None, :], z)
+        return log_joint - torch.logsumexp(log_joint, dim=-1, keepdim=True) - math.log(step)
+
+    def _grid(
+        self, x: torch.Tensor, reach: float = 0.0, narrowest: float = math.inf
+    ) -> tuple[torch.Tensor, float]:
+        """Equally spaced z, float64 (m,), and their step, for these x and for a q of this reach and width.
+
+        -d^2 log p(x, z) / dz^2 is at most 1 + (|f'|^2 + |x - f| |f''|) / sigma^2, which bounds how narrow a
+        mode can be; a step of half of that leaves an error of exp(-2 pi^2 2^2), 1e-34. An x far outside pulls
+        z along the drift of the curve.
+        """
+        far = float(x.abs().max())
+        sharpest = 1 + (_MAX_SPEED**2 + _LOOP * _FREQUENCY**2 * far) / self.sigma**2
+        limit = max(reach, 8 + far / _DRIFT)
+        step = min(1 / math.sqrt(sharpest), narrowest) / 2
+        half = math.ceil(limit / step)
+        return step * torch.arange(-half, half + 1, dtype=torch.float64), step
+
+
+def _log_normal(z: torch.Tensor, mean: torch.Tensor | float, std: torch.Tensor | float) -> torch.Tensor:
+    std = torch.as_tensor(std, dtype=torch.float64)
+    return -0.5 * ((z - mean) / std).square() - std.log() - 0.5 * _LOG_2PI
+
+
+def _broadcast(
+    x: torch.Tensor, q_mean: torch.Tensor, q_log_var: torch.Tensor
+) -> tuple[torch.Size, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The common shape, and x (n, 2), mean (n, 1), standard deviation (n, 1) flattened to it, in float64."""
+    mean, std = torch.as_tensor(q_mean).double(), torch.as_tensor(q_log_var).double().mul(0.5).exp()
+    shape = torch.broadcast_shapes(x.shape[:-1], mean.shape, std.shape)
+    x = x.double().expand(*shape, 2).reshape(-1, 2)
+    return shape, x, mean.expand(shape).reshape(-1, 1), std.expand(shape).reshape(-1, 1)
+
+
+def _chunks(*tensors: torch.Tensor) -> zip:
+    return zip(*(tensor.split(_Q_CHUNK) for tensor in tensors), strict=True)
+
+
+# -------- Pictures of a clock with one hand: a data set whose every picture, average and distance is known.
+
+
+def clock_hands(hands: int = 16, side: int = 16, thickness: float = 2.0) -> ImageData:
+    """All pictures of a clock whose single hand points in one of ``hands`` directions.
+
+    The data set is these pictures, each equally likely, and nothing else: whatever does not look like one of
+    them is no picture of this world. The label is the direction, 0 at three o'clock, counterclockwise.
+
+    Args:
+        hands: number of directions, at least 2.
+        side: height and width in pixels, at least 8.
+        thickness: of the hand, in pixels, above 0.
+
+    Returns:
+        ImageData with ``hands`` gray pictures of shape (1, side, side).
+    """
+    if hands < 2 or side < 8 or thickness <= 0:
+        raise ValueError(
+            f"hands is {hands}, side {side}, thickness {thickness}; expected at least 2, at least 8, above 0."
+        )
+    place = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
+    y, x = -place[:, None], place[None, :]  # rows run downwards
+    angle = 2 * math.pi * torch.arange(hands, dtype=torch.float64) / hands
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    along = (x * cos + y * sin).clamp(0, 0.46 * side)
+    away = ((x - along * cos).square() + (y - along * sin).square()).sqrt()
+    shade = (thickness / 2 + 0.5 - away).clamp(0, 1)  # the edge fades over one pixel
+    images = (255 * shade).round().to(torch.uint8)[:, None]
+    names = tuple(str(hand) for hand in range(hands))
+    return ImageData("clock hands", "train", images, torch.arange(hands), names)
+
+
+# -------- The linear-Gaussian model, a VAE whose every quantity has a closed form (probabilistic PCA).
+
+
+@dataclass(frozen=True, eq=False)
+class LinearGaussian:
+    """z ~ N(0, I), x | z ~ N(W z + b, sigma^2 I): Tipping & Bishop (1999), "Probabilistic PCA".
+
+    Attributes:
+        weight: W, (D, k).
+        bias: b, (D,).
+        sigma: standard deviation of the noise on each of the D coordinates.
+
+    All are kept in float64, and results are float64.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    sigma: float
+
+    def __post_init__(self) -> None:
+        weight, bias = torch.as_tensor(self.weight).double(), torch.as_tensor(self.bias).double()
+        if weight.ndim != 2 or bias.shape != weight.shape[:1]:
+            raise ValueError(
+                f"weight has shape {tuple(weight.shape)} and bias {tuple(bias.shape)}, but (D, k) and (D,) "
+                "are expected: one row of weight and one entry of bias for each coordinate of x."
+            )
+        if not 0 < self.sigma < math.inf:
+            raise ValueError(f"sigma is {self.sigma}, but a positive number is expected: try 0.5.")
+        object.__setattr__(self, "weight", weight)
+        object.__setattr__(self, "bias", bias)
+
+    def mean(self, z: torch.Tensor) -> torch.Tensor:
+        """W z + b: (..., k) to (..., D)."""
+        return z.double() @ self.weight.T + self.bias
+
+    def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw from p(x, z): x (n, D) and the latents z (n, k) they came from."""
+        generator = torch.Generator().manual_seed(seed)
+        observed, latent = self.weight.shape
+        z = torch.randn(n, latent, generator=generator, dtype=torch.float64)
+        noise = torch.randn(n, observed, generator=generator, dtype=torch.float64)
+        return self.mean(z) + self.sigma * noise, z
+
+    def log_prob(self, x: torch.Tensor) -> torch.Tensor:
+        """Exact log p(x) = log N(x; b, W W^T + sigma^2 I), nats: (..., D) to (...,)."""
+        identity = torch.eye(len(self.bias), dtype=torch.float64)
+        root = torch.linalg.cholesky(self.weight @ self.weight.T + self.sigma**2 * identity)
+        rows = (x.double() - self.bias).reshape(-1, len(self.bias))
+        whitened = torch.linalg.solve_triangular(root, rows.T, upper=False)
+        log_det = 2 * root.diagonal().log().sum()
+        log_density = -0.5 * (whitened.square().sum(0) + log_det + len(self.bias) * math.log(2 * math.pi))
+        return log_density.reshape(x.shape[:-1])
+
+    def posterior(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Exact p(z|x) = N(mean, covariance): (n, D) to mean (n, k) and covariance (k, k), one for all x.
+
+        covariance = (I + W^T W / sigma^2)^-1, mean = covariance W^T (x - b) / sigma^2
+        (Tipping & Bishop 1999, section 3.2, scaled).
+        """
+        identity = torch.eye(self.weight.shape[1], dtype=torch.float64)
+        precision = identity + self.weight.T @ self.weight / self.sigma**2
+        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        return (x.double() - self.bias) @ self.weight @ covariance / self.sigma**2, covariance
+
+
+# -------- Equal mixtures of round Gaussians in the plane, on a ring and on a grid: a test of mode collapse.
+#
+# The settings are the usual ones: 8 modes on a ring of radius 2 with standard deviation 0.02 (Metz et al.
+# 2017, "Unrolled Generative Adversarial Networks"), and 25 modes on a square grid, as in Srivastava et al.
+# (2017, "VEEGAN"), here 2 apart with standard deviation 0.05.
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianMixture:
+    """Equal weights, the same round Gaussian at each center.
+
+    Attributes:
+        centers: float64 (modes, 2).
+        std: standard deviation of each mode along each axis.
+    """
+
+    centers: torch.Tensor
+    std: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.std < math.inf:
+            raise ValueError(f"std is {self.std}, but a positive number is expected: try 0.05.")
+
+    def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw points float32 (n, 2) and the mode int64 (n,) each came from; modes equally likely."""
+        generator = torch.Generator().manual_seed(seed)
+        mode = torch.randint(len(self.centers), (n,), generator=generator)
+        noise = torch.randn(n, 2, generator=generator, dtype=torch.float64)
+        return (self.centers[mode] + self.std * noise).float(), mode
+
+    def log_prob(self, points: torch.Tensor) -> torch.Tensor:
+        """Exact log density in nats: (..., 2) to float64 (...,)."""
+        squared = (points.double()[..., None, :] - self.centers).square().sum(-1)
+        log_modes = -squared / (2 * self.std**2) - math.log(2 * math.pi * self.std**2)
+        return torch.logsumexp(log_modes, dim=-1) - math.log(len(self.centers))
+
+    def nearest(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of points (..., 2): the nearest mode, int64 (...,), and the distance to its center, float64."""
+        distance, mode = torch.cdist(points.double().reshape(-1, 2), self.centers).min(dim=-1)
+        return mode.reshape(points.shape[:-1]), distance.reshape(points.shape[:-1])
+
+
+def ring_mixture(modes: int = 8, radius: float = 2.0, std: float = 0.02) -> GaussianMixture:
+    """`modes` Gaussians equally spaced on a circle around 0, the first at (radius, 0), counterclockwise."""
+    _check_count("modes", modes)
+    angle = 2 * math.pi * torch.arange(modes, dtype=torch.float64) / modes
+    return GaussianMixture(radius * torch.stack((angle.cos(), angle.sin()), dim=-1), std)
+
+
+def grid_mixture(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> GaussianMixture:
+    """`side` x `side` Gaussians on a square grid around 0, `spacing` apart, in rows from the lower left."""
+    _check_count("side", side)
+    line = spacing * (torch.arange(side, dtype=torch.float64) - (side - 1) / 2)
+    return GaussianMixture(torch.cartesian_prod(line, line).flip(-1), std)
+
+
+def ring_of_gaussians(
+    n: int, modes: int = 8, radius: float = 2.0, std: float = 0.02, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`n` points float32 (n, 2) of `ring_mixture`, and their modes int64 (n,).
+
+    The exact log density of any points is `ring_mixture(modes, radius, std).log_prob(points)`.
+    """
+    return ring_mixture(modes, radius, std).sample(n, seed)
+
+
+def grid_of_gaussians(
+    n: int, side: int = 5, spacing: float = 2.0, std: float = 0.05, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`n` points float32 (n, 2) of `grid_mixture`, and their modes int64 (n,).
+
+    The exact log density of any points is `grid_mixture(side, spacing, std).log_prob(points)`.
+    """
+    return grid_mixture(side, spacing, std).sample(n, seed)
+
+
+def _check_count(name: str, value: int) -> None:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} is {value!r}, but a whole number from 1 up is expected.")

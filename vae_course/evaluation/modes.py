@@ -1,0 +1,132 @@
+"""Which modes do samples reach, how many of them lie on one, and how evenly are they spread?"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vae_course.data.toys import GaussianMixture
+from vae_course.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class ModeCoverage:
+    """Samples counted by mode.
+
+    Attributes:
+        hit: modes with enough good samples; modes: how many there are.
+        high_quality: share of the samples that are good, in [0, 1].
+        kl_to_data: KL(histogram ‖ data) of the good samples' modes, nats; at most log(modes) for uniform
+            data. The "reverse KL" of the literature, finite although modes are missed; NaN without a good
+            sample.
+        kl_from_data: KL(data ‖ histogram), nats: what maximum likelihood would pay, infinite as soon as one
+            mode of the data is missed.
+        histogram: share of each mode among the good samples, float64 (modes,).
+        n: number of samples, good or not. Few samples miss modes by chance and make both KL too large.
+    """
+
+    hit: int
+    modes: int
+    high_quality: float
+    kl_to_data: float
+    kl_from_data: float
+    histogram: Tensor
+    n: int
+
+
+def mode_coverage(
+    mode: Tensor, good: Tensor, modes: int, *, data: Tensor | None = None, least: float = 1
+) -> ModeCoverage:
+    """Count samples by mode.
+
+    Args:
+        mode: int64 (n,), the mode of each sample, 0 to modes - 1.
+        good: bool (n,), whether it counts.
+        modes: number of modes.
+        data: share of each mode in the data, (modes,); default: all equal.
+        least: good samples that make a mode hit: 1 in most papers, which a few stray samples also reach.
+
+    Raises:
+        ValueError: no samples, shapes or modes that do not fit, or shares that do not add up to 1.
+    """
+    if mode.shape != good.shape or mode.dim() != 1 or len(mode) == 0:
+        raise ValueError(
+            f"mode has shape {tuple(mode.shape)} and good {tuple(good.shape)}; expected (n,) twice, n ≥ 1."
+        )
+    if int(mode.min()) < 0 or int(mode.max()) >= modes:
+        raise ValueError(f"mode runs from {int(mode.min())} to {int(mode.max())}; expected 0 to {modes - 1}.")
+    shares = torch.full((modes,), 1 / modes, dtype=torch.float64) if data is None else data.double()
+    if shares.shape != (modes,) or (shares < 0).any() or abs(shares.sum().item() - 1) > 1e-6:
+        raise ValueError(f"data must hold {modes} shares ≥ 0 that add up to 1.")
+    counts = torch.bincount(mode[good], minlength=modes).double()
+    total = counts.sum()
+    histogram = counts / total
+    return ModeCoverage(
+        hit=int((counts >= max(least, 1)).sum()),
+        modes=modes,
+        high_quality=good.double().mean().item(),
+        kl_to_data=_kl(histogram, shares) if total > 0 else math.nan,
+        kl_from_data=_kl(shares, histogram) if total > 0 else math.nan,
+        histogram=histogram,
+        n=len(mode),
+    )
+
+
+def point_coverage(
+    points: Tensor, mixture: GaussianMixture, *, within: float = 3.0, least: float = 1
+) -> ModeCoverage:
+    """Coverage of a mixture's modes by points (n, 2).
+
+    Args:
+        within: a point is good when it lies at most that many standard deviations from the nearest center.
+            In the plane 98.9 % of a Gaussian's own draws lie within 3.
+        least: as in :func:`mode_coverage`.
+    """
+    mode, distance = mixture.nearest(points)
+    return mode_coverage(mode, distance <= within * mixture.std, len(mixture.centers), least=least)
+
+
+def image_coverage(
+    images: Tensor,
+    classifier: Classifier,
+    *,
+    confidence: float = 0.0,
+    data: Tensor | None = None,
+    least: float = 1,
+) -> ModeCoverage:
+    """Coverage of classes by pictures, as a classifier sees them; each channel is judged by itself.
+
+    A gray picture has the classifier's classes as modes; one of three channels, stacked digits, has their
+    combinations, numbered as :func:`vae_course.data.images.stack_digits` numbers them.
+
+    Args:
+        images: (n, C, H, W) in [0, 1].
+        classifier: of gray pictures, such as ``load_classifier("mnist")``.
+        confidence: a picture is good when the classifier gives its class at least that probability, in every
+            channel. A classifier also names a class for noise, so 0 counts everything.
+        data, least: as in :func:`mode_coverage`.
+    """
+    n, channels = images.shape[:2]
+    probabilities = classifier.probabilities(images.reshape(n * channels, 1, *images.shape[2:]))
+    classes = probabilities.shape[-1]
+    sure, label = probabilities.view(n, channels, classes).max(-1)
+    place = torch.tensor([classes ** (channels - 1 - i) for i in range(channels)])
+    mode = (label * place).sum(-1)
+    return mode_coverage(mode, (sure >= confidence).all(-1), classes**channels, data=data, least=least)
+
+
+def expected_hits(n: int, data: Tensor) -> float:
+    """Modes that n draws from the data itself reach on average: Σ 1 − (1 − p)ⁿ.
+
+    Args:
+        n: number of draws.
+        data: share of each mode, (modes,).
+    """
+    return float((1 - (1 - data.double()) ** n).sum())
+
+
+def _kl(p: Tensor, q: Tensor) -> float:
+    """Σ p log(p / q) over modes with p > 0, nats."""
+    present = p > 0
+    return float((p[present] * (p[present] / q[present]).log()).sum())

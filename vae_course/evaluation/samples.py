@@ -1,0 +1,406 @@
+"""Quality of samples: sharpness, spectrum, SSIM, precision, recall, coverage, memories."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vae_course.evaluation.frechet import frechet_distance
+from vae_course.models.classifier import Classifier
+
+# -------- Sharpness: how much a picture changes from pixel to pixel.
+
+
+def sharpness(images: Tensor) -> Tensor:
+    """Variance of the Laplacian of each picture (Pech-Pacheco et al. 2000), ≥ 0.
+
+    The Laplacian is the sum of the four neighbors minus four times the pixel; only pixels that have all four
+    are used. Noise counts as sharp: look at the pictures as well.
+
+    Args:
+        images: (n, C, H, W), in [0, 1], sides of at least 3.
+
+    Returns:
+        (n,), in squared pixel values.
+    """
+    if images.dim() != 4 or min(images.shape[-2:]) < 3:
+        raise ValueError(f"images have shape {tuple(images.shape)}; expected (n, C, H, W), sides at least 3.")
+    kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]], dtype=images.dtype, device=images.device)
+    channels = images.reshape(-1, 1, *images.shape[-2:])
+    edges = F.conv2d(channels, kernel[None, None]).flatten(1).var(1, correction=0)
+    return edges.reshape(len(images), -1).mean(1)
+
+
+def relative_sharpness(images: Tensor, data: Tensor) -> float:
+    """Mean sharpness of pictures divided by that of data: 1 is as sharp as data, below 1 is blurred."""
+    of_data = sharpness(data).mean().item()
+    if of_data == 0:
+        raise ValueError("the data have no edges at all, so nothing can be said relative to them.")
+    return sharpness(images).mean().item() / of_data
+
+
+# -------- Structural similarity of two pictures.
+
+WINDOW, WIDTH = 11, 1.5
+C1, C2 = 0.01**2, 0.03**2
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Mean structural similarity of pairs of pictures (Wang et al. 2004, eq. 13), with their constants.
+
+    Luminance, contrast and structure are compared in an 11×11 Gaussian window (σ = 1.5) that moves over all
+    places where it fits, and averaged. 1 for equal pictures; rarely below 0.
+
+    Args:
+        a, b: (n, C, H, W), in [0, 1], sides of at least 11.
+
+    Returns:
+        (n,), at most 1.
+    """
+    if a.shape != b.shape or a.dim() != 4 or min(a.shape[-2:]) < WINDOW:
+        raise ValueError(
+            f"pictures have shapes {tuple(a.shape)} and {tuple(b.shape)}; expected the same (n, C, H, W) "
+            f"twice, with sides of at least {WINDOW}."
+        )
+    n = len(a)
+    a, b = (picture.reshape(-1, 1, *picture.shape[-2:]) for picture in (a, b))
+    mean_a, mean_b = _blur(a), _blur(b)
+    var_a = _blur(a * a) - mean_a**2
+    var_b = _blur(b * b) - mean_b**2
+    covariance = _blur(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
+    structure = (2 * covariance + C2) / (var_a + var_b + C2)
+    return (luminance * structure).reshape(n, -1).mean(1)
+
+
+def _blur(images: Tensor) -> Tensor:
+    place = torch.arange(WINDOW, dtype=images.dtype, device=images.device) - WINDOW // 2
+    line = torch.exp(-0.5 * (place / WIDTH) ** 2)
+    line = line / line.sum()
+    return F.conv2d(F.conv2d(images, line.reshape(1, 1, -1, 1)), line.reshape(1, 1, 1, -1))
+
+
+# -------- How much of a picture is coarse and how much is fine: the radially averaged power spectrum.
+
+
+class Spectrum(NamedTuple):
+    """Power of pictures at each spatial frequency, averaged over directions.
+
+    Attributes:
+        frequency: (m,), cycles per pixel, from 1 / side to 0.5; 0.5 is black, white, black, white.
+        power: (m,), squared pixel values. White noise of variance s² has power s² at every frequency.
+    """
+
+    frequency: Tensor
+    power: Tensor
+
+
+def power_spectrum(images: Tensor) -> Spectrum:
+    """Mean squared Fourier coefficients of pictures, averaged over rings of one frequency each.
+
+    Each picture's own mean is taken off first, so brightness does not count. Rings are 1 / side wide;
+    the corners beyond 0.5 cycles per pixel, which only diagonals reach, are left out (as in Durall et al.
+    2020, section 3, but with a mean over each ring instead of a sum).
+
+    Args:
+        images: (n, C, H, W), floats, sides of at least 4; channels are averaged.
+    """
+    grid, radius = _power_and_radius(images)
+    side = min(images.shape[-2:])
+    ring = (radius * side).round().long()
+    rings = torch.arange(1, side // 2 + 1)
+    inside = radius <= 0.5 + 1e-9
+    power = torch.stack([grid[(ring == k) & inside].mean() for k in rings.tolist()])
+    return Spectrum(rings.double() / side, power)
+
+
+def relative_power(images: Tensor, data: Tensor, *, low: float = 0.25, high: float = 0.5) -> float:
+    """Power of pictures over power of data in a band of frequencies: 1 is like data, below 1 is missing.
+
+    Args:
+        images, data: (n, C, H, W) and (m, C, H, W), floats of one size.
+        low, high: the band in cycles per pixel, both ends included; the default is the finer half.
+
+    Raises:
+        ValueError: the sizes differ, the band is empty, or the data have no power in it.
+    """
+    if images.shape[1:] != data.shape[1:]:
+        raise ValueError(
+            f"pictures of {tuple(images.shape[1:])} cannot be compared with data of {tuple(data.shape[1:])}."
+        )
+    ours, radius = _power_and_radius(images)
+    theirs, _ = _power_and_radius(data)
+    band = (radius >= low - 1e-9) & (radius <= high + 1e-9) & (radius > 0)
+    if not band.any():
+        raise ValueError(f"no frequency lies between {low} and {high} cycles per pixel; widen the band.")
+    of_data = theirs[band].mean().item()
+    if of_data <= 0:
+        raise ValueError("the data have no power in this band, so nothing can be said relative to them.")
+    return ours[band].mean().item() / of_data
+
+
+def _power_and_radius(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean power (H, W) of each Fourier coefficient, and its frequency (H, W) in cycles per pixel."""
+    if images.dim() != 4 or min(images.shape[-2:]) < 4 or len(images) == 0:
+        raise ValueError(f"images have shape {tuple(images.shape)}; expected (n, C, H, W), sides at least 4.")
+    if not images.is_floating_point():
+        raise ValueError(f"images are {images.dtype}; expected floats in [0, 1]: divide bytes by 255.")
+    height, width = images.shape[-2:]
+    total = torch.zeros(height, width, dtype=torch.float64)
+    for part in images.detach().cpu().split(2000):
+        centered = part.double() - part.double().mean((-2, -1), keepdim=True)
+        # Parseval: with this factor the mean over all coefficients is the mean square of the pixels.
+        total += torch.fft.fft2(centered).abs().square().mean(1).sum(0) / (height * width)
+    down, across = torch.fft.fftfreq(height).double(), torch.fft.fftfreq(width).double()
+    return total / len(images), (down[:, None].square() + across.square()).sqrt()
+
+
+# -------- Precision, recall and coverage of samples: are they like data, and is all of the data there?
+
+
+class PrecisionRecall(NamedTuple):
+    """Shares in [0, 1].
+
+    Attributes:
+        precision: of the samples, those that lie where data lie.
+        recall: of the data, those that lie where samples lie. Grows with scattered samples too.
+    """
+
+    precision: float
+    recall: float
+
+
+def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3, chunk: int = 1000) -> PrecisionRecall:
+    """Improved precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2).
+
+    The region of a set is the union of balls around its points, each reaching to its k-th nearest neighbor.
+    Precision is the share of generated points inside the real region, recall the share of real points inside
+    the generated one. Both depend on n and k: compare only sets of equal sizes. Points that lie far from each
+    other have large balls, so scattered samples raise recall; :func:`coverage` does not have this weakness.
+
+    Args:
+        real, generated: features (n, d) and (m, d), more than k rows each.
+        k: which neighbor sets the radius; 3 in the paper.
+        chunk: rows at a time; memory grows with it times the size of a set.
+    """
+    _check_features(real, generated)
+    if k < 1 or min(len(real), len(generated)) <= k:
+        raise ValueError(f"k is {k}; it must be at least 1, and both sets need more than k rows.")
+    return PrecisionRecall(
+        _share_inside(generated, real, _radii(real, k, chunk), chunk),
+        _share_inside(real, generated, _radii(generated, k, chunk), chunk),
+    )
+
+
+def coverage(real: Tensor, generated: Tensor, *, k: int = 5, chunk: int = 1000) -> float:
+    """Share of real points that have a generated one nearby, in [0, 1] (Naeem et al. 2020, section 3.2).
+
+    Nearby means: no farther than the real point's own k-th nearest real neighbor. All balls are drawn around
+    real points, so generated ones that lie far from each other make none of them larger. Two sets of n draws
+    of one distribution reach 1 - (n-1)···(n-k) / ((2n-1)···(2n-k)) on average (lemma 2), about 1 - 2^-k.
+
+    Args:
+        real, generated: features (n, d), more than k rows, and (m, d), at least one row.
+        k: which neighbor sets the radius; 5 in the paper.
+        chunk: rows at a time; memory grows with it times the size of a set.
+    """
+    _check_features(real, generated)
+    if k < 1 or len(real) <= k or not len(generated):
+        raise ValueError(
+            f"k is {k}; it must be at least 1, with more than k real rows and one generated row."
+        )
+    nearest = [_distances(part, generated).amin(1) for part in real.split(chunk)]
+    return (torch.cat(nearest) <= _radii(real, k, chunk)).float().mean().item()
+
+
+def _check_features(real: Tensor, generated: Tensor) -> None:
+    if real.dim() != 2 or generated.dim() != 2 or real.shape[1] != generated.shape[1]:
+        raise ValueError(
+            f"features have shapes {tuple(real.shape)} and {tuple(generated.shape)}; expected (n, d), (m, d)."
+        )
+
+
+def _radii(points: Tensor, k: int, chunk: int) -> Tensor:
+    """Distance of each point to its k-th nearest other point, (n,)."""
+    # The nearest is the point itself.
+    parts = [_distances(part, points).kthvalue(k + 1, dim=1).values for part in points.split(chunk)]
+    return torch.cat(parts)
+
+
+def _share_inside(points: Tensor, centers: Tensor, radii: Tensor, chunk: int) -> float:
+    inside = [(_distances(part, centers) <= radii).any(1) for part in points.split(chunk)]
+    return torch.cat(inside).float().mean().item()
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    # The fast formula by matrix product gives a point a distance to itself; this one gives exactly 0.
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+# -------- The quality of generated pictures in one record, judged by the data set's own classifier.
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Generated pictures against data.
+
+    Attributes:
+        frechet: Fréchet distance in the classifier's features (not the FID of papers); 0 is best.
+        precision: share of the pictures that lie where data lie, in [0, 1].
+        recall: share of the data that lie where pictures lie, in [0, 1]; scattered pictures raise it too.
+        coverage: share of the data with one of the pictures nearby, in [0, 1]; scatter does not raise it.
+        sharpness: mean variance of the Laplacian over that of data; 1 is as sharp as data.
+        n: pictures on each side; numbers of different n cannot be compared.
+    """
+
+    frechet: float
+    precision: float
+    recall: float
+    coverage: float
+    sharpness: float
+    n: int
+
+
+def sample_quality(generated: Tensor, real: Tensor, classifier: Classifier, *, k: int = 3) -> Quality:
+    """Judge generated pictures by held-out data.
+
+    Args:
+        generated, real: (n, C, H, W), in [0, 1]; of the larger set only the first n are used.
+        classifier: the judge, such as ``load_classifier("mnist")``. Never one that the model was trained on.
+        k: neighbor for precision and recall; coverage keeps its own, 5.
+    """
+    n = min(len(generated), len(real))
+    with torch.no_grad():
+        generated, real = generated[:n].clamp(0, 1), real[:n]
+        ours, theirs = classifier.features(generated), classifier.features(real)
+    precision, recall = precision_recall(theirs, ours, k=k)
+    return Quality(
+        frechet=frechet_distance(ours, theirs),
+        precision=precision,
+        recall=recall,
+        coverage=coverage(theirs, ours),
+        sharpness=relative_sharpness(generated, real),
+        n=n,
+    )
+
+
+# -------- Nearest training pictures: does a model make pictures up, or does it hand back what it was shown?
+
+
+class Neighbors(NamedTuple):
+    """The nearest rows of a bank for each query, nearest first.
+
+    Attributes:
+        distance: (n, k), Euclidean, in pixel values or units of the features.
+        index: (n, k), int64, rows of the bank.
+    """
+
+    distance: Tensor
+    index: Tensor
+
+
+@dataclass(frozen=True)
+class Memorization:
+    """Samples beside fresh data, both compared with the training set.
+
+    Attributes:
+        closer: chance that a sample is closer to its nearest training picture than a held-out picture is
+            to its own, in [0, 1]; 0.5 for fresh data. Blurred pictures are close to everything and get a
+            high value too: it is no proof of copying.
+        copies: share of samples that single out one training picture more than nearly all held-out ones do.
+        expected_copies: the share that fresh data have, by construction.
+        n: samples.
+    """
+
+    closer: float
+    copies: float
+    expected_copies: float
+    n: int
+
+    def __str__(self) -> str:
+        return (
+            f"closer {self.closer:.2f} (fresh: 0.50), "
+            f"copies {self.copies:.1%} (fresh: {self.expected_copies:.1%})"
+        )
+
+
+def nearest_neighbors(queries: Tensor, bank: Tensor, k: int = 1, *, chunk: int = 500) -> Neighbors:
+    """The k nearest rows of ``bank`` for each query; exact, also for copies (distance 0).
+
+    Args:
+        queries: (n, ...), floats: pictures (n, C, H, W) or features (n, d).
+        bank: (m, ...), the same kind, at least k rows.
+        k: neighbors of each query, at least 1.
+        chunk: queries at a time; memory grows with chunk × m.
+    """
+    if queries.shape[1:] != bank.shape[1:]:
+        raise ValueError(
+            f"queries have rows of {tuple(queries.shape[1:])} and the bank of {tuple(bank.shape[1:])}; "
+            f"expected the same."
+        )
+    if not 1 <= k <= len(bank):
+        raise ValueError(f"k is {k}; expected 1 to {len(bank)}, the rows of the bank.")
+    rows, flat = bank.flatten(1), queries.flatten(1)
+    distances, indices = [], []
+    for part in flat.split(chunk):
+        # A matrix product finds the neighbors fast, but loses the last digits of small distances.
+        index = torch.cdist(part, rows, compute_mode="use_mm_for_euclid_dist").topk(k, largest=False).indices
+        exact = (part[:, None] - rows[index]).square().sum(-1).sqrt()
+        order = exact.argsort(dim=1, stable=True)
+        distances.append(exact.gather(1, order))
+        indices.append(index.gather(1, order))
+    return Neighbors(torch.cat(distances), torch.cat(indices))
+
+
+def memorization(
+    samples: Tensor, train: Tensor, held_out: Tensor, *, k: int = 20, level: float = 0.01
+) -> Memorization:
+    """Compare samples with training pictures, and held-out pictures with the same training pictures.
+
+    Without the held-out baseline a distance means nothing: real data lie close to each other too.
+
+    - ``closer`` is the Mann–Whitney statistic of the two sets of nearest distances (Meehan, Chaudhuri and
+      Dasgupta 2020, section 3).
+    - ``copies`` uses the distance to the nearest training picture over the mean distance to the next k − 1
+      (a relative distance, as in Carlini et al. 2023). A picture in a dense region has many near
+      neighbors, a copy has one. Counted are samples below the ``level`` quantile of held-out pictures.
+
+    Copies that were shifted or recolored escape in pixels; compare features as well.
+
+    Args:
+        samples, train, held_out: pictures or features, all of one kind; ``held_out`` must not have been
+            trained on, and needs at least 1 / level rows.
+        k: neighbors, at least 2.
+        level: share of fresh data that count as copies, strictly between 0 and 1.
+    """
+    if k < 2 or not 0 < level < 1:
+        raise ValueError(f"k is {k} and level {level}; expected k of at least 2 and a level inside (0, 1).")
+    if len(held_out) * level < 1 or len(samples) == 0:
+        raise ValueError(
+            f"{len(held_out)} held-out pictures cannot show a share of {level}; "
+            f"give at least {round(1 / level)}, and at least one sample."
+        )
+    ours = nearest_neighbors(samples, train, k).distance
+    fresh = nearest_neighbors(held_out, train, k).distance
+    threshold = _relative(fresh).double().quantile(level)
+    return Memorization(
+        _chance_below(ours[:, 0], fresh[:, 0]),
+        (_relative(ours).double() < threshold).double().mean().item(),
+        level,
+        len(samples),
+    )
+
+
+def _relative(distance: Tensor) -> Tensor:
+    """Distance to the nearest over the mean distance to the others, in [0, 1]."""
+    return distance[:, 0] / distance[:, 1:].mean(1).clamp_min(torch.finfo(distance.dtype).tiny)
+
+
+def _chance_below(a: Tensor, b: Tensor) -> float:
+    """P(A < B) + P(A = B) / 2 for draws of two sets of numbers."""
+    a, ordered = a.contiguous(), b.sort().values
+    above = len(b) - torch.searchsorted(ordered, a, right=True)
+    not_below = len(b) - torch.searchsorted(ordered, a, right=False)
+    return ((above + not_below).double() / (2 * len(b))).mean().item()

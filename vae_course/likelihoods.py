@@ -1,0 +1,507 @@
+"""Likelihoods p(x|z): what a decoder's output means, in nats."""
+
+import copy
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# -------- The sum over features that every likelihood of the course ends in.
+
+
+def sum_features(values: Tensor, x: Tensor) -> Tensor:
+    """Sum over the feature axes of x: (..., batch, *features) → (..., batch).
+
+    Args:
+        values: one number for each element, (..., batch, *features); any leading axes.
+        x: the data, (batch, *features); only its number of axes is used.
+    """
+    return values.flatten(-(x.dim() - 1)).sum(-1)
+
+
+# -------- A positive scale that is fixed or learned: σ of a Gaussian, b of a Laplace, s of a logistic.
+
+SMALLEST_SIGMA = 1e-3
+
+
+def add_log_scale(module: nn.Module, name: str, scale: float, learned: bool) -> None:
+    """Give a module ``log_<name>``, in its state dict either way, trained only when ``learned``.
+
+    Raises:
+        ValueError: the scale is smaller than 0.001, infinite or NaN.
+    """
+    if not SMALLEST_SIGMA <= scale < math.inf:
+        what = "standard deviation" if name == "sigma" else "scale"
+        raise ValueError(f"{name} is {scale}; expected a {what} of at least {SMALLEST_SIGMA}.")
+    value = torch.tensor(math.log(scale))
+    if learned:
+        module.register_parameter(f"log_{name}", nn.Parameter(value))
+    else:
+        module.register_buffer(f"log_{name}", value)
+
+
+def bounded_scale(log_value: Tensor) -> Tensor:
+    """exp of it, at least 0.001, so that no picture can make a density infinite."""
+    return torch.exp(log_value).clamp_min(SMALLEST_SIGMA)
+
+
+# -------- Refuse pixels outside [0, 1], which a Bernoulli would score without a word.
+
+LOOKED_AT = 8
+
+
+def check_unit_interval(x: Tensor) -> None:
+    """Raise where the first examples of a batch lie outside [0, 1].
+
+    The usual mistakes, bytes and normalized pictures, are in every example: a look at a few finds them and
+    costs nothing beside an update. All of them would cost it 3 %. On a GPU, which would have to be waited
+    for, nothing is looked at.
+
+    Args:
+        x: (batch, *features).
+
+    Raises:
+        ValueError: a finite value lies outside. NaN and infinity are left to the loss, where they show, and
+            to ``fit``, which says where they came from.
+    """
+    if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
+        return
+    low, high = map(float, torch.aminmax(x[:LOOKED_AT]))
+    if -math.inf < low < 0 or 1 < high < math.inf:
+        raise ValueError(
+            f"x has values from {low:.3g} to {high:.3g}, but this likelihood is of values in [0, 1]: divide "
+            "bytes by 255 and undo any normalization, or take batches of ImageData, which are in [0, 1]."
+        )
+
+
+# -------- Bernoulli pixels: the likelihood of binary pictures, and the "BCE" of gray ones.
+
+
+class Bernoulli(nn.Module):
+    """Independent Bernoulli for each feature; ``params`` are logits.
+
+    On binary x this is a proper likelihood. On gray values in [0, 1] the same formula is the expectation of
+    log p(b|z) over b ~ Bernoulli(x): the number the field quotes as "about 100 nats on MNIST", but not a
+    density of gray values (chapter 05).
+    """
+
+    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """x log p + (1 − x) log(1 − p), nats, summed over features.
+
+        Args:
+            x: (batch, *features), in [0, 1].
+            params: (..., batch, *features), logits of p.
+
+        Returns:
+            (..., batch).
+
+        Raises:
+            ValueError: x lies outside [0, 1] (looked for in the first examples, and on the CPU only).
+        """
+        check_unit_interval(x)
+        # From logits: the same number as from probabilities, x·l − log(1 + e^l), without overflow or log 0.
+        logits, target = torch.broadcast_tensors(params, x.to(params.dtype))
+        return -sum_features(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), x)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Probabilities in [0, 1], same shape as ``params``."""
+        return torch.sigmoid(params)
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw of 0s and 1s, same shape as ``params``."""
+        return torch.bernoulli(torch.sigmoid(params), generator=generator)
+
+    def params_for_mean(self, mean: Tensor) -> Tensor:
+        """Logits whose mean is this picture; ``mean`` strictly inside (0, 1)."""
+        return torch.logit(mean)
+
+
+# -------- Continuous Bernoulli pixels: what cross-entropy on gray values becomes once it is normalized.
+
+# Below this |logit| the closed forms subtract nearly equal numbers, and the series is exact to 1e-10.
+SERIES_BELOW = 0.5
+LARGEST_START = 20.0
+
+
+def log_normalizer(logits: Tensor) -> Tensor:
+    """log C of p(x) = C λ^x (1 − λ)^(1 − x) on [0, 1], elementwise; nats, ≥ log 2, same shape as ``logits``.
+
+    C = log(λ / (1 − λ)) / (2λ − 1), and 2 at λ = ½ (Loaiza-Ganem & Cunningham 2019, eq. 6), as a function of
+    the logit: log C = log 2 + log cosh h − log(sinh h / h) with h = logit / 2.
+    """
+    half = logits.abs() / 2
+    return F.softplus(-2 * half) + half - _log_sinh_ratio(half)
+
+
+def _log_sinh_ratio(half: Tensor) -> Tensor:
+    """log(sinh h / h) for h ≥ 0; 0 at 0."""
+    small = half < SERIES_BELOW / 2
+    safe = torch.where(small, torch.ones_like(half), half)  # the branch not taken must not give NaN gradients
+    exact = safe + torch.log1p(-torch.exp(-2 * safe)) - torch.log(2 * safe)
+    square = half**2
+    series = square * (1 / 6 - square * (1 / 180 - square * (1 / 2835 - square / 37800)))
+    return torch.where(small, series, exact)
+
+
+def _langevin(half: Tensor) -> Tensor:
+    """coth h − 1/h for h ≥ 0; the slope of log(sinh h / h)."""
+    small = half < SERIES_BELOW / 2
+    safe = torch.where(small, torch.ones_like(half), half)
+    square = half**2
+    series = half * (1 / 3 - square * (1 / 45 - square * (2 / 945 - square / 4725)))
+    return torch.where(small, series, 1 / torch.tanh(safe) - 1 / safe)
+
+
+class ContinuousBernoulli(nn.Module):
+    """Independent continuous Bernoulli for each feature on [0, 1]; ``params`` are logits of λ.
+
+    Its mean is *not* λ: it is nearer to ½ (Loaiza-Ganem & Cunningham 2019, eq. 7).
+    """
+
+    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """log density, nats, summed over features; stable near λ = ½ and at both ends.
+
+        Args:
+            x: (batch, *features), in [0, 1].
+            params: (..., batch, *features), logits of λ.
+
+        Returns:
+            (..., batch); can be positive, for it is a density.
+
+        Raises:
+            ValueError: x lies outside [0, 1] (looked for in the first examples, and on the CPU only).
+        """
+        check_unit_interval(x)
+        half = params / 2
+        return sum_features((x - 0.5) * params - _log_sinh_ratio(half.abs()), x)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """The mean, in [0, 1], same shape as ``params``."""
+        return 0.5 + 0.5 * torch.sign(params) * _langevin(params.abs() / 2)
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw in [0, 1] by the inverse distribution function, same shape as ``params``."""
+        uniform = torch.rand(params.shape, generator=generator, device=params.device, dtype=params.dtype)
+        size = params.abs()
+        small = size < 1e-4  # nearly uniform
+        safe = torch.where(small, torch.ones_like(size), size)
+        towards_one = 1 + torch.log(uniform + (1 - uniform) * torch.exp(-safe)) / safe
+        towards_one = torch.where(small, uniform, towards_one).clamp(0, 1)
+        return torch.where(params > 0, towards_one, 1 - towards_one)
+
+    def params_for_mean(self, mean: Tensor) -> Tensor:
+        """Logits whose mean is this picture, by bisection; within ±20, so that training can move them."""
+        low = torch.full_like(mean, -LARGEST_START)
+        high = -low
+        for _ in range(60):
+            middle = (low + high) / 2
+            below = self.mean(middle) < mean
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return (low + high) / 2
+
+
+# -------- Gaussian pixels, with a fixed or a learned standard deviation.
+
+LOG_TWO_PI = math.log(2 * math.pi)
+
+
+class Gaussian(nn.Module):
+    """Independent Gaussian for each feature with one shared σ; ``params`` are means.
+
+    Args:
+        sigma: standard deviation in the units of x (images: 1.0 is the distance from black to white);
+            at least 0.001.
+        learned: make log σ a parameter that is trained with the decoder (Rybkin et al. 2021, σ-VAE).
+    """
+
+    def __init__(self, sigma: float = 1.0, learned: bool = False):
+        super().__init__()
+        add_log_scale(self, "sigma", sigma, learned)
+
+    @property
+    def sigma(self) -> Tensor:
+        """σ, a scalar tensor; at least 0.001, so that no picture can make the density infinite."""
+        return bounded_scale(self.log_sigma)
+
+    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """log N(x; params, σ²) in nats, summed over features: (..., batch)."""
+        sigma = self.sigma
+        return sum_features(-0.5 * ((x - params) / sigma) ** 2 - torch.log(sigma) - 0.5 * LOG_TWO_PI, x)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """The mean, same shape as ``params`` (not limited to [0, 1])."""
+        return params
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw from N(params, σ²), same shape as ``params``."""
+        noise = torch.randn(params.shape, generator=generator, device=params.device, dtype=params.dtype)
+        return params + self.sigma * noise
+
+    def params_for_mean(self, mean: Tensor) -> Tensor:
+        """The parameters whose mean is this picture: the picture."""
+        return mean
+
+
+# -------- Gaussian features, each with a learned standard deviation of its own.
+
+
+class GaussianPerFeature(nn.Module):
+    """Independent Gaussians whose σ differs between features and is learned; ``params`` are means.
+
+    What has one σ is a choice: (2, 64, 1) gives one to each frequency of a spectrogram, shared over time;
+    (1, 1, D) one to each column of a table (Rybkin et al. 2021, σ-VAE, with a vector in place of a scalar).
+
+    Args:
+        sigma_shape: shape of σ, to be broadcast against the features.
+        sigma: its value before training, in the units of x.
+    """
+
+    def __init__(self, sigma_shape: Sequence[int], sigma: float = 0.7):
+        super().__init__()
+        self.log_sigma = nn.Parameter(torch.full(tuple(sigma_shape), math.log(sigma)))
+
+    @property
+    def sigma(self) -> Tensor:
+        """σ, of shape ``sigma_shape``; at least 0.001, so that no example can make the density infinite."""
+        return bounded_scale(self.log_sigma)
+
+    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """log N(x; params, σ²) in nats, summed over features: (..., batch)."""
+        sigma = self.sigma
+        return sum_features(-0.5 * ((x - params) / sigma) ** 2 - torch.log(sigma) - 0.5 * LOG_TWO_PI, x)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """The mean, same shape as ``params``."""
+        return params
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw from N(params, σ²), same shape as ``params``."""
+        noise = torch.randn(params.shape, generator=generator, device=params.device, dtype=params.dtype)
+        return params + self.sigma * noise
+
+    def params_for_mean(self, mean: Tensor) -> Tensor:
+        """The parameters whose mean is this: itself."""
+        return mean
+
+
+# -------- Laplace pixels: the likelihood behind the absolute error.
+
+
+class Laplace(nn.Module):
+    """Independent Laplace for each feature with one shared scale b; ``params`` are medians.
+
+    Args:
+        scale: b, the mean absolute deviation in the units of x; at least 0.001. σ is √2·b.
+        learned: make log b a parameter that is trained with the decoder.
+    """
+
+    def __init__(self, scale: float = 1.0, learned: bool = False):
+        super().__init__()
+        add_log_scale(self, "scale", scale, learned)
+
+    @property
+    def scale(self) -> Tensor:
+        """b, a scalar tensor; at least 0.001."""
+        return bounded_scale(self.log_scale)
+
+    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """−|x − params| / b − log 2b, nats, summed over features: (..., batch)."""
+        scale = self.scale
+        return sum_features(-(x - params).abs() / scale - torch.log(scale) - math.log(2), x)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """The mean (and median), same shape as ``params`` (not limited to [0, 1])."""
+        return params
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw, same shape as ``params``."""
+        uniform = (
+            torch.rand(params.shape, generator=generator, device=params.device, dtype=params.dtype) - 0.5
+        )
+        # −1 + ε keeps log1p away from −∞ when the uniform number is exactly −½.
+        distance = -torch.log1p((-2 * uniform.abs()).clamp_min(-1 + torch.finfo(params.dtype).eps))
+        return params + self.scale * torch.sign(uniform) * distance
+
+    def params_for_mean(self, mean: Tensor) -> Tensor:
+        """The parameters whose mean is this picture: the picture."""
+        return mean
+
+
+# -------- Discretized logistic pixels: a probability for each of the 256 values a stored pixel can take.
+
+
+class DiscretizedLogistic(nn.Module):
+    """A logistic distribution cut into bins, one for each stored value; ``params`` are its centers.
+
+    Bin k is centered on k / (levels − 1); the first and the last reach to ∓∞ (Kingma et al. 2016, appendix
+    C; Salimans et al. 2017, eq. 2). A *probability*, never positive in logs: the number that a
+    lossless coder would need, and the one to compare with other models of stored pictures.
+
+    Args:
+        scale: s in the units of x; at least 0.001. The standard deviation is πs/√3.
+        learned: make log s a parameter that is trained with the decoder.
+        levels: number of values a pixel can take, at least 2.
+    """
+
+    def __init__(self, scale: float = 0.1, learned: bool = False, levels: int = 256):
+        super().__init__()
+        if levels < 2:
+            raise ValueError(f"levels is {levels}; a pixel needs at least 2 values.")
+        self.levels = levels
+        add_log_scale(self, "scale", scale, learned)
+
+    @property
+    def scale(self) -> Tensor:
+        """s, a scalar tensor; at least 0.001."""
+        return bounded_scale(self.log_scale)
+
+    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """log P(x) of the bin around x, nats, summed over features.
+
+        Args:
+            x: (batch, *features), in [0, 1]; values between two levels get a bin of the same width.
+            params: (..., batch, *features), centers.
+
+        Returns:
+            (..., batch), ≤ 0.
+
+        Raises:
+            ValueError: x lies outside [0, 1] (looked for in the first examples, and on the CPU only).
+        """
+        check_unit_interval(x)
+        scale, half_bin = self.scale, 0.5 / (self.levels - 1)
+        above = (x - params + half_bin) / scale
+        below = (x - params - half_bin) / scale
+        # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)) never subtracts two nearly equal numbers.
+        inside = torch.log(-torch.expm1(-2 * half_bin / scale))
+        to_the_left, to_the_right = F.logsigmoid(above), F.logsigmoid(-below)
+        first, last = x < half_bin, x > 1 - half_bin
+        middle = to_the_left + to_the_right + inside
+        return sum_features(torch.where(first, to_the_left, torch.where(last, to_the_right, middle)), x)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """The center limited to [0, 1], same shape as ``params``; close to the mean of the bins."""
+        return params.clamp(0, 1)
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw among the stored values k / (levels − 1), same shape as ``params``."""
+        uniform = torch.rand(params.shape, generator=generator, device=params.device, dtype=params.dtype)
+        eps = torch.finfo(params.dtype).eps
+        value = params + self.scale * torch.logit(uniform, eps=eps)
+        return (value * (self.levels - 1)).round().clamp(0, self.levels - 1) / (self.levels - 1)
+
+    def params_for_mean(self, mean: Tensor) -> Tensor:
+        """The centers that show this picture: the picture."""
+        return mean
+
+
+# -------- A perceptual loss: distance between what a small classifier sees in two pictures.
+
+ACTIVATIONS = (1, 3, 6)
+
+
+def feature_layers(classifier: nn.Module, x: Tensor, layers: Sequence[int] = ACTIVATIONS) -> list[Tensor]:
+    """What the classifier computes on the way, with gradients: one (n, units) tensor for each layer.
+
+    Args:
+        classifier: has ``body``, a Sequential (evaluation.Classifier).
+        x: (n, C, H, W), in [0, 1].
+        layers: places in ``body``; the default are the three activations.
+    """
+    found = []
+    for place, layer in enumerate(classifier.body[: max(layers) + 1]):
+        x = layer(x)
+        if place in layers:
+            found.append(x.flatten(1))
+    return found
+
+
+class FeatureLoss(nn.Module):
+    """A pixel likelihood plus a term that compares features (Hou et al. 2017; Larsen et al. 2016, eq. 7).
+
+    log_prob = log p_pixel(x|z) − weight · ½ Σ |φ(x) − φ(x̂)|², with x̂ the mean picture. The second term is
+    a unit Gaussian over *features*; φ is not invertible, so this is no density of x and its "ELBO" is not a
+    bound of log p(x): compare it with nothing but itself.
+
+    Args:
+        classifier: sees the pictures; a frozen copy of it is kept, and saved with the model.
+        pixel: the likelihood of the pixels, which also turns ``params`` into a picture.
+        weight: nats per squared unit of the features, ≥ 0.
+        layers: places in ``classifier.body`` whose outputs are compared.
+    """
+
+    def __init__(
+        self,
+        classifier: nn.Module,
+        pixel: nn.Module,
+        weight: float = 1.0,
+        layers: Sequence[int] = ACTIVATIONS,
+    ):
+        super().__init__()
+        if weight < 0:
+            raise ValueError(f"weight is {weight}; a distance can only be punished: give 0 or more.")
+        self.classifier = copy.deepcopy(classifier).eval().requires_grad_(False)
+        self.pixel = pixel
+        self.weight = weight
+        self.layers = tuple(layers)
+
+    def distance(self, x: Tensor, picture: Tensor) -> Tensor:
+        """½ Σ |φ(x) − φ(picture)|²: (batch, C, H, W) and (..., batch, C, H, W) → (..., batch)."""
+        leading = picture.shape[: picture.dim() - 3]
+        seen = feature_layers(self.classifier, picture.reshape(-1, *picture.shape[-3:]), self.layers)
+        wanted = feature_layers(self.classifier, x, self.layers)
+        total = torch.zeros(leading, dtype=picture.dtype, device=picture.device)
+        for ours, theirs in zip(seen, wanted, strict=True):
+            total = total + 0.5 * (ours.reshape(*leading, -1) - theirs).square().sum(-1)
+        return total
+
+    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """The pixel likelihood minus the weighted feature distance, (..., batch), nats-like."""
+        return self.pixel.log_prob(x, params) - self.weight * self.distance(x, self.pixel.mean(params))
+
+    def mean(self, params: Tensor) -> Tensor:
+        """The picture, as the pixel likelihood has it."""
+        return self.pixel.mean(params)
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw from the pixel likelihood; the feature term has no distribution of pictures."""
+        return self.pixel.sample(params, generator)
+
+    def params_for_mean(self, mean: Tensor) -> Tensor:
+        """As the pixel likelihood has it."""
+        return self.pixel.params_for_mean(mean)
+
+
+# -------- Likelihoods p(x|z): what a decoder's output says about a picture.
+#
+# A likelihood turns the decoder's output ``params`` into a distribution over x. Every one has
+# ``log_prob(x, params)`` in nats, summed over features, ``mean(params)``, ``sample(params)`` and
+# ``params_for_mean(mean)``, which a model uses to start at the mean picture.
+# ``params`` may carry extra leading axes (samples of z): (..., batch, *features) against x (batch,
+# *features).
+
+LIKELIHOODS = {
+    "bernoulli": Bernoulli,
+    "gaussian": lambda: Gaussian(0.3),
+    "gaussian_learned": lambda: Gaussian(0.3, learned=True),
+    "continuous_bernoulli": ContinuousBernoulli,
+    "laplace": lambda: Laplace(0.2),
+    "laplace_learned": lambda: Laplace(0.2, learned=True),
+    "discretized_logistic": lambda: DiscretizedLogistic(0.1, learned=True),
+}
+
+
+def make(name: str) -> nn.Module:
+    """The likelihood of that name.
+
+    "bernoulli", "continuous_bernoulli", "gaussian" (σ fixed at 0.3), "gaussian_learned", "laplace" (b fixed
+    at 0.2), "laplace_learned" or "discretized_logistic" (scale learned).
+
+    Raises:
+        ValueError: the name is not one of these.
+    """
+    if name not in LIKELIHOODS:
+        raise ValueError(f"unknown likelihood {name!r}; choose one of {', '.join(LIKELIHOODS)}.")
+    return LIKELIHOODS[name]()

@@ -1,0 +1,297 @@
+"""One VAE for every β and latent size."""
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from vae_course import likelihoods
+from vae_course.elbo import GaussianPosterior, bound_log_var
+from vae_course.models.networks import check_images, make_activation
+from vae_course.models.vae import VAE
+
+# -------- Linear layers whose units are scaled and shifted by a setting, and their plain twins at one
+# setting.
+
+
+def hats(value: Tensor, knots: Sequence[float]) -> Tensor:
+    """Weights of linear interpolation in log(value) between knots; the ends are continued as constants.
+
+    Args:
+        value: (batch,), > 0.
+        knots: increasing, > 0.
+
+    Returns:
+        (batch, knots), non-negative, each row sums to 1, at most two entries of a row are not 0.
+    """
+    place = torch.log(torch.as_tensor(knots, dtype=value.dtype, device=value.device))
+    t = torch.log(value)[:, None].clamp(place[0], place[-1])
+    up = (t - place[:-1]) / (place[1:] - place[:-1])
+    one = torch.ones_like(t)
+    return torch.minimum(torch.cat([one, up], 1), torch.cat([1 - up, one], 1)).clamp_min(0)
+
+
+class Modulated(nn.Module):
+    """y = g(c) ⊙ act(W x + b + s(c)): shift s and gate g = 2·sigmoid(gain · affine(c)) depend on the setting.
+
+    Both start without effect: s = 0, g = 1. With several banks, W and b are mixtures Σ_i m_i (W_i, b_i) with
+    weights m that depend on the setting too.
+
+    Args:
+        n_in, n_out: sizes of the linear layer.
+        n_features: size of c.
+        activation: "relu", "gelu", "silu", "tanh", or None for the identity.
+        n_banks: number of (W_i, b_i).
+        gated: whether there is a gate.
+        gain: how fast the gate answers to training.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        n_features: int,
+        activation: str | None = None,
+        *,
+        n_banks: int = 1,
+        gated: bool = True,
+        gain: float = 1.0,
+    ):
+        super().__init__()
+        self.n_out, self.n_banks, self.gain = n_out, n_banks, gain
+        self.linear = nn.Linear(n_in, n_out * n_banks)
+        self.shift = nn.Linear(n_features, n_out, bias=False)
+        self.gate = nn.Linear(n_features, n_out) if gated else None
+        self.activation = make_activation(activation) if activation else nn.Identity()
+        for parameter in [*self.shift.parameters(), *(self.gate.parameters() if gated else ())]:
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor, c: Tensor, banks: Tensor) -> Tensor:
+        """x (batch, n_in), c (batch, n_features), banks (batch, n_banks) → (batch, n_out)."""
+        y = self.linear(x)
+        if self.n_banks > 1:
+            y = torch.einsum("bno,bn->bo", y.unflatten(-1, (self.n_banks, self.n_out)), banks)
+        y = self.activation(y + self.shift(c))
+        return y if self.gate is None else y * self.scale(c)
+
+    def scale(self, c: Tensor) -> Tensor:
+        """The gate, between 0 and 2: (..., n_features) → (..., n_out)."""
+        return 2 * torch.sigmoid(self.gain * self.gate(c))
+
+    def plain(self, c: Tensor, banks: Tensor) -> tuple[Tensor, Tensor]:
+        """Weight (n_out, n_in) and bias (n_out,) of the linear layer before the activation, at one setting.
+
+        Args:
+            c: (n_features,); banks: (n_banks,).
+        """
+        weight, bias = self.linear.weight, self.linear.bias
+        if self.n_banks > 1:
+            weight = torch.einsum("noi,n->oi", weight.unflatten(0, (self.n_banks, self.n_out)), banks)
+            bias = banks @ bias.unflatten(0, (self.n_banks, self.n_out))
+        return weight, bias + self.shift(c)
+
+
+def run(layers: Iterable[Modulated], x: Tensor, c: Tensor, banks: Tensor) -> Tensor:
+    """One layer after the other."""
+    for layer in layers:
+        x = layer(x, c, banks)
+    return x
+
+
+def fold(layers: Iterable[Modulated], c: Tensor, banks: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """(weight, bias) of plain layers, with activations between them, that do the same at one setting.
+
+    A gate after an activation scales the columns of the next weight. The last layer has no activation, so
+    there the gate scales weight and bias themselves.
+    """
+    folded, before = [], None
+    layers = list(layers)
+    for layer in layers:
+        weight, bias = layer.plain(c, banks)
+        folded.append((weight.clone() if before is None else weight * before, bias))
+        before = None if layer.gate is None else layer.scale(c)
+    if before is not None:
+        weight, bias = folded[-1]
+        folded[-1] = (weight * before[:, None], bias * before)
+    return folded
+
+
+# -------- One network for every β and every latent size, so that a slider needs no training.
+#
+# Two ideas. *Multi-rate*: each hidden unit is scaled and shifted by amounts that depend on log β, so that one
+# set of weights serves every β (Bae et al. 2023, "Multi-Rate VAE: Train Once, Get the Full Rate-Distortion
+# Curve"). *Nested truncation*: with latent size k only the first k latent dimensions exist; the rest do not
+# reach the decoder and cost no KL (Rippel et al. 2014, "Learning Ordered Representations with Nested
+# Dropout"). The scales and shifts depend on k as well, and so do the two layers that touch the code. For one
+# (β, k) all of that is constant, and constants fold into the weights: :meth:`OneModel.at` gives an ordinary
+# VAE.
+
+SMALLEST_SIZE = 2
+
+
+class OneModel(nn.Module):
+    """A fully connected VAE conditioned on β and on the latent size k; ``at(beta, k)`` is a plain VAE.
+
+    Args:
+        image_shape: (C, H, W).
+        latent_dim: the largest k, more than 2.
+        hidden_dims: widths of the encoder's hidden layers; the decoder mirrors them.
+        likelihood, activation: as for :class:`vae_course.models.vae.VAE`.
+        beta_range: smallest and largest β it is meant for.
+
+    Attributes:
+        config: the arguments as a plain dict; ``OneModel(**model.config)`` builds the same network.
+        updates: number of updates in training so far, an int64 scalar.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (1, 28, 28),
+        latent_dim: int = 32,
+        hidden_dims: Sequence[int] = (384, 256),
+        likelihood: str = "bernoulli",
+        activation: str = "gelu",
+        beta_range: Sequence[float] = (0.2, 10.0),
+    ):
+        super().__init__()
+        low, high = map(float, beta_range)
+        if not 0 < low < high < math.inf:
+            raise ValueError(f"beta_range is ({low:g}, {high:g}); expected 0 < smallest β < largest β.")
+        if latent_dim <= SMALLEST_SIZE or not hidden_dims or min(hidden_dims) < 1:
+            raise ValueError(
+                f"latent_dim is {latent_dim} and hidden_dims {list(hidden_dims)}; expected a latent size "
+                f"above {SMALLEST_SIZE} and at least one hidden width, all above 0."
+            )
+        self.config = {
+            "image_shape": list(image_shape),
+            "latent_dim": latent_dim,
+            "hidden_dims": list(hidden_dims),
+            "likelihood": likelihood,
+            "activation": activation,
+            "beta_range": [low, high],
+        }
+        self.image_shape, self.latent_dim, self.beta_range = tuple(image_shape), latent_dim, (low, high)
+        # Settings at which scales and shifts are learned; between them they are interpolated.
+        self.size_knots = [k for k in (2, 4, 8) if k < latent_dim] + [latent_dim]
+        self.beta_knots = [low * (high / low) ** (i / 3) for i in range(4)]
+        n_banks, n_features = len(self.size_knots), len(self.size_knots) * len(self.beta_knots)
+        pixels, widths = math.prod(image_shape), list(hidden_dims)
+        self.encoder = nn.ModuleList(
+            [Modulated(*sizes, n_features, activation) for sizes in pairwise([pixels, *widths])]
+        )
+        self.encoder.append(Modulated(widths[-1], 2 * latent_dim, n_features, n_banks=n_banks, gain=4.0))
+        widths.reverse()
+        self.code_gate = nn.Linear(n_features, latent_dim)
+        self.decoder = nn.ModuleList(
+            [
+                Modulated(*sizes, n_features, activation, n_banks=1 if i else n_banks)
+                for i, sizes in enumerate(pairwise([latent_dim, *widths]))
+            ]
+        )
+        self.decoder.append(Modulated(widths[-1], pixels, n_features, gated=False))
+        self.likelihood = likelihoods.make(likelihood)
+        self.register_buffer("input_mean", torch.zeros(self.image_shape))
+        self.register_buffer("output_offset", torch.zeros(self.image_shape))
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self._start_as_autoencoder()
+
+    @torch.no_grad()
+    def _start_as_autoencoder(self) -> None:
+        """Sharp posteriors, spread means: otherwise late dimensions carry noise and are given up early."""
+        nn.init.zeros_(self.code_gate.weight)
+        nn.init.zeros_(self.code_gate.bias)
+        last = self.encoder[-1].linear
+        is_mean = torch.arange(last.out_features) % (2 * self.latent_dim) < self.latent_dim
+        last.weight[is_mean] *= 4
+        last.bias[~is_mean] -= 3
+
+    @classmethod
+    def for_data(cls, data, **arguments) -> "OneModel":
+        """A new model for the pictures of an ImageData: their shape, centered on their mean."""
+        return cls(image_shape=data.shape, **arguments).center_on(data)
+
+    center_on = VAE.center_on  # the same two buffers, with the same meaning
+
+    def features(self, beta: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        """Where the settings lie between the knots: β, k (batch,) → (batch, all knots), (batch, size knots).
+
+        Rows of both are non-negative and sum to 1.
+        """
+        banks = hats(k, self.size_knots)
+        return (banks[:, :, None] * hats(beta, self.beta_knots)[:, None, :]).flatten(1), banks
+
+    def encode(self, x: Tensor, beta, k) -> GaussianPosterior:
+        """q(z|x; β, k): mean and log σ² of shape (batch, latent); N(0, 1) from dimension k on.
+
+        Args:
+            x: (batch, C, H, W) in [0, 1].
+            beta, k: a number for all examples, or a tensor (batch,) with one for each.
+        """
+        check_images(x, self.image_shape, self.input_mean.dtype)
+        beta, k = self._per_example(beta, k, x)
+        out = run(self.encoder, (x - self.input_mean).flatten(1), *self.features(beta, k))
+        mean, raw_log_var = out.chunk(2, dim=-1)
+        kept = self.mask(k)
+        return GaussianPosterior(mean * kept, bound_log_var(raw_log_var) * kept)
+
+    def decode(self, z: Tensor, beta, k) -> Tensor:
+        """Codes (batch, latent) → likelihood parameters (batch, C, H, W); what lies beyond k is ignored."""
+        beta, k = self._per_example(beta, k, z)
+        c, banks = self.features(beta, k)
+        out = run(self.decoder, z * self.mask(k) * self._code_scale(c), c, banks)
+        return out.unflatten(-1, self.image_shape) + self.output_offset
+
+    def mask(self, k: Tensor) -> Tensor:
+        """1 for the first k dimensions, 0 for the rest: (batch,) → (batch, latent)."""
+        return (torch.arange(self.latent_dim, device=k.device) < k[:, None]).to(self.input_mean.dtype)
+
+    def _code_scale(self, c: Tensor) -> Tensor:
+        return 2 * torch.sigmoid(4 * self.code_gate(c))
+
+    def _per_example(self, beta, k, like: Tensor) -> tuple[Tensor, ...]:
+        options = {"dtype": self.input_mean.dtype, "device": like.device}
+        return tuple(torch.as_tensor(value, **options).expand(len(like)) for value in (beta, k))
+
+    def check_setting(self, beta: float, k: int) -> None:
+        """Raise ValueError unless β and k are in the model's range."""
+        if int(k) != k or not SMALLEST_SIZE <= k <= self.latent_dim:
+            raise ValueError(
+                f"k is {k}; expected a whole number, as this model has latent sizes "
+                f"{SMALLEST_SIZE} to {self.latent_dim}."
+            )
+        low, high = self.beta_range
+        if not low <= beta <= high:
+            raise ValueError(f"beta is {beta}; this model was made for β from {low:g} to {high:g}.")
+
+    @torch.no_grad()
+    def at(self, beta: float, k: int) -> VAE:
+        """The ordinary VAE that this model is at one setting, with weights of its own; takes milliseconds.
+
+        Scales go into the next layer's weights, shifts into the biases, and latent dimensions from k on are
+        cut off, so every function for a VAE takes the result.
+
+        Args:
+            beta: inside ``beta_range``.
+            k: whole number, 2 to ``latent_dim``.
+        """
+        self.check_setting(beta, k)
+        k, largest = int(k), self.latent_dim
+        c, banks = (part[0] for part in self.features(*self._per_example(beta, k, self.input_mean[:1])))
+        encoder, decoder = fold(self.encoder, c, banks), fold(self.decoder, c, banks)
+        encoder[-1] = tuple(torch.cat([part[:k], part[largest : largest + k]]) for part in encoder[-1])
+        weight, bias = decoder[0]
+        decoder[0] = ((weight * self._code_scale(c))[:, :k].contiguous(), bias)
+        names = ("image_shape", "hidden_dims", "likelihood", "activation")
+        with torch.device("meta"):  # no random weights, which would only be thrown away
+            model = VAE(latent_dim=k, **{name: self.config[name] for name in names})
+        state = {name: self.get_buffer(name).clone() for name in ("input_mean", "output_offset")}
+        state |= {f"likelihood.{name}": part.clone() for name, part in self.likelihood.state_dict().items()}
+        for network, layers in (("encoder", encoder), ("decoder", decoder)):
+            parts = model.get_submodule(network).named_modules()
+            linear = [name for name, part in parts if isinstance(part, nn.Linear)]
+            for name, (weight, bias) in zip(linear, layers, strict=True):
+                state |= {f"{network}.{name}.weight": weight, f"{network}.{name}.bias": bias}
+        model.load_state_dict(state, assign=True)
+        return model.eval()

@@ -1,0 +1,200 @@
+"""A VAE for text: a recurrent encoder, and a recurrent decoder that reads what it has written."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vae_course.data.text import END, PAD, START, UNKNOWN, padding_mask
+from vae_course.elbo import GaussianPosterior, bound_log_var
+
+
+class TextVAE(nn.Module):
+    """A VAE for rows of tokens (Bowman et al. 2016, "Generating sentences from a continuous space").
+
+    p(x|z) = Π_t p(x_t | x_<t, z), the END of a text being one of its tokens: a distribution over all texts of
+    all lengths. The decoder sees the true tokens before each one ("teacher forcing"), and through the code
+    whatever the encoder says about the rest.
+
+    Args:
+        vocabulary_size: tokens of the tokenizer, the four special ones among them.
+        latent_dim: size of z, at least 1.
+        hidden_dim: state of both recurrent networks.
+        embedding_dim: size of a token's vector, shared by encoder and decoder.
+        word_dropout: share of the tokens which the decoder reads as unknown during training, in [0, 1]; at 1
+            it reads nothing but the code.
+        uses_code: False gives the same decoder without a code, a language model: its KL is 0 and its
+            "ELBO" is log p(x) itself. The fair opponent of a text VAE.
+
+    Attributes:
+        config: the arguments; ``TextVAE(**model.config)`` builds the same networks.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        latent_dim: int = 16,
+        hidden_dim: int = 128,
+        embedding_dim: int = 64,
+        word_dropout: float = 0.0,
+        uses_code: bool = True,
+    ):
+        super().__init__()
+        if vocabulary_size < 5 or min(latent_dim, hidden_dim, embedding_dim) < 1:
+            raise ValueError("a TextVAE needs a vocabulary of 5 tokens or more, and sizes of at least 1.")
+        if not 0 <= word_dropout <= 1:
+            raise ValueError(f"word_dropout is {word_dropout}; expected a share in [0, 1].")
+        self.config = {
+            "vocabulary_size": vocabulary_size,
+            "latent_dim": latent_dim,
+            "hidden_dim": hidden_dim,
+            "embedding_dim": embedding_dim,
+            "word_dropout": word_dropout,
+            "uses_code": uses_code,
+        }
+        self.latent_dim, self.word_dropout, self.uses_code = latent_dim, word_dropout, uses_code
+        self.embedding = nn.Embedding(vocabulary_size, embedding_dim)
+        self.encoder = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
+        self.to_posterior = nn.Linear(2 * hidden_dim, 2 * latent_dim)
+        self.first_state = nn.Linear(latent_dim, 2 * hidden_dim)
+        self.code_input = nn.Linear(latent_dim, embedding_dim, bias=False)
+        self.decoder = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
+        self.to_logits = nn.Linear(hidden_dim, vocabulary_size)
+        impossible = torch.zeros(vocabulary_size)
+        impossible[[PAD, START]] = -torch.inf  # never written, so they get no probability
+        self.register_buffer("impossible", impossible, persistent=False)
+        # Seeds the dropped words. In the state, so that a resumed run drops the same ones.
+        self.register_buffer("dropout_seed", torch.randint(2**31, ()))
+
+    @classmethod
+    def for_data(cls, data, **arguments) -> "TextVAE":
+        """A new model for a TextData: its vocabulary, starting from the frequencies of its tokens.
+
+        Args:
+            data: TextData, the training part.
+            arguments: everything but ``vocabulary_size``.
+        """
+        model = cls(len(data.tokenizer), **arguments)
+        counts = torch.bincount(data.tokens.flatten().cpu(), minlength=len(data.tokenizer)).double()
+        counts[[PAD, START]] = 0
+        with torch.no_grad():
+            model.to_logits.bias.copy_(((counts + 1) / (counts + 1).sum()).log())
+        return model
+
+    def encode(self, x: Tensor) -> GaussianPosterior:
+        """q(z|x) for tokens (batch, length): mean and log σ² of shape (batch, latent).
+
+        The state after END and the mean of all states up to it are read off: padding has no influence.
+        """
+        self._check(x)
+        if not self.uses_code:
+            nothing = self.to_posterior.weight.new_zeros(len(x), self.latent_dim)
+            return GaussianPosterior(nothing, nothing)
+        states, _ = self.encoder(self.embedding(x))
+        mask = padding_mask(x)
+        length = mask.sum(1)
+        last = states[torch.arange(len(x), device=x.device), length - 1]
+        average = (states * mask[..., None]).sum(1) / length[:, None]
+        mean, raw = self.to_posterior(torch.cat([last, average], dim=-1)).chunk(2, dim=-1)
+        return GaussianPosterior(mean, bound_log_var(raw))
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats, summed over the tokens of each text, its END among them and padding not.
+
+        In training mode a share ``word_dropout`` of the tokens is hidden from the decoder's input (they are
+        still predicted).
+
+        Args:
+            x: int64 (batch, length).
+            z: (..., batch, latent).
+
+        Returns:
+            (..., batch).
+        """
+        return self.token_log_probs(x, z).sum(-1)
+
+    def token_log_probs(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x_t | x_<t, z) of each token, 0 on padding: (..., batch, length), nats."""
+        self._check(x)
+        read = torch.cat([torch.full_like(x[:, :1], START), x[:, :-1]], dim=1)
+        if self.training and self.word_dropout > 0:
+            read = torch.where(self._dropped(read), UNKNOWN, read)
+        codes = z.reshape(-1, self.latent_dim)
+        copies = len(codes) // len(x)
+        states, _ = self.decoder(self._input(read.repeat(copies, 1), codes), self._first(codes))
+        # The vocabulary is the dear part, so padding never gets there.
+        mask, truth = padding_mask(x).repeat(copies, 1), x.repeat(copies, 1)
+        found = -F.cross_entropy(self._logits(states[mask]), truth[mask], reduction="none")
+        everywhere = found.new_zeros(truth.shape).masked_scatter(mask, found)
+        return everywhere.reshape(*z.shape[:-1], x.shape[1])
+
+    @torch.no_grad()
+    def write(
+        self, z: Tensor, longest: int = 30, temperature: float = 0.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Texts for codes, one token after the other, each read back in: int64 (n, at most longest + 1).
+
+        Args:
+            z: (n, latent).
+            longest: tokens after which END is written at the latest.
+            temperature: 0 takes the most probable token each time (greedy, not the most probable text);
+                1 draws from p(x|z); between them the draws keep to the more probable tokens. Unknown words
+                are never written.
+            generator: source of randomness, on the model's device.
+        """
+        if temperature < 0 or longest < 1:
+            raise ValueError(f"temperature is {temperature} and longest {longest}; expected ≥ 0 and ≥ 1.")
+        state, token = self._first(z), torch.full((len(z), 1), START, device=z.device)
+        written, open_ = [], torch.ones(len(z), dtype=torch.bool, device=z.device)
+        for _ in range(longest):
+            output, state = self.decoder(self._input(token, z), state)
+            logits = self._logits(output[:, 0])
+            logits[:, UNKNOWN] = -torch.inf
+            if temperature == 0:
+                token = logits.argmax(-1)
+            else:
+                token = torch.multinomial((logits / temperature).softmax(-1), 1, generator=generator)[:, 0]
+            written.append(torch.where(open_, token, PAD))
+            open_ = open_ & (token != END)
+            token = token[:, None]
+            if not open_.any():
+                break
+        written.append(torch.where(open_, END, PAD))
+        return torch.stack(written, dim=1)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """The greedy text at the posterior's mean: tokens (batch, length). A text, not an ELBO term."""
+        with torch.no_grad():
+            return self.write(self.encode(x).mean, longest=2 * x.shape[1])
+
+    def sample(
+        self, n: int, generator: torch.Generator | None = None, temperature: float = 1.0, longest: int = 30
+    ) -> Tensor:
+        """Tokens of n new texts from z ~ N(0, I); with temperature 1 these are draws from the model."""
+        z = torch.randn(n, self.latent_dim, generator=generator, device=self.impossible.device)
+        return self.write(z, longest, temperature, generator)
+
+    def _logits(self, states: Tensor) -> Tensor:
+        return F.linear(states, self.to_logits.weight, self.to_logits.bias + self.impossible)
+
+    def _first(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        z = z if self.uses_code else torch.zeros_like(z)
+        output, cell = torch.tanh(self.first_state(z))[None].chunk(2, dim=-1)
+        return output.contiguous(), cell.contiguous()
+
+    def _input(self, tokens: Tensor, z: Tensor) -> Tensor:
+        embedded = self.embedding(tokens)
+        return embedded + self.code_input(z)[:, None] if self.uses_code else embedded
+
+    def _dropped(self, read: Tensor) -> Tensor:
+        """Which of the tokens read are hidden this time; START always stays."""
+        generator = torch.Generator(read.device).manual_seed(int(self.dropout_seed))
+        self.dropout_seed += 1
+        chance = torch.rand(read.shape, generator=generator, device=read.device)
+        return (chance < self.word_dropout) & (read != START)
+
+    def _check(self, x: Tensor) -> None:
+        if x.ndim != 2 or x.dtype != torch.int64:
+            raise ValueError(
+                f"a TextVAE takes tokens, int64 (batch, length), and was given {x.dtype} of shape "
+                f"{tuple(x.shape)}; make them with tokenizer.encode(texts) or data.batch(index)."
+            )

@@ -1,0 +1,25 @@
+"""Plots of the course. Every function returns a matplotlib Figure and shows nothing by itself.
+
+Figures are made without pyplot, so that nothing has to be closed; in a notebook the last line of a cell
+displays them, in a script ``figure.savefig("name.png")`` writes them. Pictures are floats in [0, 1] of shape
+(n, channels, height, width); codes are (n, latent) in standard deviations of the prior; curves are in nats
+per example.
+"""
+
+from vae_course._lazy import lazily
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "animation": "animation_html gif_bytes write_morph write_poster",
+        "chapter_01": "bound_landscape course_map gap_map toy_plane toy_posteriors",
+        "chapter_05": "fingerprint",
+        "chapter_08": "size_panel",
+        "curves": "collapse_panel interval_dots line_plot training_curves",
+        "images": "image_grid interpolation_strip manifold mean_and_sample pictures reconstructions "
+        "sample_grid samples traversal_grid traverse",
+        "latent": "latent_scatter point_map posterior_ellipses prior_square",
+        "points": "cloud_frames draw_cloud point_clouds",
+        "sound": "spectrograms",
+    },
+)

@@ -1,0 +1,111 @@
+"""Samples of point models over the modes of a mixture, as panels and as small frames of an animation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from vae_course.data.toys import GaussianMixture
+from vae_course.evaluation.modes import point_coverage
+from vae_course.plots.style import BLACK, BLUE, VERMILION, styled
+
+SHOWN = 600  # points in a panel
+# Markers of an animation's points, as (down, right) from the center in pixels.
+DOT = tuple((down, right) for down in (-1, 0, 1) for right in (-1, 0, 1))
+CROSS = ((-1, -1), (-1, 1), (0, 0), (1, -1), (1, 1))
+
+
+@styled
+def point_clouds(
+    panels: Mapping[str, Tensor],
+    mixture: GaussianMixture,
+    *,
+    columns: int = 5,
+    least: float = 1,
+    size: float = 1.95,
+) -> Figure:
+    """A panel for each set of samples: dots lie on a mode, crosses do not; circles are the modes.
+
+    Args:
+        panels: name → points (n, 2). The first 600 are drawn; the counts in the title are of all.
+        mixture: where the modes are.
+        columns: panels in a row.
+        least: good samples that make a mode hit.
+        size: width of a panel in inches.
+    """
+    if not panels:
+        raise ValueError("point_clouds got no panels; give at least one name with points (n, 2).")
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(size * columns, (size + 0.35) * rows), layout="constrained")
+    cells = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, (name, points) in zip(cells, panels.items(), strict=False):
+        draw_cloud(axes, points, mixture)
+        found = point_coverage(points, mixture, least=least)
+        axes.set_title(
+            f"{name}\n{found.hit} of {found.modes} modes, {found.high_quality:.0%} on one".lstrip(),
+            fontsize=8.5,
+        )
+    for axes in list(figure.axes)[len(panels) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def draw_cloud(axes: Axes, points: Tensor, mixture: GaussianMixture) -> None:
+    """One panel: the plane around the mixture, without ticks."""
+    reach = 1.3 * float(mixture.centers.abs().max())
+    good = mixture.nearest(points)[1] <= 3 * mixture.std
+    x, good = points[:SHOWN].numpy(), good[:SHOWN].numpy()
+    axes.plot(
+        *mixture.centers.T.numpy(),
+        "o",
+        color="none",
+        markeredgecolor=BLACK,
+        markersize=9,
+        markeredgewidth=0.7,
+    )
+    axes.plot(*x[~good].T, "x", color=VERMILION, markersize=2.6, markeredgewidth=0.6)
+    axes.plot(*x[good].T, "o", color=BLUE, markersize=1.8, markeredgewidth=0)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+
+
+def cloud_frames(snapshots: Tensor, mixture: GaussianMixture, pixels: int = 168) -> Tensor:
+    """Snapshots of samples as small pictures for ``animation_html``: blue dots on a mode, red crosses off it.
+
+    Args:
+        snapshots: (steps, n, copies, 2): n samples of each copy at each step.
+        mixture: where the modes are, drawn as gray squares of three standard deviations to each side.
+        pixels: side of a picture.
+
+    Returns:
+        float32 (steps, copies, 3, pixels, pixels) in [0, 1].
+    """
+    steps, _, copies, _ = snapshots.shape
+    reach = 1.3 * float(mixture.centers.abs().max())
+    frames = np.ones((steps, copies, pixels, pixels, 3), dtype=np.float32)
+
+    def place(points: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        cell = ((points.double() / reach + 1) / 2 * pixels).floor().long()
+        inside = ((cell >= 1) & (cell < pixels - 1)).all(-1)
+        cell = cell.clamp(0, pixels - 1)
+        return pixels - 1 - cell[..., 1].numpy(), cell[..., 0].numpy(), inside.numpy()
+
+    row, column, _ = place(mixture.centers)
+    half = max(1, round(3 * mixture.std * pixels / (2 * reach)))
+    for r, c in zip(row, column, strict=True):
+        frames[:, :, r - half : r + half + 1, c - half : c + half + 1] = 0.75
+    good = (mixture.nearest(snapshots)[1] <= 3 * mixture.std).numpy()
+    row, column, inside = place(snapshots)
+    for step in range(steps):
+        for copy in range(copies):
+            for on_mode, marker, color in ((False, CROSS, VERMILION), (True, DOT, BLUE)):
+                keep = inside[step, :, copy] & (good[step, :, copy] == on_mode)
+                r, c = row[step, keep, copy], column[step, keep, copy]
+                for down, right in marker:
+                    frames[step, copy, r + down, c + right] = to_rgb(color)
+    return torch.from_numpy(frames).permute(0, 1, 4, 2, 3)

@@ -1,0 +1,14 @@
+"""What the notebooks use to speak to their reader: claims, predictions, figures, tables, exercises."""
+
+from vae_course._lazy import lazily
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "display": "play show show_html",
+        "engine": "check hint solution",
+        "old_claims": "ClaimFailed Claims",
+        "predictions": "predict Prediction",
+        "tables": "format_number results_table",
+    },
+)

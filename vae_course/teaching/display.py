@@ -1,0 +1,163 @@
+"""Show figures, sounds and widgets in a notebook, with alternative text."""
+
+from __future__ import annotations
+
+import base64
+import html as html_text
+import io
+import wave
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import Tensor
+
+
+# -------- Put one thing on the page, with a plain-text twin for everywhere a picture cannot go.
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
+    """Display a MIME bundle in a notebook; print its text where there is no notebook.
+
+    Args:
+        data: MIME type to content; must hold "text/plain". Pictures are base64 strings.
+        metadata: output metadata by MIME type, for example {"image/png": {"alt": "..."}}.
+    """
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        print(data["text/plain"])
+        return
+    if get_ipython() is None:
+        print(data["text/plain"])
+    else:
+        display(dict(data), raw=True, metadata=dict(metadata or {}))
+
+
+def publish_widget(widget: Any, text: str) -> None:
+    """Display an ipywidgets widget whose saved twin is `text` instead of its Python repr.
+
+    GitHub and a notebook that was just opened show the text/plain entry of a widget output.
+    """
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    publish({WIDGET_VIEW: view, "text/plain": text})
+
+
+# -------- Show a figure with alternative text that stays in the saved notebook.
+
+DPI = 100
+SHORTEST_ALT = 20
+
+
+def show(fig: Figure, alt: str, *, dpi: int = DPI) -> None:
+    """Display a matplotlib Figure as PNG with alternative text, then close it.
+
+    The text goes into the output metadata ({"image/png": {"alt": alt}}, from where the course's HTML pages
+    take it) and into text/plain (for terminals and screen readers).
+
+    Args:
+        fig: the figure; it is closed, so that the notebook's inline backend does not draw it twice.
+        alt: one sentence that says what can be seen, at least 20 characters, ending with a period.
+        dpi: dots per inch of the picture.
+
+    Raises:
+        ValueError: the alternative text is missing, too short or not a sentence.
+    """
+    import matplotlib.pyplot as plt
+
+    alt = check_alt(alt)
+    picture = png_bytes(fig, dpi=dpi)
+    plt.close(fig)
+    publish(
+        {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt},
+        {"image/png": {"alt": alt}},
+    )
+
+
+def show_html(html: str, alt: str) -> None:
+    """Display HTML (an animation, a player, a table) labeled with a sentence of alternative text.
+
+    Args:
+        html: a fragment of HTML.
+        alt: as in `show`; it labels the fragment for screen readers and is its text/plain twin.
+    """
+    alt = check_alt(alt)
+    label = html_text.escape(alt, quote=True)
+    wrapped = f'<div role="figure" aria-label="{label}">{html}</div>'
+    publish({"text/html": wrapped, "text/plain": alt}, {"text/html": {"alt": alt}})
+
+
+def check_alt(alt: str) -> str:
+    """Return the alternative text without surrounding space; ValueError when it is not a sentence."""
+    text = alt.strip() if isinstance(alt, str) else ""
+    if len(text) < SHORTEST_ALT or not text.endswith("."):
+        raise ValueError(
+            f"Alternative text must be a sentence of at least {SHORTEST_ALT} characters that ends with a "
+            f"period and says what can be seen; got {alt!r}."
+        )
+    return text
+
+
+def png_bytes(fig: Figure, *, dpi: int = DPI, live: bool = False) -> bytes:
+    """Render a figure to PNG without software name or date, so that the same figure gives the same bytes.
+
+    Args:
+        fig: the figure; it stays open.
+        dpi: dots per inch.
+        live: for pictures that are redrawn while somebody waits: of constant size (nothing is cropped, so
+            the figure needs a layout of its own, such as "constrained") and lightly compressed.
+    """
+    options = {"dpi": dpi, "facecolor": "white", "metadata": {"Software": None}}
+    if live:
+        options["pil_kwargs"] = {"compress_level": 1}
+    else:
+        options |= {"bbox_inches": "tight", "pil_kwargs": {"compress_level": 6}}
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", **options)
+    return buffer.getvalue()
+
+
+# -------- Play short sounds in a notebook.
+
+
+def play(clips: Mapping[str, Tensor], rate: int, alt: str) -> None:
+    """Show a player for each clip, with its name, as one table of mono 16-bit WAV at `rate` Hz.
+
+    Every clip is brought to the same peak, so that nothing is louder for being differently scaled.
+
+    Args:
+        clips: name to samples, float or int16 (n,); a second at 8 kHz takes 21 kB of the notebook.
+        rate: samples a second.
+        alt: a sentence that says what can be heard.
+    """
+    rows = "".join(
+        f'<tr><td style="text-align: left">{html_text.escape(name)}</td><td><audio controls preload="none" '
+        f'aria-label="{html_text.escape(name, quote=True)}" '
+        f'src="data:audio/wav;base64,{base64.b64encode(wav_bytes(clip, rate)).decode()}"></audio></td></tr>'
+        for name, clip in clips.items()
+    )
+    show_html(f"<table>{rows}</table>", alt)
+
+
+def wav_bytes(clip: Tensor, rate: int) -> bytes:
+    """One clip (n,) as a mono 16-bit WAV file with its peak at 90 % of full scale."""
+    import torch  # not above: the course's command line imports this folder and needs no torch
+
+    samples = torch.as_tensor(clip).detach().cpu().double().numpy()
+    if samples.ndim != 1 or len(samples) == 0:
+        raise ValueError(f"a clip has shape {samples.shape}; expected (n,) with at least one sample.")
+    peak = np.abs(samples).max()
+    scaled = np.round(samples * (0.9 * 32_767 / peak)) if peak > 0 else samples * 0
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(scaled.astype("<i2").tobytes())
+    return buffer.getvalue()

@@ -1,0 +1,98 @@
+"""The three words a notebook uses: check("02.1", answer), hint("02.1"), solution("02.1")."""
+
+from __future__ import annotations
+
+import html as html_text
+import inspect
+import textwrap
+from importlib import import_module
+from typing import Any
+
+from vae_course.teaching.display import publish
+from vae_course.teaching.exercise import Exercise, Verdict
+from vae_course.teaching.grading import grade
+
+_hints_given: dict[str, int] = {}
+
+
+def check(exercise: str | Exercise, answer: Any) -> Verdict:
+    """Check an answer at once, say what is right or which mistake it looks like, and return the verdict.
+
+    An unsolved stub is "not answered yet" and raises nothing, so that an unsolved notebook runs through.
+
+    Args:
+        exercise: its number, such as "02.1", or an Exercise.
+        answer: the function, number, code or dict that the exercise asks for.
+    """
+    exercise = find(exercise)
+    verdict = grade(exercise, answer)
+    _say(f"Exercise {exercise.id}", verdict.message)
+    return verdict
+
+
+def hint(exercise: str | Exercise) -> None:
+    """Show the next hint; each call goes one step further."""
+    exercise = find(exercise)
+    given = min(_hints_given.get(exercise.id, 0), len(exercise.hints) - 1)
+    _hints_given[exercise.id] = given + 1
+    last = given == len(exercise.hints) - 1
+    after = f'That was the last hint; solution("{exercise.id}") shows the answer.' if last else ""
+    label = f"Exercise {exercise.id}, hint {given + 1} of {len(exercise.hints)}"
+    _say(label, f"{exercise.hints[given]} {after}".strip())
+
+
+def solution(exercise: str | Exercise) -> None:
+    """Show the solution folded: one click in a notebook opens it, and nobody sees it by accident."""
+    exercise = find(exercise)
+    title = f"Solution of exercise {exercise.id}: {exercise.title}"
+    html = (
+        f"<details><summary>{html_text.escape(title)} (click to open)</summary>"
+        f"<pre><code>{html_text.escape(solution_source(exercise))}</code></pre></details>"
+    )
+    publish({"text/html": html, "text/plain": f"{title} (folded; run the notebook and click to open it)."})
+
+
+def solution_source(exercise: str | Exercise) -> str:
+    """The solution as text: the reference's source, or the value with its explanation."""
+    exercise = find(exercise)
+    if exercise.reference is not None:
+        return textwrap.dedent(inspect.getsource(exercise.reference)).strip()
+    return f"{exercise.answer_name} = {exercise.value!r}\n\n{exercise.explanation}".strip()
+
+
+def find(exercise: str | Exercise) -> Exercise:
+    """The exercise with this number, from vae_course/exercises/chapter_NN.py or assignment_N.py.
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    if isinstance(exercise, Exercise):
+        return exercise
+    known = {entry.id: entry for entry in exercises(str(exercise).partition(".")[0])}
+    if exercise not in known:
+        raise ValueError(f"There is no exercise {exercise!r}; this chapter has {', '.join(known)}.")
+    return known[exercise]
+
+
+def exercises(chapter: str) -> tuple[Exercise, ...]:
+    """All exercises of a chapter ("01" to "11") or all questions of an assignment ("A1" to "A4"), in order.
+
+    Raises:
+        ValueError: the chapter has no exercises.
+    """
+    kind = f"assignment_{chapter[1:]}" if chapter.startswith("A") else f"chapter_{chapter}"
+    name = f"vae_course.exercises.{kind}"
+    try:
+        return import_module(name).EXERCISES
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ValueError(
+            f"There are no exercises for assignment or chapter {chapter!r}; "
+            "write for example '02.1', or 'A1.1' for an assignment."
+        ) from None
+
+
+def _say(label: str, message: str) -> None:
+    html = f"<p><strong>{html_text.escape(label)}.</strong> {html_text.escape(message)}</p>"
+    publish({"text/html": html, "text/plain": f"{label}. {message}"})

@@ -1,0 +1,355 @@
+"""Grade one answer: beside the reference and beside every classic mistake."""
+
+from __future__ import annotations
+
+import copy
+import random
+import re
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vae_course.teaching.exercise import CONTRACT, CORRECT, ERROR, NOT_ANSWERED, WRONG, Exercise, Verdict
+
+# -------- Compare what an answer returns with what was expected, forgiving about form and strict about
+# values.
+
+
+class Raised:
+    """Stands for the outcome of a call that raised an exception."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def like(self, other: Any) -> bool:
+        """Whether the other outcome is the same kind of exception with the same words in its message."""
+        return isinstance(other, Raised) and self._words() == other._words()
+
+    def _words(self) -> tuple[type, str]:
+        return type(self.error), re.sub(r"[\d\W]+", " ", str(self.error))[:60]
+
+
+def to_tensor(value: Any) -> Tensor | None:
+    """A tensor, array, number or list of numbers as a detached CPU tensor; None for anything else."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    if isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value):
+        parts = [to_tensor(item) for item in value]
+        if any(part is None or part.shape != parts[0].shape for part in parts):
+            return None
+        return torch.stack([part.double() for part in parts])
+    try:
+        return torch.as_tensor(value).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def same(answer: Any, expected: Any, tolerance: float) -> bool:
+    """Whether two outcomes agree: values within tolerance, shapes equal, form and dtype as they like.
+
+    A number, an array and a tensor of one element are the same thing; NaN equals NaN (a mistake that
+    yields NaN must recognize itself). Dicts agree when all expected entries do.
+    """
+    if isinstance(answer, Raised):
+        return answer.like(expected)
+    if isinstance(expected, Mapping):
+        return isinstance(answer, Mapping) and all(
+            key in answer and same(answer[key], value, tolerance) for key, value in expected.items()
+        )
+    if isinstance(expected, (tuple, list)):
+        return (
+            isinstance(answer, (tuple, list))
+            and len(answer) == len(expected)
+            and all(same(a, e, tolerance) for a, e in zip(answer, expected, strict=True))
+        )
+    left, right = to_tensor(answer), to_tensor(expected)
+    if left is None or right is None or not _same_shape(left, right):
+        return False
+    left, right = left.double().reshape(right.shape), right.double()
+    return torch.allclose(left, right, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+def contract_problem(
+    answer: Any, expected: Any, low: float | None = None, high: float | None = None, label: str = "the result"
+) -> str | None:
+    """The first broken promise about type, entries, shape, dtype, finiteness or range, or None."""
+    if isinstance(expected, Mapping):
+        if not isinstance(answer, Mapping):
+            return f"{label} must be a dict with {_names(expected)}; got {_kind(answer)}."
+        missing = [key for key in expected if key not in answer]
+        if missing:
+            return f"{label} must have the entries {_names(expected)}; {missing[0]!r} is missing."
+        problems = (contract_problem(answer[k], e, low, high, f"{label}[{k!r}]") for k, e in expected.items())
+        return next((problem for problem in problems if problem), None)
+    if isinstance(expected, (tuple, list)):
+        if not isinstance(answer, (tuple, list)) or len(answer) != len(expected):
+            return f"{label} must be {len(expected)} things, in order; got {_kind(answer)}."
+        pairs = enumerate(zip(answer, expected, strict=True))
+        problems = (contract_problem(a, e, low, high, f"{label}[{i}]") for i, (a, e) in pairs)
+        return next((problem for problem in problems if problem), None)
+    value, expected = to_tensor(answer), to_tensor(expected)
+    if value is None:
+        return f"{label} must be a tensor of shape {tuple(expected.shape)}; got {_kind(answer)}."
+    if not _same_shape(value, expected):
+        return f"{label} must have shape {tuple(expected.shape)}; got {tuple(value.shape)}."
+    if expected.is_floating_point() and not value.is_floating_point():
+        if value.dtype == torch.bool or value.is_complex() or not torch.equal(expected, expected.round()):
+            return f"{label} must hold real floating-point numbers; got {value.dtype}."
+    finite = torch.isfinite(value)
+    if not finite.all() and torch.isfinite(expected).all():
+        return (
+            f"{label} must be finite; {int((~finite).sum())} of {value.numel()} values are NaN or infinite."
+        )
+    slack = 1e-6
+    if low is not None and (value < low - slack).any():
+        return f"{label} must be at least {low:g}; the smallest value is {value.min().item():.4g}."
+    if high is not None and (value > high + slack).any():
+        return f"{label} must be at most {high:g}; the largest value is {value.max().item():.4g}."
+    return None
+
+
+def difference(answer: Any, expected: Any, tolerance: float, label: str = "") -> str | None:
+    """One sentence on how far two outcomes of equal form are apart; None when they agree."""
+    if same(answer, expected, tolerance):
+        return None
+    if isinstance(expected, Mapping):
+        pairs = [(f"{label}[{key!r}]", answer[key], value) for key, value in expected.items()]
+    elif isinstance(expected, (tuple, list)):
+        pairs = [(f"{label}[{i}]", a, e) for i, (a, e) in enumerate(zip(answer, expected, strict=True))]
+    else:
+        return _tensor_difference(to_tensor(answer).double(), to_tensor(expected).double(), tolerance, label)
+    sentences = (difference(a, e, tolerance, name) for name, a, e in pairs)
+    return next(sentence for sentence in sentences if sentence)
+
+
+def _tensor_difference(answer: Tensor, expected: Tensor, tolerance: float, label: str) -> str:
+    answer = answer.reshape(expected.shape)
+    apart = (answer - expected).abs()
+    index = tuple((apart > tolerance * (1 + expected.abs())).nonzero()[0].tolist())
+    where = f"{label}{list(index) if index else ''}"
+    first = f", first at {where}" if where else ""
+    sentence = (
+        f"it differs from the expected values by up to {apart.max().item():.4g}{first}: "
+        f"got {answer[index].item():.5g}, expected {expected[index].item():.5g}."
+    )
+    if expected.numel() > 1:
+        ratios, shifts = answer / expected, answer - expected
+        if (ratios - ratios.flatten()[0]).abs().max() < 1e-3 * ratios.abs().max():
+            return f"{sentence} Every value is {ratios.mean().item():.4g} times the expected one."
+        if (shifts - shifts.flatten()[0]).abs().max() < 1e-3 * shifts.abs().max():
+            return f"{sentence} Every value is off by the same {shifts.mean().item():+.4g}."
+    return sentence
+
+
+def _same_shape(left: Tensor, right: Tensor) -> bool:
+    return left.shape == right.shape or (left.numel() == 1 and right.numel() == 1)
+
+
+def _names(entries: Mapping) -> str:
+    return ", ".join(repr(key) for key in entries)
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    size = f" of {len(value)}" if isinstance(value, (tuple, list, dict)) else ""
+    return f"a {name}{size}"
+
+
+# -------- Grade one answer: run it beside the reference and beside every classic mistake. Shows nothing.
+
+PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+class ContractBroken(Exception):
+    """Raised by an exercise's `observe` when the answer breaks its contract; the text is for the reader."""
+
+
+class _Stop(Exception):
+    """Ends the grading early with a verdict."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
+
+
+def grade(exercise: Exercise, answer: Any) -> Verdict:
+    """Judge an answer; the reader's random numbers stay as they were.
+
+    Args:
+        exercise: the exercise.
+        answer: a function, or the number, code or dict that a value exercise asks for.
+    """
+    if answer is None or answer is Ellipsis:
+        return _not_answered()
+    if exercise.reference is None:
+        return _grade_value(exercise, answer)
+    if not callable(answer):
+        return Verdict(
+            CONTRACT, f"Expected the function {exercise.answer_name} itself; got a {type(answer).__name__}."
+        )
+    try:
+        with own_randomness(exercise.seed), torch.enable_grad():
+            if exercise.grade is not None:
+                return exercise.grade(_guarded(answer)) or Verdict(CORRECT, "Correct.")
+            return _grade_function(exercise, answer)
+    except _Stop as stop:
+        return stop.verdict
+    except ContractBroken as broken:
+        return Verdict(CONTRACT, str(broken))
+
+
+def outcomes(exercise: Exercise, function: Callable) -> list[Any]:
+    """What a function does on every case of the exercise, each case with its own fixed randomness."""
+    observe = exercise.observe or (lambda call, *arguments: call(*arguments))
+    results = []
+    for number, arguments in enumerate(exercise.cases(exercise.seed)):
+        with own_randomness(exercise.seed + number):
+            try:
+                results.append(observe(function, *copy.deepcopy(arguments)))
+            except (_Stop, ContractBroken):
+                raise
+            except Exception as error:
+                results.append(Raised(error))
+    return results
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """Seed torch (CPU), numpy and random, and put all three back afterwards."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed: that one would also reseed every accelerator, for good.
+        torch.default_generator.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+
+
+def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
+    got = outcomes(exercise, _unanswered_stops(answer))
+    expected = outcomes(exercise, exercise.reference)
+    if same(got, expected, exercise.tolerance):
+        return Verdict(CORRECT, "Correct.")
+    for mistake in exercise.mistakes:
+        for broken in mistake.variants:
+            if same(got, outcomes(exercise, broken), exercise.tolerance):
+                return exercise.named(mistake.name)
+    for result in got:
+        if isinstance(result, Raised):
+            return _error(result.error)
+    for result, wanted in zip(got, expected, strict=True):
+        problem = contract_problem(result, wanted, exercise.low, exercise.high)
+        if problem:
+            return Verdict(CONTRACT, _capital(problem))
+    for number, (result, wanted) in enumerate(zip(got, expected, strict=True), start=1):
+        apart = difference(result, wanted, exercise.tolerance)
+        if apart:
+            return Verdict(WRONG, f"Not yet: on test case {number} {apart}")
+    raise AssertionError("outcomes differ, yet no case does")
+
+
+def _grade_value(exercise: Exercise, answer: Any) -> Verdict:
+    wanted = _parts(exercise.value)
+    if isinstance(exercise.value, Mapping) and not isinstance(answer, Mapping):
+        names = ", ".join(repr(name) for name in wanted)
+        return Verdict(CONTRACT, f"Expected a dict with {names}; got a {type(answer).__name__}.")
+    given = _parts(answer)
+    missing = [name for name in wanted if given.get(name) is None or given[name] is Ellipsis]
+    if len(missing) == len(wanted):
+        return _not_answered()
+    if missing:
+        return Verdict(NOT_ANSWERED, f"Not answered yet: {missing[0]!r} is still open.")
+    for name, right in wanted.items():
+        label = f"{name!r}: e" if name else "E"
+        if isinstance(right, str):
+            allowed = (exercise.codes or {}).get(name, {right: ""})
+            if str(given[name]).strip().lower() not in {code.lower() for code in allowed}:
+                return Verdict(CONTRACT, f"{label}xpected one of {', '.join(allowed)}; got {given[name]!r}.")
+        elif to_tensor(given[name]) is None or to_tensor(given[name]).numel() != 1:
+            return Verdict(CONTRACT, f"{label}xpected a number; got {given[name]!r}.")
+    wrong = [name for name in wanted if not _same_value(given[name], wanted[name], exercise.tolerance)]
+    if not wrong:
+        return Verdict(CORRECT, "Correct.")
+    for mistake in exercise.mistakes:
+        signs = _parts(mistake.value)
+        if all(_same_value(given[name], sign, exercise.tolerance) for name, sign in signs.items()):
+            return exercise.named(mistake.name)
+    if len(wanted) == 1:
+        return Verdict(WRONG, f"Not yet: {given[wrong[0]]!r} is not it.")
+    right_so_far = len(wanted) - len(wrong)
+    return Verdict(
+        WRONG, f"Not yet: {right_so_far} of {len(wanted)} parts are right. Look again at {wrong[0]!r}."
+    )
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {"": value}
+
+
+def _same_value(given: Any, wanted: Any, tolerance: float) -> bool:
+    if isinstance(wanted, str):
+        return str(given).strip().lower() == wanted.lower()
+    return not isinstance(given, str) and same(given, wanted, tolerance)
+
+
+def _unanswered_stops(answer: Callable) -> Callable:
+    """The answer, except that returning nothing (or raising NotImplementedError itself) ends the grading."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        try:
+            result = answer(*arguments, **named)
+        except NotImplementedError as error:
+            # Raised by something that the answer calls, it is a mistake like any other and must be shown.
+            last = error.__traceback__
+            while last.tb_next:
+                last = last.tb_next
+            if last.tb_frame.f_code is not getattr(answer, "__code__", None):
+                raise
+            raise _Stop(_not_answered()) from None
+        if result is None or result is Ellipsis:
+            raise _Stop(_not_answered("it returns nothing; a forgotten return looks the same"))
+        return result
+
+    return call
+
+
+def _guarded(answer: Callable) -> Callable:
+    """As above, and any exception ends the grading with a sentence."""
+    call = _unanswered_stops(answer)
+
+    def guarded(*arguments: Any, **named: Any) -> Any:
+        try:
+            return call(*arguments, **named)
+        except _Stop:
+            raise
+        except Exception as error:
+            raise _Stop(_error(error)) from None
+
+    return guarded
+
+
+def _not_answered(why: str = "") -> Verdict:
+    return Verdict(NOT_ANSWERED, f"Not answered yet{': ' + why if why else ''}.")
+
+
+def _error(error: Exception) -> Verdict:
+    """One sentence with the exception's type, its message and the reader's own line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(PACKAGE)]
+    where = f" (line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
+    text = " ".join(str(error).split()) or "no message"
+    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {text}{where}.")
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]

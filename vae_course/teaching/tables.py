@@ -1,0 +1,106 @@
+"""Tables and numbers for people: HTML for the eye, one line per row for terminals and screen readers."""
+
+from __future__ import annotations
+
+import html as html_text
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vae_course.teaching.display import publish
+
+
+def format_number(value: Any) -> str:
+    """Write a number the way a reader wants it: four significant digits, no noise.
+
+    12 -> "12", 0.00012345 -> "1.234e-4", 104.2371 -> "104.2", 60000 -> "60,000", nan -> "not a number".
+    Anything that is not a number is returned as text; None becomes an empty string.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return f"{value:,}"
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    if math.isnan(number):
+        return "not a number"
+    if math.isinf(number):
+        return "infinity" if number > 0 else "-infinity"
+    size = abs(number)
+    if size == 0:
+        return "0"
+    if size < 1e-3 or size >= 1e7:
+        digits, power = f"{number:.3e}".split("e")
+        return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
+    if size >= 1000:
+        return f"{number:,.0f}"
+    decimals = 3 - math.floor(math.log10(size))
+    text = f"{number:.{max(decimals, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def results_table(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] | None = None,
+    *,
+    caption: str = "What we measured",
+) -> None:
+    """Display a list of dicts as a table: HTML, with a text twin of one line per row.
+
+    Args:
+        rows: one dict per row, column name to value. Values may be numbers, text or None (empty).
+        columns: which columns, in which order; default: all, in order of first appearance.
+        caption: what the table shows.
+
+    Raises:
+        ValueError: no rows, or a column that no row has.
+    """
+    if not rows:
+        raise ValueError("results_table needs at least one row; got an empty list.")
+    known = list(dict.fromkeys(name for row in rows for name in row))
+    columns = known if columns is None else list(columns)
+    unknown = [name for name in columns if name not in known]
+    if unknown:
+        raise ValueError(f"results_table: no row has the column {unknown[0]!r}; the columns are {known}.")
+    cells = [[format_number(row.get(name)) for name in columns] for row in rows]
+    publish_table(columns, cells, caption=caption)
+
+
+def publish_table(
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    *,
+    caption: str,
+    lines: Sequence[str] | None = None,
+) -> None:
+    """Display ready-made cells; `lines` replaces the text twin's default "column: value; ..." lines."""
+    if lines is None:
+        lines = [
+            "; ".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell)
+            for row in cells
+        ]
+    text = "\n".join([f"{caption}:", *(f"{number}. {line}" for number, line in enumerate(lines, start=1))])
+    publish({"text/html": table_html(columns, cells, caption), "text/plain": text})
+
+
+def table_html(columns: Sequence[str], cells: Sequence[Sequence[str]], caption: str) -> str:
+    """A plain HTML table: caption, column headers with scope, first cell of each row as its header."""
+    escape = html_text.escape
+    left = 'style="text-align: left"'
+    head = "".join(f'<th scope="col" {left}>{escape(name)}</th>' for name in columns)
+    body = "\n".join(
+        f'<tr><th scope="row" {left}>{escape(row[0])}</th>'
+        + "".join(f"<td {left}>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in cells
+    )
+    return (
+        f"<table>\n<caption {left}>{escape(caption)}</caption>\n"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+    )
