@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazily(
         "elbo": "elbo_terms ElboTerms GaussianPosterior standard_normal_log_prob",
         "likelihoods": "Bernoulli ContinuousBernoulli DiscretizedLogistic FeatureLoss Gaussian Laplace make",
         "machine": "pick_device",
-        "randomness": "seed_everything",
+        "randomness": "base_seed base_seeded seed_everything seed_of seeded seeded_numpy",
         "data.faces": "draw_faces FACTORS",
         "data.images": "DataError ImageData stack_digits with_classes",
         "data.loading": "load",
@@ -37,5 +37,6 @@ __getattr__, __dir__, __all__ = lazily(
         "training.sweep_table": "shipped_sweep",
         "training.vae_gan": "fit_vae_gan vae_gan_losses",
         "evaluation.bounds": "evaluate importance_weighted_bound",
+        "evaluation.intervals": "over_seeds Runs",
     },
 )

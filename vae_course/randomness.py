@@ -1,8 +1,8 @@
 """Every draw of the course comes from one base seed and a name, so that a replication is one number.
 
-Base seed 0 is the committed run; ``VAE_COURSE_SEED=3`` before Python starts, or ``with base_seeded(3):``, makes
-every draw anew. What is *data* (a split, a drawn data set, a digit's fixed binary version) does not move: shipped
-weights were trained on it. Exercises are graded with seeds of their own, for the same reason.
+Base seed 0 is the committed run; ``VAE_COURSE_SEED=3`` before Python starts, or ``with base_seeded(3):``,
+makes every draw anew. What is *data* (a split, a drawn data set, a digit's fixed binary version) does not
+move: shipped weights were trained on it. Exercises are graded with seeds of their own, for the same reason.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ def base_seeded(base: int) -> Iterator[None]:
 def seed_of(name: int | str) -> int:
     """The seed that belongs to ``name`` under the base seed.
 
-    Under base seed 0 a whole number is its own seed, so ``seed_of(3) == 3``. Anything else, a text or another base
-    seed, gives the first 32 bits of sha256 of ``"base/name"``: 32, because torch's CPU generator and numpy read no
-    more. Numbers and texts are different names: ``3`` is not ``"3"``. Equal in every process and on every machine.
+    Under base seed 0 a whole number is its own seed, so ``seed_of(3) == 3``. Anything else, a text or
+    another base seed, gives the first 32 bits of sha256 of ``"base/name"``: 32, because torch's CPU
+    generator and numpy read no more. Numbers and texts are different names: ``3`` is not ``"3"``. Equal in
+    every process and on every machine.
     """
     base = base_seed()
     if isinstance(name, bool) or not isinstance(name, int | str):

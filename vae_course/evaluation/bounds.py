@@ -39,6 +39,9 @@ class Estimate:
         error = (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else math.nan
         return cls(values.mean().item(), error, len(values))
 
+    def __float__(self) -> float:
+        return self.value
+
     def __str__(self) -> str:
         return f"{self.value:.2f} ± {self.standard_error:.2f}"
 

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "display": "play show show_html",
         "engine": "check hint solution",
-        "old_claims": "ClaimFailed Claims",
+        "claims": "ClaimFailed Claims",
         "predictions": "predict Prediction",
         "tables": "format_number results_table",
     },

@@ -1,0 +1,374 @@
+"""Claims: what a chapter states as a result, checked against the numbers of this very run.
+
+Two kinds. An **exact** claim is an identity or mathematics: it holds on every machine, device, seed and
+parameter, and one that fails stops the run. A **measured** claim says what this data and these models showed
+in the committed full run; where it misses, the table says so and nothing stops.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import os
+import re
+import time
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import vae_course
+from vae_course.evaluation.intervals import Runs, measured_text
+from vae_course.files import write_atomically
+from vae_course.randomness import base_seed
+from vae_course.teaching.display import publish
+from vae_course.teaching.tables import format_number, table_html
+
+RESULTS_VARIABLE = "VAE_COURSE_RESULTS"  # folder for the record of this run
+RUN_VARIABLE = "VAE_COURSE_RUN"  # "full" or "quick"; set by the tool that executes chapters
+REPLICATION_VARIABLE = "VAE_COURSE_REPLICATION"  # file with the replications; default: the checkout's own
+
+ID = re.compile(r"[a-z][a-z0-9_]*")
+# A measured claim that misses. Only the tool knows which parameters it set: a notebook cannot tell its own
+# from those of the committed run without holding them twice. A reader's own run is neither.
+MISSES = {"full": "NO", "quick": "not in this small run"}
+MISSES_ELSEWHERE = "not in this run"
+
+
+class ClaimFailed(AssertionError):
+    """At least one exact claim of the chapter does not hold: something is broken."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement, the number measured for it, and whether the bound holds.
+
+    Attributes:
+        id: short name, unique in the chapter; ``{{id}}`` in the text becomes the number.
+        text: the statement as the table shows it.
+        value: the number; the mean where there is one for each seed.
+        low, high: ends of its interval, or None where there is none.
+        unit: of the number; "" for none, "%" for a share between 0 and 1.
+        bound: the bound as a reader sees it, for example "< 0.001".
+        exact: whether it is an identity or mathematics.
+        holds: whether the bound holds.
+        miss: by how much it is missed; 0 when it holds, NaN when the value is not finite.
+    """
+
+    id: str
+    text: str
+    value: float
+    low: float | None
+    high: float | None
+    unit: str
+    bound: str
+    exact: bool
+    holds: bool
+    miss: float
+
+    def measured(self) -> str:
+        """The value with unit and interval."""
+        return measured_text(self.value, self.low, self.high, self.unit, exact=self.exact)
+
+    def failure(self) -> str:
+        """Which bound is missed and by how much, for the error message."""
+        if math.isnan(self.miss):
+            missed = "and a number that is not finite never holds"
+        elif self.miss == 0:
+            missed = "exactly on the bound, which is excluded"
+        else:
+            missed = f"missed by {format_number(self.miss)}"
+        return f"{self.text!r}: measured {format_number(self.value)}, must be {self.bound}, {missed}"
+
+
+class Claims:
+    """Collect a chapter's claims, show them in one table, and stop the run if an exact one does not hold.
+
+    >>> claims = Claims("02_Encoder_and_Decoder_in_VAEs")
+    >>> claims.add("gain", usual - ours, above=2, unit="nats")                  # measured, over seeds
+    >>> claims.add("same_terms", largest_difference, below=1e-5, exact=True)    # an identity
+    >>> claims.note("seconds_per_epoch", 3.2, unit="s")                         # a number for a sentence
+    >>> claims.report()
+
+    Args:
+        name: the chapter's file name without extension; also the name of the results file.
+        parameters: the values of the parameters cell, JSON-able. The tools know them without.
+    """
+
+    def __init__(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
+        if not name or Path(name).name != name:
+            raise ValueError(f"Claims needs a plain name such as '02_Encoder_and_Decoder'; got {name!r}.")
+        try:
+            json.dumps(dict(parameters or {}), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"Claims: parameters must be plain numbers, text and lists ({error}).") from None
+        self.name = name
+        self.parameters = dict(parameters or {})
+        self._claims: dict[str, Claim] = {}
+        self._notes: dict[str, dict[str, Any]] = {}
+        self._started = time.perf_counter()
+
+    @property
+    def claims(self) -> list[Claim]:
+        """The claims so far, in the order they were first added."""
+        return list(self._claims.values())
+
+    def add(
+        self,
+        id: str,
+        value: Any,
+        *,
+        below: float | None = None,
+        above: float | None = None,
+        between: tuple[float, float] | None = None,
+        near: tuple[float, float] | None = None,
+        unit: str = "",
+        text: str | None = None,
+        exact: bool = False,
+        low: float | None = None,
+        high: float | None = None,
+        whole_interval: bool = False,
+    ) -> None:
+        """Record one claim. It is judged at once, but only `report` stops the run.
+
+        Exactly one bound: `below` (strictly), `above` (strictly), `between` (low end, high end; both
+        included) or `near` (target, tolerance; |value - target| <= tolerance).
+
+        **What is compared:** a number itself; of `Runs` the mean. The interval is shown and saved, but does
+        not decide, unless `whole_interval=True`: then both its ends must satisfy the bound too. An exact
+        claim over `Runs` must hold in every one. NaN and infinity never hold.
+
+        Adding a claim with the same id replaces the earlier one, so that a cell can be run again.
+
+        Args:
+            id: small letters, digits and underscores; or, in chapters not converted yet, the text itself, of
+                which an id is made.
+            value: a number, or `Runs`.
+            unit: of value and bound, for example "nats" or "times"; "%" writes the share 0.43 as "43 %".
+            text: the sentence of the table; the id in words when left out.
+            exact: an identity or mathematics, which stops any run; otherwise something measured.
+            low, high: ends of the interval of a number that is not `Runs`.
+            whole_interval: judge the ends of the interval as well.
+
+        Raises:
+            ValueError: an id that is none or belongs to another claim, no bound or several, half an
+                interval, or an interval that misses its value.
+        """
+        id, text, from_text = _id_and_text(id, text)
+        earlier = self._claims.get(id)
+        if id in self._notes:
+            raise ValueError(f"Claim {id!r}: a note has this id already; give the claim another one.")
+        if from_text and earlier is not None and earlier.text != text:
+            raise ValueError(
+                f"Claim {text!r}: its id {id!r} belongs to {earlier.text!r}; give each an id of its own."
+            )
+        number, low, high, each = _numbers(value, low, high, f"Claim {id!r}")
+        if whole_interval and low is None and not isinstance(value, Runs):
+            raise ValueError(f"Claim {id!r}: whole_interval=True needs Runs, or low and high.")
+        lowest, highest, strict, bound = _bound(id, unit, below, above, between, near)
+        # One run alone says nothing about its spread, so its whole interval satisfies no bound.
+        ends = [math.nan if end is None else end for end in (low, high)]
+        compared = list(each) if exact else [number, *ends] if whole_interval else [number]
+        misses = [_miss(one, lowest, highest, strict) for one in compared]
+        holds = all(miss == 0 for miss, _ in misses) and not any(touches for _, touches in misses)
+        miss = math.nan if any(math.isnan(m) for m, _ in misses) else max(m for m, _ in misses)
+        bound += " (whole interval)" if whole_interval else ""
+        self._claims[id] = Claim(id, text, number, low, high, unit, bound, exact, holds, miss)
+
+    def note(
+        self, id: str, value: Any, *, unit: str = "", low: float | None = None, high: float | None = None
+    ) -> None:
+        """Record a number that a sentence names as ``{{id}}`` and that no bound judges.
+
+        Raises:
+            ValueError: an id that is none or belongs to a claim, or half an interval.
+        """
+        if not ID.fullmatch(id):
+            raise ValueError(f"A note's id is made of small letters, digits and underscores; got {id!r}.")
+        if id in self._claims:
+            raise ValueError(f"Note {id!r}: a claim has this id already, and {{{{{id}}}}} shows its number.")
+        value, low, high, _ = _numbers(value, low, high, f"Note {id!r}")
+        self._notes[id] = {"id": id, "value": value, "low": low, "high": high, "unit": unit}
+
+    def report(self) -> None:
+        """Show all claims in one table, folded; save them if asked to; stop the run if an exact one does not
+        hold.
+
+        When the environment variable VAE_COURSE_RESULTS names a folder, claims and notes are written to
+        <folder>/<name>.json (also when a claim fails), with the seconds since this object was made.
+
+        Raises:
+            ClaimFailed: names each exact claim that does not hold and by how much it misses.
+            ValueError: there are no claims to report.
+        """
+        if not self._claims:
+            raise ValueError(f"{self.name} has no claims to report: call claims.add(...) first.")
+        folder = os.environ.get(RESULTS_VARIABLE)
+        if folder:
+            self.save(Path(folder) / f"{self.name}.json")
+        table, text = claims_table(self.record(), replication_of(self.name))
+        publish({"text/html": table, "text/plain": text}, {"vae_course": {"claims": self.name}})
+        failed = [claim for claim in self.claims if claim.exact and not claim.holds]
+        if failed:
+            raise ClaimFailed(
+                f"{len(failed)} of {sum(claim.exact for claim in self.claims)} exact claims do not hold: "
+                + "; ".join(claim.failure() for claim in failed)
+                + "."
+            )
+
+    def record(self) -> dict[str, Any]:
+        """What is saved: parameters, base seed, kind of run, seconds, claims and notes, JSON-able."""
+        claims = [{key: _json_number(value) for key, value in asdict(claim).items()} for claim in self.claims]
+        for claim in claims:
+            del claim["miss"]
+        notes = [{key: _json_number(value) for key, value in note.items()} for note in self._notes.values()]
+        return {
+            "parameters": self.parameters,
+            "base_seed": base_seed(),
+            "run": os.environ.get(RUN_VARIABLE, ""),
+            "seconds": round(time.perf_counter() - self._started, 1),
+            "claims": claims,
+            "notes": notes,
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the record as JSON, complete or not at all."""
+        text = json.dumps(self.record(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        write_atomically(path, text.encode("utf-8"))
+
+
+def claims_table(record: Mapping[str, Any], replicated: Mapping[str, Any]) -> tuple[str, str]:
+    """The table of a record, folded, as HTML, and its twin in plain text, one line a claim.
+
+    Args:
+        record: what `Claims.record` gives.
+        replicated: claim id → {"held": 5, "of": 5, "bound": "> 2", …}, from the file of replications.
+    """
+    cells, lines = [], []
+    for claim in record["claims"]:
+        measured, verdict = measured_claim(claim), verdict_of(claim, record.get("run", ""))
+        again = "" if claim["exact"] else replicated_text(claim, replicated)
+        cells.append([claim["text"], measured, claim["bound"], verdict, "exact" if claim["exact"] else again])
+        said = "holds" if claim["holds"] else verdict
+        lines.append(
+            f"{claim['text']}: measured {measured}, must be {claim['bound']}: {said}."
+            + (f" Replicated {again}." if again else "")
+        )
+    held = sum(claim["holds"] for claim in record["claims"])
+    summary = f"Claims of this run: {held} of {len(cells)} hold"
+    columns = ["Claim", "Measured (95 % interval)", "Must be", "Holds", "Replicated"]
+    table = table_html(columns, cells, "An exact claim holds in every run; a measured one in the full run.")
+    text = "\n".join([f"{summary}.", *(f"{number}. {line}" for number, line in enumerate(lines, start=1))])
+    return f"<details>\n<summary>{html.escape(summary)}</summary>\n{table}\n</details>", text
+
+
+def measured_claim(claim: Mapping[str, Any]) -> str:
+    """The number of a saved claim or note, with unit and interval, as text."""
+    value = math.nan if claim["value"] is None else claim["value"]
+    return measured_text(
+        value, claim["low"], claim["high"], claim.get("unit", ""), exact=claim.get("exact", False)
+    )
+
+
+def verdict_of(claim: Mapping[str, Any], run: str) -> str:
+    """Whether a saved claim holds, in the words of the table."""
+    return "yes" if claim["holds"] else "NO" if claim["exact"] else MISSES.get(run, MISSES_ELSEWHERE)
+
+
+def replicated_text(claim: Mapping[str, Any], replicated: Mapping[str, Any]) -> str:
+    """ "5 of 5"; empty when this claim, with this bound, was not replicated."""
+    again = replicated.get(claim["id"])
+    return f"{again['held']} of {again['of']}" if again and again["bound"] == claim["bound"] else ""
+
+
+def replication_of(name: str) -> dict[str, Any]:
+    """What the replications say about the claims of chapter ``name``; empty when nothing is known here."""
+    beside = Path(vae_course.__file__).parents[1] / "assets" / "results" / "replication.json"
+    path = Path(os.environ.get(REPLICATION_VARIABLE) or beside)
+    if not path.is_file():
+        return {}
+    return json.loads(path.read_text(encoding="utf-8"))["chapters"].get(name, {})
+
+
+def _slug(text: str) -> str:
+    """An id made of a sentence: its words, at most 60 letters."""
+    words = re.findall(r"[a-z0-9]+", unicodedata.normalize("NFKD", text).lower())
+    slug = ""
+    for word in words:
+        if len(slug) + len(word) >= 60:
+            break
+        slug += f"_{word}" if slug else word
+    return slug if ID.fullmatch(slug) else f"claim_{slug}"
+
+
+def _id_and_text(id: str, text: str | None) -> tuple[str, str, bool]:
+    """(id, text of the table, whether the id was made of the text)."""
+    if ID.fullmatch(id):
+        return id, text or id.replace("_", " ").capitalize(), False
+    if text is not None:
+        raise ValueError(f"A claim's id is made of small letters, digits and underscores; got {id!r}.")
+    return _slug(id), id, True
+
+
+def _numbers(
+    value: Any, low: float | None, high: float | None, what: str
+) -> tuple[float, float | None, float | None, tuple[float, ...]]:
+    """(value, low, high, every single value) of a number or of Runs."""
+    if (low is None) != (high is None):
+        raise ValueError(f"{what}: an interval needs both low and high; got only one.")
+    if isinstance(value, Runs):
+        if low is not None:
+            raise ValueError(f"{what}: Runs bring their own interval; leave out low and high.")
+        ends = (None, None) if value.n == 1 else value.interval()
+        return value.mean, *ends, value.values
+    value = float(value)
+    if low is None:
+        return value, None, None, (value,)
+    low, high = float(low), float(high)
+    if low > value or value > high:
+        raise ValueError(f"{what}: the value {value} is not inside its interval [{low}, {high}].")
+    return value, low, high, (value,)
+
+
+def _bound(
+    id: str,
+    unit: str,
+    below: float | None,
+    above: float | None,
+    between: tuple[float, float] | None,
+    near: tuple[float, float] | None,
+) -> tuple[float, float, bool, str]:
+    """(lowest allowed, highest allowed, ends excluded, readable text)."""
+    bounds = {"below": below, "above": above, "between": between, "near": near}
+    given = [name for name, bound in bounds.items() if bound is not None]
+    if len(given) != 1:
+        raise ValueError(
+            f"Claim {id!r}: give exactly one of below, above, between, near; got {given or 'none'}."
+        )
+
+    def text(number: float) -> str:
+        return f"{format_number(100 * number)} %" if unit == "%" else format_number(number)
+
+    if below is not None:
+        return -math.inf, float(below), True, f"< {text(below)}"
+    if above is not None:
+        return float(above), math.inf, True, f"> {text(above)}"
+    if between is not None:
+        start, end = map(float, between)
+        return start, end, False, f"between {text(start)} and {text(end)}"
+    target, tolerance = map(float, near)
+    return target - tolerance, target + tolerance, False, f"within {text(tolerance)} of {text(target)}"
+
+
+def _miss(number: float, lowest: float, highest: float, strict: bool) -> tuple[float, bool]:
+    """(distance outside the allowed range, whether it sits exactly on an excluded end)."""
+    if not math.isfinite(number):
+        return math.nan, False
+    return max(lowest - number, number - highest, 0.0), strict and number in (lowest, highest)
+
+
+def _json_number(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they are saved as null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
