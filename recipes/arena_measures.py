@@ -3,12 +3,11 @@
 import torch
 from torch import Tensor
 
-from vae_course.evaluation import samples as ssim
 from vae_course.evaluation.bounds import evaluate, evaluate_codes
 from vae_course.evaluation.code_use import active_units, probe_accuracy
 from vae_course.evaluation.frechet import frechet_estimate
 from vae_course.evaluation.modes import image_coverage
-from vae_course.evaluation.samples import sample_quality
+from vae_course.evaluation.samples import sample_quality, ssim
 from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
 from vae_course.models.vae import VAE

@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from vae_course.evaluation import samples as precision_recall
-from vae_course.evaluation.samples import coverage
+from vae_course.evaluation.samples import coverage, precision_recall
 
 
 def randn(*shape, seed=0):

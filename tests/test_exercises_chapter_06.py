@@ -8,8 +8,7 @@ from exercise_answers import assert_recognized, verdict_of
 from torch.nn import functional as F
 
 from vae_course.data.toys import GaussianMixture
-from vae_course.evaluation import modes as mode_coverage
-from vae_course.evaluation.modes import point_coverage
+from vae_course.evaluation.modes import mode_coverage, point_coverage
 from vae_course.exercises.chapter_06 import _clouds
 from vae_course.training.adversarial import LOSSES, gradient_penalty
 

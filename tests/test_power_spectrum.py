@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from vae_course.evaluation import samples as power_spectrum
-from vae_course.evaluation.samples import relative_power
+from vae_course.evaluation.samples import power_spectrum, relative_power
 
 
 def noise(n=400, side=28, scale=0.3, seed=0, channels=1):

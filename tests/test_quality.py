@@ -6,9 +6,6 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.evaluation import samples as precision_recall
-from vae_course.evaluation import samples as sharpness
-from vae_course.evaluation import samples as ssim
 from vae_course.evaluation.classifier import train_classifier
 from vae_course.evaluation.frechet import (
     BiasPoint,
@@ -17,7 +14,13 @@ from vae_course.evaluation.frechet import (
     frechet_distance,
     frechet_estimate,
 )
-from vae_course.evaluation.samples import relative_sharpness, sample_quality
+from vae_course.evaluation.samples import (
+    precision_recall,
+    relative_sharpness,
+    sample_quality,
+    sharpness,
+    ssim,
+)
 
 
 def rand(*shape, seed=0):

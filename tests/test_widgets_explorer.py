@@ -9,8 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from vae_course.teaching.display import png_bytes
-from vae_course.widgets import controls as explorer
-from vae_course.widgets.controls import dropdown, reach, setting, slider
+from vae_course.widgets.controls import dropdown, explorer, reach, setting, slider
 
 ALT = "A line whose slope and style can be chosen."
 

@@ -15,7 +15,7 @@ def draw(root: Path) -> Path:
         The file written.
     """
     from vae_course import VAE, fit, load, seed_everything
-    from vae_course.plots import images as manifold
+    from vae_course.plots.images import manifold
 
     seed_everything(0)
     train, validation = load("mnist", "train"), load("mnist", "validation")

@@ -81,7 +81,7 @@ from vae_course.plots import (
     sample_grid,
     training_curves,
 )
-from vae_course.plots import images as reconstructions
+from vae_course.plots.images import reconstructions
 from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
 
 names = """DATASET LATENT_DIM EPOCHS BATCH_SIZE LEARNING_RATE N_SEEDS USUAL_EPOCHS START_EXAMPLES START_EPOCHS

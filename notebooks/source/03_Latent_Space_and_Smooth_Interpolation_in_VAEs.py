@@ -78,7 +78,7 @@ from vae_course.plots import (
     traversal_grid,
     traverse,
 )
-from vae_course.plots import images as manifold
+from vae_course.plots.images import manifold
 from vae_course.teaching import Claims, check, hint, predict, results_table, show, show_html, solution
 
 names = """DATASET GARMENTS TRAIN_EXAMPLES EPOCHS BATCH_SIZE LEARNING_RATE N_SEEDS N_PAIRS N_MAP N_NEIGHBORS

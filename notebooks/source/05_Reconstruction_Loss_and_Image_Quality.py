@@ -87,7 +87,7 @@ from vae_course.evaluation import (
     sample_quality,
     train_classifier,
 )
-from vae_course.evaluation import samples as ssim
+from vae_course.evaluation.samples import ssim
 from vae_course.plots import fingerprint, image_grid, line_plot
 from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
 

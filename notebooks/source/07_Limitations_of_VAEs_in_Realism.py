@@ -84,7 +84,7 @@ from vae_course.evaluation import (
     sample_quality,
     train_classifier,
 )
-from vae_course.evaluation import samples as power_spectrum
+from vae_course.evaluation.samples import power_spectrum
 from vae_course.models import Classifier, Discriminator, Generator
 from vae_course.plots import image_grid, interval_dots, line_plot
 from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution

@@ -98,7 +98,7 @@ from vae_course.evaluation import (
 )
 from vae_course.models import GaussianVAE, TextVAE
 from vae_course.plots import collapse_panel, image_grid, interval_dots, latent_scatter, line_plot
-from vae_course.plots import sound as spectrograms
+from vae_course.plots.sound import spectrograms
 from vae_course.teaching import Claims, check, hint, play, predict, results_table, show, solution
 
 names = """PICTURES SOUNDS PICTURE_EXAMPLES PICTURE_EPOCHS SOUND_EPOCHS TABLE_EPOCHS BROKEN_EPOCHS HELD_OUT LATENT N_SEEDS

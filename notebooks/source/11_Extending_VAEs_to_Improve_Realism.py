@@ -87,7 +87,7 @@ from vae_course.evaluation import (
     relative_sharpness,
     sample_quality,
 )
-from vae_course.evaluation import samples as precision_recall
+from vae_course.evaluation.samples import precision_recall
 from vae_course.models import VAEGAN, VQVAE, CodePrior, perplexity, vq_terms
 from vae_course.plots import image_grid, interval_dots
 from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution

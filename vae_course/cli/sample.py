@@ -26,7 +26,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, reparse: Reparse) -> None:
     from vae_course.cli.models import open_model
     from vae_course.cli.output import PICTURES, check_file, save_figure
-    from vae_course.plots import images as samples
+    from vae_course.plots.images import samples
 
     path = Path(arguments.output)
     check_file(path, "--output", PICTURES)

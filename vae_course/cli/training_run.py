@@ -21,15 +21,12 @@ from vae_course.data.own_images import load_own_parts
 from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import posterior_means
 from vae_course.models.vae import VAE
-from vae_course.plots import images as manifold
-from vae_course.plots import images as reconstructions
-from vae_course.plots import images as samples
 from vae_course.plots.curves import training_curves
+from vae_course.plots.images import manifold, reconstructions, samples
 from vae_course.plots.latent import latent_scatter
 from vae_course.randomness import seed_everything
 from vae_course.training import distributed as processes
-from vae_course.training import loop as fit
-from vae_course.training.loop import History
+from vae_course.training.loop import History, fit
 from vae_course.training.settings import FitSettings
 from vae_course.weights import CheckpointError, load_checkpoint, load_model, save_checkpoint
 

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.evaluation import samples as power_spectrum
-from vae_course.evaluation.samples import sample_quality
+from vae_course.evaluation.samples import power_spectrum, sample_quality
 from vae_course.models.classifier import Classifier
 from vae_course.plots.images import bare, check_images, montage
 from vae_course.plots.style import BLACK, VERMILION, styled
