@@ -1,0 +1,74 @@
+"""The stand-in accelerator: its rules, and the ways to switch it on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tools import stand_in_device
+
+RULES = str(Path(__file__).with_name("device_rules.py"))
+MIX = "torch.zeros(2, device='cuda') + torch.zeros(2)"
+
+
+def run(*command: str, **variables: str) -> subprocess.CompletedProcess:
+    done = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": stand_in_device.ROOT, "OMP_NUM_THREADS": "1"} | variables,
+        cwd=stand_in_device.ROOT,
+        timeout=300,
+    )
+    return done
+
+
+def test_the_stand_in_keeps_the_rules_of_a_device():
+    done = run("-m", "tools.stand_in_device", "python", "-m", "pytest", RULES, "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0 and " passed" in done.stdout and "skipped" not in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_real_device_keeps_the_same_rules():
+    done = run("-m", "pytest", RULES, "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0 and " passed" in done.stdout, done.stdout
+
+
+def test_the_command_gives_its_children_the_stand_in_and_returns_their_status():
+    child = f"import torch\n{MIX}"
+    grandchild = (
+        f"import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', {child!r}]).returncode)"
+    )
+    done = run("-m", "tools.stand_in_device", "python", "-c", grandchild)
+    assert done.returncode == 1 and "Expected all tensors to be on the same device" in done.stderr
+    assert run("-m", "tools.stand_in_device", "python", "-c", "raise SystemExit(7)").returncode == 7
+
+
+def test_the_command_says_how_it_is_used(capsys):
+    assert stand_in_device.main([]) == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_without_float64():
+    code = "import torch; x = torch.zeros(2, device='cuda'); x.cpu().double(); print('kept'); x.double()"
+    done = run("-m", "tools.stand_in_device", "--no-float64", "python", "-c", code)
+    assert "kept" in done.stdout and "doesn't support float64" in done.stderr
+    assert run("-m", "tools.stand_in_device", "python", "-c", code).returncode == 0
+
+
+def test_a_notebook_gets_it_from_a_startup_file(tmp_path, monkeypatch):
+    startup = tmp_path / "profile_default" / "startup" / "00-stand-in.py"
+    startup.parent.mkdir(parents=True)
+    startup.write_text(stand_in_device.startup_text())
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    names = "sorted(set(globals()) & {'install', 'sys', 'tools', 'torch'})"
+    notebook = new_notebook(cells=[new_code_cell(names), new_code_cell(f"import torch\n{MIX}")])
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True, timeout=120).execute()
+    first, second = (cell.outputs[0] for cell in notebook.cells)
+    assert first.data["text/plain"] == "[]", "the startup file leaves names in the reader's notebook"
+    assert "Expected all tensors to be on the same device" in second.evalue
