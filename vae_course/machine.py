@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
+from torch import nn
 
 # -------- Devices.
 
@@ -42,6 +43,23 @@ def pick_device(name: str = "auto") -> torch.device:
             "device 'mps' was asked for, but torch sees no MPS device here; use 'auto' or 'cpu'."
         )
     return device
+
+
+@contextmanager
+def working_on(device: torch.device, *modules: nn.Module) -> Iterator[None]:
+    """The modules on a device for a block, and each back where it was afterwards, also after an error.
+
+    Whoever trains works like this, so that the code around it may stay on the CPU. Parameters keep their
+    identity: an optimizer that holds them goes on holding them.
+    """
+    before = [next(module.parameters(), torch.empty(0)).device for module in modules]
+    try:
+        for module in modules:
+            module.to(device)
+        yield
+    finally:
+        for module, place in zip(modules, before, strict=True):
+            module.to(place)
 
 
 # -------- Keep freed memory for the next tensor instead of giving it back to the system after every
