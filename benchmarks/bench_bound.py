@@ -11,7 +11,7 @@ from vae_course.evaluation.bounds import importance_weighted_bound
 from vae_course.evaluation.costs import PeakMemory
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 
 K, FEW_K = 5_000, 50
 EPOCHS = 5

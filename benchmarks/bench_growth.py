@@ -17,7 +17,7 @@ from tools.project import Project
 from vae_course.files import write_atomically
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 
 EXAMPLES = (4_000, 8_000, 16_000, 32_000, 64_000)
 LATENT = (2, 8, 32, 128, 512)

@@ -75,7 +75,7 @@ def run(examples: int) -> dict:
     """Train for one epoch in this process and say what it took, in bytes."""
     from benchmarks.bench_throughput import random_pictures
     from vae_course.models.vae import VAE
-    from vae_course.training import loop as fit
+    from vae_course.training.loop import fit
 
     data = random_pictures(examples)
     model = VAE()

@@ -19,7 +19,7 @@ from vae_course.data.images import ImageData
 from vae_course.machine import Adam, choose, matrix_products, mixed
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 
 WANTED = 0.9
 BATCH = 256

@@ -5,7 +5,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from vae_course.machine import Adam
+from vae_course.elbo import elbo_terms
+from vae_course.machine import Adam, pick_device
+from vae_course.training.distributed import Shared, count
+from vae_course.training.loop import History, Run, complete
+from vae_course.training.settings import FitSettings
 
 SMALLEST = 32  # outputs and inputs of a kernel; below that Adam is as good, and cheaper
 # Of the quintic a·x + b·x³ + c·x⁵ that drives singular values towards 1 (Jordan 2024, "Muon").
@@ -126,3 +130,30 @@ class MuonAndAdam:
     def load_state_dict(self, state: dict) -> None:
         for part, own in zip(self.parts, state["parts"], strict=True):
             part.load_state_dict(own)
+
+
+class MuonRun(Run):
+    """A run of ``fit`` that steps by Muon and Adam."""
+
+    def make_optimizer(self) -> MuonAndAdam:
+        return MuonAndAdam(
+            self.model.parameters(),
+            lr=self.config.learning_rate,
+            weight_decay=self.config.weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
+
+
+class SharedMuonRun(Shared, MuonRun):
+    """The same, of which each of several processes does its share."""
+
+
+def fit_with_muon(
+    model, train, *, device: str = "auto", checkpoint=None, resume=False, progress=True, **settings
+) -> History:
+    """What :func:`vae_course.training.loop.fit` does, by Muon; same arguments."""
+    target = pick_device(device)
+    kind = SharedMuonRun if count() > 1 else MuonRun
+    config = FitSettings.from_arguments(settings)
+    run = kind(model.to(target), train.to(target), config, elbo_terms, target)
+    return complete(run, None, checkpoint, resume, progress)

@@ -61,7 +61,7 @@ def train_separate(run: Separate, train, validation, test) -> dict:
     """Train the model of ``run`` and measure both held-out parts: rate and distortion in nats per example."""
     from vae_course.models.vae import VAE
     from vae_course.randomness import seed_everything
-    from vae_course.training import loop as fit
+    from vae_course.training.loop import fit
 
     seed_everything(run.seed)
     model = VAE.for_data(train, latent_dim=run.k, hidden_dims=run.hidden_dims)

@@ -1,7 +1,7 @@
 """Train the deep model for the record, measure it on all test digits, and keep weights, numbers and figure.
 
-    python -m vae_course.course.record                        # MNIST, pixels drawn anew at every read
-    python -m vae_course.course.record --binarization fixed   # Larochelle's binarized_mnist
+    python -m benchmarks.record                        # MNIST, pixels drawn anew at every read
+    python -m benchmarks.record --binarization fixed   # Larochelle's binarized_mnist
 
 A run that was interrupted goes on where it stopped, in training (epochs) and in measuring (blocks of digits).
 The settings were chosen on the last 10,000 training digits; the test digits are read once, at the end.
@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.ladder import LadderVAE
+from benchmarks.muon import fit_with_muon
 from benchmarks.record_bound import bounds, lower_precision
 from vae_course.evaluation.bounds import Estimate, evaluate
 from vae_course.files import write_atomically
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
 from vae_course.training.distributed import own_device, process_group, rank, started
 from vae_course.training.loop import History
 from vae_course.weights import load_model, save_checkpoint
@@ -38,7 +38,6 @@ SETTINGS = {
     "epochs": 24,
     "batch_size": 128,
     "learning_rate": 3e-3,
-    "optimizer": "muon",
     "weight_decay": 0.0,
     "schedule": "linear",
     "warmup": 0.05,
@@ -63,7 +62,7 @@ def train(options: argparse.Namespace, device: torch.device) -> tuple[LadderVAE,
     settings = SETTINGS | ({"epochs": options.epochs} if options.epochs else {})
     seed_everything(settings["seed"])
     model = LadderVAE.for_data(digits, **SIZES)
-    history = fit(
+    history = fit_with_muon(
         model,
         digits,
         precision=options.precision,
@@ -155,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
     about = {
         "model": {"kind": "LadderVAE", "parameters": sum(p.numel() for p in model.parameters()), **SIZES},
         "trained_on": {"data": name, "part": part, "binarization": options.binarization},
-        "settings": SETTINGS | {"epochs": history.last["epoch"]},
+        "settings": SETTINGS | {"optimizer": "muon", "epochs": history.last["epoch"]},
         "precision": options.precision,
         "device": device,
         "processes": started(),

@@ -15,9 +15,9 @@ from vae_course.models.vae import VAE, Autoencoder
 from vae_course.models.vae_gan import VAEGAN
 from vae_course.models.vq_vae import VQVAE, CodePrior, vq_terms
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
 from vae_course.training.adversarial import fit_gan
 from vae_course.training.code_prior import fit_prior
+from vae_course.training.loop import fit
 from vae_course.training.vae_gan import fit_vae_gan
 from vae_course.weights import ArenaModel, fit_codes
 

@@ -9,7 +9,7 @@ from vae_course.evaluation.code_use import collapse_report
 from vae_course.evaluation.text import bits_per_token
 from vae_course.models.text import TextVAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 from vae_course.weights import save_text_model, text_model_path
 
 # What each was trained with; chosen on the validation part.

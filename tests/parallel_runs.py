@@ -15,7 +15,7 @@ from vae_course.models.conditional import ConditionalVAE
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
 from vae_course.training import distributed as processes
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 
 EXAMPLES = {"uneven last batch": 53, "last batch of one": 51}  # with batches of 10 for two processes
 RUNS = {

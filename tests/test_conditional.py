@@ -9,7 +9,7 @@ from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
 from vae_course.evaluation.code_use import active_units, posterior_means
 from vae_course.models.conditional import ConditionalVAE
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 from vae_course.weights import load_model, save_checkpoint
 
 

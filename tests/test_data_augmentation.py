@@ -8,7 +8,7 @@ from tiny_data import tiny_images
 
 from vae_course.data.images import Augmentation, DataError
 from vae_course.models.vae import VAE
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 
 COLOR = tiny_images(200, (3, 8, 8))
 

@@ -9,7 +9,7 @@ from vae_course.evaluation.code_use import active_units, kl_per_dimension, poste
 from vae_course.evaluation.frechet import frechet_distance
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 
 TRAIN, HELD_OUT = tiny_images(96, binarize="dynamic"), tiny_images(40, seed=1)
 

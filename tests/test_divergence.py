@@ -10,8 +10,7 @@ from tiny_data import Rows, tiny_images
 from vae_course.elbo import elbo_terms
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
-from vae_course.training.loop import TrainingDiverged
+from vae_course.training.loop import TrainingDiverged, fit
 
 TRAIN, HELD_OUT = tiny_images(96), tiny_images(40, seed=1)
 QUIET = {"device": "cpu", "progress": False}

@@ -7,7 +7,7 @@ from tiny_data import Rows, tiny_images
 
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 from vae_course.weights import load_model
 
 QUIET = {"device": "cpu", "progress": False}

@@ -11,7 +11,7 @@ from tiny_data import Rows, tiny_images
 from vae_course.elbo import ElboTerms
 from vae_course.models.vae import VAE, Autoencoder
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 
 TRAIN, HELD_OUT = tiny_images(96), tiny_images(40, seed=1)
 QUIET = {"device": "cpu", "progress": False}

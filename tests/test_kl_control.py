@@ -7,7 +7,7 @@ from tiny_data import tiny_images
 from vae_course.elbo import ElboTerms
 from vae_course.evaluation.code_use import kl_per_dimension
 from vae_course.models.vae import VAE
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 from vae_course.training.settings import kl_weight
 
 

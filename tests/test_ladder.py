@@ -12,7 +12,7 @@ from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
 from vae_course.evaluation.code_use import active_units, kl_per_dimension
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 from vae_course.weights import load_model, save_checkpoint
 
 DATA = tiny_images(96, (1, 8, 8))

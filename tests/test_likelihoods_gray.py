@@ -19,7 +19,7 @@ from vae_course.likelihoods import (
     make,
 )
 from vae_course.models.vae import VAE
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 
 
 def gray(shape, seed=0):

@@ -6,13 +6,12 @@ from tiny_data import InterruptedAt, tiny_images
 from torch import nn
 
 from benchmarks.ladder import LadderVAE
-from benchmarks.muon import Muon, MuonAndAdam, orthogonal
+from benchmarks.muon import Muon, MuonAndAdam, fit_with_muon, orthogonal
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
 
 DATA = tiny_images(64, (1, 8, 8), binarize="dynamic")
-SETTINGS = {"epochs": 15, "batch_size": 16, "learning_rate": 1e-2, "optimizer": "muon", "schedule": "linear"}
+SETTINGS = {"epochs": 15, "batch_size": 16, "learning_rate": 1e-2, "schedule": "linear"}
 
 
 def model():
@@ -67,15 +66,17 @@ def test_kernels_go_to_muon_and_the_rest_to_adam():
         MuonAndAdam(VAE(hidden_dims=(64, 64)).parameters(), 1e-3)
 
 
-def test_fit_takes_it_and_resumes_as_if_never_stopped(tmp_path):
+def test_a_run_takes_it_and_resumes_as_if_never_stopped(tmp_path):
     whole = model()
-    history = fit(whole, DATA, device="cpu", progress=False, **SETTINGS)
+    history = fit_with_muon(whole, DATA, device="cpu", progress=False, **SETTINGS)
     values = history.curve("train", "negative_elbo")[1]
     assert values[-1] < values[0] - 0.5
     stopped, path = model(), tmp_path / "run.pt"
     with pytest.raises(KeyboardInterrupt):
-        fit(stopped, InterruptedAt(DATA, 9), device="cpu", progress=False, checkpoint=path, **SETTINGS)
+        fit_with_muon(
+            stopped, InterruptedAt(DATA, 9), device="cpu", progress=False, checkpoint=path, **SETTINGS
+        )
     again = model()
-    fit(again, DATA, device="cpu", progress=False, checkpoint=path, resume=True, **SETTINGS)
+    fit_with_muon(again, DATA, device="cpu", progress=False, checkpoint=path, resume=True, **SETTINGS)
     for name, value in whole.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name

@@ -9,8 +9,8 @@ from vae_course.data.tables import PointData
 from vae_course.elbo import elbo_terms
 from vae_course.models.points import PointDiscriminator, PointGenerator, PointVAE, SideBySide
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
 from vae_course.training.adversarial import fit_gan
+from vae_course.training.loop import fit
 
 QUIET = {"device": "cpu", "progress": False}
 

@@ -9,7 +9,7 @@ from vae_course.machine import Arithmetic, choose, matrix_products, measure
 from vae_course.models.hierarchical import HierarchicalVAE
 from vae_course.models.vae import VAE, Autoencoder
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 
 CPU = torch.device("cpu")
 QUIET = {"device": "cpu", "progress": False}

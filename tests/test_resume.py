@@ -8,7 +8,7 @@ from torch import nn
 from vae_course.elbo import reconstruction_terms
 from vae_course.models.vae import VAE, Autoencoder
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
 
 QUIET = {"device": "cpu", "progress": False}

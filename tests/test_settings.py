@@ -1,15 +1,20 @@
 """Settings and devices are checked before training starts."""
 
+import re
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
 from tiny_data import tiny_images
 
+from vae_course import machine
 from vae_course.machine import pick_device
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
-from vae_course.training.settings import USUAL_RECIPE, FitSettings
+from vae_course.training.loop import fit
+from vae_course.training.settings import PRECISIONS, USUAL_RECIPE, FitSettings
+from vae_course.training.vae_gan import VAEGANSettings, fit_vae_gan
 from vae_course.weights import load_checkpoint
 
 
@@ -23,29 +28,44 @@ def call_fit(**arguments):
 @pytest.mark.parametrize(
     "name, values, expected",
     [
-        ("epochs", [-1, 2.5, "3", True, None], "a whole number ≥ 0"),
-        ("batch_size", [0, -4, 12.0], r"None \(by the number of examples\) or a whole number ≥ 1"),
-        ("learning_rate", [0, -1e-3, float("nan"), float("inf"), "1e-3", None], "a number > 0"),
-        ("optimizer", ["sgd", None, ["adam"]], "one of adam, adamw"),
-        ("weight_decay", [-0.1, float("nan")], "a number ≥ 0"),
-        ("schedule", ["exponential", None], "one of constant, linear, cosine"),
-        ("warmup", [-0.1, 1.0, 5, float("nan")], r"a share of the run in \[0, 1\)"),
-        ("gradient_clip", [0, -1.0, "1"], "None or a largest norm > 0"),
-        ("beta", [-1, float("inf"), None], "a number ≥ 0"),
-        ("kl_warmup", [-0.1, 1.1, 10], r"None \(½\) or a share of the run in \[0, 1\]"),
-        ("kl_schedule", ["cosine", None], "one of constant, linear, cyclical"),
-        ("kl_cycles", [0, 1.5, None], "a whole number ≥ 1"),
-        ("free_bits", [-0.1, float("nan"), None], "a number of nats ≥ 0"),
-        ("precision", ["half", None], "one of auto, highest, medium, bfloat16"),
-        ("patience", [0, 1.5, -1], "None or a whole number of epochs ≥ 1"),
-        ("seed", [-1, 0.5, None], "a whole number ≥ 0"),
-        ("eval_examples", [0, 10.0], r"None \(all\) or a whole number ≥ 1"),
+        ("epochs", [-1, 2.5, "3", True, None], "a whole number of at least 0."),
+        ("batch_size", [0, -4, 12.0], "None (256, fewer for small data) or a whole number of at least 1."),
+        ("learning_rate", [0, -1e-3, float("nan"), float("inf"), "1e-3", None], "a number above 0."),
+        ("optimizer", ["sgd", None, ["adam"]], "one of adam, adamw."),
+        ("weight_decay", [-0.1, float("nan")], "a number of at least 0."),
+        ("schedule", ["exponential", None], "one of constant, linear, cosine."),
+        ("warmup", [-0.1, 1.0, 5, float("nan")], "a number of at least 0 and below 1."),
+        ("gradient_clip", [0, -1.0, "1"], "None (no limit) or a number above 0."),
+        ("beta", [-1, float("inf"), None], "a number of at least 0."),
+        ("kl_warmup", [-0.1, 1.1, 10], "None (0.5; 0 if constant) or a number of at least 0 and at most 1."),
+        ("kl_schedule", ["cosine", None], "one of constant, linear, cyclical."),
+        ("kl_cycles", [0, 1.5, None], "a whole number of at least 1."),
+        ("free_bits", [-0.1, float("nan"), None], "a number of at least 0."),
+        ("precision", ["half", None], "one of auto, highest, medium, bfloat16."),
+        ("patience", [0, 1.5, -1], "None (never) or a whole number of at least 1."),
+        ("seed", [-1, 0.5, None], "a whole number of at least 0."),
+        ("eval_examples", [0, 10.0], "None (all) or a whole number of at least 1."),
     ],
 )
 def test_values_out_of_range_are_refused_in_a_sentence(name, values, expected):
     for value in values:
-        with pytest.raises(ValueError, match=f"^{name} is .*; expected {expected}"):
+        with pytest.raises(ValueError, match=f"^{name} is .*; expected {re.escape(expected)}$"):
             call_fit(**{name: value})
+
+
+def test_every_setting_of_fit_and_of_fit_vae_gan_has_a_rule_and_is_in_the_docstring():
+    for function, kind in ((fit, FitSettings), (fit_vae_gan, VAEGANSettings)):
+        text = " ".join(function.__doc__.split())
+        for own in fields(kind):
+            about = own.metadata
+            allowed = own.default is None and about["none"]
+            assert allowed or about["rule"].accepts(own.default), own.name
+            assert f" {own.name} (" in text and f"{about['text']}; {about['rule']}." in text
+        assert "{" not in text
+
+
+def test_the_arithmetics_are_those_of_the_machine():
+    assert PRECISIONS == machine.CHOICES
 
 
 def test_values_at_the_edges_are_accepted():
@@ -61,7 +81,7 @@ def test_kl_settings_that_contradict_each_other_are_refused():
 
 
 def test_an_unknown_setting_names_the_nearest():
-    with pytest.raises(TypeError, match=r"fit\(\) has no setting 'epoch'; did you mean 'epochs'\?"):
+    with pytest.raises(TypeError, match=r"fit\(\) has no setting 'epoch'; did you mean epochs\?"):
         call_fit(epoch=3)
     with pytest.raises(TypeError, match=r"known are epochs, batch_size, .*eval_examples"):
         call_fit(zzz=3)

@@ -11,7 +11,7 @@ from vae_course.elbo import elbo_terms
 from vae_course.machine import Adam
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
+from vae_course.training.loop import fit
 from vae_course.training.settings import learning_rate_factor
 
 TRAIN = tiny_images(96)

@@ -11,8 +11,8 @@ from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate_codes
 from vae_course.models.vq_vae import VQVAE, Codebook, CodePrior, perplexity, vq_terms
 from vae_course.randomness import seed_everything
-from vae_course.training import loop as fit
 from vae_course.training.code_prior import fit_prior, letters_of
+from vae_course.training.loop import fit
 from vae_course.weights import load_model, save_checkpoint
 
 DATA = tiny_images(128, (1, 8, 8))

@@ -1,6 +1,7 @@
-"""Write files so that an interruption never leaves half of one."""
+"""Words and files that leave the program: a line on any terminal, and files that are complete or absent."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -24,3 +25,15 @@ def write_atomically(path: str | Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def say(*words: object) -> None:
+    """Print a line. Letters that the terminal, or the file behind it, cannot hold become "?"."""
+    text = " ".join(map(str, words))
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        # A minus sign is one of them wherever the encoding is older than Unicode; a hyphen says the same.
+        text = text.replace("\u2212", "-").encode(encoding, "replace").decode(encoding)
+    print(text, flush=True)

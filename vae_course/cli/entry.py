@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments, argv: Sequence[str]) -> int:
     from vae_course.data.images import DataError
     from vae_course.training import distributed as processes
-    from vae_course.training.compiled import CompilationFailed
+    
     from vae_course.training.loop import TrainingDiverged
 
     if processes.started() > 1 and arguments.command != "train":

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_course.files import write_atomically
-from vae_course.machine import Adam, pick_device
-from vae_course.training.loop import TrainingDiverged
-from vae_course.training.settings import number, whole
+from vae_course.files import say, write_atomically
+from vae_course.machine import Adam, pick_device, working_on
+from vae_course.training.loop import TrainingDiverged, take_up_noise
+from vae_course.training.settings import number, one_of, whole
 from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
 
 # -------- The terms of a GAN's game: losses of both players, the gradient penalty, instance noise.
@@ -79,25 +79,24 @@ class GanSettings:
     seed: int
 
     def __post_init__(self):
-        count, size = (whole(0), "a whole number ≥ 0"), (whole(1), "a whole number ≥ 1")
-        positive = (number(lambda value: value > 0), "a number > 0")
-        not_negative = (number(lambda value: value >= 0), "a number ≥ 0")
+        positive, not_negative = number(0, ends="(]"), number(0)
         rules = {
-            "steps": count,
-            "batch_size": size,
+            "steps": whole(0),
+            "batch_size": whole(1),
             "learning_rate": positive,
             "discriminator_learning_rate": positive,
-            "betas": (lambda v: len(v) == 2 and all(0 <= b < 1 for b in v), "two numbers in [0, 1)"),
-            "loss": (LOSSES.__contains__, f"one of {', '.join(LOSSES)}"),
+            "loss": one_of(tuple(LOSSES)),
             "penalty": not_negative,
-            "penalty_every": size,
+            "penalty_every": whole(1),
             "instance_noise": not_negative,
-            "record_every": size,
-            "seed": count,
+            "record_every": whole(1),
+            "seed": whole(0),
         }
-        for name, (accept, expected) in rules.items():
-            if not accept(getattr(self, name)):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+        for name, rule in rules.items():
+            if not rule.accepts(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {rule}.")
+        if len(self.betas) != 2 or not all(number(0, 1, "[)").accepts(beta) for beta in self.betas):
+            raise ValueError(f"betas is {self.betas!r}; expected two numbers in [0, 1).")
 
 
 # -------- What happened between a generator and its discriminator.
@@ -181,11 +180,14 @@ def fit_gan(
         anneal_noise: let that noise fall linearly to 0 over the run.
         record_every: updates between two records; default: 50 records in a run.
         seed: order of the examples, z and noise. Weights are drawn when the networks are built.
-        device: "auto" (CUDA, MPS, CPU), or a torch device name; both networks stay on it.
+        device: where to train: "auto" (CUDA, MPS, CPU), or a torch device name; both networks are afterwards
+            back where they were.
         checkpoint: file to write at every record; load_model reads the generator from it.
-        resume: continue from ``checkpoint`` if it exists; the result equals an uninterrupted run's.
+        resume: continue from ``checkpoint`` if it exists; on the same kind of device the result equals an
+            uninterrupted run's.
         progress: print about ten lines of plain text during the run.
-        watch: called as ``watch(step, generator)`` before the first update and at every record.
+        watch: called as ``watch(step, generator)`` before the first update and at every record, with the
+            generator where it was before the run.
 
     Raises:
         ValueError: a setting is out of its range, or there are no examples.
@@ -210,26 +212,38 @@ def fit_gan(
         raise ValueError("the training set is empty; load at least one example.")
     if resume and checkpoint is None:
         raise ValueError("resume needs a file to continue from: give checkpoint=... as well.")
-    target = pick_device(device)
-    game = _Game(generator.to(target), discriminator.to(target), train.to(target), settings, target)
-    if resume and Path(checkpoint).exists():
-        game.restore(checkpoint)
+    target, home = pick_device(device), next(generator.parameters()).device
+    with working_on(target, generator, discriminator):
+        game = _Game(generator, discriminator, train.to(target), settings, target)
+        if resume and Path(checkpoint).exists():
+            game.restore(checkpoint)
+
+        def look() -> None:
+            if watch is not None:
+                with working_on(home, generator):
+                    watch(game.step, generator)
+
+        _play(game, checkpoint, progress, look)
+    return game.history
+
+
+def _play(game: "_Game", checkpoint: str | Path | None, progress: bool, look: Callable[[], None]) -> None:
+    """Make the updates that are left, with a record, a checkpoint and a look now and then."""
+    settings, generator, discriminator = game.settings, game.generator, game.discriminator
     start = time.perf_counter() - (game.history.last["seconds"] if game.history.records else 0.0)
     generator.train(), discriminator.train()
-    if watch is not None and game.step == 0:
-        watch(0, generator)
-    while game.step < steps:
+    if game.step == 0:
+        look()
+    while game.step < settings.steps:
         game.update()
-        if game.step % settings.record_every == 0 or game.step == steps:
+        if game.step % settings.record_every == 0 or game.step == settings.steps:
             game.record(time.perf_counter() - start)
             if checkpoint is not None:
                 game.save(checkpoint)
-            if watch is not None:
-                watch(game.step, generator)
+            look()
             if progress:
-                _report(game.history, steps)
+                _report(game.history, settings.steps)
     generator.eval(), discriminator.eval()
-    return game.history
 
 
 class _Game:
@@ -325,6 +339,7 @@ class _Game:
                 "step": self.step,
                 "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "noise": self.noise.get_state(),
+                "device": self.device.type,
                 "records": self.history.records,
             },
         )
@@ -353,7 +368,7 @@ class _Game:
         self.discriminator.load_state_dict(content["discriminator"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.noise.set_state(state["noise"])
+        take_up_noise(self.noise, state, self.settings.seed + 1)
         self.step = state["step"]
         self.history = AdversarialHistory(state["records"])
 
@@ -364,8 +379,7 @@ def _report(history: AdversarialHistory, steps: int) -> None:
     if done * 10 // steps == before * 10 // steps:
         return
     last = history.last
-    print(
+    say(
         f"step {done:>{len(str(steps))},}/{steps:,}   discriminator {last['discriminator']:.3f}   "
-        f"generator {last['generator']:.3f}   right {last['accuracy']:.0%}",
-        flush=True,
+        f"generator {last['generator']:.3f}   right {last['accuracy']:.0%}"
     )

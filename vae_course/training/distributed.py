@@ -155,7 +155,7 @@ def first_on_each_machine() -> Iterator[None]:
 
 
 class Shared:
-    """What changes in a run of ``fit`` that several processes share: put in front of ``Run`` by ``fit``."""
+    """What changes in a run of ``fit`` that several processes share: put in front of ``Run``."""
 
     def __init__(self, model, train, config, objective, device):
         super().__init__(model, train, config, objective, device)

@@ -9,15 +9,27 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks.muon import MuonAndAdam
 from vae_course.data.images import check_data
 from vae_course.elbo import ElboTerms, elbo_terms, reconstruction_terms
-from vae_course.files import write_atomically
-from vae_course.machine import OPTIMIZERS, choose, keep_freed_memory, matrix_products, mixed, pick_device
+from vae_course.files import say, write_atomically
+from vae_course.machine import (
+    OPTIMIZERS,
+    choose,
+    keep_freed_memory,
+    matrix_products,
+    mixed,
+    pick_device,
+    working_on,
+)
 from vae_course.models.vae import Autoencoder
 from vae_course.training import distributed as processes
-from vae_course.training.compiled import CompiledObjective
-from vae_course.training.settings import FitSettings, kl_settled, kl_weight, learning_rate_factor
+from vae_course.training.settings import (
+    FitSettings,
+    kl_settled,
+    kl_weight,
+    learning_rate_factor,
+    lists_settings,
+)
 from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
 
 # -------- A loss that is no longer a number, and what probably made it so.
@@ -128,7 +140,7 @@ def report(history: History, epochs: int, progress: bool) -> None:
     text = "   ".join(parts) + "   nats"
     if history.stopped_early:
         text += f"   stopped: no better since epoch {history.best_epoch}"
-    print(text, flush=True)
+    say(text)
 
 
 def _terms(values: dict[str, float]) -> str:
@@ -154,6 +166,7 @@ def save_run(run, path: str | Path) -> None:
             "optimizer": run.optimizer.state_dict(),
             "order": run.order.get_state(),
             "noise": run.noise.get_state(),
+            "device": run.device.type,
             "history": run.history.to_dict(),
             "best": run.best,
             "arithmetic": run.arithmetic,
@@ -195,16 +208,25 @@ def restore_run(run, path: str | Path) -> None:
         raise CheckpointError(f"the weights in {path} do not fit this model; start afresh.") from error
     run.optimizer.load_state_dict(state["optimizer"])
     run.order.set_state(state["order"])
-    run.noise.set_state(state["noise"])
+    take_up_noise(run.noise, state, run.config.seed + 1)
     run.epoch, run.step = state["epoch"], state["step"]
     run.history = History.from_dict(state["history"])
     run.best = state["best"]
     run.arithmetic = state.get("arithmetic", run.arithmetic)
 
 
+def take_up_noise(noise: torch.Generator, state: dict, seed: int) -> None:
+    """Continue the noise of a saved run; on another kind of device, with numbers not drawn before."""
+    if state.get("device", noise.device.type) == noise.device.type:
+        noise.set_state(state["noise"])
+    else:  # its generator has a state of another form
+        noise.manual_seed(seed + 1_000_003 * state["step"])
+
+
 # -------- The training loop.
 
 
+@lists_settings(FitSettings)
 def fit(
     model: nn.Module,
     train,
@@ -215,7 +237,6 @@ def fit(
     resume: bool = False,
     progress: bool = True,
     objective=None,
-    compile: bool = False,
     **settings,
 ) -> History:
     """Train a model on data in memory and return what happened.
@@ -227,40 +248,24 @@ def fit(
         model: a VAE, an Autoencoder, or anything that ``objective`` understands; trained in place.
         train: ImageData (anything with ``len``, ``to(device)`` and ``batch(index, generator)``).
         validation: held-out data for the history and early stopping; never the test set.
-        device: "auto" (CUDA, MPS, CPU), or a torch device name; the model stays on it afterwards.
+        device: where to train: "auto" (CUDA, MPS, CPU), or a torch device name; the model is afterwards back
+            where it was.
         checkpoint: file to write after each epoch, and with the best weights at the end of a run with
             ``patience``; None writes nothing.
-        resume: continue from ``checkpoint`` if it exists; the result equals an uninterrupted run's.
+        resume: continue from ``checkpoint`` if it exists; on the same kind of device the result equals an
+            uninterrupted run's.
         progress: print about ten lines of plain text during the run.
         objective: ``objective(model, x, generator) -> ElboTerms``; default: the ELBO, and for an
             Autoencoder its reconstruction term.
-        compile: run the networks through ``torch.compile``: up to a minute of preparation, then faster
-            updates for some models; see :class:`vae_course.training.compiled.CompiledObjective`.
-        epochs (int, 10): passes through ``train``.
-        batch_size (int or None): examples in each update; None takes 256, fewer for less than 2,048 examples.
-        learning_rate (float, 8e-3): of the optimizer, at its highest.
-        optimizer (str, "adam"): "adam", "adamw" or, for convolutions, "muon"; weight_decay (float, 0).
-        schedule (str, "linear"): "constant", "linear" or "cosine" decay to 0.
-        warmup (float, 0.05): share of the run over which the learning rate first rises.
-        gradient_clip (float or None): largest norm of the gradient.
-        beta (float, 1): full weight of the KL term; kl_warmup (share of each cycle, ½ unless constant) over
-            which it rises.
-        kl_schedule (str, "linear"): "constant", "linear" (one cycle) or "cyclical"; kl_cycles (int, 4).
-        free_bits (float, 0): nats for each latent dimension below which its KL costs nothing more.
-        precision (str, "auto"): arithmetic of the matrix products: "highest" (torch's own), "medium",
-            "bfloat16", or the fastest here that loses nothing that matters (see :func:`precision.choose`).
-        patience (int or None): stop when the held-out −ELBO has not fallen for that many epochs (counted
-            after the KL warm-up), and return to the best weights.
-        seed (int, 0): order of the examples and noise. The weights are drawn when the model is built: call
-            ``seed_everything`` before that.
-        eval_examples (int or None, 2000): random but fixed examples of each part on which the history is
-            measured; None takes all.
+        settings: fields of :class:`vae_course.training.settings.FitSettings`, by name:
+
+    The weights are drawn when the model is built: call ``seed_everything`` before that.
 
     Returns:
         The history, from epoch 0 (before training).
 
-    Inside :func:`vae_course.training.distributed.process_group`, as in ``train`` under torchrun, all processes
-    train the model together, with the result of one; ``batch_size`` is that of all of them.
+    Inside :func:`vae_course.training.distributed.process_group`, as in ``train`` under torchrun, all
+    processes train the model together, with the result of one; ``batch_size`` is that of all of them.
 
     Raises:
         ValueError, TypeError: a setting is out of its range or unknown.
@@ -271,14 +276,10 @@ def fit(
     check_data(train, "the training set")
     target = pick_device(device)
     objective = objective or (reconstruction_terms if isinstance(model, Autoencoder) else elbo_terms)
-    objective = CompiledObjective(objective) if compile else objective
-    kind = Run
-    if processes.count() > 1:
-        from vae_course.training.distributed import Shared
-
-        kind = type("SharedRun", (Shared, Run), {})
-    run = kind(model.to(target), train.to(target), config, objective, target)
-    return complete(run, validation, checkpoint, resume, progress)
+    kind = SharedRun if processes.count() > 1 else Run
+    with working_on(target, model):
+        run = kind(model, train.to(target), config, objective, target)
+        return complete(run, validation, checkpoint, resume, progress)
 
 
 def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool, progress: bool) -> History:
@@ -329,16 +330,20 @@ class Run:
         self.total_steps = self.steps_per_epoch * config.epochs
         self.arithmetic = choose(config.precision, device, model)
         self.kl_course = (config.kl_warmup, config.kl_schedule, config.kl_cycles)
-        self.optimizer = {**OPTIMIZERS, "muon": MuonAndAdam}[config.optimizer](
-            model.parameters(),
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=device.type in ("cpu", "cuda"),
-        )
+        self.optimizer = self.make_optimizer()
         # The order lives on the CPU so that it is the same on every device.
         self.order = torch.Generator().manual_seed(config.seed)
         self.noise = torch.Generator(device).manual_seed(config.seed + 1)
         self.history, self.best = History(), None
+
+    def make_optimizer(self):
+        """What steps: an optimizer of torch, or anything with its methods that a derived class prefers."""
+        return OPTIMIZERS[self.config.optimizer](
+            self.model.parameters(),
+            lr=self.config.learning_rate,
+            weight_decay=self.config.weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
 
     def train_epoch(self) -> None:
         config = self.config
@@ -428,3 +433,7 @@ class Run:
             return False
         self.model.load_state_dict(self.best["model"])
         return True
+
+
+class SharedRun(processes.Shared, Run):
+    """A run of which each of several processes does its share."""

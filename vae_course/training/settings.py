@@ -1,16 +1,282 @@
-"""Settings of a training run, checked before it starts, and the schedules they name."""
+"""Settings of a training run, each with default, bound and words in one place, and the schedules they name.
+
+``fit`` checks them, its docstring lists them, and the command line makes its options out of them. Nothing
+here needs torch, so that ``--help`` answers at once.
+"""
 
 import difflib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 
-from vae_course.machine import CHOICES as PRECISIONS
-
-# -------- How the learning rate and the weight of the KL term move during training.
-
+OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "linear", "cosine")
 KL_SCHEDULES = ("constant", "linear", "cyclical")
+PRECISIONS = ("auto", "highest", "medium", "bfloat16")
+
+# The recipe of countless tutorials and of pytorch/examples, to compare with.
+USUAL_RECIPE = {
+    "batch_size": 128,
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "kl_schedule": "constant",
+}
+
+# Of each model of a sweep: smaller than the usual one, so trained for less long and at another pace.
+SWEEP_RECIPE = {"epochs": 6, "batch_size": 160, "learning_rate": 6e-3, "kl_warmup": 0.5}
+
+# -------- What a setting may be.
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a value may be.
+
+    Attributes:
+        kind: int, float or str.
+        low, high: the range of a number.
+        ends: whether low and high belong to it: "[" and "]" do, "(" and ")" do not.
+        choices: the names that a str may be.
+    """
+
+    kind: type
+    low: float = -math.inf
+    high: float = math.inf
+    ends: str = "[]"
+    choices: tuple[str, ...] = ()
+
+    def accepts(self, value: object) -> bool:
+        """Whether a value of Python is allowed; True and False are no numbers."""
+        if self.kind is str:
+            return value in self.choices
+        if type(value) is not int and (self.kind is int or type(value) is not float):
+            return False
+        above = value > self.low if self.ends[0] == "(" else value >= self.low
+        below = value < self.high if self.ends[1] == ")" else value <= self.high
+        return math.isfinite(value) and above and below
+
+    def read(self, text: str) -> int | float | str:
+        """The value that a word of the command line stands for; capitals and hyphens in names do not matter.
+
+        Raises:
+            ValueError: it stands for none that is allowed; one sentence.
+        """
+        if self.kind is str:
+            value = text.lower().replace("-", "_")
+        else:
+            try:
+                value = self.kind(text)
+            except ValueError:
+                value = None
+        if not self.accepts(value):
+            raise ValueError(f"{text} is not {self}{nearest(text, self.choices) or '.'}")
+        return value
+
+    def __str__(self) -> str:
+        if self.kind is str:
+            return f"one of {', '.join(self.choices)}"
+        if self.kind is int:
+            return f"a whole number of at least {self.low}"
+        low = f"above {self.low:g}" if self.ends[0] == "(" else f"of at least {self.low:g}"
+        high = f" and {'below' if self.ends[1] == ')' else 'at most'} {self.high:g}"
+        return f"a number {low}{high if self.high < math.inf else ''}"
+
+
+def whole(low: int) -> Rule:
+    """Whole numbers from ``low`` on."""
+    return Rule(int, low)
+
+
+def number(low: float, high: float = math.inf, ends: str = "[]") -> Rule:
+    """Finite numbers from ``low`` to ``high``; "(" or ")" in ``ends`` leaves that end out."""
+    return Rule(float, low, high, ends)
+
+
+def one_of(names: Sequence[str]) -> Rule:
+    """One of several names."""
+    return Rule(str, choices=tuple(names))
+
+
+def nearest(word: object, known: Sequence[str]) -> str:
+    """The end of a sentence, "; did you mean ...?", or nothing where no known name is near."""
+    near = difflib.get_close_matches(str(word).lower().replace("-", "_"), known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def setting(default, rule: Rule, text: str, *, none: str = "", group: str = "", metavar: str = "N"):
+    """A field of a dataclass of settings.
+
+    Args:
+        default: its default.
+        rule: what it may be.
+        text: what it does, in plain ASCII.
+        none: what None stands for; "" where None is not allowed.
+        group: heading under which the command line explains it.
+        metavar: what stands for a value there.
+    """
+    about = {"rule": rule, "text": text, "none": none, "group": group, "metavar": metavar}
+    return field(default=default, metadata=about)
+
+
+def other_default(kind: type, name: str, default):
+    """The field ``name`` of the settings ``kind`` with another default, for a class derived from it."""
+    return field(default=default, metadata=kind.__dataclass_fields__[name].metadata)
+
+
+def check(settings) -> None:
+    """Raise ValueError, in a sentence, for the first field of a dataclass whose rule refuses its value."""
+    for own in fields(settings):
+        value, about = getattr(settings, own.name), own.metadata
+        if about and not (value is None and about["none"]) and not about["rule"].accepts(value):
+            or_none = f"None ({about['none']}) or " if about["none"] else ""
+            raise ValueError(f"{own.name} is {value!r}; expected {or_none}{about['rule']}.")
+
+
+def lists_settings(kind: type) -> Callable:
+    """Decorator: after its docstring's line "settings: ...", an entry for each field of ``kind``."""
+
+    def add(function):
+        lines = []
+        for line in (function.__doc__ or "").splitlines():
+            lines.append(line)
+            if line.strip().startswith("settings:"):
+                indent = line.partition("settings")[0] + "    "
+                for own in fields(kind):
+                    lines += textwrap.wrap(
+                        _described(own), 108, initial_indent=indent, subsequent_indent=indent + "    "
+                    )
+        function.__doc__ = "\n".join(lines)
+        return function
+
+    return add
+
+
+def _described(own) -> str:
+    about = own.metadata
+    none = f"None: {about['none']}" if about["none"] else ""
+    default = none if own.default is None else repr(own.default) + (f", or {none}" if none else "")
+    return f"{own.name} ({default}): {about['text']}; {about['rule']}."
+
+
+# -------- The settings of fit.
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Everything that decides what :func:`vae_course.training.loop.fit` does."""
+
+    epochs: int = setting(10, whole(0), "passes through the training part", group="optimization")
+    batch_size: int | None = setting(
+        None, whole(1), "examples in each update", none="256, fewer for small data", group="optimization"
+    )
+    learning_rate: float = setting(
+        8e-3, number(0, ends="(]"), "step size at its highest", group="optimization", metavar="RATE"
+    )
+    optimizer: str = setting("adam", one_of(OPTIMIZERS), "way to step", group="optimization")
+    weight_decay: float = setting(
+        0.0, number(0), "pull of the weights towards 0", group="optimization", metavar="RATE"
+    )
+    schedule: str = setting(
+        "linear",
+        one_of(SCHEDULES),
+        "course of the learning rate; linear and cosine end at 0",
+        group="optimization",
+    )
+    warmup: float = setting(
+        0.05,
+        number(0, 1, "[)"),
+        "share of the run over which the learning rate first rises",
+        group="optimization",
+        metavar="SHARE",
+    )
+    gradient_clip: float | None = setting(
+        None,
+        number(0, ends="(]"),
+        "largest norm of a gradient",
+        none="no limit",
+        group="optimization",
+        metavar="NORM",
+    )
+    beta: float = setting(
+        1.0, number(0), "weight of the KL term; 1 is the ELBO", group="objective", metavar="B"
+    )
+    kl_warmup: float | None = setting(
+        None,
+        number(0, 1),
+        "share of the run (of each cycle, if cyclical) over which that weight rises from 0",
+        none="0.5; 0 if constant",
+        group="objective",
+        metavar="SHARE",
+    )
+    kl_schedule: str = setting(
+        "linear", one_of(KL_SCHEDULES), "course of that weight: once, or in cycles", group="objective"
+    )
+    kl_cycles: int = setting(4, whole(1), "number of cycles, if cyclical", group="objective")
+    free_bits: float = setting(
+        0.0,
+        number(0),
+        "nats for each latent dimension below which its KL costs nothing more",
+        group="objective",
+        metavar="NATS",
+    )
+    precision: str = setting(
+        "auto",
+        one_of(PRECISIONS),
+        "arithmetic of matrix products; auto takes the fastest that loses nothing that matters",
+        group="optimization",
+    )
+    patience: int | None = setting(
+        None,
+        whole(1),
+        "stop when the held-out -ELBO has not fallen for N epochs, counted after the KL warm-up, and return "
+        "to the best weights",
+        none="never",
+        group="optimization",
+    )
+    seed: int = setting(0, whole(0), "seed of the order of the examples and of the noise", group="run")
+    eval_examples: int | None = setting(
+        2000,
+        whole(1),
+        "random but fixed examples of each part on which the history is measured",
+        none="all",
+        group="run",
+    )
+
+    def __post_init__(self):
+        check(self)
+        if self.kl_schedule == "constant" and self.kl_warmup:
+            raise ValueError("a constant KL weight has no warm-up; leave kl_warmup out, or use 'linear'.")
+        if self.kl_schedule == "cyclical" and self.kl_warmup == 0:
+            raise ValueError("a cyclical KL weight needs kl_warmup > 0, the share of each cycle; try 0.5.")
+
+    def for_examples(self, n: int) -> "FitSettings":
+        """The same settings for ``n`` training examples, with numbers where None left the choice.
+
+        The batch has 256 examples, or fewer where an epoch would have less than 8 updates, but at least 32.
+        The KL weight rises over half of the run.
+        """
+        batch_size = self.batch_size or min(256, max(32, n // 8))
+        rising = 0.0 if self.kl_schedule == "constant" else 0.5
+        return replace(
+            self, batch_size=batch_size, kl_warmup=rising if self.kl_warmup is None else self.kl_warmup
+        )
+
+    @classmethod
+    def from_arguments(cls, arguments: dict) -> "FitSettings":
+        """Settings from keyword arguments; an unknown name is a TypeError that names the nearest one."""
+        known = [own.name for own in fields(cls)]
+        for name in arguments:
+            if name not in known:
+                hint = nearest(name, known) or f"; known are {', '.join(known)}."
+                raise TypeError(f"fit() has no setting {name!r}{hint}")
+        # A number out of a numpy array becomes a plain one, which a checkpoint can hold.
+        plain = {name: value.item() if hasattr(value, "item") else value for name, value in arguments.items()}
+        return cls(**plain)
+
+
+# -------- How the learning rate and the weight of the KL term move during training.
 
 
 def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:
@@ -79,112 +345,3 @@ def _cycles(kl_schedule: str, kl_cycles: int) -> int:
     if kl_schedule not in KL_SCHEDULES:
         raise ValueError(f"unknown KL schedule {kl_schedule!r}; choose one of {', '.join(KL_SCHEDULES)}.")
     return kl_cycles if kl_schedule == "cyclical" else 1
-
-
-# -------- Settings of a training run, checked before it starts.
-
-OPTIMIZERS = ("adam", "adamw", "muon")
-
-# The recipe of countless tutorials and of pytorch/examples, to compare with.
-USUAL_RECIPE = {
-    "batch_size": 128,
-    "learning_rate": 1e-3,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "kl_schedule": "constant",
-}
-
-
-def whole(least: int) -> Callable[[object], bool]:
-    return lambda value: type(value) is int and value >= least
-
-
-def number(accept: Callable[[float], bool]) -> Callable[[object], bool]:
-    return lambda value: type(value) in (int, float) and math.isfinite(value) and accept(value)
-
-
-def _optional(accept: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: value is None or accept(value)
-
-
-# For each setting: what is accepted, and the words for it.
-RULES = {
-    "epochs": (whole(0), "a whole number ≥ 0"),
-    "batch_size": (_optional(whole(1)), "None (by the number of examples) or a whole number ≥ 1"),
-    "learning_rate": (number(lambda value: value > 0), "a number > 0"),
-    "optimizer": (OPTIMIZERS.__contains__, f"one of {', '.join(OPTIMIZERS)}"),
-    "weight_decay": (number(lambda value: value >= 0), "a number ≥ 0"),
-    "schedule": (SCHEDULES.__contains__, f"one of {', '.join(SCHEDULES)}"),
-    "warmup": (number(lambda value: 0 <= value < 1), "a share of the run in [0, 1)"),
-    "gradient_clip": (_optional(number(lambda value: value > 0)), "None or a largest norm > 0"),
-    "beta": (number(lambda value: value >= 0), "a number ≥ 0"),
-    "kl_warmup": (
-        _optional(number(lambda value: 0 <= value <= 1)),
-        "None (½) or a share of the run in [0, 1]",
-    ),
-    "kl_schedule": (KL_SCHEDULES.__contains__, f"one of {', '.join(KL_SCHEDULES)}"),
-    "kl_cycles": (whole(1), "a whole number ≥ 1"),
-    "free_bits": (number(lambda value: value >= 0), "a number of nats ≥ 0"),
-    "precision": (PRECISIONS.__contains__, f"one of {', '.join(PRECISIONS)}"),
-    "patience": (_optional(whole(1)), "None or a whole number of epochs ≥ 1"),
-    "seed": (whole(0), "a whole number ≥ 0"),
-    "eval_examples": (_optional(whole(1)), "None (all) or a whole number ≥ 1"),
-}
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """Everything that decides what :func:`vae_course.training.loop` does; see there for the meanings."""
-
-    epochs: int = 10
-    batch_size: int | None = None
-    learning_rate: float = 8e-3
-    optimizer: str = "adam"
-    weight_decay: float = 0.0
-    schedule: str = "linear"
-    warmup: float = 0.05
-    gradient_clip: float | None = None
-    beta: float = 1.0
-    kl_warmup: float | None = None
-    kl_schedule: str = "linear"
-    kl_cycles: int = 4
-    free_bits: float = 0.0
-    precision: str = "auto"
-    patience: int | None = None
-    seed: int = 0
-    eval_examples: int | None = 2000
-
-    def __post_init__(self):
-        for name, (accept, expected) in RULES.items():
-            value = getattr(self, name)
-            if not accept(value):
-                raise ValueError(f"{name} is {value!r}; expected {expected}.")
-        if self.kl_schedule == "constant" and self.kl_warmup:
-            raise ValueError("a constant KL weight has no warm-up; leave kl_warmup out, or use 'linear'.")
-        if self.kl_schedule == "cyclical" and self.kl_warmup == 0:
-            raise ValueError("a cyclical KL weight needs kl_warmup > 0, the share of each cycle; try 0.5.")
-
-    def for_examples(self, n: int) -> "FitSettings":
-        """The same settings for ``n`` training examples, with numbers where None left the choice.
-
-        The batch has 256 examples, or fewer where an epoch would have less than 8 updates, but at least 32.
-        The KL weight rises over half of the run.
-        """
-        batch_size = self.batch_size or min(256, max(32, n // 8))
-        rising = 0.0 if self.kl_schedule == "constant" else 0.5
-        return replace(
-            self, batch_size=batch_size, kl_warmup=rising if self.kl_warmup is None else self.kl_warmup
-        )
-
-    @classmethod
-    def from_arguments(cls, arguments: dict) -> "FitSettings":
-        """Settings from keyword arguments; an unknown name is a TypeError that names the nearest one."""
-        known = [field.name for field in fields(cls)]
-        for name in arguments:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}."
-                raise TypeError(f"fit() has no setting {name!r}{hint}")
-        # A number out of a numpy array becomes a plain one, which a checkpoint can hold.
-        plain = {name: value.item() if hasattr(value, "item") else value for name, value in arguments.items()}
-        return cls(**plain)

@@ -10,11 +10,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vae_course.elbo import elbo_terms
-from vae_course.machine import Adam, pick_device
+from vae_course.machine import Adam, pick_device, working_on
 from vae_course.models.vae_gan import VAEGAN
 from vae_course.training.adversarial import LOSSES, gradient_penalty, mean_over_batch
 from vae_course.training.loop import History, Run, TrainingDiverged, complete
-from vae_course.training.settings import FitSettings, kl_weight, learning_rate_factor, number
+from vae_course.training.settings import (
+    FitSettings,
+    kl_weight,
+    learning_rate_factor,
+    lists_settings,
+    number,
+    other_default,
+    setting,
+)
 
 # -------- The losses of a VAE-GAN, cut so that each reaches only the networks it is meant for.
 #
@@ -134,28 +142,36 @@ class VAEGANSettings(FitSettings):
     """Everything that decides what :func:`fit_vae_gan` does; see there for the meanings."""
 
     # The fast recipe of a VAE is not one for a game: the pace of two players is set by hand.
-    batch_size: int | None = 128
-    learning_rate: float = 1e-3
-    schedule: str = "constant"
-    warmup: float = 0.0
-    kl_warmup: float | None = 0.0
-    precision: str = "highest"
+    batch_size: int | None = other_default(FitSettings, "batch_size", 128)
+    learning_rate: float = other_default(FitSettings, "learning_rate", 1e-3)
+    schedule: str = other_default(FitSettings, "schedule", "constant")
+    warmup: float = other_default(FitSettings, "warmup", 0.0)
+    kl_warmup: float | None = other_default(FitSettings, "kl_warmup", 0.0)
+    precision: str = other_default(FitSettings, "precision", "highest")
 
-    pixel_weight: float = 0.0
-    feature_weight: float = 0.1
-    adversary_weight: float = 300.0
-    penalty: float = 0.2
-    margin: float | None = None
-    equilibrium: float = 0.68
+    pixel_weight: float = setting(0.0, number(0), "of -log p(x|z), nats")
+    feature_weight: float = setting(
+        0.1, number(0), "of the distance in the discriminator's hidden layer, nats"
+    )
+    adversary_weight: float = setting(300.0, number(0), "of the decoder's wish to fool the discriminator")
+    penalty: float = setting(
+        0.2,
+        number(0),
+        "weight g of R1, g/2 times the mean squared slope at real pictures, in the discriminator's loss",
+    )
+    margin: float | None = setting(
+        None,
+        number(0),
+        "the equilibrium trick of the authors' code (it is not in the paper; they used 0.35). The "
+        "discriminator skips an update when one of its two losses is below equilibrium - margin (it is "
+        "winning), the game does not reach the decoder when one is above equilibrium + margin (it is "
+        "losing), and when both would have to wait, neither does",
+        none="no such trick",
+    )
+    equilibrium: float = setting(0.68, number(0), "about log 2, the loss of a discriminator that cannot tell")
 
     def __post_init__(self):
         super().__post_init__()
-        not_negative = number(lambda value: value >= 0)
-        for name in ("pixel_weight", "feature_weight", "adversary_weight", "penalty", "equilibrium"):
-            if not not_negative(getattr(self, name)):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected a number ≥ 0.")
-        if self.margin is not None and not not_negative(self.margin):
-            raise ValueError(f"margin is {self.margin!r}; expected None or a number ≥ 0.")
         if self.pixel_weight == self.feature_weight == 0:
             raise ValueError(
                 "pixel_weight and feature_weight are both 0, so nothing ties a code to its picture; "
@@ -165,6 +181,7 @@ class VAEGANSettings(FitSettings):
             raise ValueError("patience and free_bits are settings of fit; a VAE-GAN has no bound to watch.")
 
 
+@lists_settings(VAEGANSettings)
 def fit_vae_gan(
     model: VAEGAN,
     train,
@@ -188,18 +205,8 @@ def fit_vae_gan(
         feature_weight=0.1, adversary_weight=300: the VAE-GAN.
 
     Args:
-        model: trained in place. train, validation, device, checkpoint, resume, progress and
-            all settings but patience and free_bits: as for :func:`fit`, but constant by default: batch_size
-            128, learning_rate 1e-3, no warm-up.
-        pixel_weight (float, 0): of −log p(x|z), nats.
-        feature_weight (float, 0.1): of the distance in the discriminator's hidden layer.
-        adversary_weight (float, 300): of the decoder's wish to fool the discriminator.
-        penalty (float, 0.2): weight γ of R1, γ/2 · E‖∇ₓ D(x)‖² at real pictures, in the discriminator's loss.
-        margin (float or None): the equilibrium trick of the authors' code (it is not in the paper). The
-            discriminator skips an update when one of its two losses is below equilibrium − margin (it is
-            winning), the game does not reach the decoder when one is above equilibrium + margin (it is
-            losing), and when both would have to wait, neither does. They used 0.35.
-        equilibrium (float, 0.68): about log 2, the loss of a discriminator that cannot tell.
+        model: trained in place. train, validation, device, checkpoint, resume, progress: as for :func:`fit`.
+        settings: fields of :class:`VAEGANSettings`, by name, without patience and free_bits:
 
     Returns:
         The history. Its ``train`` and ``validation`` entries are ELBO terms under the pixel likelihood,
@@ -213,8 +220,9 @@ def fit_vae_gan(
     """
     config = VAEGANSettings.from_arguments(settings)
     target = pick_device(device)
-    run = _VAEGANRun(model.to(target), train.to(target), config, elbo_terms, target)
-    return complete(run, validation, checkpoint, resume, progress)
+    with working_on(target, model):
+        run = _VAEGANRun(model, train.to(target), config, elbo_terms, target)
+        return complete(run, validation, checkpoint, resume, progress)
 
 
 class _VAEGANRun(Run):
@@ -222,15 +230,17 @@ class _VAEGANRun(Run):
 
     def __init__(self, model, train, config: VAEGANSettings, objective, device):
         super().__init__(model, train, config, objective, device)
-        # One optimizer for all: Adam works parameter by parameter, and the losses are cut already.
-        self.optimizer = Adam(
-            model.parameters(),
-            lr=config.learning_rate,
-            betas=BETAS,
-            weight_decay=config.weight_decay,
-            fused=device.type in ("cpu", "cuda"),
-        )
         self.players: dict[str, float] | None = None
+
+    def make_optimizer(self):
+        """One for all players: Adam works parameter by parameter, and the losses are cut already."""
+        return Adam(
+            self.model.parameters(),
+            lr=self.config.learning_rate,
+            betas=BETAS,
+            weight_decay=self.config.weight_decay,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
 
     def train_epoch(self) -> None:
         config, updates = self.config, 0
