@@ -12,6 +12,7 @@ from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
 from vae_course.models.vae import VAE
 from vae_course.models.vq_vae import VQVAE, perplexity
+from vae_course.randomness import seeded
 from vae_course.training.code_prior import letters_of
 from vae_course.weights import ArenaModel
 
@@ -61,7 +62,7 @@ def measure(entry: ArenaModel, train, held_out, classifier: Classifier) -> dict[
         classifier: the judge.
     """
     real = held_out.floats()
-    pictures = entry.sample(len(real), torch.Generator().manual_seed(entry.seed))
+    pictures = entry.sample(len(real), seeded(entry.seed))
     return {**judge_pictures(pictures, real, classifier), **judge_code(entry, train, held_out, real)}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vae_course.cli.options import UsageError, add, suggestion, whole
 from vae_course.cli.shared import PROGRAM, Reparse, add_data, add_device, add_model, add_picture, add_seed
+from vae_course.randomness import seeded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,7 +73,7 @@ def find_image(data: ImageData, text: str, option: str, seed: int) -> int:
         members = (data.labels == names[_plain(text)]).nonzero().flatten()
         if len(members) == 0:
             raise UsageError(f"{option}: the {len(data)} images taken include none of class {text}.")
-        return int(members[torch.randint(len(members), (), generator=torch.Generator().manual_seed(seed))])
+        return int(members[torch.randint(len(members), (), generator=seeded(seed))])
     if not number.isdecimal():
         known = f" nor a class ({', '.join(classes)})" if classes else ""
         guess = suggestion(_plain(text), tuple(names)) or "."
@@ -104,7 +105,7 @@ def paths_figure(model: nn.Module, data: ImageData, pairs: Sequence[tuple[int, i
     rows = []
     with looking_at(model) as device:
         for pair in pairs:
-            x = data.batch(torch.tensor(pair), torch.Generator(data.images.device).manual_seed(0)).cpu()
+            x = data.batch(torch.tensor(pair), seeded(0, data.images.device)).cpu()
             start, end = mean_code(model, x.to(device)).cpu()
             path = pictures(model, torch.lerp(start, end, weight).to(device))
             rows.append(torch.cat([x[:1], path, x[1:]]))

@@ -24,7 +24,7 @@ from vae_course.models.vae import VAE
 from vae_course.plots.curves import training_curves
 from vae_course.plots.images import manifold, reconstructions, samples
 from vae_course.plots.latent import latent_scatter
-from vae_course.randomness import seed_everything
+from vae_course.randomness import seed_everything, seeded
 from vae_course.training import distributed as processes
 from vae_course.training.loop import History, fit
 from vae_course.training.settings import FitSettings
@@ -157,7 +157,7 @@ def _introduce(model: VAE, parts: dict[str, ImageData], settings: dict, say: Cal
 
 def _pairs(data: ImageData, n: int, seed: int) -> list[tuple[int, int]]:
     """``n`` pairs of images, of different classes where there are classes."""
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)).tolist()
+    order = torch.randperm(len(data), generator=seeded(seed)).tolist()
     pairs = []
     for first, last in zip(order[::2], order[1::2], strict=False):
         if data.labels is None or data.labels[first] != data.labels[last]:

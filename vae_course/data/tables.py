@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vae_course.data.images import DataError, check_subset_size, stratified_index
+from vae_course.randomness import seeded_numpy
 
 # -------- Real-valued examples in memory: spectrograms and table rows, standardized and read as float
 # minibatches.
@@ -82,7 +83,7 @@ class FeatureData:
     def subset(self, n: int, seed: int = 0) -> FeatureData:
         """Draw `n` examples without replacement, keeping the class proportions, like `ImageData.subset`."""
         check_subset_size(n, len(self), f"{self.name} {self.split}")
-        rng = np.random.RandomState(seed)
+        rng = seeded_numpy(seed)
         if self.labels is None:
             return self.select(torch.from_numpy(rng.permutation(len(self))[:n]))
         return self.select(torch.from_numpy(stratified_index(self.labels.cpu().numpy(), n, rng)))

@@ -18,6 +18,7 @@ import torch
 from vae_course.data.download import fetch, temporary_folder
 from vae_course.data.images import DataError, check_subset_size, stratified_index
 from vae_course.files import write_atomically
+from vae_course.randomness import seeded_numpy
 
 # -------- Text to whole numbers and back: characters, or words with an unknown one.
 
@@ -199,7 +200,7 @@ class TextData:
             DataError: `n` is not a whole number from 1 to the number of texts.
         """
         check_subset_size(n, len(self), f"{self.name} {self.split}")
-        rng = np.random.RandomState(seed)
+        rng = seeded_numpy(seed)
         if self.labels is None:
             index = rng.permutation(len(self))[:n]
         else:

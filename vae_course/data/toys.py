@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from vae_course.data.images import ImageData
+from vae_course.randomness import seeded
 
 # -------- Chapter 01's toy: one latent, two observed dimensions, and every quantity of the theory computable.
 #
@@ -47,7 +48,7 @@ class CurveModel:
 
     def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw from p(x, z): points float32 (n, 2) and the latents float32 (n,) they came from."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded(seed)
         z = torch.randn(n, generator=generator)
         return self.mean(z) + self.sigma * torch.randn(n, 2, generator=generator), z
 
@@ -224,7 +225,7 @@ class LinearGaussian:
 
     def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw from p(x, z): x (n, D) and the latents z (n, k) they came from."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded(seed)
         observed, latent = self.weight.shape
         z = torch.randn(n, latent, generator=generator, dtype=torch.float64)
         noise = torch.randn(n, observed, generator=generator, dtype=torch.float64)
@@ -277,7 +278,7 @@ class GaussianMixture:
 
     def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw points float32 (n, 2) and the mode int64 (n,) each came from; modes equally likely."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded(seed)
         mode = torch.randint(len(self.centers), (n,), generator=generator)
         noise = torch.randn(n, 2, generator=generator, dtype=torch.float64)
         return (self.centers[mode] + self.std * noise).float(), mode

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from vae_course.elbo import elbo_terms
 from vae_course.machine import Adam
+from vae_course.randomness import seeded
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def training_cost(
     with PeakMemory() as memory:
         model = copy.deepcopy(model).train()
         optimizer = Adam(model.parameters(), lr=1e-4)
-        generator = torch.Generator().manual_seed(0)
-        chooser = torch.Generator().manual_seed(0)
+        generator = seeded(0)
+        chooser = seeded(0)
 
         def update() -> None:
             x = data.batch(torch.randint(len(data), (size,), generator=chooser), generator)

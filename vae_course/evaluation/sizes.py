@@ -13,6 +13,7 @@ from vae_course.evaluation.frechet import frechet_distance
 from vae_course.evaluation.intervals import MeanInterval, mean_interval
 from vae_course.evaluation.samples import precision_recall
 from vae_course.models.classifier import Classifier
+from vae_course.randomness import seeded
 
 # -------- Everything that a sweep over latent sizes measures of one trained model.
 
@@ -71,7 +72,7 @@ def _sample_report(model, held_out, classifier, samples: int, seed: int) -> dict
     if classifier is None:
         return dict.fromkeys(("frechet", "precision", "recall"))
     n = min(samples, len(held_out))
-    pictures = model.sample(n, torch.Generator(model.input_mean.device).manual_seed(seed)).cpu().clamp(0, 1)
+    pictures = model.sample(n, seeded(seed, model.input_mean.device)).cpu().clamp(0, 1)
     real = classifier.features((held_out if len(held_out) == n else held_out.subset(n)).floats())
     ours = classifier.features(pictures)
     precision, recall = precision_recall(real[:NEIGHBORS], ours[:NEIGHBORS])

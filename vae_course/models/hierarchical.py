@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from vae_course.elbo import GaussianPosterior, bound_log_var
 from vae_course.models.networks import make_activation
 from vae_course.models.vae import VAE
+from vae_course.randomness import seeded
 
 
 class HierarchicalVAE(VAE):
@@ -124,7 +125,7 @@ class LadderPosterior:
         (before any: one draw with seed 0), so that both terms of the ELBO belong to the same z₂.
         """
         if self.drawn is None:
-            self.sample(generator=torch.Generator(self.top.mean.device).manual_seed(0))
+            self.sample(generator=seeded(0, self.top.mean.device))
         lower = self.drawn.kl_per_dimension()
         lower = lower if lower.dim() == self.top.mean.dim() else lower.mean(0)
         return torch.cat([self.top.kl_per_dimension(), lower], dim=-1)

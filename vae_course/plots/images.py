@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from vae_course.elbo import GaussianPosterior
 from vae_course.plots.style import styled
+from vae_course.randomness import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,7 +230,7 @@ def draw_pictures(model: nn.Module, z: Tensor, generator: torch.Generator) -> Te
 
 def prior_codes(model: nn.Module, n: int, seed: int, device: torch.device) -> Tensor:
     """``n`` codes from the prior N(0, I), (n, latent), the same for a seed on every device."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     return torch.randn(n, model.latent_dim, generator=generator).to(device)
 
 
@@ -239,8 +240,8 @@ def pick_images(data: ImageData, n: int, seed: int, device: torch.device) -> Ten
         raise ValueError(
             f"n must be from 1 to the {len(data)} images of {data.name} ({data.split}), not {n}."
         )
-    index = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))[:n]
-    generator = torch.Generator(data.images.device).manual_seed(seed)
+    index = torch.randperm(len(data), generator=seeded(seed))[:n]
+    generator = seeded(seed, data.images.device)
     return data.batch(index.to(data.images.device), generator).to(device)
 
 
@@ -377,7 +378,7 @@ def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0
         rows, names = [x.cpu(), pictures(model, mean_code(model, x))], ["original", "at the mean code"]
         code = model.encode(x)
         if isinstance(code, GaussianPosterior):
-            generator = torch.Generator(device).manual_seed(seed)
+            generator = seeded(seed, device)
             rows.append(pictures(model, code.sample(generator=generator)))
             names.append("at a sampled code")
         else:
@@ -403,7 +404,7 @@ def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False
     _check(model, n)
     with looking_at(model) as device:
         z = prior_codes(model, n, seed, device)
-        generator = torch.Generator(device).manual_seed(seed)
+        generator = seeded(seed, device)
         images = draw_pictures(model, z, generator) if noise else pictures(model, z)
     return image_grid(images, cell=0.56)
 
@@ -426,7 +427,7 @@ def mean_and_sample(model: nn.Module, n: int = 8, seed: int = 0) -> Figure:
     with looking_at(model) as device:
         z = prior_codes(model, n, seed, device)
         means = pictures(model, z)
-        draws = draw_pictures(model, z, torch.Generator(device).manual_seed(seed))
+        draws = draw_pictures(model, z, seeded(seed, device))
     return image_grid(torch.cat([means, draws]), 2, n, row_titles=["mean of p(x|z)", "draw from p(x|z)"])
 
 

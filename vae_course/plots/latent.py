@@ -14,6 +14,7 @@ from matplotlib.patches import Ellipse
 
 from vae_course.elbo import GaussianPosterior
 from vae_course.plots.style import BLACK, GREY, class_style, styled
+from vae_course.randomness import seed_of
 
 # -------- Codes in the plane: one point per image, one color and one glyph per class.
 
@@ -54,10 +55,10 @@ def latent_scatter(
 
     points, axis_labels = _project(codes)
     if len(points) > MAX_POINTS:
-        keep = np.random.default_rng(seed).permutation(len(points))[:MAX_POINTS]
+        keep = np.random.default_rng(seed_of(seed)).permutation(len(points))[:MAX_POINTS]
         points, labels = points[keep], None if labels is None else labels[keep]
     if points.shape[1] == 1:  # one row per class, with a little spread so that points do not hide one another
-        spread = np.random.default_rng(seed).uniform(-0.3, 0.3, len(points))
+        spread = np.random.default_rng(seed_of(seed)).uniform(-0.3, 0.3, len(points))
         points = np.column_stack([points[:, 0], (0 if labels is None else labels) + spread])
 
     legend = labels is not None and any(len(name) > 1 for name in names) and codes.shape[1] > 1
@@ -206,7 +207,7 @@ def point_map(
         raise ValueError(f"points must be finite numbers of shape (n, 2), not {points.shape}.")
     labels, names = _check_labels(labels, class_names, len(points))
     if len(points) > MAX_POINTS:
-        keep = np.random.default_rng(seed).permutation(len(points))[:MAX_POINTS]
+        keep = np.random.default_rng(seed_of(seed)).permutation(len(points))[:MAX_POINTS]
         points, labels = points[keep], labels[keep]
     legend = any(len(name) > 1 for name in names)
     figure = Figure(figsize=(7.4 if legend else 5.8, 5.5), layout="constrained")

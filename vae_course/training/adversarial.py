@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from vae_course.files import say, write_atomically
 from vae_course.machine import Adam, pick_device, working_on
+from vae_course.randomness import seeded
 from vae_course.training.loop import TrainingDiverged, take_up_noise
 from vae_course.training.settings import number, one_of, whole
 from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
@@ -257,7 +258,7 @@ class _Game:
             Adam(player.parameters(), lr=rate, betas=settings.betas, fused=device.type in ("cpu", "cuda"))
             for player, rate in zip((generator, discriminator), rates, strict=True)
         ]
-        self.noise = torch.Generator(device).manual_seed(settings.seed + 1)
+        self.noise = seeded(settings.seed + 1, device)
         self.losses = LOSSES[settings.loss]
         self.steps_per_pass = -(-len(train) // settings.batch_size)
         self.step = 0
@@ -270,7 +271,7 @@ class _Game:
         """The examples of this step; each pass has its own seed, so that no order needs storing."""
         turn, position = divmod(self.step, self.steps_per_pass)
         if self.order is None or self.order[0] != turn:
-            chooser = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + turn)
+            chooser = seeded(self.settings.seed * 1_000_003 + turn)
             self.order = turn, torch.randperm(len(self.train), generator=chooser).to(self.device)
         size = self.settings.batch_size
         return self.train.batch(self.order[1][position * size : (position + 1) * size], self.noise)

@@ -22,6 +22,7 @@ from vae_course.machine import (
     working_on,
 )
 from vae_course.models.vae import Autoencoder
+from vae_course.randomness import seed_of, seeded
 from vae_course.training import distributed as processes
 from vae_course.training.settings import (
     FitSettings,
@@ -220,7 +221,7 @@ def take_up_noise(noise: torch.Generator, state: dict, seed: int) -> None:
     if state.get("device", noise.device.type) == noise.device.type:
         noise.set_state(state["noise"])
     else:  # its generator has a state of another form
-        noise.manual_seed(seed + 1_000_003 * state["step"])
+        noise.manual_seed(seed_of(seed + 1_000_003 * state["step"]))
 
 
 # -------- The training loop.
@@ -332,8 +333,8 @@ class Run:
         self.kl_course = (config.kl_warmup, config.kl_schedule, config.kl_cycles)
         self.optimizer = self.make_optimizer()
         # The order lives on the CPU so that it is the same on every device.
-        self.order = torch.Generator().manual_seed(config.seed)
-        self.noise = torch.Generator(device).manual_seed(config.seed + 1)
+        self.order = seeded(config.seed)
+        self.noise = seeded(config.seed + 1, device)
         self.history, self.best = History(), None
 
     def make_optimizer(self):
@@ -414,9 +415,9 @@ class Run:
         Raises:
             TrainingDiverged: a term is NaN or infinite.
         """
-        chooser = torch.Generator().manual_seed(self.config.seed)
+        chooser = seeded(self.config.seed)
         index = torch.randperm(len(data), generator=chooser)[: self.config.eval_examples].to(self.device)
-        noise = torch.Generator(self.device).manual_seed(self.config.seed + 2)
+        noise = seeded(self.config.seed + 2, self.device)
         self.model.eval()
         sums = torch.zeros(3, dtype=torch.float64)
         for part in index.split(1000):

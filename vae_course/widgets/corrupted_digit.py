@@ -14,6 +14,7 @@ from torch import Tensor
 from vae_course.elbo import GaussianPosterior, elbo_terms
 from vae_course.models.vae import VAE
 from vae_course.plots.style import BLUE, GREY, VERMILION, styled
+from vae_course.randomness import seeded
 from vae_course.widgets.controls import Explorer, explorer, slider
 
 DRAWS = 32
@@ -50,14 +51,14 @@ def corrupt(image: Tensor, noise: float = 0.0, shift: int = 0, blank: float = 0.
     else:
         spoiled[..., :kept] = image[..., width - kept :]
     spoiled[..., round(width * (1 - blank)) :] = 0
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     return (spoiled + noise * torch.randn(image.shape, generator=generator)).clamp(0, 1)
 
 
 @torch.no_grad()
 def negative_elbo(model: VAE, image: Tensor) -> float:
     """-ELBO of one picture (C, H, W) in nats, from 32 draws of z with a fixed seed."""
-    generator = torch.Generator().manual_seed(0)
+    generator = seeded(0)
     return elbo_terms(model, image[None], generator=generator, n_samples=DRAWS).negative_elbo.item()
 
 

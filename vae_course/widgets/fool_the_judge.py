@@ -13,6 +13,7 @@ from vae_course.evaluation.samples import power_spectrum, sample_quality
 from vae_course.models.classifier import Classifier
 from vae_course.plots.images import bare, check_images, montage
 from vae_course.plots.style import BLACK, VERMILION, styled
+from vae_course.randomness import seeded
 from vae_course.teaching.tables import format_number
 from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
 
@@ -40,7 +41,7 @@ def retouch(images: Tensor, detail: float = 0.0, noise: float = 0.0, seed: int =
             f"(n, C, H, W), at least −1, at least 0."
         )
     smooth = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     grain = torch.randn(images.shape, generator=generator) if noise else 0.0
     return (images + detail * (images - smooth) + noise * grain).clamp(0, 1)
 

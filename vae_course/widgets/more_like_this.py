@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from vae_course.plots.images import GAP, bare, check_images, looking_at, montage, pictures
 from vae_course.plots.style import VERMILION, styled
+from vae_course.randomness import seeded
 from vae_course.teaching.display import check_alt, publish_widget, show
 from vae_course.widgets.controls import slider
 
@@ -75,7 +76,7 @@ class Breeding:
     picked: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.generator = torch.Generator().manual_seed(self.seed)
+        self.generator = seeded(self.seed)
         if not self.codes:
             self.codes.append(torch.randn(self.n, self.model.latent_dim, generator=self.generator))
 
