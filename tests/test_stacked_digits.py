@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from recipes import stacked_recipe as stacked_weights
-from recipes.stacked_recipe import GANS, MODELS, SEEDS, load_stacked, save_half, train_stacked
+from recipes.stacked_digits import GANS, MODELS, SEEDS, save_half, train_stacked
+from vae_course import weights
 from vae_course.data.images import stack_digits
 from vae_course.data.loading import load
 from vae_course.evaluation.modes import image_coverage
-from vae_course.weights import load_classifier
+from vae_course.weights import load_classifier, load_stacked
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -24,7 +24,7 @@ def test_every_model_trains_and_goes_on_where_it_stopped(tmp_path, name):
 
 def test_half_precision_changes_pictures_by_next_to_nothing(tmp_path, monkeypatch):
     generator = train_stacked("gan", 0, stack_digits(load("digits", "train"), 64), passes=1)
-    monkeypatch.setattr(stacked_weights, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(weights, "STACKED", tmp_path)
     save_half(tmp_path / "gan_0.pt", generator, seconds=1.0)
     loaded, z = load_stacked("gan", 0), torch.randn(4, 32)
     assert loaded(z).dtype == torch.float32

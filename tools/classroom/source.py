@@ -22,7 +22,7 @@ ROLES = {
 }
 HIDDEN_TEST = """\
 ### BEGIN HIDDEN TESTS
-from vae_course.exercises import require
+from vae_course.exercises.points import require
 
 require("{question}", {name})
 ### END HIDDEN TESTS"""
