@@ -65,7 +65,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from vae_course import VAE, Autoencoder, CurveModel, elbo_terms, evaluate, fit, load, seed_everything
+from vae_course import VAE, Autoencoder, CurveModel, elbo_terms, evaluate, fit, load, seed_everything, seeded
 from vae_course.evaluation import (
     importance_weighted_log_prob,
     mean_interval,
@@ -126,7 +126,7 @@ binary_validation = load(DATASET, "validation", binarize="fixed")
 real = binary_validation.floats()
 
 mean_image = (train.floats().sum(0) + 1) / (len(train) + 2)  # Laplace's rule: never exactly 0 or 1
-draws = torch.bernoulli(mean_image.expand(12, -1, -1, -1), generator=torch.Generator().manual_seed(0))
+draws = torch.bernoulli(mean_image.expand(12, -1, -1, -1), generator=seeded(0))
 
 
 def independent_log_p(x):
@@ -151,7 +151,7 @@ def neighbor_correlation(x):
     return (rest[..., :-1] * rest[..., 1:]).sum().item() / rest.square().sum().item()
 
 
-many = torch.bernoulli(mean_image.expand(len(real), -1, -1, -1), generator=torch.Generator().manual_seed(1))
+many = torch.bernoulli(mean_image.expand(len(real), -1, -1, -1), generator=seeded(1))
 middle = many[..., 4:24, 4:24].sum().item() / many.sum().item()
 in_draws, in_data = neighbor_correlation(many), neighbor_correlation(real)
 guess.compare(
@@ -375,7 +375,7 @@ guess.compare(outcome, f"the smallest gap is {best_gap['crossing']:.3f} nats; ln
 #
 # In practice the expectation is estimated from a few draws of $z$, and an estimate needs a standard error.
 # %%
-generator = torch.Generator().manual_seed(0)
+generator = seeded(0)
 some = [(m, v) for m in (-1.1, 0.0, 0.6, 1.1) for v in (-5.5, -3.0, -1.0)]
 rows, z_scores = [], []
 for m, v in some:
@@ -512,11 +512,11 @@ x = train.batch(torch.arange(64))
 model = VAE.for_data(train, latent_dim=LATENT_DIM, hidden_dims=HIDDEN_DIMS)
 with torch.no_grad():
     q = model.encode(x)  # q.mean and q.log_var, each (64, latent)
-    noise = torch.randn(q.mean.shape, generator=torch.Generator().manual_seed(1))
+    noise = torch.randn(q.mean.shape, generator=seeded(1))
     logits = model.decode(q.mean + (0.5 * q.log_var).exp() * noise)
     distortion = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
     rate = 0.5 * (q.mean**2 + q.log_var.exp() - 1 - q.log_var).sum(1)
-    package = elbo_terms(model, x, torch.Generator().manual_seed(1))
+    package = elbo_terms(model, x, seeded(1))
 difference = (package.negative_elbo - distortion - rate).abs().max().item()
 print(
     f"−ELBO of the untrained VAE: {(distortion + rate).mean():.1f} nats, largest difference from the package {difference:.1e}"
@@ -634,9 +634,7 @@ guess = predict(
 def training_codes(model, seed=0):
     """Codes of the training digits (n, latent): the point of an autoencoder, one draw from q(z|x) of a VAE."""
     code = model.encode(train.floats())
-    return (
-        code if isinstance(code, torch.Tensor) else code.sample(generator=torch.Generator().manual_seed(seed))
-    )
+    return code if isinstance(code, torch.Tensor) else code.sample(generator=seeded(seed))
 
 
 def fitted_gaussian(model):
@@ -651,7 +649,7 @@ codes_of = {model: training_codes(model) for model in (*autoencoders, *vaes)}
 @torch.no_grad()
 def draw_pictures(model, seed, fitted):
     """n_judged pictures: decoder means at codes from N(0, I), or from the Gaussian fitted to the codes."""
-    u = torch.randn(n_judged, LATENT_DIM, generator=torch.Generator().manual_seed(1000 + seed))
+    u = torch.randn(n_judged, LATENT_DIM, generator=seeded(1000 + seed))
     if fitted:
         center, root = fitted_gaussian(model)
         u = center + u @ root.T
@@ -957,7 +955,7 @@ x_bound = bound_digits.floats()
 @torch.no_grad()
 def tight_bound(model):
     """log p̂_K of each digit, (n,)."""
-    noise = torch.Generator().manual_seed(0)
+    noise = seeded(0)
     return torch.cat(
         [importance_weighted_log_prob(model, part, BOUND_K, noise) for part in x_bound.split(100)]
     )

@@ -71,6 +71,7 @@ from vae_course import (
     load_model,
     save_checkpoint,
     seed_everything,
+    seeded,
 )
 from vae_course.evaluation import mean_interval
 from vae_course.plots import (
@@ -78,10 +79,10 @@ from vae_course.plots import (
     line_plot,
     mean_and_sample,
     posterior_ellipses,
+    reconstructions,
     sample_grid,
     training_curves,
 )
-from vae_course.plots.images import reconstructions
 from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
 
 names = """DATASET LATENT_DIM EPOCHS BATCH_SIZE LEARNING_RATE N_SEEDS USUAL_EPOCHS START_EXAMPLES START_EPOCHS
@@ -222,7 +223,7 @@ guess = predict(
 # %%
 def gradient_draws(dims, n, mu=1.0, sigma=0.5, seed=0):
     """n single-draw estimates of ∂E[Σ z²]/∂μ₁, by three methods."""
-    noise = torch.randn(n, dims, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    noise = torch.randn(n, dims, generator=seeded(seed), dtype=torch.float64)
     z = mu + sigma * noise
     f = (z**2).sum(1)
     slope_of_log_q = (z[:, 0] - mu) / sigma**2
@@ -388,7 +389,7 @@ held_out = validation.batch(torch.arange(min(1000, len(validation))))
 seed_everything(0)
 model = NotebookVAE(LATENT_DIM)
 with torch.no_grad():
-    reconstruction, kl = model(held_out, torch.Generator().manual_seed(0))
+    reconstruction, kl = model(held_out, seeded(0))
 start_loss = (reconstruction + kl).mean().item()
 guess.compare(
     0 if start_loss < 170 else 1 if start_loss < 1700 else 2,
@@ -411,7 +412,7 @@ claims.add(
 # %%
 def train_by_hand(model, data, epochs, seed):
     """Plain training loop. Returns the −ELBO on held-out digits before training and after each epoch."""
-    order, noise = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed + 1)
+    order, noise = seeded(seed), seeded(seed + 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     curve = [held_out_loss(model)]
     for _ in range(epochs):
@@ -428,7 +429,7 @@ def train_by_hand(model, data, epochs, seed):
 @torch.no_grad()
 def held_out_loss(model):
     """−ELBO on (up to) 1,000 validation digits, nats per example."""
-    reconstruction, kl = model(held_out, torch.Generator().manual_seed(0))
+    reconstruction, kl = model(held_out, seeded(0))
     return (reconstruction + kl).mean().item()
 
 
@@ -552,8 +553,8 @@ mine = NotebookVAE(LATENT_DIM, models[0].input_mean, models[0].output_offset)
 mine.encoder.load_state_dict(models[0].encoder.state_dict())
 mine.decoder.load_state_dict(models[0].decoder.state_dict())
 with torch.no_grad():
-    reconstruction, kl = mine(held_out, torch.Generator().manual_seed(0))
-    terms = elbo_terms(models[0], held_out, torch.Generator().manual_seed(0))
+    reconstruction, kl = mine(held_out, seeded(0))
+    terms = elbo_terms(models[0], held_out, seeded(0))
 print(f"notebook: {reconstruction.mean():.4f} + {kl.mean():.4f} nats")
 print(f"package:  {terms.reconstruction.mean():.4f} + {terms.kl.mean():.4f} nats")
 for name, a, b in (("reconstruction", reconstruction, terms.reconstruction), ("KL", kl, terms.kl)):
@@ -666,7 +667,7 @@ show(
 # %%
 flattery = []
 for model in models:
-    noise = torch.Generator().manual_seed(0)
+    noise = seeded(0)
     gaps = []
     for index in torch.arange(len(test)).split(1000):
         batch = test.batch(index)
@@ -695,7 +696,7 @@ claims.add(
 # And pictures from nothing: $z \sim \mathcal N(0, I)$, decoder's mean.
 # %%
 show(
-    sample_grid(models[0].sample(64, generator=torch.Generator().manual_seed(3))),
+    sample_grid(models[0].sample(64, generator=seeded(3))),
     alt="Sixty-four generated pictures, decoder means. Many read as a digit; others hang between two digits or are blurred.",
 )
 # %% [markdown]
@@ -812,7 +813,7 @@ corrupted = {
 def anatomy(model, spoiled):
     """What one model makes of spoiled pictures: means over the pictures."""
     home, posterior = model.encode(pictures), model.encode(spoiled)
-    terms = elbo_terms(model, spoiled, torch.Generator().manual_seed(0))
+    terms = elbo_terms(model, spoiled, seeded(0))
     moved = ((posterior.mean - home.mean) / home.std).pow(2).mean(-1).sqrt()
     return [value.mean().item() for value in (terms.negative_elbo, terms.kl, moved)]
 

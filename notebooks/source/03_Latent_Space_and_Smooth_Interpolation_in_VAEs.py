@@ -56,7 +56,7 @@ from itertools import pairwise
 
 import torch
 
-from vae_course import VAE, evaluate, fit, load, load_classifier, seed_everything
+from vae_course import VAE, evaluate, fit, load, load_classifier, seed_everything, seed_of, seeded
 from vae_course.evaluation import (
     expected_norm,
     kl_per_dimension,
@@ -149,7 +149,7 @@ show(
 # %%
 some = train.subset(min(2000, len(train)), seed=1)
 with torch.no_grad():
-    draws = flat.encode(some.floats()).sample(generator=torch.Generator().manual_seed(0))
+    draws = flat.encode(some.floats()).sample(generator=seeded(0))
 show(
     latent_scatter(draws, some.labels, some.class_names),
     alt="Draws from the posterior of training digits in the plane, each as its digit. Classes lie in patches around the "
@@ -183,7 +183,7 @@ def empty_cells(codes, side):
 side = int((len(some) / 5) ** 0.5)
 empty, reference = [], []
 for seed, model in enumerate(models[2]):
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     with torch.no_grad():
         empty.append(empty_cells(model.encode(some.floats()).sample(generator=generator), side))
     reference.append(empty_cells(torch.randn(len(some), 2, generator=generator), side))
@@ -235,7 +235,7 @@ show(
 )
 # %%
 embedded = torch.from_numpy(
-    TSNE(perplexity=30, init="pca", random_state=0, n_jobs=1).fit_transform(means.numpy())
+    TSNE(perplexity=30, init="pca", random_state=seed_of(0), n_jobs=1).fit_transform(means.numpy())
 )
 show(
     point_map(
@@ -413,7 +413,7 @@ def slerp(a, b, t):
 
 
 t = torch.linspace(0, 1, 11)
-a, b = torch.randn(2, N_PAIRS, 32, generator=torch.Generator().manual_seed(0))
+a, b = torch.randn(2, N_PAIRS, 32, generator=seeded(0))
 difference = max(
     (lerp(a, b, t) - package_lerp(a, b, t)).abs().max().item(),
     (slerp(a, b, t) - package_slerp(a, b, t)).abs().max().item(),
@@ -436,7 +436,7 @@ guess = predict(
     default=3,
 )
 # %%
-generator = torch.Generator().manual_seed(1)
+generator = seeded(1)
 norms, inside, overshoot, prior_range = {}, {}, {}, {}
 for k in (2, 32):
     a, b, fresh = torch.randn(3, 20_000, k, generator=generator, dtype=torch.float64)
@@ -558,7 +558,7 @@ for k in (2, 32):
     rows[k] = {"draws from the prior": [], "lerp, halfway": [], "slerp, halfway": []}
     doubts = {name: [] for name in rows[k]}
     for seed, model in enumerate(models[k]):
-        a, b = torch.randn(2, N_PAIRS, k, generator=torch.Generator().manual_seed(100 + seed))
+        a, b = torch.randn(2, N_PAIRS, k, generator=seeded(100 + seed))
         codes = dict(
             zip(rows[k], (a[None], package_lerp(a, b, middle), package_slerp(a, b, middle)), strict=True)
         )
@@ -633,7 +633,7 @@ claims.add(
 # ends, so that they differ in between and nowhere else. Pairs are drawn at random from different classes.
 # %%
 labels = validation.labels
-generator = torch.Generator().manual_seed(0)
+generator = seeded(0)
 first = torch.randperm(len(validation), generator=generator)
 second = torch.randperm(len(validation), generator=generator)
 keep = labels[first] != labels[second]

@@ -74,6 +74,7 @@ from vae_course import (
     load,
     load_classifier,
     seed_everything,
+    seeded,
     standard_normal_log_prob,
 )
 from vae_course.evaluation import active_units, collapse_report, log_aggregate, mean_interval
@@ -139,7 +140,7 @@ def kl_monte_carlo(mean, log_var, n, generator):
     return difference.mean(0), difference.std(0) / math.sqrt(n)
 
 
-generator = torch.Generator().manual_seed(0)  # one source of randomness for this whole section
+generator = seeded(0)  # one source of randomness for this whole section
 mean = torch.randn(40, LATENT_DIM, generator=generator, dtype=torch.float64)
 log_var = -3 + torch.randn(40, LATENT_DIM, generator=generator, dtype=torch.float64)
 exact = kl_closed_form(mean, log_var)
@@ -294,7 +295,7 @@ guess = predict(
     default=0,
 )
 # %%
-basis = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)).Q
+basis = torch.linalg.qr(torch.randn(8, 8, generator=seeded(1), dtype=torch.float64)).Q
 source = LinearGaussian(basis[:, :3] * torch.tensor([3.0, 2.0, 1.2]), torch.linspace(-1, 1, 8), sigma=0.5)
 rows_x = source.sample(500, seed=0)[0]
 best = principal_component_model(rows_x, 3)
@@ -302,7 +303,7 @@ best = principal_component_model(rows_x, 3)
 
 def train_linear(x, latent_dim, seed, steps=1000, beta=1.0, watch=(), **arguments):
     """A linear VAE after `steps` of Adam on the exact β-ELBO of all rows, and what was seen on the way."""
-    torch.manual_seed(seed)
+    seed_everything(seed)
     model = LinearGaussianVAE(x.shape[1], latent_dim, **arguments)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.05)
     decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
@@ -335,7 +336,7 @@ guess.compare(
 from vae_course import elbo_terms
 
 with torch.no_grad():
-    sampled = elbo_terms(linear[0], rows_x, torch.Generator().manual_seed(0), n_samples=200).negative_elbo
+    sampled = elbo_terms(linear[0], rows_x, seeded(0), n_samples=200).negative_elbo
     solved = linear[0].exact_terms(rows_x).negative_elbo
     away = (sampled - solved).mean() / ((sampled - solved).std() / math.sqrt(len(rows_x)))
     optimum = best.log_prob(rows_x).mean().item()
@@ -724,7 +725,7 @@ guess = predict(
 )
 # %%
 judge = load_classifier(DATASET)
-prior_z = torch.randn(HOLE_DRAWS, 2, generator=torch.Generator().manual_seed(5))
+prior_z = torch.randn(HOLE_DRAWS, 2, generator=seeded(5))
 
 
 def look_for_holes(model):
@@ -758,7 +759,7 @@ with style.use():
     figure = Figure(figsize=(9.2, 4.4), layout="constrained")
     for axes, (beta, runs) in zip(figure.subplots(1, 2, sharex=True, sharey=True), flat.items(), strict=True):
         found, h = runs[0], hole[beta][0]
-        codes = found["q"].sample(generator=torch.Generator().manual_seed(0))
+        codes = found["q"].sample(generator=seeded(0))
         axes.plot(*codes[:2500].T.numpy(), ".", color=style.SKY, markersize=2, label="codes, drawn from q(z)")
         axes.plot(
             *prior_z[~h][:400].T.numpy(), "o", color=style.BLUE, markersize=3, label="prior draw, covered"
@@ -822,7 +823,7 @@ def entropy_of(pictures):
 
 def both_draws(model):
     """The judge's entropy on pictures decoded from the prior, and from the aggregate posterior."""
-    noise = torch.Generator().manual_seed(0)
+    noise = seeded(0)
     with torch.no_grad():
         codes = model.encode(held_out.floats()[:1000]).sample(generator=noise)
         prior = torch.randn(codes.shape, generator=noise)
@@ -929,7 +930,7 @@ small = halved(small.subset(min(COLLAPSE_EXAMPLES, len(small)), seed=0))
 small_held_out = halved(load(DATASET, "validation", binarize="dynamic"))
 small_held_out = small_held_out.subset(min(HELD_OUT, 1000, len(small_held_out)), seed=0)
 show(
-    image_grid(small_held_out.batch(slice(0, 12), torch.Generator().manual_seed(0)), columns=12),
+    image_grid(small_held_out.batch(slice(0, 12), seeded(0)), columns=12),
     alt="Twelve digits of 14 by 14 pixels, black and white, with frayed edges.",
 )
 
@@ -958,7 +959,7 @@ def train_reader(kind, seed, **settings):
 # The future must not leak: changing the pixels from one on may change no earlier log-probability.
 with torch.no_grad():
     probe = ReadingVAE.for_data(small, latent_dim=10, hidden_dims=(128,))
-    a = small_held_out.batch(slice(0, 4), torch.Generator().manual_seed(0))
+    a = small_held_out.batch(slice(0, 4), seeded(0))
     b = a.clone()
     b.flatten(1)[:, 100:] = 1 - b.flatten(1)[:, 100:]
     read = [

@@ -72,6 +72,7 @@ from vae_course import (
     load_classifier,
     make,
     seed_everything,
+    seeded,
 )
 from vae_course.evaluation import (
     FAMOUS,
@@ -423,7 +424,7 @@ guess = predict(
 def judged(model):
     """Measures of one trained model on held-out pictures."""
     rebuilt = model.reconstruct(x_test).clamp(0, 1)
-    samples = model.sample(len(test), generator=torch.Generator().manual_seed(0)).clamp(0, 1)
+    samples = model.sample(len(test), generator=seeded(0)).clamp(0, 1)
     quality = sample_quality(samples, x_test, judge)
     return {
         "KL": evaluate(model, test).kl.value,
@@ -488,9 +489,7 @@ show(
     alt="Ten test digits and, below them, their reconstructions by seven models trained with different losses. The rows differ in sharpness; that of the Gaussian with σ = 1 is among the most blurred.",
 )
 # %%
-rows = [
-    seeds[0].sample(10, generator=torch.Generator().manual_seed(2)).clamp(0, 1) for seeds in models.values()
-]
+rows = [seeds[0].sample(10, generator=seeded(2)).clamp(0, 1) for seeds in models.values()]
 show(
     image_grid(torch.cat(rows), columns=10, row_titles=list(models)),
     alt="Ten samples from each of the seven models, from the same ten codes. The rows differ in sharpness, and many samples are no clear digit.",
@@ -608,9 +607,7 @@ claims.add(
     above=0,
     whole_interval=True,
 )
-estimate = frechet_estimate(
-    judge.features(models[bce][0].sample(len(test), torch.Generator().manual_seed(0))), x_real
-)
+estimate = frechet_estimate(judge.features(models[bce][0].sample(len(test), seeded(0))), x_real)
 print(f"Fréchet distance of one BCE model's samples with its bootstrap interval: {estimate}")
 claims.add(
     "Fréchet distance of BCE samples over that of real pictures, same n",
@@ -722,7 +719,7 @@ UNIT = {"mse": lambda: Gaussian(1.0), "bce": lambda: make("bernoulli"), "l1": la
 def rate_and_distortion(model):
     """KL and squared error of a model's draws on held-out pictures: its point in the rate–distortion plane."""
     x = x_test[:500]
-    generator = torch.Generator().manual_seed(0)
+    generator = seeded(0)
     with torch.no_grad():
         q = model.encode(x)
         x_hat = model.likelihood.mean(model.decode(q.sample(generator=generator)))
@@ -1139,7 +1136,7 @@ guess.compare(
 model = groups["by the formula, from 1"][0]
 x = train.floats()[:1000]
 with torch.no_grad():
-    x_hat = model.decode(model.encode(x).sample(generator=torch.Generator().manual_seed(0)))
+    x_hat = model.decode(model.encode(x).sample(generator=seeded(0)))
     root = (x - x_hat).square().mean().sqrt().item()
     tried = [root * 1.01**step for step in range(-30, 31)]
     prices = [-Gaussian(sigma).log_prob(x, x_hat).mean().item() for sigma in tried]
@@ -1228,7 +1225,7 @@ watched = gallery.subset(min(300, len(gallery)), seed=0)
 
 def numbers(loss, networks, data, training):
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        seed_everything(0)
         return {
             name: value.item()
             for name, value in loss(networks.encode, networks.decode, data.images, training).items()

@@ -78,6 +78,8 @@ from vae_course import (
     load_classifier,
     ring_mixture,
     seed_everything,
+    seed_of,
+    seeded,
 )
 from vae_course.evaluation import expected_hits, image_coverage, mean_interval, point_coverage, sample_quality
 from vae_course.models import Discriminator, Generator, PointDiscriminator, PointGenerator, PointVAE
@@ -146,7 +148,7 @@ guess.compare(
 print(
     f"by mode: {counts.tolist()}; KL(g‖p) = {found.kl_to_data:.4f}, KL(p‖g) = {found.kl_from_data:.4f} nats"
 )
-uniform = torch.full((100_000, 2), 0.0).uniform_(-3, 3, generator=torch.Generator().manual_seed(0))
+uniform = torch.full((100_000, 2), 0.0).uniform_(-3, 3, generator=seeded(0))
 spread = point_coverage(uniform[:SAMPLES], TOYS["ring"])
 print(f"{SAMPLES:,} points spread over the square: {spread.hit} of 8 modes if one sample is enough, "
       f"{point_coverage(uniform[:SAMPLES], TOYS['ring'], least=enough('ring')).hit} by our rule; {spread.high_quality:.1%} lie on a mode")  # fmt: skip
@@ -198,7 +200,7 @@ def train_gan(toy, **settings):
     steps, seen = STEPS[toy], []
 
     def watch(step, player):
-        seen.append((step, player.sample(SAMPLES, torch.Generator().manual_seed(1))))
+        seen.append((step, player.sample(SAMPLES, seeded(1))))
 
     fit_gan(
         generator,
@@ -222,7 +224,7 @@ def covered(toy, points):
 
 def draw(model, seed=2, **how):
     """SAMPLES points of every seed."""
-    return model.sample(SAMPLES, torch.Generator().manual_seed(seed), **how)
+    return model.sample(SAMPLES, seeded(seed), **how)
 
 
 vae, gan, watched = {}, {}, {}
@@ -431,7 +433,7 @@ def fit_codes(codes):
     """A mixture of 50 Gaussians by expectation maximization; where it stops short of convergence is good enough."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return FittedMixture(50, random_state=0, max_iter=30, init_params="k-means++").fit(
+        return FittedMixture(50, random_state=seed_of(0), max_iter=30, init_params="k-means++").fit(
             codes.double().numpy()
         )
 
@@ -439,7 +441,7 @@ def fit_codes(codes):
 def codes_of(model, toy):
     """A draw of z for every training point: (POINTS, seeds, 2)."""
     with torch.no_grad():
-        z = model.encode(data[toy].points).sample(generator=torch.Generator().manual_seed(3))
+        z = model.encode(data[toy].points).sample(generator=seeded(3))
     return z.unflatten(-1, (N_SEEDS, 2))
 
 
@@ -449,18 +451,14 @@ def sample_from(model, toy, source):
         return draw(model)
     codes = codes_of(model, toy)
     if source == "training codes":
-        z = codes[torch.randperm(POINTS, generator=torch.Generator().manual_seed(4))[:SAMPLES]]
+        z = codes[torch.randperm(POINTS, generator=seeded(4))[:SAMPLES]]
     else:
         fitted = [fit_codes(codes[:, s]) for s in range(N_SEEDS)]
         z = torch.stack([torch.from_numpy(f.sample(SAMPLES)[0]).float() for f in fitted], dim=1)
-        z = z[
-            torch.randperm(SAMPLES, generator=torch.Generator().manual_seed(8))
-        ]  # they come sorted by component
+        z = z[torch.randperm(SAMPLES, generator=seeded(8))]  # they come sorted by component
     with torch.no_grad():
         mean = model.decode(z.flatten(1))
-        return mean + model.log_sigma.exp() * torch.randn(
-            mean.shape, generator=torch.Generator().manual_seed(5)
-        )
+        return mean + model.log_sigma.exp() * torch.randn(mean.shape, generator=seeded(5))
 
 
 free = train_vae("grid", beta=0.0)
@@ -618,7 +616,7 @@ class MixtureDecoderVAE(PointVAE):
 
 def explained(model):
     """Share of the samples' variance that the code explains, for every seed; the same z as in `draw`."""
-    z = torch.randn(SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(2))
+    z = torch.randn(SAMPLES, model.latent_dim, generator=seeded(2))
     with torch.no_grad():
         if isinstance(model, PointGenerator):
             return [1.0] * N_SEEDS
@@ -889,7 +887,7 @@ for kind in ("GAN, R1", "GAN, noise"):
     print(f"{kind}: {DIGIT_SEEDS} seeds trained", flush=True)
 # %%
 pictures = {
-    kind: [model.sample(len(real), torch.Generator().manual_seed(seed)) for seed, model in enumerate(models)]
+    kind: [model.sample(len(real), seeded(seed)) for seed, model in enumerate(models)]
     for kind, models in digits.items()
 }
 classes = {
@@ -996,7 +994,7 @@ NAMES = {"vae": "VAE", "gan": "GAN, plain", "gan_r1": "GAN, R1"}
 
 def draw_stacked(generator, n, seed=7):
     """n pictures (n, 3, 28, 28), drawn in parts to save memory."""
-    noise = torch.Generator().manual_seed(seed)
+    noise = seeded(seed)
     return torch.cat([generator.sample(min(1000, n - start), noise) for start in range(0, n, 1000)])
 
 
@@ -1212,7 +1210,7 @@ results_table(
         *({"measure": f"samples on no mode, ring, {name}", "value": text(mean_interval(values)), "on": f"{N_SEEDS} seeds"} for name, values in off.items()),
         *({"measure": f"recall, {kind}", "value": text(judged(kind, "recall")), "on": f"digits, {DIGIT_SEEDS} seeds"} for kind in digits),
         *(
-            {"measure": f"modes hit, stacked digits, {NAMES[name]}", "value": text(mean_interval([loose.hit for loose, _ in runs]), 0), "on": f"3 seeds"}
+            {"measure": f"modes hit, stacked digits, {NAMES[name]}", "value": text(mean_interval([loose.hit for loose, _ in runs]), 0), "on": "3 seeds"}
             for name, runs in stacked.items()
         ),
     ]

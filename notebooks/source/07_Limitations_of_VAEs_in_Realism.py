@@ -72,6 +72,7 @@ from vae_course import (
     load,
     load_classifier,
     seed_everything,
+    seeded,
 )
 from vae_course.evaluation import (
     frechet_bias_curve,
@@ -276,7 +277,7 @@ def toy_loss(weights, buffers, beta, noise):
 
 
 optimizer = torch.optim.Adam(weights.values())
-generator = torch.Generator().manual_seed(0)
+generator = seeded(0)
 for step in range(TOY_STEPS):
     optimizer.param_groups[0]["lr"] = 5e-3 * (1 - step / TOY_STEPS)
     noise = torch.randn(len(toys), 2, 16, 2, generator=generator)
@@ -294,7 +295,7 @@ print(f"{len(toys)} toy VAEs trained for {TOY_STEPS:,} updates each")
 def look_at_toy(model):
     """Compare the decoder with the exact averages, at codes of pictures and at draws of the prior."""
     q = model.encode(hands)
-    generator = torch.Generator().manual_seed(1)
+    generator = seeded(1)
     z = q.sample(16, generator).flatten(0, 1)
     from_prior = torch.randn(400, 2, generator=generator)
     w = GaussianPosterior(q.mean, q.log_var).log_prob(z[:, None]).softmax(1)  # (draws, 16): Bayes' rule
@@ -404,7 +405,7 @@ for seed in range(N_SEEDS):
         device="cpu",
         progress=False,
     )
-    gan_toys.append(player.sample(400, torch.Generator().manual_seed(1)))
+    gan_toys.append(player.sample(400, seeded(1)))
 gan_distance = mean_interval([nearest_hand(pictures).mean().item() for pictures in gan_toys])
 vae_distance = mean_interval([look["from prior"] for look in toy[TOY_BETAS[0]]])
 show(
@@ -489,7 +490,7 @@ claims.add("Decoders of VAE and GAN, difference in learnable numbers", size["VAE
 # %%
 def draw_from(model, seed, **options):
     """As many pictures as the judge compares with."""
-    return model.sample(n_judged, torch.Generator().manual_seed(seed), **options).clamp(0, 1)
+    return model.sample(n_judged, seeded(seed), **options).clamp(0, 1)
 
 
 real_features = judge.features(real)
@@ -643,14 +644,14 @@ guess = predict(
 @torch.no_grad()
 def residuals(model, x, seed=0):
     """What the decoder's mean leaves of real pictures, with z drawn from q(z|x)."""
-    z = model.encode(x).sample(generator=torch.Generator().manual_seed(seed))
+    z = model.encode(x).sample(generator=seeded(seed))
     return x - model.likelihood.mean(model.decode(z))
 
 
 sigma = [residuals(model, x_train[:2000]).square().mean().sqrt().item() for model in vaes]
 drawn["VAE, Bernoulli draw"] = [draw_from(model, seed, noise=True) for seed, model in enumerate(vaes)]
 drawn["VAE, Gaussian draw"] = [
-    (pictures + s * torch.randn(pictures.shape, generator=torch.Generator().manual_seed(seed))).clamp(0, 1)
+    (pictures + s * torch.randn(pictures.shape, generator=seeded(seed))).clamp(0, 1)
     for seed, (pictures, s) in enumerate(zip(drawn["VAE"], sigma, strict=True))
 ]
 draws = ["VAE, Bernoulli draw", "VAE, Gaussian draw"]
@@ -1034,7 +1035,7 @@ wide = {
     name: wide_features(pictures)
     for name, pictures in {"real": real, "fresh": fresh, "VAE": drawn["VAE"][0]}.items()
 }
-chosen = torch.randperm(wide["real"].shape[1], generator=torch.Generator().manual_seed(0))
+chosen = torch.randperm(wide["real"].shape[1], generator=seeded(0))
 rows, floor_share = [], []
 for n_features in (16, 64, 256, 784):
     few_real, few_fresh, few_vae = (wide[name][:, chosen[:n_features]] for name in ("real", "fresh", "VAE"))
@@ -1156,7 +1157,7 @@ guess = predict(
     default=1,
 )
 # %%
-picked = torch.randperm(len(train), generator=torch.Generator().manual_seed(3))[:n_judged]
+picked = torch.randperm(len(train), generator=seeded(3))[:n_judged]
 thief = x_train[picked]
 score["thief"] = [measures(thief)]
 score_table(["fresh pictures", "thief", "VAE", "GAN"], "A thief beside fresh pictures and the two models")
@@ -1301,7 +1302,7 @@ SHORT = {"vae_bernoulli": "VAE, Bernoulli", "vae_gaussian": "VAE, Gaussian", "va
 for name, short in SHORT.items():
     if models := shipped(name):
         label = f"arena {short}"
-        drawn[label] = [model.sample(n_judged, torch.Generator().manual_seed(i)) for i, model in enumerate(models)]  # fmt: skip
+        drawn[label] = [model.sample(n_judged, seeded(i)) for i, model in enumerate(models)]  # fmt: skip
         score[label] = [measures(pictures) for pictures in drawn[label]]
 trained_longer = [name for name in drawn if name.startswith("arena")]
 if len(trained_longer) == len(SHORT):

@@ -88,6 +88,7 @@ from vae_course import (
     load_face_model,
     load_text_model,
     seed_everything,
+    seeded,
     with_classes,
 )
 from vae_course.evaluation import (
@@ -244,7 +245,7 @@ guess = predict(
     default=0,
 )
 # %%
-order = torch.randperm(len(held_out), generator=torch.Generator().manual_seed(0))
+order = torch.randperm(len(held_out), generator=seeded(0))
 first, second = order[: len(order) // 2], order[len(order) // 2 : 2 * (len(order) // 2)]
 different = held_out.labels[first] != held_out.labels[second]
 first, second = first[different][:N_PAIRS], second[different][:N_PAIRS]
@@ -300,7 +301,7 @@ claims.add(
 # In words: forget a little of $z$, then add noise with the variance that was forgotten. If $z$ follows the prior, so does $z'$, for each spread $s$: the variances
 # $1 - s^2$ and $s^2$ add up to 1. At $s = 0$ you get copies, at $s = 1$ fresh draws.
 # %%
-generator = torch.Generator().manual_seed(0)
+generator = seeded(0)
 kept, drifting = (torch.randn(4000, LATENT_DIM, generator=generator),) * 2
 for _ in range(ROUNDS):
     kept = more_like(kept, len(kept), 0.5, generator)
@@ -330,7 +331,7 @@ SPREADS = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0]
 kept_class = {s: [] for s in SPREADS}
 variety = {s: [] for s in SPREADS}
 for seed, model in enumerate(makers):
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     with torch.no_grad():
         parents = model.encode(held_out.floats()[:N_PAIRS]).sample(generator=generator)
     seen = judge.probabilities(pictures(model, parents)).argmax(-1)
@@ -385,7 +386,7 @@ def share_of_children(game):
     return (judge.probabilities(children).argmax(-1) == WANTED).double().mean().item()
 
 
-luck = torch.Generator().manual_seed(0)
+luck = seeded(0)
 
 
 def at_random(images):
@@ -464,7 +465,7 @@ def album(target, biased, seed=0):
     if not biased:
         return torch.ones(len(faces), dtype=torch.bool)
     together = faces.attributes[:, target] == faces.attributes[:, HAIR]
-    luck = torch.rand(len(faces), generator=torch.Generator().manual_seed(seed))
+    luck = torch.rand(len(faces), generator=seeded(seed))
     return torch.where(together, luck < 0.9, luck < 0.1)
 
 
@@ -688,11 +689,11 @@ with torch.no_grad():
     seen = torch.cat([(x - model.input_mean).flatten(1), c], dim=1)  # the picture, and what is told
     mean, raw_log_var = model.encoder(seen).chunk(2, dim=1)
     log_var = 15 * torch.tanh(raw_log_var / 15)
-    z = mean + (log_var / 2).exp() * torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
+    z = mean + (log_var / 2).exp() * torch.randn(mean.shape, generator=seeded(0))
     logits = model.decoder(torch.cat([z, c], dim=1)) + model.output_offset
     reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum((1, 2, 3))
     by_hand = reconstruction + 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1)
-    package = elbo_terms(model, (x, c), torch.Generator().manual_seed(0)).negative_elbo
+    package = elbo_terms(model, (x, c), seeded(0)).negative_elbo
 claims.add(
     "Conditional −ELBO by hand against the package's, largest difference of 5, nats",
     (by_hand - package).abs().max(),
@@ -797,7 +798,7 @@ guess = predict(
     default=1,
 )
 # %%
-generator = torch.Generator().manual_seed(0)
+generator = seeded(0)
 n = min(N_PAIRS, len(held_out_digits))
 x, c = told_held_out.batch(slice(0, n))
 old = held_out_digits.labels[:n]
@@ -913,11 +914,9 @@ for seed in SEEDS[:3]:
         )
         first_writer = writer
     drawn = {
-        "VAE": tokenizer.decode(writer.sample(N_NAMES, torch.Generator().manual_seed(seed))),
-        "VAE, temperature 0.7": tokenizer.decode(
-            writer.sample(N_NAMES, torch.Generator().manual_seed(seed), temperature=0.7)
-        ),
-        "n-gram": tokenizer.decode(ngram.sample(N_NAMES, torch.Generator().manual_seed(seed))),
+        "VAE": tokenizer.decode(writer.sample(N_NAMES, seeded(seed))),
+        "VAE, temperature 0.7": tokenizer.decode(writer.sample(N_NAMES, seeded(seed), temperature=0.7)),
+        "n-gram": tokenizer.decode(ngram.sample(N_NAMES, seeded(seed))),
     }
     for name, texts in drawn.items():
         name_lists.setdefault(name, []).append((texts, text_quality(texts, known, unseen, name_judge)))

@@ -79,6 +79,7 @@ from vae_course import (
     load_text_model,
     padding_mask,
     seed_everything,
+    seeded,
 )
 from vae_course.evaluation import (
     NGram,
@@ -157,7 +158,7 @@ seed_everything(0)
 rows = []
 for kind, data in shown.items():
     x = data.batch(slice(0, 8))
-    terms = elbo_terms(makers[kind](data), x, torch.Generator().manual_seed(0))
+    terms = elbo_terms(makers[kind](data), x, seeded(0))
     rows.append(
         {
             "kind of data": kind,
@@ -380,7 +381,7 @@ print(
 few_photos = photos.subset(min(PHOTO_EXAMPLES, len(photos)), seed=0)
 first = torch.arange(8)
 reads = [few_photos.batch(first)]
-reads += [few_photos.augmented().batch(first, torch.Generator().manual_seed(seed)) for seed in (1, 2)]
+reads += [few_photos.augmented().batch(first, seeded(seed)) for seed in (1, 2)]
 show(
     image_grid(torch.cat(reads), columns=8, cell=0.55, row_titles=["stored", "read once", "read again"]),
     alt="Three rows of the same eight small pictures: as stored, and two reads with augmentation. Some are mirrored, all are slightly brighter, darker, paler or more colorful.",
@@ -487,7 +488,7 @@ photo_rows = [
 ]
 results_table(photo_rows, caption=f"{len(test_photos)} test pictures, one shipped model")
 x = test_photos.batch(slice(0, 10))
-z = torch.randn(10, photo_model.latent_dim, generator=torch.Generator().manual_seed(0))
+z = torch.randn(10, photo_model.latent_dim, generator=seeded(0))
 with torch.no_grad():
     drawn = photo_model.likelihood.mean(photo_model.decode(z))
 again = photo_model.reconstruct(x)
@@ -621,7 +622,7 @@ guess = predict(
     default=2,
 )
 # %%
-pairs = torch.randperm(len(test_photos), generator=torch.Generator().manual_seed(1))[:100].reshape(2, -1)
+pairs = torch.randperm(len(test_photos), generator=seeded(1))[:100].reshape(2, -1)
 ends = [test_codes[side] for side in pairs]
 with torch.no_grad():
     strips = photo_model.likelihood.mean(
@@ -631,14 +632,11 @@ with torch.no_grad():
     )
     halfway = photo_model.likelihood.mean(photo_model.decode((ends[0] + ends[1]) / 2)).clamp(0, 1)
     stored = (halfway * 255).round() / 255
-    between_cost = elbo_terms(photo_model, stored, torch.Generator().manual_seed(0)).negative_elbo
+    between_cost = elbo_terms(photo_model, stored, seeded(0)).negative_elbo
     cross_fade = ((test_photos.batch(pairs[0]) + test_photos.batch(pairs[1])) * 127.5).round() / 255
-    fade_cost = elbo_terms(photo_model, cross_fade, torch.Generator().manual_seed(0)).negative_elbo
+    fade_cost = elbo_terms(photo_model, cross_fade, seeded(0)).negative_elbo
     end_cost = torch.cat(
-        [
-            elbo_terms(photo_model, test_photos.batch(side), torch.Generator().manual_seed(0)).negative_elbo
-            for side in pairs
-        ]
+        [elbo_terms(photo_model, test_photos.batch(side), seeded(0)).negative_elbo for side in pairs]
     )
 show(
     image_grid(strips.clamp(0, 1), columns=9, cell=0.6),
@@ -1029,7 +1027,7 @@ phrases = load(SENTENCES).with_tokenizer(words)
 others = load(SENTENCES, "validation").with_tokenizer(words)
 print(phrases)
 print(collapse_report(writer, others.subset(min(500, len(others)), seed=0)))
-sampled = words.decode(writer.sample(6, torch.Generator().manual_seed(1)))
+sampled = words.decode(writer.sample(6, seeded(1)))
 print("drawn from the prior:", *sampled, sep="\n  ")
 long_enough = others.take(((others.lengths >= 6) & ~(others.tokens == 3).any(1)).nonzero()[:, 0])
 for text, again in zip(
@@ -1204,7 +1202,7 @@ for seed in range(N_SEEDS):
 # %%
 center = sound_train.values.mean(0)
 rows_train = (sound_train.values - center).flatten(1)
-torch.manual_seed(0)
+seed_everything(0)
 _, _, axes_pca = torch.pca_lowrank(rows_train, q=LATENT["sound"] + 8, center=False, niter=4)
 axes_pca = axes_pca[:, : LATENT["sound"]]
 
@@ -1312,7 +1310,7 @@ for what, least in (("digit", 0.5), ("speaker", 0.5)):
 chosen = [first_take(digit, speaker) for digit, speaker in ((3, 0), (6, len(speakers) - 1))]
 model = models["sound"][0]
 back = model.reconstruct(x_held_out[chosen])
-generator = torch.Generator().manual_seed(3)
+generator = seeded(3)
 drawn = model.sample(2, generator)
 waves = sound_held_out.hear(torch.cat([x_held_out[chosen], back, center[None], drawn]))
 titles = [
@@ -1362,7 +1360,7 @@ guess = predict(
     default=0,
 )
 # %% tags=["hide-input"]
-generator = torch.Generator().manual_seed(0)
+generator = seeded(0)
 pairs = []
 while len(pairs) < N_PAIRS:
     a, b = torch.randint(len(sound_held_out), (2,), generator=generator).tolist()

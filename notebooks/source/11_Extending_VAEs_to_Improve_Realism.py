@@ -77,6 +77,7 @@ from vae_course import (
     load_arena,
     load_classifier,
     seed_everything,
+    seeded,
     vae_gan_losses,
 )
 from vae_course.evaluation import (
@@ -206,13 +207,13 @@ def reached(model, losses):
 seed_everything(0)
 model = VAEGAN.for_data(few, latent_dim=LATENT_DIM, hidden_dims=CHANNELS).eval()
 x = few.batch(slice(0, 32))
-losses = three_cuts(model, x, torch.Generator().manual_seed(0))
+losses = three_cuts(model, x, seeded(0))
 rows = reached(model, losses)
 results_table(rows, caption="Parameter tensors that each loss reaches")
-ours = vae_gan_losses(model, x, torch.Generator().manual_seed(0))
+ours = vae_gan_losses(model, x, seeded(0))
 package = [ours.kl, ours.feature, ours.fool, ours.catch_real + ours.catch_fake]
 apart = max(abs(a - b).item() for a, b in zip(losses.values(), package, strict=True))
-seen_z = model.encode(x).sample(generator=torch.Generator().manual_seed(0))
+seen_z = model.encode(x).sample(generator=seeded(0))
 model.discriminator.requires_grad_(False)
 careless = F.softplus(-model.discriminator(model.picture(seen_z))).mean()
 model.discriminator.requires_grad_(True)
@@ -311,7 +312,7 @@ claims.add(f"VAE-GAN, small: runs of {GAME_SEEDS} that diverged", len(diverged),
 # %%
 def measure(model, seed=0):
     """What a stage is judged by: samples against held-out pictures, reconstructions, and the ELBO under the pixels."""
-    samples = model.sample(len(real), torch.Generator().manual_seed(seed))
+    samples = model.sample(len(real), seeded(seed))
     quality = sample_quality(samples, real, judge)
     rebuilt = model.reconstruct(real)
     bound = evaluate(model, held_out)
@@ -400,7 +401,7 @@ def show_stages(models, count=12):
         rows.append(model.reconstruct(real[:count]))
         names.append(f"{stage}: rebuilt")
     for stage, model in models.items():
-        rows.append(model.sample(count, torch.Generator().manual_seed(1)))
+        rows.append(model.sample(count, seeded(1)))
         names.append(f"{stage}: samples")
     return image_grid(torch.cat(rows), len(rows), count, row_titles=names)
 
@@ -617,7 +618,7 @@ guess = predict(
 )
 # %%
 probe_data = train.subset(min(4000, len(train)), seed=3)
-order = torch.Generator().manual_seed(0)
+order = seeded(0)
 left = torch.randperm(len(real), generator=order)[: min(1000, len(real))]
 right = torch.randperm(len(real), generator=order)[: min(1000, len(real))]
 apart = held_out.labels[left] != held_out.labels[right]
@@ -950,7 +951,7 @@ print(
 )
 draws = {"learned prior": [], "letters at random": []}
 for seed, (model, prior) in enumerate(zip(with_revival, priors, strict=True)):
-    source = torch.Generator().manual_seed(seed)
+    source = seeded(seed)
     draws["learned prior"].append(model.sample(len(held_out), prior, source))
     noise = torch.randint(0, K, (len(held_out), model.side, model.side), generator=source)
     with torch.no_grad():
@@ -963,7 +964,7 @@ show(
 )
 farther = difference(*([q.frechet for q in quality[name]] for name in reversed(draws)))
 edges = mean_interval([q.sharpness for q in quality["letters at random"]])
-gray = relative_sharpness(torch.rand(real.shape, generator=torch.Generator().manual_seed(0)), real)
+gray = relative_sharpness(torch.rand(real.shape, generator=seeded(0)), real)
 guess.compare(
     2 if edges.high > gray / 2 else 1 if farther.low > 0 else 0,
     f"the Fréchet distance is {farther.mean:.0f} ({farther.low:.0f} to {farther.high:.0f}) larger than with the learned prior. The sharpness is {edges.mean:.1f} ({edges.low:.1f} to {edges.high:.1f}); gray noise has {gray:.0f}, real pictures 1.",
@@ -1018,12 +1019,10 @@ claims.add(
 from torch.distributions import Normal, kl_divergence
 
 two = load_arena("hierarchical", 0).model
-pictures = load_arena("vae_bernoulli", 0).sample(
-    32, torch.Generator().manual_seed(0)
-)  # any pictures will do here
+pictures = load_arena("vae_bernoulli", 0).sample(32, seeded(0))  # any pictures will do here
 with torch.no_grad():
     q = two.encode(pictures)
-    z = q.sample(generator=torch.Generator().manual_seed(1))
+    z = q.sample(generator=seeded(1))
     top = z[:, : two.top_dim]
     p1, q1 = two.prior_of_lower(top), q.lower(top)
     z1 = p1.mean + p1.std * z[:, two.top_dim :]
@@ -1032,7 +1031,7 @@ with torch.no_grad():
     )
     upper = kl_divergence(Normal(q.top.mean, q.top.std), Normal(0.0, 1.0)).sum(-1)
     pixels = -two.likelihood.log_prob(pictures, two.decoder(z1).view_as(pictures) + two.output_offset)
-    package = elbo_terms(two, pictures, torch.Generator().manual_seed(1)).negative_elbo
+    package = elbo_terms(two, pictures, seeded(1)).negative_elbo
 claims.add(
     "Two layers: −ELBO written out against elbo_terms, largest difference, nats",
     (pixels + lower + upper - package).abs().max(),
@@ -1153,7 +1152,7 @@ claims.add(
 #
 # What does the upper layer hold? Draw $z_2$ four times and $\varepsilon$ eight times and decode all pairs.
 # %%
-generator = torch.Generator().manual_seed(3)
+generator = seeded(3)
 z2 = torch.randn(4, 1, two.top_dim, generator=generator).expand(4, 8, -1)
 noise = torch.randn(1, 8, two.lower_dim, generator=generator).expand(4, 8, -1)
 with torch.no_grad():
@@ -1233,7 +1232,7 @@ class Velocity(nn.Module):
 def train_flow(posterior, seed):
     """A flow from N(0, I) to draws of q(z), with the codes brought to mean 0 and standard deviation 1."""
     seed_everything(seed)
-    draw = torch.Generator().manual_seed(seed)
+    draw = seeded(seed)
     codes = posterior.sample(generator=draw)
     center, scale = codes.mean(0), codes.std(0)
     velocity = Velocity(codes.shape[1])
@@ -1275,7 +1274,7 @@ second = {
 drawn = {}
 for stage in ("pixel", "adversary"):
     for seed, model in enumerate(models[stage]):
-        q, source = posteriors(model), torch.Generator().manual_seed(seed)
+        q, source = posteriors(model), seeded(seed)
         codes = q.sample(generator=source)
         factor = torch.linalg.cholesky(torch.cov(codes.T))
         flow = train_flow(q, seed)
