@@ -5,17 +5,19 @@ VENV ?= .venv
 PYTHON ?= python3
 ONLY ?=
 PARTS ?=
+SEEDS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.vae-course-installed
 COURSE := $(BIN)/python -m tools
 
-.PHONY: help course test notebooks assignments rehearsal lab bench lint format clean
+.PHONY: help course test notebooks replicate assignments rehearsal lab bench lint format clean
 
 help:
 	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
 	@echo "make test        run every check: style, tests, every chapter on the small data"
 	@echo "make notebooks   execute the chapters in full on real data and renew notebooks/ (ONLY=02 for one)"
+	@echo "make replicate   execute them in full under five fresh base seeds and count the claims that hold (hours; goes on)"
 	@echo "make assignments renew the student notebooks of the graded assignments, and the cheat sheet"
 	@echo "make rehearsal   take a made-up class of five through nbgrader: release, grade, feedback"
 	@echo "make lab         open the notebooks in JupyterLab"
@@ -39,6 +41,9 @@ test: lint
 
 notebooks: $(STAMP)
 	@$(COURSE) full $(if $(ONLY),--only $(ONLY)); status=$$?; $(COURSE) results && exit $$status
+
+replicate: $(STAMP)
+	$(COURSE) replicate $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS))
 
 assignments: $(STAMP)
 	$(COURSE) assignments

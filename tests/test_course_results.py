@@ -16,13 +16,26 @@ README = (
     "<!-- results:start -->\n<!-- results:end -->\nend\n"
 )
 CLAIMS = [
-    {"text": "Gap | KL, nats", "value": 2.5e-5, "low": None, "high": None, "bound": "< 0.001", "holds": True},
     {
-        "text": "Test −ELBO, nats",
+        "id": "gap",
+        "text": "Gap | KL",
+        "value": 2.5e-5,
+        "low": None,
+        "high": None,
+        "unit": "nats",
+        "bound": "< 0.001",
+        "exact": True,
+        "holds": True,
+    },
+    {
+        "id": "level",
+        "text": "Test −ELBO",
         "value": 104.2,
         "low": 103.9,
         "high": 104.5,
+        "unit": "nats",
         "bound": "< 106",
+        "exact": False,
         "holds": False,
     },
 ]
@@ -54,9 +67,12 @@ def test_results_are_those_of_the_files(project):
     assert table.count("<details>") == table.count("</details>") == 1
     assert "<summary>01 · Introduction to VAE fundamentals: 1 of 2 claims hold</summary>\n\n|" in table
     assert [row for row in table.splitlines() if row.startswith("| ")][1:] == [
-        "| Gap \\| KL, nats | 2.5e-5 |  | < 0.001 | yes |",
-        "| Test −ELBO, nats | 104.2 | 103.9 to 104.5 | < 106 | **no** |",
+        "| Gap \\| KL | 2.500e-5 nats | < 0.001 | yes | exact |",
+        "| Test −ELBO | 104.20 nats (103.90 to 104.50) | < 106 | **no** |  |",
     ]
+    again = {"level": {"held": 3, "of": 5, "values": [], "bound": "< 106"}}
+    project.replication.write_text(json.dumps({"chapters": {FIRST: again}}))
+    assert "| < 106 | **no** | 3 of 5 |" in results.results_table(project)
 
 
 def test_stale_tables_are_told_and_renewed_once(project):

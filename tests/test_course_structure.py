@@ -16,7 +16,17 @@ from tools.sources import build
 from vae_course.files import write_atomically
 
 NAME = "01_Whole"
-CLAIM = {"text": "Mean", "value": 0.1, "low": None, "high": None, "bound": "< 1", "holds": True}
+CLAIM = {
+    "id": "mean",
+    "text": "Mean",
+    "value": 0.1,
+    "low": None,
+    "high": None,
+    "unit": "nats",
+    "bound": "< 1",
+    "exact": False,
+    "holds": True,
+}
 
 
 @pytest.fixture
@@ -78,6 +88,10 @@ def source_edit(old: str, new: str) -> Callable[[Project], None]:
         (source_edit('check("3", None)\n', 'check("2", 5)\n'), "its exercises call check for 2 of them"),
         (source_edit("500  # points to draw, 2 or more", "500"), "its parameter POINTS has no comment"),
         (source_edit("POINTS = 500", "POINTS = 5 * 100"), "only NAME = literal"),
+        (
+            source_edit("claims.report()", 'claims.note("mean", 1)\nclaims.add("mean", 1, above=0)'),
+            "two of its claims have the id 'mean'",
+        ),
         (source_edit("# <!-- badge -->\n", ""), "needs the line <!-- badge -->"),
         (source_edit("POINTS", "NUMBER"), "notebooks/quick.yaml gives it POINTS, which it does not have"),
     ],

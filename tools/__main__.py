@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import bench
-from tools import commands, cover, results, structure
+from tools import commands, cover, replicate, results, structure
 from tools.project import CourseError, Project
 from vae_course.files import write_atomically
 
@@ -28,9 +28,21 @@ def parser() -> argparse.ArgumentParser:
             action.add_argument(
                 "--record", action="store_true", help="renew the committed quick times by this run"
             )
+            action.add_argument(
+                "--stand-in",
+                action="store_true",
+                help="give torch a stand-in for a CUDA device, which finds code that mixes devices; without "
+                "--only the assignments run too, with their solutions; everything goes to build/stand-in",
+            )
         if name == "build":
             action.add_argument("--output", type=Path, help="folder to write to (default: build/notebooks)")
             action.add_argument("--quick", action="store_true", help="set the quick run's parameters in them")
+    again = actions.add_parser(
+        "replicate", help="run chapters under fresh base seeds and count claims that hold"
+    )
+    again.add_argument("--only", metavar="NN", help="one chapter, by its number")
+    again.add_argument("--quick", action="store_true", help="with the quick run's parameters and data")
+    again.add_argument("--seeds", type=int, default=5, metavar="N", help="base seeds 1 to N (default: 5)")
     actions.add_parser("results", help="renew the tables of README.md")
     actions.add_parser("cover", help="train a small VAE on MNIST and redraw the README's picture")
     measure = actions.add_parser("bench", help="measure speed and memory; all parts, or those named")
@@ -82,7 +94,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "text":
         commands.refresh_text(project, names)
         return 0
-    if arguments.action == "quick":
+    if arguments.action == "replicate":
+        if arguments.seeds < 1:
+            raise CourseError(f"--seeds is {arguments.seeds}; give at least one base seed.")
+        seeds = range(1, arguments.seeds + 1)
+        report = replicate.replicate(project, names, seeds, quick=arguments.quick)
+        print(f"\n{report}")
+        return 1 if any(report.stopped.values()) else 0
+    if arguments.action == "quick" and arguments.stand_in:
+        from tools.classroom.source import names as assignments
+
+        outcomes = commands.with_stand_in(project, names, [] if arguments.only else assignments(project))
+    elif arguments.action == "quick":
         outcomes = commands.quick(project, names)
         if arguments.record:
             commands.record_quick_times(project, outcomes)

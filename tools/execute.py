@@ -1,15 +1,20 @@
 """Execute chapters, two at a time, each in its own process and folder, with progress in plain text."""
 
+import hashlib
 import json
 import multiprocessing
 import os
+import platform
 import shutil
 import signal
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -22,6 +27,8 @@ from tools.worker import work
 from vae_course.files import write_atomically
 
 AT_ONCE = 2
+UNFINISHED = ".unfinished"  # folder beside the outputs: what an interrupted run has done already
+DECIDING = ("ATEN_CPU_CAPABILITY", "VAE_COURSE_SEED", "VAE_COURSE_STAND_IN")
 CELL_SECONDS = 600
 HEARTBEAT_SECONDS = 10
 
@@ -30,7 +37,8 @@ HEARTBEAT_SECONDS = 10
 class Job:
     """One notebook to execute. ``output`` and ``html`` are where the executed notebook and its page go.
 
-    ``data`` becomes VAE_COURSE_DATA; with None the kernel does not see that variable at all.
+    ``data`` becomes VAE_COURSE_DATA; with None the kernel does not see that variable at all. ``variables``
+    are set in the kernel's environment. ``label`` tells two jobs of one chapter apart.
     """
 
     name: str
@@ -40,6 +48,21 @@ class Job:
     html: Path | None = None
     data: Path | None = None
     cell_seconds: int = CELL_SECONDS
+    expected: float | None = None  # seconds of an earlier run, for the estimate
+
+    variables: dict[str, str] = field(default_factory=dict)
+    label: str = ""
+
+    @property
+    def shown(self) -> str:
+        """How the lines of progress call it."""
+        return f"{self.name} {self.label}".rstrip()
+
+    def key(self) -> str:
+        """Changes with whatever decides the outcome: notebook, parameters, package, versions, variables."""
+        variables = {name: os.environ.get(name) for name in DECIDING} | self.variables
+        content = [nbformat.writes(self.notebook), self.parameters, str(self.data), variables, _versions()]
+        return hashlib.sha256(json.dumps([*content, _package_hash()], sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -70,24 +93,54 @@ class Outcome:
         claims = self.claims.get("claims", [])
         return f"{sum(bool(claim['holds']) for claim in claims)} of {len(claims)}" if claims else "none"
 
+    @property
+    def missed(self) -> list[dict]:
+        """The claims that do not hold."""
+        return [claim for claim in self.claims.get("claims", []) if not claim["holds"]]
+
 
 class Progress:
-    """Lines of progress, and for every running chapter the cell it is in."""
+    """Lines of progress: for every running chapter the cell it is in, and how long the rest may take."""
 
-    def __init__(self) -> None:
+    def __init__(self, jobs: list[Job]) -> None:
         self.start = time.monotonic()
         self.lock = threading.Lock()
         self.running: dict[str, str] = {}
+        self.expected = {job.shown: job.expected or 60.0 for job in jobs}
+        self.took: dict[str, float] = {}
 
     def say(self, text: str) -> None:
         minutes, seconds = divmod(int(time.monotonic() - self.start), 60)
         with self.lock:
             print(f"{minutes:02d}:{seconds:02d}  {text}", flush=True)
 
+    def left(self) -> str:
+        """How long the chapters that are not done may take, by those that are."""
+        done = sum(self.expected[name] for name in self.took)
+        pace = sum(self.took.values()) / done if done else 1.0
+        rest = sum(seconds for name, seconds in self.expected.items() if name not in self.took)
+        whole = (done + rest) * pace / AT_ONCE - (time.monotonic() - self.start)
+        return f"about {max(1, round(whole / 60))} min left" if rest else "done"
+
     def heartbeat(self) -> None:
         places = [f"{name[:2]} {place}" for name, place in sorted(self.running.items())]
         if places:
-            self.say(f"running: {', '.join(places)}")
+            self.say(f"running: {', '.join(places)}; {self.left()}")
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {n: version(n) for n in ("torch", "numpy", "scikit-learn")}
+
+
+@lru_cache
+def _package_hash() -> str:
+    """Of every file of the package, weights included."""
+    files = sorted(path for path in Path(vae_course.__file__).parent.rglob("*") if path.is_file())
+    found = hashlib.sha256()
+    for path in files:
+        if path.suffix != ".pyc":
+            found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()
 
 
 def environment(results: Path, folder: Path, data: Path | None, bytecode: Path) -> dict[str, str]:
@@ -119,21 +172,51 @@ def context() -> BaseContext:
     return forking
 
 
-def execute(jobs: list[Job]) -> list[Outcome]:
-    """Execute ``jobs``, two at a time; one that fails leaves the others alone. Outcomes in order."""
-    progress, processes = Progress(), context()
+def execute(jobs: list[Job], finished: Callable[[Job, Outcome], None] | None = None) -> list[Outcome]:
+    """Execute ``jobs``, two at a time; one that fails leaves the others alone. Outcomes in order.
+
+    A run that was interrupted goes on: what it finished, and nothing has changed since, is not done again.
+    ``finished`` is called with each job and its outcome as soon as it is there.
+    """
+    earlier = {job.shown: outcome for job in jobs if (outcome := _earlier(job))}
+    todo = [job for job in jobs if job.shown not in earlier]
+    progress, processes = Progress(todo), context()
+    for name in earlier:
+        progress.say(f"done   {name} (kept from the run that was interrupted)")
+    if todo:
+        chapters = f"{len(todo)} chapter{'s' if len(todo) > 1 else ''}"
+        progress.say(f"{chapters}, two at a time: {progress.left()} by the recorded times")
     workers: dict[str, BaseProcess] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        futures = [pool.submit(execute_one, job, progress, workers, processes) for job in jobs]
+        futures = {
+            job.shown: pool.submit(execute_one, job, progress, workers, processes, finished) for job in todo
+        }
         try:
-            while wait(futures, timeout=HEARTBEAT_SECONDS).not_done:
+            while wait(futures.values(), timeout=HEARTBEAT_SECONDS).not_done:
                 progress.heartbeat()
         except BaseException:
-            for future in futures:
+            for future in futures.values():
                 future.cancel()
             stop(list(workers.values()))
             raise
-    return [future.result() for future in futures]
+    for folder in {job.output.parent / UNFINISHED for job in jobs}:
+        shutil.rmtree(folder, ignore_errors=True)
+    return [earlier.get(job.shown) or futures[job.shown].result() for job in jobs]
+
+
+def _note(job: Job) -> Path:
+    return job.output.parent / UNFINISHED / f"{job.output.stem} {job.label}".rstrip()
+
+
+def _earlier(job: Job) -> Outcome | None:
+    """What an interrupted run found for this very job, or None."""
+    try:
+        note = json.loads(_note(job).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if note["key"] != job.key() or not job.output.is_file():
+        return None
+    return Outcome(job.name, **note["outcome"], failure=None)
 
 
 def stop(workers: list[BaseProcess]) -> None:
@@ -148,11 +231,15 @@ def stop(workers: list[BaseProcess]) -> None:
 
 
 def execute_one(
-    job: Job, progress: Progress, workers: dict[str, BaseProcess], processes: BaseContext
+    job: Job,
+    progress: Progress,
+    workers: dict[str, BaseProcess],
+    processes: BaseContext,
+    finished: Callable[[Job, Outcome], None] | None = None,
 ) -> Outcome:
     """Execute one job in an empty folder of its own, so that it can lean on nothing but the package."""
-    progress.say(f"start  {job.name}")
-    progress.running[job.name] = "starting"
+    progress.say(f"start  {job.shown}")
+    progress.running[job.shown] = "starting"
     scratch = Path(tempfile.mkdtemp(prefix="vae_course_"))
     try:
         folder, results, errors = scratch / "folder", scratch / "results", scratch / "errors.txt"
@@ -170,11 +257,12 @@ def execute_one(
         }
         reports, sender = processes.Pipe(duplex=False)
         variables = environment(results, folder, job.data, job.output.resolve().parent / ".bytecode")
+        variables |= job.variables
         worker = processes.Process(target=work, args=(order, variables, str(errors), sender))
         worker.start()
         sender.close()  # only the worker holds it now, so that its death ends what we read
-        workers[job.name] = worker
-        result = follow(reports, job.name, progress)
+        workers[job.shown] = worker
+        result = follow(reports, job.shown, progress)
         worker.join()
         if result is None:
             said = errors.read_text(errors="replace").strip() if errors.is_file() else ""
@@ -188,12 +276,14 @@ def execute_one(
         claims_file = next(iter(sorted(results.glob("*.json"))), None)
         claims = json.loads(claims_file.read_text(encoding="utf-8")) if claims_file else {}
     finally:
-        progress.running.pop(job.name, None)
+        progress.running.pop(job.shown, None)
         shutil.rmtree(scratch, ignore_errors=True)
     failure = Failure(**result["failure"]) if result["failure"] else None
     outcome = Outcome(job.name, result["seconds"], result["peak_memory_mb"], claims, failure)
-    word = f"FAILED {job.name}: {failure}" if failure else f"done   {job.name} in {outcome.seconds:.1f} s"
+    word = f"FAILED {job.shown}: {failure}" if failure else f"done   {job.shown} in {outcome.seconds:.1f} s"
     progress.say(word)
+    if finished is not None:
+        finished(job, outcome)
     return outcome
 
 

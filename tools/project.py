@@ -58,6 +58,10 @@ class Project:
         return self.root / "assets" / "results"
 
     @property
+    def replication(self) -> Path:
+        return self.results / "replication.json"
+
+    @property
     def build(self) -> Path:
         return self.root / "build"
 

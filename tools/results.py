@@ -4,11 +4,13 @@ import json
 import re
 
 from benchmarks.speed_table import speed_table
+from tools import numbers
 from tools.chapters import CHAPTERS, Chapter
 from tools.project import CourseError, Project
 from tools.sources import build
 from tools.timing import RunTimes, reading_minutes, rough
 from vae_course.files import write_atomically
+from vae_course.teaching.claims import measured_claim, replicated_text
 from vae_course.teaching.tables import format_number
 
 
@@ -33,26 +35,26 @@ def chapter_table(project: Project) -> str:
     return "\n".join([head, *(chapter_row(project, chapter) for chapter in CHAPTERS)])
 
 
-def claim_row(claim: dict) -> str:
-    ends = (claim["low"], claim["high"])
-    interval = "" if None in ends else " to ".join(format_number(end) for end in ends)
+def claim_row(claim: dict, replicated: dict) -> str:
     verdict = "yes" if claim["holds"] else "**no**"
-    measured = format_number(claim["value"])
-    return f"| {cell(claim['text'])} | {measured} | {interval} | {cell(claim['bound'])} | {verdict} |"
+    again = "exact" if claim["exact"] else replicated_text(claim, replicated)
+    return (
+        f"| {cell(claim['text'])} | {measured_claim(claim)} | {cell(claim['bound'])} | {verdict} | {again} |"
+    )
 
 
 def results_table(project: Project) -> str:
     """Every claim of every full run in assets/results, with what was measured, a table for each chapter."""
-    head = "| Claim | Measured | Interval | Must be | Holds |\n|---|---|---|---|---|"
+    head = "| Claim | Measured (95 % interval) | Must be | Holds | Replicated |\n|---|---|---|---|---|"
     parts = []
     for chapter in CHAPTERS:
-        path = project.results / f"{chapter.name}.json"
-        if not path.is_file():
+        claims = numbers.record_of(project, chapter.name).get("claims")
+        if claims is None:
             continue
-        claims = json.loads(path.read_text(encoding="utf-8"))["claims"]
         held = sum(claim["holds"] for claim in claims)
         summary = f"{chapter.number} · {chapter.title}: {held} of {len(claims)} claims hold"
-        rows = "\n".join([head, *map(claim_row, claims)])
+        again = numbers.replicated(project, chapter.name)
+        rows = "\n".join([head, *(claim_row(claim, again) for claim in claims)])
         parts.append(f"<details><summary>{summary}</summary>\n\n{rows}\n\n</details>")
     return "\n".join(parts)
 

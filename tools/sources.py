@@ -1,14 +1,15 @@
 """Notebooks are built from ``notebooks/source/*.py`` (jupytext's py:percent form); here is how.
 
-Three things are filled in: the badge (``<!-- badge -->``) and the times (``<!-- minutes -->``) in the first
-Markdown cell, and the code cell tagged ``setup``. Cells tagged ``hide-input`` open folded. Everything else is
-taken as it stands.
+Four things are filled in: the badge (``<!-- badge -->``) and the times (``<!-- minutes -->``) in the first
+Markdown cell, the code cell tagged ``setup``, and the numbers (``{{id}}``) of the full run in sentences.
+Cells tagged ``hide-input`` open folded. Everything else is taken as it stands.
 """
 
 import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from tools.numbers import fill, record_of
 from tools.project import CourseError, Project
 from tools.timing import RunTimes, reading_minutes
 
@@ -61,8 +62,12 @@ def times_line(notebook: NotebookNode, times: RunTimes) -> str:
     return f"Reading: about {reading_minutes(notebook.cells)} minutes. {times.sentence()}".rstrip()
 
 
-def build(project: Project, name: str) -> NotebookNode:
-    """The unexecuted notebook of chapter ``name``. Raises CourseError when its source breaks the form."""
+def build(project: Project, name: str, *, numbers: dict | None = None) -> NotebookNode:
+    """The unexecuted notebook of chapter ``name``. Raises CourseError when its source breaks the form.
+
+    ``numbers`` is the record whose numbers the sentences get, by default that of the committed full run. A
+    name that it does not know stays as it is: before the first full run there are none.
+    """
     source = project.source(name)
     if not source.is_file():
         raise CourseError(f"Chapter {name} has no source: {source.relative_to(project.root)} does not exist.")
@@ -92,6 +97,7 @@ def build(project: Project, name: str) -> NotebookNode:
         if cell.cell_type == "code":
             cell.source = cell.source.strip("\n")
             cell.execution_count, cell.outputs = None, []
+    fill(notebook, record_of(project, name) if numbers is None else numbers)
     nbformat.validate(notebook)
     return notebook
 

@@ -3,11 +3,13 @@
 import ast
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import nbformat
 from nbformat import NotebookNode
 
+from tools import numbers
 from tools.html import alternative_text
 from tools.normalize import local_folders, machine_traces
 from tools.parameters import assigned, quick_parameters, uncommented
@@ -16,6 +18,7 @@ from tools.sources import build, differences, one_tagged
 from tools.widget_state import widget_outputs, widget_problems
 
 SECTIONS = ("Objectives", "Play", "What we measured", "Exercises", "Summary", "References")
+CLAIM = {"id", "text", "value", "low", "high", "unit", "bound", "exact", "holds"}
 LARGEST_BYTES = 3_000_000
 SHORTEST_ALT = 20
 MARKDOWN_IMAGE = re.compile(r"!\[([^\]]*)\]\(")
@@ -112,6 +115,29 @@ def checked_exercises(source: str) -> set[str]:
     return {ast.unparse(call.args[0]) for call in checks if call.args}
 
 
+def repeated_ids(notebook: NotebookNode) -> list[str]:
+    """Two calls of ``claims.add`` or ``claims.note`` with one id: the later would replace the earlier."""
+    calls = [
+        node
+        for cell in code_cells(notebook)
+        for node in ast.walk(ast.parse(as_python(cell.source)))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("add", "note")
+        and getattr(node.func.value, "id", None) == "claims"
+    ]
+    ids = Counter(
+        call.args[0].value for call in calls if call.args and isinstance(call.args[0], ast.Constant)
+    )
+    return [f"two of its claims have the id {id!r}" for id, count in ids.items() if count > 1]
+
+
+def as_python(source: str) -> str:
+    """A code cell without the lines that only IPython understands."""
+    lines = source.splitlines()
+    return "\n".join(re.sub(r"^(\s*)[%!].*", r"\1pass", line) for line in lines)
+
+
 def source_problems(project: Project, name: str) -> list[str]:
     """What is wrong with a chapter before it is ever executed."""
     try:
@@ -119,7 +145,7 @@ def source_problems(project: Project, name: str) -> list[str]:
     except CourseError as error:
         return [str(error)]
     quick = quick_parameters(project).get(name)
-    found = parameters_cell(notebook, name) + sections(notebook)
+    found = parameters_cell(notebook, name) + sections(notebook) + repeated_ids(notebook)
     if quick is None:
         found.append("it has no quick parameters in notebooks/quick.yaml")
     else:
@@ -151,6 +177,9 @@ def notebook_problems(project: Project, name: str) -> list[str]:
             f"its cells {', '.join(map(str, changed[:8]))} are not those of its source; "
             f"run: make notebooks ONLY={name[:2]}"
         )
+    found += numbers.unknown(build(project, name, numbers={}), numbers.record_of(project, name), name)
+    if numbers.renew_table(notebook, project, name):
+        found.append("its table of claims is stale; run: python -m tools text")
     if project.colab(name) not in notebook.cells[0].source:
         found.append("its badge does not open it")
     traces = machine_traces(all_outputs(notebook), local_folders(project.root))
@@ -175,7 +204,7 @@ def results_problems(project: Project, name: str) -> list[str]:
         if not isinstance(record.get(key), (kind, int) if kind is float else kind):
             found.append(f"its results have no {key}")
     for claim in record.get("claims", []):
-        if set(claim) != {"text", "value", "low", "high", "bound", "holds"}:
+        if set(claim) != CLAIM:
             found.append(f"a claim has the entries {', '.join(sorted(claim))}")
         elif not claim["holds"]:
             found.append(f"a claim does not hold: {claim['text']}")

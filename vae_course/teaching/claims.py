@@ -293,13 +293,8 @@ def replication_of(name: str) -> dict[str, Any]:
 
 
 def _slug(text: str) -> str:
-    """An id made of a sentence: its words, at most 60 letters."""
-    words = re.findall(r"[a-z0-9]+", unicodedata.normalize("NFKD", text).lower())
-    slug = ""
-    for word in words:
-        if len(slug) + len(word) >= 60:
-            break
-        slug += f"_{word}" if slug else word
+    """An id made of a sentence: all its words."""
+    slug = "_".join(re.findall(r"[a-z0-9]+", unicodedata.normalize("NFKD", text).lower()))
     return slug if ID.fullmatch(slug) else f"claim_{slug}"
 
 
