@@ -38,9 +38,10 @@
 # %% [markdown]
 # ## Parameters
 #
-# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims are about these values; other
-# values may stop the run at the claims cell.
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The numbers in the text and the
+# claims at the end are those of the full run, with these values; with others the table of claims says what your run did not show.
 # %% tags=["parameters"]
+OFFLINE = False  # True: no network, only data that comes with the course
 DATASET = "mnist"  # "mnist" (60,000 digits, downloaded) or "digits" (1,797 digits, offline)
 N_SEEDS = 3  # repetitions of every trained result, 3 or more for an interval
 ENCODER_STEPS = 3000  # updates of the toy's encoder, 4 or more
@@ -52,7 +53,7 @@ LEARNING_RATE = 8e-3  # their highest learning rate, falls linearly to 0
 GAN_EPOCHS = 3  # passes through the digits for the GAN, 1 or more
 GAN_BATCH_SIZE = 128  # digits in one update of the GAN
 GAN_LEARNING_RATE = 2e-3  # learning rate of both its networks
-GAN_PENALTY = 1.0  # weight of the penalty on the discriminator's slope, 0 or more
+GAN_PENALTY = 1.0  # weight of the penalty on the discriminator's slope, above 0
 LATE_ENCODER_EPOCHS = 3  # passes to train an encoder for a finished decoder
 JUDGE_EPOCHS = 2  # passes to train the classifier that judges pictures
 JUDGE_EXAMPLES = 2000  # pictures of each kind that are judged; fewer where the test set is smaller
@@ -83,14 +84,33 @@ from vae_course.plots import (
     toy_posteriors,
     training_curves,
 )
-from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
+from vae_course.teaching import Claims, check, check_parameters, hint, predict, results_table, show, solution
 from vae_course.widgets import explore_toy_posterior
 
-names = """DATASET N_SEEDS ENCODER_STEPS LATENT_DIM HIDDEN_DIMS EPOCHS BATCH_SIZE LEARNING_RATE
-    GAN_EPOCHS GAN_BATCH_SIZE GAN_LEARNING_RATE GAN_PENALTY LATE_ENCODER_EPOCHS JUDGE_EPOCHS JUDGE_EXAMPLES BOUND_EXAMPLES BOUND_K"""
-claims = Claims(
-    "01_Introduction_to_VAE_Fundamentals", parameters={name: globals()[name] for name in names.split()}
+parameters = check_parameters(
+    globals(),
+    OFFLINE=False,
+    DATASET=("mnist", "digits"),
+    N_SEEDS=3,
+    ENCODER_STEPS=4,
+    LATENT_DIM=1,
+    HIDDEN_DIMS=[1],
+    EPOCHS=1,
+    BATCH_SIZE=1,
+    LEARNING_RATE=0.0,
+    GAN_EPOCHS=1,
+    GAN_BATCH_SIZE=1,
+    GAN_LEARNING_RATE=0.0,
+    GAN_PENALTY=0.0,
+    LATE_ENCODER_EPOCHS=1,
+    JUDGE_EPOCHS=1,
+    JUDGE_EXAMPLES=100,
+    BOUND_EXAMPLES=1,
+    BOUND_K=1,
 )
+claims = Claims("01_Introduction_to_VAE_Fundamentals", parameters)
+if OFFLINE:
+    DATASET = "digits"
 train = load(DATASET, "train")
 validation = load(DATASET, "validation")
 print(f"train {len(train):,}, validation {len(validation):,} pictures of shape {train.shape}")

@@ -38,8 +38,10 @@
 # %% [markdown]
 # ## Parameters
 #
-# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims at the end are about these values; other values may stop the run there.
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The numbers in the text and the
+# claims at the end are those of the full run, with these values; with others the table of claims says what your run did not show.
 # %% tags=["parameters"]
+OFFLINE = False  # True: no network, only data that comes with the course
 DATASET = "mnist"  # "mnist" (60,000 digits, downloaded) or "digits" (1,797 digits, offline)
 LATENT_DIM = 16  # size of the code z, 2 to 64
 HIDDEN = 256  # width of the one hidden layer of encoder and decoder, 16 or more
@@ -90,13 +92,26 @@ from vae_course.evaluation import (
 )
 from vae_course.evaluation.samples import ssim
 from vae_course.plots import fingerprint, image_grid, line_plot
-from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
+from vae_course.teaching import Claims, check, check_parameters, hint, predict, results_table, show, solution
 
-NAMES = """DATASET LATENT_DIM HIDDEN EXAMPLES EPOCHS SHORT_EPOCHS BATCH_SIZE N_SEEDS JUDGED
-GALLERY_EXAMPLES GALLERY_EPOCHS""".split()
-claims = Claims(
-    "05_Reconstruction_Loss_and_Image_Quality", parameters={name: globals()[name] for name in NAMES}
+parameters = check_parameters(
+    globals(),
+    OFFLINE=False,
+    DATASET=("mnist", "digits"),
+    LATENT_DIM=2,
+    HIDDEN=16,
+    EXAMPLES=100,
+    EPOCHS=1,
+    SHORT_EPOCHS=1,
+    BATCH_SIZE=1,
+    N_SEEDS=3,
+    JUDGED=100,
+    GALLERY_EXAMPLES=100,
+    GALLERY_EPOCHS=1,
 )
+claims = Claims("05_Reconstruction_Loss_and_Image_Quality", parameters)
+if OFFLINE:
+    DATASET = "digits"
 
 everything = load(DATASET, "train")
 train = everything.subset(min(EXAMPLES, len(everything)), seed=0)

@@ -38,8 +38,10 @@
 # %% [markdown]
 # ## Parameters
 #
-# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims are about these values; with others the run may stop at the claims cell, and say by how much.
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The numbers in the text and the
+# claims at the end are those of the full run, with these values; with others the table of claims says what your run did not show.
 # %% tags=["parameters"]
+OFFLINE = False  # True: no network, only data that comes with the course
 DATASET = "mnist"  # "mnist" (60,000 digits, downloaded) or "digits" (1,797 digits, offline)
 N_SEEDS = 5  # repetitions of every model of points, 3 to 10
 POINTS = 4000  # training points of each repetition, 1,000 or more
@@ -92,13 +94,47 @@ from vae_course.plots import (
     point_clouds,
     style,
 )
-from vae_course.teaching import Claims, check, hint, predict, results_table, show, show_html, solution
-
-names = """DATASET N_SEEDS POINTS WIDTH RING_STEPS GRID_STEPS POINT_BATCH VAE_RATE GAN_RATE DOSES STRONG_BETA EXAMPLES PASSES
-    BATCH_SIZE DIGIT_VAE_RATE DIGIT_GAN_RATE DIGIT_DOSE DIGIT_NOISE DIGIT_SEEDS JUDGED LIVE_EXAMPLES STACKED_SAMPLES"""
-claims = Claims(
-    "06_Handling_Mode_Collapse_in_VAEs", parameters={name: globals()[name] for name in names.split()}
+from vae_course.teaching import (
+    Claims,
+    check,
+    check_parameters,
+    hint,
+    predict,
+    results_table,
+    show,
+    show_html,
+    solution,
 )
+
+parameters = check_parameters(
+    globals(),
+    OFFLINE=False,
+    DATASET=("mnist", "digits"),
+    N_SEEDS=3,
+    POINTS=1000,
+    WIDTH=1,
+    RING_STEPS=1000,
+    GRID_STEPS=1000,
+    POINT_BATCH=1,
+    VAE_RATE=0.0,
+    GAN_RATE=0.0,
+    DOSES=[0.0],
+    STRONG_BETA=0.0,
+    EXAMPLES=1000,
+    PASSES=2,
+    BATCH_SIZE=1,
+    DIGIT_VAE_RATE=0.0,
+    DIGIT_GAN_RATE=0.0,
+    DIGIT_DOSE=0.0,
+    DIGIT_NOISE=0.0,
+    DIGIT_SEEDS=3,
+    JUDGED=100,
+    LIVE_EXAMPLES=100,
+    STACKED_SAMPLES=1000,
+)
+claims = Claims("06_Handling_Mode_Collapse_in_VAEs", parameters)
+if OFFLINE:
+    DATASET = "digits"
 DOSES = sorted(DOSES)
 TOYS = {"ring": ring_mixture(std=0.05), "grid": grid_mixture(spacing=1.0, std=0.05)}
 STEPS = {"ring": RING_STEPS, "grid": GRID_STEPS}

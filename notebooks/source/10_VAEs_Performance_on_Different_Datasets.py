@@ -37,8 +37,10 @@
 # %% [markdown]
 # ## Parameters
 #
-# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims are about these values; with others the run may stop at the claims cell, and say by how much.
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The numbers in the text and the
+# claims at the end are those of the full run, with these values; with others the table of claims says what your run did not show.
 # %% tags=["parameters"]
+OFFLINE = False  # True: no network, only data that comes with the course
 PICTURES = ["mnist", "fashion_mnist"]  # sets of 28x28 pictures, downloaded; ["digits"] is offline
 SOUNDS = "spoken_digits"  # "spoken_digits" (2,500 recordings, 12 MB download) or "spoken_digits_synthetic" (formant tones, offline)
 PICTURE_EXAMPLES = 8000  # training pictures of each set, 1,000 or more
@@ -100,13 +102,44 @@ from vae_course.evaluation import (
 from vae_course.models import GaussianVAE, TextVAE
 from vae_course.plots import collapse_panel, image_grid, interval_dots, latent_scatter, line_plot
 from vae_course.plots.sound import spectrograms
-from vae_course.teaching import Claims, check, hint, play, predict, results_table, show, solution
-
-names = """PICTURES SOUNDS PICTURE_EXAMPLES PICTURE_EPOCHS SOUND_EPOCHS TABLE_EPOCHS BROKEN_EPOCHS HELD_OUT LATENT N_SEEDS
-    N_PAIRS PHOTOGRAPHS PHOTO_EXAMPLES PHOTO_EPOCHS TEXT TEXT_EXAMPLES TEXT_EPOCHS TEXT_SEEDS SENTENCES"""
-claims = Claims(
-    "10_VAEs_Performance_on_Different_Datasets", parameters={name: globals()[name] for name in names.split()}
+from vae_course.teaching import (
+    Claims,
+    check,
+    check_parameters,
+    hint,
+    play,
+    predict,
+    results_table,
+    show,
+    solution,
 )
+
+parameters = check_parameters(
+    globals(),
+    OFFLINE=False,
+    PICTURES=[("mnist", "fashion_mnist", "digits")],
+    SOUNDS=("spoken_digits", "spoken_digits_synthetic"),
+    PICTURE_EXAMPLES=1000,
+    PICTURE_EPOCHS=1,
+    SOUND_EPOCHS=1,
+    TABLE_EPOCHS=1,
+    BROKEN_EPOCHS=1,
+    HELD_OUT=250,
+    N_SEEDS=3,
+    N_PAIRS=1,
+    PHOTOGRAPHS=("stanford_dogs", "faces_synthetic"),
+    PHOTO_EXAMPLES=50,
+    PHOTO_EPOCHS=1,
+    TEXT=("names", "invented_names"),
+    TEXT_EXAMPLES=1000,
+    TEXT_EPOCHS=6,
+    TEXT_SEEDS=3,
+    SENTENCES=("sentences", "invented_sentences"),
+)
+claims = Claims("10_VAEs_Performance_on_Different_Datasets", {**parameters, "LATENT": LATENT})
+if OFFLINE:
+    PICTURES, SOUNDS, PHOTOGRAPHS = ["digits"], "spoken_digits_synthetic", "faces_synthetic"
+    TEXT, SENTENCES = "invented_names", "invented_sentences"
 
 
 def parts(name, examples=None):

@@ -37,8 +37,10 @@
 # %% [markdown]
 # ## Parameters
 #
-# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims at the end are about these values; other values may stop the run there.
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The numbers in the text and the
+# claims at the end are those of the full run, with these values; with others the table of claims says what your run did not show.
 # %% tags=["parameters"]
+OFFLINE = False  # True: no network, only data that comes with the course
 DATASET = "fashion_mnist"  # "fashion_mnist" (downloaded) or "digits" (offline; then SHIPPED must be False)
 SHIPPED = True  # sections 3, 4 and 8: True measures the models that come with the course (of fashion_mnist), False those of section 2
 LIVE_EXAMPLES = 2000  # pictures that the models of sections 2 and 5 learn from; 1197 at most for "digits"
@@ -91,11 +93,29 @@ from vae_course.evaluation import (
 from vae_course.evaluation.samples import precision_recall
 from vae_course.models import VAEGAN, VQVAE, CodePrior, perplexity, vq_terms
 from vae_course.plots import image_grid, interval_dots
-from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
+from vae_course.teaching import Claims, check, check_parameters, hint, predict, results_table, show, solution
 
-NAMES = """DATASET SHIPPED LIVE_EXAMPLES LIVE_EPOCHS LIVE_BATCH CHANNELS LATENT_DIM N_SEEDS GAME_SEEDS JUDGED
-VQ_EXAMPLES VQ_EPOCHS PRIOR_EPOCHS FLOW_STEPS""".split()
-claims = Claims("11_Extending_VAEs_to_Improve_Realism", parameters={name: globals()[name] for name in NAMES})
+parameters = check_parameters(
+    globals(),
+    OFFLINE=False,
+    DATASET=("fashion_mnist", "digits"),
+    SHIPPED=True,
+    LIVE_EXAMPLES=100,
+    LIVE_EPOCHS=1,
+    LIVE_BATCH=1,
+    CHANNELS=[1],
+    LATENT_DIM=2,
+    N_SEEDS=3,
+    GAME_SEEDS=3,
+    JUDGED=100,
+    VQ_EXAMPLES=100,
+    VQ_EPOCHS=1,
+    PRIOR_EPOCHS=1,
+    FLOW_STEPS=100,
+)
+claims = Claims("11_Extending_VAEs_to_Improve_Realism", parameters)
+if OFFLINE:
+    DATASET, SHIPPED = "digits", False
 
 everything = load(DATASET, "train")
 train = everything.subset(min(10_000, len(everything)), seed=0)

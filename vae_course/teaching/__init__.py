@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazily(
         "display": "play show show_html",
         "engine": "check hint solution",
         "claims": "ClaimFailed Claims",
+        "parameters": "ParameterError check_parameters",
         "predictions": "predict Prediction",
         "tables": "format_number results_table",
     },
