@@ -1,84 +1,41 @@
-"""The same code on an accelerator: CUDA, or Apple's MPS, which has no float64."""
+"""The same code on CPU, CUDA and MPS: training uses the accelerator, and nothing else leaves the CPU.
+
+What is checked is in ``device_uses.py``: it runs with the stand-in for a CUDA device, with one that has no
+float64, as MPS has none, and on a real accelerator if there is one.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
-from tiny_data import InterruptedAt, tiny_images
 
-from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
-from vae_course.evaluation.code_use import active_units, kl_per_dimension, posterior_means
-from vae_course.evaluation.frechet import frechet_distance
-from vae_course.models.vae import VAE
-from vae_course.randomness import seed_everything
-from vae_course.training.loop import fit
+from tools.stand_in_device import ROOT
 
-TRAIN, HELD_OUT = tiny_images(96, binarize="dynamic"), tiny_images(40, seed=1)
+USES = str(Path(__file__).with_name("device_uses.py"))
+PYTEST = ("python", "-m", "pytest", USES, "-q", "-p", "no:cacheprovider")
 
 
-def trained(device: str, path=None, resume=False, data=TRAIN, epochs=3):
-    seed_everything(0)
-    model = VAE.for_data(TRAIN, latent_dim=2, hidden_dims=[16])
-    settings = {"epochs": epochs, "batch_size": 20, "patience": 5, "checkpoint": path, "resume": resume}
-    return model, fit(model, data, HELD_OUT, device=device, progress=False, **settings)
+def passes(*command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": ROOT},
+        cwd=ROOT,
+    )
+    assert done.returncode == 0 and " passed" in done.stdout and "skipped" not in done.stdout, done.stdout
 
 
-def measures(model) -> list[float]:
-    result = evaluate(model, HELD_OUT, n_samples=20)
-    return [
-        result.negative_elbo.value,
-        result.kl.value,
-        importance_weighted_bound(model, HELD_OUT, k=200).value,
-        *kl_per_dimension(model, HELD_OUT).tolist(),
-        float(active_units(model, HELD_OUT)),
-        *posterior_means(model, HELD_OUT).std(0).tolist(),
-    ]
+@pytest.mark.parametrize("options", [[], ["--no-float64"]], ids=["cuda", "no float64"])
+def test_the_course_with_a_stand_in_accelerator(options):
+    passes("-m", "tools.stand_in_device", *options, *PYTEST)
 
 
-@pytest.fixture(params=["cuda", "mps"])
-def accelerator(request) -> str:
-    found = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}[request.param]
-    if not found():
-        pytest.skip(f"needs a {request.param.upper()} device")
-    return request.param
-
-
-def test_training_and_measures_on_an_accelerator(accelerator):
-    model, history = trained(accelerator, epochs=10)
-    assert next(model.parameters()).device.type == accelerator
-    _, values = history.curve("validation", "negative_elbo")
-    assert min(values) < values[0]
-    there = measures(model)
-    here = measures(model.to("cpu"))
-    assert there == pytest.approx(here, rel=0.05, abs=0.05)
-    frechet_distance(torch.rand(9, 3, device=accelerator), torch.rand(9, 3, device=accelerator))
-
-
-def test_resuming_on_an_accelerator(accelerator, tmp_path):
-    straight, history = trained(accelerator)
-    path = tmp_path / "run.pt"
-    with pytest.raises(KeyboardInterrupt):
-        trained(accelerator, path, data=InterruptedAt(TRAIN, 9))
-    model, resumed = trained(accelerator, path, resume=True)
-    assert resumed.curve()[1] == pytest.approx(history.curve()[1], rel=1e-4)
-    for name, value in straight.state_dict().items():
-        torch.testing.assert_close(model.state_dict()[name], value, rtol=1e-3, atol=1e-4)
-
-
-def test_double_precision_is_only_used_after_the_move_to_the_cpu(monkeypatch):
-    """Stands in for MPS, where ``double()`` is an error: the core must write ``cpu().double()``."""
-    plain_cpu, plain_double = torch.Tensor.cpu, torch.Tensor.double
-    moved: list[torch.Tensor] = []  # kept alive, so that identities stay unique
-
-    def cpu(tensor):
-        moved.append(plain_cpu(tensor))
-        return moved[-1]
-
-    def double(tensor):
-        assert any(tensor is other for other in moved), "double() before cpu() fails on MPS"
-        return plain_double(tensor)
-
-    monkeypatch.setattr(torch.Tensor, "cpu", cpu)
-    monkeypatch.setattr(torch.Tensor, "double", double)
-    model, _ = trained("cpu", epochs=1)
-    measures(model)
-    frechet_distance(torch.rand(9, 3), torch.rand(9, 3))
-    assert len(moved) > 5
+@pytest.mark.skipif(
+    not (torch.cuda.is_available() or torch.backends.mps.is_available()), reason="needs an accelerator"
+)
+def test_the_course_with_a_real_accelerator():
+    passes(*PYTEST[1:])
