@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from vae_course.evaluation import Estimate
 from vae_course.evaluation.intervals import Runs, mean_interval, measured_text, over_seeds
+from vae_course.plots import interval_dots, line_plot
 from vae_course.randomness import base_seeded
 
 A = Runs([5.0, 7.0, 9.0])
@@ -222,3 +223,24 @@ def test_runs_print_themselves():
     assert str(runs) == f"{runs}" == "7.3 (5.7 to 8.9)"
     assert f"{runs:+.2f}" == "+7.33 (+5.74 to +8.93)"
     assert f"{Runs([0.25, 0.5, 0.3]):.0%}" == "35% (2% to 68%)"
+
+
+def test_plots_draw_runs_as_they_draw_a_mean_with_its_interval():
+    runs = [A, B, Runs([1.5])]
+    means, ends = [r.mean for r in runs], [r.interval() for r in runs]
+    lows, highs = zip(*ends, strict=True)
+
+    def bars(figure):
+        return [segment.tolist() for segment in figure.axes[0].collections[0].get_segments()]
+
+    ours = bars(line_plot({"a": ([0, 1, 2], runs)}, "x", "y"))
+    assert str(ours) == str(bars(line_plot({"a": ([0, 1, 2], means, lows, highs)}, "x", "y")))
+    assert ours[0] == [[0, pytest.approx(A.low)], [0, pytest.approx(A.high)]]
+
+    def lines(figure):
+        return [line.get_xdata() for line in figure.axes[0].lines]
+
+    drawn = lines(interval_dots({"m": {"a": A, "b": B}}))
+    assert str(drawn) == str(
+        lines(interval_dots({"m": {"a": (A.mean, A.low, A.high), "b": (B.mean, B.low, B.high)}}))
+    )

@@ -2,13 +2,18 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import vae_course
+from vae_course import VAE, CurveModel, evaluate, load, ring_mixture
+from vae_course.data.images import stratified_index
 from vae_course.randomness import base_seed, base_seeded, seed_everything, seed_of, seeded, seeded_numpy
 
 
@@ -99,3 +104,60 @@ def test_a_refused_base_seed_leaves_the_old_one():
 def test_a_name_is_a_whole_number_or_a_text(name):
     with pytest.raises(ValueError, match="whole number or a text"):
         seed_of(name)
+
+
+OWN_SEEDS = re.compile(
+    r"manual_seed\(|RandomState\(|default_rng\(|random\.seed\(|random\.Random\(|random_state=\d"
+)
+# What may seed by itself, how often, and why.
+ALLOWED = {
+    "machine.py": (1, "inputs of a question to the processor"),
+    "data/faces.py": (1, "data: the drawn faces are a data set"),
+    "data/images.py": (1, "data: which own pictures are held out"),
+    "data/loading.py": (1, "data: the fixed binary version of a set"),
+    "data/mnist.py": (1, "data: the digits' parts"),
+    "data/sound.py": (2, "data: the synthetic speakers; the first phases of an inversion"),
+    "data/tables.py": (1, "data: the biopsies' parts"),
+    "data/text.py": (3, "data: the invented names and sentences, and their parts"),
+    "evaluation/classifier.py": (1, "torch's global generator, forked, seeded by seed_of"),
+    "models/text.py": (1, "dropout: a counter that began with a draw"),
+    "plots/latent.py": (3, "numpy's generator, seeded by seed_of"),
+    "teaching/grading.py": (3, "answers are graded with seeds of their own"),
+    "training/loop.py": (1, "a generator that exists, seeded by seed_of"),
+}
+
+
+def test_no_draw_of_the_package_or_a_chapter_escapes_the_base_seed():
+    package = Path(vae_course.__file__).parent
+    found = {
+        str(path.relative_to(package)): len(OWN_SEEDS.findall(path.read_text(encoding="utf-8")))
+        for path in package.rglob("*.py")
+        if path.name != "randomness.py" and "exercises" not in path.parts  # graded with seeds of their own
+    }
+    assert {name: count for name, count in found.items() if count} == {n: c for n, (c, _) in ALLOWED.items()}
+    for path in sorted((package.parent / "notebooks" / "source").glob("*.py")):
+        assert OWN_SEEDS.findall(path.read_text(encoding="utf-8")) == [], path.name
+
+
+def test_the_package_moves_with_the_base_seed_and_base_seed_0_is_what_it_was():
+    model = VAE.for_data(load("digits"), latent_dim=2, hidden_dims=(8,))
+    x = load("digits", "validation").subset(50)
+
+    def subset_sum() -> float:
+        return load("digits").subset(20, seed=2).floats().sum().item()
+
+    def drawn() -> list:
+        return [
+            evaluate(model, x, seed=0).negative_elbo.value,
+            CurveModel().sample(5, seed=1)[0].sum().item(),
+            ring_mixture().sample(5, seed=3)[0].sum().item(),
+            subset_sum(),
+        ]
+
+    before = drawn()
+    frozen = np.random.RandomState(2)  # what `subset` drew in the first edition
+    labels = load("digits").labels.numpy()
+    assert before[3] == load("digits").floats()[stratified_index(labels, 20, frozen)].sum().item()
+    with base_seeded(1):
+        assert all(a != b for a, b in zip(drawn(), before, strict=True))
+    assert drawn() == before

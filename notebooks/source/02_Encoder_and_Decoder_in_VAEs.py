@@ -38,9 +38,10 @@
 # %% [markdown]
 # ## Parameters
 #
-# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The claims are about
-# these values; with others the run may stop at the claims cell, and say by how much.
+# Change a value, then run all cells. The quick run of this course differs from the full one by this cell alone. The numbers in the text and the
+# claims at the end are those of the full run, with these values; with others the table of claims says what your run did not show.
 # %% tags=["parameters"]
+OFFLINE = False  # True: no network, only data that comes with the course
 DATASET = "mnist"  # "mnist" (60,000 digits, downloaded) or "digits" (1,797 digits, offline)
 LATENT_DIM = 20  # size of the code z, 3 to 64
 EPOCHS = 8  # passes through the training digits for each seed, 2 or more
@@ -63,17 +64,18 @@ from torch import nn
 
 from vae_course import (
     VAE,
+    Runs,
     elbo_terms,
     evaluate,
     fit,
     importance_weighted_bound,
     load,
     load_model,
+    over_seeds,
     save_checkpoint,
     seed_everything,
     seeded,
 )
-from vae_course.evaluation import mean_interval
 from vae_course.plots import (
     image_grid,
     line_plot,
@@ -83,13 +85,29 @@ from vae_course.plots import (
     sample_grid,
     training_curves,
 )
-from vae_course.teaching import Claims, check, hint, predict, results_table, show, solution
+from vae_course.teaching import Claims, check, check_parameters, hint, predict, results_table, show, solution
 
-names = """DATASET LATENT_DIM EPOCHS BATCH_SIZE LEARNING_RATE N_SEEDS USUAL_EPOCHS START_EXAMPLES START_EPOCHS
-    CONV_EXAMPLES CONV_EPOCHS CONV_BATCH_SIZE BOUND_EXAMPLES BOUND_K"""
-claims = Claims(
-    "02_Encoder_and_Decoder_in_VAEs", parameters={name: globals()[name] for name in names.split()}
+parameters = check_parameters(
+    globals(),
+    OFFLINE=False,
+    DATASET=("mnist", "digits"),
+    LATENT_DIM=3,
+    EPOCHS=2,
+    BATCH_SIZE=1,
+    LEARNING_RATE=0.0,
+    N_SEEDS=2,
+    USUAL_EPOCHS=1,
+    START_EXAMPLES=100,
+    START_EPOCHS=1,
+    CONV_EXAMPLES=100,
+    CONV_EPOCHS=1,
+    CONV_BATCH_SIZE=1,
+    BOUND_EXAMPLES=1,
+    BOUND_K=20,
 )
+claims = Claims("02_Encoder_and_Decoder_in_VAEs", parameters)
+if OFFLINE:
+    DATASET = "digits"
 
 train = load(DATASET, "train")
 validation = load(DATASET, "validation")
@@ -286,26 +304,15 @@ show(
     "score-function lines rise, the one with baseline far below the other; the reparameterized line is flat at 1. "
     "Measured points lie on the exact lines.",
 )
-claims.add(
-    "All gradient estimates agree with the exact derivative: largest distance in standard errors",
-    worst_z,
-    below=4,
-)
-claims.add(
-    "Variance of the score function with baseline over the reparameterized one, 20 dimensions",
-    ratio,
-    above=30,
-)
-claims.add(
-    "Measured variance over exact, largest relative error",
-    max(abs(m / e - 1) for name in exact for m, e in zip(measured[name], exact[name], strict=True)),
-    below=0.1,
-)
+worst = max(abs(m / e - 1) for name in exact for m, e in zip(measured[name], exact[name], strict=True))
+claims.add("gradient_z", worst_z, below=4, text="Gradient estimates off the exact one, in standard errors")
+claims.add("variance_ratio", ratio, above=30, unit="times", text="Variance, score function over ours, 20-D")
+claims.add("variance_error", worst, below=0.1, text="Measured variance over exact, largest relative error")
 
 
 # %% [markdown]
 # For this $f$, in which no dimension talks to another, the reparameterized variance is $4\sigma^2$ in any number of dimensions. The baseline takes
-# most of the score function's variance away, and what remains still grows: all of $f$ multiplies the noise of one coordinate. A
+# most of the score function's variance away, and what remains still grows, to {{variance_ratio}} the reparameterized one in 20 dimensions: all of $f$ multiplies the noise of one coordinate. A
 # small variance is what lets a VAE be trained with a **single** draw of $z$ for each picture. (The score function keeps its place where $z$ is
 # discrete and $f$ has no slope.)
 #
@@ -395,9 +402,7 @@ guess.compare(
     0 if start_loss < 170 else 1 if start_loss < 1700 else 2,
     f"−ELBO {start_loss:.1f} = reconstruction {reconstruction.mean():.1f} + KL {kl.mean():.2f} nats per example.",
 )
-claims.add(
-    "−ELBO of the untrained VAE against 784 ln 2 = 543.4 nats", start_loss, near=(784 * math.log(2), 5)
-)
+claims.add("untrained", start_loss, near=(784 * math.log(2), 5), unit="nats", text="Untrained −ELBO")
 
 
 # %% [markdown]
@@ -478,48 +483,25 @@ for seed in range(N_SEEDS):
         print(
             f"seed {seed}, {name:>7}: " + " → ".join(f"{value:.1f}" for value in curves[name][-1]), flush=True
         )
-rows = []
-for name, runs in curves.items():
-    value, low, high = mean_interval([run[-1] for run in runs])
-    start = sum(run[0] for run in runs) / len(runs)
-    rows.append(
-        {
-            "mean picture given to": name,
-            "−ELBO untrained": start,
-            "after the run": value,
-            "low": low,
-            "high": high,
-        }
-    )
+before = {name: Runs(run[0] for run in runs) for name, runs in curves.items()}
+after = {name: Runs(run[-1] for run in runs) for name, runs in curves.items()}
 results_table(
-    rows, caption=f"Four ways to start, {N_SEEDS} seeds, held-out nats per example with 95 % interval"
+    [
+        {"mean picture given to": name, "−ELBO untrained": before[name].mean, "after the run": after[name]}
+        for name in starts
+    ],
+    caption=f"Four ways to start, {N_SEEDS} seeds, held-out nats per example with 95 % interval",
 )
-
-
-def lead(behind, ahead):
-    return mean_interval([a[-1] - b[-1] for a, b in zip(curves[behind], curves[ahead], strict=True)])
-
-
-head_start, low, high = lead("neither", "both")
+head_start = after["neither"] - after["both"]  # paired by seed
 guess.compare(
-    0 if head_start < 3 else 1 if head_start < 20 else 2,
-    f"it is ahead by {head_start:.1f} nats ({N_SEEDS} seeds, 95 % interval {low:.1f} to {high:.1f}).",
+    0 if head_start.mean < 3 else 1 if head_start.mean < 20 else 2,
+    f"it is ahead by {head_start} nats ({N_SEEDS} seeds, 95 % interval).",
 )
-claims.add(
-    "−ELBO of an untrained VAE whose decoder starts at the mean picture, minus the cost of that picture, nats",
-    sum(run[0] for run in curves["both"]) / N_SEEDS - expected,
-    near=(0, 2),
-)
-claims.add(
-    "Lead of the mean-picture start (both) over the plain one after the short run, nats",
-    head_start,
-    above=3,
-    low=low,
-    high=high,
-    whole_interval=True,
-)
+untrained = before["both"] - expected  # nothing but the cost of the mean picture
+claims.add("untrained_cost", untrained, near=(0, 2), unit="nats", text="Untrained −ELBO over its forecast")
+claims.add("head_start", head_start, above=3, unit="nats", whole_interval=True, text="Mean picture's lead")
 # %% [markdown]
-# The table says which of the two places matters more. It says nothing about a long run: whether a plain start catches up, you can
+# After two passes the start from the mean picture is {{head_start}} ahead. This says nothing about a long run: whether a plain start catches up, you can
 # try by raising `START_EPOCHS`.
 #
 # From here on models are built with `VAE.for_data(train, ...)`, which gives the mean picture to both networks (so **their untrained loss is
@@ -557,11 +539,13 @@ with torch.no_grad():
     terms = elbo_terms(models[0], held_out, seeded(0))
 print(f"notebook: {reconstruction.mean():.4f} + {kl.mean():.4f} nats")
 print(f"package:  {terms.reconstruction.mean():.4f} + {terms.kl.mean():.4f} nats")
-for name, a, b in (("reconstruction", reconstruction, terms.reconstruction), ("KL", kl, terms.kl)):
+for name, a, b in (("reconstruction", reconstruction, terms.reconstruction), ("kl", kl, terms.kl)):
     claims.add(
-        f"{name} of notebook and package from the same trained weights, largest relative difference",
+        f"same_{name}",
         ((a - b).abs() / b.abs()).max(),
         below=1e-5,
+        exact=True,
+        text=f"{name} of notebook and package from the same trained weights, largest relative difference",
     )
 # %%
 show(
@@ -590,24 +574,19 @@ fit(
     warmup=0.0, kl_warmup=0.0,
 )  # fmt: skip
 usual_level = evaluate(usual, validation).negative_elbo
-ours = [evaluate(model, validation).negative_elbo.value for model in models]
-better, low, high = mean_interval([usual_level.value - value for value in ours])
+ours = Runs(evaluate(model, validation).negative_elbo for model in models)
+better = usual_level.value - ours
 guess.compare(
-    0 if better < -2 else 1 if better < 2 else 2 if better < 10 else 3,
-    f"the usual recipe ends at {usual_level.value:.1f} nats, this chapter's model is {better:.1f} nats better "
-    f"({N_SEEDS} seeds against one run of the usual recipe, 95 % interval {low:.1f} to {high:.1f}).",
+    0 if better.mean < -2 else 1 if better.mean < 2 else 2 if better.mean < 10 else 3,
+    f"the usual recipe ends at {usual_level.value:.1f} nats, this chapter's model is {better} nats better "
+    f"({N_SEEDS} seeds against one run of the usual recipe, 95 % interval).",
 )
-claims.add(
-    "Nats gained over the usual tutorial recipe, held-out",
-    better,
-    above=2,
-    low=low,
-    high=high,
-    whole_interval=True,
-)
+claims.add("gain", better, above=2, unit="nats", whole_interval=True, text="Gain over the usual recipe")
 
 
 # %% [markdown]
+# The model of this chapter is {{gain}} better than the usual recipe.
+#
 # The field quotes "about 100 nats" for gray MNIST. Now the test digits, which decided nothing so far. One more number helps to read the result:
 # gray pixels are coins that nobody can predict exactly. Even a model that knew every gray value would pay the entropy of these coins.
 # %%
@@ -617,25 +596,17 @@ def coin_entropy(x):
 
 
 results = [evaluate(model, test, seed=0) for model in models]
-test_elbo, test_low, test_high = mean_interval([result.negative_elbo.value for result in results])
+test_elbo = Runs(result.negative_elbo for result in results)
 floor = coin_entropy(test.floats()).mean().item()
 for seed, result in enumerate(results):
     print(
         f"seed {seed}: −ELBO {result.negative_elbo} = {result.reconstruction} + KL {result.kl} nats (± over pictures)"
     )
-print(
-    f"mean over {N_SEEDS} seeds {test_elbo:.1f}, 95 % interval {test_low:.1f} to {test_high:.1f}; least possible {floor:.1f}"
-)
+print(f"mean over {N_SEEDS} seeds with 95 % interval {test_elbo:.1f}; least possible {floor:.1f}")
 # About 100 on MNIST is the number the field quotes; the small digits are fewer and smoother, so their range is wider.
 LEVEL = {"mnist": (95, 102), "digits": (90, 125)}[DATASET]
-claims.add(
-    f"Test −ELBO on {DATASET}, gray values, nats per example",
-    test_elbo,
-    between=LEVEL,
-    low=test_low,
-    high=test_high,
-)
-claims.add("Test −ELBO above the least possible for gray pixels, nats", test_elbo - floor, above=0)
+claims.add("test_elbo", test_elbo, between=LEVEL, unit="nats", text=f"Test −ELBO, {DATASET}, gray values")
+claims.add("above_least", test_elbo - floor, above=0, exact=True, unit="nats", text="−ELBO above the least")
 # %% [markdown]
 # ## 6 Is the decoder's mean a picture from the model?
 #
@@ -664,9 +635,11 @@ show(
     alt="Three rows of ten test digits: originals, reconstructions at the mean of the posterior, and reconstructions "
     "from a drawn code. Both reconstructions keep identity and slant and lose fine detail.",
 )
+
+
 # %%
-flattery = []
-for model in models:
+def gap_at_mean(model):
+    """Nats by which the loss at the mean of q(z|x) is better than the one at a draw, mean over the test digits."""
     noise = seeded(0)
     gaps = []
     for index in torch.arange(len(test)).split(1000):
@@ -675,23 +648,17 @@ for model in models:
             posterior = model.encode(batch)
             at_mean = model.log_likelihood(batch, posterior.mean)
             gaps.append(at_mean - model.log_likelihood(batch, posterior.sample(generator=noise)))
-    flattery.append(torch.cat(gaps).mean().item())
-flattery, low, high = mean_interval(flattery)
+    return torch.cat(gaps).mean().item()
+
+
+flattery = Runs(gap_at_mean(model) for model in models)
 print(
-    f"at the mean instead of at a draw, the loss looks {flattery:.1f} nats better than the bound "
-    f"(95 % interval over {N_SEEDS} seeds: {low:.1f} to {high:.1f})"
+    f"at the mean instead of at a draw, the loss looks {flattery} nats better than the bound ({N_SEEDS} seeds)"
 )
-claims.add(
-    "Nats by which evaluation at the posterior mean looks better than the bound",
-    flattery,
-    above=1,
-    low=low,
-    high=high,
-    whole_interval=True,
-)
+claims.add("flattery", flattery, above=1, unit="nats", whole_interval=True, text="Too good at the mean by")
 # %% [markdown]
 # A test loss at the mean is no bound on $\log p(x)$. You will find it in published code (an early version of PyTorch's own VAE example had it);
-# now you know how much it flatters.
+# here it flatters by {{flattery}}.
 #
 # And pictures from nothing: $z \sim \mathcal N(0, I)$, decoder's mean.
 # %%
@@ -763,11 +730,7 @@ for name, model in ((2, flat), (LATENT_DIM, models[0])):
         closest = pairs[a, b].item()
 print(", ".join(f"{name} dimensions: {share:.1%}" for name, share in shares.items()))
 guess.compare(0 if shares[2] < 0.05 else 1 if shares[2] <= 0.5 else 2, f"{shares[2]:.0%} of the digits.")
-claims.add(
-    f"Share of digits that overlap with another class, 2 dimensions minus {LATENT_DIM}",
-    shares[2] - shares[LATENT_DIM],
-    above=0.02,
-)
+claims.add("overlap", shares[2] - shares[LATENT_DIM], above=0.02, unit="%", text="Overlap, more in 2-D by")
 print(
     f"closest pair in 2 dimensions: digits {pool.labels[a]} and {pool.labels[b]}, coefficient {closest:.2f}"
 )
@@ -815,24 +778,28 @@ def anatomy(model, spoiled):
     home, posterior = model.encode(pictures), model.encode(spoiled)
     terms = elbo_terms(model, spoiled, seeded(0))
     moved = ((posterior.mean - home.mean) / home.std).pow(2).mean(-1).sqrt()
-    return [value.mean().item() for value in (terms.negative_elbo, terms.kl, moved)]
+    return {
+        "−ELBO (nats)": terms.negative_elbo.mean(),
+        "KL (nats)": terms.kl.mean(),
+        "code moved (σ of q, RMS)": moved.mean(),
+    }
 
 
-values = {name: [anatomy(model, spoiled) for model in models] for name, spoiled in corrupted.items()}
-rows, cost = [], {}
-for name, spoiled in corrupted.items():
-    negative_elbo, kl, moved = (sum(v) / N_SEEDS for v in zip(*values[name], strict=True))
-    rows.append(
-        {
-            "picture": name,
-            "pixel change (sum of squares)": (spoiled - pictures).pow(2).sum((1, 2, 3)).mean().item(),
-            "least possible (nats)": coin_entropy(spoiled).mean().item(),
-            "−ELBO (nats)": negative_elbo,
-            "KL (nats)": kl,
-            "code moved (σ of q, RMS)": moved,
-        }
-    )
-    cost[name] = mean_interval([a[0] - b[0] for a, b in zip(values[name], values["clean"], strict=True)])
+def over_models(spoiled):
+    return over_seeds(N_SEEDS, lambda seed: anatomy(models[seed], spoiled))
+
+
+made = {name: over_models(spoiled) for name, spoiled in corrupted.items()}
+cost = {name: made[name]["−ELBO (nats)"] - made["clean"]["−ELBO (nats)"] for name in corrupted}
+rows = [
+    {
+        "picture": name,
+        "pixel change (sum of squares)": (spoiled - pictures).pow(2).sum((1, 2, 3)).mean().item(),
+        "least possible (nats)": coin_entropy(spoiled).mean().item(),
+        **{measure: runs.mean for measure, runs in made[name].items()},
+    }
+    for name, spoiled in corrupted.items()
+]
 results_table(rows, caption=f"What a corruption does, mean over {N_SEEDS} models and {len(pool)} pictures")
 # %% tags=["hide-input"]
 strips, row_names = [], []
@@ -844,41 +811,23 @@ show(
     alt="Eight test digits clean, noisy, shifted and half blank, each row followed by its reconstructions at the mean. "
     "Clean digits come back nearly as they are; noisy and shifted ones bent, some as another digit; half ones faint, some of them partly completed.",
 )
-worst = max(list(cost)[1:], key=lambda name: cost[name][0])
+noise, shift, half = list(cost)[1:]
 guess.compare(
-    worst,
-    "extra −ELBO " + ", ".join(f"{name} {cost[name][0]:+.0f} nats" for name in list(cost)[1:]) + ".",
+    max((noise, shift, half), key=lambda name: cost[name].mean),
+    "extra −ELBO " + ", ".join(f"{name} {cost[name].mean:+.0f} nats" for name in (noise, shift, half)) + ".",
 )
-for name in ("noise (σ = 0.2)", "shift (3 pixels)"):
-    value, low, high = cost[name]
-    claims.add(
-        f"Extra −ELBO of a picture: {name}, nats", value, above=20, low=low, high=high, whole_interval=True
-    )
 change = {row["picture"]: row["pixel change (sum of squares)"] for row in rows}
-claims.add(
-    "Pixel change of noise over that of the shift: the dearest corruption changes less",
-    change["noise (σ = 0.2)"] / change["shift (3 pixels)"],
-    below=0.8,
-)
-claims.add(
-    "Extra −ELBO of noise over that of the shift",
-    cost["noise (σ = 0.2)"][0] / cost["shift (3 pixels)"][0],
-    above=2,
-)
-claims.add(
-    "Extra −ELBO of half a digit over that of the shift",
-    cost["right half blank"][0] / cost["shift (3 pixels)"][0],
-    below=0.5,
-)
-claims.add(
-    "Smallest move of the code by a corruption, posterior standard deviations",
-    min(row["code moved (σ of q, RMS)"] for row in rows[1:]),
-    above=2,
-)
+moves = [row["code moved (σ of q, RMS)"] for row in rows[1:]]
+claims.add("noise_cost", cost[noise], above=20, unit="nats", whole_interval=True, text="Extra −ELBO: noise")
+claims.add("shift_cost", cost[shift], above=20, unit="nats", whole_interval=True, text="Extra −ELBO: shift")
+claims.add("noise_change", change[noise] / change[shift], below=0.8, text="Pixel change, noise over shift")
+claims.add("noise_over_shift", cost[noise] / cost[shift], above=2, text="Extra −ELBO, noise over shift")
+claims.add("half_over_shift", cost[half] / cost[shift], below=0.5, text="Extra −ELBO, half over shift")
+claims.add("smallest_move", min(moves), above=2, unit="σ of q", text="Smallest move of the code")
 # %% [markdown]
 # Each row is worth a pause.
 #
-# - **Noise** changes the pixels least and costs most. The decoder is certain that the background is black, and every gray speck
+# - **Noise** changes the pixels least and costs most: {{noise_cost}}. The decoder is certain that the background is black, and every gray speck
 #   contradicts a certainty. Part of the price is honest: gray specks are coins, so the least possible cost rises too.
 # - **A shift** leaves the strokes as they were (where they stay inside the frame). To this encoder it is a different picture, and the code moves by several of its own standard deviations.
 # - **Half a digit** costs a fraction of the shift: black pixels are cheap, and ink that is
@@ -938,23 +887,17 @@ for seed in range(N_SEEDS):
         print(
             f"seed {seed}, {architecture:>4}: held-out −ELBO {levels[architecture][-1]:.1f} nats", flush=True
         )
-gain, gain_low, gain_high = mean_interval([a - b for a, b in zip(levels["mlp"], levels["conv"], strict=True)])
+gain = Runs(levels["mlp"]) - Runs(levels["conv"])
 guess.compare(
-    0 if gain > 1 else 1 if gain >= -1 else 2,
-    f"the convolutional VAE is {gain:+.1f} nats better (95 % interval {gain_low:+.1f} to {gain_high:+.1f}), "
+    0 if gain.mean > 1 else 1 if gain.mean >= -1 else 2,
+    f"the convolutional VAE is {gain:+.1f} nats better ({N_SEEDS} seeds, 95 % interval), "
     f"with {count(conv) / count(models[0]):.0%} of the parameters.",
 )
 epochs = list(range(1, CONV_EPOCHS + 1))
 show(
     line_plot(
         {
-            name: (
-                epochs,
-                *zip(
-                    *[mean_interval(values) for values in list(zip(*curves[key], strict=True))[1:]],
-                    strict=True,
-                ),
-            )
+            name: (epochs, [Runs(values) for values in zip(*curves[key], strict=True)][1:])
             for name, key in (("fully connected", "mlp"), ("convolutional", "conv"))
         },
         x_label="passes through the digits",
@@ -963,21 +906,10 @@ show(
     alt="Held-out negative ELBO of the fully connected and the convolutional VAE after each pass, with 95 % intervals "
     "over the seeds. The convolutional curve ends lower.",
 )
-claims.add(
-    "Nats gained by convolutions, same digits, same passes",
-    gain,
-    above=0,
-    low=gain_low,
-    high=gain_high,
-    whole_interval=True,
-)
-claims.add(
-    "Parameters of the convolutional VAE over those of the fully connected one",
-    count(conv) / count(models[0]),
-    below=0.5,
-)
+claims.add("conv_gain", gain, above=0, unit="nats", whole_interval=True, text="Gained by convolutions")
+claims.add("conv_parameters", count(conv) / count(models[0]), below=0.5, text="Parameters, conv over mlp")
 # %% [markdown]
-# With these digits and passes convolutions win, with fewer parameters. But passes are not the only budget. The same small kernel is applied at every
+# With these digits and passes convolutions win by {{conv_gain}}, with fewer parameters. But passes are not the only budget. The same small kernel is applied at every
 # position, so count the operations for one picture.
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -992,11 +924,7 @@ def arithmetic(model):
 
 work = {"fully connected": arithmetic(models[0]), "convolutional": arithmetic(conv)}
 print(", ".join(f"{name}: {count / 1e6:.1f} million operations" for name, count in work.items()))
-claims.add(
-    "Arithmetic of the convolutional VAE over the fully connected one",
-    work["convolutional"] / work["fully connected"],
-    above=2,
-)
+claims.add("conv_arithmetic", work["convolutional"] / work["fully connected"], above=2, exact=True)
 # %% [markdown]
 # So two questions stay open: we compared equal passes, not equal arithmetic, and few digits, not many. This course uses the fully
 # connected network on MNIST because a pass takes less arithmetic and two CPU cores are all you may have. Now you know what that costs.
@@ -1014,7 +942,7 @@ with tempfile.TemporaryDirectory() as folder:
 saved = results[0].negative_elbo.value
 loaded = evaluate(again, test, seed=0).negative_elbo.value
 print(f"before saving {saved:.4f}, after loading {loaded:.4f} nats per example")
-claims.add("Change of the test −ELBO by saving and loading, nats", abs(saved - loaded), below=1e-6)
+claims.add("saved", abs(saved - loaded), below=1e-6, exact=True, unit="nats", text="Changed by saving")
 # %% [markdown]
 # The −ELBO is an upper bound of $-\log p(x)$, and how loose it is depends on the encoder. A tighter bound averages $K$ draws
 # *inside* the logarithm (the importance-weighted bound that you met in chapter 01, Burda et al. 2016):
@@ -1064,9 +992,9 @@ show(
     alt="The importance-weighted bound on minus log p of binary test digits against the number of draws K, "
     "logarithmic: it falls, fastest at first, and is still falling at the largest K.",
 )
-claims.add("Importance-weighted bound minus ELBO, binary test digits, nats", improvement, between=(1, 15))
 steps = [bounds[i + 1].value - bounds[i].value for i in range(len(bounds) - 1)]
-claims.add("The estimated bound rises with every larger K: smallest rise, nats", min(steps), above=0)
+claims.add("tighter", improvement, between=(1, 15), unit="nats", text="Importance-weighted bound minus ELBO")
+claims.add("smallest_rise", min(steps), above=0, unit="nats", text="Smallest rise of the bound with K")
 # %% [markdown]
 # The curve is still falling at its end, so the last value is an upper bound of $-\log p(x)$, not $-\log p(x)$. For scale: Burda et al. (2016, table 1) report 86.76 nats
 # for a VAE with one stochastic layer. Do not rank this model against that number: theirs was trained and tested on digits binarized anew at each pass, with
@@ -1091,11 +1019,15 @@ results_table(
         {"measure": "cost of the mean picture", "value": f"{expected:.1f} nats", "on": "held-out, gray"},
         {
             "measure": "−ELBO, trained (interval over seeds)",
-            "value": f"{test_elbo:.1f} nats ({test_low:.1f} to {test_high:.1f})",
+            "value": f"{test_elbo:.1f} nats",
             "on": f"{DATASET} test, gray",
         },
         {"measure": "least possible", "value": f"{floor:.1f} nats", "on": f"{DATASET} test, gray"},
-        {"measure": "better than the usual recipe by", "value": f"{better:.1f} nats", "on": "held-out, gray"},
+        {
+            "measure": "better than the usual recipe by",
+            "value": f"{better.mean:.1f} nats",
+            "on": "held-out, gray",
+        },
         {
             "measure": "−ELBO, K = 1 (± over pictures)",
             "value": f"{-bounds[0].value:.1f} ± {bounds[0].standard_error:.1f} nats",
@@ -1108,17 +1040,17 @@ results_table(
         },
         {
             "measure": "evaluation at the mean flatters by",
-            "value": f"{flattery:.1f} nats",
+            "value": f"{flattery.mean:.1f} nats",
             "on": f"{DATASET} test, gray",
         },
         {
             "measure": "mean-picture start leads by",
-            "value": f"{head_start:.1f} nats",
+            "value": f"{head_start.mean:.1f} nats",
             "on": "short run, held-out",
         },
         {
             "measure": "convolutions gain",
-            "value": f"{gain:.1f} nats",
+            "value": f"{gain.mean:.1f} nats",
             "on": f"{len(small):,} digits, held-out",
         },
     ]

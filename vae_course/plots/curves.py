@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from vae_course.evaluation.intervals import Runs
 from vae_course.plots.style import (
     BLACK,
     BLUE,
@@ -47,8 +48,8 @@ def line_plot(
     """One axes with a line for each name; lines differ in color, dash and marker.
 
     Args:
-        curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars. With ``points``,
-            curves have no markers.
+        curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars. y may be `Runs`,
+            which bring their own. With ``points``, curves have no markers.
         points: name → (x, y), drawn as markers without a line: measurements beside exact curves.
         x_label, y_label: with units.
         log_x, log_y: logarithmic axes.
@@ -71,6 +72,8 @@ def line_plot(
         if not points:
             look["marker"] = MARKERS[i % 10]
         errors = None
+        if len(y) and isinstance(y[0], Runs):
+            y, interval = [runs.mean for runs in y], zip(*[runs.interval() for runs in y], strict=True)
         if interval:
             low, high = interval
             errors = [
@@ -181,7 +184,7 @@ def _limit(axes: Axes, curves: list[tuple[np.ndarray, np.ndarray]]) -> None:
 
 @styled
 def interval_dots(
-    panels: Mapping[str, Mapping[str, tuple[float, float, float]]],
+    panels: Mapping[str, Mapping[str, Runs | tuple[float, float, float]]],
     references: Mapping[str, float] | None = None,
     *,
     log: tuple[str, ...] = (),
@@ -190,7 +193,8 @@ def interval_dots(
     """Draw each measure in a panel of its own, with the same sources in rows.
 
     Args:
-        panels: measure (the axis label, with unit) → source → (mean, low, high). Same sources in every panel.
+        panels: measure (the axis label, with unit) → source → `Runs` or (mean, low, high). Same sources
+            in every panel.
         references: measure → a value drawn as a dotted line, labeled with ``reference_name``.
         log: measures on a logarithmic axis.
         reference_name: what the references were measured on.
@@ -205,7 +209,8 @@ def interval_dots(
     figure = Figure(figsize=(width, 0.42 * len(sources) + 1.3), layout="constrained")
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (measure, rows) in zip(row, panels.items(), strict=True):
-        for i, (mean, low, high) in enumerate(rows.values()):
+        for i, runs in enumerate(rows.values()):
+            mean, low, high = (runs.mean, *runs.interval()) if isinstance(runs, Runs) else runs
             axes.plot([low, high], [i, i], color=COLORS[i % 8], linestyle="-", linewidth=3, alpha=0.5)
             axes.plot(mean, i, color=COLORS[i % 8], marker=MARKERS[i % 10], markersize=7, linestyle="")
         if references and measure in references:
