@@ -56,7 +56,7 @@ lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks
 
 bench: $(STAMP)
-	$(COURSE) bench $(PARTS)
+	$(BIN)/python -m benchmarks $(PARTS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """The ablation of chapter 11: pixel loss → learned features → adversary, everything else as in the arena.
 
-    python -m vae_course.course.ablation
+    python -m tools.ablation
 
 trains the stages that are not in the runs folder yet (one thread, about 12 minutes of CPU time), measures
 them as the arena does, and writes ``vae_course/weights/ablation/``: a table, and the models of three seeds.

@@ -1,6 +1,6 @@
 """The arena: one table for all generative models of the course, same pictures, same decoder, same judge.
 
-    python -m vae_course.course.arena
+    python -m tools.arena
 
 trains eight models with three seeds each (one thread, about 25 minutes of CPU time), or goes on where it
 stopped: every finished run is a file in the runs folder, named by its configuration. The end is

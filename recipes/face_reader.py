@@ -1,10 +1,10 @@
-"""Train the shipped reader of the synthetic faces' factors: ``python -m vae_course.course.face_reader``."""
+"""Train the shipped reader of the synthetic faces' factors: ``python -m tools.face_reader``."""
 
 from __future__ import annotations
 
 from vae_course.data.faces import FACTORS
 from vae_course.data.loading import load
-from vae_course.evaluation.attributes import read, train_reader
+from vae_course.evaluation.classifier import read, train_reader
 from vae_course.weights import WEIGHTS, save_classifier
 
 EPOCHS, BATCH_SIZE = 16, 32

@@ -1,4 +1,4 @@
-"""Train the text models that come with the package: python -m vae_course.course.text_models names."""
+"""Train the text models that come with the package: python -m tools.text_models names."""
 
 import argparse
 import sys

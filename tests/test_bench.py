@@ -7,12 +7,12 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from benchmarks import bench
-from benchmarks.bench_bound import peak_tensor_mib
-from benchmarks.bench_growth import Growth, draw, multiplications, slope
-from benchmarks.bench_imports import dearest
-from benchmarks.bench_memory import activation_bytes, needed, peak_bytes
-from benchmarks.bench_throughput import Case, bare_seconds, fit_seconds
+from benchmarks import __main__ as bench
+from benchmarks.bound import peak_tensor_mib
+from benchmarks.growth import Growth, draw, multiplications, slope
+from benchmarks.imports import dearest
+from benchmarks.memory import activation_bytes, needed, peak_bytes
+from benchmarks.throughput import Case, bare_seconds, fit_seconds
 from tools.project import CourseError
 from vae_course.machine import Adam
 from vae_course.models.vae import VAE

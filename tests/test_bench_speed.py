@@ -6,13 +6,12 @@ import shutil
 import pytest
 import torch
 
-from benchmarks import bench_speed, speed_runs
-from benchmarks.bench import renew_page
-from benchmarks.speed_ablation import CHANGES, job
-from benchmarks.speed_report import write_report
-from benchmarks.speed_runs import Results
-from benchmarks.speed_table import speed_table
-from benchmarks.speed_usual import UsualVAE, negative_elbo
+from benchmarks import speed as bench_speed
+from benchmarks import speed as speed_runs
+from benchmarks.__main__ import renew_page
+from benchmarks.pages import speed_table, write_report
+from benchmarks.speed import CHANGES, Results, job
+from benchmarks.usual import UsualVAE, negative_elbo
 from tools.project import CourseError, Project
 from vae_course.models.vae import VAE
 from vae_course.training.settings import FitSettings

@@ -7,13 +7,13 @@ import pytest
 from tiny_data import tiny_images
 
 from benchmarks import one_model_gap
-from benchmarks.gap_plot import gap_map
 from benchmarks.one_model_gap import (
     BETAS,
     SIZES,
     Separate,
     cells,
     compare,
+    gap_map,
     loss,
     measure,
     run_separate,

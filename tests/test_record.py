@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import record, record_bound
+from benchmarks import record
+from benchmarks import record as record_bound
 from benchmarks.ladder import LadderVAE
-from benchmarks.record_bound import bounds
+from benchmarks.record import bounds
 from vae_course.data.loading import load
 from vae_course.evaluation.bounds import importance_weighted_bound
 from vae_course.randomness import seed_everything

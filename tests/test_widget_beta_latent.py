@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from tiny_data import tiny_images
 
-from benchmarks.bench_sliders import slider_latency
+from benchmarks.sliders import slider_latency
 from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import rate_distortion, view_setting
 from vae_course.models.one_model import OneModel

@@ -1,10 +1,9 @@
-"""``python -m vae_course.course``: build, execute and check the course's notebooks."""
+"""``python -m tools``: build, execute and check the course's notebooks."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import bench
 from tools import commands, cover, replicate, results, structure
 from tools.project import CourseError, Project
 from vae_course.files import write_atomically
@@ -45,8 +44,6 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("--seeds", type=int, default=5, metavar="N", help="base seeds 1 to N (default: 5)")
     actions.add_parser("results", help="renew the tables of README.md")
     actions.add_parser("cover", help="train a small VAE on MNIST and redraw the README's picture")
-    measure = actions.add_parser("bench", help="measure speed and memory; all parts, or those named")
-    measure.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(bench.PARTS)}")
     assignments = actions.add_parser("assignments", help="renew the student notebooks of the assignments")
     assignments.add_argument("--only", metavar="A1", help="one assignment, by its short name")
     assignments.add_argument("--course", type=Path, help="prepare nbgrader's course folder here instead")
@@ -65,8 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.action == "cover":
         print(f"{cover.draw(project.root).relative_to(project.root)} redrawn")
         return 0
-    if arguments.action == "bench":
-        return bench.bench(project, arguments.parts)
     if arguments.action == "assignments":
         return _assignments(project, arguments)
     if arguments.action == "sheet":

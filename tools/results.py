@@ -3,7 +3,7 @@
 import json
 import re
 
-from benchmarks.speed_table import speed_table
+from benchmarks.pages import speed_table
 from tools import numbers
 from tools.chapters import CHAPTERS, Chapter
 from tools.project import CourseError, Project

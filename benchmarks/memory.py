@@ -1,7 +1,7 @@
 """Peak memory of a training run against the sum of what it cannot do without.
 
 Two fresh processes train the same model on pictures of noise, by :func:`python -m
-vae_course.course.bench_memory`'s two arguments: one on 256 pictures, which loads all code and libraries (the
+python -m benchmarks.memory`'s two arguments: one on 256 pictures, which loads all code and libraries (the
 base), one on as many pictures as MNIST has. The sum is computed from shapes, in bytes:
 
 - data: one byte for each pixel of each picture
@@ -73,7 +73,7 @@ def needed(model, data, batch_size: int = BATCH) -> dict[str, int]:
 
 def run(examples: int) -> dict:
     """Train for one epoch in this process and say what it took, in bytes."""
-    from benchmarks.bench_throughput import random_pictures
+    from benchmarks.throughput import random_pictures
     from vae_course.models.vae import VAE
     from vae_course.training.loop import fit
 
@@ -85,7 +85,7 @@ def run(examples: int) -> dict:
 
 
 def in_own_process(examples: int) -> dict:
-    command = [sys.executable, "-m", "benchmarks.bench_memory", str(examples)]
+    command = [sys.executable, "-m", "benchmarks.memory", str(examples)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise CourseError(f"the run for its memory failed:\n{done.stderr[-2000:]}")

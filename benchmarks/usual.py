@@ -3,7 +3,7 @@
 784-400-20, ReLU, Adam at 1e-3, batches of 128, a DataLoader that turns each picture into a tensor as it is
 read, the sum of the binary cross-entropy: the recipe of pytorch/examples (vae/main.py), written anew.
 
-    python -m vae_course.course.speed_usual '{"seed": 0, "epochs": 10, "root": "data"}'
+    python -m benchmarks.speed_usual '{"seed": 0, "epochs": 10, "root": "data"}'
 
 Prints one line of JSON when training has ended, and another with the level it reached.
 """

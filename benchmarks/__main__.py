@@ -1,23 +1,25 @@
-"""``python -m vae_course.course bench``: what the course's code costs, part by part.
+"""``python -m benchmarks``: what the course's code costs, part by part.
 
-    python -m vae_course.course bench                      all parts, about 12 minutes
-    python -m vae_course.course bench throughput growth    some of them
+    python -m benchmarks                      all parts, about 12 minutes
+    python -m benchmarks throughput growth    some of them
 
 Each part prints one table. Its numbers are written to assets/results/bench.json as soon as it is done, with
 the machine they were taken on, so an interrupted run keeps what it has.
 """
 
+import argparse
 import json
+import sys
 import time
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.speed_report import write_report
+from benchmarks.pages import write_report
 from tools.machine import machine, sentence
 from tools.project import CourseError, Project
 from vae_course.files import write_atomically
 
-# Each part is a module bench_<name> with main(); a dictionary that it returns is recorded.
+# Each part is a module of this folder with main(); a dictionary that it returns is recorded.
 PARTS = {
     "sliders": "from a move of a slider to the new picture",
     "speed": "time to a level, the usual recipe against fit",
@@ -52,7 +54,7 @@ def bench(project: Project, parts: list[str]) -> int:
         print(f"\n{name}: {PARTS[name]}", flush=True)
         start = time.perf_counter()
         try:
-            found = import_module(f"tools.bench_{name}").main()
+            found = import_module(f"benchmarks.{name}").main()
         except (CourseError, DataError) as error:
             print(f"not measured: {error}")
             failed = 1
@@ -84,3 +86,17 @@ def record(path: Path, name: str, found: dict, seconds: float) -> None:
     content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     content[name] = {"machine": machine(), "seconds": round(seconds, 1), **found}
     write_atomically(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; default: all")
+    try:
+        return bench(Project.here(), parser.parse_args(arguments).parts)
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,7 +9,7 @@ from vae_course.files import write_atomically
 
 HEAD = """# How fast, and which change bought what
 
-Every number on this page was measured and written by `python -m benchmarks.bench_speed` (part *speed*
+Every number on this page was measured and written by `python -m benchmarks.speed` (part *speed*
 of `make bench`) and its options; the runs are in [speed.json](speed.json). Nats per
 example, lower is better. *Gray*: pixel values taken as probabilities. *Dynamic*: pixels drawn anew as 0 or 1
 (Burda et al. 2016). Never compare one with the other.
@@ -90,7 +90,7 @@ def spread(values: list[float], digits: int = 2) -> str:
 
 def race(found: dict) -> str:
     """Whole processes and training alone, medians over seeds."""
-    from benchmarks.speed_jobs import words
+    from benchmarks.speed import words
 
     usual_process = statistics.median(of(found, "usual", "process_seconds"))
     usual_training = statistics.median(of(found, "usual", "training_seconds"))
@@ -177,3 +177,46 @@ def ablation(found: dict) -> str:
             f"{statistics.median(of(found, name, 'training_seconds')):.1f} |"
         )
     return "\n".join(lines) + "\n" + LESSONS
+
+
+HEAD = [
+    "| run | process, s | training, s | −ELBO, gray | −ELBO, dynamic | NLL, dynamic |",
+    "|---|---|---|---|---|---|",
+]
+
+
+def speed_table(folder: Path) -> str:
+    """Rows of the race, of the long runs and of the record; "" while assets/results holds none of them.
+
+    Args:
+        folder: with speed.json and record.json; each may be missing.
+    """
+    speed, record = (_read(folder / name) for name in ("speed.json", "record.json"))
+    rows = [_race_row(speed["race"], name) for name in names(speed.get("race", {}))]
+    for name, run in speed.get("long", {}).items():
+        nll = f"{run['nll']:.2f} ± {run['standard_error']:.2f} (K = {run['k']:,})"
+        rows.append(
+            f"| ours, {name} | {run['process_seconds']:.0f} | {run['training_seconds']:.0f} | "
+            f"{run['gray']:.2f} | {run['dynamic']:.2f} | {nll} |"
+        )
+    if record:
+        test = record["test"]
+        bound, nll = test["negative_elbo"], test["nll"]
+        rows.append(
+            f"| the record: a ladder of latent layers | – | {record['training_seconds']:,.0f} | – | "
+            f"{bound['value']:.2f} | {nll['value']:.2f} ± {nll['standard_error']:.2f} (K = {test['k']:,}) |"
+        )
+    return "\n".join([*HEAD, *rows]) if rows else ""
+
+
+def _race_row(race: dict, name: str) -> str:
+    process, training, gray = (
+        statistics.median(of(race, name, key)) for key in ("process_seconds", "training_seconds", "gray")
+    )
+    dynamic = of(race, name, "dynamic")
+    level = f"{statistics.median(dynamic):.2f}" if dynamic else "–"
+    return f"| {name} | {process:.1f} | {training:.1f} | {gray:.2f} | {level} | – |"
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from benchmarks.bench_throughput import random_pictures
+from benchmarks.throughput import random_pictures
 from tools.project import Project
 from vae_course.files import write_atomically
 from vae_course.models.vae import VAE

@@ -1,6 +1,6 @@
 """The course's ``fit`` as a program of its own, for the comparison with the usual recipe.
 
-    python -m vae_course.course.speed_ours '{"seed": 0, "epochs": 5, "root": "data"}'
+    python -m benchmarks.speed_ours '{"seed": 0, "epochs": 5, "root": "data"}'
 
 Prints one line of JSON when training has ended, and another with the levels it reached.
 """
