@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -111,23 +110,32 @@ def install(float64: bool = True) -> None:
 def on_device(tensor: torch.Tensor) -> bool:
     """Whether a tensor is said to be on the device; under ``vmap`` and ``grad``, the tensor inside."""
     with DisableTorchFunction():
-        return getattr(_storage(tensor), "on_device", False)
+        return _on(tensor)
+
+
+def _on(tensor) -> bool:
+    return getattr(_storage(tensor), "on_device", False)
 
 
 def _storage(tensor):
-    while _functorch.is_functorch_wrapped_tensor(tensor):
-        tensor = _functorch.get_unwrapped(tensor)
-    with suppress(NotImplementedError, RuntimeError):  # a sparse tensor has none
+    try:
         return tensor.untyped_storage()
+    except (NotImplementedError, RuntimeError):  # a sparse tensor has none, and one of vmap has it inside
+        inside = _functorch.is_functorch_wrapped_tensor(tensor)
+        return _storage(_functorch.get_unwrapped(tensor)) if inside else None
 
 
-def _tensors(value):
+def _tensors(value, found=None) -> list:
     """All tensors in nested lists, tuples and dicts."""
+    found = [] if found is None else found
     if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _tensors(item)
+        found.append(value)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _tensors(item, found)
+    elif isinstance(value, dict):
+        _tensors(list(value.values()), found)
+    return found
 
 
 def _is_ours(device: torch.device | str | int) -> bool:
@@ -156,15 +164,16 @@ class StandIn(TorchFunctionMode):
     def _call(self, func, name, args, kwargs):
         constructor = func in _device._device_constructors()
         source = constructor and args and isinstance(args[0], torch.Tensor)  # as in torch.tensor(x)
-        given = [] if constructor and not source else list(_tensors((args, kwargs)))  # else they are numbers
-        on = any(map(on_device, given))
+        given = [] if constructor and not source else _tensors((args, kwargs))  # else they are numbers
+        where = [_on(tensor) for tensor in given]
+        on, mixed = any(where), len(set(where)) > 1
         if on and (name == "__array__" or (name == "numpy" and not kwargs.get("force"))):
             raise TypeError(NUMPY)
         if name in ("get_device", "is_pinned", "pin_memory"):
             return {"get_device": on - 1, "is_pinned": False, "pin_memory": args[0]}[name]
         if name == "type_as":
             return self._move("to", *args)
-        if on and name not in MIXED:
+        if mixed and name not in MIXED:
             _refuse_mixed(name, args, given)
         device = kwargs.get("device")
         if constructor and device is None:
@@ -173,23 +182,21 @@ class StandIn(TorchFunctionMode):
         if constructor or device is not None:
             kwargs["device"] = HOST if on or device is None else device
         for generator in (*args, *kwargs.values()):
-            if isinstance(generator, torch._C.Generator) and on != (generator.device == DEVICE):
+            if type(generator) in (torch._C.Generator, Generator) and on != (generator.device == DEVICE):
                 raise RuntimeError(GENERATOR.format(*(("cuda", "cpu") if on else ("cpu", "cuda"))))
         if source:
             args = (self._move("to", args[0], DEVICE if on else HOST), *args[1:])
         result = func(*args, **kwargs)
         if func is torch.autograd.grad:  # a gradient is where its input is
             inputs = _tensors(args[1] if len(args) > 1 else kwargs["inputs"])
-            return tuple(
-                self._mark(g, name) if on_device(x) else g for x, g in zip(inputs, result, strict=True)
-            )
-        return self._mark(result, name, given) if on else result
+            return tuple(self._mark(g, name) if _on(x) else g for x, g in zip(inputs, result, strict=True))
+        return self._mark(result, name, given if mixed else ()) if on else result
 
     def _attribute(self, func, tensor, *value):
         """Read a property of a tensor, or write it."""
         name = getattr(func.__self__, "__name__", "")
-        on = on_device(tensor)
-        if name == "grad" and value and isinstance(value[0], torch.Tensor) and on_device(value[0]) != on:
+        on = _on(tensor)
+        if name == "grad" and value and isinstance(value[0], torch.Tensor) and _on(value[0]) != on:
             raise RuntimeError(GRADIENT.format(*(("cpu", "cuda") if on else ("cuda", "cpu"))))
         if on and name in ("device", "is_cuda", "is_cpu"):
             return {"device": DEVICE, "is_cuda": True, "is_cpu": False}[name]
@@ -203,15 +210,15 @@ class StandIn(TorchFunctionMode):
             args, kwargs = (), {"device": DEVICE if device is None else device}
         copy = kwargs.pop("copy", False)
         device, dtype, _, layout = parse_to(*args, **kwargs)
-        on = on_device(tensor) if device is None else _is_ours(device)
-        copy = copy or on != on_device(tensor)
+        on = _on(tensor) if device is None else _is_ours(device)
+        copy = copy or on != _on(tensor)
         real = None if device is None or device.type in ("cpu", "cuda") else device
         moved = tensor.to(real, dtype, False, copy, memory_format=layout or torch.preserve_format)
         return self._mark(moved, name) if on else moved
 
     def _mark(self, result, name, given=()):
         """The result, said to be on the device, except where it is an argument that isn't."""
-        host = [_storage(t) for t in given if not on_device(t)]
+        host = [_storage(t) for t in given if not _on(t)]
         for tensor in _tensors(result):
             storage = _storage(tensor)
             if storage is None or any(storage is other for other in host):
@@ -224,22 +231,19 @@ class StandIn(TorchFunctionMode):
 
 def _refuse_mixed(name, args, given) -> None:
     """Raise what torch raises where a call is given tensors of two devices, if it may not be."""
-    foreign = [t.dim() for t in given if not on_device(t)]
-    if not foreign:
-        return
-    first = on_device(given[0])
+    first, foreign = _on(given[0]), [t.dim() for t in given if not _on(t)]
     in_place = name.startswith("__i") or (name.endswith("_") and not name.endswith("__"))
     refused = any(foreign) or name in JOINS or (in_place and not first)  # total += x would leave the CPU
     if name in INDEXING:
         index = args[1] if isinstance(args[1], tuple) else (args[1],)
         indices = [t for t in _tensors(index) if t.dim() or t.dtype == torch.bool]  # others are numbers
-        if not first and any(map(on_device, indices)):
+        if not first and any(map(_on, indices)):
             raise RuntimeError(INDEX)
         copies = name == "__setitem__" and not indices and not any(isinstance(i, list) for i in index)
-        refused = not copies and any(t.dim() and on_device(t) != first for t in _tensors(args[2:]))
+        refused = not copies and any(t.dim() and _on(t) != first for t in _tensors(args[2:]))
     elif name.startswith("_foreach_"):  # lists of one length: each call of the loop has one device
-        lists = [a for a in args if isinstance(a, (list, tuple)) and list(_tensors(a))]
-        refused = any(len({on_device(t) for t in call if t.dim()}) > 1 for call in zip(*lists, strict=True))
+        lists = [a for a in args if isinstance(a, (list, tuple)) and _tensors(a)]
+        refused = any(len({_on(t) for t in call if t.dim()}) > 1 for call in zip(*lists, strict=True))
     if refused:
         raise RuntimeError(SAME.format(name))
 
@@ -250,8 +254,8 @@ _parse_to = torch._C._nn._parse_to
 def parse_to(*args, **kwargs):
     """The (device, dtype, non_blocking, memory_format) that ``to`` and ``Module.to`` are given."""
     device, *rest = _parse_to(*args, **kwargs)
-    like = next(_tensors((args, kwargs)), None)
-    return (device if like is None else DEVICE if on_device(like) else HOST, *rest)
+    like = _tensors((args, kwargs))
+    return ((DEVICE if on_device(like[0]) else HOST) if like else device, *rest)
 
 
 class _Kind(type(torch._C.Generator)):
