@@ -143,7 +143,7 @@ def measures(model) -> list:
     judge = train_classifier(HELD_OUT, epochs=1)
     pictures = HELD_OUT.floats()
     cost = path_cost(model, pictures[:6].reshape(3, 2, *pictures.shape[1:]), judge)
-    sizes = size_report(model, DIGITS, HELD_OUT, judge, samples=40)
+    sizes = size_report(model, DIGITS, HELD_OUT, judge)
     return [
         evaluate(model, HELD_OUT, n_samples=3).negative_elbo.value,
         bound.value,
@@ -169,8 +169,9 @@ def test_measures_are_the_same_for_a_model_here_and_there(binarize):
     there = measures(model.to(THERE))
     for a, b in zip(here, there, strict=True):
         assert not torch.is_tensor(b) or b.device.type == "cpu"
-        close = torch.allclose(torch.as_tensor(a).double(), torch.as_tensor(b).double(), rtol=0.2, atol=0.2)
-        assert torch.equal(torch.as_tensor(a), torch.as_tensor(b)) if EXACT else close
+        # A bound's products are float32 in the device's usual arithmetic, which need not be the CPU's.
+        within = 1e-4 if EXACT else 0.2
+        torch.testing.assert_close(torch.as_tensor(b), torch.as_tensor(a), rtol=within, atol=within)
 
 
 def test_judges_are_trained_there_and_judge_here():
@@ -265,6 +266,10 @@ def test_letters_and_their_prior():
     assert prior.sample(3, torch.Generator().manual_seed(0)).device.type == "cpu"
 
 
+def bounds(model, data) -> list[float]:
+    return [evaluate(model, data).negative_elbo.value, importance_weighted_bound(model, data, k=5).value]
+
+
 def test_two_layers_and_conditions():
     data = tiny_images(64)
     seed_everything(0)
@@ -275,16 +280,8 @@ def test_two_layers_and_conditions():
     fit(conditional, conditioned, conditioned, **SETTINGS)
     for model, held_out in ((layers, data), (conditional, conditioned)):
         assert on_cpu(model)
-        here = (
-            evaluate(model, held_out).negative_elbo.value,
-            importance_weighted_bound(model, held_out, k=5).value,
-        )
-        model.to(THERE)
-        there = (
-            evaluate(model, held_out).negative_elbo.value,
-            importance_weighted_bound(model, held_out, k=5).value,
-        )
-        assert here == there or not EXACT
+        here = bounds(model, held_out)
+        assert bounds(model.to(THERE), held_out) == pytest.approx(here, rel=1e-4 if EXACT else 0.2)
 
 
 def test_texts():
