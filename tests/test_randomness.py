@@ -109,16 +109,15 @@ def test_a_name_is_a_whole_number_or_a_text(name):
 OWN_SEEDS = re.compile(
     r"manual_seed\(|RandomState\(|default_rng\(|random\.seed\(|random\.Random\(|random_state=\d"
 )
-# What may seed by itself, how often, and why.
+# What may seed by itself, how often at most, and why.
 ALLOWED = {
-    "machine.py": (1, "inputs of a question to the processor"),
     "data/faces.py": (1, "data: the drawn faces are a data set"),
     "data/images.py": (1, "data: which own pictures are held out"),
     "data/loading.py": (1, "data: the fixed binary version of a set"),
     "data/mnist.py": (1, "data: the digits' parts"),
     "data/sound.py": (2, "data: the synthetic speakers; the first phases of an inversion"),
     "data/tables.py": (1, "data: the biopsies' parts"),
-    "data/text.py": (3, "data: the invented names and sentences, and their parts"),
+    "data/text.py": (2, "data: the invented names and sentences, and their parts"),
     "evaluation/classifier.py": (1, "torch's global generator, forked, seeded by seed_of"),
     "models/text.py": (1, "dropout: a counter that began with a draw"),
     "plots/latent.py": (3, "numpy's generator, seeded by seed_of"),
@@ -134,7 +133,9 @@ def test_no_draw_of_the_package_or_a_chapter_escapes_the_base_seed():
         for path in package.rglob("*.py")
         if path.name != "randomness.py" and "exercises" not in path.parts  # graded with seeds of their own
     }
-    assert {name: count for name, count in found.items() if count} == {n: c for n, (c, _) in ALLOWED.items()}
+    escaped = {name: count for name, count in found.items() if count > ALLOWED.get(name, (0, ""))[0]}
+    assert escaped == {}, "draw with vae_course.randomness, or say here why not"
+    assert sum(found.values()) > 10  # the pattern still finds what is allowed
     for path in sorted((package.parent / "notebooks" / "source").glob("*.py")):
         assert OWN_SEEDS.findall(path.read_text(encoding="utf-8")) == [], path.name
 
