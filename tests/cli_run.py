@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from vae_course.cli.entry import main
+from vae_course.__main__ import main
 
 # Small enough for a second, large enough to have every part: two latent dimensions give the manifold as well.
 SMALL = [

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from vae_course.cli.entry import main
+from vae_course.__main__ import main
 from vae_course.data.images import ImageData
 
 if os.environ["RANK"] == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":

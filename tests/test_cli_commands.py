@@ -9,9 +9,9 @@ from cli_run import Said, train_small
 from matplotlib.image import imread
 
 from vae_course import VAE, load, load_model, save_checkpoint
-from vae_course.cli.entry import main
-from vae_course.cli.interpolate import find_image, paths_figure
-from vae_course.cli.options import UsageError
+from vae_course.__main__ import main
+from vae_course.cli import UsageError
+from vae_course.cli_runs import find_image, paths_figure
 from vae_course.data.images import ImageData
 from vae_course.evaluation.bounds import importance_weighted_bound
 from vae_course.evaluation.code_use import active_units
@@ -79,6 +79,13 @@ class TestEvaluate:
         assert "validation part, 300 images, gray values" in result.out
         assert "count as probabilities" in result.out
         assert "count as probabilities" not in said("evaluate", "--model", run).out
+
+    def test_a_density_is_said_to_be_one(self, said, tmp_path):
+        model = VAE(latent_dim=2, hidden_dims=(8,), likelihood="gaussian")
+        save_checkpoint(tmp_path / "density.pt", model)
+        out = said("evaluate", "--model", tmp_path / "density.pt", "--dataset", "digits").out
+        assert "p(x|z) is gaussian, a density: the values may be negative; compare only with the same" in out
+        assert "count as probabilities" not in out
 
     def test_one_image_has_no_standard_error(self, run, said, tmp_path):
         assert said("evaluate", "--model", run, "--subset", 1, "--json", tmp_path / "n.json").code == 0
@@ -231,5 +238,5 @@ class TestFindImage:
     def test_without_labels_only_numbers_count(self):
         data = ImageData("toy", "test", torch.zeros(5, 1, 2, 2, dtype=torch.uint8), None, self.names)
         assert find_image(data, "3", "--from", 0) == 3
-        with pytest.raises(UsageError, match=r"neither an image's number \(index:17\)\."):
+        with pytest.raises(UsageError, match=r"bag is not the number of an image .index:17., and toy has no"):
             find_image(data, "bag", "--from", 0)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-import vae_course.cli.training_run
+import vae_course.cli_train
 from vae_course import load_model
-from vae_course.cli.entry import main
+from vae_course.__main__ import main
 from vae_course.data.images import DataError
 from vae_course.data.own_images import load_own_images, load_own_parts
 
@@ -25,6 +25,8 @@ def place(tmp_path_factory):
     np.save(place / "other.npy", 255 - images)
     np.save(place / "large.npy", np.zeros((60, 3, 12, 12), np.uint8))
     np.save(place / "few.npy", images[:49])
+    for name, channels in {"two": 2, "four": 4, "seven": 7}.items():
+        np.save(place / f"{name}.npy", np.zeros((60, channels, 16, 16), np.uint8))
     assert main(["train", "--images", str(place / "mine.npy"), *SMALL, "--output", str(place / "run")]) == 0
     return place
 
@@ -79,11 +81,20 @@ def test_its_commands_take_the_file_again(place, capsys):
         (["train", "--images", "few.npy", "--output", "new"], "at least 50 are needed"),
         (["train", "--images", "nowhere.npy", "--output", "new"], "there is no file nowhere.npy"),
         (["train", "--resume", "--output", "run", "--dataset", "digits"], "was started with mine-"),
+        (
+            ["interpolate", "--model", "run", "--images", "mine.npy", "--from", "cat", "--to", "1"],
+            "--from: cat is not the number of an image (index:17), and mine-",
+        ),
+        (["train", "--images", "two.npy", "--output", "new"], "1 or 3 channels is expected"),
+        (["train", "--images", "four.npy", "--output", "new"], "1 or 3 channels is expected"),
+        (["train", "--images", "seven.npy", "--output", "new"], "1 or 3 channels is expected"),
+        (["sweep", "--images", "four.npy", "--output", "new"], "1 or 3 channels is expected"),
     ],
 )
 def test_the_wrong_source_is_told_in_a_sentence(place, monkeypatch, capsys, command, words):
     monkeypatch.chdir(place)
-    of_data = "few.npy" in command or "nowhere.npy" in command  # not usage: the data cannot be had
+    # The data cannot be had, which is no matter of usage.
+    of_data = {"few.npy", "nowhere.npy", "two.npy", "four.npy", "seven.npy"} & set(command)
     assert main(command) == (1 if of_data else 2)
     assert words in capsys.readouterr().err and not (place / "new").exists()
 
@@ -95,13 +106,13 @@ def test_an_interrupted_run_goes_on_with_its_file_alone(place, monkeypatch, caps
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(vae_course.cli.training_run, "report", interrupt)
+        patch.setattr(vae_course.cli_train, "report", interrupt)
         assert main(["train", "--images", mine, *SMALL, "--output", folder]) == 130
     assert f"train --resume --output {folder} --images {mine}" in capsys.readouterr().err
     assert main(["train", "--resume", "--output", folder]) == 2
     assert "--images is missing" in capsys.readouterr().err
     assert main(["train", "--resume", "--output", folder, "--images", str(place / "other.npy")]) == 2
-    assert "give the file that it learned from" in capsys.readouterr().err
+    assert "give what it learned from" in capsys.readouterr().err
     (place / "moved.npy").write_bytes((place / "mine.npy").read_bytes())  # another name is another data set
     assert main(["train", "--resume", "--output", folder, "--images", str(place / "moved.npy")]) == 2
     capsys.readouterr()

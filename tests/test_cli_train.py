@@ -12,10 +12,10 @@ import pytest
 import torch
 from cli_run import SMALL, train_small
 
-import vae_course.cli.training_run
+import vae_course.cli_train
 from vae_course import History, load, load_model
-from vae_course.cli.entry import main
-from vae_course.cli.parser import parse
+from vae_course.__main__ import main
+from vae_course.cli import parse
 from vae_course.data.images import ImageData
 from vae_course.evaluation.bounds import evaluate
 from vae_course.training.loop import TrainingDiverged
@@ -93,13 +93,13 @@ class TestResults:
     def test_watches_validation_and_measures_test_once_at_the_end(self, tmp_path, monkeypatch):
         events = []
         for name in ("fit", "evaluate"):
-            inner = getattr(vae_course.cli.training_run, name)
+            inner = getattr(vae_course.cli_train, name)
 
             def wrapped(*arguments, inner=inner, name=name, **more):
                 events.append((name, [a.split for a in arguments if isinstance(a, ImageData)]))
                 return inner(*arguments, **more)
 
-            monkeypatch.setattr(vae_course.cli.training_run, name, wrapped)
+            monkeypatch.setattr(vae_course.cli_train, name, wrapped)
         assert train_small(tmp_path / "r", "--epochs", "1", "--quiet") == 0
         assert events == [("fit", ["train", "validation"]), ("evaluate", ["test"])]
 
@@ -131,7 +131,7 @@ class TestResults:
         --no_download --binarize dynamic --schedule cosine --warmup 0.1 --kl_warmup 0.5 --gradient_clip 1
         --kl_schedule cyclical --kl_cycles 2 --free_bits 0.1
         --weight_decay 0.01 --optimizer adamw --patience 5 --activation silu --device cpu --quiet
-        --no-center --precision highest"""
+        --no-center --precision highest --eval-examples 100"""
         folder = tmp_path / "r"
         assert main(["train", *words.split(), "--output", str(folder), "--data_root", str(tmp_path)]) == 0
         settings = json.loads((folder / "config.json").read_text())["settings"]
@@ -142,7 +142,7 @@ class TestResults:
             "warmup": 0.1, "kl_warmup": 0.5, "kl_schedule": "cyclical", "kl_cycles": 2, "free_bits": 0.1,
             "gradient_clip": 1.0, "weight_decay": 0.01,
             "optimizer": "adamw", "patience": 5, "activation": "silu", "augment": False, "half": False,
-            "center": False, "precision": "highest",
+            "center": False, "precision": "highest", "eval_examples": 100,
         }  # fmt: skip
         assert load_model(folder / "model.pt").config["architecture"] == "conv"
         assert not (folder / "manifold.png").exists()
@@ -268,7 +268,7 @@ class TestRefusals:
         def diverge(*arguments, **more):
             raise TrainingDiverged("the loss is not finite at step 7.")
 
-        monkeypatch.setattr(vae_course.cli.training_run, "fit", diverge)
+        monkeypatch.setattr(vae_course.cli_train, "fit", diverge)
         assert train_small(tmp_path / "r") == 1
         assert capsys.readouterr().err == "python -m vae_course train: the loss is not finite at step 7.\n"
 
@@ -276,7 +276,7 @@ class TestRefusals:
         def refuse(*arguments):
             raise OSError(28, "No space left on device", str(tmp_path / "r" / "samples.png"))
 
-        monkeypatch.setattr(vae_course.cli.training_run, "save_figure", refuse)
+        monkeypatch.setattr(vae_course.cli_train, "save_figure", refuse)
         assert train_small(tmp_path / "r", "--epochs", "1", "--quiet") == 1
         err = capsys.readouterr().err
         assert "samples.png" in err and "No space left" in err and err.count("\n") == 1
@@ -321,7 +321,7 @@ class TestResume:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(vae_course.cli.training_run, "samples", interrupt)
+            patch.setattr(vae_course.cli_train, "samples", interrupt)
             assert train_small(folder, "--epochs", "1", "--quiet") == 130
         assert "1 of 1 epochs" in capsys.readouterr().err
         assert not (folder / "metrics.json").exists()
@@ -332,7 +332,7 @@ class TestResume:
         def interrupt(*arguments, **more):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(vae_course.cli.training_run, "load", interrupt)
+        monkeypatch.setattr(vae_course.cli_train, "load", interrupt)
         assert train_small(tmp_path / "r") == 130
         assert "nothing was written" in capsys.readouterr().err
         assert not (tmp_path / "r").exists()

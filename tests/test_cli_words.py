@@ -1,17 +1,21 @@
 """The command line as a language: spellings, help, and one sentence for every mistake."""
 
+import re
+import shlex
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_course.cli import shared
-from vae_course.cli.entry import main
-from vae_course.cli.options import UsageError
-from vae_course.cli.parser import COMMANDS, build_parser, parse
+from vae_course import cli
+from vae_course.__main__ import main
+from vae_course.cli import COMMANDS, UsageError, build_parser, parse
+from vae_course.training.settings import SWEEP_RECIPE, FitSettings
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,9 +41,9 @@ class TestMistakes:
             ("train --learning-rate -1e-3", "--learning-rate: -1e-3 is not a number above 0."),
             ("train --learning-rate nan", "--learning-rate: nan is not"),
             ("train --learning-rate inf", "--learning-rate: inf is not"),
-            ("train --beta -1", "--beta: -1 is not a number at least 0."),
-            ("train --warmup 1", "--warmup: 1 is not a number at least 0 and below 1."),
-            ("train --kl-warmup 1.1", "--kl-warmup: 1.1 is not a number at least 0 and at most 1."),
+            ("train --beta -1", "--beta: -1 is not a number of at least 0."),
+            ("train --warmup 1", "--warmup: 1 is not a number of at least 0 and below 1."),
+            ("train --kl-warmup 1.1", "--kl-warmup: 1.1 is not a number of at least 0 and at most 1."),
             ("train --gradient-clip 0", "--gradient-clip: 0 is not"),
             ("train --patience 0", "--patience: 0 is not"),
             ("train --subset 0", "--subset: 0 is not"),
@@ -61,8 +65,10 @@ class TestMistakes:
             ("interpolate --model x --from 3", "--to"),
             ("sweep --latent-dims 0", "--latent-dims: 0 is not a whole number of at least 1."),
             ("sweep --seeds 0", "--seeds: 0 is not"),
-            ("sweep --shard 3/2", "--shard: 3/2 is not a part such as 1/2."),
-            ("sweep --merge nowhere", "--merge: there is no finished cell of a sweep in nowhere"),
+            ("sweep --jobs 0", "--jobs: 0 is not a whole number of at least 1."),
+            ("sweep --shard 1/2", "--shard is not understood"),
+            ("train --optimizer muon", "--optimizer: muon is not one of adam, adamw."),
+            ("train --compile", "--compile is not understood"),
         ],
     )  # fmt: skip
     def test_exits_2_with_one_sentence(self, words, sentence, capsys):
@@ -92,7 +98,6 @@ class TestSpellings:
     def test_every_option_of_every_command_has_both(self, name):
         required = [] if name.startswith(("train", "sweep")) else ["--model", "x"]
         required += ["--from", "1", "--to", "2"] if name == "interpolate" else []
-        required = ["--assignment", "A1"] if name == "collect" else required
         for action in build_parser()[1][name]._actions:
             option = action.option_strings[-1]
             if "-" not in option.strip("-"):
@@ -147,31 +152,94 @@ class TestNamesAreThoseOfThePackage:
     def test_data(self):
         from vae_course.data.loading import DATASETS, SPLITS
 
-        assert set(shared.DATASETS) <= set(DATASETS)
-        assert set(shared.SPLITS) <= set(SPLITS)
+        assert set(cli.DATASETS) <= set(DATASETS)
+        assert set(cli.SPLITS) <= set(SPLITS)
 
     def test_likelihoods(self):
         from vae_course import likelihoods
 
-        assert set(shared.LIKELIHOODS) == set(likelihoods.LIKELIHOODS)
+        assert set(cli.LIKELIHOODS) == set(likelihoods.LIKELIHOODS)
 
     def test_models(self):
         from vae_course import VAE
 
-        for architecture in shared.ARCHITECTURES:
-            for activation in shared.ACTIVATIONS:
+        for architecture in cli.ARCHITECTURES:
+            for activation in cli.ACTIVATIONS:
                 VAE(latent_dim=2, hidden_dims=(4,), architecture=architecture, activation=activation)
 
-    def test_training(self):
-        from vae_course.machine import CHOICES
-        from vae_course.training.settings import KL_SCHEDULES, OPTIMIZERS, SCHEDULES, FitSettings
+    def test_likelihoods_that_are_densities(self):
+        """A density of a narrow enough p(x|z) is above 1 somewhere; a probability never is."""
+        from vae_course import likelihoods
+        from vae_course.cli_runs import DENSITIES
 
-        assert shared.KL_SCHEDULES == KL_SCHEDULES
-        assert shared.PRECISIONS == CHOICES
-        assert (shared.SCHEDULES, shared.OPTIMIZERS) == (tuple(SCHEDULES), tuple(OPTIMIZERS))
-        defaults = vars(parse(["train"]))
-        for name in set(vars(FitSettings())) & set(defaults) - {"epochs"}:
-            assert defaults[name] == getattr(FitSettings(), name), name
+        x = torch.zeros(1, 1, 4, 4)
+        for name in cli.LIKELIHOODS:
+            likelihood = likelihoods.make(name)
+            with torch.no_grad():
+                for parameter in likelihood.parameters():
+                    parameter.fill_(-4.0)
+                if isinstance(likelihood, (likelihoods.Gaussian, likelihoods.Laplace)):
+                    sharp = likelihood.log_prob(x, torch.zeros_like(x))
+                else:
+                    sharp = likelihood.log_prob(x, torch.full_like(x, -50.0))
+            assert (sharp.item() > 1e-3) == (name in DENSITIES), name
+
+
+class TestSettings:
+    """Each field of FitSettings is an option of ``train``: same default, same bound, same words."""
+
+    @pytest.mark.parametrize("own", fields(FitSettings), ids=lambda own: own.name)
+    def test_each_field_is_an_option(self, own):
+        option, about = f"--{own.name.replace('_', '-')}", own.metadata
+        action = build_parser()[1]["train"]._option_string_actions[option]
+        assert action.default == own.default and type(action.default) is type(own.default)
+        assert action.help.startswith(cli.MORE_WORDS.get(own.name, about["text"]))
+        values = (*about["rule"].choices, "?") if about["rule"].choices else (-1, 0, 0.5, 1, 2, 1e9)
+        for value in values:
+            taken = about["rule"].accepts(value)
+            assert accepted(FitSettings, **{own.name: value}) == taken
+            if taken:
+                read = getattr(parse(["train", f"{option}={value}"]), own.name)
+                assert read == value and about["rule"].accepts(read)
+            else:
+                with pytest.raises(UsageError, match=re.escape(f"{option}: {value} is not {about['rule']}.")):
+                    parse(["train", f"{option}={value}"])
+
+    def test_what_a_sweep_trains_with_is_what_its_command_says(self):
+        from vae_course.training.sweep import Cell
+
+        cell, found = Cell("digits", 2, 1.0, 0, 10), vars(parse(["sweep"]))
+        assert {name: found[name] for name in SWEEP_RECIPE} == SWEEP_RECIPE
+        assert {name: getattr(cell, name) for name in SWEEP_RECIPE} == SWEEP_RECIPE
+
+
+def accepted(kind, **settings) -> bool:
+    try:
+        kind(**settings)
+    except ValueError as error:
+        return "expected" not in str(error)  # two settings that do not go together are another matter
+    return True
+
+
+PAGE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+LINES = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.replace("\\\n", " ").splitlines()
+]
+
+
+class TestItsPage:
+    @pytest.mark.parametrize("line", LINES)
+    def test_every_line_is_understood(self, line):
+        words = shlex.split(line, comments=True)
+        words = words[words.index("vae_course") + 1 :]
+        assert parse(words).command == words[0]
+
+    def test_every_command_is_there(self):
+        assert {name for name in COMMANDS if any(f"vae_course {name} " in line for line in LINES)} == set(
+            COMMANDS
+        )
 
 
 class TestHelp:
@@ -201,7 +269,7 @@ class TestHelp:
 
     def test_needs_no_heavy_import(self):
         program = (
-            "import sys; from vae_course.cli import main; main(['train', '--help']); "
+            "import sys; from vae_course.__main__ import main; main(['train', '--help']); "
             "heavy = {'torch', 'numpy', 'matplotlib', 'torchvision', 'sklearn'} & set(sys.modules); "
             "sys.exit(','.join(sorted(heavy)) or 0)"
         )

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.distributed import TCPStore
 
-from vae_course.cli.entry import main
+from vae_course.__main__ import main
 from vae_course.training.distributed import RowsOfDraws, own_device, process_group
 
 TESTS = Path(__file__).parent

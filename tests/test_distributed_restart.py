@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_run import SMALL
 
-from vae_course.cli.entry import main
+from vae_course.__main__ import main
 from vae_course.training.loop import History
 from vae_course.weights import load_model
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.cli.entry import main
+from recipes.one_model import main
 from vae_course.data.loading import load
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate
@@ -148,11 +148,11 @@ def test_wrong_files_are_refused(tmp_path):
 
 def test_the_command_writes_a_file_that_loads(tmp_path, capsys):
     words = "--dataset digits --subset 100 --hidden-dims 16 --latent-dim 4 --epochs 1 --device cpu --output"
-    assert main(["train-one-model", *words.split(), str(tmp_path / "one.pt")]) == 0
+    assert main([*words.split(), str(tmp_path / "one.pt")]) == 0
     assert "Wrote" in capsys.readouterr().out
     assert load_one_model(tmp_path / "one.pt").latent_dim == 4
-    assert main(["train-one-model", "--latent-dim", "2", "--output", str(tmp_path / "none.pt")]) == 2
-    assert "--latent-dim: 2 is not a whole number above 2" in capsys.readouterr().err
+    assert main(["--latent-dim", "2", "--output", str(tmp_path / "none.pt")]) == 2
+    assert "--latent-dim: 2 is not a whole number of at least 3" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -1,14 +1,10 @@
 """What the README tells people to type works."""
 
 import re
-import shlex
 from pathlib import Path
 
-import pytest
 import torch
 from PIL import Image
-
-from vae_course.cli.parser import parse
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -41,28 +37,3 @@ def test_own_pictures_become_three_parts(tmp_path, monkeypatch):
     ]
     shades = [int(image.max()) for part in parts for image in part.images]
     assert sorted(shades) == list(range(20))
-
-
-COMMANDS = [
-    line
-    for block in blocks("bash")
-    for line in block.replace("\\\n", " ").splitlines()
-    if line.startswith("python -m vae_course ")
-]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_line_is_understood(command):
-    words = shlex.split(command, comments=True)[3:]
-    assert parse(words).command == words[0]
-
-
-def test_the_commands_are_all_there():
-    commands = ["train", "evaluate", "sample", "interpolate", *["sweep"] * 3]
-    assert [shlex.split(command)[3] for command in COMMANDS] == commands
-
-
-def test_the_command_for_several_processes_is_understood():
-    (line,) = [line for block in blocks("bash") for line in block.splitlines() if "torchrun" in line]
-    words = shlex.split(line)
-    assert parse(words[words.index("vae_course") + 1 :]).command == "train"

@@ -38,7 +38,7 @@ LAYERS = (
     {"plots"},
     {"teaching", "widgets"},
     {"exercises"},
-    {"cli", "__main__"},
+    {"cli", "cli_runs", "cli_train", "__main__"},
 )
 STRANGERS = {("training", "evaluation"), ("evaluation", "training")}  # of one layer, and not to meet
 

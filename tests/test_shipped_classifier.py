@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.cli.entry import main
+from recipes.classifier import main
 from vae_course.data.loading import load
 from vae_course.evaluation.classifier import train_classifier
 from vae_course.models.classifier import Classifier
@@ -55,7 +55,7 @@ def test_saving_keeps_the_answers(tmp_path):
 def test_what_is_not_there_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(ValueError, match="no shipped classifier for 'cifar'; there are: digits"):
         load_classifier("cifar")
-    with pytest.raises(ValueError, match="train-classifier"):
+    with pytest.raises(ValueError, match=r"python -m recipes\.classifier"):
         read_classifier(tmp_path / "none.pt")
     torch.save({"model": {}}, tmp_path / "other.pt")
     with pytest.raises(ValueError, match="does not hold a classifier"):
@@ -64,7 +64,7 @@ def test_what_is_not_there_is_refused_in_a_sentence(tmp_path):
 
 def test_the_command_writes_a_judge_and_says_how_good_it_is(tmp_path, capsys):
     file = tmp_path / "judge.pt"
-    words = ["train-classifier", "--dataset", "digits", "--subset", "300", "--epochs", "8"]
+    words = ["--dataset", "digits", "--subset", "300", "--epochs", "8"]
     assert main([*words, "--batch-size", "32", "--output", str(file)]) == 0
     said = capsys.readouterr().out
     share = read_classifier(file).accuracy(load("digits", "test"))

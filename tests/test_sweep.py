@@ -1,4 +1,4 @@
-"""The sweep: every cell once, kept, resumed, divided, merged, and measured like any other model."""
+"""The sweep: every cell once, kept, resumed, and measured like any other model; and its command."""
 
 import csv
 import json
@@ -9,9 +9,7 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.cli.entry import main
-from vae_course.data.images import DataError
-from vae_course.data.own_images import load_own_images
+from vae_course.__main__ import main
 from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import active_units, kl_per_dimension
 from vae_course.evaluation.sizes import cost, size_report
@@ -19,8 +17,9 @@ from vae_course.models.classifier import Classifier
 from vae_course.models.vae import VAE
 from vae_course.plots.chapter_08 import PANELS, rate_distortion_panel, size_panel
 from vae_course.training import sweep
-from vae_course.training.sweep import Cell, merge, plan, run_sweep, shard
-from vae_course.training.sweep_table import shipped_sweep, write_csv
+from vae_course.training.loop import TrainingDiverged
+from vae_course.training.sweep import Cell, describe, plan, run_sweep, write_csv
+from vae_course.weights import shipped_sweep
 
 SETTINGS = {"hidden_dims": (16,), "epochs": 2, "batch_size": 32}
 
@@ -60,7 +59,7 @@ def test_senseless_plans_are_refused(arguments, words):
 
 
 def test_interrupted_sweep_goes_on_and_gives_the_same(parts, tmp_path, monkeypatch, capsys):
-    whole = run_sweep(cells(), *parts, progress=False)
+    whole = run_sweep(cells(), *parts, measure=size_report, progress=False)
     train_one, trained = sweep.run_cell, []
 
     def stop_at_third(cell, *arguments):
@@ -71,38 +70,56 @@ def test_interrupted_sweep_goes_on_and_gives_the_same(parts, tmp_path, monkeypat
 
     monkeypatch.setattr(sweep, "run_cell", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(cells(), *parts, folder=tmp_path, progress=False)
+        run_sweep(cells(), *parts, measure=size_report, folder=tmp_path, progress=False)
     monkeypatch.setattr(sweep, "run_cell", train_one)
     (tmp_path / cells()[1].file_name).write_text('{"dataset": "ti')  # a damaged file is trained again
-    again = run_sweep(cells(), *parts, folder=tmp_path)
+    again = run_sweep(cells(), *parts, measure=size_report, folder=tmp_path)
     assert again == whole
     assert capsys.readouterr().out.count("from an earlier run") == 1
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_shards_make_up_the_whole_and_merge(parts, tmp_path):
-    todo = cells(dims=(2, 3, 4), seeds=1)
-    halves = [shard(todo, number, 2) for number in (1, 2)]
-    assert sorted(cell.key for half in halves for cell in half) == sorted(cell.key for cell in todo)
-    for i, half in enumerate(halves):
-        run_sweep(half, *parts, folder=tmp_path / str(i), progress=False)
-    merged = merge([tmp_path / "0", tmp_path / "1", tmp_path / "0"])
-    assert merged == run_sweep(todo, *parts, progress=False)
-    with pytest.raises(ValueError, match="no finished cell"):
-        merge([tmp_path / "nowhere"])
-    with pytest.raises(ValueError, match="part 3 of 2"):
-        shard(todo, 3, 2)
+def test_a_cell_is_its_settings_and_what_the_measure_finds(parts, capsys):
+    (record,) = run_sweep(cells()[:1], *parts, measure=lambda model, train, held_out: {"rows": len(held_out)})
+    assert record == {
+        "dataset": "tiny", "latent_dim": 2, "beta": 1.0, "seed": 0, "examples": 96, "hidden_dims": [16],
+        "epochs": 2, "batch_size": 32, "learning_rate": 6e-3, "kl_warmup": 0.5, "rows": 64,
+    }  # fmt: skip
+    assert capsys.readouterr().out == "1/1   k =   2   β = 1   seed 0\n"
 
 
 def test_cell_wants_its_number_of_pictures(parts):
     with pytest.raises(ValueError, match="96 training pictures and was given 64"):
-        run_sweep(cells()[:1], parts[1], parts[1], progress=False)
+        run_sweep(cells()[:1], parts[1], parts[1], measure=size_report, progress=False)
 
 
-def test_matmul_precision_is_put_back(parts):
-    before = torch.get_float32_matmul_precision()
-    run_sweep(cells()[:1], *parts, progress=False)
-    assert torch.get_float32_matmul_precision() == before
+def test_a_cell_that_diverges_is_named(parts):
+    (cell,) = plan("tiny", [2], [1], 1, 96, **{**SETTINGS, "learning_rate": 1e30})
+    with pytest.raises(TrainingDiverged, match=r"tiny_k2_beta1_seed0_.*json: the loss is not finite at step"):
+        run_sweep([cell], *parts, measure=size_report, progress=False)
+
+
+def test_the_process_is_left_as_it_was(parts):
+    precision, threads, state = (
+        torch.get_float32_matmul_precision(),
+        torch.get_num_threads(),
+        torch.get_rng_state(),
+    )
+    torch.set_num_threads(2)
+    try:
+        run_sweep(cells()[:1], *parts, measure=lambda *_: {}, progress=False)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.get_float32_matmul_precision() == precision
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_record_is_told_in_a_line():
+    record = {"latent_dim": 4, "beta": 0.5, "seed": 2}
+    assert describe(record) == "k =   4   β = 0.5   seed 2"
+    record |= {"negative_elbo": 100.0, "distortion": 80.0, "rate": 20.0, "used_units": 3}
+    assert describe(record).endswith("seed 2:   −ELBO  100.0 =   80.0 + KL 20.0 nats,  3 units in use")
 
 
 def test_report_agrees_with_the_single_measures(parts):
@@ -130,7 +147,7 @@ def test_cost_of_a_fully_connected_model():
 
 
 def test_csv_has_a_row_for_each_model(parts, tmp_path):
-    records = run_sweep(cells(), *parts, progress=False)
+    records = run_sweep(cells(), *parts, measure=size_report, progress=False)
     write_csv(records, tmp_path / "sweep.csv")
     rows = list(csv.DictReader((tmp_path / "sweep.csv").open(encoding="utf-8")))
     assert len(rows) == 4 and "kl_per_dimension" not in rows[0]
@@ -138,7 +155,7 @@ def test_csv_has_a_row_for_each_model(parts, tmp_path):
 
 
 def test_figures_show_every_measure_that_was_taken(parts):
-    records = run_sweep(cells(betas=(1.0, 4.0)), *parts, progress=False)
+    records = run_sweep(cells(betas=(1.0, 4.0)), *parts, measure=size_report, progress=False)
     figure = size_panel({"tiny": records}, list(PANELS))
     assert [axes.get_ylabel() for axes in figure.axes] == list(PANELS.values())
     drawn = {axes.get_ylabel(): len(axes.containers) for axes in figure.axes}
@@ -169,47 +186,16 @@ class TestCommand:
         assert main(words) == 0
         assert capsys.readouterr().out.count("from an earlier run") == 8
 
-    def test_own_images_in_two_shards(self, tmp_path, capsys):
+    def test_own_images(self, tmp_path, capsys):
         images = tiny_images(60, (1, 8, 8)).images[:, 0].numpy()
         np.save(tmp_path / "mine.npy", images)
-        own = ["sweep", "--images", str(tmp_path / "mine.npy"), *self.SMALL]
-        for number in (1, 2):
-            assert main([*own, "--shard", f"{number}/2", "--output", str(tmp_path / f"part{number}")]) == 0
-            assert f"This is part {number}/2: --merge all parts" in capsys.readouterr().out
-        merged = ["--merge", *(str(tmp_path / f"part{n}") for n in (1, 2)), "--output", str(tmp_path / "all")]
-        assert main(["sweep", *merged]) == 0
-        assert len(json.loads((tmp_path / "all" / "sweep.json").read_text())) == 4
-        assert "latent size" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (np.zeros((20, 8, 8), np.float32), "float32"),
-        (np.zeros((20, 8), np.uint8), "uint8 of shape"),
-        (np.zeros((3, 8, 8), np.uint8), "3 pictures"),
-        (np.zeros((20, 8, 8, 3), np.uint8), r"looks like \(H, W, C\).* save images.transpose\(0, 3, 1, 2\)"),
-    ],
-)
-def test_unusable_own_images_are_told(content, words, tmp_path):
-    np.save(tmp_path / "x.npy", content)
-    with pytest.raises(DataError, match=words):
-        load_own_images(tmp_path / "x.npy")
-
-
-def test_own_images_are_divided_once_and_for_all(tmp_path):
-    images = np.arange(50 * 64, dtype=np.uint8).reshape(50, 8, 8)
-    np.save(tmp_path / "x.npy", images)
-    name, train, held_out = load_own_images(tmp_path / "x.npy")
-    assert (len(train), len(held_out), train.shape) == (40, 10, (1, 8, 8))
-    assert name.startswith("x-") and name == load_own_images(tmp_path / "x.npy")[0]
-    both = torch.cat([train.images, held_out.images]).flatten(1)
-    assert sorted(both.tolist()) == sorted(images.reshape(50, -1).tolist())
-    (tmp_path / "text.npy").write_text("no numbers")
-    with pytest.raises(DataError, match="cannot be read"):
-        load_own_images(tmp_path / "text.npy")
-    with pytest.raises(DataError, match=r"there is no file .*nowhere\.npy"):
-        load_own_images(tmp_path / "nowhere.npy")
+        words = ["--images", str(tmp_path / "mine.npy"), *self.SMALL, "--output", str(tmp_path / "all")]
+        assert main(["sweep", *words]) == 0
+        records = json.loads((tmp_path / "all" / "sweep.json").read_text())
+        assert len(records) == 4 and {record["examples"] for record in records} == {48}
+        assert all(record["frechet"] is None for record in records)  # nobody is there to judge them
+        out = capsys.readouterr().out
+        assert "48 images to learn from, 6 held out; 4 models" in out and "latent size" in out
 
 
 def test_unknown_shipped_sweep_is_told():

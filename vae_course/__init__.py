@@ -27,14 +27,13 @@ __getattr__, __dir__, __all__ = lazily(
         "models.vae": "Autoencoder VAE",
         "weights": "ablation_results arena_results arena_rows load_ablation load_arena load_classifier "
         "load_face_model load_model load_photograph_model load_text_model save_checkpoint "
-        "STAGES",
+        "shipped_sweep STAGES",
         "training.adversarial": "fit_gan",
         "training.code_prior": "fit_prior letters_of",
         "training.loop": "fit History TrainingDiverged",
         "training.one_model": "load_one_model train_one_model",
         "training.settings": "kl_weight",
         "training.sweep": "plan run_sweep",
-        "training.sweep_table": "shipped_sweep",
         "training.vae_gan": "fit_vae_gan vae_gan_losses",
         "evaluation.bounds": "evaluate importance_weighted_bound",
         "evaluation.intervals": "over_seeds Runs",

@@ -173,7 +173,7 @@ def read_classifier(path: str | Path) -> Classifier:
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"there is no classifier {path}; make one with the train-classifier command.")
+        raise ValueError(f"there is no classifier {path}; make one with python -m recipes.classifier.")
     content = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(content, dict) or content.get("format") != FORMAT or "config" not in content:
         raise ValueError(f"{path} does not hold a classifier of this course; make it again.")
@@ -524,3 +524,22 @@ def load_stacked(name: str, seed: int) -> Generator:
         FileNotFoundError: there are no such weights.
     """
     return load_model(stacked_path(name, seed)).float()
+
+
+# -------- The sweeps over latent sizes of chapter 08.
+
+
+def shipped_sweep(name: str) -> list[dict]:
+    """The records of the sweep that comes with the course, as ``training.sweep.run_sweep`` gives them.
+
+    Args:
+        name: "mnist" or "fashion_mnist".
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    path = WEIGHTS / f"sweep_{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem.removeprefix("sweep_") for file in WEIGHTS.glob("sweep_*.json")))
+        raise ValueError(f"no sweep of {name!r} comes with the course; there are: {known}.")
+    return json.loads(path.read_text(encoding="utf-8"))

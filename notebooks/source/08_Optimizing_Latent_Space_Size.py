@@ -54,6 +54,7 @@ TOLERANCE = 1.0  # nats of −ELBO that a smaller code may cost, above 0
 # %%
 import json
 import math
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -142,7 +143,7 @@ guess = predict(
 )
 # %%
 cells = plan(DATASET, LIVE_SIZES, [1.0], LIVE_SEEDS, len(train), epochs=EPOCHS, batch_size=BATCH_SIZE)
-live = run_sweep(cells, train, held_out, classifier=load_classifier(DATASET))
+live = run_sweep(cells, train, held_out, measure=partial(size_report, classifier=load_classifier(DATASET)))
 largest = [record for record in live if record["latent_dim"] == LIVE_SIZES[-1]]
 used = largest[0]["used_units"]
 guess.compare(
@@ -191,7 +192,7 @@ print(f"the other {LIVE_SIZES[-1] - used} dimensions together: {tail[0]:.2f} nat
 if DATASET in ("mnist", "fashion_mnist"):
     known = shipped_sweep(DATASET)
 else:  # no sweep of these is shipped: train the smallest model again instead
-    known = run_sweep(cells[:1], train, held_out)
+    known = run_sweep(cells[:1], train, held_out, measure=size_report)
 twins = {(r["latent_dim"], r["seed"]): r for r in known if r["beta"] == 1}
 difference = max(
     abs(r["negative_elbo"] - twins[r["latent_dim"], r["seed"]]["negative_elbo"])
@@ -602,7 +603,7 @@ for name, choice in choices.items():
 # ```
 #
 # The sweep of this chapter came from `python -m vae_course sweep --dataset mnist --output sweep_mnist`, and `--dataset fashion_mnist` likewise.
-# Several machines share one with `--shard 1/2`, `--shard 2/2` and `--merge`.
+# `--jobs 8` trains eight models at a time; from Python, `joblib.parallel_config` takes `run_sweep` to a cluster.
 #
 # What the rule does **not** know is the training you are going to do. The number of dimensions in use was nearly the same after both trainings, but the size with the best loss was
 # not. So give the sweep the budget of the final run (`--examples`, `--epochs`, `--hidden-dims`). If you cannot, take the next larger size: that is what the long

@@ -11,7 +11,6 @@ __getattr__, __dir__, __all__ = lazily(
         "one_model": "load_one_model save_one_model train_one_model",
         "settings": "FitSettings kl_settled kl_weight learning_rate_factor",
         "sweep": "plan run_sweep",
-        "sweep_table": "shipped_sweep",
         "vae_gan": "fit_vae_gan vae_gan_losses",
     },
 )

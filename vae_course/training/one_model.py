@@ -159,7 +159,7 @@ def load_one_model(name: str | Path) -> OneModel:
     """A OneModel from a file, or the one that comes with the course for a data set.
 
     Args:
-        name: "mnist", "fashion_mnist" or "digits", or the path of a file that ``train-one-model`` wrote.
+        name: "mnist", "fashion_mnist" or "digits", or the path of a file that ``recipes.one_model`` wrote.
 
     Returns:
         The model in float32, on the CPU, in evaluation mode.
@@ -177,7 +177,7 @@ def load_one_model(name: str | Path) -> OneModel:
         )
         raise FileNotFoundError(
             f"there is no model for all settings named {name}; give one of {known}, or the path of a file "
-            f"that train-one-model wrote."
+            f"that python -m recipes.one_model wrote."
         )
     content = load_checkpoint(path)
     if content["kind"] != "OneModel":

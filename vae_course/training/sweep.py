@@ -1,27 +1,41 @@
 """Sweep over latent size, β and seed: many small models, each trained and measured once.
 
-Models are trained one after another. Several at once, as one batched model, gain little on one thread: its
-matrix products keep it busy already, and 3 or 6 models together took 84 to 100 % of the time (hidden sizes
-256-128, batch 200).
+The cells go through joblib. Without more words they are trained one after another; ``jobs=8`` trains eight
+at a time, each in a process of its own; and a cluster takes them unchanged::
+
+    with joblib.parallel_config(backend="dask"):  # or "ray", once a client is connected
+        records = run_sweep(cells, train, held_out, measure=size_report, folder=shared_folder)
+
+Each cell leaves a file, so an interrupted sweep goes on where it stopped. It is trained on one thread, from
+seeds of its own: its numbers are the same wherever it is trained.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
-from collections.abc import Iterable, Sequence
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vae_course.evaluation.sizes import size_report
-from vae_course.files import write_atomically
-from vae_course.models.classifier import Classifier
-from vae_course.models.vae import VAE
-from vae_course.randomness import seed_everything
-from vae_course.training.loop import fit
+import torch
 
-EARLIER = "   (from an earlier run)"
+from vae_course.files import say, write_atomically
+from vae_course.models.vae import VAE
+from vae_course.randomness import SEED_VARIABLE, base_seed, seed_everything
+from vae_course.training.loop import TrainingDiverged, fit
+from vae_course.training.settings import SWEEP_RECIPE
+
 FORMAT = 1  # raised when a record's meaning changes, so that old files are not mixed with new ones
+
+
+class WorkerLost(RuntimeError):
+    """A process that trained a cell was ended from outside."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,7 @@ class Cell:
         latent_dim, beta, seed: the setting.
         examples: training pictures.
         hidden_dims: widths of the encoder; the decoder mirrors them.
-        epochs, batch_size, learning_rate, kl_warmup: as for :func:`vae_course.training.loop`.
+        epochs, batch_size, learning_rate, kl_warmup: as for :func:`vae_course.training.loop.fit`.
     """
 
     dataset: str
@@ -42,16 +56,17 @@ class Cell:
     seed: int
     examples: int
     hidden_dims: tuple[int, ...] = (128, 128)
-    epochs: int = 6
-    batch_size: int = 160
-    learning_rate: float = 6e-3
-    kl_warmup: float = 0.5
+    epochs: int = SWEEP_RECIPE["epochs"]
+    batch_size: int = SWEEP_RECIPE["batch_size"]
+    learning_rate: float = SWEEP_RECIPE["learning_rate"]
+    kl_warmup: float = SWEEP_RECIPE["kl_warmup"]
 
     @property
     def key(self) -> str:
-        """Ten hexadecimal digits that change with any of the settings."""
-        content = json.dumps({**asdict(self), "beta": float(self.beta), "format": FORMAT}, sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:10]
+        """Ten hexadecimal digits that change with any of the settings, and with the base seed."""
+        content = {**asdict(self), "beta": float(self.beta), "format": FORMAT}
+        content |= {"base": base_seed()} if base_seed() else {}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:10]
 
     @property
     def file_name(self) -> str:
@@ -86,21 +101,14 @@ def plan(
     ]
 
 
-def shard(cells: Sequence[Cell], number: int, of: int) -> list[Cell]:
-    """Part ``number`` (1 to ``of``) of the cells: run the parts anywhere and merge their folders."""
-    if not 1 <= number <= of:
-        raise ValueError(f"part {number} of {of} does not exist; expected 1 to {of}.")
-    return list(cells[number - 1 :: of])
-
-
 def run_sweep(
     cells: Sequence[Cell],
     train,
     held_out,
     *,
-    classifier: Classifier | None = None,
+    measure: Callable,
     folder: str | Path | None = None,
-    processes: int = 1,
+    jobs: int | None = None,
     progress: bool = True,
 ) -> list[dict]:
     """Train and measure every cell; a cell that has a file in ``folder`` is read instead.
@@ -109,60 +117,65 @@ def run_sweep(
         cells: from :func:`plan`.
         train: ImageData of ``cell.examples`` pictures.
         held_out: ImageData on which models are measured.
-        classifier: judge of the samples, or None.
-        folder: where each finished cell leaves a JSON file, so that an interrupted sweep goes on where it
-            stopped; None keeps everything in memory.
-        processes: how many train at the same time, each on one thread; see
-            :mod:`vae_course.training.sweep_processes`.
+        measure: ``measure(model, train, held_out)`` gives a dict of plain numbers, such as
+            ``evaluation.sizes.size_report``.
+        folder: where each finished cell leaves a JSON file, for one ``measure`` only (on a cluster, a folder
+            that all machines see); None keeps everything in memory.
+        jobs: how many are trained at the same time, each in a process of its own; None: as
+            ``joblib.parallel_config`` says, and one after another without it.
         progress: print a line for each cell.
 
     Returns:
-        A record for each cell: its settings and the measures of :func:`evaluation.size_report.size_report`.
+        A record for each cell, in their order: its settings and what ``measure`` found.
+
+    Raises:
+        ValueError: ``train`` has not the size that the cells ask for.
+        TrainingDiverged: says in which cell. WorkerLost: a process was ended. Finished cells are kept.
     """
+    from joblib import Parallel, delayed
+    from threadpoolctl import threadpool_limits
+
+    for cell in cells:
+        if len(train) != cell.examples:
+            raise ValueError(
+                f"the cell asks for {cell.examples:,} training pictures and was given {len(train):,}."
+            )
     paths = [Path(folder) / cell.file_name if folder is not None else None for cell in cells]
     records = [_read(path) for path in paths]
-
-    def finished(place: int, how: str = "") -> None:
-        if progress:
-            width = len(str(len(cells)))
-            print(f"{place + 1:>{width}}/{len(cells)}   {describe(records[place])}{how}", flush=True)
-
     todo = [place for place, record in enumerate(records) if record is None]
-    if processes > 1:
-        from vae_course.training.sweep_processes import run_cells
 
-        for place in set(range(len(cells))).difference(todo):
-            finished(place, EARLIER)
-        work = [(cells[place], paths[place]) for place in todo]
-        for number, record in run_cells(keep_cell, work, (train, held_out, classifier), processes):
-            records[todo[number]] = record
-            finished(todo[number])
-        return records
-    for place, cell in enumerate(cells):
-        if place in todo:
-            records[place] = keep_cell(cell, paths[place], train, held_out, classifier)
-        finished(place, "" if place in todo else EARLIER)
+    def tell(place: int, how: str = "") -> None:
+        if progress:
+            say(f"{place + 1:>{len(str(len(cells)))}}/{len(cells)}   {describe(records[place])}{how}")
+
+    for place in sorted(set(range(len(cells))).difference(todo)):
+        tell(place, "   (from an earlier run)")
+    threads = torch.get_num_threads()
+    try:
+        with threadpool_limits(1):  # put back here, after cells that were trained in this process
+            work = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+            data = (train, held_out, measure, base_seed())
+            for place, record in work(
+                delayed(_keep)(place, cells[place], paths[place], *data) for place in todo
+            ):
+                records[place] = record
+                tell(place)
+    except BrokenProcessPool as error:
+        raise WorkerLost(
+            "a process that trained a model was ended from outside (out of memory?); the numbers of finished "
+            "models are kept: run the same sweep again, with fewer jobs."
+        ) from error
+    finally:
+        torch.set_num_threads(threads)
     return records
 
 
-def keep_cell(cell: Cell, path: Path | None, train, held_out, classifier: Classifier | None = None) -> dict:
-    """The record of a cell: from the file ``path`` if it is there by now, else trained and written to it."""
-    record = _read(path)
-    if record is None:
-        record = run_cell(cell, train, held_out, classifier)
-        if path is not None:
-            write_atomically(path, json.dumps(record).encode() + b"\n")
-    return record
-
-
-def run_cell(cell: Cell, train, held_out, classifier: Classifier | None = None) -> dict:
-    """Train and measure the model of one cell."""
-    if len(train) != cell.examples:
-        raise ValueError(
-            f"the cell asks for {cell.examples:,} training pictures and was given {len(train):,}."
-        )
-    seed_everything(cell.seed)
-    model = VAE.for_data(train, latent_dim=cell.latent_dim, hidden_dims=cell.hidden_dims)
+def run_cell(cell: Cell, train, held_out, measure: Callable) -> dict:
+    """Train and measure the model of one cell, on the CPU and on the threads that torch has."""
+    # Other cells may be under way in other threads, and torch's global generator is one for all.
+    with _BUILDING, torch.random.fork_rng(devices=[]):
+        seed_everything(cell.seed)
+        model = VAE.for_data(train, latent_dim=cell.latent_dim, hidden_dims=cell.hidden_dims)
     fit(
         model,
         train,
@@ -177,38 +190,62 @@ def run_cell(cell: Cell, train, held_out, classifier: Classifier | None = None) 
         device="cpu",
         progress=False,
         eval_examples=1,
-        precision="medium",  # not measured: every process and machine of a sweep shall do the same
+        precision="medium",  # not chosen by each machine: all shall do the same
     )
     settings = {**asdict(cell), "hidden_dims": list(cell.hidden_dims)}
-    return {**settings, **size_report(model, train, held_out, classifier)}
+    return {**settings, **measure(model, train, held_out)}
+
+
+_BUILDING = threading.Lock()
+
+
+def _keep(
+    place: int, cell: Cell, path: Path | None, train, held_out, measure: Callable, base: int
+) -> tuple[int, dict]:
+    """The work of one job, wherever it runs: the cell's place and record, which is written to ``path``."""
+    from threadpoolctl import threadpool_limits
+
+    # One thread, because the rounding of a sum depends on how many share it.
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    if base_seed() != base:  # a process that was started before the base seed was changed
+        os.environ[SEED_VARIABLE] = str(base)
+    record = _read(path)  # another sweep in the same folder may have been here
+    if record is None:
+        try:
+            record = run_cell(cell, train, held_out, measure)
+        except TrainingDiverged as error:
+            raise TrainingDiverged(f"{cell.file_name}: {error}") from error
+        if path is not None:
+            write_atomically(path, json.dumps(record).encode() + b"\n")
+    return place, record
 
 
 def describe(record: dict) -> str:
     """A record as one line, without seconds, so that a repeated run prints the same."""
-    return (
-        f"k = {record['latent_dim']:>3}   β = {record['beta']:g}   seed {record['seed']}:   "
-        f"−ELBO {record['negative_elbo']:6.1f} = {record['distortion']:6.1f} + KL {record['rate']:4.1f} "
-        f"nats, {record['used_units']:>2} units in use"
-    )
+    text = f"k = {record['latent_dim']:>3}   β = {record['beta']:g}   seed {record['seed']}"
+    if "negative_elbo" in record:
+        text += f":   −ELBO {record['negative_elbo']:6.1f}"
+    if "distortion" in record and "rate" in record:
+        text += f" = {record['distortion']:6.1f} + KL {record['rate']:4.1f} nats"
+    return text + (f", {record['used_units']:>2} units in use" if "used_units" in record else "")
 
 
-def merge(folders: Iterable[str | Path]) -> list[dict]:
-    """The records of several folders, each cell once, ordered by data set, β, latent size and seed.
-
-    Raises:
-        ValueError: a folder is missing or holds no finished cell.
-    """
-    found = {}
-    for folder in map(Path, folders):
-        files = sorted(folder.glob("*_seed*_*.json")) if folder.is_dir() else []
-        if not files:
-            raise ValueError(f"there is no finished cell of a sweep in {folder}.")
-        for path in files:
-            record = _read(path)
-            if record is not None:
-                found[path.name] = record
-    order = ("dataset", "beta", "latent_dim", "seed")
-    return sorted(found.values(), key=lambda record: tuple(record[name] for name in order))
+def write_csv(records: Sequence[dict], path: str | Path) -> None:
+    """One row for each model; lists (widths, the KL of each dimension) are left to the JSON file."""
+    if not records:
+        raise ValueError("there are no records to write.")
+    columns = [name for name, value in records[0].items() if not isinstance(value, (list, tuple))]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        # Seven significant digits are more than any of the measures has.
+        row = {name: record[name] for name in columns}
+        writer.writerow(
+            {k: f"{value:.7g}" if isinstance(value, float) else value for k, value in row.items()}
+        )
+    write_atomically(path, text.getvalue().encode())
 
 
 def _read(path: Path | None) -> dict | None:

@@ -1,0 +1,416 @@
+"""The command line as a language: commands, options, and one sentence for every mistake.
+
+Light: no torch, so that --help answers at once. The options of training are the fields of ``FitSettings``;
+the other names are those of the modules that do the work, and a test keeps the two lists equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, NoReturn
+
+from vae_course.training.settings import SWEEP_RECIPE, FitSettings, Rule, nearest, number, one_of, whole
+
+PROGRAM = "python -m vae_course"
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+
+DATASETS = (
+    "digits",
+    "mnist",
+    "fashion_mnist",
+    "binarized_mnist",
+    "faces_synthetic",
+    "celeba",
+    "stanford_dogs",
+)
+SPLITS = ("train", "validation", "test")
+BINARIZE = ("none", "dynamic", "fixed")
+ARCHITECTURES = ("mlp", "conv")
+LIKELIHOODS = (
+    "bernoulli",
+    "gaussian",
+    "gaussian_learned",
+    "continuous_bernoulli",
+    "laplace",
+    "laplace_learned",
+    "discretized_logistic",
+)
+ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
+
+
+class UsageError(Exception):
+    """Something the caller can put right: one sentence; the command ends with exit code 2."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one sentence, without a page of usage in front of it.
+
+    ``--latent_dim`` is read as ``--latent-dim``, and ``--beta -1e-3``, for argparse two options, as one.
+    """
+
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, **{"formatter_class": _Help, "allow_abbrev": False, **more})
+
+    def error(self, message: str) -> NoReturn:
+        message = message.removeprefix("argument ").replace("expected one argument", "its value is missing")
+        raise UsageError(message if message.endswith(".") or "?" in message else f"{message}.")
+
+    def read(self, words: Sequence[str] | None, known: Callable[[argparse.Namespace], Parser] | None = None):
+        """The settings that the words stand for.
+
+        Args:
+            words: of a command line; None: of this process.
+            known: gives the parser whose options a misspelled one may have meant; this one without it.
+
+        Raises:
+            UsageError: a word is wrong.
+        """
+        arguments, unknown = self.parse_known_args(_tidy(sys.argv[1:] if words is None else words))
+        if unknown:
+            options = (known(arguments) if known else self)._option_string_actions
+            guess = nearest_option(unknown[0], options) if unknown[0].startswith("-") else ""
+            raise UsageError(f"{unknown[0]} is not understood{guess or '; --help lists the options.'}")
+        return arguments
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the line breaks of descriptions and gives the names of options room."""
+
+    def __init__(self, prog: str, **more: object) -> None:
+        width = min(100, shutil.get_terminal_size().columns - 2)
+        super().__init__(prog, **{**more, "max_help_position": 30, "width": width})
+        self._action_max_length = 22  # argparse forgets to count the indent of commands
+
+
+def nearest_option(word: str, known: Sequence[str]) -> str:
+    """ "; did you mean --epochs?", or nothing where no option is near."""
+    guess = nearest(word.lstrip("-"), [name.lstrip("-").replace("-", "_") for name in known])
+    return guess.replace("mean ", "mean --").replace("_", "-")
+
+
+def add(
+    group: argparse._ActionsContainer,
+    option: str,
+    text: str,
+    rule: Rule | Callable[[str], Any] = str,
+    default: Any = None,
+    *,
+    shown: str | None = None,
+    metavar: str = "N",
+    **more: Any,
+) -> None:
+    """Add an option whose help ends in its default.
+
+    ``rule`` reads the value; ``shown`` is the default in words where the value says nothing.
+    """
+    if isinstance(rule, Rule):
+        if rule.choices:
+            metavar = "{" + ",".join(rule.choices) + "}"
+            if len(metavar) > 60:  # too long for the column of option names
+                text, metavar = f"{text}: {', '.join(rule.choices)}", "NAME"
+        rule = _reader(rule)
+    if not more.get("required"):
+        default_text = f"{default:g}" if isinstance(default, float) else default
+        text = f"{text} (default: {shown or default_text})"
+    group.add_argument(option, type=rule, default=default, help=text, metavar=metavar, **more)
+
+
+def _reader(rule: Rule) -> Callable[[str], Any]:
+    def read(text: str):
+        try:
+            return rule.read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+# Here a seed decides more than in ``fit``, which gets model and data ready-made.
+MORE_WORDS = {"seed": "seed of weights, order of images, noise, subset"}
+
+
+def add_setting(group: argparse._ActionsContainer, name: str, default: Any, text: str | None = None) -> None:
+    """The option of a field of ``FitSettings``, with another default or in other words."""
+    about = FitSettings.__dataclass_fields__[name].metadata
+    shown = about["none"] if default is None else None
+    option, text = f"--{name.replace('_', '-')}", text or about["text"]
+    add(group, option, text, about["rule"], default, shown=shown, metavar=about["metavar"])
+
+
+def add_learned_from(group: argparse._ActionsContainer) -> None:
+    add(group, "--dataset", "images to learn from; digits need no network", one_of(DATASETS), shown="digits")
+    text = (
+        "own images instead of --dataset: a .npy file, uint8 (N, H, W) or (N, C, H, W), or a folder or .zip "
+        "of pictures of one size"
+    )
+    add(group, "--images", text, shown="none", metavar="PATH")
+
+
+def add_measured_on(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("data")
+    add(group, "--dataset", "images to take", one_of(DATASETS), shown="what the model was trained on")
+    text = "own images instead, as for `train`: needed again where the model was trained on them"
+    add(group, "--images", text, shown="none", metavar="PATH")
+    add(group, "--split", "part of the data set", one_of(SPLITS), "test")
+    add(group, "--subset", "take N images, classes balanced", whole(1), shown="all")
+    add(group, "--binarize", "black and white", one_of(BINARIZE), shown="as in training")
+    add_data_location(group)
+
+
+def add_data_location(group: argparse._ActionsContainer) -> None:
+    shown = "$VAE_COURSE_DATA, else ./data"
+    add(group, "--data-root", "where data sets lie", shown=shown, metavar="FOLDER")
+    group.add_argument("--no-download", action="store_true", help="use only files that are already there")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("model")
+    add(group, "--model", "output folder of `train`, or a model file", metavar="PATH", required=True)
+
+
+def add_picture(group: argparse._ActionsContainer, name: str) -> None:
+    add(group, "--output", ".png, .pdf or .svg file to write", default=name, metavar="FILE")
+
+
+def add_device(group: argparse._ActionsContainer) -> None:
+    add(group, "--device", "auto, cpu, cuda or mps", default="auto", metavar="DEVICE")
+
+
+def _train(parser: Parser) -> None:
+    parser.description = (
+        "Train a VAE on the training part of a data set, watch the validation part, and measure the\n"
+        "test part once, at the end."
+    )
+    parser.epilog = (
+        "example:\n"
+        f"  {PROGRAM} train --dataset mnist --epochs 50 --latent-dim 20 --beta 1.0 \\\n"
+        "      --hidden-dims 512 256 --batch-size 128 --learning-rate 1e-3 --output results/\n"
+        f"  {PROGRAM} train --images my_pictures.npy --epochs 100 --output mine/\n\n"
+        "Ctrl-C leaves a checkpoint; `train --resume --output results/` goes on from it.\n"
+        "torchrun --nproc-per-node 8 -m vae_course train ... shares every batch among 8 processes\n"
+        "(each with a GPU, if there are any) and gives the result of one."
+    )
+    names = ("data", "model", "objective", "optimization", "run")
+    data, model, objective, optimization, run = (parser.add_argument_group(name) for name in names)
+    add_learned_from(data)
+    add(data, "--subset", "train on N images, classes balanced", whole(1), shown="all")
+    text = "black and white: drawn anew at each read, or once"
+    add(data, "--binarize", text, one_of(BINARIZE), "none")
+    text = "mirror the training images at random and vary their colors, anew at each read"
+    data.add_argument("--augment", action="store_true", help=text)
+    add_data_location(data)
+
+    add(model, "--architecture", "fully connected or convolutional", one_of(ARCHITECTURES), "mlp")
+    add(model, "--latent-dim", "size of the code z", whole(1), 20, metavar="K")
+    text = "encoder layers: widths (mlp) or channels (conv); the decoder mirrors them"
+    add(model, "--hidden-dims", text, whole(1), shown="512 256; conv: by picture size", nargs="+")
+    text = "start from the mean training image, as VAE.for_data does (default: yes)"
+    model.add_argument("--center", action=argparse.BooleanOptionalAction, default=True, help=text)
+    add(model, "--activation", "between layers", one_of(ACTIVATIONS), "gelu")
+    add(model, "--likelihood", "p(x|z) of a pixel", one_of(LIKELIHOODS), "bernoulli")
+
+    add(run, "--output", "where everything is written", default="results", metavar="FOLDER")
+    run.add_argument("--half", action="store_true", help="write model.pt in half precision, half the size")
+    text = "go on with the interrupted run in FOLDER, as it was planned: schedules span it, so it cannot grow"
+    run.add_argument("--resume", action="store_true", help=text)
+    run.add_argument("--overwrite", action="store_true", help="replace the run that FOLDER holds")
+    add_device(run)
+    run.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    groups = {"objective": objective, "optimization": optimization, "run": run}
+    for own in fields(FitSettings):
+        add_setting(groups[own.metadata["group"]], own.name, own.default, MORE_WORDS.get(own.name))
+
+
+def _evaluate(parser: Parser) -> None:
+    parser.description = (
+        "Measure a trained model on a data set: -ELBO, reconstruction and KL in nats per example,\n"
+        "with standard errors over the images."
+    )
+    parser.epilog = (
+        f"example:\n  {PROGRAM} evaluate --model results/ --importance-samples 1000 --json numbers.json"
+    )
+    add_model(parser)
+    add_measured_on(parser)
+    group = parser.add_argument_group("measurement")
+    text = "draws of z per image for the importance-weighted bound of log p(x); 1000 or more is usual"
+    add(group, "--importance-samples", text, whole(0), 0, shown="0, not measured", metavar="K")
+    add(group, "--json", "write the numbers to this file as well", shown="print only", metavar="FILE")
+    add(group, "--seed", "seed of z, subset and binarization", whole(0), shown="as in training")
+    add_device(group)
+
+
+def _sample(parser: Parser) -> None:
+    parser.description = "Draw codes from the prior N(0, I) and write the decoded pictures to a file."
+    parser.epilog = f"example:\n  {PROGRAM} sample --model results/ --n 64 --output samples.png"
+    add_model(parser)
+    group = parser.add_argument_group("pictures")
+    add(group, "--n", "number of pictures, drawn on a square grid", whole(1), 64)
+    group.add_argument("--noise", action="store_true", help="draw from p(x|z) instead of showing its mean")
+    add_picture(group, "samples.png")
+    add(group, "--seed", "seed of the codes", whole(0), 0)
+    add_device(group)
+
+
+def _interpolate(parser: Parser) -> None:
+    parser.description = (
+        "Encode two images, walk in a straight line between their mean codes, and write the decoded\n"
+        "pictures to a file, with the two originals at the ends."
+    )
+    parser.epilog = (
+        "examples:\n"
+        f"  {PROGRAM} interpolate --model results/ --from 3 --to 8 --steps 10\n"
+        f"  {PROGRAM} interpolate --model results/ --from index:17 --to index:42"
+    )
+    add_model(parser)
+    group = parser.add_argument_group("path")
+    text = (
+        "image: a class (3, sneaker), from which one is drawn, or the number of an image (index:17, or 17 "
+        "where that is no class)"
+    )
+    for option, end in (("--from", "first"), ("--to", "last")):
+        add(group, option, f"{end} {text}", dest=end, metavar="IMAGE", required=True)
+    add(group, "--steps", "pictures on the path, both ends included", whole(2), 10)
+    add_picture(group, "interpolation.png")
+    add(group, "--seed", "seed of the choice of an image from its class", whole(0), 0)
+    add_device(group)
+    add_measured_on(parser)
+
+
+def _sweep(parser: Parser) -> None:
+    parser.description = (
+        "Train a small model for every latent size, beta and seed, measure each on the validation part, and\n"
+        "write a CSV file, the same as JSON with the KL of every dimension, and figures. The last line\n"
+        "recommends a latent size. The numbers of every finished model (not its weights) are kept in\n"
+        "FOLDER/cells: the same command goes on where it was interrupted."
+    )
+    parser.epilog = (
+        "examples:\n"
+        f"  {PROGRAM} sweep --dataset mnist --latent-dims 2 4 8 16 32 64 --betas 1 4 --seeds 3\n"
+        f"  {PROGRAM} sweep --images my_pictures.npy --latent-dims 4 8 16 32\n"
+        f"  {PROGRAM} sweep --dataset mnist --jobs 8"
+    )
+    data = parser.add_argument_group("data")
+    add_learned_from(data)
+    add(data, "--examples", "train on at most N images, classes balanced", whole(1), 10_000)
+    add_data_location(data)
+    grid = parser.add_argument_group("grid")
+    add(grid, "--latent-dims", "sizes of z", whole(1), shown="2 4 8 16 32 64", metavar="K", nargs="+")
+    add(grid, "--betas", "weights of the KL term", number(0), shown="1", metavar="B", nargs="+")
+    add(grid, "--seeds", "repetitions of every model", whole(1), 3)
+    training = parser.add_argument_group("training of each model")
+    text = "encoder layers; the decoder mirrors them"
+    add(training, "--hidden-dims", text, whole(1), shown="128 128", nargs="+")
+    for name, default in SWEEP_RECIPE.items():
+        add_setting(training, name, default)
+    result = parser.add_argument_group("result")
+    text = "nats per example that a smaller code may cost"
+    add(result, "--tolerance", text, number(0), 1.0, metavar="NATS")
+    add(result, "--output", "where everything is written", default="sweep", metavar="FOLDER")
+    add(result, "--jobs", "models trained at the same time, each in a process of its own", whole(1), 1)
+
+
+# What each command does, and what describes its options.
+COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
+    "train": ("train a VAE and leave weights, numbers and pictures in a folder", _train),
+    "evaluate": ("measure a trained model: -ELBO, its two terms, a bound of log p(x)", _evaluate),
+    "sample": ("draw new pictures from a trained model", _sample),
+    "interpolate": ("draw the path between two images through the latent space", _interpolate),
+    "sweep": ("train small models over latent sizes, and say which size is enough", _sweep),
+}
+
+
+def build_parser() -> tuple[Parser, dict[str, Parser]]:
+    """The parser and, by name, that of each command."""
+    parser = Parser(
+        prog=PROGRAM,
+        description="Train and examine variational autoencoders without a notebook.",
+        epilog="`train --help` explains a command and all of its options, with an example.\n"
+        "Losses are in nats per example. Options may be spelled with - or with _.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
+    by_name = {}
+    for name, (summary, describe) in COMMANDS.items():
+        by_name[name] = commands.add_parser(name, help=summary, usage=f"{PROGRAM} {name} [options]")
+        describe(by_name[name])
+    return parser, by_name
+
+
+def parse(words: Sequence[str], defaults: dict | None = None) -> argparse.Namespace:
+    """Read a command line; ``defaults`` replace those of the command. Raises UsageError."""
+    parser, by_name = build_parser()
+    name = words[0] if words and not words[0].startswith("-") else None
+    if name is not None and name not in by_name:
+        guess = nearest(name, tuple(by_name)) or f"; the commands are {', '.join(by_name)}."
+        raise UsageError(f"there is no command {name}{guess}")
+    if defaults and name:
+        by_name[name].set_defaults(**defaults)
+    return parser.read(words, lambda arguments: by_name.get(arguments.command, parser))
+
+
+def finish(program: str, work: Callable[[], None]) -> int:
+    """Do the work of a command, and say in one sentence on standard error why it ended before its time.
+
+    Args:
+        program: the name in front of the sentence.
+        work: raises UsageError, KeyboardInterrupt (with a sentence or without), or what the package raises.
+
+    Returns:
+        The exit code. 0: done. 1: the data could not be had, training diverged, or a file could not be
+        written. 2: the command line is wrong. 130: interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows "?" and nothing fails
+    try:
+        work()
+        return DONE
+    except UsageError as error:
+        code, sentence = MISUSED, str(error)
+    except SystemExit as end:  # argparse, after --help
+        return int(end.code or 0)
+    except KeyboardInterrupt as interruption:
+        code, sentence = INTERRUPTED, str(interruption) or "interrupted; nothing was written."
+    except OSError as error:
+        code, sentence = FAILED, f"{error.filename or 'a file'} cannot be written or read: {error.strerror}."
+    except RuntimeError as error:
+        if not isinstance(error, _expected()):
+            raise
+        code, sentence = FAILED, str(error)
+    # What is wrong with the command is wrong in every process that torchrun started: one of them says so.
+    if code == FAILED or os.environ.get("LOCAL_RANK", "0") == "0":
+        print(f"{program}: {sentence}", file=sys.stderr)
+    return code
+
+
+def _expected() -> tuple[type[RuntimeError], ...]:
+    """Errors whose message is all that there is to say."""
+    from vae_course.data.images import DataError
+    from vae_course.training.distributed import ProcessLost
+    from vae_course.training.loop import TrainingDiverged
+    from vae_course.training.sweep import WorkerLost
+
+    return DataError, TrainingDiverged, ProcessLost, WorkerLost
+
+
+_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+
+
+def _tidy(words: Sequence[str]) -> list[str]:
+    """--latent_dim 2 becomes --latent-dim 2, and --beta -1e-3 one word."""
+    tidy: list[str] = []
+    for word in words:
+        previous = tidy[-1] if tidy else ""
+        if previous.startswith("--") and "=" not in previous and _NEGATIVE.fullmatch(word):
+            tidy[-1] += f"={word}"
+        elif word.startswith("--"):
+            name, equals, value = word.partition("=")
+            tidy.append(name.replace("_", "-") + equals + value)
+        else:
+            tidy.append(word)
+    return tidy
