@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import vae_course
 from vae_course.evaluation.intervals import Runs, measured_text
 from vae_course.files import write_atomically
 from vae_course.randomness import base_seed
@@ -285,7 +284,7 @@ def replicated_text(claim: Mapping[str, Any], replicated: Mapping[str, Any]) -> 
 
 def replication_of(name: str) -> dict[str, Any]:
     """What the replications say about the claims of chapter ``name``; empty when nothing is known here."""
-    beside = Path(vae_course.__file__).parents[1] / "assets" / "results" / "replication.json"
+    beside = Path(__file__).parents[2] / "assets" / "results" / "replication.json"
     path = Path(os.environ.get(REPLICATION_VARIABLE) or beside)
     if not path.is_file():
         return {}
