@@ -1,12 +1,16 @@
-"""Files are complete or not there."""
+"""Files are complete or not there, and a line of text fails on no terminal."""
 
+import io
 import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from vae_course import files
-from vae_course.files import write_atomically
+from vae_course.files import say, write_atomically
 
 
 def names(folder) -> list[str]:
@@ -76,3 +80,37 @@ def test_the_file_has_the_rights_of_an_ordinary_one(tmp_path):
     ordinary.write_bytes(b"")
     write_atomically(ours, b"")
     assert stat.S_IMODE(ours.stat().st_mode) == stat.S_IMODE(ordinary.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "−ELBO −3.2 ± 0.1, β = 1"),
+        ("cp1252", "-ELBO -3.2 ± 0.1, ? = 1"),
+        ("ascii", "-ELBO -3.2 ? 0.1, ? = 1"),
+    ],
+)
+def test_a_line_fails_on_no_terminal(monkeypatch, encoding, shown):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="\n")
+    monkeypatch.setattr(sys, "stdout", stream)
+    say("−ELBO −3.2 ± 0.1,", "β = 1")
+    assert stream.buffer.getvalue() == (shown + "\n").encode(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "gbk"])
+def test_training_and_predictions_fail_on_no_terminal(encoding):
+    """As on Windows, where the output of a script that goes to a file has the encoding of old."""
+    program = (
+        "from vae_course import VAE, fit, load; from vae_course.teaching import predict; "
+        "d = load('digits', subset=60); fit(VAE.for_data(d, latent_dim=2, hidden_dims=[4]), d, epochs=1); "
+        "predict('Does β matter?', ['−', 'ẑ'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    out = done.stdout.decode(encoding)
+    assert "epoch 1/1" in out and "ELBO" in out and "matter?" in out

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import base64
-import html as html_text
 import io
-import wave
 from collections.abc import Mapping
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from vae_course.files import say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import Tensor
 
-
-# -------- Put one thing on the page, with a plain-text twin for everywhere a picture cannot go.
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -26,30 +25,25 @@ def publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) 
 
     Args:
         data: MIME type to content; must hold "text/plain". Pictures are base64 strings.
-        metadata: output metadata by MIME type, for example {"image/png": {"alt": "..."}}.
+        metadata: by MIME type, for example {"image/png": {"alt": "..."}}.
     """
     try:
         from IPython import get_ipython
         from IPython.display import display
     except ImportError:
-        print(data["text/plain"])
+        say(data["text/plain"])
         return
     if get_ipython() is None:
-        print(data["text/plain"])
+        say(data["text/plain"])
     else:
         display(dict(data), raw=True, metadata=dict(metadata or {}))
 
 
 def publish_widget(widget: Any, text: str) -> None:
-    """Display an ipywidgets widget whose saved twin is `text` instead of its Python repr.
-
-    GitHub and a notebook that was just opened show the text/plain entry of a widget output.
-    """
+    """Display an ipywidgets widget; GitHub and a notebook that was just opened show `text` instead."""
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     publish({WIDGET_VIEW: view, "text/plain": text})
 
-
-# -------- Show a figure with alternative text that stays in the saved notebook.
 
 DPI = 100
 SHORTEST_ALT = 20
@@ -65,9 +59,6 @@ def show(fig: Figure, alt: str, *, dpi: int = DPI) -> None:
         fig: the figure; it is closed, so that the notebook's inline backend does not draw it twice.
         alt: one sentence that says what can be seen, at least 20 characters, ending with a period.
         dpi: dots per inch of the picture.
-
-    Raises:
-        ValueError: the alternative text is missing, too short or not a sentence.
     """
     import matplotlib.pyplot as plt
 
@@ -81,15 +72,12 @@ def show(fig: Figure, alt: str, *, dpi: int = DPI) -> None:
 
 
 def show_html(html: str, alt: str) -> None:
-    """Display HTML (an animation, a player, a table) labeled with a sentence of alternative text.
+    """Display a fragment of HTML (an animation, a player, a table), labeled for screen readers.
 
-    Args:
-        html: a fragment of HTML.
-        alt: as in `show`; it labels the fragment for screen readers and is its text/plain twin.
+    ``alt`` as in `show`; it is the text/plain twin as well.
     """
     alt = check_alt(alt)
-    label = html_text.escape(alt, quote=True)
-    wrapped = f'<div role="figure" aria-label="{label}">{html}</div>'
+    wrapped = f'<div role="figure" aria-label="{escape(alt)}">{html}</div>'
     publish({"text/html": wrapped, "text/plain": alt}, {"text/html": {"alt": alt}})
 
 
@@ -107,38 +95,24 @@ def check_alt(alt: str) -> str:
 def png_bytes(fig: Figure, *, dpi: int = DPI, live: bool = False) -> bytes:
     """Render a figure to PNG without software name or date, so that the same figure gives the same bytes.
 
-    Args:
-        fig: the figure; it stays open.
-        dpi: dots per inch.
-        live: for pictures that are redrawn while somebody waits: of constant size (nothing is cropped, so
-            the figure needs a layout of its own, such as "constrained") and lightly compressed.
+    ``live`` is for pictures that are redrawn while somebody waits: of constant size (nothing is cropped, so
+    the figure needs a layout of its own, such as "constrained") and lightly compressed.
     """
-    options = {"dpi": dpi, "facecolor": "white", "metadata": {"Software": None}}
-    if live:
-        options["pil_kwargs"] = {"compress_level": 1}
-    else:
-        options |= {"bbox_inches": "tight", "pil_kwargs": {"compress_level": 6}}
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", **options)
+    size = {} if live else {"bbox_inches": "tight"}
+    buffer, png = io.BytesIO(), {"compress_level": 1 if live else 6}
+    fig.savefig(buffer, dpi=dpi, facecolor="white", metadata={"Software": None}, pil_kwargs=png, **size)
     return buffer.getvalue()
 
 
-# -------- Play short sounds in a notebook.
-
-
 def play(clips: Mapping[str, Tensor], rate: int, alt: str) -> None:
-    """Show a player for each clip, with its name, as one table of mono 16-bit WAV at `rate` Hz.
+    """Show a player for each named clip, float or int16 (n,), in a table: mono 16-bit WAV at `rate` Hz.
 
-    Every clip is brought to the same peak, so that nothing is louder for being differently scaled.
-
-    Args:
-        clips: name to samples, float or int16 (n,); a second at 8 kHz takes 21 kB of the notebook.
-        rate: samples a second.
-        alt: a sentence that says what can be heard.
+    Every clip is brought to the same peak, so that nothing is louder for being differently scaled. A second
+    at 8 kHz takes 21 kB of the notebook. ``alt`` is a sentence that says what can be heard.
     """
     rows = "".join(
-        f'<tr><td style="text-align: left">{html_text.escape(name)}</td><td><audio controls preload="none" '
-        f'aria-label="{html_text.escape(name, quote=True)}" '
+        f'<tr><td style="text-align: left">{escape(name)}</td><td><audio controls preload="none" '
+        f'aria-label="{escape(name)}" '
         f'src="data:audio/wav;base64,{base64.b64encode(wav_bytes(clip, rate)).decode()}"></audio></td></tr>'
         for name, clip in clips.items()
     )
@@ -148,6 +122,7 @@ def play(clips: Mapping[str, Tensor], rate: int, alt: str) -> None:
 def wav_bytes(clip: Tensor, rate: int) -> bytes:
     """One clip (n,) as a mono 16-bit WAV file with its peak at 90 % of full scale."""
     import torch  # not above: the course's command line imports this folder and needs no torch
+    from scipy.io import wavfile
 
     samples = torch.as_tensor(clip).detach().cpu().double().numpy()
     if samples.ndim != 1 or len(samples) == 0:
@@ -155,9 +130,5 @@ def wav_bytes(clip: Tensor, rate: int) -> bytes:
     peak = np.abs(samples).max()
     scaled = np.round(samples * (0.9 * 32_767 / peak)) if peak > 0 else samples * 0
     buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(scaled.astype("<i2").tobytes())
+    wavfile.write(buffer, rate, scaled.astype("<i2"))
     return buffer.getvalue()
