@@ -98,7 +98,7 @@ def test_a_real_kernel_saves_texts_widgets_and_one_first_frame():
     assert [output.metadata for output in shown] == [{"image/png": {"alt": ALT}}]
     assert question[0].data["text/plain"] == "Predict. Does it rise?\n  (a) it rises\n  (b) it falls"
     widget_view = "application/vnd.jupyter.widget-view+json"
-    assert "(a) it rises" in question[1].data["text/plain"] and widget_view in question[1].data
+    assert widget_view in question[1].data, "buttons, which carry letters alone"
     # The explorer: controls with a text twin, then the still figure; no Out[...] on top of them.
     assert [output.output_type for output in live] == ["display_data", "display_data"]
     assert live[0].data["text/plain"].startswith("Interactive controls: slope, 0 to 2.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import html as html_text
 import inspect
 import textwrap
+from html import escape
 from importlib import import_module
 from typing import Any
 
@@ -19,10 +19,7 @@ def check(exercise: str | Exercise, answer: Any) -> Verdict:
     """Check an answer at once, say what is right or which mistake it looks like, and return the verdict.
 
     An unsolved stub is "not answered yet" and raises nothing, so that an unsolved notebook runs through.
-
-    Args:
-        exercise: its number, such as "02.1", or an Exercise.
-        answer: the function, number, code or dict that the exercise asks for.
+    ``answer`` is the function, number, code or dict that the exercise (such as "02.1") asks for.
     """
     exercise = find(exercise)
     verdict = grade(exercise, answer)
@@ -46,8 +43,8 @@ def solution(exercise: str | Exercise) -> None:
     exercise = find(exercise)
     title = f"Solution of exercise {exercise.id}: {exercise.title}"
     html = (
-        f"<details><summary>{html_text.escape(title)} (click to open)</summary>"
-        f"<pre><code>{html_text.escape(solution_source(exercise))}</code></pre></details>"
+        f"<details><summary>{escape(title)} (click to open)</summary>"
+        f"<pre><code>{escape(solution_source(exercise))}</code></pre></details>"
     )
     publish({"text/html": html, "text/plain": f"{title} (folded; run the notebook and click to open it)."})
 
@@ -61,11 +58,7 @@ def solution_source(exercise: str | Exercise) -> str:
 
 
 def find(exercise: str | Exercise) -> Exercise:
-    """The exercise with this number, from vae_course/exercises/chapter_NN.py or assignment_N.py.
-
-    Raises:
-        ValueError: there is no such exercise.
-    """
+    """The exercise with this number; ValueError when there is none."""
     if isinstance(exercise, Exercise):
         return exercise
     known = {entry.id: entry for entry in exercises(str(exercise).partition(".")[0])}
@@ -75,10 +68,8 @@ def find(exercise: str | Exercise) -> Exercise:
 
 
 def exercises(chapter: str) -> tuple[Exercise, ...]:
-    """All exercises of a chapter ("01" to "11") or all questions of an assignment ("A1" to "A4"), in order.
-
-    Raises:
-        ValueError: the chapter has no exercises.
+    """All exercises of a chapter ("01" to "11") or all questions of an assignment ("A1" to "A4"), in order,
+    from vae_course/exercises/chapter_NN.py or assignment_N.py; ValueError when there are none.
     """
     kind = f"assignment_{chapter[1:]}" if chapter.startswith("A") else f"chapter_{chapter}"
     name = f"vae_course.exercises.{kind}"
@@ -94,5 +85,5 @@ def exercises(chapter: str) -> tuple[Exercise, ...]:
 
 
 def _say(label: str, message: str) -> None:
-    html = f"<p><strong>{html_text.escape(label)}.</strong> {html_text.escape(message)}</p>"
+    html = f"<p><strong>{escape(label)}.</strong> {escape(message)}</p>"
     publish({"text/html": html, "text/plain": f"{label}. {message}"})

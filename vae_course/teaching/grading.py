@@ -1,4 +1,7 @@
-"""Grade one answer: beside the reference and beside every classic mistake."""
+"""Grade one answer: beside the reference and beside every classic mistake. Shows nothing.
+
+Outcomes are compared forgivingly about form and strictly about values.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,6 @@ import torch
 from torch import Tensor
 
 from vae_course.teaching.exercise import CONTRACT, CORRECT, ERROR, NOT_ANSWERED, WRONG, Exercise, Verdict
-
-# -------- Compare what an answer returns with what was expected, forgiving about form and strict about
-# values.
 
 
 class Raised:
@@ -50,24 +50,48 @@ def to_tensor(value: Any) -> Tensor | None:
         return None
 
 
+class ContractBroken(Exception):
+    """An answer breaks its contract, also raised by an exercise's `observe`; the text is for the reader."""
+
+
+def leaves(answer: Any, expected: Any, label: str = "") -> list[tuple[str, Any, Any]]:
+    """Label, answer and expectation of every entry of nested dicts, tuples and lists.
+
+    Raises:
+        ContractBroken: the answer is nested in another way; a dict may have more entries than expected.
+    """
+    if isinstance(expected, Mapping):
+        names = ", ".join(map(repr, expected))
+        if not isinstance(answer, Mapping):
+            raise ContractBroken(f"{label} must be a dict with {names}; got {_kind(answer)}.")
+        missing = [key for key in expected if key not in answer]
+        if missing:
+            raise ContractBroken(f"{label} must have the entries {names}; {missing[0]!r} is missing.")
+        keys = list(expected)
+    elif isinstance(expected, (tuple, list)):
+        if not isinstance(answer, (tuple, list)) or len(answer) != len(expected):
+            raise ContractBroken(f"{label} must be {len(expected)} things, in order; got {_kind(answer)}.")
+        keys = range(len(expected))
+    else:
+        return [(label, answer, expected)]
+    return [leaf for key in keys for leaf in leaves(answer[key], expected[key], f"{label}[{key!r}]")]
+
+
 def same(answer: Any, expected: Any, tolerance: float) -> bool:
     """Whether two outcomes agree: values within tolerance, shapes equal, form and dtype as they like.
 
     A number, an array and a tensor of one element are the same thing; NaN equals NaN (a mistake that
     yields NaN must recognize itself). Dicts agree when all expected entries do.
     """
+    try:
+        return all(_same_leaf(a, e, tolerance) for _, a, e in leaves(answer, expected))
+    except ContractBroken:
+        return False
+
+
+def _same_leaf(answer: Any, expected: Any, tolerance: float) -> bool:
     if isinstance(answer, Raised):
         return answer.like(expected)
-    if isinstance(expected, Mapping):
-        return isinstance(answer, Mapping) and all(
-            key in answer and same(answer[key], value, tolerance) for key, value in expected.items()
-        )
-    if isinstance(expected, (tuple, list)):
-        return (
-            isinstance(answer, (tuple, list))
-            and len(answer) == len(expected)
-            and all(same(a, e, tolerance) for a, e in zip(answer, expected, strict=True))
-        )
     left, right = to_tensor(answer), to_tensor(expected)
     if left is None or right is None or not _same_shape(left, right):
         return False
@@ -79,20 +103,16 @@ def contract_problem(
     answer: Any, expected: Any, low: float | None = None, high: float | None = None, label: str = "the result"
 ) -> str | None:
     """The first broken promise about type, entries, shape, dtype, finiteness or range, or None."""
-    if isinstance(expected, Mapping):
-        if not isinstance(answer, Mapping):
-            return f"{label} must be a dict with {_names(expected)}; got {_kind(answer)}."
-        missing = [key for key in expected if key not in answer]
-        if missing:
-            return f"{label} must have the entries {_names(expected)}; {missing[0]!r} is missing."
-        problems = (contract_problem(answer[k], e, low, high, f"{label}[{k!r}]") for k, e in expected.items())
-        return next((problem for problem in problems if problem), None)
-    if isinstance(expected, (tuple, list)):
-        if not isinstance(answer, (tuple, list)) or len(answer) != len(expected):
-            return f"{label} must be {len(expected)} things, in order; got {_kind(answer)}."
-        pairs = enumerate(zip(answer, expected, strict=True))
-        problems = (contract_problem(a, e, low, high, f"{label}[{i}]") for i, (a, e) in pairs)
-        return next((problem for problem in problems if problem), None)
+    try:
+        problems = (_leaf_problem(name, a, e, low, high) for name, a, e in leaves(answer, expected, label))
+        return next(filter(None, problems), None)
+    except ContractBroken as broken:
+        return str(broken)
+
+
+def _leaf_problem(
+    label: str, answer: Any, expected: Any, low: float | None, high: float | None
+) -> str | None:
     value, expected = to_tensor(answer), to_tensor(expected)
     if value is None:
         return f"{label} must be a tensor of shape {tuple(expected.shape)}; got {_kind(answer)}."
@@ -101,11 +121,9 @@ def contract_problem(
     if expected.is_floating_point() and not value.is_floating_point():
         if value.dtype == torch.bool or value.is_complex() or not torch.equal(expected, expected.round()):
             return f"{label} must hold real floating-point numbers; got {value.dtype}."
-    finite = torch.isfinite(value)
-    if not finite.all() and torch.isfinite(expected).all():
-        return (
-            f"{label} must be finite; {int((~finite).sum())} of {value.numel()} values are NaN or infinite."
-        )
+    bad = int((~torch.isfinite(value)).sum())
+    if bad and torch.isfinite(expected).all():
+        return f"{label} must be finite; {bad} of {value.numel()} values are NaN or infinite."
     slack = 1e-6
     if low is not None and (value < low - slack).any():
         return f"{label} must be at least {low:g}; the smallest value is {value.min().item():.4g}."
@@ -114,18 +132,12 @@ def contract_problem(
     return None
 
 
-def difference(answer: Any, expected: Any, tolerance: float, label: str = "") -> str | None:
+def difference(answer: Any, expected: Any, tolerance: float) -> str | None:
     """One sentence on how far two outcomes of equal form are apart; None when they agree."""
-    if same(answer, expected, tolerance):
-        return None
-    if isinstance(expected, Mapping):
-        pairs = [(f"{label}[{key!r}]", answer[key], value) for key, value in expected.items()]
-    elif isinstance(expected, (tuple, list)):
-        pairs = [(f"{label}[{i}]", a, e) for i, (a, e) in enumerate(zip(answer, expected, strict=True))]
-    else:
-        return _tensor_difference(to_tensor(answer).double(), to_tensor(expected).double(), tolerance, label)
-    sentences = (difference(a, e, tolerance, name) for name, a, e in pairs)
-    return next(sentence for sentence in sentences if sentence)
+    for label, a, e in leaves(answer, expected):
+        if not _same_leaf(a, e, tolerance):
+            return _tensor_difference(to_tensor(a).double(), to_tensor(e).double(), tolerance, label)
+    return None
 
 
 def _tensor_difference(answer: Tensor, expected: Tensor, tolerance: float, label: str) -> str:
@@ -151,23 +163,13 @@ def _same_shape(left: Tensor, right: Tensor) -> bool:
     return left.shape == right.shape or (left.numel() == 1 and right.numel() == 1)
 
 
-def _names(entries: Mapping) -> str:
-    return ", ".join(repr(key) for key in entries)
-
-
 def _kind(value: Any) -> str:
     name = type(value).__name__
     size = f" of {len(value)}" if isinstance(value, (tuple, list, dict)) else ""
     return f"a {name}{size}"
 
 
-# -------- Grade one answer: run it beside the reference and beside every classic mistake. Shows nothing.
-
 PACKAGE = str(Path(__file__).resolve().parents[1])
-
-
-class ContractBroken(Exception):
-    """Raised by an exercise's `observe` when the answer breaks its contract; the text is for the reader."""
 
 
 class _Stop(Exception):
@@ -179,24 +181,18 @@ class _Stop(Exception):
 
 
 def grade(exercise: Exercise, answer: Any) -> Verdict:
-    """Judge an answer; the reader's random numbers stay as they were.
-
-    Args:
-        exercise: the exercise.
-        answer: a function, or the number, code or dict that a value exercise asks for.
-    """
+    """Judge a function, or the number, code or dict of a value exercise; the reader's random numbers stay."""
     if answer is None or answer is Ellipsis:
         return _not_answered()
     if exercise.reference is None:
         return _grade_value(exercise, answer)
     if not callable(answer):
-        return Verdict(
-            CONTRACT, f"Expected the function {exercise.answer_name} itself; got a {type(answer).__name__}."
-        )
+        expected = f"Expected the function {exercise.answer_name} itself"
+        return Verdict(CONTRACT, f"{expected}; got a {type(answer).__name__}.")
     try:
         with own_randomness(exercise.seed), torch.enable_grad():
             if exercise.grade is not None:
-                return exercise.grade(_guarded(answer)) or Verdict(CORRECT, "Correct.")
+                return exercise.grade(_stopping(answer, at_errors=True)) or Verdict(CORRECT, "Correct.")
             return _grade_function(exercise, answer)
     except _Stop as stop:
         return stop.verdict
@@ -236,7 +232,7 @@ def own_randomness(seed: int) -> Iterator[None]:
 
 
 def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
-    got = outcomes(exercise, _unanswered_stops(answer))
+    got = outcomes(exercise, _stopping(answer))
     expected = outcomes(exercise, exercise.reference)
     if same(got, expected, exercise.tolerance):
         return Verdict(CORRECT, "Correct.")
@@ -250,7 +246,7 @@ def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
     for result, wanted in zip(got, expected, strict=True):
         problem = contract_problem(result, wanted, exercise.low, exercise.high)
         if problem:
-            return Verdict(CONTRACT, _capital(problem))
+            return Verdict(CONTRACT, problem[0].upper() + problem[1:])
     for number, (result, wanted) in enumerate(zip(got, expected, strict=True), start=1):
         apart = difference(result, wanted, exercise.tolerance)
         if apart:
@@ -286,10 +282,8 @@ def _grade_value(exercise: Exercise, answer: Any) -> Verdict:
             return exercise.named(mistake.name)
     if len(wanted) == 1:
         return Verdict(WRONG, f"Not yet: {given[wrong[0]]!r} is not it.")
-    right_so_far = len(wanted) - len(wrong)
-    return Verdict(
-        WRONG, f"Not yet: {right_so_far} of {len(wanted)} parts are right. Look again at {wrong[0]!r}."
-    )
+    right = f"{len(wanted) - len(wrong)} of {len(wanted)} parts are right"
+    return Verdict(WRONG, f"Not yet: {right}. Look again at {wrong[0]!r}.")
 
 
 def _parts(value: Any) -> dict[str, Any]:
@@ -302,40 +296,31 @@ def _same_value(given: Any, wanted: Any, tolerance: float) -> bool:
     return not isinstance(given, str) and same(given, wanted, tolerance)
 
 
-def _unanswered_stops(answer: Callable) -> Callable:
-    """The answer, except that returning nothing (or raising NotImplementedError itself) ends the grading."""
+def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
+    """The answer, except that returning nothing (or raising NotImplementedError itself) ends the grading.
+
+    at_errors: any other exception ends it, too, with a sentence.
+    """
 
     def call(*arguments: Any, **named: Any) -> Any:
         try:
             result = answer(*arguments, **named)
-        except NotImplementedError as error:
-            # Raised by something that the answer calls, it is a mistake like any other and must be shown.
+        except Exception as error:
             last = error.__traceback__
             while last.tb_next:
                 last = last.tb_next
-            if last.tb_frame.f_code is not getattr(answer, "__code__", None):
-                raise
-            raise _Stop(_not_answered()) from None
+            # Raised by something that the answer calls, it is a mistake like any other and must be shown.
+            own = last.tb_frame.f_code is getattr(answer, "__code__", None)
+            if own and isinstance(error, NotImplementedError):
+                raise _Stop(_not_answered()) from None
+            if at_errors:
+                raise _Stop(_error(error)) from None
+            raise
         if result is None or result is Ellipsis:
             raise _Stop(_not_answered("it returns nothing; a forgotten return looks the same"))
         return result
 
     return call
-
-
-def _guarded(answer: Callable) -> Callable:
-    """As above, and any exception ends the grading with a sentence."""
-    call = _unanswered_stops(answer)
-
-    def guarded(*arguments: Any, **named: Any) -> Any:
-        try:
-            return call(*arguments, **named)
-        except _Stop:
-            raise
-        except Exception as error:
-            raise _Stop(_error(error)) from None
-
-    return guarded
 
 
 def _not_answered(why: str = "") -> Verdict:
@@ -349,7 +334,3 @@ def _error(error: Exception) -> Verdict:
     where = f" (line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
     text = " ".join(str(error).split()) or "no message"
     return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {text}{where}.")
-
-
-def _capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]

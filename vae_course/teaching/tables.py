@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import html as html_text
 import math
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from vae_course.teaching.display import publish
@@ -33,16 +33,12 @@ def format_number(value: Any) -> str:
     if math.isinf(number):
         return "infinity" if number > 0 else "-infinity"
     size = abs(number)
-    if size == 0:
-        return "0"
-    if size < 1e-3 or size >= 1e7:
+    if size and (size < 1e-3 or size >= 1e7):
         digits, power = f"{number:.3e}".split("e")
         return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
     if size >= 1000:
         return f"{number:,.0f}"
-    decimals = 3 - math.floor(math.log10(size))
-    text = f"{number:.{max(decimals, 0)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{number:.4g}"
 
 
 def results_table(
@@ -54,12 +50,9 @@ def results_table(
     """Display a list of dicts as a table: HTML, with a text twin of one line per row.
 
     Args:
-        rows: one dict per row, column name to value. Values may be numbers, text or None (empty).
+        rows: column name to number, text or None (empty).
         columns: which columns, in which order; default: all, in order of first appearance.
         caption: what the table shows.
-
-    Raises:
-        ValueError: no rows, or a column that no row has.
     """
     if not rows:
         raise ValueError("results_table needs at least one row; got an empty list.")
@@ -69,29 +62,15 @@ def results_table(
     if unknown:
         raise ValueError(f"results_table: no row has the column {unknown[0]!r}; the columns are {known}.")
     cells = [[format_number(row.get(name)) for name in columns] for row in rows]
-    publish_table(columns, cells, caption=caption)
-
-
-def publish_table(
-    columns: Sequence[str],
-    cells: Sequence[Sequence[str]],
-    *,
-    caption: str,
-    lines: Sequence[str] | None = None,
-) -> None:
-    """Display ready-made cells; `lines` replaces the text twin's default "column: value; ..." lines."""
-    if lines is None:
-        lines = [
-            "; ".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell)
-            for row in cells
-        ]
-    text = "\n".join([f"{caption}:", *(f"{number}. {line}" for number, line in enumerate(lines, start=1))])
-    publish({"text/html": table_html(columns, cells, caption), "text/plain": text})
+    lines = [f"{caption}:"]
+    for number, row in enumerate(cells, start=1):
+        filled = [f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell]
+        lines.append(f"{number}. {'; '.join(filled)}")
+    publish({"text/html": table_html(columns, cells, caption), "text/plain": "\n".join(lines)})
 
 
 def table_html(columns: Sequence[str], cells: Sequence[Sequence[str]], caption: str) -> str:
     """A plain HTML table: caption, column headers with scope, first cell of each row as its header."""
-    escape = html_text.escape
     left = 'style="text-align: left"'
     head = "".join(f'<th scope="col" {left}>{escape(name)}</th>' for name in columns)
     body = "\n".join(
