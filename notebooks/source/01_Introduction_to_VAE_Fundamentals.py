@@ -180,9 +180,10 @@ guess.compare(
     f"in real digits by {in_data:.2f}.",
 )
 claims.add(
-    "Independent pixels: correlation of neighbors over that of real digits",
+    "independent_pixels_correlation_neighbors",
     in_draws / in_data,
     between=(-0.1, 0.1),
+    text="Independent pixels: correlation of neighbors over that of real digits",
 )
 # %% [markdown]
 # The model is a proper distribution, it can be sampled and scored, and it is useless: what makes a digit is how pixels **depend** on each other. A
@@ -243,11 +244,20 @@ p_chosen, posteriors = marginal_and_posterior(chosen)
 log_p = p_chosen.log()
 for name, value in zip(points, log_p.tolist(), strict=True):
     print(f"log p({name}) = {value:.3f} nats")
-claims.add("Toy: p(x) added up over the part of the plane that is drawn", mass, near=(1.0, 5e-3))
 claims.add(
-    "Toy: largest difference between this grid's log p(x) and the package's, nats",
+    "toy_p_x_added",
+    mass,
+    near=(1.0, 5e-3),
+    exact=True,
+    text="Toy: p(x) added up over the part of the plane that is drawn",
+)
+claims.add(
+    "toy_difference_grid_s",
     (log_p - toy.log_marginal(chosen)).abs().max(),
     below=1e-6,
+    unit="nats",
+    exact=True,
+    text="Toy: largest difference between this grid's log p(x) and the package's",
 )
 # %% [markdown]
 # ### Which $z$ made this $x$?
@@ -382,10 +392,28 @@ print(
     f"{n_q:,} pairs of x and q; smallest gaps: "
     + ", ".join(f"{name} {gap:.4f} nats" for name, gap in best_gap.items())
 )
-claims.add(f"Toy: largest ELBO − log p(x) over {n_q:,} q, nats", above, below=0.0)
-claims.add("Toy: largest |gap − KL(q ‖ p(z|x))|, computed by two routes, nats", mismatch, below=1e-3)
 claims.add(
-    "Toy: smallest gap at the crossing, against ln 2, nats", best_gap["crossing"], near=(math.log(2), 0.05)
+    "toy_elbo_log_p",
+    above,
+    below=0.0,
+    unit="nats",
+    exact=True,
+    text=f"Toy: largest ELBO − log p(x) over {n_q:,} q",
+)
+claims.add(
+    "toy_gap_kl_q",
+    mismatch,
+    below=1e-3,
+    unit="nats",
+    exact=True,
+    text="Toy: largest |gap − KL(q ‖ p(z|x))|, computed by two routes",
+)
+claims.add(
+    "toy_gap_crossing_ln",
+    best_gap["crossing"],
+    near=(math.log(2), 0.05),
+    unit="nats",
+    text="Toy: smallest gap at the crossing, against ln 2",
 )
 outcome = 0 if best_gap["crossing"] < 0.1 else 1 if best_gap["crossing"] < 5 else 2
 guess.compare(outcome, f"the smallest gap is {best_gap['crossing']:.3f} nats; ln 2 = {math.log(2):.3f}.")
@@ -419,9 +447,10 @@ for m, v in some:
     )
 results_table(rows[::3], caption="ELBO at the crossing, nats: exact, and from 4,000 draws")
 claims.add(
-    f"Toy: largest error of {len(some)} Monte Carlo ELBOs, in standard errors",
+    "toy_error_monte_carlo",
     max(map(abs, z_scores)),
     below=4.0,
+    text=f"Toy: largest error of {len(some)} Monte Carlo ELBOs, in standard errors",
 )
 # %% [markdown]
 # So the ELBO has two uses, and a VAE puts it to both at once. Raise it by moving $q$: $\log p(x)$ stays, the gap closes, **inference** gets better. Raise it by moving
@@ -493,15 +522,32 @@ guess.compare(
     f"the median gap is {gap.median():.3f} nats, the mean {gap.mean():.2f}; the worst tenth of the points pays {share_worst:.0%} of the total. "
     f"At the 20 worst, the encoder's mean gap is {gap[worst].mean():.1f} nats, that of a search {gap_search.mean():.2f}.",
 )
-claims.add("Toy encoder: smallest gap on held-out points, nats", gap.min(), above=-1e-6)
-claims.add("Toy encoder: median gap on held-out points, nats", gap.median(), below=0.5)
 claims.add(
-    "Toy encoder: share of the total gap paid by the worst tenth of the points", share_worst, above=0.5
+    "toy_encoder_gap_held",
+    gap.min(),
+    above=-1e-6,
+    unit="nats",
+    exact=True,
+    text="Toy encoder: smallest gap on held-out points",
 )
 claims.add(
-    "Toy: gap of a searched q over the encoder's, at the encoder's 20 worst points",
+    "toy_encoder_median_gap",
+    gap.median(),
+    below=0.5,
+    unit="nats",
+    text="Toy encoder: median gap on held-out points",
+)
+claims.add(
+    "toy_encoder_total_gap",
+    share_worst,
+    above=0.5,
+    text="Toy encoder: share of the total gap paid by the worst tenth of the points",
+)
+claims.add(
+    "toy_gap_searched_q",
     gap_search.mean() / gap[worst].mean(),
     below=0.25,
+    text="Toy: gap of a searched q over the encoder's, at the encoder's 20 worst points",
 )
 # %% [markdown]
 # For most points the gap is small. A few pay dearly. Most of them lie where two branches come close: neighboring $x$ need very different $q$, and a smooth network must change over somewhere. Others lie near the ends of the two arms, where training points are rare. At the worst points a Gaussian would do; this network does not find it.
@@ -541,7 +587,14 @@ difference = (package.negative_elbo - distortion - rate).abs().max().item()
 print(
     f"−ELBO of the untrained VAE: {(distortion + rate).mean():.1f} nats, largest difference from the package {difference:.1e}"
 )
-claims.add("−ELBO written out against the package's, largest difference, nats", difference, below=1e-3)
+claims.add(
+    "elbo_written_out_package",
+    difference,
+    below=1e-3,
+    unit="nats",
+    exact=True,
+    text="−ELBO written out against the package's, largest difference",
+)
 # %% [markdown]
 # Now train both on gray digits: same data, same decoder, same number of updates, several seeds. (An interval in this chapter is a 95 % interval over the seeds.) One thing differs: for the VAE the weight of the KL term rises from 0
 # to 1 in the first half of the run (chapter 04 says why); the curves show the full −ELBO all the same. Settings were chosen on validation digits; the test digits
@@ -596,12 +649,14 @@ guess_reconstruction.compare(
     f"the VAE's reconstruction term is higher by {extra_mean:.1f} nats ({extra_low:.1f} to {extra_high:.1f} over {N_SEEDS} seeds).",
 )
 claims.add(
-    "VAE − autoencoder, held-out reconstruction term, nats",
+    "vae_autoencoder_held_out",
     extra_mean,
     above=0.0,
     low=extra_low,
     high=extra_high,
     whole_interval=True,
+    unit="nats",
+    text="VAE − autoencoder, held-out reconstruction term",
 )
 # %% [markdown]
 # If rebuilding were the goal, you would stop here: the autoencoder wins. (Part of its lead may be noise: the VAE's term is measured at a draw of $z$, and we did not take the two apart.) But the goal is a *new* digit.
@@ -716,27 +771,35 @@ def compare_seeds(better, worse, measure):
 
 naive, low, high = compare_seeds("VAE, N(0, I)", "autoencoder, N(0, I)", "frechet")
 claims.add(
-    "Fréchet distance, N(0, I): autoencoder − VAE", naive, above=0.0, low=low, high=high, whole_interval=True
+    "fr_chet_distance_n",
+    naive,
+    above=0.0,
+    low=low,
+    high=high,
+    whole_interval=True,
+    text="Fréchet distance, N(0, I): autoencoder − VAE",
 )
 advantage, advantage_low, advantage_high = compare_seeds(
     "autoencoder, fitted Gaussian", "VAE, N(0, I)", "frechet"
 )
 claims.add(
-    "Fréchet distance: VAE with N(0, I) − autoencoder with a fitted Gaussian",
+    "fr_chet_distance_vae",
     advantage,
     above=0.0,
     low=advantage_low,
     high=advantage_high,
     whole_interval=DECIDED,
+    text="Fréchet distance: VAE with N(0, I) − autoencoder with a fitted Gaussian",
 )
 rebuilt, low, high = compare_seeds("VAE, rebuilt digits", "VAE, N(0, I)", "frechet")
 claims.add(
-    "Fréchet distance of the VAE: samples from N(0, I) − rebuilt validation digits",
+    "fr_chet_distance_vae_samples",
     rebuilt,
     above=0.0,
     low=low,
     high=high,
     whole_interval=DECIDED,
+    text="Fréchet distance of the VAE: samples from N(0, I) − rebuilt validation digits",
 )
 for better, worse in (
     ("autoencoder, fitted Gaussian", "VAE, fitted Gaussian"),
@@ -890,9 +953,33 @@ closer, low_f, high_f = compare_seeds("GAN", "VAE, N(0, I)", "frechet")
 softer, low_s, high_s = compare_seeds("VAE, N(0, I)", "GAN", "sharpness")
 covers, low_r, high_r = compare_seeds("GAN", "VAE, N(0, I)", "recall")
 if DECIDED:  # with the few hundred offline pictures even the sign is open: printed below, not claimed
-    claims.add("Fréchet distance: VAE − GAN", closer, above=0.0, low=low_f, high=high_f, whole_interval=True)
-claims.add("Recall: VAE − GAN", covers, above=0.0, low=low_r, high=high_r, whole_interval=DECIDED)
-claims.add("Sharpness: GAN − VAE", softer, above=0.0, low=low_s, high=high_s, whole_interval=True)
+    claims.add(
+        "fr_chet_distance_vae_gan",
+        closer,
+        above=0.0,
+        low=low_f,
+        high=high_f,
+        whole_interval=True,
+        text="Fréchet distance: VAE − GAN",
+    )
+claims.add(
+    "recall_vae_gan",
+    covers,
+    above=0.0,
+    low=low_r,
+    high=high_r,
+    whole_interval=DECIDED,
+    text="Recall: VAE − GAN",
+)
+claims.add(
+    "sharpness_gan_vae",
+    softer,
+    above=0.0,
+    low=low_s,
+    high=high_s,
+    whole_interval=True,
+    text="Sharpness: GAN − VAE",
+)
 guess.compare(
     2 if softer < 0 else 3 if low_f < 0 < high_f else 0 if closer > 0 else 1,
     f"GAN minus VAE, over {N_SEEDS} seeds: sharpness {softer:+.2f} ({low_s:+.2f} to {high_s:+.2f}), "
@@ -1030,34 +1117,48 @@ print(
     f"VAE − repaired autoencoder, seed 0: ELBO {lead_elbo:.1f}, K = {BOUND_K} {lead_mean:.1f} ± {lead_error:.1f} nats"
 )
 claims.add(
-    "Lead of the VAE over the repaired autoencoder: by ELBO − by the tighter bound, nats",
+    "lead_vae_repaired_autoencoder",
     lead_elbo - lead_mean,
     above=0.0,
+    unit="nats",
+    text="Lead of the VAE over the repaired autoencoder: by ELBO − by the tighter bound",
 )
-claims.add("VAE: importance-weighted bound − ELBO on the same digits, nats", rise, above=0.0)
 claims.add(
-    "Held-out ELBO of the VAE − log p of independent pixels, nats",
+    "vae_importance_weighted_bound",
+    rise,
+    above=0.0,
+    unit="nats",
+    text="VAE: importance-weighted bound − ELBO on the same digits",
+)
+claims.add(
+    "held_out_elbo_vae",
     over_pixels[0],
     above=50.0,
     low=over_pixels[1],
     high=over_pixels[2],
     whole_interval=True,
+    unit="nats",
+    text="Held-out ELBO of the VAE − log p of independent pixels",
 )
 claims.add(
-    "Held-out ELBO: VAE − repaired autoencoder, nats",
+    "held_out_elbo_vae_repaired",
     over_ae,
     between=(-10.0, 10.0),
     low=low_a,
     high=high_a,
     whole_interval=True,
+    unit="nats",
+    text="Held-out ELBO: VAE − repaired autoencoder",
 )
 claims.add(
-    "Held-out ELBO: VAE − repaired GAN, nats",
+    "held_out_elbo_vae_repaired_gan",
     over_gan,
     above=10.0,
     low=low_g,
     high=high_g,
     whole_interval=True,
+    unit="nats",
+    text="Held-out ELBO: VAE − repaired GAN",
 )
 guess.compare(
     0 if abs(over_ae) < 10 else 1 if over_ae > 0 else 2,
@@ -1089,9 +1190,10 @@ print(
 )
 if DECIDED:
     claims.add(
-        "Correlation of a digit's number of white pixels with its log p under the VAE",
+        "correlation_digit_s_number",
         ink_correlation,
         below=0.0,
+        text="Correlation of a digit's number of white pixels with its log p under the VAE",
     )
 # %% [markdown]
 # The warning is in the picture: a high bound does not mean a typical digit. On MNIST, the less ink a digit has, the higher it tends to score. Chapter 09 comes back to what that means for finding anomalies.

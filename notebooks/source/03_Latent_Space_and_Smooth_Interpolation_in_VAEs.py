@@ -218,12 +218,13 @@ guess.compare(
     f"draws from the prior itself leave {ideal:.1%} empty.",
 )
 claims.add(
-    "Empty cells of the prior's square beyond those that draws from the prior leave, share of the cells",
+    "empty_cells_prior_s",
     holes - ideal,
     above=0,
     low=low - ideal,
     high=high - ideal,
     whole_interval=True,
+    text="Empty cells of the prior's square beyond those that draws from the prior leave, share of the cells",
 )
 # %% [markdown]
 # So the codes of data do **not** fill the prior evenly: there are holes, and elsewhere the points crowd. And yet the KL term pulls each cloud
@@ -317,11 +318,17 @@ print(
     "correlation of the distances between class centers with those in the code: "
     + ", ".join(f"{name} {value:.2f}" for name, value in correlation.items())
 )
-claims.add("Neighbor accuracy on the t-SNE map minus that on the PCA map, one model", gap, above=0.1)
 claims.add(
-    "Neighbor accuracy in the code minus that on the t-SNE map, one model",
+    "neighbor_accuracy_t_sne",
+    gap,
+    above=0.1,
+    text="Neighbor accuracy on the t-SNE map minus that on the PCA map, one model",
+)
+claims.add(
+    "neighbor_accuracy_code_t",
     accuracy["code, 16 dimensions"] - accuracy["t-SNE map"],
     above=-0.03,
+    text="Neighbor accuracy in the code minus that on the t-SNE map, one model",
 )
 # %% [markdown]
 # The PCA map says that the classes overlap, and the code says that they hardly do: fourteen of sixteen directions were thrown away. The
@@ -381,23 +388,25 @@ plane_gain, low, high = mean_interval(
     [value - knn["PCA of the pixels, 2 dimensions"][0] for value in knn["the code, 2 dimensions"]]
 )
 claims.add(
-    "k-NN accuracy in the 2-D code minus 2-D PCA of the pixels",
+    "k_nn_accuracy_d",
     plane_gain,
     above=0.05,
     low=low,
     high=high,
     whole_interval=True,
+    text="k-NN accuracy in the 2-D code minus 2-D PCA of the pixels",
 )
 code_gain, low, high = mean_interval(
     [value - knn["PCA of the pixels, 16 dimensions"][0] for value in knn["the code, 16 dimensions"]]
 )
 claims.add(
-    "k-NN accuracy in the 16-D code minus 16-D PCA of the pixels",
+    "k_nn_accuracy_d_code",
     code_gain,
     between=(-0.04, 0.04),
     low=low,
     high=high,
     whole_interval=True,
+    text="k-NN accuracy in the 16-D code minus 16-D PCA of the pixels",
 )
 # %% [markdown]
 # With two numbers per picture the code is far ahead of PCA: it can bend, and a plane cannot. With sixteen, the lead is gone or small, one
@@ -441,7 +450,13 @@ difference = max(
     (lerp(a, b, t) - package_lerp(a, b, t)).abs().max().item(),
     (slerp(a, b, t) - package_slerp(a, b, t)).abs().max().item(),
 )
-claims.add("Package and notebook lerp and slerp, largest difference", difference, below=1e-4)
+claims.add(
+    "package_notebook_lerp_slerp",
+    difference,
+    below=1e-4,
+    exact=True,
+    text="Package and notebook lerp and slerp, largest difference",
+)
 # %% [markdown]
 # What does theory say about the norm? If $a, b \sim \mathcal N(0, I)$ are independent, $z_t$ on the straight line is Gaussian again,
 # with variance $(1-t)^2 + t^2$ in each dimension. So
@@ -526,23 +541,34 @@ worst = max(
     for k in (2, 32)
 )
 claims.add(
-    "Mean norm along straight lines against theory, 2 and 32 dimensions, largest relative error",
+    "norm_along_straight_lines",
     worst,
     below=0.02,
+    text="Mean norm along straight lines against theory, 2 and 32 dimensions, largest relative error",
 )
 claims.add(
-    "Midpoints of straight lines with an ordinary norm, 2 dimensions, share", inside["lerp", 2], above=0.9
+    "midpoints_straight_lines_ordinary",
+    inside["lerp", 2],
+    above=0.9,
+    text="Midpoints of straight lines with an ordinary norm, 2 dimensions, share",
 )
 claims.add(
-    "Midpoints of straight lines with an ordinary norm, 32 dimensions, share", inside["lerp", 32], below=0.4
+    "midpoints_straight_lines_ordinary_norm",
+    inside["lerp", 32],
+    below=0.4,
+    text="Midpoints of straight lines with an ordinary norm, 32 dimensions, share",
 )
 claims.add(
-    "Midpoints of great circles with an ordinary norm, 32 dimensions, share", inside["slerp", 32], above=0.9
+    "midpoints_great_circles_ordinary",
+    inside["slerp", 32],
+    above=0.9,
+    text="Midpoints of great circles with an ordinary norm, 32 dimensions, share",
 )
 claims.add(
-    "Great circles in 2 dimensions whose midpoint is farther out than both ends, share",
+    "great_circles_dimensions_whose",
     overshoot["slerp", 2],
     above=0.1,
+    text="Great circles in 2 dimensions whose midpoint is farther out than both ends, share",
 )
 # %% [markdown]
 # The theory holds, and the folklore is right about the norm: in 32 dimensions most straight lines leave the shell; in 2 dimensions the disc has
@@ -611,19 +637,23 @@ guess.compare(
     f"excess of slerp's pictures minus that of lerp's: {lerp_gain:+.1f} nats (95 % interval {lerp_low:+.1f} to {lerp_high:+.1f}).",
 )
 claims.add(
-    "Excess −ELBO halfway between draws from the prior, slerp minus lerp, 32 dimensions, nats",
+    "excess_elbo_halfway_draws",
     lerp_gain,
     below=0,
     low=lerp_low,
     high=lerp_high,
     whole_interval=DECIDED,
+    unit="nats",
+    text="Excess −ELBO halfway between draws from the prior, slerp minus lerp, 32 dimensions",
 )
 claims.add(
-    "Excess −ELBO halfway between draws from the prior, slerp minus lerp, 2 dimensions, nats",
+    "excess_elbo_halfway_draws_prior",
     flat_gain,
     above=-2,
     low=flat_low,
     high=flat_high,
+    unit="nats",
+    text="Excess −ELBO halfway between draws from the prior, slerp minus lerp, 2 dimensions",
 )
 # %% [markdown]
 # In 32 dimensions the folklore is right: the great circle's pictures are cheaper for the judge. But the gain is small against
@@ -638,12 +668,13 @@ print(
     f"mean norm of the posterior means in 32 dimensions: {mean_norm:.2f} ({low:.2f} to {high:.2f}), of the prior {expected_norm(32):.2f}"
 )
 claims.add(
-    "Mean norm of the posterior means over that of the prior, 32 dimensions",
+    "norm_posterior_means_prior",
     mean_norm / expected_norm(32),
     below=0.9,
     low=low / expected_norm(32),
     high=high / expected_norm(32),
     whole_interval=True,
+    text="Mean norm of the posterior means over that of the prior, 32 dimensions",
 )
 # %% [markdown]
 # The posterior **means** of pictures lie inside the shell already: the encoder leaves unused dimensions near 0 and keeps a width for the
@@ -745,12 +776,14 @@ print(
     f"that is {harder.mean:.1f} nats above the decoded digits at the start of the paths ({harder.low:.1f} to {harder.high:.1f})."
 )
 claims.add(
-    "Excess −ELBO of real digits minus that of decoded ones, nats",
+    "excess_elbo_real_digits",
     harder.mean,
     above=0,
     low=harder.low,
     high=harder.high,
     whole_interval=True,
+    unit="nats",
+    text="Excess −ELBO of real digits minus that of decoded ones",
 )
 m = len(t) // 2
 rise = {
@@ -760,22 +793,26 @@ rise = {
 for name, (mean, low, high) in rise.items():
     print(f"{name}: halfway {mean:+.1f} nats of excess against the ends ({low:+.1f} to {high:+.1f})")
 claims.add(
-    "Rise of the excess −ELBO halfway along the code, as a share of the cross-fade's",
+    "rise_excess_elbo_halfway",
     rise["code"].mean / rise["cross-fade"].mean,
     below=0.7,
+    text="Rise of the excess −ELBO halfway along the code, as a share of the cross-fade's",
 )
 claims.add(
-    "Size of the difference between slerp and lerp, as a share of that between cross-fade and code",
+    "size_difference_slerp_lerp",
     abs(lerp_gain) / saved,
     below=1,
+    text="Size of the difference between slerp and lerp, as a share of that between cross-fade and code",
 )
 claims.add(
-    "Excess −ELBO halfway, cross-fade minus path through the code, nats",
+    "excess_elbo_halfway_cross",
     saved,
     above=3,
     low=saved_low,
     high=saved_high,
     whole_interval=True,
+    unit="nats",
+    text="Excess −ELBO halfway, cross-fade minus path through the code",
 )
 # %% [markdown]
 # Along the code the pictures halfway cost the judge little more than the ends, and clearly less than along the cross-fade.
@@ -810,19 +847,22 @@ for name, costs in measured.items():
     )
 third, third_low, third_high = mean_interval([x - y for x, y in zip(*shares_of.values(), strict=True)])
 claims.add(
-    "Classifier's entropy halfway, cross-fade minus code, nats",
+    "classifier_s_entropy_halfway",
     doubt,
     above=0,
     low=doubt_low,
     high=doubt_high,
     whole_interval=DECIDED,
+    unit="nats",
+    text="Classifier's entropy halfway, cross-fade minus code",
 )
 claims.add(
-    "Share of pairs with a third class halfway, code minus cross-fade",
+    "pairs_third_class_halfway",
     third,
     above=0,
     low=third_low,
     high=third_high,
+    text="Share of pairs with a third class halfway, code minus cross-fade",
 )
 # %% [markdown]
 # The classifier is less in doubt along the code, but by less than the judge's verdict suggests: both curves have a high peak in the middle. And
@@ -861,7 +901,7 @@ html = animation_html(
 )
 show_html(html, text)
 print(f"{len(frames)} frames, {len(html) / 1000:.0f} kB")
-claims.add("Size of the animation, kB", len(html) / 1000, below=600)
+claims.add("size_animation_kb", len(html) / 1000, below=600, unit="kB", text="Size of the animation")
 show(
     interpolation_strip(
         frames[::4].transpose(0, 1),
@@ -947,9 +987,10 @@ guess.compare(
     f"{share:.3f} of the change (95 % interval over {N_SEEDS} seeds {low:.3f} to {high:.3f}).",
 )
 claims.add(
-    "Change of the picture by the least used dimension over that by the most used one, 32 dimensions",
+    "change_picture_least_used",
     share,
     below=0.2,
+    text="Change of the picture by the least used dimension over that by the most used one, 32 dimensions",
 )
 # %% [markdown]
 # A dimension that carries next to no nats does next to nothing: the decoder has learned to ignore what is almost pure noise. How many of 32 are used at all is the question of
@@ -1101,12 +1142,13 @@ for name, other in (("thickness", "slant"), ("slant", "thickness")):
     )
     claims.add(f"Change of {other} that comes with it, as a share", side, below=0.6, low=low, high=high)
     claims.add(
-        f"Excess −ELBO after adding {name} in pixels minus in the code, same gain, nats",
+        f"Excess −ELBO after adding {name} in pixels minus in the code, same gain",
         benefit[name].mean,
         above=0,
         low=benefit[name].low,
         high=benefit[name].high,
         whole_interval=True,
+        unit="nats",
     )
 # %% [markdown]
 # Latent arithmetic works, by the ruler: the property asked for changes, and the judge finds the pictures cheaper than those with about the same

@@ -185,14 +185,18 @@ guess.compare(
     0 if needed < 100 else 1 if needed < 10_000 else 2, f"about {needed:,.0f} draws bring it to 1 %."
 )
 claims.add(
-    "Closed form against torch.distributions, largest difference over 40 Gaussians, nats",
+    "closed_form_torch_distributions",
     (exact - library).abs().max(),
     below=1e-9,
+    unit="nats",
+    exact=True,
+    text="Closed form against torch.distributions, largest difference over 40 Gaussians",
 )
 claims.add(
-    "Monte Carlo against closed form, largest distance of 80 estimates, standard errors",
+    "monte_carlo_closed_form",
     torch.cat(misses).max(),
     below=4,
+    text="Monte Carlo against closed form, largest distance of 80 estimates, standard errors",
 )
 # %% [markdown]
 # The standard error falls with $1/\sqrt n$, so each further digit costs a hundred times the draws. A training loop takes one draw for the reconstruction term;
@@ -274,15 +278,29 @@ show(
     alt="A target density with two humps and two Gaussians fitted to it: the forward fit is wide and centered between "
     "the humps, the reverse fit is narrow and lies on the right hump.",
 )
-claims.add("Forward fit: its mean against the target's, 0", fits["forward"][0], near=(0, 1e-3))
 claims.add(
-    "Forward fit: its variance against the target's, 9 + 0.49", fits["forward"][1] ** 2, near=(9.49, 1e-2)
+    "forward_fit_target_s",
+    fits["forward"][0],
+    near=(0, 1e-3),
+    text="Forward fit: its mean against the target's, 0",
 )
-claims.add("Reverse fit: distance of its mean from the nearest hump", abs(abs(reverse_mean) - 3), below=0.05)
 claims.add(
-    "Reverse divergence when one of two humps is missed, against log 2",
+    "forward_fit_variance_target",
+    fits["forward"][1] ** 2,
+    near=(9.49, 1e-2),
+    text="Forward fit: its variance against the target's, 9 + 0.49",
+)
+claims.add(
+    "reverse_fit_distance_nearest",
+    abs(abs(reverse_mean) - 3),
+    below=0.05,
+    text="Reverse fit: distance of its mean from the nearest hump",
+)
+claims.add(
+    "reverse_divergence_when_humps",
     fits["reverse"][2],
     near=(math.log(2), 0.02),
+    text="Reverse divergence when one of two humps is missed, against log 2",
 )
 # %% [markdown]
 # The forward fit has the target's mean and variance, and its highest density lies where the target has almost none. The reverse fit ignores one hump and pays
@@ -386,11 +404,39 @@ print("lengths of W's columns: trained " + ", ".join(f"{length:.3f}" for length 
 print("closed form " + ", ".join(f"{length:.3f}" for length in best.weight.norm(dim=0).tolist()))
 print(f"σ: trained {linear[0].log_sigma.exp():.4f}, closed form {best.sigma:.4f}")
 off_axis = (gram - torch.diag(gram.diagonal())).abs().max().item() / gram.diagonal().min().item()
-claims.add(f"Linear VAE: largest gap log p(x) − ELBO, {N_SEEDS} starts, nats", gap, below=1e-3)
-claims.add("Linear VAE: log p(x) short of the closed-form optimum, nats", short_of_best, below=1e-3)
-claims.add("Linear VAE: largest angle to the principal subspace, degrees", angle, below=0.5)
-claims.add("Linear VAE: columns of W orthogonal, largest product over smallest square", off_axis, below=0.02)
-claims.add("Sampled −ELBO against the solved one, standard errors", abs(away), below=4)
+claims.add(
+    "linear_vae_gap_log",
+    gap,
+    below=1e-3,
+    unit="nats",
+    text=f"Linear VAE: largest gap log p(x) − ELBO, {N_SEEDS} starts",
+)
+claims.add(
+    "linear_vae_log_p",
+    short_of_best,
+    below=1e-3,
+    unit="nats",
+    text="Linear VAE: log p(x) short of the closed-form optimum",
+)
+claims.add(
+    "linear_vae_angle_principal",
+    angle,
+    below=0.5,
+    unit="degrees",
+    text="Linear VAE: largest angle to the principal subspace",
+)
+claims.add(
+    "linear_vae_columns_w",
+    off_axis,
+    below=0.02,
+    text="Linear VAE: columns of W orthogonal, largest product over smallest square",
+)
+claims.add(
+    "sampled_elbo_solved_standard",
+    abs(away),
+    below=4,
+    text="Sampled −ELBO against the solved one, standard errors",
+)
 # %% [markdown]
 # The trained model is PCA's: the same plane, the same lengths, the same noise. And more than the plane. In probabilistic PCA any rotation of the code gives the same $p(x)$. But a **diagonal**
 # encoder closes its gap only if the columns of $W$ are orthogonal, so of all rotations the ELBO picks the principal axes themselves.
@@ -477,9 +523,18 @@ show(
     alt="Rate of the three leading directions against beta, logarithmic: three lines of the theory fall in parallel and each "
     "stays at zero from its own beta on; markers of trained models lie on them.",
 )
-claims.add("Linear VAE: trained rates against water-filling, largest difference, nats", worst, below=0.02)
 claims.add(
-    "Linear VAE: dimensions above the water, trained and theory agree at every β", counts_agree, near=(1, 0)
+    "linear_vae_trained_rates",
+    worst,
+    below=0.02,
+    unit="nats",
+    text="Linear VAE: trained rates against water-filling, largest difference",
+)
+claims.add(
+    "linear_vae_dimensions_above",
+    counts_agree,
+    near=(1, 0),
+    text="Linear VAE: dimensions above the water, trained and theory agree at every β",
 )
 # %% [markdown]
 # **Posterior collapse** means that $q(z_j|x) = p(z_j)$ for every $x$: the dimension costs nothing and says nothing. Here it happens although nothing went
@@ -625,14 +680,8 @@ least_fall = min(
     (mean_interval([-d for d in changes]) for changes in steps_between("kl")), key=lambda i: i.low
 )
 least_rise = min((mean_interval(changes) for changes in steps_between("reconstruction")), key=lambda i: i.low)
-claims.add(
-    "Rate falls with every larger β: smallest fall between neighbors, nats",
-    least_fall.mean, above=0, low=least_fall.low, high=least_fall.high, whole_interval=True,
-)  # fmt: skip
-claims.add(
-    "Distortion rises with every larger β: smallest rise between neighbors, nats",
-    least_rise.mean, above=0, low=least_rise.low, high=least_rise.high, whole_interval=True,
-)  # fmt: skip
+claims.add("rate_falls_larger_beta", least_fall.mean, above=0, low=least_fall.low, high=least_fall.high, whole_interval=True, unit="nats", text="Rate falls with every larger β: smallest fall between neighbors")  # fmt: skip
+claims.add("distortion_rises_larger_beta", least_rise.mean, above=0, low=least_rise.low, high=least_rise.high, whole_interval=True, unit="nats", text="Distortion rises with every larger β: smallest rise between neighbors")  # fmt: skip
 exchange = [
     [rise / -fall for rise, fall in zip(rises, falls, strict=True)]
     for rises, falls in zip(steps_between("reconstruction"), steps_between("kl"), strict=True)
@@ -646,17 +695,16 @@ inside = [
     low <= mean_interval(values).mean <= high
     for (low, high), values in zip(pairwise(BETAS), exchange, strict=True)
 ]
-claims.add("Exchange rate between the two β, share of all neighbors", sum(inside) / len(inside), near=(1, 0))
+claims.add(
+    "exchange_rate_beta_neighbors",
+    sum(inside) / len(inside),
+    near=(1, 0),
+    text="Exchange rate between the two β, share of all neighbors",
+)
 steeper = mean_interval([last / first for first, last in zip(exchange[0], exchange[-1], strict=True)])
-claims.add(
-    "Nats of distortion for one nat of rate: at the largest β over the smallest",
-    steeper.mean, above=3, low=steeper.low, high=steeper.high,
-)  # fmt: skip
+claims.add("distortion_nat_rate_beta", steeper.mean, above=3, low=steeper.low, high=steeper.high, text="Nats of distortion for one nat of rate: at the largest β over the smallest")  # fmt: skip
 spent = against_one[BETAS[-1]]
-claims.add(
-    f"−ELBO at β = {BETAS[-1]:g} minus that at β = 1, nats",
-    spent.mean, above=5, low=spent.low, high=spent.high, whole_interval=True,
-)  # fmt: skip
+claims.add("elbo_beta_beta", spent.mean, above=5, low=spent.low, high=spent.high, whole_interval=True, unit="nats", text=f"−ELBO at β = {BETAS[-1]:g} minus that at β = 1")  # fmt: skip
 # %% [markdown]
 # Read the curve as a market. **β is the exchange rate**: at the optimum of distortion + β · rate, giving up one nat of rate costs β nats of distortion, so the curve has the slope −β at the point of β. The printed exchange rates
 # between neighbors should lie between the two β, and models that are not trained to their optimum are free to miss that. (The entropy of the gray pixels is part of every distortion alike, so it changes no difference and no slope.)
@@ -717,12 +765,15 @@ quiet = {
     for beta in (BETAS[0], BETAS[-1])
 }
 gone = mean_interval([b - a for a, b in zip(quiet[BETAS[0]], quiet[BETAS[-1]], strict=True)])
-claims.add(
-    f"Dimensions with less than 0.05 nats: at β = {BETAS[-1]:g} minus at β = {BETAS[0]:g}",
-    gone.mean, above=0, low=gone.low, high=gone.high, whole_interval=True,
-)  # fmt: skip
+claims.add("dimensions_less_beta_beta", gone.mean, above=0, low=gone.low, high=gone.high, whole_interval=True, text=f"Dimensions with less than 0.05 nats: at β = {BETAS[-1]:g} minus at β = {BETAS[0]:g}")  # fmt: skip
 split = max(abs(float(r.kl_per_dimension.sum()) - r.rate.value) / r.rate.value for r in reports.values())
-claims.add("KL per dimension adds up to the rate, largest relative difference", split, below=1e-4)
+claims.add(
+    "kl_dimension_adds_up",
+    split,
+    below=1e-4,
+    exact=True,
+    text="KL per dimension adds up to the rate, largest relative difference",
+)
 # %% [markdown]
 # The water-filling picture carries over in kind: a larger β shortens the bars, and takes the shortest nearly out. Note how generous the usual count is. A unit
 # is called **active** when the variance of its posterior mean over the data exceeds
@@ -822,10 +873,7 @@ extra = mean_interval([a - b for a, b in unsure])
 print(
     f"entropy of the judge, holes minus covered places: {extra.mean:+.2f} nats (95 % interval over seeds {extra.low:+.2f} to {extra.high:+.2f})"
 )
-claims.add(
-    f"Share of the prior's mass in holes, β = {HOLE_BETA:g} minus β = 1",
-    more.mean, above=0, low=more.low, high=more.high, whole_interval=True,
-)  # fmt: skip
+claims.add("prior_s_mass_holes", more.mean, above=0, low=more.low, high=more.high, whole_interval=True, text=f"Share of the prior's mass in holes, β = {HOLE_BETA:g} minus β = 1")  # fmt: skip
 
 
 # %% [markdown]
@@ -863,17 +911,11 @@ results_table(
     caption=f"Entropy of the judge in nats, {LATENT_DIM}-dimensional codes, mean of {N_SEEDS} seeds; the leak with its 95 % interval",
 )
 first_leak = leak_of[BETAS[0]]
-claims.add(
-    f"What leaks at β = {BETAS[0]:g}: entropy of the judge, prior draws minus drawn codes, nats",
-    first_leak.mean, above=0, low=first_leak.low, high=first_leak.high, whole_interval=True,
-)  # fmt: skip
+claims.add("what_leaks_beta_entropy", first_leak.mean, above=0, low=first_leak.low, high=first_leak.high, whole_interval=True, unit="nats", text=f"What leaks at β = {BETAS[0]:g}: entropy of the judge, prior draws minus drawn codes")  # fmt: skip
 closed = mean_interval(
     [(a - b) - (c - d) for (a, b), (c, d) in zip(drawn[BETAS[0]], drawn[BETAS[-1]], strict=True)]
 )
-claims.add(
-    f"Leak at β = {BETAS[0]:g} minus leak at β = {BETAS[-1]:g}, nats",
-    closed.mean, above=0, low=closed.low, high=closed.high,
-)  # fmt: skip
+claims.add("leak_beta_leak_beta", closed.mean, above=0, low=closed.low, high=closed.high, unit="nats", text=f"Leak at β = {BETAS[0]:g} minus leak at β = {BETAS[-1]:g}")  # fmt: skip
 # %% [markdown]
 # A weak KL term lets the clouds move apart and shrink, and the prior no longer knows where they are. The smaller β, the better the reconstruction and the less
 # the prior can be trusted as a source of new pictures. (A large β is no free remedy. Look which of the two columns moves: a leak also closes when the pictures
@@ -987,7 +1029,13 @@ with torch.no_grad():
         for x in (a, b)
     ]
 leak = (read[0] - read[1])[:, :101].abs().max().item()
-claims.add("Reading decoder: change of earlier predictions when later pixels change", leak, below=1e-6)
+claims.add(
+    "reading_decoder_change_earlier",
+    leak,
+    below=1e-6,
+    exact=True,
+    text="Reading decoder: change of earlier predictions when later pixels change",
+)
 guess = predict(
     "Full KL weight from the first step, a decoder that can read. Of the rate that KL annealing ends up with, this model will use ...",
     ["about all", "less", "nothing", "the seeds cannot tell"],
@@ -1070,26 +1118,14 @@ for name in cures:
     )
 # %%
 less = gain("plain decoder, full weight", "rate")
-claims.add(
-    "Rate of the plain decoder minus that of the reading decoder, both at full weight, nats",
-    less.mean, above=0, low=less.low, high=less.high, whole_interval=True,
-)  # fmt: skip
+claims.add("rate_plain_decoder_reading", less.mean, above=0, low=less.low, high=less.high, whole_interval=True, unit="nats", text="Rate of the plain decoder minus that of the reading decoder, both at full weight")  # fmt: skip
 free_units = gain("reading, free bits", "active units")
-claims.add(
-    "Active units with free bits minus those of the collapsed model, of 10",
-    free_units.mean, above=0, low=free_units.low, high=free_units.high,
-)  # fmt: skip
+claims.add("active_units_free_bits", free_units.mean, above=0, low=free_units.low, high=free_units.high, text="Active units with free bits minus those of the collapsed model, of 10")  # fmt: skip
 for name in ("reading, linear annealing", "reading, free bits"):
     more_told = gain(name, "tells about x")
-    claims.add(
-        f"Information gained by a cure: {name}, nats",
-        more_told.mean, above=0, low=more_told.low, high=more_told.high,
-    )  # fmt: skip
+    claims.add(f"Information gained by a cure: {name}", more_told.mean, above=0, low=more_told.low, high=more_told.high, unit="nats")  # fmt: skip
 better = gain("plain decoder, full weight", "−ELBO")
-claims.add(
-    "−ELBO of the plain decoder minus that of the reading decoder with its poorer code, nats",
-    better.mean, above=0, low=better.low, high=better.high, whole_interval=True,
-)  # fmt: skip
+claims.add("elbo_plain_decoder_reading", better.mean, above=0, low=better.low, high=better.high, whole_interval=True, unit="nats", text="−ELBO of the plain decoder minus that of the reading decoder with its poorer code")  # fmt: skip
 unsaid = mean_interval(
     [
         rate - told
@@ -1100,20 +1136,11 @@ unsaid = mean_interval(
         )
     ]
 )
-claims.add(
-    "Free bits: rate that tells nothing about x, nats",
-    unsaid.mean, above=0.3, low=unsaid.low, high=unsaid.high, whole_interval=True,
-)  # fmt: skip
+claims.add("free_bits_rate_tells", unsaid.mean, above=0.3, low=unsaid.low, high=unsaid.high, whole_interval=True, unit="nats", text="Free bits: rate that tells nothing about x")  # fmt: skip
 stopped_short = gain("reading, linear annealing", "−ELBO")
-claims.add(
-    "−ELBO, linear annealing minus full weight, nats",
-    stopped_short.mean, below=0, low=stopped_short.low, high=stopped_short.high,
-)  # fmt: skip
+claims.add("elbo_linear_annealing_full", stopped_short.mean, below=0, low=stopped_short.low, high=stopped_short.high, unit="nats", text="−ELBO, linear annealing minus full weight")  # fmt: skip
 price = gain("reading, free bits", "−ELBO", base="reading, linear annealing")
-claims.add(
-    "−ELBO with free bits minus −ELBO with linear annealing, nats",
-    price.mean, above=0, low=price.low, high=price.high,
-)  # fmt: skip
+claims.add("elbo_free_bits_elbo", price.mean, above=0, low=price.low, high=price.high, unit="nats", text="−ELBO with free bits minus −ELBO with linear annealing")  # fmt: skip
 # %% [markdown]
 # Read the table from the top. The *same* deep network with a plain decoder puts more into its code than the reading decoder does, trained in the same way. So depth and the optimizer alone are not to blame: it is what the decoder can do without the code.
 #

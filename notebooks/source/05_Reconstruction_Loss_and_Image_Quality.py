@@ -188,9 +188,19 @@ guess.compare(
     2 if cheapest["Bernoulli (BCE)"] > 0.95 else 0,
     f"BCE is cheapest at {cheapest['Bernoulli (BCE)']:.2f}, the Gaussian at {cheapest['Gaussian, σ = 0.3']:.2f}.",
 )
-claims.add("Cheapest pixel value under BCE with mean 0.8", cheapest["Bernoulli (BCE)"], near=(1.0, 1e-6))
 claims.add(
-    "Cheapest pixel value under a Gaussian with mean 0.8", cheapest["Gaussian, σ = 0.3"], near=(0.8, 1 / 255)
+    "cheapest_pixel_value_bce",
+    cheapest["Bernoulli (BCE)"],
+    near=(1.0, 1e-6),
+    exact=True,
+    text="Cheapest pixel value under BCE with mean 0.8",
+)
+claims.add(
+    "cheapest_pixel_value_gaussian",
+    cheapest["Gaussian, σ = 0.3"],
+    near=(0.8, 1 / 255),
+    exact=True,
+    text="Cheapest pixel value under a Gaussian with mean 0.8",
 )
 # %% [markdown]
 # A Bernoulli decoder cannot *believe in gray*. Its 0.8 means "white, with probability 0.8", and its normalized relative leans to white as well. The Gaussian, the Laplace and the
@@ -216,7 +226,14 @@ half = best_bce(torch.tensor(0.5)).item()
 print(f"cost of a perfectly reconstructed pixel: black 0, middle gray {half:.3f}, white 0 nats")
 print(f"cost of a perfectly reconstructed test picture: {floor:.1f} nats on average")
 guess.compare(1, f"middle gray costs ln 2 = {half:.3f} nats, and no decoder can do better.")
-claims.add("BCE of a perfectly reconstructed middle-gray pixel, nats", half, near=(math.log(2), 1e-6))
+claims.add(
+    "bce_perfectly_reconstructed_middle",
+    half,
+    near=(math.log(2), 1e-6),
+    unit="nats",
+    exact=True,
+    text="BCE of a perfectly reconstructed middle-gray pixel",
+)
 # %% [markdown]
 # So the famous "about 100 nats on MNIST" has a floor that no decoder can get under: the entropy of the gray values read as coins. You will see below how
 # much of a trained model's loss is this floor.
@@ -253,11 +270,19 @@ show(
 )
 middle = mass[40]
 guess.compare(1 if abs(middle - 0.5) < 0.01 else 0, f"the integral at p = 0.5 is {middle:.4f}.")
-claims.add("Integral of exp(−BCE) over gray values, p = 0.5", middle, near=(0.5, 1e-6))
 claims.add(
-    "Largest error of the continuous Bernoulli's integral, logits from −8 to 8",
+    "integral_exp_bce_gray",
+    middle,
+    near=(0.5, 1e-6),
+    exact=True,
+    text="Integral of exp(−BCE) over gray values, p = 0.5",
+)
+claims.add(
+    "error_continuous_bernoulli_s",
     max(abs(value - 1) for value in mass_normalized),
     below=1e-4,
+    exact=True,
+    text="Largest error of the continuous Bernoulli's integral, logits from −8 to 8",
 )
 # %% [markdown]
 # BCE on gray values is not a likelihood of gray values (Loaiza-Ganem & Cunningham 2019). It is the *expected* log-probability of a black-and-white
@@ -285,7 +310,12 @@ steep = torch.sigmoid(ContinuousBernoulli().params_for_mean(torch.tensor([0.7], 
 print(
     f"for data of mean 0.7 the best λ is {steep:.3f}: whoever shows λ as the picture shows a harder one than the model means"
 )
-claims.add("Best λ of the continuous Bernoulli for data of mean 0.7", steep, above=0.85)
+claims.add(
+    "best_lambda_continuous_bernoulli",
+    steep,
+    above=0.85,
+    text="Best λ of the continuous Bernoulli for data of mean 0.7",
+)
 # %% [markdown]
 # λ is not the mean. A model trained with the normalizer must show its *mean*; showing λ makes pictures look crisper than the model is. You write the
 # normalizer yourself in exercise 05.2, including the place where its formula is 0/0.
@@ -341,7 +371,12 @@ guess.compare(
     f"the line in 1/n ends at {extrapolate(bias):.1f} for infinitely many pictures.",
 )
 floor_frechet = bias[-1].mean
-claims.add("Growth of the Fréchet distance of real pictures when n is halved", growth, between=(1.4, 2.6))
+claims.add(
+    "growth_fr_chet_distance",
+    growth,
+    between=(1.4, 2.6),
+    text="Growth of the Fréchet distance of real pictures when n is halved",
+)
 # %% [markdown]
 # The distance of two perfect sets is not 0: it falls about like a constant over $n$. (The rest that the line leaves at infinitely many pictures is an
 # extrapolation, and two parts of a data set need not be exactly alike.) So: never compare distances with different $n$, and always quote this floor. Now train.
@@ -557,18 +592,18 @@ results_table(
 )
 crit, indep = gain["its own critic"], gain["the independent judge"]
 claims.add(
-    "Fréchet distance of BCE over that of the feature loss, by the critic it was trained on",
+    "fr_chet_distance_bce",
     crit.mean,
     low=crit.low,
     high=crit.high,
     above=1,
+    text="Fréchet distance of BCE over that of the feature loss, by the critic it was trained on",
 )
 claims.add(
-    "The same ratio, by a judge it has never met, over the ratio by its own critic",
+    "ratio_judge_has_never",
     indep.mean / crit.mean,
-    below={"mnist": 0.9}.get(
-        DATASET, 1.5
-    ),  # a few hundred small digits are too few to tell the two judges apart
+    below={"mnist": 0.9}.get(DATASET, 1.5),
+    text="The same ratio, by a judge it has never met, over the ratio by its own critic",
 )
 square, bce = "Gaussian, σ = 1 (½ SSE)", "Bernoulli (BCE)"
 excess = mean_interval(
@@ -578,12 +613,13 @@ excess = mean_interval(
     ]
 )
 claims.add(
-    "Squared error of the Gaussian with σ = 1 over that of BCE",
+    "squared_error_gaussian_sigma",
     excess.mean,
     low=excess.low,
     high=excess.high,
     above=1.1,
     whole_interval=True,
+    text="Squared error of the Gaussian with σ = 1 over that of BCE",
 )
 for name in (square, bce, "discretized logistic"):
     spread = mean_interval(over_seeds(name, "sharpness"))
@@ -602,11 +638,12 @@ worse = mean_interval(
     ]
 )
 claims.add(
-    "Fréchet distance of BCE samples over that of BCE reconstructions",
+    "fr_chet_distance_bce_samples",
     worse.mean,
     low=worse.low,
     high=worse.high,
     above=1,
+    text="Fréchet distance of BCE samples over that of BCE reconstructions",
 )
 similar = mean_interval(
     [
@@ -615,33 +652,36 @@ similar = mean_interval(
     ]
 )
 claims.add(
-    "SSIM gained by the discretized logistic over the Gaussian with σ = 1",
+    "ssim_gained_discretized_logistic",
     similar.mean,
     low=similar.low,
     high=similar.high,
     above=0,
     whole_interval=True,
+    text="SSIM gained by the discretized logistic over the Gaussian with σ = 1",
 )
 estimate = frechet_estimate(judge.features(models[bce][0].sample(len(test), seeded(0))), x_real)
 print(f"Fréchet distance of one BCE model's samples with its bootstrap interval: {estimate}")
 claims.add(
-    "Fréchet distance of BCE samples over that of real pictures, same n",
+    "fr_chet_distance_bce_samples_real",
     estimate.value / floor_frechet,
     low=estimate.low / floor_frechet,
     high=estimate.high / floor_frechet,
     above=2,
     whole_interval=True,
+    text="Fréchet distance of BCE samples over that of real pictures, same n",
 )
 paid = mean_interval([evaluate(m, test).reconstruction.value for m in models[bce]])
 print(
     f"BCE: reconstruction term {paid.mean:.1f} nats, of which {floor:.1f} are the floor that no decoder can remove"
 )
 claims.add(
-    "Share of the BCE reconstruction term that no decoder can remove",
+    "bce_reconstruction_term_no",
     floor / paid.mean,
     low=floor / paid.high,
     high=floor / paid.low,
     between=(0.3, 1.0),
+    text="Share of the BCE reconstruction term that no decoder can remove",
 )
 # %% [markdown]
 # ## 4 What β does somebody's loss have?
@@ -684,7 +724,13 @@ guess.compare(
     2 if effective_beta(FAMOUS[1]) > 1 else 0,
     f"β = {effective_beta(FAMOUS[1]):.2f}, which is not a small β at all.",
 )
-claims.add("Largest over smallest effective β of the six", max(betas) / min(betas), near=(12.288, 1e-6))
+claims.add(
+    "effective_beta_six",
+    max(betas) / min(betas),
+    near=(12.288, 1e-6),
+    exact=True,
+    text="Largest over smallest effective β of the six",
+)
 
 
 # %% [markdown]
@@ -796,21 +842,24 @@ def apart(name, way, other="as written"):
 for name in TO_CHECK:
     same = mean_interval(apart(name, "translated β"))
     claims.add(
-        f"{name}: rate with the translated β minus rate as written, nats",
+        f"{name}: rate with the translated β minus rate as written",
         same.mean,
         low=same.low,
         high=same.high,
         between=(-0.5, 0.5),
+        unit="nats",
     )
 misread = {name: mean_interval(apart(name, "KL weight misread as β")) for name in TO_CHECK}
 mse = misread["mean MSE + 0.00025 KL"]
 claims.add(
-    "mean MSE + 0.00025 KL: rate with the weight misread as β minus rate as written, nats",
+    "mse_kl_rate_weight",
     mse.mean,
     low=mse.low,
     high=mse.high,
     above=5,
     whole_interval=True,
+    unit="nats",
+    text="mean MSE + 0.00025 KL: rate with the weight misread as β minus rate as written",
 )
 # %% [markdown]
 # The first two ways land on the same point of the rate–distortion plane; the third is another model. That the first two agree so closely has a reason: they
@@ -916,27 +965,35 @@ guess.compare(
 # %% tags=["hide-input"]
 bounds = {"mnist": (0.4, 0.8)}.get(DATASET, (0.2, 1.5))  # small digits have thicker strokes for their size
 claims.add(
-    "Squared error: one pixel to the side over half blank", side, low=side_low, high=side_high, between=bounds
+    "squared_error_pixel_side",
+    side,
+    low=side_low,
+    high=side_high,
+    between=bounds,
+    text="Squared error: one pixel to the side over half blank",
 )
 diagonal = ratio_of("1 px right, 1 px down", "squared error")
 claims.add(
-    "Squared error: one pixel along the diagonal over one pixel to the side",
+    "squared_error_pixel_along",
     diagonal[0] / side,
     above=1.2,
+    text="Squared error: one pixel along the diagonal over one pixel to the side",
 )
 last, last_low, last_high = ratio_of("1 px right", "features, last layer")
 claims.add(
-    "Feature distance, last layer: one pixel to the side over half blank",
+    "feature_distance_last_layer",
     last,
     low=last_low,
     high=last_high,
     below=side,
     whole_interval=True,
+    text="Feature distance, last layer: one pixel to the side over half blank",
 )
 claims.add(
-    "Judge: share of shifted digits read correctly minus share of half-blank ones",
+    "judge_shifted_digits_read",
     right_answers["1 px right"] - right_answers["right half blank"],
     above=0.05,
+    text="Judge: share of shifted digits read correctly minus share of half-blank ones",
 )
 # %% [markdown]
 # It does fall: in *this* respect the feature loss is the better eye. Section 3 showed the price: it sees what its critic was trained to see and no more, and a decoder finds out.
@@ -1006,36 +1063,42 @@ guess.compare(
     f"By it, β = 0.1 minus β = 1 is {printed_gap.mean:+.1f} nats; by the −ELBO, {elbo_gap.mean:+.1f}.",
 )
 claims.add(
-    "Nats by which evaluation at the mean flatters, β = 1",
+    "which_evaluation_flatters_beta",
     flattery.mean,
     low=flattery.low,
     high=flattery.high,
     above=1,
     whole_interval=True,
+    text="Nats by which evaluation at the mean flatters, β = 1",
 )
 claims.add(
-    "Nats by which evaluation at the mean flatters, β = 1 minus β = 0.1",
+    "which_evaluation_flatters_beta_beta",
     unequal.mean,
     low=unequal.low,
     high=unequal.high,
     above=0,
     whole_interval=True,
+    text="Nats by which evaluation at the mean flatters, β = 1 minus β = 0.1",
 )
 claims.add(
-    "Reconstruction at the mean, β = 0.1 minus β = 1, nats",
+    "reconstruction_beta_beta",
     mean_gap.mean,
     low=mean_gap.low,
     high=mean_gap.high,
     below=0,
     whole_interval=True,
+    unit="nats",
+    text="Reconstruction at the mean, β = 0.1 minus β = 1",
 )
 claims.add(
-    "−ELBO, β = 0.1 minus β = 1, nats",
+    "elbo_beta_beta",
     elbo_gap.mean,
     low=elbo_gap.low,
     high=elbo_gap.high,
     above=0,
     whole_interval=True,
+    unit="nats",
+    text="−ELBO, β = 0.1 minus β = 1",
 )
 # %% [markdown]
 # Two mistakes are at work here; keep them apart. The first is to leave the KL out: by the reconstruction term alone the model that comes closer to a plain
@@ -1156,37 +1219,42 @@ with torch.no_grad():
     tried = [root * 1.01**step for step in range(-30, 31)]
     prices = [-Gaussian(sigma).log_prob(x, x_hat).mean().item() for sigma in tried]
 claims.add(
-    "σ with the lowest reconstruction term, tried in steps of 1 %, over the formula's",
+    "sigma_lowest_reconstruction_term",
     tried[prices.index(min(prices))] / root,
     near=(1.0, 0.011),
+    text="σ with the lowest reconstruction term, tried in steps of 1 %, over the formula's",
 )
 best_fixed = min(i.mean for i in fixed_intervals)
 learned_level = mean_interval(
     [v for start in (1.0, 0.05) for v in found[f"by the formula, from {start:g}"]["−ELBO"]]
 )
 claims.add(
-    "−ELBO with σ by the formula minus that of the best fixed σ tried, nats",
+    "elbo_sigma_formula_best",
     learned_level.mean - best_fixed,
     low=learned_level.low - best_fixed,
     high=learned_level.high - best_fixed,
     below=10,
     whole_interval=True,
+    unit="nats",
+    text="−ELBO with σ by the formula minus that of the best fixed σ tried",
 )
 claims.add(
-    "σ by gradient over σ by the formula, both from 1, after the same updates",
+    "sigma_gradient_sigma_formula",
     slow.mean,
     low=slow.low,
     high=slow.high,
     above=1.3,
     whole_interval=True,
+    text="σ by gradient over σ by the formula, both from 1, after the same updates",
 )
 claims.add(
-    "σ² by the formula, which is the β of ½ SSE + β KL",
+    "sigma_formula_which_beta",
     formula.mean**2,
     low=formula.low**2,
     high=formula.high**2,
     below=0.1,
     whole_interval=True,
+    text="σ² by the formula, which is the β of ½ SSE + β KL",
 )
 
 
@@ -1315,9 +1383,11 @@ logs = case(
     "explodes; the true negative ELBO rises.",
 )
 claims.add(
-    "Bug 1: largest final training loss over the seeds (a −ELBO of pixels cannot be negative), nats",
+    "bug_final_training_loss",
     max(final(logs, "loss")),
     below=0,
+    unit="nats",
+    text="Bug 1: largest final training loss over the seeds (a −ELBO of pixels cannot be negative)",
 )
 
 
@@ -1346,7 +1416,10 @@ logs = case(
 )
 print(f"effective β: {effective_beta(LossWeights('bce', pixels)):.0f}")
 claims.add(
-    "Bug 2: largest final KL over the seeds, nats (the code is empty)", max(final(logs, "kl")), below=0.5
+    "bug_final_kl_seeds",
+    max(final(logs, "kl")),
+    below=0.5,
+    text="Bug 2: largest final KL over the seeds, nats (the code is empty)",
 )
 
 
@@ -1378,12 +1451,14 @@ logs = case(
 )
 hidden = mean_interval([t - r for t, r in zip(final(logs, "true"), final(logs, "reported"), strict=True)])
 claims.add(
-    "Bug 3: true −ELBO minus reported −ELBO, nats",
+    "bug_true_elbo_reported",
     hidden.mean,
     low=hidden.low,
     high=hidden.high,
     above=10,
     whole_interval=True,
+    unit="nats",
+    text="Bug 3: true −ELBO minus reported −ELBO",
 )
 
 
@@ -1412,12 +1487,14 @@ logs = case(
 )
 hidden = mean_interval([t - r for t, r in zip(final(logs, "true"), final(logs, "reported"), strict=True)])
 claims.add(
-    "Bug 4: true −ELBO minus reported −ELBO, nats",
+    "bug_true_elbo_reported_elbo",
     hidden.mean,
     low=hidden.low,
     high=hidden.high,
     above=10,
     whole_interval=True,
+    unit="nats",
+    text="Bug 4: true −ELBO minus reported −ELBO",
 )
 
 
@@ -1449,23 +1526,26 @@ logs = case(
 )
 worse = mean_interval([a - b for a, b in zip(final(logs, "true"), final(healthy, "true"), strict=True)])
 claims.add(
-    "Bug 5: true −ELBO minus that of the healthy run, nats",
+    "bug_true_elbo_healthy",
     worse.mean,
     low=worse.low,
     high=worse.high,
     above=5,
     whole_interval=True,
+    unit="nats",
+    text="Bug 5: true −ELBO minus that of the healthy run",
 )
 with torch.no_grad():
     raw = [log["networks"].encode(held_out.floats())[1] for log in logs]
 spread = mean_interval([torch.exp(0.5 * 15 * torch.tanh(r / 15)).median().item() for r in raw])
 claims.add(
-    "Bug 5: median σ of q(z|x) after training (1 is the prior's)",
+    "bug_median_sigma_q",
     spread.mean,
     low=spread.low,
     high=spread.high,
     near=(1.0, 0.15),
     whole_interval=True,
+    text="Bug 5: median σ of q(z|x) after training (1 is the prior's)",
 )
 
 
@@ -1495,12 +1575,14 @@ logs = case(
 )
 flat = mean_interval([t - r for t, r in zip(final(logs, "true"), final(logs, "reported"), strict=True)])
 claims.add(
-    "Bug 6: true −ELBO minus reported −ELBO, nats",
+    "bug_true_elbo_reported_elbo_2",
     flat.mean,
     low=flat.low,
     high=flat.high,
     above=1,
     whole_interval=True,
+    unit="nats",
+    text="Bug 6: true −ELBO minus reported −ELBO",
 )
 
 
@@ -1528,9 +1610,10 @@ logs = case(
     "Healthy and broken run, on a scale that is linear only near zero: with bytes the reconstruction term alone is negative before the first update and keeps falling, by orders of magnitude.",
 )
 claims.add(
-    "Bug 7: largest final reconstruction term over the seeds, nats (a BCE on [0, 1] cannot be negative)",
+    "bug_final_reconstruction_term",
     max(final(logs, "reconstruction")),
     below=0,
+    text="Bug 7: largest final reconstruction term over the seeds, nats (a BCE on [0, 1] cannot be negative)",
 )
 
 
@@ -1568,9 +1651,21 @@ def exploded(logs):
 print(
     f"runs whose KL exploded: {exploded(tame)} of {N_SEEDS} bounded, {exploded(wild)} of {N_SEEDS} unbounded"
 )
-claims.add("Bug 8: runs that exploded with a bounded log σ²", exploded(tame), below=1)
-claims.add("Bug 8: runs that exploded with an unbounded log σ²", exploded(wild), above=0)
-claims.add("Bugs named by the loss doctor, of 8", sum(named.values()), near=(8, 0))
+claims.add(
+    "bug_runs_exploded_bounded",
+    exploded(tame),
+    below=1,
+    text="Bug 8: runs that exploded with a bounded log σ²",
+)
+claims.add(
+    "bug_runs_exploded_unbounded",
+    exploded(wild),
+    above=0,
+    text="Bug 8: runs that exploded with an unbounded log σ²",
+)
+claims.add(
+    "bugs_named_loss_doctor", sum(named.values()), near=(8, 0), text="Bugs named by the loss doctor, of 8"
+)
 # %% [markdown]
 # **Fingerprint**: a KL that jumps by orders of magnitude within one epoch, then NaN everywhere. **Test**: feed an encoder output of 300 and ask for a finite loss. Bounding log σ² in one place costs nothing, and it does not replace a sane learning rate: the bounded
 # run above survives, but look at its curves.

@@ -189,11 +189,18 @@ spread = point_coverage(uniform[:SAMPLES], TOYS["ring"])
 print(f"{SAMPLES:,} points spread over the square: {spread.hit} of 8 modes if one sample is enough, "
       f"{point_coverage(uniform[:SAMPLES], TOYS['ring'], least=enough('ring')).hit} by our rule; {spread.high_quality:.1%} lie on a mode")  # fmt: skip
 claims.add(
-    "Share of exact draws on a mode: by hand against the package",
+    "exact_draws_mode_hand",
     quality - found.high_quality,
     near=(0, 1e-9),
+    exact=True,
+    text="Share of exact draws on a mode: by hand against the package",
 )
-claims.add("Share of exact draws on a mode, against 1 − exp(−9/2)", quality, near=(1 - math.exp(-4.5), 0.008))
+claims.add(
+    "exact_draws_mode_exp",
+    quality,
+    near=(1 - math.exp(-4.5), 0.008),
+    text="Share of exact draws on a mode, against 1 − exp(−9/2)",
+)
 # %% [markdown]
 # ## 2 Same decoder, two ways to train it
 #
@@ -351,26 +358,22 @@ more = mean_interval(
     [v.hit - g.hit for v, g in zip(coverage["grid", "VAE"], coverage["grid", "GAN"], strict=True)]
 )
 grid_hits = over_seeds(coverage["grid", "VAE"], "hit")
+claims.add("vae_grid_modes_hit", grid_hits.mean, above=20, low=grid_hits.low, high=grid_hits.high, text="VAE on the grid: modes hit, mean over seeds, of 25")  # fmt: skip
 claims.add(
-    "VAE on the grid: modes hit, mean over seeds, of 25",
-    grid_hits.mean, above=20, low=grid_hits.low, high=grid_hits.high,
-)  # fmt: skip
-claims.add(
-    "VAE on the ring: fewest modes hit by a seed, of 8",
+    "vae_ring_fewest_modes",
     min(f.hit for f in coverage["ring", "VAE"]),
     near=(8, 0),
+    text="VAE on the ring: fewest modes hit by a seed, of 8",
 )
-claims.add(
-    "Grid: modes hit by the VAE minus modes hit by the plain GAN",
-    more.mean, above=0, low=more.low, high=more.high,
-)  # fmt: skip
+claims.add("grid_modes_hit_vae", more.mean, above=0, low=more.low, high=more.high, text="Grid: modes hit by the VAE minus modes hit by the plain GAN")  # fmt: skip
 drops = mean_interval(lost.tolist())
 claims.add(
-    "Plain GAN on the grid: most modes lost again after they were hit",
+    "plain_gan_grid_most",
     drops.mean,
     above=0,
     low=drops.low,
     high=drops.high,
+    text="Plain GAN on the grid: most modes lost again after they were hit",
 )
 # %% [markdown]
 # So coverage is the VAE's side. But read the column "on a mode" as well: covering every mode is not the same as sampling well, and section 8 comes back to that price. And "a GAN drops modes" is no law: with this recipe the ring is easier for it than the grid, and with other learning rates the rows change (try
@@ -428,11 +431,19 @@ guess.compare(
 )
 tenfold = prices(1e-9)[0] - prices(1e-8)[0]
 claims.add(
-    "Maximum likelihood: price of every further factor of ten in ε, against log(10)/8 nats",
+    "maximum_likelihood_price_further",
     tenfold,
     near=(math.log(10) / 8, 1e-4),
+    exact=True,
+    text="Maximum likelihood: price of every further factor of ten in ε, against log(10)/8 nats",
 )
-claims.add("Jensen–Shannon price of dropping one of eight modes, nats", gone[2], below=0.05)
+claims.add(
+    "jensen_shannon_price_dropping",
+    gone[2],
+    below=0.05,
+    unit="nats",
+    text="Jensen–Shannon price of dropping one of eight modes",
+)
 # %% [markdown]
 # That is the mechanism. Under maximum likelihood each further factor of ten costs the same again, without end, and the slope of the price in $\varepsilon$ grows like $1/\varepsilon$. Under Jensen–Shannon one mode of eight that is
 # gone costs a few hundredths of a nat.
@@ -540,9 +551,10 @@ guess.compare(
     f"{text(fair, 1)} of 25 modes; from N(0, I) it would have been {text(over_seeds(test['β = 0', 'N(0, I)'], 'hit'), 1)}.",
 )
 claims.add(
-    "Grid without the KL term, fair sampling: fewest modes hit by a seed, of 25",
+    "grid_without_kl_term",
     min(f.hit for f in test["β = 0", "fitted mixture"]),
     above=20,
+    text="Grid without the KL term, fair sampling: fewest modes hit by a seed, of 25",
 )
 fewer = mean_interval(
     [
@@ -550,50 +562,35 @@ fewer = mean_interval(
         for a, b in zip(test["β = 0", "fitted mixture"], test[f"β = {STRONG_BETA:g}", "N(0, I)"], strict=True)
     ]
 )
-claims.add(
-    f"Grid: modes hit without the KL term minus modes hit with β = {STRONG_BETA:g}",
-    fewer.mean, above=0, low=fewer.low, high=fewer.high, whole_interval=True,
-)  # fmt: skip
+claims.add("grid_modes_hit_without", fewer.mean, above=0, low=fewer.low, high=fewer.high, whole_interval=True, text=f"Grid: modes hit without the KL term minus modes hit with β = {STRONG_BETA:g}")  # fmt: skip
 tidier = mean_interval(
     [
         a.high_quality - b.high_quality
         for a, b in zip(test["β = 0", "fitted mixture"], test[f"β = {STRONG_BETA:g}", "N(0, I)"], strict=True)
     ]
 )
-claims.add(
-    f"Grid: share on a mode without the KL term, fair sampling, minus that with β = {STRONG_BETA:g}",
-    tidier.mean, above=0, low=tidier.low, high=tidier.high, whole_interval=True,
-)  # fmt: skip
+claims.add("grid_mode_without_kl", tidier.mean, above=0, low=tidier.low, high=tidier.high, whole_interval=True, text=f"Grid: share on a mode without the KL term, fair sampling, minus that with β = {STRONG_BETA:g}")  # fmt: skip
 better = mean_interval(
     [
         a.high_quality - b.high_quality
         for a, b in zip(test["β = 0", "fitted mixture"], test["β = 1", "N(0, I)"], strict=True)
     ]
 )
-claims.add(
-    "Grid: share on a mode, β = 0 with the fitted mixture minus β = 1 with N(0, I)",
-    better.mean, above=0, low=better.low, high=better.high, whole_interval=True,
-)  # fmt: skip
+claims.add("grid_mode_beta_fitted", better.mean, above=0, low=better.low, high=better.high, whole_interval=True, text="Grid: share on a mode, β = 0 with the fitted mixture minus β = 1 with N(0, I)")  # fmt: skip
 learned = mean_interval(
     [
         a.high_quality - b.high_quality
         for a, b in zip(test["β = 1", "fitted mixture"], test["β = 1", "N(0, I)"], strict=True)
     ]
 )
-claims.add(
-    "Grid, β = 1: share on a mode with z from the fitted mixture minus z from N(0, I)",
-    learned.mean, above=0, low=learned.low, high=learned.high, whole_interval=True,
-)  # fmt: skip
+claims.add("grid_beta_mode_z", learned.mean, above=0, low=learned.low, high=learned.high, whole_interval=True, text="Grid, β = 1: share on a mode with z from the fitted mixture minus z from N(0, I)")  # fmt: skip
 closer = mean_interval(
     [
         a.high_quality - b.high_quality
         for a, b in zip(test["β = 1", "N(0, I)"], test["β = 0", "N(0, I)"], strict=True)
     ]
 )
-claims.add(
-    "Grid, z from N(0, I): share on a mode with the KL term minus without it",
-    closer.mean, above=0, low=closer.low, high=closer.high, whole_interval=True,
-)  # fmt: skip
+claims.add("grid_z_n_i", closer.mean, above=0, low=closer.low, high=closer.high, whole_interval=True, text="Grid, z from N(0, I): share on a mode with the KL term minus without it")  # fmt: skip
 # %% [markdown]
 # The folklore does not hold. Without the KL term the model still covers the modes, because it is the *reconstruction* term that demands an answer for every training point. Sampled fairly, it even puts more of its samples on a mode
 # than the ordinary VAE does with $\mathcal N(0, I)$. (Give the ordinary VAE a fitted mixture too, and most of that lead is gone.) With far too large a β, the samples are one wide cloud that ignores its code and hits modes by chance
@@ -722,33 +719,38 @@ guess.compare(
     f"it hits {text(mixture_hit, 1)} of 8 modes, and the code explains {mixture_use.mean:.1%} of the variance.",
 )
 claims.add(
-    "Mixture decoder: modes hit although the code is ignored, mean over seeds, of 8",
+    "mixture_decoder_modes_hit",
     mixture_hit.mean,
     above=7.5,
     low=mixture_hit.low,
     high=mixture_hit.high,
+    text="Mixture decoder: modes hit although the code is ignored, mean over seeds, of 8",
 )
 claims.add(
-    "Mixture decoder: share of the variance that the code explains",
+    "mixture_decoder_variance_code",
     mixture_use.mean,
     below=0.05,
     low=mixture_use.low,
     high=mixture_use.high,
+    text="Mixture decoder: share of the variance that the code explains",
 )
 claims.add(
-    "Ordinary VAE: share of the variance that the code explains, smallest of a seed",
+    "ordinary_vae_variance_code",
     min(use["VAE"]),
     above=0.9,
+    text="Ordinary VAE: share of the variance that the code explains, smallest of a seed",
 )
 claims.add(
-    f"VAE with β = {STRONG_BETA:g}: share of the variance that the code explains",
+    "vae_beta_variance_code",
     max(use[f"VAE, β = {STRONG_BETA:g}"]),
     below=0.05,
+    text=f"VAE with β = {STRONG_BETA:g}: share of the variance that the code explains",
 )
 claims.add(
-    f"VAE with β = {STRONG_BETA:g}: modes hit by its best seed, of 8",
+    "vae_beta_modes_hit",
     max(found.hit for found in found_in[f"VAE, β = {STRONG_BETA:g}"]),
     below=4,
+    text=f"VAE with β = {STRONG_BETA:g}: modes hit by its best seed, of 8",
 )
 # %% [markdown]
 # Two questions, two numbers, four cases. "My VAE collapsed" needs the follow-up question: which way? A strong decoder can ignore the code and still reach all modes, or nearly all (upper right; a clump of crosses is a component of
@@ -853,10 +855,7 @@ control = f"constant noise, s² = {DOSES[0]:g}"
 down = mean_interval([a.hit - b.hit for a, b in zip(treated[control], treated["plain GAN"], strict=True)])
 for name in best_of.values():
     print(f"{name} against plain, last eighth: {text(gained(name), 1)} modes")
-claims.add(
-    f"Grid: modes hit at the end with {control}, minus plain GAN",
-    down.mean, below=0, low=down.low, high=down.high,
-)  # fmt: skip
+claims.add("grid_modes_hit_end", down.mean, below=0, low=down.low, high=down.high, text=f"Grid: modes hit at the end with {control}, minus plain GAN")  # fmt: skip
 # %% [markdown]
 # Three readings. First, the fall of the noise matters: constant noise, wider than a mode, costs modes, because what is hidden from the discriminator need not be drawn. Second, more is not better: where the table has two doses of a
 # remedy, the larger one hits no more modes on average (how far the intervals overlap says how sure that is). Third, where the plain GAN does not fail badly, a remedy has little to mend: if the printed interval of a gain contains 0,
@@ -992,14 +991,18 @@ guess.compare(
 )
 wider = difference_of("recall", "VAE", "GAN, plain")
 claims.add(
-    "Digits: recall of the VAE minus that of the plain GAN",
+    "digits_recall_vae_plain",
     wider.mean,
     above=0,
     low=wider.low,
     high=wider.high,
+    text="Digits: recall of the VAE minus that of the plain GAN",
 )
 claims.add(
-    "Digits: fewest classes hit by a VAE, of 10", min(found.hit for found in classes["VAE"]), near=(10, 0)
+    "digits_fewest_classes_hit",
+    min(found.hit for found in classes["VAE"]),
+    near=(10, 0),
+    text="Digits: fewest classes hit by a VAE, of 10",
 )
 for kind in ("GAN, R1", "GAN, noise"):
     step_up = difference_of("recall", kind, "GAN, plain")
@@ -1072,20 +1075,22 @@ guess.compare(
 ahead = mean_interval([v[0].hit - g[0].hit for v, g in zip(stacked["vae"], stacked["gan"], strict=True)])
 cured = mean_interval([r[0].hit - g[0].hit for r, g in zip(stacked["gan_r1"], stacked["gan"], strict=True)])
 claims.add(
-    "Stacked digits: modes hit by the VAE minus the plain GAN",
+    "stacked_digits_modes_hit",
     ahead.mean,
     above=0,
     low=ahead.low,
     high=ahead.high,
     whole_interval=True,
+    text="Stacked digits: modes hit by the VAE minus the plain GAN",
 )
 claims.add(
-    "Stacked digits: modes hit by the GAN with R1 minus the plain GAN",
+    "stacked_digits_modes_hit_gan",
     cured.mean,
     above=0,
     low=cured.low,
     high=cured.high,
     whole_interval=True,
+    text="Stacked digits: modes hit by the GAN with R1 minus the plain GAN",
 )
 # %% [markdown]
 # Look at the plain GAN's row: nearly the same pattern, whatever the code. The usual explanation, which is not checked here, is a discriminator that has run away and leaves no slope to learn from; that is the case the penalty is made for. (It is not tuned:
@@ -1184,10 +1189,7 @@ guess.compare(
     0 if price.low > 0 else 1 if price.high < 0 else 2,
     f"VAE minus GAN: {text(price)} of the samples; the VAE's means alone have {text(bridges)}.",
 )
-claims.add(
-    "Ring: share of samples on no mode, VAE minus GAN",
-    price.mean, above=0, low=price.low, high=price.high,
-)  # fmt: skip
+claims.add("ring_samples_no_mode", price.mean, above=0, low=price.low, high=price.high, text="Ring: share of samples on no mode, VAE minus GAN")  # fmt: skip
 other = mean_interval(
     [
         g.high_quality - v.high_quality
@@ -1195,16 +1197,15 @@ other = mean_interval(
     ]
 )
 print(f"on the grid, VAE minus GAN: {text(other)} of the samples")
+claims.add("grid_samples_no_mode", other.mean, below=0, low=other.low, high=other.high, text="Grid: share of samples on no mode, VAE minus GAN")  # fmt: skip
 claims.add(
-    "Grid: share of samples on no mode, VAE minus GAN", other.mean, below=0, low=other.low, high=other.high,
-)  # fmt: skip
-claims.add(
-    "Ring: share of the VAE's decoder means on no mode",
+    "ring_vae_s_decoder",
     bridges.mean,
     above=0.1,
     low=bridges.low,
     high=bridges.high,
     whole_interval=True,
+    text="Ring: share of the VAE's decoder means on no mode",
 )
 # %% [markdown]
 # This is the VAE's price on the ring, where the GAN plays well (on the grid it does not, and there it is the GAN that has more samples on no mode). The VAE's noise is not to blame: without it, most of the stray samples are still

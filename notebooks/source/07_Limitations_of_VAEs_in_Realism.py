@@ -195,9 +195,11 @@ guess.compare(
     f"{cheapest} costs {costs[cheapest]:.2f}; one of the hands costs {costs['hand a']:.2f}, {costs['hand a'] / costs[cheapest]:.2f} times as much.",
 )
 claims.add(
-    "Cost of committing to one of two pictures over the cost of their average",
+    "cost_committing_pictures_cost",
     costs["hand a"] / costs["both at half"],
     near=(2, 1e-4),
+    exact=True,
+    text="Cost of committing to one of two pictures over the cost of their average",
 )
 # %% [markdown]
 # Half the time a committed decoder is right and pays nothing, and half the time it pays $\lVert a - b\rVert^2$. The average pays a quarter of that, always. So it wins, by a factor of exactly 2. With a Bernoulli likelihood the average wins by more: being sure
@@ -366,25 +368,20 @@ guess.compare(
     f"the largest difference of all {len(toys)} models is {worst:.3f}.",
 )
 claims.add(
-    "Toy: decoder against the exact conditional mean, largest root mean square of all settings, pixel values",
+    "toy_decoder_exact_conditional",
     worst,
     below=0.06,
+    text="Toy: decoder against the exact conditional mean, largest root mean square of all settings, pixel values",
 )
 torn = min(
     TOY_BETAS,
     key=lambda beta: abs(mean_interval([look["rate"] for look in toy[beta]]).mean - math.log(16) / 2),
 )
 sides = mean_interval([look["to average"] / look["to likeliest"] for look in toy[torn]])
-claims.add(
-    f"Toy, β = {torn:g}: distance of the decoder to the average over its distance to the likeliest picture, mean of seeds",
-    sides.mean, below=0.5, low=sides.low, high=sides.high,
-)  # fmt: skip
+claims.add("toy_beta_distance_decoder", sides.mean, below=0.5, low=sides.low, high=sides.high, text=f"Toy, β = {torn:g}: distance of the decoder to the average over its distance to the likeliest picture, mean of seeds")  # fmt: skip
 sharper = mean_interval([look["from codes"] for look in toy[TOY_BETAS[0]]])
 blurred = mean_interval([look["from codes"] for look in toy[TOY_BETAS[-1]]])
-claims.add(
-    f"Toy: distance to the nearest picture at β = {TOY_BETAS[0]:g}, share of that at β = {TOY_BETAS[-1]:g}",
-    sharper.mean / blurred.mean, below=0.3,
-)  # fmt: skip
+claims.add("toy_distance_nearest_picture", sharper.mean / blurred.mean, below=0.3, text=f"Toy: distance to the nearest picture at β = {TOY_BETAS[0]:g}, share of that at β = {TOY_BETAS[-1]:g}")  # fmt: skip
 # %% [markdown]
 # The decoder draws the average, at every β. Where the code says nearly everything, the average *is* the likeliest picture; where it does not, the two differ, and the decoder stays with the average. A VAE with a code that says
 # enough is crisp; the same network with a dearer code draws fans. So nothing in the *decoder* blurs. It draws, faithfully, what the code leaves open.
@@ -446,10 +443,7 @@ guess.compare(
     f"GAN {gan_distance.mean:.2f} ({gan_distance.low:.2f} to {gan_distance.high:.2f}), VAE at β = {TOY_BETAS[0]:g} {vae_distance.mean:.2f} "
     f"({vae_distance.low:.2f} to {vae_distance.high:.2f}), VAE at β = {TOY_BETAS[-1]:g} {blurred.mean:.2f}.",
 )
-claims.add(
-    "Toy: GAN's distance to the nearest picture, share of the distance of the VAE that draws averages",
-    gan_distance.mean / blurred.mean, below=0.6, low=gan_distance.low / blurred.mean, high=gan_distance.high / blurred.mean, whole_interval=True,
-)  # fmt: skip
+claims.add("toy_gan_s_distance", gan_distance.mean / blurred.mean, below=0.6, low=gan_distance.low / blurred.mean, high=gan_distance.high / blurred.mean, whole_interval=True, text="Toy: GAN's distance to the nearest picture, share of the distance of the VAE that draws averages")  # fmt: skip
 # %% [markdown]
 # Most of the GAN's pictures are single hands, although nothing tells it which hand is meant. But look at the numbers before you conclude that a GAN is crisper: in a world of four bits, a VAE that may spend enough bits is no worse
 # off. The question for real pictures is how many bits they need.
@@ -504,7 +498,13 @@ size = {
     for name, model in (("VAE", vaes[0]), ("GAN", gans[0]))
 }
 print(f"learnable numbers in the decoder: VAE {size['VAE']:,}, GAN {size['GAN']:,}")
-claims.add("Decoders of VAE and GAN, difference in learnable numbers", size["VAE"] - size["GAN"], near=(0, 0))
+claims.add(
+    "decoders_vae_gan_difference",
+    size["VAE"] - size["GAN"],
+    near=(0, 0),
+    exact=True,
+    text="Decoders of VAE and GAN, difference in learnable numbers",
+)
 
 
 # %%
@@ -608,10 +608,7 @@ def spectrum_by_hand(images):
 
 
 frequency, power = power_spectrum(real)
-claims.add(
-    "Power spectrum by hand against the package's, largest relative difference",
-    (spectrum_by_hand(real.double()) / power - 1).abs().max(), below=1e-5,
-)  # fmt: skip
+claims.add("power_spectrum_hand_package", (spectrum_by_hand(real.double()) / power - 1).abs().max(), below=1e-5, exact=True, text="Power spectrum by hand against the package's, largest relative difference")  # fmt: skip
 
 
 def spectra(shown):
@@ -636,10 +633,7 @@ coarse = mean_interval([relative_power(pictures, real, low=0, high=0.08) for pic
 print(
     f"power of VAE samples relative to data: {coarse.mean:.0%} in the coarse band (up to 0.08 cycles per pixel), {soft.mean:.0%} in the fine band (from 0.25)"
 )
-claims.add(
-    "VAE samples: coarse power relative to data minus fine power relative to data",
-    coarse.mean - soft.mean, above=0.2,
-)  # fmt: skip
+claims.add("vae_samples_coarse_power", coarse.mean - soft.mean, above=0.2, text="VAE samples: coarse power relative to data minus fine power relative to data")  # fmt: skip
 # %% [markdown]
 # That fits the toy. Broad shapes are told by the code, so they are there. Where a code does not say how a knit runs, the decoder draws the average of all knits: gray. The GAN's curve stays near the data's for longer. But power is
 # not detail: some of it is a chessboard, which you can see in its samples and which upsampling layers leave (Durall et al. 2020).
@@ -698,9 +692,10 @@ print(
     f"Bernoulli draw minus mean: Fréchet distance {speckled.mean:+.1f} ({speckled.low:+.1f} to {speckled.high:+.1f})"
 )
 claims.add(
-    "Fréchet distance, Bernoulli draw − mean, as a share of the mean's, absolute value",
+    "fr_chet_distance_bernoulli",
     abs(speckled.mean) / of_mean,
     below=0.25,
+    text="Fréchet distance, Bernoulli draw − mean, as a share of the mean's, absolute value",
 )
 claim("Sharpness of Gaussian draws relative to data", grain, above=1)
 left = [residuals(model, real) for model in vaes]
@@ -801,16 +796,14 @@ wider = mean_interval([b / a for a, b in zip(apart["VAE"], apart["VAE, more bits
 print(
     f"Fréchet distance of samples over that of reconstructions: β = 1 {spread(apart['VAE'], 1)}, more bits {spread(apart['VAE, more bits'], 1)}"
 )
-claims.add(
-    "Samples over reconstructions, Fréchet distances: growth of that ratio with more bits, mean of seeds",
-    wider.mean, above=1.2, low=wider.low, high=wider.high,
-)  # fmt: skip
+claims.add("samples_reconstructions_fr_chet", wider.mean, above=1.2, low=wider.low, high=wider.high, text="Samples over reconstructions, Fréchet distances: growth of that ratio with more bits, mean of seeds")  # fmt: skip
 still = mean_interval([values["fine power"] for values in rebuilt_score["VAE, more bits"]])
 claim("Fine power that reconstructions with more bits still have, share of data", still, below=0.9)  # fmt: skip
 claims.add(
-    "Fine power of samples of the larger VAE, share of data",
+    "fine_power_samples_larger",
     mean_interval(column("VAE, larger", "fine power")).mean,
     below=0.8,
+    text="Fine power of samples of the larger VAE, share of data",
 )
 
 
@@ -926,14 +919,16 @@ results_table(
 )
 zero = frechet_debiased(features["fresh pictures"], real_features)
 claims.add(
-    "Fréchet distance between two sets of real pictures, all of them over what is left without bias",
+    "fr_chet_distance_sets",
     bias["fresh pictures"][-1].mean / max(zero.high, 1e-9),
     above=1,
+    text="Fréchet distance between two sets of real pictures, all of them over what is left without bias",
 )
 claims.add(
-    f"Fréchet distance of the better model at n = {sizes[0]} minus that of the worse one at n = {sizes[-1]:,}",
+    "fr_chet_distance_better",
     few - all_of_them,
     above=0,
+    text=f"Fréchet distance of the better model at n = {sizes[0]} minus that of the worse one at n = {sizes[-1]:,}",
 )
 # %% [markdown]
 # The winner changes with $n$, though no picture changed. The last column takes the bias off with a **jackknife**: leave out a twentieth of the pictures, another twentieth each time; how much the distance grows tells how much of it
@@ -1030,14 +1025,16 @@ guess.compare(
     f"{len(winners)} different winners; up to {most} of {total} pairs swap places for every seed.",
 )
 claims.add(
-    "Pairs of contestants that swap places for every seed, from the shipped classifier to another judge, at most",
+    "pairs_contestants_swap_places",
     most,
     above=0,
+    text="Pairs of contestants that swap places for every seed, from the shipped classifier to another judge, at most",
 )
 claims.add(
-    "The same for the same network with another training seed",
+    "network_another_training_seed",
     len(disputes["same, other seed"]),
     below=1 + max(len(disputes[label]) for label in list(judges)[2:]),
+    text="The same for the same network with another training seed",
 )
 # %% [markdown]
 # A Fréchet distance is an opinion. **FID** is this opinion by one pair of eyes: a network trained on a thousand kinds of color photographs of about 300 pixels. For it, a gray garment of 28 pixels is something it has never seen, scaled up tenfold by an interpolation that each library does
@@ -1073,9 +1070,10 @@ results_table(
     rows, caption=f"Fréchet distance with more and more features of one layer, {n_few} pictures on each side"
 )
 claims.add(
-    "Real against real as a share of the VAE's distance: 784 features − 16 features",
+    "real_real_vae_s",
     floor_share[-1] - floor_share[0],
     above=0,
+    text="Real against real as a share of the VAE's distance: 784 features − 16 features",
 )
 # %% [markdown]
 # The more features, the more of the number is bias, because a covariance of $d$ features has about $d^2/2$ entries to be estimated from the same pictures. With 2,048 features, the covariance of 2,000 pictures does not even have
@@ -1150,14 +1148,16 @@ opinions = {what: max(row.values()) / min(row.values()) for what, row in blind.i
 torn_apart = max(opinions, key=opinions.get)
 print(f"the judges differ most about: {torn_apart}, by a factor of {opinions[torn_apart]:.0f}")
 claims.add(
-    "Damaged real pictures: largest over smallest opinion of four judges about one damage, in units of the VAE's distance",
+    "damaged_real_pictures_opinion",
     opinions[torn_apart],
     above=2,
+    text="Damaged real pictures: largest over smallest opinion of four judges about one damage, in units of the VAE's distance",
 )
 claims.add(
-    "Shipped classifier: Fréchet distance of its most lenient damage, share of the VAE's",
+    "shipped_classifier_fr_chet",
     blind[least]["shipped classifier"],
     below=0.5,
+    text="Shipped classifier: Fréchet distance of its most lenient damage, share of the VAE's",
 )
 # %% [markdown]
 # Every judge has blind spots, and they are not the same. A classifier is trained to tell classes apart, and nothing makes it look at what does not matter for that. Sharpness and the spectrum have no such training and see what it
@@ -1187,7 +1187,12 @@ guess.compare(
     0 if stolen < (floor + best_model) / 2 else 1 if stolen < best_model else 2,
     f"thief {stolen:.1f}, fresh pictures {floor:.1f}, best model {best_model:.1f}.",
 )
-claims.add("Thief: Fréchet distance, share of the best model's", stolen / best_model, below=0.6)
+claims.add(
+    "thief_fr_chet_distance",
+    stolen / best_model,
+    below=0.6,
+    text="Thief: Fréchet distance, share of the best model's",
+)
 
 
 # %% [markdown]
@@ -1212,9 +1217,10 @@ print(
     f"share that singles out one training picture: thief {copied['thief']:.1%}, fresh pictures {copied['fresh pictures']:.1%}; the package says {package}"
 )
 claims.add(
-    "Copies found in the thief's pictures, by hand minus by the package",
+    "copies_found_thief_s",
     copied["thief"] - package.copies,
     near=(0, 0.005),
+    text="Copies found in the thief's pictures, by hand minus by the package",
 )
 # %% tags=["hide-input"]
 half = n_copies // 2
@@ -1280,21 +1286,32 @@ for name in ("VAE", "GAN"):
     share = mean_interval([m.copies for m in found["pixels"][name]])
     claim(f"{name}: share of samples that single out one training picture, pixels", share, below=0.05)  # fmt: skip
 claims.add(
-    "Planted thief with grain: copies found, pixels",
+    "planted_thief_grain_copies",
     found["pixels"]["thief, with grain of 0.05"][0].copies,
     above=0.9,
+    unit="pixels",
+    text="Planted thief with grain: copies found",
 )
 planted = found["pixels"]["GAN, every tenth picture stolen"][0].copies
-claims.add("A tenth of the samples stolen: copies found", planted, between=(0.08, 0.15))
+claims.add(
+    "tenth_samples_stolen_copies",
+    planted,
+    between=(0.08, 0.15),
+    text="A tenth of the samples stolen: copies found",
+)
 if DATASET == "fashion_mnist":
     accused = found["pixels"]["fresh pictures, blurred"][0].closer
     claims.add(
-        "Fresh pictures, blurred: chance to be closer to the training set than a held-out picture",
+        "fresh_pictures_blurred_chance",
         accused,
         above=0.55,
+        text="Fresh pictures, blurred: chance to be closer to the training set than a held-out picture",
     )
 claims.add(
-    "Fresh pictures, blurred: copies found", found["pixels"]["fresh pictures, blurred"][0].copies, below=0.05
+    "fresh_pictures_blurred_copies",
+    found["pixels"]["fresh pictures, blurred"][0].copies,
+    below=0.05,
+    text="Fresh pictures, blurred: copies found",
 )
 # %% [markdown]
 # In pixels, the detector finds the thief, also under grain, and also when only every tenth sample is stolen; it leaves fresh pictures alone, blurred or not. The plain distance ("closer") is no proof: on garments it accuses blurred
@@ -1342,9 +1359,10 @@ if len(trained_longer) == len(SHORT):
         print(f"arena, GAN minus VAE (Bernoulli), {key}: {d.mean:+.2f} ({d.low:+.2f} to {d.high:+.2f})")
     softer = max(mean_interval(column(name, "fine power")).high for name in trained_longer[:-1])
     claims.add(
-        "Arena: fine power of samples of three VAEs, upper end of the largest interval, share of data",
+        "arena_fine_power_samples",
         softer,
         below=0.7,
+        text="Arena: fine power of samples of three VAEs, upper end of the largest interval, share of data",
     )
     sharper_gan = difference(longer_gan, longer_vae, "sharpness")
     claim("Arena: sharpness, GAN − VAE", sharper_gan, above=0)

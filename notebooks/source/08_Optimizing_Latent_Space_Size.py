@@ -125,8 +125,13 @@ guess.compare(
     0 if growth < 1.25 else 1 if growth <= 10 else 2,
     f"{growth:.2f} times the learnable numbers, {work:.2f} times the arithmetic.",
 )
-claims.add("Learnable numbers at latent size 64 over those at 2", growth, below=1.25)
-claims.add("Arithmetic at latent size 64 over that at 2", work, below=1.25)
+claims.add(
+    "learnable_numbers_latent_size",
+    growth,
+    below=1.25,
+    text="Learnable numbers at latent size 64 over those at 2",
+)
+claims.add("arithmetic_latent_size", work, below=1.25, text="Arithmetic at latent size 64 over that at 2")
 # %% [markdown]
 # The bill is paid at the pixels, not at the code: 784 inputs meet 128 units, and that is where the numbers are. Exercise 08.2 asks you
 # for the exact price of a dimension. So thrift is no argument here. (With a convolutional network and a large picture the code can sit
@@ -174,13 +179,19 @@ show(
 tail = [sum(record["kl_per_dimension"][record["used_units"] :]) for record in largest]
 share = min(1 - rest / record["rate"] for rest, record in zip(tail, largest, strict=True))
 claims.add(
-    f"{TITLES[DATASET]}: share of the rate that the dimensions in use carry at latent size {LIVE_SIZES[-1]}",
+    "rate_dimensions_use_carry",
     share,
     above=0.9,
+    text=f"{TITLES[DATASET]}: share of the rate that the dimensions in use carry at latent size {LIVE_SIZES[-1]}",
 )
 # Half of 64 on the large sets. The small digits are offered 32 and used 19 in an earlier run: three quarters.
 most = {"digits": 0.75}.get(DATASET, 0.5) * LIVE_SIZES[-1]
-claims.add(f"{TITLES[DATASET]}: dimensions in use at latent size {LIVE_SIZES[-1]}", used, below=most)
+claims.add(
+    "dimensions_use_latent_size",
+    used,
+    below=most,
+    text=f"{TITLES[DATASET]}: dimensions in use at latent size {LIVE_SIZES[-1]}",
+)
 print(f"the other {LIVE_SIZES[-1] - used} dimensions together: {tail[0]:.2f} nats")
 # %% [markdown]
 # ## 3 The whole sweep
@@ -201,7 +212,11 @@ difference = max(
 )
 print(f"largest difference between the models trained here and their twins: {difference:.3f} nats")
 claims.add(
-    "Models trained again from the same seed, largest difference in −ELBO, nats", difference, below=1.5
+    "models_trained_again_seed",
+    difference,
+    below=1.5,
+    unit="nats",
+    text="Models trained again from the same seed, largest difference in −ELBO",
 )
 
 sweeps = {"MNIST": shipped_sweep("mnist"), "Fashion-MNIST": shipped_sweep("fashion_mnist")}
@@ -305,7 +320,7 @@ for name, records in sweeps.items():
     claims.add(
         f"{name}: most nats carried by any dimension beyond number {beyond} at latent size 64 (all seeds)",
         max(map(max, extra)),
-        **({"below": 0.05} if name == "MNIST" else {"between": (0.05, 0.1)}),
+        **{"below": 0.05} if name == "MNIST" else {"between": (0.05, 0.1)},
     )
     price = nats_per_extra_dimension(records, 32)
     print(
@@ -313,19 +328,21 @@ for name, records in sweeps.items():
         f"({price.low:+.3f} to {price.high:+.3f})"
     )
     claims.add(
-        f"{name}: −ELBO gained by each dimension from 32 to 64, nats",
+        f"{name}: −ELBO gained by each dimension from 32 to 64",
         price.mean,
         below=0.05,
         low=price.low,
         high=price.high,
+        unit="nats",
     )
 claims.add(
-    "Dimensions at the bend, MNIST minus Fashion-MNIST",
+    "dimensions_bend_mnist_fashion",
     gap.mean,
     above=0,
     low=gap.low,
     high=gap.high,
     whole_interval=True,
+    text="Dimensions at the bend, MNIST minus Fashion-MNIST",
 )
 # %% [markdown]
 # Beyond the bend a dimension carries hundredths of a nat. On MNIST each of them stays below 0.05 nats. On Fashion-MNIST this does **not** hold: the first one or two past the bend
@@ -450,14 +467,16 @@ for name in [name for name in LONG_SETS if TITLES[name] in points]:
         between=(-4, 4),
     )
     claims.add(
-        f"{TITLES[name]}, long training: −ELBO gained by each dimension from 2 to 4, nats",
+        f"{TITLES[name]}, long training: −ELBO gained by each dimension from 2 to 4",
         gains[name][0],
         above=1,
+        unit="nats",
     )
     claims.add(
-        f"{TITLES[name]}, long training: −ELBO gained by each dimension from 16 to 32, nats",
+        f"{TITLES[name]}, long training: −ELBO gained by each dimension from 16 to 32",
         gains[name][-1],
         below=0.05,
+        unit="nats",
     )
 # %% [markdown]
 # The first dimensions save several nats for each one they cost. In the last step the exchange rate has come down to about $\beta = 1$ or less, which is
@@ -480,17 +499,20 @@ if (1.0, 8) in by_setting and (1.0, 32) in by_setting:
             f"({gain.low:+.1f} to {gain.high:+.1f})"
         )
     claims.add(
-        "MNIST, long training: −ELBO that size 32 gains over size 8, nats",
+        "mnist_long_training_elbo",
         longer.mean,
         above=1,
         low=longer.low,
         high=longer.high,
         whole_interval=True,
+        unit="nats",
+        text="MNIST, long training: −ELBO that size 32 gains over size 8",
     )
     claims.add(
-        "MNIST, gain of size 32 over 8: lower end of the long training's interval minus upper end of the short one's",
+        "mnist_gain_size_lower",
         longer.low - shorter.high,
         above=0,
+        text="MNIST, gain of size 32 over 8: lower end of the long training's interval minus upper end of the short one's",
     )
 # %% [markdown]
 # In the long training the larger code gains several nats; in the short one three seeds show no gain, and the mean is a loss. The folklore says that the KL
@@ -659,17 +681,20 @@ if table:
             }
         )
     claims.add(
-        f"One-model sliders behind separate models of {worst['epochs'][0]} passes: worst gap over the settings, nats",
+        "model_sliders_behind_separate",
         worst["gap"],
         below=3,
         low=worst["low"],
         high=worst["high"],
         whole_interval=True,
+        unit="nats",
+        text=f"One-model sliders behind separate models of {worst['epochs'][0]} passes: worst gap over the settings",
     )
     claims.add(
-        f"One-model sliders: the gap to a separate model of {far['epochs'][0]} passes (one seed) over that to models of {worst['epochs'][0]}, worst setting",
+        "model_sliders_gap_separate",
         far["gap"] / by_setting[far["beta"], far["k"]]["gap"],
         above=1.5,
+        text=f"One-model sliders: the gap to a separate model of {far['epochs'][0]} passes (one seed) over that to models of {worst['epochs'][0]}, worst setting",
     )
 results_table(rows)
 # %%

@@ -308,10 +308,19 @@ guess.compare(
     "precision of the ruler nothing changes.",
 )
 claims.add(
-    "Density × cell against the exact entropy, steps up to σ/3, largest error in bits", max(fine), below=0.01
+    "density_cell_exact_entropy",
+    max(fine),
+    below=0.01,
+    exact=True,
+    text="Density × cell against the exact entropy, steps up to σ/3, largest error in bits",
 )
 claims.add(
-    "What the forgotten change of variables hides, bits", density[0] - no_change[0], near=(math.log2(3), 1e-6)
+    "what_forgotten_change_variables",
+    density[0] - no_change[0],
+    near=(math.log2(3), 1e-6),
+    unit="bits",
+    exact=True,
+    text="What the forgotten change of variables hides",
 )
 
 
@@ -365,8 +374,7 @@ for name, (train, held_out) in pictures.items():
         }
     )
     mean, low, high = mean_interval(saved[name])
-    claims.add(f"Bits per pixel that the VAE saves against histograms without a code, {name}", mean,
-               above=0, low=low, high=high, whole_interval=True)  # fmt: skip
+    claims.add(f"Bits per pixel that the VAE saves against histograms without a code, {name}", mean, above=0, low=low, high=high, whole_interval=True)  # fmt: skip
     share = mean_interval([r.kl.value / r.negative_elbo.value for r in results])
     claims.add(
         f"Share of the rate in −ELBO, {name}",
@@ -537,11 +545,13 @@ show(
 )
 left = relative_sharpness(again, x)
 print(f"sharpness of the reconstructions: {left:.1%} of that of the photographs")
-claims.add("Photographs: bits per dimension that the code saves against the mean picture",
-           photo_no_code - measured.negative_elbo.value / (PIXELS * math.log(2)), above=0)  # fmt: skip
+claims.add("photographs_bits_dimension_code", photo_no_code - measured.negative_elbo.value / (PIXELS * math.log(2)), above=0, text="Photographs: bits per dimension that the code saves against the mean picture")  # fmt: skip
 if PHOTOGRAPHS == "stanford_dogs":  # drawn faces have hardly any texture to lose
     claims.add(
-        "Photographs: sharpness of reconstructions at the mean, share of the pictures'", left, below=0.5
+        "photographs_sharpness_reconstructions_pictures",
+        left,
+        below=0.5,
+        text="Photographs: sharpness of reconstructions at the mean, share of the pictures'",
     )
 # %% [markdown]
 # The rate is a tiny share of the bits. And hold both columns of bits against 8, which is what a stored number takes without any model. Nearly everything is spent on fur, grass and noise, pixel by pixel, and what remains for the code must save bits *everywhere at once*. So guess what it is about.
@@ -631,9 +641,10 @@ guess.compare(
     f"PC 1 alone explains {light:.0%} of the brightness and {warmth:.0%} of the warmth of a picture.",
 )
 claims.add(
-    "Photographs: R² of the brightness, read linearly from the whole code",
+    "photographs_r_brightness_read",
     pc_rows[-1]["R² of the brightness"],
     above=0.8,
+    text="Photographs: R² of the brightness, read linearly from the whole code",
 )
 # %% [markdown]
 # The code is a record of what saves the most bits, and a wrong brightness costs bits in every pixel. What *we* find interesting in the picture, its subject, decides few pixels and gets few nats. The likelihood never asked for it. (With dogs, a guess among the 120 breeds would be right about as often as the probe is. But then, a dozen pictures of each breed are few to learn from.) Color is a
@@ -695,9 +706,10 @@ guess.compare(
     f"{cheaper.mean:+.1%} ({cheaper.low:+.1%} to {cheaper.high:+.1%} over pairs).",
 )
 claims.add(
-    "Photographs: −ELBO of pictures decoded halfway over that of photographs",
+    "photographs_elbo_pictures_decoded",
     (between_cost.mean() / end_cost.mean()).item(),
     below=1,
+    text="Photographs: −ELBO of pictures decoded halfway over that of photographs",
 )
 # %% [markdown]
 # Smooth pictures are *cheap*: where nothing happens between neighboring pixels, nothing surprises. So a low −ELBO of a generated picture says nothing about whether it looks like a photograph, and even the cross-fade, which chapter 03 caught
@@ -805,11 +817,21 @@ with torch.no_grad():
 first = names.texts[some[0]]
 print(f"−log p of {first!r}, untrained: {-by_hand[0]:.2f} nats in this batch, {-alone[0]:.2f} nats alone.")
 print(f"With padding counted, it costs {-log_p[0].sum():.2f} nats beside {names.texts[some[2]]!r}.")
-claims.add("Text: log p(x|z) by hand against the package, nats", difference, below=1e-3)
 claims.add(
-    "Text: change of a text's log p(x|z) when padding is added, nats",
+    "text_log_p_x",
+    difference,
+    below=1e-3,
+    unit="nats",
+    exact=True,
+    text="Text: log p(x|z) by hand against the package",
+)
+claims.add(
+    "text_change_text_s",
     (by_hand[0] - alone[0]).abs(),
     below=1e-3,
+    unit="nats",
+    exact=True,
+    text="Text: change of a text's log p(x|z) when padding is added",
 )
 # %% [markdown]
 # A text costs the same alone and beside a long neighbor. If padding counts, it does not, and what the model then learns first is to write padding: easy tokens that make every average look good. (Exercise 10.5.)
@@ -931,38 +953,47 @@ for recipe in list(recipes)[2:]:
     print(f"{recipe}: tells {as_text(told)} nats more, costs {as_text(paid)} nats of −ELBO")
 dead = mean_interval(of_text("full weight", TEXT_READ["rate"]))
 claims.add(
-    "Text: rate of the VAE trained at full weight, nats", dead.mean, below=0.2, low=dead.low, high=dead.high
+    "text_rate_vae_trained",
+    dead.mean,
+    below=0.2,
+    low=dead.low,
+    high=dead.high,
+    unit="nats",
+    text="Text: rate of the VAE trained at full weight",
 )
 for recipe in ("annealing", "free bits"):
     alive, told = text_gain(recipe, "active units"), text_gain(recipe, "tells about x")
     claims.add(f"Text: active units gained by {recipe}, of 16", alive.mean, above=0, low=alive.low, high=alive.high, whole_interval=True)  # fmt: skip
     claims.add(
-        f"Text: information gained by {recipe}, nats", told.mean, above=0, low=told.low, high=told.high
+        f"Text: information gained by {recipe}", told.mean, above=0, low=told.low, high=told.high, unit="nats"
     )
 for recipe in ("word dropout", "free bits", "annealing + word dropout"):
     paid = price[recipe]
     claims.add(
-        f"Text: price of {recipe} in −ELBO, nats",
+        f"Text: price of {recipe} in −ELBO",
         paid.mean,
         above=0,
         low=paid.low,
         high=paid.high,
         whole_interval=True,
+        unit="nats",
     )
 little = text_gain("word dropout", "tells about x")
 claims.add(
-    "Text: information gained by word dropout alone, nats",
+    "text_information_gained_word",
     little.mean,
     below=0.3,
     low=little.low,
     high=little.high,
+    unit="nats",
+    text="Text: information gained by word dropout alone",
 )
 idle = text_gain("full weight", "−ELBO", base="no code")
 print(
     f"full weight, beside no code at all: costs {as_text(idle)} nats of −ELBO"
     + (": undecided which of the two is better" if idle.low <= 0 <= idle.high else "")
 )
-claims.add("Text: −ELBO without a code minus −ELBO at full weight, nats: a dead code saves next to nothing", -idle.mean, below=0.2, low=-idle.high, high=-idle.low, whole_interval=True)  # fmt: skip
+claims.add("text_elbo_without_code", -idle.mean, below=0.2, low=-idle.high, high=-idle.low, whole_interval=True, text="Text: −ELBO without a code minus −ELBO at full weight, nats: a dead code saves next to nothing")  # fmt: skip
 # %% [markdown]
 # Read the two panels together. No cure is free: by −ELBO, the collapsed model beats the ones with a living code, and its own dead code saves it next to nothing against a model without any (the last line above says whether these seeds can tell which of the two is better). For *predicting names*, a decoder that reads needs no code. You want one when you want to
 # **do** something with it: a point for each text, neighbors, paths. Then you pay, and the panel on the right says how much.
@@ -1038,16 +1069,17 @@ guess.compare(
 )
 over = mean_interval([a - best_count for a in file_bits["no code"]])
 claims.add(
-    "Text: bits per character without a code minus the best n-gram's",
+    "text_bits_character_without",
     over.mean,
     below=0,
     low=over.low,
     high=over.high,
+    text="Text: bits per character without a code minus the best n-gram's",
 )
 behind = mean_interval(
     [a - b for a, b in zip(file_bits["annealing", "tight"], file_bits["no code"], strict=True)]
 )
-claims.add("Text: bits per character, annealed VAE (16 draws) minus the same decoder without a code", behind.mean, between=(0, 0.2), low=behind.low, high=behind.high)  # fmt: skip
+claims.add("text_bits_character_annealed", behind.mean, between=(0, 0.2), low=behind.low, high=behind.high, text="Text: bits per character, annealed VAE (16 draws) minus the same decoder without a code")  # fmt: skip
 # %% [markdown]
 # So nothing here says that a code makes a better language model, even after the bound is tightened. What the VAE offers over counting and over the plain decoder is the code itself, so look at that next.
 #
@@ -1128,7 +1160,7 @@ guess.compare(
 print(
     f"different sentences among the 7 of a path: {sum(distinct) / len(distinct):.1f} on average; real held-out sentences cost {judge_bits(list(long_enough.texts[:200])).mean():.2f} bits per word"
 )
-claims.add("Text: bits per word that the path through the code saves over the cross-fade", saved.mean, above=0, low=saved.low, high=saved.high, whole_interval=True)  # fmt: skip
+claims.add("text_bits_word_path", saved.mean, above=0, low=saved.low, high=saved.high, whole_interval=True, text="Text: bits per word that the path through the code saves over the cross-fade")  # fmt: skip
 # %% [markdown]
 # The decoder was trained to write sentences for codes near those of real sentences, so what it writes halfway is mostly a sentence, if a plain one. A cross-fade knows nothing of grammar. (A greedy decoder prefers ordinary words, so it is cheaper per word than real sentences are:
 # low bits are not quality. That is why the opponent starts from the same decoded ends. And a path that stands still repeats its ends, which costs no more than they do: count the different sentences, too.)
@@ -1209,9 +1241,10 @@ guess.compare(
     f"{miss[1]:.1f} dB after one round and {miss[100]:.1f} dB after 100, in frames that hold sound; listen to what the rest sounds like.",
 )
 claims.add(
-    "Griffin–Lim: error of the levels after 100 rounds over that after 1 round",
+    "griffin_lim_error_levels",
     miss[100] / miss[1],
     below=0.5,
+    text="Griffin–Lim: error of the levels after 100 rounds over that after 1 round",
 )
 # %% [markdown]
 # So whatever you hear from here on has two losses in it: the VAE's and the phases'. Only the first is the model's fault.
@@ -1277,18 +1310,22 @@ guess.compare(
     verdict(against_pca, 0.9, 1.1),
     f"the VAE's error is {against_pca.mean:.2f} times that of PCA ({against_pca.low:.2f} to {against_pca.high:.2f}) on frames with sound.",
 )
-claims.add("Sound: error of the VAE over that of the mean baseline, frames with sound", against_mean.mean,
-           below=0.75, low=against_mean.low, high=against_mean.high, whole_interval=True)  # fmt: skip
+claims.add("sound_error_vae_baseline", against_mean.mean, below=0.75, low=against_mean.low, high=against_mean.high, whole_interval=True, text="Sound: error of the VAE over that of the mean baseline, frames with sound")  # fmt: skip
 claims.add(
-    "Sound: error of the VAE over that of PCA, frames with sound",
+    "sound_error_vae_pca",
     against_pca.mean,
     above=0.9,
     low=against_pca.low,
     high=against_pca.high,
+    text="Sound: error of the VAE over that of PCA, frames with sound",
 )
 flattered = errors["mean of the training clips"][0]
 claims.add(
-    "Sound: how much counting padding flatters the baseline, dB", flattered[1] - flattered[0], above=0.3
+    "sound_how_much_counting",
+    flattered[1] - flattered[0],
+    above=0.3,
+    unit="dB",
+    text="Sound: how much counting padding flatters the baseline",
 )
 # %% [markdown]
 # A plane is a strong opponent: in squared error nothing linear does better on the training clips, and two thousand clips are few for a convolutional network. So squared error is not where a VAE of sound earns its keep. What it has and plain PCA has not (the probabilistic PCA of chapter 04 is already a small VAE):
@@ -1337,8 +1374,7 @@ results_table(
 )
 for what, least in (("digit", 0.5), ("speaker", 0.5)):
     read = judge[what + " probe"]
-    claims.add(f"Sound: share of held-out clips whose {what} a straight cut reads off the code", read.mean,
-               above=least, low=read.low, high=read.high, whole_interval=True)  # fmt: skip
+    claims.add(f"Sound: share of held-out clips whose {what} a straight cut reads off the code", read.mean, above=least, low=read.low, high=read.high, whole_interval=True)  # fmt: skip
 # %% tags=["hide-input"]
 chosen = [first_take(digit, speaker) for digit, speaker in ((3, 0), (6, len(speakers) - 1))]
 model = models["sound"][0]
@@ -1534,21 +1570,24 @@ guess.compare(
     f"the VAE's bound minus the Gaussian's exact value: {lead.mean:+.1f} nats ({lead.low:+.1f} to {lead.high:+.1f}).",
 )
 claims.add(
-    "Table: −ELBO of the VAE minus the exact −log p of one Gaussian, nats",
+    "table_elbo_vae_exact",
     lead.mean,
     above=3,
     low=lead.low,
     high=lead.high,
     whole_interval=True,
+    unit="nats",
+    text="Table: −ELBO of the VAE minus the exact −log p of one Gaussian",
 )
 alone = mean_interval([opponents["each column by itself"].value - v for v in vae_table])
 claims.add(
-    "Table: nats that the VAE saves against columns by themselves",
+    "table_vae_saves_columns",
     alone.mean,
     above=5,
     low=alone.low,
     high=alone.high,
     whole_interval=True,
+    text="Table: nats that the VAE saves against columns by themselves",
 )
 # %% tags=["hide-input"]
 sigma = torch.stack([model.likelihood.sigma.detach().flatten() for model in models["table"]])
@@ -1581,8 +1620,7 @@ probe_table = mean_interval(
 )
 print(f"diagnosis read off the code by a straight cut: {probe_table.mean:.1%} ({probe_table.low:.1%} to {probe_table.high:.1%}) of held-out biopsies; "
       f"always saying benign: {(table_held_out.labels == 1).float().mean():.1%}")  # fmt: skip
-claims.add("Table: share of held-out diagnoses that a straight cut reads off the code", probe_table.mean, above=0.85,
-           low=probe_table.low, high=probe_table.high, whole_interval=True)  # fmt: skip
+claims.add("table_held_out_diagnoses", probe_table.mean, above=0.85, low=probe_table.low, high=probe_table.high, whole_interval=True, text="Table: share of held-out diagnoses that a straight cut reads off the code")  # fmt: skip
 # %% [markdown]
 # A single Gaussian wins, by a wide margin, and the VAE is not broken. Radius, perimeter and area of a nucleus nearly determine each other, and a covariance matrix writes such a relation down at no cost. The VAE's decoder treats the columns as independent once the code is known, so every relation has to pass
 # through the code, and there its exactness is paid for in nats. With 341 rows, the simplest model that has a likelihood is the one to beat, and often the one to use. What was not tested: a tighter bound (the Gaussian's value is exact, the VAE's is not), larger codes, decoders with a covariance, and tables with thousands of rows and bent relations.
@@ -1635,7 +1673,12 @@ guess.compare(
     2 if alive == 0 else 1 if alive < fewest else 0,
     f"at most {alive} in any of the {N_SEEDS * len(sets)} runs; summed again, they come back.",
 )
-claims.add("Averaged loss: active units in the liveliest of all runs", alive, below=1)
+claims.add(
+    "averaged_loss_active_units",
+    alive,
+    below=1,
+    text="Averaged loss: active units in the liveliest of all runs",
+)
 for name in sets:
     units = mean_interval([report.active_units for report in after[name]])
     claims.add(

@@ -256,11 +256,20 @@ as_wanted = sum(
     for part, parameters in model.parts().items()
 )
 claims.add(
-    "Gradient routing: cells of the table (loss × network) that are as they should be, of 12",
+    "gradient_routing_cells_table",
     as_wanted,
     near=(12, 0),
+    exact=True,
+    text="Gradient routing: cells of the table (loss × network) that are as they should be, of 12",
 )
-claims.add("The four losses against the package's, largest difference, nats", apart, below=1e-2)
+claims.add(
+    "four_losses_package_s",
+    apart,
+    below=1e-2,
+    unit="nats",
+    exact=True,
+    text="The four losses against the package's, largest difference",
+)
 # %% [markdown]
 # Look at what such a bug does *not* do: no error, no different number in the log. Only the gradients differ, so only a test of the gradients finds it. (The package's test does this for each single parameter.)
 #
@@ -326,7 +335,9 @@ print(f"{N_SEEDS} runs by learned features done")
 live["adversary"] = [train_live(seed, **STAGE_WEIGHTS["adversary"]) for seed in range(GAME_SEEDS)]
 diverged = [seed for seed, (model, _) in enumerate(live["adversary"]) if model is None]
 print(f"{GAME_SEEDS} runs with an adversary done, {len(diverged)} of them diverged")
-claims.add(f"VAE-GAN, small: runs of {GAME_SEEDS} that diverged", len(diverged), below=1)
+claims.add(
+    "vae_gan_small_runs", len(diverged), below=1, text=f"VAE-GAN, small: runs of {GAME_SEEDS} that diverged"
+)
 
 
 # %%
@@ -584,13 +595,17 @@ if SHIPPED:
         )
     ]
     claims.add(
-        "Ablation: share of the gain that comes with the game, mean", mean_interval(shares).mean, above=0.5
+        "ablation_gain_comes_game",
+        mean_interval(shares).mean,
+        above=0.5,
+        text="Ablation: share of the gain that comes with the game, mean",
     )
     rates = {stage: mean_interval(column(measured, stage, "rate")).mean for stage in STAGES}
     claims.add(
-        "Ablation: largest rate of a stage over the smallest",
+        "ablation_rate_stage",
         max(rates.values()) / min(rates.values()),
         below=1.5,
+        text="Ablation: largest rate of a stage over the smallest",
     )
     print("rates: " + ", ".join(f"{stage} {rate:.1f} nats" for stage, rate in rates.items()))
     claim_interval(
@@ -698,18 +713,23 @@ guess.compare(
 )
 chance = 1 / len(held_out.class_names)
 claims.add(
-    "Code kept: lowest probe accuracy of a VAE-GAN over chance",
+    "code_kept_lowest_probe",
     min(s["probe"] for s in structure["adversary"]) / chance,
     above=4,
+    text="Code kept: lowest probe accuracy of a VAE-GAN over chance",
 )
 claims.add(
-    "Code kept: fewest active units of a VAE-GAN", min(s["active"] for s in structure["adversary"]), above=3.5
+    "code_kept_fewest_active",
+    min(s["active"] for s in structure["adversary"]),
+    above=3.5,
+    text="Code kept: fewest active units of a VAE-GAN",
 )
 if SHIPPED:
     claims.add(
-        "Code kept: lowest share of the VAE-GAN's halfway pictures among data, minus the cross-fades'",
+        "code_kept_lowest_vae",
         min(s["middle"] for s in structure["adversary"]) - crossfade,
         above=0,
+        text="Code kept: lowest share of the VAE-GAN's halfway pictures among data, minus the cross-fades'",
     )
     ratios = [
         a["probe"] / p["probe"] for a, p in zip(structure["adversary"], structure["pixel"], strict=True)
@@ -783,7 +803,12 @@ guess.compare(
     0 if right_alone.mean < 0.6 else 1 if right_alone.mean < 0.9 else 2,
     f"it is right in {right_alone.mean:.0%} ({right_alone.low:.0%} to {right_alone.high:.0%}) of the cases.",
 )
-claims.add("Equilibrium: runs that diverged, of all in this section", sum(lost.values()), below=1)
+claims.add(
+    "equilibrium_runs_diverged_section",
+    sum(lost.values()),
+    below=1,
+    text="Equilibrium: runs that diverged, of all in this section",
+)
 smoother = difference(
     [m["sharpness"] for m in game_measured["neither"]],
     [m["sharpness"] for m in game_measured["gradient penalty"]],
@@ -838,15 +863,20 @@ print(
     f"{vq.side} × {vq.side} letters a picture; {(codes == vq.codes(x).flatten(1)).float().mean():.0%} of them are the package's"
 )
 claims.add(
-    "Quantizing written out against the package's, largest difference of the reconstruction term, nats",
+    "quantizing_written_out_package",
     (own - bound.reconstruction).abs().max().item(),
     below=1e-2,
+    unit="nats",
+    exact=True,
+    text="Quantizing written out against the package's, largest difference of the reconstruction term",
 )
 seen, direct = torch.autograd.grad(own.sum(), [vectors, passed])
 claims.add(
-    "Straight-through: gradient at the vectors against the one at the letters",
+    "straight_through_gradient_vectors",
     (seen - direct).abs().max(),
     below=1e-6,
+    exact=True,
+    text="Straight-through: gradient at the vectors against the one at the letters",
 )
 # %% [markdown]
 # Now train it, twice: once as above, and once with **revival**. A letter that nobody chooses never moves, so it will not be chosen later either: it is dead. Revival puts a dead letter
@@ -910,20 +940,23 @@ guess.compare(
 )
 gained = mean_interval([a - b for a, b in zip(in_use["revival"], in_use["no revival"], strict=True)])
 claims.add(
-    "VQ-VAE: perplexity gained by reviving dead letters, of 64",
+    "vq_vae_perplexity_gained",
     *gained[:1],
     above=5,
     low=gained.low,
     high=gained.high,
     whole_interval=True,
+    text="VQ-VAE: perplexity gained by reviving dead letters, of 64",
 )
 saved = mean_interval([a - b for a, b in zip(distortion["no revival"], distortion["revival"], strict=True)])
 claims.add(
-    "VQ-VAE: distortion saved by reviving dead letters, nats",
+    "vq_vae_distortion_saved",
     saved.mean,
     above=0,
     low=saved.low,
     high=saved.high,
+    unit="nats",
+    text="VQ-VAE: distortion saved by reviving dead letters",
 )
 # %% [markdown]
 # This is the discrete relative of posterior collapse: the code has room and does not use it, and the loss alone does not say so. Always report the perplexity.
@@ -1004,12 +1037,14 @@ results_table(
 )
 saving = mean_interval([uniform - p.kl.value for p in price])
 claims.add(
-    "VQ-VAE: price of a picture's letters, uniform minus learned prior, nats",
+    "vq_vae_price_picture",
     saving.mean,
     above=10,
     low=saving.low,
     high=saving.high,
     whole_interval=True,
+    unit="nats",
+    text="VQ-VAE: price of a picture's letters, uniform minus learned prior",
 )
 ratio = mean_interval(
     [
@@ -1018,12 +1053,13 @@ ratio = mean_interval(
     ]
 )
 claims.add(
-    "VQ-VAE: Fréchet distance with random letters over that with the learned prior",
+    "vq_vae_fr_chet",
     ratio.mean,
     above=1.5,
     low=ratio.low,
     high=ratio.high,
     whole_interval=True,
+    text="VQ-VAE: Fréchet distance with random letters over that with the learned prior",
 )
 # %% [markdown]
 # The division of labor is the point. The VQ-VAE alone is an autoencoder; which patches go together is what the prior knows. Make that prior a Transformer or a diffusion model, and the code a map of $32\times32$ places, and you are on the way to today's large picture models; section 8 goes there.
@@ -1053,9 +1089,12 @@ with torch.no_grad():
     pixels = -two.likelihood.log_prob(pictures, two.decoder(z1).view_as(pictures) + two.output_offset)
     package = elbo_terms(two, pictures, seeded(1)).negative_elbo
 claims.add(
-    "Two layers: −ELBO written out against elbo_terms, largest difference, nats",
+    "layers_elbo_written_out",
     (pixels + lower + upper - package).abs().max(),
     below=0.01,
+    unit="nats",
+    exact=True,
+    text="Two layers: −ELBO written out against elbo_terms, largest difference",
 )
 print(
     f"rate of these pictures: {upper.mean():.1f} nats in z₂, {lower.mean():.1f} nats in z₁ beyond what z₂ says"
@@ -1132,36 +1171,42 @@ letters_better = mean_interval(
     ]
 )
 claims.add(
-    "Arena: −ELBO, VAE minus two-layer VAE, same likelihood and decoder, nats",
+    "arena_elbo_vae_layer",
     elbo_gain.mean,
     above=0,
     low=elbo_gain.low,
     high=elbo_gain.high,
     whole_interval=True,
+    unit="nats",
+    text="Arena: −ELBO, VAE minus two-layer VAE, same likelihood and decoder",
 )
 claims.add(
-    "Arena: Fréchet distance, VAE minus two-layer VAE",
+    "arena_fr_chet_distance",
     frechet_gain.mean,
     above=0,
     low=frechet_gain.low,
     high=frechet_gain.high,
     whole_interval=True,
+    text="Arena: Fréchet distance, VAE minus two-layer VAE",
 )
 claims.add(
-    "Arena: −ELBO, VQ-VAE with prior minus VAE, nats",
+    "arena_elbo_vq_vae",
     letters_worse.mean,
     above=0,
     low=letters_worse.low,
     high=letters_worse.high,
     whole_interval=True,
+    unit="nats",
+    text="Arena: −ELBO, VQ-VAE with prior minus VAE",
 )
 claims.add(
-    "Arena: Fréchet distance, VAE minus VQ-VAE with prior",
+    "arena_fr_chet_distance_vae",
     letters_better.mean,
     above=0,
     low=letters_better.low,
     high=letters_better.high,
     whole_interval=True,
+    text="Arena: Fréchet distance, VAE minus VQ-VAE with prior",
 )
 # %% [markdown]
 # (Not quite everything else is equal: the second layer comes with two small networks of its own and was trained with a longer KL warm-up.)
@@ -1365,7 +1410,10 @@ claim_interval(
 )
 if SHIPPED:
     claims.add(
-        "Second stage: share left, VAE-GAN minus pixel VAE, means", left_game.mean - left_pixel.mean, above=0
+        "second_stage_left_vae",
+        left_game.mean - left_pixel.mean,
+        above=0,
+        text="Second stage: share left, VAE-GAN minus pixel VAE, means",
     )
     flow_game, plain_game = second["adversary", "flow"], second["adversary", "N(0, I)"]
     more_precise = difference([q.precision for q in flow_game], [q.precision for q in plain_game])
