@@ -1,6 +1,10 @@
 """``evaluate``, ``sample`` and ``interpolate`` on a small trained model."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -240,3 +244,36 @@ class TestFindImage:
         assert find_image(data, "3", "--from", 0) == 3
         with pytest.raises(UsageError, match=r"bag is not the number of an image .index:17., and toy has no"):
             find_image(data, "bag", "--from", 0)
+
+
+ON_A_DEVICE = """
+import sys, torch
+from vae_course.__main__ import main
+
+assert torch.cuda.is_available()
+out = sys.argv[1]
+small = "--dataset digits --subset 200 --hidden-dims 16 --latent-dim 2 --epochs 1 --binarize dynamic --quiet"
+ends = "--from 3 --to 8"
+grid = "--latent-dims 2 --seeds 1 --examples 100 --epochs 1 --hidden-dims 8"
+for line in (
+    f"train {small} --output {out}/run",
+    f"evaluate --model {out}/run --importance-samples 3 --subset 50",
+    f"sample --model {out}/run --n 4 --noise --output {out}/samples.png",
+    f"interpolate --model {out}/run {ends} --output {out}/path.png",
+    f"sweep {grid} --output {out}/sweep",
+):
+    assert main(line.split()) == 0, line
+"""
+
+
+def test_every_command_runs_where_there_is_an_accelerator(tmp_path):
+    words = [sys.executable, "-m", "tools.stand_in_device", sys.executable, "-c", ON_A_DEVICE, "results"]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        words,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
