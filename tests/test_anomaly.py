@@ -14,11 +14,10 @@ from vae_course.evaluation.anomaly import (
     auroc,
     auroc_difference,
     auroc_interval,
-    elbo_scores,
-    importance_weighted_scores,
     isolation_forest_scores,
     pca_scores,
 )
+from vae_course.evaluation.bounds import elbo_scores, importance_weighted_scores
 
 scores = st.lists(st.integers(0, 6), min_size=1, max_size=12)
 

@@ -9,9 +9,8 @@ from vae_course.evaluation.attributes import (
     judge_edit,
     mean_difference,
     probe_direction,
-    read,
-    train_reader,
 )
+from vae_course.evaluation.classifier import read, train_reader
 
 TRUE = torch.tensor([[2.0, 0.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]])
 

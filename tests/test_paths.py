@@ -11,7 +11,6 @@ from vae_course.elbo import elbo_terms
 from vae_course.evaluation.paths import (
     coin_entropy,
     entropy,
-    expected_lerp_norm,
     expected_norm,
     lerp,
     path_cost,
@@ -61,10 +60,46 @@ def test_nearly_parallel_codes_are_joined_by_the_straight_line():
     assert torch.allclose(slerp(a, b, T.float()), lerp(a, b, T.float()), atol=1e-6)
 
 
+@pytest.mark.parametrize("latent", [2, 3, 32])
+@pytest.mark.parametrize("off", [0.0, 3e-5])
+def test_opposite_codes_are_joined_by_half_a_circle_that_both_directions_share(latent, off):
+    a = codes(6, latent)
+    b = -1.5 * a + off * codes(6, latent, 1)  # opposite, and nearly so: less than 1e-4 radians
+    z = slerp(a, b, T)
+    assert torch.allclose(z[0], a, atol=1e-12) and torch.allclose(z[-1], b, atol=1e-12)
+    assert torch.allclose(slerp(b, a, T), z.flip(0))
+    assert torch.allclose(z.norm(dim=-1), lerp(a.norm(dim=-1), b.norm(dim=-1), T))
+    turned = torch.arccos(torch.cosine_similarity(z[1:], z[:-1], dim=-1))
+    assert torch.allclose(turned, torch.full_like(turned, math.pi / 8), atol=1e-4)
+    assert torch.equal(slerp(a[0], b[0], T), z[:, 0]), "one pair without a batch"
+
+
+def test_the_half_circle_goes_by_way_of_the_most_perpendicular_axis():
+    z = slerp(torch.tensor([2.0, 0.0]), torch.tensor([-2.0, 0.0]), torch.tensor([0.5]))
+    assert torch.allclose(z, torch.tensor([[0.0, 2.0]]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_opposite_pair_leaves_the_rest_of_a_batch_as_it_is(seed):
+    generator = torch.Generator().manual_seed(seed)
+    a, b = torch.randn(2, 20_000, 2, generator=generator)
+    without = slerp(a, b, T.float())
+    b[:10] = -2 * a[:10]
+    z = slerp(a, b, T.float())
+    assert torch.isfinite(z).all() and torch.equal(z[:, 10:], without[:, 10:])
+    assert torch.allclose(z[0], a) and torch.allclose(z[-1], b)
+    angle = torch.arccos(torch.cosine_similarity(a.double(), b.double(), dim=-1).clamp(-1, 1))[:, None]
+    steps = T[:, None, None]
+    exact = (torch.sin((1 - steps) * angle) * a + torch.sin(steps * angle) * b) / torch.sin(angle)
+    ordinary = ((angle > 0.01) & (angle < math.pi - 0.01))[:, 0]
+    assert ordinary.sum() > 19_500
+    torch.testing.assert_close(z[:, ordinary], exact[:, ordinary].float(), rtol=1e-4, atol=1e-3)
+
+
 def test_paths_that_are_not_defined_are_refused():
     a = torch.tensor([[1.0, 0.0]])
-    with pytest.raises(ValueError, match="opposite"):
-        slerp(a, -2 * a, T)
+    with pytest.raises(ValueError, match="a line has no circle"):
+        slerp(torch.ones(1, 1), -torch.ones(1, 1), T)
     with pytest.raises(ValueError, match="is 0"):
         slerp(a, 0 * a, T)
     with pytest.raises(ValueError, match="two of a kind"):
@@ -83,16 +118,14 @@ def test_norms_agree_with_draws(latent):
     a, b = codes(100_000, latent, 1), codes(100_000, latent, 2)
     error = 4 / math.sqrt(2 * 100_000)
     assert expected_norm(latent) == pytest.approx(a.norm(dim=-1).mean().item(), abs=error)
-    measured = lerp(a, b, T).norm(dim=-1).mean(1)
-    assert torch.allclose(measured, expected_lerp_norm(latent, T), atol=error)
+    measured = lerp(a, b, T).norm(dim=-1).mean(1)  # the mixture is Gaussian with √((1 − t)² + t²)
+    assert torch.allclose(measured, ((1 - T) ** 2 + T**2).sqrt() * expected_norm(latent), atol=error)
 
 
 def test_known_norms():
     assert expected_norm(1) == pytest.approx(math.sqrt(2 / math.pi))
     assert expected_norm(2) == pytest.approx(math.sqrt(math.pi / 2))
     assert expected_norm(4000) == pytest.approx(math.sqrt(3999.5), rel=1e-6)
-    middle = expected_lerp_norm(32, torch.tensor([0.5]))
-    assert middle.item() == pytest.approx(expected_norm(32) / math.sqrt(2))
     with pytest.raises(ValueError, match="at least 1"):
         expected_norm(0)
 

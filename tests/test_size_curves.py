@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vae_course.evaluation.intervals import Runs, mean_interval
 from vae_course.evaluation.sizes import (
     bend,
     choose_size,
@@ -63,12 +64,30 @@ def test_saturation_has_an_interval_over_seeds():
     records = [record(k, seed, min(k, 10 + seed)) for k in SIZES for seed in range(3)]
     point = saturation_point(records)
     assert point.mean == pytest.approx(11)
-    assert point.high - point.mean == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)  # Student, 2 degrees
+    expected = Runs([10, 11, 12], least=0, most=64)
+    assert (point.low, point.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    assert point.seeds == (0, 1, 2)
+
+
+def test_intervals_stay_in_what_is_possible():
+    """Counts that scatter widely: a plain Student interval reaches below 0 and above the size."""
+    values = {"used_units": (0.0, 0.1, 2.0), "rate": (0.1, 0.2, 9.0), "probe_accuracy": (0.1, 0.9, 0.95)}
+    records = [record(k, seed) for k in (2, 4) for seed in range(3)]
+    records = [r | {name: values[name][r["seed"]] for name in values} for r in records]
+    for measure, most in (("used_units", 2), ("rate", math.inf), ("probe_accuracy", 1)):
+        plain = mean_interval(values[measure])
+        assert plain.low < 0 or plain.high > most, "else the test shows nothing"
+        curve = size_curve(records, measure)
+        assert 0 <= curve.low[0] < curve.mean[0] < curve.high[0] <= most
+    point = saturation_point(records)
+    assert 0 <= point.low < point.mean < point.high <= 4
 
 
 def test_one_seed_gives_a_point():
     point = saturation_point([record(k, 0, min(k, 10)) for k in SIZES])
-    assert point == (10, 10, 10)
+    assert point.mean == 10 and point.n == 1
+    curve = size_curve([record(k, 0, min(k, 10)) for k in SIZES], "used_units")
+    assert curve.low == curve.mean == curve.high
 
 
 def test_curve_takes_one_beta_and_one_data_set():
@@ -90,7 +109,8 @@ def test_curve_takes_one_beta_and_one_data_set():
 
 def test_extra_dimensions_are_priced_for_each_seed():
     records = [record(k, seed, loss=100 + 10 * seed - 0.5 * k) for k in (8, 16, 64) for seed in range(3)]
-    assert nats_per_extra_dimension(records, 16) == pytest.approx((0.5, 0.5, 0.5))
+    gain = nats_per_extra_dimension(records, 16)
+    assert (gain.mean, gain.low, gain.high) == pytest.approx((0.5, 0.5, 0.5))
     with pytest.raises(ValueError, match="below 64"):
         nats_per_extra_dimension(records, 64)
 

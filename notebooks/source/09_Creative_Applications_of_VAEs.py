@@ -318,10 +318,11 @@ more_thirds = [
     x - y for x, y in zip(third["halfway in the code"], third["first parent, decoded"], strict=True)
 ]
 claims.add(
-    "Halfway in the code: share of a third class minus that of the decoded first parents",
+    "halfway_code_third_class",
     above=0,
     whole_interval=True,
     **seeds_interval(more_thirds),
+    text="Halfway in the code: share of a third class minus that of the decoded first parents",
 )
 # %% [markdown]
 # So the middle between two codes is often not "half of each". The straight line leads through whatever region lies between, and that may belong to
@@ -351,14 +352,16 @@ print(
     f"mean z² after {ROUNDS} rounds with s = 0.5: {sizes['kept']:.3f} with the formula, {sizes['drifting']:.3f} with z + s ε; the prior has 1"
 )
 claims.add(
-    "Mean square of a code after all rounds with the formula, against the prior's 1",
+    "square_code_after_rounds",
     sizes["kept"],
     near=(1, 0.03),
+    text="Mean square of a code after all rounds with the formula, against the prior's 1",
 )
 claims.add(
-    "Mean square of a code after all rounds of z + s ε, against 1 + rounds · s²",
+    "square_code_after_rounds_z",
     sizes["drifting"],
     near=(1 + ROUNDS / 4, 0.1),
+    text="Mean square of a code after all rounds of z + s ε, against 1 + rounds · s²",
 )
 # %%
 guess = predict(
@@ -402,10 +405,7 @@ guess.compare(
     f"the largest of these spreads with at least half of the classes kept is s = {reach:g}; there two siblings differ by "
     f"{mean_interval(relative[reach]).mean:.0%} of what two fresh draws differ by.",
 )
-claims.add(
-    "Share of children with the parent's class at s = 0.3 minus that at s = 1", above=0.2, whole_interval=True,
-    **seeds_interval([x - y for x, y in zip(kept_class[0.3], kept_class[1.0], strict=True)]),
-)  # fmt: skip
+claims.add("children_parent_s_class", above=0.2, whole_interval=True, **seeds_interval([x - y for x, y in zip(kept_class[0.3], kept_class[1.0], strict=True)]), text="Share of children with the parent's class at s = 0.3 minus that at s = 1")  # fmt: skip
 # %% [markdown]
 # There is the dial of controlled variation: more variety costs more of what you picked. At $s = 1$ the falling curve does not end at 0, because a fresh draw may hit the class by chance.
 #
@@ -443,10 +443,7 @@ print(
     f"share of {held_out.class_names[WANTED]!r} among the last children: "
     + "; ".join(f"{name} {spread(i)}" for name, i in picked.items())
 )
-claims.add(
-    "Share of the wanted class after breeding, picked minus random", above=0.2, whole_interval=True,
-    **seeds_interval([x - y for x, y in zip(*shares.values(), strict=True)]),
-)  # fmt: skip
+claims.add("wanted_class_after_breeding", above=0.2, whole_interval=True, **seeds_interval([x - y for x, y in zip(*shares.values(), strict=True)]), text="Share of the wanted class after breeding, picked minus random")  # fmt: skip
 # %% [markdown]
 # Picking works, three ticks a round, with a VAE that was never told a class. (The intervals are those of a mean of three, the same to both sides: they know nothing of shares and may reach past 1.) In *Play*, below, it is your turn, and what you breed becomes a poster.
 #
@@ -525,8 +522,8 @@ def true_edit(data, target):
     return draw_faces(asked).float() / 255
 
 
-def dose(model, vector, codes, target, wanted):
-    """How often to add the vector so that the target's mean reading rises as wanted."""
+def dose(model, vector, codes, target, wanted, reader=reader):
+    """How often to add the vector so that the target's mean reading rises as wanted; at most four times."""
     start = read(reader, pictures(model, codes))[:, target].mean()
     low, high = 0.0, 4.0
     for _ in range(7):  # halve the interval
@@ -541,9 +538,11 @@ labels_of_faces = faces.attributes.float()
 with_glasses = faces.attribute("Eyeglasses").bool()
 difference = train_codes[0][with_glasses].mean(0) - train_codes[0][~with_glasses].mean(0)  # no more than this
 claims.add(
-    "Mean difference by hand against the package's, largest difference",
+    "difference_hand_package_s",
     (difference - vectors_of(train_codes[0], labels_of_faces, GLASSES)["mean difference"]).abs().max(),
     below=1e-6,
+    exact=True,
+    text="Mean difference by hand against the package's, largest difference",
 )
 # %%
 outcome, gallery = {}, {}
@@ -632,26 +631,11 @@ guess.compare(
 )
 for target, what in ((GLASSES, "Glasses"), (SMILE, "Smile")):
     mean_biased, adjusted_biased = ("biased", "mean difference"), ("biased", "adjusted")
-    claims.add(
-        f"{what}, biased album: change of hair color, mean difference minus adjusted",
-        above=0.1, whole_interval=True, **apart("hair", target, mean_biased, adjusted_biased),
-    )  # fmt: skip
-    claims.add(
-        f"{what}, biased album, adjusted vector: success, share of faces",
-        above=0.8, **seeds_interval(measured("success", target, *adjusted_biased)),
-    )  # fmt: skip
-claims.add(
-    "Glasses, biased album: collateral, probe minus adjusted",
-    above=0, whole_interval=True, **apart("collateral", GLASSES, ("biased", "probe"), ("biased", "adjusted")),
-)  # fmt: skip
-claims.add(
-    "Glasses, independent album: collateral, probe minus mean difference",
-    above=0, whole_interval=True, **apart("collateral", GLASSES, ("independent", "probe"), ("independent", "mean difference")),
-)  # fmt: skip
-claims.add(
-    "Glasses, independent album: collateral, mean difference minus true edit",
-    above=0, **apart("collateral", GLASSES, ("independent", "mean difference"), ("none", "true edit")),
-)  # fmt: skip
+    claims.add(f"{what}, biased album: change of hair color, mean difference minus adjusted", above=0.1, whole_interval=True, **apart("hair", target, mean_biased, adjusted_biased))  # fmt: skip
+    claims.add(f"{what}, biased album, adjusted vector: success, share of faces", above=0.8, **seeds_interval(measured("success", target, *adjusted_biased)))  # fmt: skip
+claims.add("glasses_biased_album_collateral", above=0, whole_interval=True, **apart("collateral", GLASSES, ("biased", "probe"), ("biased", "adjusted")), text="Glasses, biased album: collateral, probe minus adjusted")  # fmt: skip
+claims.add("glasses_independent_album_collateral", above=0, whole_interval=True, **apart("collateral", GLASSES, ("independent", "probe"), ("independent", "mean difference")), text="Glasses, independent album: collateral, probe minus mean difference")  # fmt: skip
+claims.add("glasses_independent_album_collateral_difference", above=0, **apart("collateral", GLASSES, ("independent", "mean difference"), ("none", "true edit")), text="Glasses, independent album: collateral, mean difference minus true edit")  # fmt: skip
 # %% [markdown]
 # Three lessons.
 #
@@ -681,18 +665,26 @@ sliders = explore_attributes(
 # %%
 if CELEBA:
     from vae_course import load_photograph_model
-    from vae_course.evaluation import edit_rows, train_reader
+    from vae_course.evaluation import train_reader
 
     people, others = load("celeba", "train"), load("celeba", "validation")
-    people = people.subset(min(6000, len(people)))
+    people, model = people.subset(min(6000, len(people))), load_photograph_model("celeba")
     attribute_reader = train_reader(people, people.attributes.float(), epochs=5)
-    rows = edit_rows(
-        load_photograph_model("celeba"),
-        people,
-        others,
-        attribute_reader,
-        ["Smiling", "Eyeglasses", "Blond_Hair"],
-    )
+    people_codes, rows = posterior_means(model, people), []
+    for name in ("Smiling", "Eyeglasses", "Blond_Hair"):
+        target = people.attribute_names.index(name)
+        without = [
+            data.select((data.attributes[:, target] == 0).nonzero()[:400, 0]) for data in (people, others)
+        ]
+        tuning_codes, codes = (posterior_means(model, data) for data in without)
+        before = read(attribute_reader, pictures(model, codes))
+        for kind, vector in vectors_of(people_codes, people.attributes.float(), target).items():
+            amount = dose(model, vector, tuning_codes, target, 0.4, attribute_reader)
+            report = judge_edit(
+                before, read(attribute_reader, pictures(model, codes + amount * vector)), target
+            )
+            row = {"attribute": name, "vector": kind, "dose": amount, "gain": report.gain}
+            rows.append(row | {"success": report.success, "collateral": report.collateral})
     results_table(
         rows,
         caption="CelebA: attributes added to held-out people, vectors from training people, at equal gain",
@@ -735,9 +727,12 @@ with torch.no_grad():
     by_hand = reconstruction + 0.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1)
     package = elbo_terms(model, (x, c), seeded(0)).negative_elbo
 claims.add(
-    "Conditional −ELBO by hand against the package's, largest difference of 5, nats",
+    "conditional_elbo_hand_package",
     (by_hand - package).abs().max(),
     below=1e-2,
+    unit="nats",
+    exact=True,
+    text="Conditional −ELBO by hand against the package's, largest difference of 5",
 )
 # %%
 guess = predict(
@@ -766,10 +761,7 @@ guess.compare(
     verdict(saved["negative_elbo"], 0.5, math.log(10)),
     f"{spread(saved['negative_elbo'], 1)} nats over {N_SEEDS} seeds; of these, reconstruction {spread(saved['reconstruction'], 1)} and KL {spread(saved['kl'], 1)}.",
 )
-claims.add(
-    "Nats saved when the class is told", above=0.5, whole_interval=True,
-    value=saved["negative_elbo"].mean, low=saved["negative_elbo"].low, high=saved["negative_elbo"].high,
-)  # fmt: skip
+claims.add("saved_when_class_told", above=0.5, whole_interval=True, value=saved["negative_elbo"].mean, low=saved["negative_elbo"].low, high=saved["negative_elbo"].high, text="Nats saved when the class is told")  # fmt: skip
 
 
 # %%
@@ -792,10 +784,7 @@ print(
     + ", ".join(f"{name} {spread(mean_interval(values))}" for name, values in readable.items())
     + f"; always saying the most frequent class would be right in {chance:.0%}"
 )
-claims.add(
-    "Accuracy of a probe for the class, VAE minus conditional VAE", above=0.3, whole_interval=True,
-    **seeds_interval([a - b for a, b in zip(*readable.values(), strict=True)]),
-)  # fmt: skip
+claims.add("accuracy_probe_class_vae", above=0.3, whole_interval=True, **seeds_interval([a - b for a, b in zip(*readable.values(), strict=True)]), text="Accuracy of a probe for the class, VAE minus conditional VAE")  # fmt: skip
 # %% [markdown]
 # With *exact* log-likelihoods of one model, the saving could not exceed log 10 on average: $\log p(x|c) - \log p(x) \le -\log p(c)$. In words: being told something saves at most what it would have cost to say it. But these are bounds of two models after short training, and the gap of the
 # bound may shrink as well: with the class told, the posterior has less to say. So take the measured number with its interval, and not as the worth of the class. As for the code: most of the class has left it (compare the probe with chance). What stays should be the hand.
@@ -907,12 +896,13 @@ guess.compare(
     f"conditional {spread(summary['conditional VAE']['class reached'])}, rival {spread(summary['VAE + class means']['class reached'])} of {n} digits; difference {spread(ahead, 2, '+')}.",
 )
 claims.add(
-    "Class reached, conditional VAE minus VAE with class means",
+    "class_reached_conditional_vae",
     above=0,
     whole_interval=True,
     value=ahead.mean,
     low=ahead.low,
     high=ahead.high,
+    text="Class reached, conditional VAE minus VAE with class means",
 )
 for what in ("slant follows", "thickness follows"):
     gain = [
@@ -997,15 +987,14 @@ guess.compare(
     2 if gain.low <= 0 <= gain.high else 0 if gain.mean > 0 else 1,
     f"VAE minus n-gram: {spread(gain, 3, '+')}.",
 )
-claims.add("Share of the VAE's names that are new", above=0.3, **seeds_interval(counts["VAE"]["new"]))
 claims.add(
-    "Plausible names at temperature 0.7 minus at temperature 1", above=0,
-    **seeds_interval([x - y for x, y in zip(counts["VAE, temperature 0.7"]["plausible"], counts["VAE"]["plausible"], strict=True)]),
-)  # fmt: skip
-claims.add(
-    "New names at temperature 0.7 minus at temperature 1", below=0,
-    **seeds_interval([x - y for x, y in zip(counts["VAE, temperature 0.7"]["new"], counts["VAE"]["new"], strict=True)]),
-)  # fmt: skip
+    "vae_s_names_new",
+    above=0.3,
+    **seeds_interval(counts["VAE"]["new"]),
+    text="Share of the VAE's names that are new",
+)
+claims.add("plausible_names_temperature_temperature", above=0, **seeds_interval([x - y for x, y in zip(counts["VAE, temperature 0.7"]["plausible"], counts["VAE"]["plausible"], strict=True)]), text="Plausible names at temperature 0.7 minus at temperature 1")  # fmt: skip
+claims.add("new_names_temperature_temperature", below=0, **seeds_interval([x - y for x, y in zip(counts["VAE, temperature 0.7"]["new"], counts["VAE"]["new"], strict=True)]), text="New names at temperature 0.7 minus at temperature 1")  # fmt: skip
 # %% [markdown]
 # Read the columns together. New alone is cheap: random letters are always new. Plausible alone is cheap too: copy the list. A lower temperature trades one for the other. The judge is itself an n-gram, so it favors the n-gram's names; and "new" means new to *this* list: a new name may be somebody's
 # name elsewhere. The "found again" column is the strictest: real names that the writer was never shown. Look whether the winner of the last column leads there, too.
@@ -1098,27 +1087,30 @@ guess.compare(
     + f". Highest minus second ({runner_up}): {spread(lead, 3, '+')}, paired bootstrap.",
 )
 claims.add(
-    "AUROC of −ELBO on the test part, bootstrap interval",
+    "auroc_elbo_test_part",
     above=0.8,
     value=result["VAE: −ELBO"].mean,
     low=result["VAE: −ELBO"].low,
     high=result["VAE: −ELBO"].high,
+    text="AUROC of −ELBO on the test part, bootstrap interval",
 )
 against = auroc_difference(both(rows["VAE: −ELBO"]), both(rows["isolation forest"]))
 claims.add(
-    "AUROC of −ELBO minus that of the isolation forest, paired bootstrap",
+    "auroc_elbo_isolation_forest",
     between=(-0.1, 0.1),
     value=against.mean,
     low=against.low,
     high=against.high,
+    text="AUROC of −ELBO minus that of the isolation forest, paired bootstrap",
 )
 lost = auroc_difference(both(rows[columns[5]]), both(rows["VAE: −ELBO"]))
 claims.add(
-    "AUROC of one column chosen with labels minus that of −ELBO, paired bootstrap",
+    "auroc_column_chosen_labels",
     above=0,
     value=lost.mean,
     low=lost.low,
     high=lost.high,
+    text="AUROC of one column chosen with labels minus that of −ELBO, paired bootstrap",
 )
 # %% [markdown]
 # The VAE ranks most of the malignant rows above the benign ones without ever having seen one. But so does a forest of random cuts, and so does the plain distance from the mean benign row; and **one column**, chosen with labels, comes out highest. (The test rows are few: read the intervals before you believe an order.) Somebody with labels, or with medical knowledge,
@@ -1133,12 +1125,13 @@ print(
     f"AUROC of −log p per scaled unit {auroc(*both(rows['VAE: importance-weighted bound'])):.3f}, per raw unit {auroc(*both(in_raw_units)):.3f}; difference {spread(change, 3, '+')}"
 )
 claims.add(
-    "AUROC per raw unit minus per scaled unit, same model and rows, paired bootstrap",
+    "auroc_raw_unit_scaled",
     above=0,
     value=change.mean,
     low=change.low,
     high=change.high,
     whole_interval=True,
+    text="AUROC per raw unit minus per scaled unit, same model and rows, paired bootstrap",
 )
 # %% [markdown]
 # Same model, same knowledge, another ranking. Here it got better, by luck: in a logarithmic column the factor is about one over the raw value, so rows with large nuclei lose density and move up in the ranking, and malignant nuclei tend to be large. It could as well have got worse (Le Lan & Dinh 2021 show that a change of variables can make *any* ranking come out). A likelihood is no absolute measure of strangeness.
@@ -1211,20 +1204,22 @@ guess.compare(
     f"AUROC {spread(wrong['−ELBO'], 3)}; mean −ELBO of the normal kind {means[0][0]:.0f} nats, of the strange kind {means[0][1]:.0f} (seed 0).",
 )
 claims.add(
-    f"AUROC of −ELBO, {STRANGE} against {NORMAL}",
+    "auroc_elbo",
     below=0.5,
     value=value,
     low=wrong["−ELBO"].low,
     high=wrong["−ELBO"].high,
+    text=f"AUROC of −ELBO, {STRANGE} against {NORMAL}",
 )
 corrected = wrong["−ELBO minus the picture's own entropy"]
 claims.add(
-    "The same after the picture's own entropy is taken off",
+    "after_picture_s_entropy",
     above=0.9,
     whole_interval=True,
     value=corrected.mean,
     low=corrected.low,
     high=corrected.high,
+    text="The same after the picture's own entropy is taken off",
 )
 # %% [markdown]
 # The model has never seen the strange kind, and ranks it as more normal than its own. Nothing is broken. The −ELBO charges for *complexity*: a gray pixel costs up to log 2 = 0.69 nats whatever the model does, a black one nearly nothing (chapter 05). Strange but simple beats normal but complex. Nalisnick et al. (2019) found it with deep generative

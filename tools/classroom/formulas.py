@@ -133,7 +133,7 @@ PARTS = (
             ),
             Formula(
                 "precision; recall: exchanged", "share of samples inside the data's k-NN balls",
-                "(distances <= radii).any(1).double().mean()", "vae_course.evaluation.samples", "07",
+                "(distances <= radii).any(1).double().mean()", "vae_course.evaluation.precision_recall", "07",
             ),
             Formula(
                 "AUROC of a score", "P(odd > normal) + ½ P(odd = normal)",

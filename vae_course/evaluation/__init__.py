@@ -5,23 +5,20 @@ from vae_course._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "anomaly": "auroc auroc_difference auroc_interval elbo_scores importance_weighted_scores "
-        "isolation_forest_scores pca_scores",
-        "attributes": "adjusted_vectors edit_rows judge_edit load_reader mean_difference probe_direction "
-        "read train_reader",
-        "bounds": "bits_per_dimension Estimate evaluate evaluate_codes Evaluation feature_bits "
+        "anomaly": "auroc auroc_difference auroc_interval isolation_forest_scores pca_scores",
+        "attributes": "adjusted_vectors judge_edit mean_difference probe_direction",
+        "bounds": "bits_per_dimension elbo_scores Estimate evaluate evaluate_codes Evaluation feature_bits "
         "gaussian_with_covariance gaussian_without_code importance_weighted_bound "
-        "importance_weighted_log_prob",
-        "classifier": "train_classifier",
+        "importance_weighted_log_prob importance_weighted_scores",
+        "classifier": "load_reader read train_classifier train_reader",
         "code_use": "active_units collapse_report CollapseReport kl_per_dimension linear_probe "
         "log_aggregate posterior_means probe_accuracy",
         "costs": "training_cost",
         "frechet": "extrapolate frechet_bias_curve frechet_debiased frechet_distance frechet_estimate",
         "intervals": "mean_interval over_seeds Runs",
-        "loss_translator": "effective_beta FAMOUS implied_scale LossWeights with_beta",
+        "loss_translator": "effective_beta FAMOUS implied_scale LossWeights",
         "modes": "expected_hits image_coverage mode_coverage ModeCoverage point_coverage",
-        "paths": "coin_entropy entropy expected_lerp_norm expected_norm lerp path_cost PathCost slant "
-        "slerp thickness",
+        "paths": "coin_entropy entropy expected_norm lerp path_cost PathCost slant slerp thickness",
         "samples": "coverage Memorization memorization nearest_neighbors Neighbors power_spectrum "
         "precision_recall Quality relative_power relative_sharpness sample_quality sharpness "
         "Spectrum ssim",

@@ -1,32 +1,26 @@
-""""""
+"""Bounds of log p(x) on a data set, with standard errors; nats and bits; how measures read a data set."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
 
 import torch
 from torch import Tensor
+from torch.distributions import MultivariateNormal, Normal
 
-from vae_course.data.images import check_data
+from vae_course.data.own_images import check_data
 from vae_course.elbo import elbo_terms, standard_normal_log_prob
 from vae_course.machine import choose, keep_freed_memory, matrix_products
-
-# -------- Bounds of log p(x) on a data set, with standard errors.
+from vae_course.randomness import seeded
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over examples.
-
-    Attributes:
-        value: the mean, in nats per example.
-        standard_error: of that mean, from the spread over examples.
-        n: number of examples.
-    """
+    """A mean over ``n`` examples, in nats per example, and its standard error from the spread over them."""
 
     value: float
     standard_error: float
@@ -55,15 +49,18 @@ class Evaluation:
     kl: Estimate
 
 
-def batches(model, data, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """The data in order as float batches on the model's device; the last may be smaller."""
-    check_data(data, "the data set")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
-    device = next(model.parameters()).device
-    data = data.to(device)
-    for start in range(0, len(data), batch_size):
-        yield data.batch(slice(start, min(start + batch_size, len(data))), generator)
+# Measures work on the device of the model, wherever the data lie, and return CPU values: the next functions
+# see to it.
+
+
+def device_of(model) -> torch.device:
+    """Where a model is; one without parameters is on the CPU."""
+    return next(model.parameters(), torch.empty(0)).device
+
+
+def noise_like(model, seed: int) -> torch.Generator:
+    """A seeded generator on the model's device."""
+    return seeded(seed, device_of(model))
 
 
 @contextmanager
@@ -77,12 +74,38 @@ def evaluating(model):
         model.train(was_training)
 
 
-def noise_like(model, seed: int) -> torch.Generator:
-    """A seeded generator on the model's device."""
-    return torch.Generator(next(model.parameters()).device).manual_seed(seed)
+def batches(model, data, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """The data in order as float batches on the model's device; the last may be smaller."""
+    data = check_data(data, "the data set")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be at least 1.")
+    data = data.to(device_of(model))
+    for start in range(0, len(data), batch_size):
+        yield data.batch(slice(start, min(start + batch_size, len(data))), generator)
 
 
 @torch.no_grad()
+def over_data(model, data, measure: Callable, batch_size: int, noise: int | torch.Generator):
+    """``measure(x, generator)`` of every batch, put together, on the CPU.
+
+    Args:
+        measure: returns a tensor (batch, ...), or a tuple of them.
+        noise: seed of z and of dynamic binarization, or their generator on the model's device.
+    """
+    generator = noise_like(model, noise) if isinstance(noise, Integral) else noise
+    with evaluating(model):
+        parts = [measure(x, generator) for x in batches(model, data, batch_size, generator)]
+    if torch.is_tensor(parts[0]):
+        return torch.cat(parts).cpu()
+    return tuple(torch.cat(part).cpu() for part in zip(*parts, strict=True))
+
+
+@torch.no_grad()
+def in_parts(model, measure: Callable, x: Tensor, size: int = 500) -> Tensor:
+    """``measure(part)`` of ``size`` rows of x at a time, computed where the model is, on the CPU."""
+    return torch.cat([measure(part.to(device_of(model))).cpu() for part in x.split(size)])
+
+
 def evaluate(model, data, *, n_samples: int = 1, batch_size: int = 1000, seed: int = 0) -> Evaluation:
     """The sampled ELBO on a data set: z is drawn from q(z|x), never replaced by its mean.
 
@@ -93,14 +116,41 @@ def evaluate(model, data, *, n_samples: int = 1, batch_size: int = 1000, seed: i
         batch_size: examples at a time.
         seed: of z, and of dynamic binarization.
     """
-    generator = noise_like(model, seed)
-    with evaluating(model):
-        parts = [
-            elbo_terms(model, x, generator, n_samples) for x in batches(model, data, batch_size, generator)
-        ]
-    reconstruction = torch.cat([part.reconstruction for part in parts])
-    kl = torch.cat([part.kl for part in parts])
+
+    def terms(x, generator):
+        found = elbo_terms(model, x, generator, n_samples)
+        return found.reconstruction, found.kl
+
+    reconstruction, kl = over_data(model, data, terms, batch_size, seed)
     return Evaluation(Estimate.of(reconstruction + kl), Estimate.of(reconstruction), Estimate.of(kl))
+
+
+def elbo_scores(model, data, *, n_samples: int = 16, seed: int = 0) -> Tensor:
+    """−ELBO of each example, nats, float64 (n,); ``n_samples`` draws of z make it less noisy, not lower."""
+
+    def negative_elbo(x, generator):
+        return elbo_terms(model, x, generator, n_samples).negative_elbo
+
+    return over_data(model, data, negative_elbo, 500, seed).double()
+
+
+def evaluate_codes(model, prior, data, *, seed: int = 0) -> Evaluation:
+    """−log p(x|c(x)) − log P(c(x)) ≥ −log p(x) on a data set, of a VQVAE and its CodePrior, nats per example.
+
+    p(x) = Σ_c P(c) p(x|c) has n_codes^places terms, and the one with the picture's own letters c(x) is a
+    lower bound of the sum. It is the ELBO of a q that puts everything on c(x): the reconstruction term is
+    exact, and the KL to the prior is −log P(c(x)), the price of the letters. Compare it only with models of
+    the same likelihood.
+    """
+
+    def terms(x, _generator):
+        codes = model.codes(x)
+        price = -prior.log_prob(codes.to(device_of(prior))).to(codes.device)
+        return -model.likelihood.log_prob(x, model.decode_codes(codes)), price
+
+    with evaluating(prior):
+        distortion, rate = over_data(model, data, terms, 1000, seed)
+    return Evaluation(Estimate.of(distortion + rate), Estimate.of(distortion), Estimate.of(rate))
 
 
 @torch.no_grad()
@@ -113,9 +163,9 @@ def importance_weighted_log_prob(
 
     Args:
         model: a VAE.
-        x: (batch, *features).
+        x: (batch, *features); a pair for a conditional model.
         k: number of draws of z for each example.
-        generator: source of randomness on the device of x.
+        generator: source of randomness, on the model's device.
         chunk: draws at a time; memory grows with it and not with ``k``. Few are faster: tensors of a few MB
             stay in reach of the processor.
 
@@ -127,8 +177,9 @@ def importance_weighted_log_prob(
     if k < 1 or chunk < 1:
         raise ValueError(f"k is {k} and chunk is {chunk}; both must be at least 1.")
     keep_freed_memory()
-    first = x[0] if isinstance(x, tuple) else x  # a conditional model takes a pair
-    with matrix_products(choose("auto", first.device)):
+    device = device_of(model)
+    x = tuple(part.to(device) for part in x) if isinstance(x, tuple) else x.to(device)
+    with matrix_products(choose("auto", device)):
         posterior = model.encode(x)
         total = torch.full(posterior.mean.shape[:1], -math.inf, dtype=torch.float64)
         for start in range(0, k, chunk):
@@ -136,6 +187,17 @@ def importance_weighted_log_prob(
             log_weight = model.log_likelihood(x, z) + standard_normal_log_prob(z) - posterior.log_prob(z)
             total = torch.logaddexp(total, torch.logsumexp(log_weight.cpu().double(), dim=0))
     return total - math.log(k)
+
+
+def importance_weighted_scores(
+    model, data, *, k: int = 200, seed: int = 0, batch_size: int = 100, chunk: int = 20
+) -> Tensor:
+    """−log p̂_K(x) of each example, nats, float64 (n,), on the CPU: closer to −log p(x) than −ELBO."""
+
+    def bound(x, generator):
+        return importance_weighted_log_prob(model, x, k, generator, chunk)
+
+    return -over_data(model, data, bound, batch_size, seed)
 
 
 def importance_weighted_bound(
@@ -150,95 +212,32 @@ def importance_weighted_bound(
         seed: of z, and of dynamic binarization.
         batch_size, chunk: examples and draws at a time; memory grows with their product only.
     """
-    generator = noise_like(model, seed)
-    with evaluating(model):
-        values = [
-            importance_weighted_log_prob(model, x, k, generator, chunk)
-            for x in batches(model, data, batch_size, generator)
-        ]
-    return Estimate.of(torch.cat(values))
-
-
-# -------- The bound that a VQ-VAE with a prior over its letters gives.
-
-
-@torch.no_grad()
-def evaluate_codes(model, prior, data, *, batch_size: int = 1000, seed: int = 0) -> Evaluation:
-    """−log p(x|c(x)) − log P(c(x)) ≥ −log p(x) on a data set, nats per example.
-
-    p(x) = Σ_c P(c) p(x|c) has n_codes^places terms, and the one with the picture's own letters c(x) is a
-    lower bound of the sum. It is the ELBO of a q that puts everything on c(x): the reconstruction term is
-    exact, and the KL to the prior is −log P(c(x)).
-
-    Args:
-        model: a trained VQVAE; prior: a trained CodePrior for it.
-        data: ImageData.
-        batch_size: examples at a time.
-        seed: of dynamic binarization.
-
-    Returns:
-        ``kl`` is the price of the letters. Compare it only with models of the same likelihood.
-    """
-    distortion, rate = [], []
-    with evaluating(model), evaluating(prior):
-        for x in batches(model, data, batch_size, noise_like(model, seed)):
-            codes = model.codes(x)
-            distortion.append(-model.likelihood.log_prob(x, model.decode_codes(codes)))
-            rate.append(-prior.log_prob(codes))
-    distortion, rate = torch.cat(distortion), torch.cat(rate)
-    return Evaluation(Estimate.of(distortion + rate), Estimate.of(distortion), Estimate.of(rate))
-
-
-# -------- The best model without a code: every feature by itself, with its training mean and spread.
+    settings = {"k": k, "seed": seed, "batch_size": batch_size, "chunk": chunk}
+    return Estimate.of(-importance_weighted_scores(model, data, **settings))
 
 
 def gaussian_without_code(train, held_out) -> Estimate:
-    """−log p of held-out features under one Gaussian for each feature, fitted to the training part, nats.
+    """−log p of held-out FeatureData under one Gaussian for each feature, fitted to the training part, nats.
 
     What a GaussianVAE reaches when its code is switched off: every feature has its training mean, and σ is
     shared where the model shares it (``data.sigma_shape``: over time in a spectrogram), so that features
     which hardly ever vary, such as padding, bring no boundless density.
-
-    Args:
-        train, held_out: FeatureData of the same shape.
     """
-    mean = train.values.double().mean(0)
-    shared = [
-        axis
-        for axis, (kept, size) in enumerate(zip(train.sigma_shape, train.shape, strict=True))
-        if kept < size
-    ]
-    variance = (train.values.double() - mean).square().mean(0)
-    if shared:
-        variance = variance.mean(shared, keepdim=True)
-    return Estimate.of(
-        _gaussian(held_out.values.double(), mean, variance.clamp_min(1e-6).expand(train.shape))
-    )
+    known = train.values.double()
+    mean = known.mean(0)
+    variance = (known - mean).square().mean(0)
+    sizes = zip(train.sigma_shape, train.shape, strict=True)
+    shared = [axis for axis, (kept, size) in enumerate(sizes) if kept < size]
+    variance = variance.mean(shared, keepdim=True) if shared else variance
+    normal = Normal(mean, variance.clamp_min(1e-6).sqrt())
+    return Estimate.of(-normal.log_prob(held_out.values.double()).flatten(1).sum(1))
 
 
-def gaussian_with_covariance(train, held_out, shrinkage: float = 0.0) -> Estimate:
-    """−log p of held-out features under one Gaussian with full covariance, fitted to the training part, nats.
-
-    Only for few features. An exact likelihood, not a bound: a strong opponent on small tables.
-
-    Args:
-        train, held_out: FeatureData of the same shape.
-        shrinkage: share, in [0, 1), of the covariance's diagonal mixed into it.
-    """
-    rows, asked = train.values.double().flatten(1), held_out.values.double().flatten(1)
-    covariance = rows.T.cov()
-    covariance = (1 - shrinkage) * covariance + shrinkage * covariance.diag().diag()
-    covariance += 1e-9 * torch.eye(len(covariance), dtype=torch.float64)
-    normal = torch.distributions.MultivariateNormal(rows.mean(0), covariance)
-    return Estimate.of(-normal.log_prob(asked))
-
-
-def _gaussian(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    terms = 0.5 * ((x - mean).square() / variance + variance.log() + math.log(2 * math.pi))
-    return terms.flatten(1).sum(1)
-
-
-# -------- From nats per example to bits per dimension, for probabilities and for densities.
+def gaussian_with_covariance(train, held_out) -> Estimate:
+    """The same under one Gaussian with full covariance: exact, and strong where features are few."""
+    known = train.values.double().flatten(1)
+    normal = MultivariateNormal(known.mean(0), known.T.cov() + 1e-9 * torch.eye(known.shape[1]).double())
+    return Estimate.of(-normal.log_prob(held_out.values.double().flatten(1)))
 
 
 def bits_per_dimension(
@@ -266,18 +265,7 @@ def bits_per_dimension(
     return (negative_log - log_volume - log_cell) / (dimensions * math.log(2))
 
 
-@torch.no_grad()
-def feature_bits(model, data, *, seed: int = 0, batch_size: int = 500) -> Estimate:
-    """−ELBO of a FeatureData in bits per dimension of its recorded (or agreed) grid, mean over examples.
-
-    Args:
-        model: a VAE for the data's scaled values.
-        data: FeatureData.
-    """
-    generator = noise_like(model, seed)
-    with evaluating(model):
-        parts = [
-            elbo_terms(model, x, generator).negative_elbo for x in batches(model, data, batch_size, generator)
-        ]
-    nats = torch.cat(parts).cpu().double()
+def feature_bits(model, data) -> Estimate:
+    """−ELBO of a FeatureData in bits per dimension of its recorded (or agreed) grid, mean over examples."""
+    nats = elbo_scores(model, data, n_samples=1)
     return Estimate.of(bits_per_dimension(nats, math.prod(data.shape), data.log_volume, data.log_cell))

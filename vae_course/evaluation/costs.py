@@ -12,6 +12,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vae_course.elbo import elbo_terms
+from vae_course.evaluation.bounds import device_of
 from vae_course.machine import Adam
 from vae_course.randomness import seeded
 
@@ -24,7 +25,7 @@ class TrainingCost:
         parameters: numbers that training moves.
         seconds_per_epoch: processor seconds (all threads together) of one pass through the data.
         peak_bytes: most memory that tensors took at one moment of an update: weights, their gradients, Adam's
-            two moments, the minibatch and what lies between. The data set and the program itself not counted.
+            two moments, the minibatch and what lies between. The data set and the program are not counted.
     """
 
     parameters: int
@@ -37,32 +38,23 @@ class TrainingCost:
         return self.peak_bytes / 2**20
 
 
-def training_cost(
-    model: nn.Module, data, *, batch_size: int = 64, updates: int = 4, objective=elbo_terms
-) -> TrainingCost:
+def training_cost(model: nn.Module, data, *, batch_size: int = 64, updates: int = 4) -> TrainingCost:
     """Make a few updates of a copy of a model and say what a whole epoch would cost.
 
-    The memory is the same in every run; the seconds are this machine's, at this moment.
-
-    Args:
-        model: as for ``fit``; it is left as it was.
-        data: as for ``fit``, at least one example.
-        batch_size: examples of an update.
-        updates: timed, after one that is not.
-        objective: ``objective(model, x, generator) -> ElboTerms``.
+    The memory is the same in every run; the seconds are this machine's, at this moment: of ``updates`` after
+    two that are not timed. Model and data as for ``fit``.
     """
     if len(data) == 0 or updates < 1:
         raise ValueError("training_cost needs at least one example and one update.")
-    size = min(batch_size, len(data))
+    size, data = min(batch_size, len(data)), data.to(device_of(model))
     with PeakMemory() as memory:
         model = copy.deepcopy(model).train()
         optimizer = Adam(model.parameters(), lr=1e-4)
-        generator = seeded(0)
-        chooser = seeded(0)
+        chooser, generator = seeded(0), seeded(0, device_of(model))
 
         def update() -> None:
             x = data.batch(torch.randint(len(data), (size,), generator=chooser), generator)
-            loss = objective(model, x, generator).loss()
+            loss = elbo_terms(model, x, generator).loss()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -78,10 +70,9 @@ def training_cost(
 
 
 class PeakMemory(TorchDispatchMode):
-    """Counts the bytes of all tensors made inside the block that live at the same time.
+    """Counts the bytes of all tensors made inside the block that live at the same time: ``peak`` is the most.
 
-    Attributes:
-        peak: the largest sum so far. What an operation allocates for itself and frees again is not seen.
+    What an operation allocates for itself and frees again is not seen.
     """
 
     @classmethod

@@ -5,7 +5,7 @@ Divide by the factor that turns the reconstruction into −log p(x|z) in nats pe
 before the KL (summed over latent dimensions, per example) is β.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 NATS_PER_ERROR = {
     # −log p(x|z) = factor · (error summed over the features) + constant
@@ -69,26 +69,21 @@ class LossWeights:
             )
 
 
-def _per_example(weight: float, reduction: str, elements: int | None, batch_size: int | None) -> float:
-    """What stands before one example's sum, up to the factor 1/batch that both terms share."""
-    if reduction == "sum":
-        return weight * (batch_size or 1)
-    return weight / (elements if reduction == "mean" else 1)
-
-
 def effective_beta(loss: LossWeights) -> float:
     """The β for which reconstruction + β·KL, in nats per example, has the same minimum as that loss.
 
     The likelihood is the one of unit scale on pixels in [0, 1]: σ = 1 for "mse", b = 1 for "l1". There is
     another way to read the same number: :func:`implied_scale`.
     """
-    # With both terms summed over the batch, its size cancels.
-    both_sums = loss.error_reduction == loss.kl_reduction == "sum"
-    batch_size = None if both_sums else loss.batch_size
-    error = _per_example(loss.error_weight, loss.error_reduction, loss.features, batch_size)
-    kl = _per_example(loss.kl_weight, loss.kl_reduction, loss.latent_dim, batch_size)
-    range_factor = loss.pixel_range ** POWER_OF_RANGE[loss.error]
-    return kl * NATS_PER_ERROR[loss.error] / (error * range_factor)
+
+    def per_example(weight: float, reduction: str, elements: int | None) -> float:
+        """What stands before one example's sum, up to the factor 1/batch that both terms share."""
+        divisors = {"sum": 1 / (loss.batch_size or 1), "batch mean": 1, "mean": elements}
+        return weight / divisors[reduction]
+
+    error = per_example(loss.error_weight, loss.error_reduction, loss.features)
+    kl = per_example(loss.kl_weight, loss.kl_reduction, loss.latent_dim)
+    return kl * NATS_PER_ERROR[loss.error] / (error * loss.pixel_range ** POWER_OF_RANGE[loss.error])
 
 
 def implied_scale(loss: LossWeights) -> float | None:
@@ -99,13 +94,6 @@ def implied_scale(loss: LossWeights) -> float | None:
     """
     beta = effective_beta(loss)
     return {"mse": beta**0.5, "l1": beta, "bce": None}[loss.error]
-
-
-def with_beta(loss: LossWeights, beta: float) -> LossWeights:
-    """The same way of writing the loss, with the KL weight that makes its effective β the one asked for."""
-    if beta < 0:
-        raise ValueError(f"beta is {beta}; it must be at least 0.")
-    return replace(loss, kl_weight=beta / effective_beta(replace(loss, kl_weight=1.0)))
 
 
 # As found in the sources' own files; each calls itself "the VAE loss".

@@ -1,6 +1,5 @@
 """Which modes do samples reach, how many of them lie on one, and how evenly are they spread?"""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,7 @@ class ModeCoverage:
     """Samples counted by mode.
 
     Attributes:
-        hit: modes with enough good samples; modes: how many there are.
+        hit: modes with enough good samples, of ``modes``.
         high_quality: share of the samples that are good, in [0, 1].
         kl_to_data: KL(histogram ‖ data) of the good samples' modes, nats; at most log(modes) for uniform
             data. The "reverse KL" of the literature, finite although modes are missed; NaN without a good
@@ -46,9 +45,6 @@ def mode_coverage(
         modes: number of modes.
         data: share of each mode in the data, (modes,); default: all equal.
         least: good samples that make a mode hit: 1 in most papers, which a few stray samples also reach.
-
-    Raises:
-        ValueError: no samples, shapes or modes that do not fit, or shares that do not add up to 1.
     """
     if mode.shape != good.shape or mode.dim() != 1 or len(mode) == 0:
         raise ValueError(
@@ -59,15 +55,18 @@ def mode_coverage(
     shares = torch.full((modes,), 1 / modes, dtype=torch.float64) if data is None else data.double()
     if shares.shape != (modes,) or (shares < 0).any() or abs(shares.sum().item() - 1) > 1e-6:
         raise ValueError(f"data must hold {modes} shares ≥ 0 that add up to 1.")
+    from scipy.special import rel_entr  # p log(p / q), 0 where p is 0, infinite where only q is
+
+    mode, good, shares = mode.cpu(), good.cpu(), shares.cpu()
     counts = torch.bincount(mode[good], minlength=modes).double()
-    total = counts.sum()
-    histogram = counts / total
+    histogram = counts / counts.sum()
+    ours, theirs = histogram.numpy(), shares.numpy()
     return ModeCoverage(
         hit=int((counts >= max(least, 1)).sum()),
         modes=modes,
         high_quality=good.double().mean().item(),
-        kl_to_data=_kl(histogram, shares) if total > 0 else math.nan,
-        kl_from_data=_kl(shares, histogram) if total > 0 else math.nan,
+        kl_to_data=float(rel_entr(ours, theirs).sum()),
+        kl_from_data=float(rel_entr(theirs, ours).sum()),
         histogram=histogram,
         n=len(mode),
     )
@@ -78,10 +77,8 @@ def point_coverage(
 ) -> ModeCoverage:
     """Coverage of a mixture's modes by points (n, 2).
 
-    Args:
-        within: a point is good when it lies at most that many standard deviations from the nearest center.
-            In the plane 98.9 % of a Gaussian's own draws lie within 3.
-        least: as in :func:`mode_coverage`.
+    A point is good when it lies at most ``within`` standard deviations from the nearest center. In the plane
+    98.9 % of a Gaussian's own draws lie within 3.
     """
     mode, distance = mixture.nearest(points)
     return mode_coverage(mode, distance <= within * mixture.std, len(mixture.centers), least=least)
@@ -105,28 +102,16 @@ def image_coverage(
         classifier: of gray pictures, such as ``load_classifier("mnist")``.
         confidence: a picture is good when the classifier gives its class at least that probability, in every
             channel. A classifier also names a class for noise, so 0 counts everything.
-        data, least: as in :func:`mode_coverage`.
     """
     n, channels = images.shape[:2]
     probabilities = classifier.probabilities(images.reshape(n * channels, 1, *images.shape[2:]))
     classes = probabilities.shape[-1]
     sure, label = probabilities.view(n, channels, classes).max(-1)
-    place = torch.tensor([classes ** (channels - 1 - i) for i in range(channels)])
+    place = label.new_tensor([classes ** (channels - 1 - i) for i in range(channels)])
     mode = (label * place).sum(-1)
     return mode_coverage(mode, (sure >= confidence).all(-1), classes**channels, data=data, least=least)
 
 
 def expected_hits(n: int, data: Tensor) -> float:
-    """Modes that n draws from the data itself reach on average: Σ 1 − (1 − p)ⁿ.
-
-    Args:
-        n: number of draws.
-        data: share of each mode, (modes,).
-    """
+    """Modes that n draws of data with these shares, (modes,), reach on average: Σ 1 − (1 − p)ⁿ."""
     return float((1 - (1 - data.double()) ** n).sum())
-
-
-def _kl(p: Tensor, q: Tensor) -> float:
-    """Σ p log(p / q) over modes with p > 0, nats."""
-    present = p > 0
-    return float((p[present] * (p[present] / q[present]).log()).sum())

@@ -1,4 +1,4 @@
-"""Paths through latent space, and strokes of digits along them."""
+"""Paths between codes and between pictures, what they cost along the way, and strokes of digits on them."""
 
 from __future__ import annotations
 
@@ -7,27 +7,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize, one_hot, pad
 
 from vae_course.elbo import elbo_terms
-from vae_course.evaluation.bounds import evaluating, noise_like
-
-# -------- Paths between codes and between pictures, and what they cost along the way.
+from vae_course.evaluation.bounds import evaluating, in_parts, noise_like
 
 SMALLEST_ANGLE = 1e-4  # radians; below it a great circle and a straight line agree to float32 precision
 
 
 def lerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """The straight line (1 − t)·start + t·end. Between pictures this is a cross-fade.
+    """The straight line (1 − t)·start + t·end, (steps, ...). Between pictures this is a cross-fade.
 
     Args:
         start, end: same shape (...), codes or pictures.
         t: (steps,), usually from 0 to 1.
-
-    Returns:
-        (steps, ...).
-
-    Raises:
-        ValueError: shapes differ, or t is not one row of numbers.
     """
     start, end, t = _checked(start, end, t)
     t = t.reshape(-1, *[1] * start.ndim)
@@ -35,22 +28,19 @@ def lerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 
 
 def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """The great circle between codes: turns at a steady angle (Shoemake 1985, section 3.3; White 2016).
+    """The great circle between codes, (steps, ..., latent) (Shoemake 1985, section 3.3; White 2016).
 
-    sin((1 − t)ω)/sin ω · start + sin(tω)/sin ω · end with ω the angle between the two. For ends of equal norm
-    the norm stays the same; for others it passes smoothly from one to the other. Nearly parallel codes are
-    joined by the straight line, which is the limit.
+    sin((1 − t)ω)/sin ω · start + sin(tω)/sin ω · end with ω the angle between the two, which turns steadily.
+    For ends of equal norm the norm stays the same; for others it passes smoothly from one to the other, by
+    way of far out where ω is close to π. Nearly parallel codes are joined by the straight line, the limit.
+
+    Through opposite codes (and nearly opposite ones: within 10⁻⁴ radians) many great circles are equally
+    short. Then the path takes the one by way of the coordinate axis that is most nearly perpendicular to
+    both, in its positive direction, and the norm passes in a straight line from one to the other.
 
     Args:
-        start, end: (..., latent).
+        start, end: (..., latent); none is 0, and codes of size 1 are not opposite: a line has no circle.
         t: (steps,), from 0 to 1.
-
-    Returns:
-        (steps, ..., latent).
-
-    Raises:
-        ValueError: shapes differ, a code is 0, or two codes point in opposite directions: then every great
-            circle through both is as short as any other.
     """
     start, end, t = _checked(start, end, t)
     norms = start.norm(dim=-1, keepdim=True), end.norm(dim=-1, keepdim=True)
@@ -59,33 +49,36 @@ def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     a, b = start / norms[0], end / norms[1]
     # Stable near 0 and near π, where arccos of the inner product is not (Kahan).
     angle = 2 * torch.atan2((a - b).norm(dim=-1, keepdim=True), (a + b).norm(dim=-1, keepdim=True))
-    if (angle > math.pi - SMALLEST_ANGLE).any():
-        raise ValueError("slerp is not defined between opposite codes: no great circle is the shortest.")
-    t = t.reshape(-1, *[1] * start.ndim)
+    steps = t.reshape(-1, *[1] * start.ndim)
     straight = angle < SMALLEST_ANGLE
     safe = torch.where(straight, torch.ones_like(angle), angle)
-    first = torch.where(straight, 1 - t, torch.sin((1 - t) * safe) / torch.sin(safe))
-    last = torch.where(straight, t, torch.sin(t * safe) / torch.sin(safe))
-    return first * start + last * end
+    first = torch.where(straight, 1 - steps, torch.sin((1 - steps) * safe) / torch.sin(safe))
+    last = torch.where(straight, steps, torch.sin(steps * safe) / torch.sin(safe))
+    path = first * start + last * end
+    opposite = (angle > math.pi - SMALLEST_ANGLE)[..., 0]
+    if opposite.any():
+        path[:, opposite] = _half_circle(a[opposite], b[opposite], t) * lerp(
+            norms[0][opposite], norms[1][opposite], t
+        )
+    return path
+
+
+def _half_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """From a to the nearly opposite b by way of a middle that lies a quarter turn from both; (n, latent)."""
+    if a.shape[-1] == 1:
+        raise ValueError("slerp is not defined between opposite codes of size 1: a line has no circle.")
+    line = normalize(a - b, dim=-1)
+    axis = one_hot(line.abs().argmin(-1), line.shape[-1]).to(line)
+    middle = normalize(axis - (axis * line).sum(-1, keepdim=True) * line, dim=-1)
+    halves = slerp(a, middle, 2 * t), slerp(middle, b, 2 * t - 1)
+    return torch.where((t <= 0.5).reshape(-1, 1, 1), *halves)
 
 
 def expected_norm(latent_dim: int) -> float:
-    """E‖z‖ for z ~ N(0, I): the mean of the chi distribution, √2·Γ((k + 1)/2)/Γ(k/2), close to √(k − ½).
-
-    Raises:
-        ValueError: latent_dim below 1.
-    """
+    """E‖z‖ for z ~ N(0, I): the mean of the chi distribution, √2·Γ((k + 1)/2)/Γ(k/2), close to √(k − ½)."""
     if latent_dim < 1:
         raise ValueError(f"a code has at least 1 dimension, not {latent_dim}.")
     return math.sqrt(2) * math.exp(math.lgamma((latent_dim + 1) / 2) - math.lgamma(latent_dim / 2))
-
-
-def expected_lerp_norm(latent_dim: int, t: Tensor) -> Tensor:
-    """E‖(1 − t)a + t b‖ for independent a, b ~ N(0, I): exactly √((1 − t)² + t²)·E‖z‖, (steps,).
-
-    The mixture is Gaussian with that standard deviation in every dimension; halfway it is 1/√2.
-    """
-    return torch.sqrt((1 - t) ** 2 + t**2) * expected_norm(latent_dim)
 
 
 @dataclass(frozen=True)
@@ -95,8 +88,8 @@ class PathCost:
     Attributes:
         negative_elbo: −ELBO under the judging VAE, nats.
         coin_entropy: Σ_i H(x_i), nats: what gray pixels read as coins cost any model, however good.
-        entropy: of the classifier's answer, nats, between 0 (certain) and log(classes); None without one.
-        confident_class: the classifier's most probable class, int64; None without one.
+        entropy, confident_class: of the classifier's answer, in nats from 0 (certain) to log(classes), and
+            its most probable class, int64; None without a classifier.
     """
 
     negative_elbo: Tensor
@@ -120,29 +113,23 @@ def path_cost(judge, pictures: Tensor, classifier=None, *, seed: int = 0, n_samp
         judge: a VAE with Bernoulli pixels.
         pictures: (steps, paths, C, H, W), float in [0, 1].
         classifier: has ``probabilities(pictures) -> (n, classes)``.
-        seed: of the draws of z, the same for every call.
-        n_samples: draws of z for each picture.
-
-    Raises:
-        ValueError: pictures of another shape.
+        seed, n_samples: of the draws of z for each picture.
     """
     if pictures.ndim != 5:
         raise ValueError(f"expected pictures (steps, paths, C, H, W); got {tuple(pictures.shape)}.")
-    steps, paths = pictures.shape[:2]
-    flat = pictures.flatten(0, 1)
-    generator = noise_like(judge, seed)
-    device = generator.device
+    shape, flat, generator = pictures.shape[:2], pictures.flatten(0, 1).cpu(), noise_like(judge, seed)
+
+    def negative_elbo(x: Tensor) -> Tensor:
+        return elbo_terms(judge, x, generator, n_samples).negative_elbo
+
     with evaluating(judge):
-        cost = [
-            elbo_terms(judge, part.to(device), generator, n_samples).negative_elbo
-            for part in flat.split(1000)
-        ]
+        cost = in_parts(judge, negative_elbo, flat, 1000)
     probabilities = None if classifier is None else classifier.probabilities(flat)
     return PathCost(
-        torch.cat(cost).cpu().reshape(steps, paths),
-        coin_entropy(flat).reshape(steps, paths),
-        None if probabilities is None else entropy(probabilities).reshape(steps, paths),
-        None if probabilities is None else probabilities.argmax(-1).reshape(steps, paths),
+        cost.reshape(shape),
+        coin_entropy(flat).reshape(shape),
+        None if probabilities is None else entropy(probabilities).reshape(shape),
+        None if probabilities is None else probabilities.argmax(-1).reshape(shape),
     )
 
 
@@ -164,27 +151,15 @@ def _checked(start: Tensor, end: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Ten
     return start, end, t.to(start)
 
 
-# -------- Two properties of a drawn digit, measured on the picture: how thick its strokes are, how far they
-# lean.
-
-
 def thickness(pictures: Tensor) -> Tensor:
     """Mean width of the strokes in pixels: twice the ink over the length of its outline.
 
     A stroke of length L and width w ≪ L has ink L·w and an outline of 2L. The length of the outline is the
     total variation Σ|∇x|, which is right for soft edges too (coarea formula: Fleming & Rishel 1960).
-
-    Args:
-        pictures: (n, 1, H, W), float in [0, 1], ink 1 on ground 0.
-
-    Returns:
-        (n,), 0 for an empty picture.
-
-    Raises:
-        ValueError: another shape.
+    (n, 1, H, W) in [0, 1], ink 1 on ground 0 → (n,), 0 for an empty picture.
     """
     ink = _gray(pictures)
-    padded = torch.nn.functional.pad(ink, (1, 1, 1, 1))
+    padded = pad(ink, (1, 1, 1, 1))
     across = padded[:, :-1, 1:] - padded[:, :-1, :-1]
     down = padded[:, 1:, :-1] - padded[:, :-1, :-1]
     outline = torch.sqrt(across**2 + down**2).sum((1, 2))
@@ -195,16 +170,7 @@ def slant(pictures: Tensor) -> Tensor:
     """Lean of the strokes to the right in degrees, 0 for upright: the shear that undoes it.
 
     tan(slant) = −μ₁₁/μ₀₂ with the central second moments of the ink (x to the right, y down): the classic
-    measure for deskewing digits.
-
-    Args:
-        pictures: (n, 1, H, W), float in [0, 1], ink 1 on ground 0.
-
-    Returns:
-        (n,), between −90 and 90; 0 for an empty picture.
-
-    Raises:
-        ValueError: another shape.
+    measure for deskewing digits. Pictures as for :func:`thickness` → (n,), between −90 and 90.
     """
     ink = _gray(pictures)
     height, width = ink.shape[1:]
@@ -221,4 +187,4 @@ def slant(pictures: Tensor) -> Tensor:
 def _gray(pictures: Tensor) -> Tensor:
     if pictures.ndim != 4 or pictures.shape[1] != 1:
         raise ValueError(f"strokes are measured on pictures (n, 1, H, W); got {tuple(pictures.shape)}.")
-    return pictures[:, 0]
+    return pictures[:, 0].cpu()

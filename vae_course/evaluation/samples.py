@@ -7,23 +7,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vae_course.evaluation.anomaly import auroc
 from vae_course.evaluation.frechet import frechet_distance
 from vae_course.models.classifier import Classifier
 
-# -------- Sharpness: how much a picture changes from pixel to pixel.
-
 
 def sharpness(images: Tensor) -> Tensor:
-    """Variance of the Laplacian of each picture (Pech-Pacheco et al. 2000), ≥ 0.
+    """Variance of the Laplacian (Pech-Pacheco et al. 2000): (n, C, H, W) in [0, 1] → (n,), ≥ 0.
 
     The Laplacian is the sum of the four neighbors minus four times the pixel; only pixels that have all four
-    are used. Noise counts as sharp: look at the pictures as well.
-
-    Args:
-        images: (n, C, H, W), in [0, 1], sides of at least 3.
-
-    Returns:
-        (n,), in squared pixel values.
+    are used. In squared pixel values. Noise counts as sharp: look at the pictures as well.
     """
     if images.dim() != 4 or min(images.shape[-2:]) < 3:
         raise ValueError(f"images have shape {tuple(images.shape)}; expected (n, C, H, W), sides at least 3.")
@@ -41,56 +34,37 @@ def relative_sharpness(images: Tensor, data: Tensor) -> float:
     return sharpness(images).mean().item() / of_data
 
 
-# -------- Structural similarity of two pictures.
-
-WINDOW, WIDTH = 11, 1.5
-C1, C2 = 0.01**2, 0.03**2
-
-
 def ssim(a: Tensor, b: Tensor) -> Tensor:
     """Mean structural similarity of pairs of pictures (Wang et al. 2004, eq. 13), with their constants.
 
     Luminance, contrast and structure are compared in an 11×11 Gaussian window (σ = 1.5) that moves over all
-    places where it fits, and averaged. 1 for equal pictures; rarely below 0.
-
-    Args:
-        a, b: (n, C, H, W), in [0, 1], sides of at least 11.
-
-    Returns:
-        (n,), at most 1.
+    places where it fits, and averaged: twice (n, C, H, W) in [0, 1] → (n,), 1 for equal pictures; rarely
+    below 0.
     """
-    if a.shape != b.shape or a.dim() != 4 or min(a.shape[-2:]) < WINDOW:
+    if a.shape != b.shape or a.dim() != 4 or min(a.shape[-2:]) < 11:
         raise ValueError(
             f"pictures have shapes {tuple(a.shape)} and {tuple(b.shape)}; expected the same (n, C, H, W) "
-            f"twice, with sides of at least {WINDOW}."
+            f"twice, with sides of at least 11."
         )
-    n = len(a)
-    a, b = (picture.reshape(-1, 1, *picture.shape[-2:]) for picture in (a, b))
-    mean_a, mean_b = _blur(a), _blur(b)
-    var_a = _blur(a * a) - mean_a**2
-    var_b = _blur(b * b) - mean_b**2
-    covariance = _blur(a * b) - mean_a * mean_b
-    luminance = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
-    structure = (2 * covariance + C2) / (var_a + var_b + C2)
+    place = torch.arange(11, dtype=a.dtype, device=a.device) - 5
+    line = torch.exp(-0.5 * (place / 1.5) ** 2)
+    line = line / line.sum()
+
+    def blur(images: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(images, line.reshape(1, 1, -1, 1)), line.reshape(1, 1, 1, -1))
+
+    n, (a, b) = len(a), (picture.reshape(-1, 1, *picture.shape[-2:]) for picture in (a, b))
+    mean_a, mean_b = blur(a), blur(b)
+    var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
+    covariance = blur(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + 0.01**2) / (mean_a**2 + mean_b**2 + 0.01**2)
+    structure = (2 * covariance + 0.03**2) / (var_a + var_b + 0.03**2)
     return (luminance * structure).reshape(n, -1).mean(1)
 
 
-def _blur(images: Tensor) -> Tensor:
-    place = torch.arange(WINDOW, dtype=images.dtype, device=images.device) - WINDOW // 2
-    line = torch.exp(-0.5 * (place / WIDTH) ** 2)
-    line = line / line.sum()
-    return F.conv2d(F.conv2d(images, line.reshape(1, 1, -1, 1)), line.reshape(1, 1, 1, -1))
-
-
-# -------- How much of a picture is coarse and how much is fine: the radially averaged power spectrum.
-
-
 class Spectrum(NamedTuple):
-    """Power of pictures at each spatial frequency, averaged over directions.
-
-    Attributes:
-        frequency: (m,), cycles per pixel, from 1 / side to 0.5; 0.5 is black, white, black, white.
-        power: (m,), squared pixel values. White noise of variance s² has power s² at every frequency.
+    """Power of pictures, in squared pixel values, at frequencies from 1 / side to 0.5 cycles per pixel, (m,)
+    each; 0.5 is black, white, black, white. White noise of variance s² has power s² at every frequency.
     """
 
     frequency: Tensor
@@ -102,10 +76,10 @@ def power_spectrum(images: Tensor) -> Spectrum:
 
     Each picture's own mean is taken off first, so brightness does not count. Rings are 1 / side wide;
     the corners beyond 0.5 cycles per pixel, which only diagonals reach, are left out (as in Durall et al.
-    2020, section 3, but with a mean over each ring instead of a sum).
+    2020, section 3, but with a mean over each ring instead of a sum). Channels are averaged, too.
 
     Args:
-        images: (n, C, H, W), floats, sides of at least 4; channels are averaged.
+        images: (n, C, H, W), floats, sides of at least 4.
     """
     grid, radius = _power_and_radius(images)
     side = min(images.shape[-2:])
@@ -122,16 +96,12 @@ def relative_power(images: Tensor, data: Tensor, *, low: float = 0.25, high: flo
     Args:
         images, data: (n, C, H, W) and (m, C, H, W), floats of one size.
         low, high: the band in cycles per pixel, both ends included; the default is the finer half.
-
-    Raises:
-        ValueError: the sizes differ, the band is empty, or the data have no power in it.
     """
     if images.shape[1:] != data.shape[1:]:
         raise ValueError(
             f"pictures of {tuple(images.shape[1:])} cannot be compared with data of {tuple(data.shape[1:])}."
         )
-    ours, radius = _power_and_radius(images)
-    theirs, _ = _power_and_radius(data)
+    (ours, radius), (theirs, _) = _power_and_radius(images), _power_and_radius(data)
     band = (radius >= low - 1e-9) & (radius <= high + 1e-9) & (radius > 0)
     if not band.any():
         raise ValueError(f"no frequency lies between {low} and {high} cycles per pixel; widen the band.")
@@ -157,16 +127,8 @@ def _power_and_radius(images: Tensor) -> tuple[Tensor, Tensor]:
     return total / len(images), (down[:, None].square() + across.square()).sqrt()
 
 
-# -------- Precision, recall and coverage of samples: are they like data, and is all of the data there?
-
-
 class PrecisionRecall(NamedTuple):
-    """Shares in [0, 1].
-
-    Attributes:
-        precision: of the samples, those that lie where data lie.
-        recall: of the data, those that lie where samples lie. Grows with scattered samples too.
-    """
+    """Shares in [0, 1]: of samples, those that lie where data lie; of data, those where samples lie."""
 
     precision: float
     recall: float
@@ -185,13 +147,16 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3, chunk: int 
         k: which neighbor sets the radius; 3 in the paper.
         chunk: rows at a time; memory grows with it times the size of a set.
     """
-    _check_features(real, generated)
+    real, generated = _features(real, generated)
     if k < 1 or min(len(real), len(generated)) <= k:
         raise ValueError(f"k is {k}; it must be at least 1, and both sets need more than k rows.")
-    return PrecisionRecall(
-        _share_inside(generated, real, _radii(real, k, chunk), chunk),
-        _share_inside(real, generated, _radii(generated, k, chunk), chunk),
-    )
+
+    def share_inside(points: Tensor, centers: Tensor) -> float:
+        radii = _radii(centers, k, chunk)
+        inside = [(_distances(part, centers) <= radii).any(1) for part in points.split(chunk)]
+        return torch.cat(inside).float().mean().item()
+
+    return PrecisionRecall(share_inside(generated, real), share_inside(real, generated))
 
 
 def coverage(real: Tensor, generated: Tensor, *, k: int = 5, chunk: int = 1000) -> float:
@@ -206,40 +171,31 @@ def coverage(real: Tensor, generated: Tensor, *, k: int = 5, chunk: int = 1000) 
         k: which neighbor sets the radius; 5 in the paper.
         chunk: rows at a time; memory grows with it times the size of a set.
     """
-    _check_features(real, generated)
+    real, generated = _features(real, generated)
     if k < 1 or len(real) <= k or not len(generated):
         raise ValueError(
             f"k is {k}; it must be at least 1, with more than k real rows and one generated row."
         )
-    nearest = [_distances(part, generated).amin(1) for part in real.split(chunk)]
-    return (torch.cat(nearest) <= _radii(real, k, chunk)).float().mean().item()
+    nearest = torch.cat([_distances(part, generated).amin(1) for part in real.split(chunk)])
+    return (nearest <= _radii(real, k, chunk)).float().mean().item()
 
 
-def _check_features(real: Tensor, generated: Tensor) -> None:
+def _features(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
     if real.dim() != 2 or generated.dim() != 2 or real.shape[1] != generated.shape[1]:
         raise ValueError(
             f"features have shapes {tuple(real.shape)} and {tuple(generated.shape)}; expected (n, d), (m, d)."
         )
+    return real.cpu(), generated.cpu()
 
 
 def _radii(points: Tensor, k: int, chunk: int) -> Tensor:
-    """Distance of each point to its k-th nearest other point, (n,)."""
-    # The nearest is the point itself.
-    parts = [_distances(part, points).kthvalue(k + 1, dim=1).values for part in points.split(chunk)]
-    return torch.cat(parts)
-
-
-def _share_inside(points: Tensor, centers: Tensor, radii: Tensor, chunk: int) -> float:
-    inside = [(_distances(part, centers) <= radii).any(1) for part in points.split(chunk)]
-    return torch.cat(inside).float().mean().item()
+    """Distance of each point to its k-th nearest other point, (n,); the nearest is the point itself."""
+    return torch.cat([_distances(part, points).kthvalue(k + 1).values for part in points.split(chunk)])
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:
     # The fast formula by matrix product gives a point a distance to itself; this one gives exactly 0.
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
-
-
-# -------- The quality of generated pictures in one record, judged by the data set's own classifier.
 
 
 @dataclass(frozen=True)
@@ -248,9 +204,7 @@ class Quality:
 
     Attributes:
         frechet: Fréchet distance in the classifier's features (not the FID of papers); 0 is best.
-        precision: share of the pictures that lie where data lie, in [0, 1].
-        recall: share of the data that lie where pictures lie, in [0, 1]; scattered pictures raise it too.
-        coverage: share of the data with one of the pictures nearby, in [0, 1]; scatter does not raise it.
+        precision, recall, coverage: shares in [0, 1], see :func:`precision_recall` and :func:`coverage`.
         sharpness: mean variance of the Laplacian over that of data; 1 is as sharp as data.
         n: pictures on each side; numbers of different n cannot be compared.
     """
@@ -263,19 +217,17 @@ class Quality:
     n: int
 
 
-def sample_quality(generated: Tensor, real: Tensor, classifier: Classifier, *, k: int = 3) -> Quality:
+def sample_quality(generated: Tensor, real: Tensor, classifier: Classifier) -> Quality:
     """Judge generated pictures by held-out data.
 
     Args:
         generated, real: (n, C, H, W), in [0, 1]; of the larger set only the first n are used.
         classifier: the judge, such as ``load_classifier("mnist")``. Never one that the model was trained on.
-        k: neighbor for precision and recall; coverage keeps its own, 5.
     """
     n = min(len(generated), len(real))
-    with torch.no_grad():
-        generated, real = generated[:n].clamp(0, 1), real[:n]
-        ours, theirs = classifier.features(generated), classifier.features(real)
-    precision, recall = precision_recall(theirs, ours, k=k)
+    generated, real = generated[:n].detach().clamp(0, 1), real[:n]
+    ours, theirs = classifier.features(generated), classifier.features(real)
+    precision, recall = precision_recall(theirs, ours)
     return Quality(
         frechet=frechet_distance(ours, theirs),
         precision=precision,
@@ -286,16 +238,8 @@ def sample_quality(generated: Tensor, real: Tensor, classifier: Classifier, *, k
     )
 
 
-# -------- Nearest training pictures: does a model make pictures up, or does it hand back what it was shown?
-
-
 class Neighbors(NamedTuple):
-    """The nearest rows of a bank for each query, nearest first.
-
-    Attributes:
-        distance: (n, k), Euclidean, in pixel values or units of the features.
-        index: (n, k), int64, rows of the bank.
-    """
+    """The nearest rows of a bank for each query, nearest first: Euclidean distance and index, (n, k) each."""
 
     distance: Tensor
     index: Tensor
@@ -330,9 +274,7 @@ def nearest_neighbors(queries: Tensor, bank: Tensor, k: int = 1, *, chunk: int =
     """The k nearest rows of ``bank`` for each query; exact, also for copies (distance 0).
 
     Args:
-        queries: (n, ...), floats: pictures (n, C, H, W) or features (n, d).
-        bank: (m, ...), the same kind, at least k rows.
-        k: neighbors of each query, at least 1.
+        queries, bank: (n, ...) and (m, ...), pictures or features, floats.
         chunk: queries at a time; memory grows with chunk × m.
     """
     if queries.shape[1:] != bank.shape[1:]:
@@ -342,9 +284,9 @@ def nearest_neighbors(queries: Tensor, bank: Tensor, k: int = 1, *, chunk: int =
         )
     if not 1 <= k <= len(bank):
         raise ValueError(f"k is {k}; expected 1 to {len(bank)}, the rows of the bank.")
-    rows, flat = bank.flatten(1), queries.flatten(1)
+    rows = bank.flatten(1).cpu()
     distances, indices = [], []
-    for part in flat.split(chunk):
+    for part in queries.flatten(1).cpu().split(chunk):
         # A matrix product finds the neighbors fast, but loses the last digits of small distances.
         index = torch.cdist(part, rows, compute_mode="use_mm_for_euclid_dist").topk(k, largest=False).indices
         exact = (part[:, None] - rows[index]).square().sum(-1).sqrt()
@@ -382,25 +324,10 @@ def memorization(
             f"{len(held_out)} held-out pictures cannot show a share of {level}; "
             f"give at least {round(1 / level)}, and at least one sample."
         )
-    ours = nearest_neighbors(samples, train, k).distance
-    fresh = nearest_neighbors(held_out, train, k).distance
-    threshold = _relative(fresh).double().quantile(level)
-    return Memorization(
-        _chance_below(ours[:, 0], fresh[:, 0]),
-        (_relative(ours).double() < threshold).double().mean().item(),
-        level,
-        len(samples),
-    )
+    ours, fresh = (nearest_neighbors(rows, train, k).distance for rows in (samples, held_out))
 
+    def relative(distance: Tensor) -> Tensor:
+        return (distance[:, 0] / distance[:, 1:].mean(1).clamp_min(torch.finfo(distance.dtype).tiny)).double()
 
-def _relative(distance: Tensor) -> Tensor:
-    """Distance to the nearest over the mean distance to the others, in [0, 1]."""
-    return distance[:, 0] / distance[:, 1:].mean(1).clamp_min(torch.finfo(distance.dtype).tiny)
-
-
-def _chance_below(a: Tensor, b: Tensor) -> float:
-    """P(A < B) + P(A = B) / 2 for draws of two sets of numbers."""
-    a, ordered = a.contiguous(), b.sort().values
-    above = len(b) - torch.searchsorted(ordered, a, right=True)
-    not_below = len(b) - torch.searchsorted(ordered, a, right=False)
-    return ((above + not_below).double() / (2 * len(b))).mean().item()
+    copies = (relative(ours) < relative(fresh).quantile(level)).double().mean().item()
+    return Memorization(auroc(ours[:, 0], fresh[:, 0]), copies, level, len(samples))

@@ -15,13 +15,9 @@ from vae_course.evaluation.bounds import Estimate
 
 
 def bits_per_token(nats_per_text: float, data) -> float:
-    """Nats for each text as bits for each token, every END counted as one token.
+    """Mean nats for each text of TextData as bits for each token, every END counted as one token.
 
     Of characters these are "bits per character". A VAE's −ELBO gives an upper bound of them.
-
-    Args:
-        nats_per_text: mean over the texts of ``data``.
-        data: TextData on which it was measured.
     """
     return nats_per_text / data.lengths.double().mean().item() / math.log(2)
 
@@ -35,10 +31,7 @@ class NGram:
         p(x|h) = (c(h, x) + T(h) p(x|h')) / (c(h) + T(h)),    h' = h without its first token,
 
     down to all tokens alike. Every text of known and unknown tokens has a probability, and these add up to 1.
-
-    Args:
-        data: TextData to count, the training part.
-        order: 1 counts tokens alone, 2 pairs, and so on.
+    ``order`` 1 counts tokens alone, 2 pairs, and so on, in TextData, the training part.
     """
 
     def __init__(self, data, order: int = 4):
@@ -108,9 +101,7 @@ class TextQuality:
         recovered: novel, and found among held-out texts, which the model has never seen.
         plausible: as probable to the judge, for each token, as 95 % of the held-out texts are at least; of
             real texts that is 0.95 by construction.
-        plausible_novel: both at once.
-        judge_bits: mean bits per token that the judge needs.
-        n: number of draws.
+        judge_bits: mean bits per token that the judge needs for the n draws.
     """
 
     novel: Estimate
@@ -131,31 +122,24 @@ def text_quality(drawn: Sequence[str], train, held_out, judge: NGram) -> TextQua
 
     Args:
         drawn: texts as strings.
-        train: TextData, what the model was trained on.
-        held_out: TextData of the same kind, disjoint from ``train``.
-        judge: an n-gram, best one that has counted other texts than the model was trained on; an n-gram
-            judge favors texts drawn from n-grams.
-
-    Raises:
-        ValueError: nothing was drawn.
+        train, held_out: TextData that the model was trained on, and of the same kind, disjoint from it.
+        judge: best one that has counted other texts than the model was trained on; it favors texts drawn
+            from n-grams.
     """
     if len(drawn) == 0:
         raise ValueError("no texts to judge; draw at least one.")
-    tokenizer = held_out.tokenizer
 
     def bits(tokens: Tensor) -> Tensor:
         return -judge.log_prob(tokens) / (tokens != PAD).sum(1) / math.log(2)
 
-    limit = bits(held_out.tokens).quantile(0.95)
-    of_each = bits(tokenizer.encode(drawn))
+    of_each = bits(held_out.tokenizer.encode(drawn))
     known, real = set(train.texts), set(held_out.texts)
     novel = torch.tensor([text not in known for text in drawn])
-    found = novel & torch.tensor([text in real for text in drawn])
-    plausible = of_each <= limit
+    plausible = of_each <= bits(held_out.tokens).quantile(0.95)
     return TextQuality(
         novel=Estimate.of(novel),
         distinct=len(set(drawn)) / len(drawn),
-        recovered=Estimate.of(found),
+        recovered=Estimate.of(novel & torch.tensor([text in real for text in drawn])),
         plausible=Estimate.of(plausible),
         plausible_novel=Estimate.of(plausible & novel),
         judge_bits=of_each.mean().item(),

@@ -38,20 +38,23 @@ class Classifier(nn.Module):
         """Logits of the classes: (batch, C, H, W) in [0, 1] → (batch, n_classes)."""
         return self.head(self.body(x))
 
-    @torch.no_grad()
     def features(self, x: Tensor, batch_size: int = 1000) -> Tensor:
-        """The 64 numbers before the last layer, ≥ 0: (n, C, H, W) → (n, 64)."""
-        return torch.cat([self.body(part) for part in x.split(batch_size)])
+        """The 64 numbers before the last layer, ≥ 0: (n, C, H, W) → (n, 64), on the CPU."""
+        return self._in_parts(self.body, x, batch_size)
+
+    def probabilities(self, x: Tensor, batch_size: int = 1000) -> Tensor:
+        """Class probabilities: (n, C, H, W) → (n, n_classes), on the CPU."""
+        return self._in_parts(self, x, batch_size).softmax(-1)
 
     @torch.no_grad()
-    def probabilities(self, x: Tensor, batch_size: int = 1000) -> Tensor:
-        """Class probabilities: (n, C, H, W) → (n, n_classes)."""
-        return torch.cat([self(part).softmax(-1) for part in x.split(batch_size)])
+    def _in_parts(self, network: nn.Module, x: Tensor, batch_size: int) -> Tensor:
+        device = self.head.weight.device
+        return torch.cat([network(part.to(device)).cpu() for part in x.split(batch_size)])
 
     def accuracy(self, data) -> float:
         """Share of a labeled data set that is classified correctly, in [0, 1]."""
         require_labels(data)
-        return (self.probabilities(data.floats()).argmax(-1) == data.labels).float().mean().item()
+        return (self.probabilities(data.floats()).argmax(-1) == data.labels.cpu()).float().mean().item()
 
 
 def require_labels(data) -> None:
