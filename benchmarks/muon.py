@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_course.elbo import elbo_terms
-from vae_course.machine import Adam, pick_device
+from vae_course.machine import Adam, pick_device, working_on
 from vae_course.training.distributed import Shared, count
 from vae_course.training.loop import History, Run, complete
 from vae_course.training.settings import FitSettings
@@ -155,5 +155,6 @@ def fit_with_muon(
     target = pick_device(device)
     kind = SharedMuonRun if count() > 1 else MuonRun
     config = FitSettings.from_arguments(settings)
-    run = kind(model.to(target), train.to(target), config, elbo_terms, target)
-    return complete(run, None, checkpoint, resume, progress)
+    with working_on(target, model):
+        run = kind(model, train.to(target), config, elbo_terms, target)
+        return complete(run, None, checkpoint, resume, progress)
