@@ -15,7 +15,7 @@ COURSE := $(BIN)/python -m tools
 
 help:
 	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
-	@echo "make test        run every check: style, tests, every chapter on the small data"
+	@echo "make test        run every check: style, tests, every chapter on the small data, also with a stand-in for a GPU"
 	@echo "make notebooks   execute the chapters in full on real data and renew notebooks/ (ONLY=02 for one)"
 	@echo "make replicate   execute them in full under five fresh base seeds and count the claims that hold (hours; goes on)"
 	@echo "make assignments renew the student notebooks of the graded assignments, and the cheat sheet"
@@ -38,6 +38,8 @@ test: lint
 		echo "Every chapter on the small data:"; \
 		env -u VAE_COURSE_DATA OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n 2 -q build/nbmake; \
 	fi
+	@echo "Every chapter and assignment with a stand-in for an accelerator:"
+	@env -u VAE_COURSE_DATA $(COURSE) quick --stand-in
 
 notebooks: $(STAMP)
 	@$(COURSE) full $(if $(ONLY),--only $(ONLY)); status=$$?; $(COURSE) results && exit $$status
