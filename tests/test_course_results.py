@@ -1,4 +1,4 @@
-"""The README's generated tables."""
+"""The generated tables of README and docs."""
 
 import json
 
@@ -11,10 +11,8 @@ from tools.chapters import CHAPTERS
 from tools.project import CourseError
 
 FIRST = CHAPTERS[0].name
-README = (
-    "# Title\n\n<!-- chapters:start -->\nold\n<!-- chapters:end -->\ntext\n"
-    "<!-- results:start -->\n<!-- results:end -->\nend\n"
-)
+README = "# Title\n\n<!-- chapters:start -->\nold\n<!-- chapters:end -->\nend\n"
+RESULTS = "# Results\n\n<!-- results:start -->\n<!-- results:end -->\nend\n"
 CLAIMS = [
     {
         "id": "gap",
@@ -50,6 +48,8 @@ def project(tmp_path):
     record = {"parameters": {}, "seconds": 231.0, "quick_seconds": 17.6, "claims": CLAIMS}
     (project.results / f"{FIRST}.json").write_text(json.dumps(record))
     (tmp_path / "README.md").write_text(README)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "results.md").write_text(RESULTS)
     return project
 
 
@@ -76,13 +76,15 @@ def test_results_are_those_of_the_files(project):
 
 
 def test_stale_tables_are_told_and_renewed_once(project):
-    assert results.problems(project) == ["The tables of README.md are stale; run: python -m tools results"]
-    assert results.update(project) is True
+    stale = "The table of {} is stale; run: python -m tools results"
+    assert results.problems(project) == [stale.format("README.md"), stale.format("results.md")]
+    assert results.update(project) == ["README.md", "docs/results.md"]
     assert results.problems(project) == []
-    assert results.update(project) is False
+    assert results.update(project) == []
     readme = (project.root / "README.md").read_text()
     assert readme.startswith("# Title\n\n<!-- chapters:start -->\n| |")
-    assert "\nold\n" not in readme and readme.endswith("<!-- results:end -->\nend\n")
+    assert "\nold\n" not in readme and readme.endswith("<!-- chapters:end -->\nend\n")
+    assert "2 claims hold" in (project.root / "docs" / "results.md").read_text()
 
     path = project.results / f"{FIRST}.json"
     path.write_text(path.read_text().replace("104.2", "105.2"))
@@ -90,7 +92,7 @@ def test_stale_tables_are_told_and_renewed_once(project):
 
 
 @pytest.mark.parametrize(
-    "readme", ["# Title\n", README + "<!-- results:end -->\n", README.replace("chapters:end", "x")]
+    "readme", ["# Title\n", README + "<!-- chapters:end -->\n", README.replace("chapters:end", "x")]
 )
 def test_markers_are_asked_for(project, readme):
     (project.root / "README.md").write_text(readme)

@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("--only", metavar="NN", help="one chapter, by its number")
     again.add_argument("--quick", action="store_true", help="with the quick run's parameters and data")
     again.add_argument("--seeds", type=int, default=5, metavar="N", help="base seeds 1 to N (default: 5)")
-    actions.add_parser("results", help="renew the tables of README.md")
+    actions.add_parser("results", help="renew the tables of README.md and docs/")
     actions.add_parser("cover", help="train a small VAE on MNIST and redraw the README's picture")
     assignments = actions.add_parser("assignments", help="renew the student notebooks of the assignments")
     assignments.add_argument("--only", metavar="A1", help="one assignment, by its short name")
@@ -50,14 +50,14 @@ def parser() -> argparse.ArgumentParser:
     actions.add_parser("sheet", help="renew assets/cheat_sheet.html, two pages of formulas")
     rehearsal = actions.add_parser("rehearsal", help="take a made-up class of five through nbgrader")
     rehearsal.add_argument("--folder", type=Path, help="keep nbgrader's folders here (default: thrown away)")
-    actions.add_parser("check", help="check sources, committed notebooks, results and README tables")
+    actions.add_parser("check", help="check sources, committed notebooks, results and tables")
     return top
 
 
 def run(arguments: argparse.Namespace) -> int:
     project = Project.at(arguments.root) if arguments.root else Project.here()
     if arguments.action == "results":
-        print("README.md: tables", "renewed" if results.update(project) else "already up to date")
+        print("renewed:", ", ".join(results.update(project)) or "nothing; all tables are up to date")
         return 0
     if arguments.action == "cover":
         print(f"{cover.draw(project.root).relative_to(project.root)} redrawn")

@@ -1,7 +1,8 @@
-"""The README's generated tables: the chapters, the arena, and the numbers that the full runs measured."""
+"""The generated tables of README and docs: the chapters, the arena, and what the full runs measured."""
 
 import json
 import re
+from pathlib import Path
 
 from benchmarks.pages import speed_table
 from tools import numbers
@@ -85,43 +86,52 @@ def arena_table(project: Project) -> str:
     return "\n".join([*lines, *("| " + " | ".join(map(cell, row.values())) + " |" for row in rows)])
 
 
-def with_tables(project: Project, readme: str) -> str:
-    """``readme`` with its tables renewed between their markers; those of arena and speed may be missing."""
-    tables = [("chapters", chapter_table(project)), ("results", results_table(project))]
-    if "<!-- arena:start -->" in readme:
-        tables.append(("arena", arena_table(project)))
-    if "<!-- speed:start -->" in readme:
-        tables.append(("speed", speed_table(project.results)))
-    for name, table in tables:
+TABLES = {
+    "chapters": chapter_table,
+    "results": results_table,
+    "arena": arena_table,
+    "speed": lambda project: speed_table(project.results),
+}
+# The page of each table; only the README has to be there.
+PAGES = {
+    "README.md": "chapters",
+    "docs/results.md": "results",
+    "docs/arena.md": "arena",
+    "docs/speed.md": "speed",
+}
+
+
+def renewed(project: Project) -> dict[Path, tuple[str, str]]:
+    """Each page as it is, and with its table renewed between the markers."""
+    pages = {}
+    for page, name in PAGES.items():
+        path = project.root / page
+        if not path.is_file():
+            if page == "README.md":
+                raise CourseError("There is no README.md to put the table of chapters into.")
+            continue
+        text = path.read_text(encoding="utf-8")
         start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
-        if readme.count(start) != 1 or readme.count(end) != 1 or readme.index(start) > readme.index(end):
-            raise CourseError(f"README.md needs the line {start} and, below it, the line {end}, once each.")
+        if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+            raise CourseError(f"{page} needs the line {start} and, below it, the line {end}, once each.")
+        table = f"{start}\n{TABLES[name](project)}\n{end}"
         between = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-        readme = between.sub(lambda _, a=start, t=table, b=end: f"{a}\n{t}\n{b}", readme)
-    return readme
+        pages[path] = text, between.sub(lambda _, table=table: table, text)
+    return pages
 
 
-def read_readme(project: Project) -> str:
-    path = project.root / "README.md"
-    if not path.is_file():
-        raise CourseError("There is no README.md to put the tables into.")
-    return path.read_text(encoding="utf-8")
-
-
-def update(project: Project) -> bool:
-    """Write the tables into README.md; whether anything changed."""
-    before = read_readme(project)
-    after = with_tables(project, before)
-    if after != before:
-        write_atomically(project.root / "README.md", after.encode())
-    return after != before
+def update(project: Project) -> list[str]:
+    """Write the tables into their pages; the names of those that changed."""
+    changed = {path: new for path, (old, new) in renewed(project).items() if new != old}
+    for path, text in changed.items():
+        write_atomically(path, text.encode())
+    return [str(path.relative_to(project.root)) for path in changed]
 
 
 def problems(project: Project) -> list[str]:
-    """One sentence when the README's tables are not what the notebooks and results say."""
+    """One sentence for each page whose table is not what the notebooks and results say."""
     try:
-        readme = read_readme(project)
-        stale = with_tables(project, readme) != readme
+        stale = [path.name for path, (old, new) in renewed(project).items() if new != old]
     except CourseError as error:
         return [str(error)]
-    return ["The tables of README.md are stale; run: python -m tools results"] if stale else []
+    return [f"The table of {name} is stale; run: python -m tools results" for name in stale]
