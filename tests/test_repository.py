@@ -94,8 +94,10 @@ def layer(name: str) -> int:
 
 @pytest.mark.parametrize("name", sorted(IMPORTS))
 def test_imports_go_down(name):
-    below = {other for other in IMPORTS[name] if other != "vae_course" and layer(other) <= layer(name)}
-    assert IMPORTS[name] - below == set()
+    # The front door may be asked by the topmost alone: a run notes the package's version.
+    top = {"vae_course"} if layer(name) == len(LAYERS) - 1 else set()
+    below = {other for other in IMPORTS[name] - {"vae_course"} if layer(other) <= layer(name)}
+    assert IMPORTS[name] - below - top == set()
     assert not {(part(name), part(other)) for other in below} & STRANGERS
 
 
