@@ -156,7 +156,7 @@ def load_parts(dataset: str):
 
 def weights_file(dataset: str) -> Path:
     """Where the shipped model of a data set lies."""
-    from vae_course.training.one_model import WEIGHTS
+    from vae_course.weights import WEIGHTS
 
     return WEIGHTS / f"one_model_{dataset}.pt"
 
@@ -242,7 +242,7 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from benchmarks.one_model_gap import gap_map
-    from vae_course.training.one_model import load_one_model
+    from vae_course.weights import load_one_model
     from vae_course.weights import load_checkpoint
 
     torch.set_float32_matmul_precision("medium")  # still float32 on most CPUs, and twice as fast on some

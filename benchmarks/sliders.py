@@ -41,7 +41,7 @@ def slider_latency(dataset: str = "digits", moves: int = 200, seed: int = 0) -> 
     import torch
 
     from vae_course.data.loading import load
-    from vae_course.training.one_model import load_one_model
+    from vae_course.weights import load_one_model
     from vae_course.widgets.beta_latent import BetaLatentExplorer, BetaLatentView
 
     explorer = BetaLatentExplorer(BetaLatentView(load_one_model(dataset), load(dataset, "test")))

@@ -12,6 +12,7 @@ import pytest
 import torch
 from tiny_data import InterruptedAt, tiny_images
 
+from recipes.one_model import train_one_model
 from vae_course import VAE, elbo_terms, evaluate, fit, importance_weighted_bound, load, seed_everything
 from vae_course.data.images import with_classes
 from vae_course.data.tables import PointData
@@ -43,7 +44,6 @@ from vae_course.plots.images import manifold, mean_and_sample, reconstructions, 
 from vae_course.training.adversarial import fit_gan
 from vae_course.training.code_prior import fit_prior
 from vae_course.training.loop import TrainingDiverged
-from vae_course.training.one_model import train_one_model
 from vae_course.training.sweep import plan, run_sweep
 from vae_course.training.vae_gan import fit_vae_gan
 from vae_course.weights import load_checkpoint, load_model

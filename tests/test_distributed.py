@@ -50,13 +50,20 @@ def found(tmp_path_factory):
 def test_two_processes_equal_one(found, name):
     one, two = parallel_runs.run(name), found[name]
     assert one["weights"].keys() == two["weights"].keys()
+    # Sums of at most 100 terms of at most 1, in another order; Adam divides a gradient by 1e-8 or more.
+    rounding, updates, rate = (
+        100 * torch.finfo(torch.float64).eps,
+        one["history"]["records"][-1]["step"],
+        0.01,
+    )
+    bound = updates * rate * 2 * rounding / 1e-8
     difference = max((one["weights"][key] - two["weights"][key]).abs().max() for key in one["weights"])
-    assert difference < 1e-5
+    assert difference < bound < 2e-6
     records = zip(one["history"]["records"], two["history"]["records"], strict=True)
     for record, other in records:
         assert record["step"] == other["step"] and record["beta"] == other["beta"]
         for part in ("train", "validation"):
-            assert record[part] == pytest.approx(other[part], abs=1e-3)
+            assert record[part] == pytest.approx(other[part], abs=1e-4)
     assert one["history"]["best_epoch"] == two["history"]["best_epoch"]
 
 
@@ -71,13 +78,6 @@ def test_resumed_processes_equal_uninterrupted_ones_bit_for_bit(found):
     straight, resumed = found["uneven last batch"], found["resumed"]
     for name, weight in straight["weights"].items():
         assert torch.equal(weight, resumed["weights"][name])
-
-
-def test_each_example_is_read_by_one_process_only(found):
-    # Records before and after the epoch read one fixed example each, in all processes.
-    shares = [seen[1:-1] for seen in found["seen"]]
-    assert sorted(shares[0] + shares[1]) == list(range(53))
-    assert abs(len(shares[0]) - len(shares[1])) <= 6  # one row in each of six batches
 
 
 def test_misuse_is_told(found):

@@ -6,24 +6,21 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from recipes.one_model import main
+from recipes.one_model import (
+    KNOT_SHARES,
+    AllSettings,
+    draw_settings,
+    fit_one_model,
+    main,
+    train_one_model,
+)
 from vae_course.data.loading import load
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate
 from vae_course.models.one_model import OneModel
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.training.one_model import (
-    KNOT_SHARES,
-    WEIGHTS,
-    AllSettings,
-    draw_settings,
-    fit_one_model,
-    load_one_model,
-    save_one_model,
-    train_one_model,
-)
-from vae_course.weights import CheckpointError, save_checkpoint
+from vae_course.weights import WEIGHTS, CheckpointError, load_one_model, save_checkpoint
 
 SHIPPED = ("digits", "fashion_mnist", "mnist")
 
@@ -141,7 +138,7 @@ def test_wrong_files_are_refused(tmp_path):
         load_one_model(tmp_path / "vae.pt")
     model = OneModel(image_shape=(1, 4, 4), latent_dim=4, hidden_dims=(8,))
     model.config["latent_dim"] = 5
-    save_one_model(tmp_path / "mixed.pt", model)
+    save_checkpoint(tmp_path / "mixed.pt", model, half=True)
     with pytest.raises(CheckpointError, match="do not fit"):
         load_one_model(tmp_path / "mixed.pt")
 

@@ -117,7 +117,7 @@ def test_the_stated_gaps_follow_from_the_losses_and_keep_the_limit():
 
 def test_the_stated_losses_are_those_of_the_shipped_model(data_root):
     from vae_course.data.loading import load
-    from vae_course.training.one_model import load_one_model
+    from vae_course.weights import load_one_model
 
     test = load("mnist", "test", root=data_root, download=False)
     model = load_one_model("mnist")

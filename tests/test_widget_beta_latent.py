@@ -11,12 +11,13 @@ from PIL import Image
 from tiny_data import tiny_images
 
 from benchmarks.sliders import slider_latency
+from recipes.one_model import fit_one_model
 from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import rate_distortion, view_setting
 from vae_course.models.one_model import OneModel
 from vae_course.plots.chapter_08 import SettingPanel
 from vae_course.randomness import seed_everything
-from vae_course.training.one_model import WEIGHTS, fit_one_model
+from vae_course.weights import WEIGHTS
 from vae_course.widgets.beta_latent import (
     BetaLatentExplorer,
     BetaLatentView,

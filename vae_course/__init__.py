@@ -8,7 +8,15 @@ Names are loaded when they are first used, so that ``import vae_course`` costs n
 here is one level down: ``vae_course.evaluation``, ``models``, ``plots``, ``teaching`` and ``widgets``.
 """
 
+import os
+
 from vae_course._lazy import lazily
+
+# Threads that wait for one another look out for some 20 µs and then sleep. GNU OpenMP, which reads this when
+# torch is loaded, would look out for milliseconds, and so take the core from the thread that is waited for
+# where another job has the other core: ``python -m benchmarks busy`` shows what that costs.
+if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+    os.environ["GOMP_SPINCOUNT"] = "1000"
 
 __version__ = "0.2.0"
 __getattr__, __dir__, __all__ = lazily(
@@ -26,12 +34,11 @@ __getattr__, __dir__, __all__ = lazily(
         "data.toys": "clock_hands CurveModel grid_mixture LinearGaussian ring_mixture",
         "models.vae": "Autoencoder VAE",
         "weights": "ablation_results arena_results arena_rows load_ablation load_arena load_classifier "
-        "load_face_model load_model load_photograph_model load_text_model save_checkpoint "
+        "load_face_model load_model load_one_model load_photograph_model load_text_model save_checkpoint "
         "shipped_sweep STAGES",
         "training.adversarial": "fit_gan",
         "training.code_prior": "fit_prior letters_of",
         "training.loop": "fit History TrainingDiverged",
-        "training.one_model": "load_one_model train_one_model",
         "training.settings": "kl_weight",
         "training.sweep": "plan run_sweep",
         "training.vae_gan": "fit_vae_gan vae_gan_losses",

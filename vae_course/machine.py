@@ -1,10 +1,8 @@
 """The machine: its device, its arithmetic, its memory, and optimizers that start at once."""
 
 import inspect
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -80,66 +78,36 @@ def keep_freed_memory() -> None:
     torch.empty(KEPT, dtype=torch.uint8)
 
 
-# -------- The arithmetic of training: which way to multiply matrices is fastest here; measured, not assumed.
-#
-# On some CPUs torch's other matrix product ("medium") is twice as fast and just as exact, on others nothing
-# is gained; bfloat16 (8 significant bits) doubles the speed again where the processor has it and is many
-# times slower where it has not. So each is tried on one product of the size that training needs.
+# -------- The arithmetic of training.
 
 CHOICES = ("auto", "highest", "medium", "bfloat16")
-EXACT = 1e-5  # largest relative error of a product that still counts as float32
-WORTH = 1.25  # least gain for which the plain product is given up
-SHAPE = (256, 512, 512)  # batch, inputs, outputs of the product that is timed
 
 
-@dataclass(frozen=True)
-class Arithmetic:
-    """What one product takes and loses in one arithmetic.
+def choose(precision: str, device: torch.device, model: nn.Module | None = None) -> str:
+    """The arithmetic of matrix products in a run: "highest", "medium" or "bfloat16".
 
-    Attributes:
-        name: "highest", "medium" or "bfloat16".
-        seconds: of one product (the fastest of several tries).
-        error: largest error, relative to the largest entry of the float64 result.
-    """
+    "auto" goes by what the processor is, never by a stopwatch, so that a busy machine computes the same bits
+    as an idle one. On a CPU it is the fastest that loses nothing that matters:
 
-    name: str
-    seconds: float
-    error: float
+    ===============================  =========  =========  ========================
+    instructions                     float32    bfloat16   GFLOP/s of the three, two cores
+    ===============================  =========  =========  ========================
+    none of those below, AVX2        highest    never      148, 142, 1
+    AVX-512                          medium     never      not measured
+    AVX-512 with bfloat16            medium     yes        210, 450 to 500, 810 to 970
+    AMX                              highest    yes        not measured
+    ===============================  =========  =========  ========================
 
-
-@lru_cache
-def measure(device: str = "cpu", threads: int | None = None) -> dict[str, Arithmetic]:
-    """Time and check one matrix product in each arithmetic; about 20 ms, once for each process.
-
-    Args:
-        device: type of the device, "cpu" or "cuda".
-        threads: torch's number of threads, because a result holds for one number only.
-    """
-    draw = torch.Generator().manual_seed(0)
-    batch, inputs, outputs = SHAPE
-    left, right = torch.randn(batch, inputs, generator=draw), torch.randn(inputs, outputs, generator=draw)
-    exact = left.double() @ right.double()
-    left, right = left.to(device), right.to(device)
-    found = {}
-    for name in CHOICES[1:]:
-        dtype = torch.bfloat16 if name == "bfloat16" else torch.float32
-        a, b = left.to(dtype), right.to(dtype)
-        with matrix_products("medium" if name == "medium" else "highest"):
-            product = a @ b
-            seconds = min(_seconds(a, b) for _ in range(5))
-        error = ((product.cpu().double() - exact).abs().max() / exact.abs().max()).item()
-        found[name] = Arithmetic(name, seconds, error)
-    return found
-
-
-def choose(precision: str, device: torch.device, model=None) -> str:
-    """The arithmetic for a training run: "highest", "medium" or "bfloat16".
+    Measured by ``benchmarks/arithmetic.py`` on two AMD EPYC, without and with AVX-512. "medium" leaves the
+    products to oneDNN. With AVX2 that gives the bits of "highest"; with AVX-512 it is as exact (largest
+    error 3.7e-7 of the largest entry) and twice as fast, because MKL takes its AVX2 path on AMD; with AMX it
+    multiplies in bfloat16 (3e-3), so float32 stays with MKL. ``ATEN_CPU_CAPABILITY`` is obeyed:
+    "avx2" chooses as a processor that has no more. On CUDA and MPS torch's setting stays as it is.
 
     Args:
-        precision: "auto" measures and takes the fastest that loses nothing that matters; any other name is
-            taken as it is.
-        device: where the model trains; "auto" leaves anything but a CPU and CUDA alone.
-        model: bfloat16 is for models with ``trains_in_bfloat16``, and chosen for no other.
+        precision: "auto", or the answer.
+        device: where the model trains.
+        model: bfloat16 (8 significant bits) is for models with ``trains_in_bfloat16``, and for no other.
 
     Raises:
         ValueError: bfloat16 was asked for, and the model cannot be trained in it.
@@ -150,29 +118,33 @@ def choose(precision: str, device: torch.device, model=None) -> str:
             f"precision is 'bfloat16', but {type(model).__name__} is trained in float32: only image models "
             f"with Bernoulli pixels bear 8 significant bits; use 'auto', 'medium' or 'highest'."
         )
-    if precision != "auto" or device.type not in ("cpu", "cuda"):
-        return torch.get_float32_matmul_precision() if precision == "auto" else precision
-    measured = measure(device.type, torch.get_num_threads())
-    best = measured["highest"]
-    if measured["medium"].error <= EXACT and measured["medium"].seconds * WORTH <= best.seconds:
-        best = measured["medium"]
-    if able and measured["bfloat16"].seconds * WORTH <= best.seconds:
-        best = measured["bfloat16"]
-    return best.name
+    if precision != "auto":
+        return precision
+    if device.type != "cpu":
+        return torch.get_float32_matmul_precision()
+    return "bfloat16" if able and _has("avx512_bf16", "amx_tile") else _float32()
+
+
+def _float32() -> str:
+    """The faster of the float32 products that are exact."""
+    return "medium" if _has("avx512") and not _has("amx_tile") else "highest"
+
+
+def _has(*names: str) -> bool:
+    """Whether the CPU has one of these instructions, and ATEN_CPU_CAPABILITY does not forbid AVX-512."""
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return False
+    return any(getattr(torch.cpu, f"_is_{name}_supported")() for name in names)
 
 
 @contextmanager
 def matrix_products(name: str) -> Iterator[None]:
     """Torch's float32 matrix products in the arithmetic of that name, and as they were afterwards.
 
-    bfloat16 is asked for by :func:`mixed`; what then stays in float32 goes the faster way too, where that is
-    exact.
+    bfloat16 is asked for by :func:`mixed`; what then stays in float32 goes the way of "auto".
     """
     before = torch.get_float32_matmul_precision()
-    if name == "bfloat16":
-        cpu = measure("cpu", torch.get_num_threads())["medium"]
-        name = "medium" if cpu.error <= EXACT else "highest"
-    torch.set_float32_matmul_precision(name)
+    torch.set_float32_matmul_precision(_float32() if name == "bfloat16" else name)
     try:
         yield
     finally:
@@ -184,18 +156,7 @@ def mixed(name: str, device: torch.device):
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
 
 
-def _seconds(a: torch.Tensor, b: torch.Tensor, times: int = 4) -> float:
-    """Of one product a @ b."""
-    wait = torch.cuda.synchronize if a.is_cuda else (lambda: None)
-    wait()
-    start = time.perf_counter()
-    for _ in range(times):
-        a @ b
-    wait()
-    return (time.perf_counter() - start) / times
-
-
-# -------- Torch's Adam, AdamW and L-BFGS, without the second that a process's first optimizer costs.
+# -------- Torch's Adam and AdamW, without the second that a process's first optimizer costs.
 #
 # ``torch.optim`` wraps the methods of its optimizers for ``torch.compile``, and the wrappers import
 # ``torch._dynamo`` when the first optimizer is built: about a second, more than a short training run takes.
@@ -221,12 +182,6 @@ class AdamW(torch.optim.AdamW):
     """:class:`torch.optim.AdamW`, same arguments and same numbers."""
 
     locals().update(_unwrapped(torch.optim.AdamW))
-
-
-class LBFGS(torch.optim.LBFGS):
-    """:class:`torch.optim.LBFGS`, same arguments and same numbers."""
-
-    locals().update(_unwrapped(torch.optim.LBFGS))
 
 
 OPTIMIZERS = {"adam": Adam, "adamw": AdamW}

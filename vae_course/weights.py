@@ -20,6 +20,7 @@ from vae_course.models.classifier import Classifier
 from vae_course.models.conditional import ConditionalVAE
 from vae_course.models.gan import Generator
 from vae_course.models.hierarchical import HierarchicalVAE
+from vae_course.models.one_model import OneModel
 from vae_course.models.text import TextVAE
 from vae_course.models.vae import VAE, Autoencoder
 from vae_course.models.vae_gan import VAEGAN
@@ -41,6 +42,7 @@ KINDS = {
         HierarchicalVAE,
         LadderVAE,
         TextVAE,
+        OneModel,
     )
 }
 
@@ -543,3 +545,31 @@ def shipped_sweep(name: str) -> list[dict]:
         known = ", ".join(sorted(file.stem.removeprefix("sweep_") for file in WEIGHTS.glob("sweep_*.json")))
         raise ValueError(f"no sweep of {name!r} comes with the course; there are: {known}.")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+# -------- One model for every β and latent size.
+
+
+def load_one_model(name: str | Path) -> OneModel:
+    """A OneModel from a file, or the one that comes with the course for a data set, in evaluation mode.
+
+    Args:
+        name: "mnist", "fashion_mnist" or "digits", or the path of a file that ``recipes.one_model`` wrote.
+
+    Raises:
+        FileNotFoundError: there is neither such a data set nor such a file.
+        CheckpointError: the file holds something else.
+    """
+    path = WEIGHTS / f"one_model_{name}.pt"
+    if not path.is_file():
+        path = Path(name)
+    if not path.is_file():
+        known = sorted(part.stem.removeprefix("one_model_") for part in WEIGHTS.glob("one_model_*.pt"))
+        raise FileNotFoundError(
+            f"there is no model for all settings named {name}; give one of {', '.join(known)}, or the path "
+            f"of a file that python -m recipes.one_model wrote."
+        )
+    model = load_model(path)
+    if not isinstance(model, OneModel):
+        raise CheckpointError(f"{path} holds a {type(model).__name__}; expected a OneModel.")
+    return model

@@ -8,7 +8,6 @@ __getattr__, __dir__, __all__ = lazily(
         "adversarial": "AdversarialHistory fit_gan",
         "code_prior": "fit_prior letters_of",
         "loop": "fit History TrainingDiverged",
-        "one_model": "load_one_model save_one_model train_one_model",
         "settings": "FitSettings kl_settled kl_weight learning_rate_factor",
         "sweep": "plan run_sweep",
         "vae_gan": "fit_vae_gan vae_gan_losses",

@@ -1,7 +1,6 @@
 """Train the prior of a VQ-VAE: maximum likelihood on the letters of the training pictures."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -48,22 +47,15 @@ def letter_terms(prior: CodePrior, codes: Tensor, generator: torch.Generator | N
     return ElboTerms(price, torch.zeros_like(price), torch.zeros_like(price)[:, None])
 
 
-def fit_prior(
-    prior: CodePrior,
-    model,
-    train,
-    validation=None,
-    *,
-    checkpoint: str | Path | None = None,
-    **settings,
-) -> History:
+def fit_prior(prior: CodePrior, model, train, validation=None, **settings) -> History:
     """Train a prior on the letters of ``train``; the history's numbers are nats per picture.
 
     Args:
         prior: a CodePrior with the model's ``n_codes`` and ``side``; trained in place.
         model: a trained VQVAE, which is not changed.
         train, validation: ImageData.
-        checkpoint, settings: as for :func:`vae_course.training.loop`.
+        settings: of :func:`vae_course.training.loop.fit`; the defaults here are learning_rate 2e-3 and
+            kl_warmup 0.
 
     Raises:
         ValueError: prior and model do not fit together.
@@ -74,7 +66,5 @@ def fit_prior(
             f"{model.side}×{model.side} out of {model.n_codes}; build CodePrior(model.n_codes, model.side)."
         )
     held_out = letters_of(model, validation) if validation is not None else None
-    chosen = {"learning_rate": 2e-3, "schedule": "linear", "warmup": 0.05, "kl_warmup": 0.0, **settings}
-    return fit(
-        prior, letters_of(model, train), held_out, objective=letter_terms, checkpoint=checkpoint, **chosen
-    )
+    chosen = {"learning_rate": 2e-3, "kl_warmup": 0.0, **settings}
+    return fit(prior, letters_of(model, train), held_out, objective=letter_terms, **chosen)

@@ -10,7 +10,6 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
-from vae_course.data.images import ImageData
 from vae_course.machine import pick_device
 
 # -------- The processes of one training run: who they are, what they agree on, and who writes.
@@ -146,12 +145,15 @@ def first_on_each_machine() -> Iterator[None]:
 # Every batch is divided among the processes, and PyTorch's DistributedDataParallel averages their gradients.
 # Three things make the result that of one process, up to the rounding of sums:
 #
-# - all draw the same order of the examples, and each takes its rows of every batch: each
-#   example is seen once;
+# - all draw the same order and read the same batches, and each computes with its rows of them;
 # - all draw the noise of the whole batch from the same generator, and each takes its rows;
 # - a share of the batch counts by its number of examples, so that an uneven last batch is right as well.
 #
 # Whatever a run saves is therefore independent of the number of processes, and any number can resume it.
+#
+# Of that rounding: a gradient in float32 is off by some 1e-7 of the terms that it is the sum of, and Adam
+# makes a whole step out of a gradient that is nothing but rounding, as that of a pixel which is always black.
+# So single weights can end some learning rates apart, while the loss does not notice.
 
 
 class Shared:
@@ -160,7 +162,7 @@ class Shared:
     def __init__(self, model, train, config, objective, device):
         super().__init__(model, train, config, objective, device)
         check_batch_size(self.config.batch_size)
-        # Each process measures by itself what is fastest, and might find something else.
+        # The processes may run on different processors.
         self.arithmetic = agreed(lambda: self.arithmetic)
         self.writes = rank() == 0
         # Weights and buffers start as process 0 has them.
@@ -169,7 +171,8 @@ class Shared:
 
     def terms(self, data, index: Tensor, noise: torch.Generator):
         rows, _ = share(len(index))
-        x = _read(data, index, noise, rows)
+        x = data.batch(index, noise)
+        x = tuple(part[rows] for part in x) if isinstance(x, tuple) else x[rows]
         with RowsOfDraws(noise, rows, len(index)):
             if torch.is_grad_enabled():
                 return x, self.parallel(x, noise)
@@ -251,7 +254,7 @@ class RowsOfDraws(TorchFunctionMode):
         self.generator, self.rows, self.examples = generator, rows, examples
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
+        kwargs = dict(kwargs or {})
         if kwargs.get("generator") is not self.generator:
             return function(*args, **kwargs)
         if function not in (torch.randn, torch.rand, torch.randint):
@@ -259,18 +262,17 @@ class RowsOfDraws(TorchFunctionMode):
                 f"the objective draws by {getattr(function, '__name__', function)}, which several processes "
                 f"cannot share; draw by torch.randn, rand or randint, or train with one process."
             )
-        kwargs = dict(kwargs)
-        shape = kwargs.pop("size", None)
-        if shape is None and args and isinstance(args[-1], (tuple, list)):
-            *args, shape = args
-        elif shape is None:
-            args, shape = (), args
-        shape = list(shape)
+        if "size" in kwargs:
+            before, shape = args, list(kwargs.pop("size"))
+        elif args and isinstance(args[-1], (tuple, list)):
+            before, shape = args[:-1], list(args[-1])
+        else:
+            before, shape = (), list(args)
         axis = self._batch_axis(shape)
         if axis is None:
-            return function(*args, shape, **kwargs)
+            return function(*before, shape, **kwargs)
         own, shape[axis] = shape[axis], self.examples
-        return function(*args, shape, **kwargs).narrow(axis, self.rows.start, own)
+        return function(*before, shape, **kwargs).narrow(axis, self.rows.start, own)
 
     def _batch_axis(self, shape: list[int]) -> int | None:
         """The axis of the examples: last but one for codes (..., batch, latent), else the first that fits."""
@@ -288,11 +290,3 @@ class _Objective(nn.Module):
 
     def forward(self, x, noise: torch.Generator):
         return self.objective(self.model, x, noise)
-
-
-def _read(data, index: Tensor, noise: torch.Generator, rows: slice):
-    """The rows of a batch. Where reading draws at random, the whole batch is read, to draw the same."""
-    if isinstance(data, ImageData) and data.binarize is None and data.augmentation is None:
-        return data.batch(index[rows], noise)
-    x = data.batch(index, noise)
-    return tuple(part[rows] for part in x) if isinstance(x, tuple) else x[rows]

@@ -7,8 +7,9 @@ here needs torch, so that ``--help`` answers at once.
 import difflib
 import math
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import ClassVar
 
 OPTIMIZERS = ("adam", "adamw")
 SCHEDULES = ("constant", "linear", "cosine")
@@ -76,7 +77,7 @@ class Rule:
 
     def __str__(self) -> str:
         if self.kind is str:
-            return f"one of {', '.join(self.choices)}"
+            return f"one of {', '.join(map(str, self.choices))}"
         if self.kind is int:
             return f"a whole number of at least {self.low}"
         low = f"above {self.low:g}" if self.ends[0] == "(" else f"of at least {self.low:g}"
@@ -94,7 +95,7 @@ def number(low: float, high: float = math.inf, ends: str = "[]") -> Rule:
     return Rule(float, low, high, ends)
 
 
-def one_of(names: Sequence[str]) -> Rule:
+def one_of(names: Iterable) -> Rule:
     """One of several names."""
     return Rule(str, choices=tuple(names))
 
@@ -160,12 +161,36 @@ def _described(own) -> str:
     return f"{own.name} ({default}): {about['text']}; {about['rule']}."
 
 
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a function, checked when they are made: each field is a :func:`setting`."""
+
+    caller: ClassVar[str]  # name of that function
+
+    def __post_init__(self):
+        check(self)
+
+    @classmethod
+    def from_arguments(cls, arguments: dict) -> "Settings":
+        """Settings from keyword arguments; an unknown name is a TypeError that names the nearest one."""
+        known = [own.name for own in fields(cls)]
+        for name in arguments:
+            if name not in known:
+                hint = nearest(name, known) or f"; known are {', '.join(known)}."
+                raise TypeError(f"{cls.caller}() has no setting {name!r}{hint}")
+        # A number out of a numpy array becomes a plain one, which a checkpoint can hold.
+        plain = {name: value.item() if hasattr(value, "item") else value for name, value in arguments.items()}
+        return cls(**plain)
+
+
 # -------- The settings of fit.
 
 
 @dataclass(frozen=True)
-class FitSettings:
+class FitSettings(Settings):
     """Everything that decides what :func:`vae_course.training.loop.fit` does."""
+
+    caller = "fit"
 
     epochs: int = setting(10, whole(0), "passes through the training part", group="optimization")
     batch_size: int | None = setting(
@@ -245,7 +270,7 @@ class FitSettings:
     )
 
     def __post_init__(self):
-        check(self)
+        super().__post_init__()
         if self.kl_schedule == "constant" and self.kl_warmup:
             raise ValueError("a constant KL weight has no warm-up; leave kl_warmup out, or use 'linear'.")
         if self.kl_schedule == "cyclical" and self.kl_warmup == 0:
@@ -262,18 +287,6 @@ class FitSettings:
         return replace(
             self, batch_size=batch_size, kl_warmup=rising if self.kl_warmup is None else self.kl_warmup
         )
-
-    @classmethod
-    def from_arguments(cls, arguments: dict) -> "FitSettings":
-        """Settings from keyword arguments; an unknown name is a TypeError that names the nearest one."""
-        known = [own.name for own in fields(cls)]
-        for name in arguments:
-            if name not in known:
-                hint = nearest(name, known) or f"; known are {', '.join(known)}."
-                raise TypeError(f"fit() has no setting {name!r}{hint}")
-        # A number out of a numpy array becomes a plain one, which a checkpoint can hold.
-        plain = {name: value.item() if hasattr(value, "item") else value for name, value in arguments.items()}
-        return cls(**plain)
 
 
 # -------- How the learning rate and the weight of the KL term move during training.
