@@ -56,9 +56,26 @@ def test_setup_installs_in_colab_only_what_is_missing(monkeypatch, in_colab, ins
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if installed else None)
     code = TransformerManager().transform_cell(SETUP.format(repository="https://host/a/b", branch="main"))
     for _ in range(2):
-        exec(code, {"get_ipython": Shell})
+        if installed or in_colab:
+            exec(code, {"get_ipython": Shell})
+        else:
+            with pytest.raises(
+                ModuleNotFoundError, match=r'pip install "vae-course @ git\+https://host/a/b@main"'
+            ):
+                exec(code, {"get_ipython": Shell})
     expected = [("pip", '-q "vae-course @ git+https://host/a/b@main"'.replace("-q", "install -q"))]
     assert calls == (expected * 2 if in_colab and not installed else [])
+
+
+def test_a_script_made_of_a_notebook_is_valid_python_and_keeps_the_prose(project):
+    import ast
+
+    from nbconvert import ScriptExporter
+
+    script, resources = ScriptExporter().from_notebook_node(build(project, "01_Whole"))
+    assert resources["output_extension"] == ".py"
+    ast.parse(script)
+    assert "# # " in script and "%pip" not in script
 
 
 def test_two_builds_are_the_same_and_ids_come_from_the_place(project):

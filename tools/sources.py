@@ -22,6 +22,7 @@ NOTEBOOK_METADATA = {
         "file_extension": ".py",
         "mimetype": "text/x-python",
         "name": "python",
+        "nbconvert_exporter": "python",  # so that a script made of the notebook is valid Python
         "pygments_lexer": "ipython3",
     },
 }
@@ -30,7 +31,12 @@ SETUP = """\
 import sys
 from importlib.util import find_spec
 
-if "google.colab" in sys.modules and find_spec("vae_course") is None:
+if find_spec("vae_course") is None:
+    if "google.colab" not in sys.modules:
+        raise ModuleNotFoundError(
+            "The course's package is not installed here. Run: "
+            'pip install "vae-course @ git+{repository}@{branch}"'
+        )
     %pip install -q "vae-course @ git+{repository}@{branch}"
 
 import vae_course
