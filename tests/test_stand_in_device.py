@@ -9,8 +9,9 @@ import pytest
 import torch
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+from toy_course import SMALL, make_project
 
-from tools import stand_in_device
+from tools import commands, stand_in_device
 
 RULES = str(Path(__file__).with_name("device_rules.py"))
 MIX = "torch.zeros(2, device='cuda') + torch.zeros(2)"
@@ -72,3 +73,14 @@ def test_a_notebook_gets_it_from_a_startup_file(tmp_path, monkeypatch):
     first, second = (cell.outputs[0] for cell in notebook.cells)
     assert first.data["text/plain"] == "[]", "the startup file leaves names in the reader's notebook"
     assert "Expected all tensors to be on the same device" in second.evalue
+
+
+def test_the_quick_run_takes_it_into_chapters_and_not_without_being_asked(tmp_path):
+    chapter = SMALL.replace("CODE", f"import torch\n\n{MIX}")
+    project = make_project(tmp_path, {"01_Mixed": chapter}, "01_Mixed: {POINTS: 50}\n")
+    (with_it,) = commands.with_stand_in(project, project.written(), [])
+    assert "Expected all tensors to be on the same device" in with_it.failure.error
+    assert (project.build / "stand-in" / "01_Mixed.ipynb").is_file()
+    if not torch.cuda.is_available():
+        (without,) = commands.quick(project, project.written())
+        assert "Expected all tensors" not in without.failure.error

@@ -60,7 +60,7 @@ def startup_text(float64: bool = True) -> str:
 
 
 def environment(folder: str | Path, float64: bool = True) -> dict[str, str]:
-    """The environment variable with which Python processes, and those that they start, have the stand-in.
+    """The environment variable that gives Python processes, and those that they start, the stand-in.
 
     Args:
         folder: gets a ``sitecustomize.py``; must stay while processes start.
@@ -86,6 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def install(float64: bool = True) -> None:
     """Switch the stand-in on, for this thread and those that start later; there is no way back."""
+    if torch.Generator is Generator:
+        return
     for name, value in CUDA.items():
         setattr(torch.cuda, name, lambda *args, _value=value, **kwargs: _value)
     torch.cuda.get_rng_state = lambda device=None: torch.get_rng_state()
@@ -253,6 +255,7 @@ _parse_to = torch._C._nn._parse_to
 
 def parse_to(*args, **kwargs):
     """The (device, dtype, non_blocking, memory_format) that ``to`` and ``Module.to`` are given."""
+    args = (torch.device("cuda", args[0]), *args[1:]) if args and type(args[0]) is int else args
     device, *rest = _parse_to(*args, **kwargs)
     like = _tensors((args, kwargs))
     return ((DEVICE if on_device(like[0]) else HOST) if like else device, *rest)
