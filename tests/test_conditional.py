@@ -1,10 +1,12 @@
 """The conditional VAE: what each part sees, and that the package's tools take it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.data.images import ConditionedData, DataError, with_attributes, with_classes
+from vae_course.data.images import ConditionedData, DataError, with_classes
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
 from vae_course.evaluation.code_use import active_units, posterior_means
@@ -89,8 +91,28 @@ def test_conditioned_data_keeps_pairs_together(data):
     assert torch.equal(c.argmax(1), data.labels[[5, 3]]) and len(x) == 2
     with pytest.raises(DataError, match=r"float32 of shape \(64, size\) is expected"):
         ConditionedData(data.data, torch.zeros(63, 2))
-    with pytest.raises(DataError, match="has no attributes"):
-        with_attributes(data.data)
+    with pytest.raises(DataError, match="has no labels; give conditions of your own"):
+        with_classes(replace(data.data, labels=None))
+    some = data.subset(8, seed=1)
+    assert len(some.images) == 8 and torch.equal(some.conditions.argmax(1), some.labels)
+
+
+def test_loud_classes_are_conditions():
+    from vae_course import load
+
+    digits = load("digits", "test", subset=20)
+    loud = with_classes(digits, 4.0).conditions
+    assert torch.equal(loud.argmax(1), digits.labels) and set(loud.unique().tolist()) == {0.0, 4.0}
+
+
+def test_calling_it_gives_a_picture_with_gradients_and_the_posterior_and_arrays_are_taken(data):
+    model = make(data)
+    pair = data.batch(slice(0, 3))
+    picture, posterior = model(pair, torch.Generator().manual_seed(0))
+    z = posterior.sample(generator=torch.Generator().manual_seed(0))
+    assert picture.requires_grad and torch.equal(picture, torch.sigmoid(model.decode(z, pair[1])))
+    arrays = tuple(part.double().numpy() for part in pair)
+    assert torch.equal(model.log_likelihood(arrays, z), model.log_likelihood(pair, z))
 
 
 def test_wrong_conditions_are_one_sentence(data):

@@ -142,6 +142,11 @@ def test_each_grey_value_is_binarized_with_its_own_probability():
     [
         ({"images": torch.zeros(2, 1, 4, 4)}, ["float32", "uint8"]),
         ({"images": torch.zeros(2, 4, 4, dtype=torch.uint8)}, ["(2, 4, 4)", "(N, C, H, W)"]),
+        (
+            {"images": torch.zeros(2, 8, 8, 3, dtype=torch.uint8)},
+            ["look like (H, W, C)", "x.permute(0, 3, 1, 2)"],
+        ),
+        ({"images": torch.zeros(2, 4, 8, 8, dtype=torch.uint8)}, ["(4, 8, 8)", "1 or 3 channels"]),
         ({"labels": torch.zeros(3, dtype=torch.int64)}, ["(3,)", "(2,)"]),
         ({"labels": torch.zeros(2)}, ["float32", "int64"]),
         ({"binarize": "fixed"}, ["'fixed'", '"dynamic"']),

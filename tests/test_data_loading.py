@@ -1,12 +1,14 @@
 """`load`: its arguments, and the digits that need no network."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
 from vae_course.data.images import DataError
 from vae_course.data.loading import DATASETS, SPLITS, load
 from vae_course.data.loading import data_root as chosen_root
-from vae_course.data.mnist import upsample
 
 
 @pytest.mark.parametrize(
@@ -40,13 +42,19 @@ def test_digits_look_like_mnist():
     assert ((images > 0.1) & (images < 0.9)).float().mean() < 0.16  # crisp: MNIST has 9 % grey pixels
 
 
-def test_upsampling_keeps_the_ink_of_every_block():
+def test_the_digits_are_those_of_scikit_learn_and_keep_the_ink_of_every_block():
     from sklearn.datasets import load_digits
 
-    counts = torch.from_numpy(load_digits().images[:200]).float()[:, None]
-    blocks = torch.nn.functional.interpolate(
-        upsample(counts)[:, :, 4:24, 4:24].float() / 255, size=(8, 8), mode="area"
-    )
+    from recipes.digits import FILE, upsample
+
+    source = load_digits()
+    counts = torch.from_numpy(source.images).float()[:, None]
+    with np.load(FILE) as file:
+        images, labels = torch.from_numpy(file["images"])[:, None], file["labels"]
+    assert np.array_equal(labels, source.target)
+    made = upsample(counts[:200])
+    assert (made.int() - images[:200].int()).abs().max() <= 1  # float32 rounds as the processor does
+    blocks = torch.nn.functional.interpolate(images[:, :, 4:24, 4:24].float() / 255, size=(8, 8), mode="area")
     assert torch.corrcoef(torch.stack((blocks.flatten(), counts.flatten())))[0, 1] > 0.98
 
 
@@ -107,7 +115,8 @@ LISTED = ", ".join(f'"{name}"' for name in DATASETS)
         ),
         (
             {"name": "imagenet64"},
-            f"unknown data set 'imagenet64': expected one of {LISTED}; \"digits\" needs no download.",
+            f"unknown data set 'imagenet64': expected one of {LISTED}; \"digits\" needs no download, and "
+            '"tfds:NAME" opens a set of tensorflow-datasets.',
         ),
         (
             {"name": "digits", "split": "val"},
@@ -134,13 +143,37 @@ def test_a_bad_argument_is_one_sentence(arguments, sentence):
     assert str(caught.value) == sentence
 
 
-def test_the_root_is_the_argument_then_the_environment_then_data(monkeypatch):
+def test_the_root_is_the_argument_then_the_environment(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAE_COURSE_DATA", "from-environment")
-    assert str(chosen_root("given")) == "given"
-    assert str(chosen_root()) == "from-environment"
-    monkeypatch.delenv("VAE_COURSE_DATA")
-    assert str(chosen_root()) == "data"
+    assert chosen_root("given") == tmp_path / "given"
+    assert chosen_root() == tmp_path / "from-environment"
     assert "~" not in str(chosen_root("~/sets"))
+
+
+def test_the_checkout_s_data_folder_is_found_from_anywhere(monkeypatch, tmp_path):
+    monkeypatch.delenv("VAE_COURSE_DATA", raising=False)
+    checkout = Path(__file__).parents[1]
+    for folder in (checkout, checkout / "notebooks", checkout / "notebooks" / "source"):
+        monkeypatch.chdir(folder)
+        assert chosen_root() == checkout / "data"
+    monkeypatch.chdir(tmp_path)
+    assert chosen_root() == checkout / "data"
+    (tmp_path / "data").mkdir()  # a folder of one's own goes first
+    assert chosen_root() == tmp_path / "data"
+    # in a checkout of another copy, as a package that is not installed editable sees it
+    (tmp_path / "vae_course" / "data").mkdir(parents=True)
+    (tmp_path / "vae_course" / "data" / "loading.py").touch()
+    (tmp_path / "notebooks" / "data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert chosen_root() == tmp_path / "data"
+    # installed without a checkout, nothing here yet
+    monkeypatch.setattr(
+        "vae_course.data.loading.__file__", str(tmp_path / "lib" / "vae_course" / "data" / "x.py")
+    )
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert chosen_root() == tmp_path / "elsewhere" / "data"
 
 
 def test_the_documented_names_are_the_ones_that_exist():

@@ -10,7 +10,7 @@ from photographs import ATTRIBUTES, number_of, picture, write_celeba, write_dogs
 
 from vae_course.data.images import DataError
 from vae_course.data.loading import load
-from vae_course.data.photographs import cache_folder, decode
+from vae_course.data.own_images import decode
 
 SPLITS = ("train", "validation", "test")
 
@@ -71,7 +71,10 @@ def test_celeba_tables_that_do_not_fit_are_sentences(tmp_path):
     with pytest.raises(DataError, match="do not belong together"):
         local("celeba", root=tmp_path)
     table.write_text(good.replace(",1,", ",yes,"))
-    with pytest.raises(DataError, match="is not a table of attributes"):
+    with pytest.raises(DataError, match="is damaged: expected 1 and 0"):
+        local("celeba", root=tmp_path)
+    table.write_text(good + "000061.png,1\n")
+    with pytest.raises(DataError, match="is not a table of pictures"):
         local("celeba", root=tmp_path)
 
 
@@ -109,9 +112,9 @@ def test_a_part_without_pictures_is_a_sentence(tmp_path):
 
 
 def test_decoding_cuts_a_square_out_of_the_middle():
-    pixels = decode(picture(3), 64, 148 / 178)
+    pixels = decode(picture(3), 64, share=148 / 178)
     assert pixels.shape == (3, 64, 64) and (pixels[1] == 0).all()  # no green frame
-    assert decode(picture(3), 148, 148 / 178)[0].min() == 13
+    assert decode(picture(3), 148, share=148 / 178)[0].min() == 13
     whole = decode(picture(3, kind="JPEG"), 64)
     assert whole.dtype == np.uint8 and abs(int(whole[0].mean()) - 13) < 3
 
@@ -120,7 +123,7 @@ def test_the_second_load_opens_no_picture(tmp_path, monkeypatch, capsys):
     write_dogs(tmp_path, "zip")
     first = local("stanford_dogs", root=tmp_path)
     assert "100 % of 60 pictures decoded" in capsys.readouterr().err
-    monkeypatch.setattr("vae_course.data.photographs.decode", None)  # calling it would fail
+    monkeypatch.setattr("vae_course.data.own_images.decode", None)  # calling it would fail
     again = local("stanford_dogs", root=tmp_path)
     assert torch.equal(first.images, again.images) and capsys.readouterr().err == ""
     again.images.zero_()  # the file keeps what was decoded
@@ -145,12 +148,12 @@ def test_an_interruption_leaves_no_half_cache(tmp_path, monkeypatch):
     write_dogs(tmp_path, "zip")
     calls = iter(range(100))
 
-    def stop(*arguments):
+    def stop(*arguments, **more):
         if next(calls) == 30:
             raise KeyboardInterrupt
         return np.zeros((3, 64, 64), np.uint8)
 
-    monkeypatch.setattr("vae_course.data.photographs.decode", stop)
+    monkeypatch.setattr("vae_course.data.own_images.decode", stop)
     with pytest.raises(KeyboardInterrupt):
         local("stanford_dogs", root=tmp_path)
     assert list((tmp_path / "cache").iterdir()) == []
@@ -173,33 +176,28 @@ def test_a_damaged_archive_is_a_sentence(tmp_path):
 
 
 def test_the_cache_lies_beside_the_data_or_where_one_may_write(tmp_path, monkeypatch):
-    assert cache_folder(tmp_path) == tmp_path / "cache"
-    assert cache_folder(tmp_path / "new") == tmp_path / "new" / "cache"
+    def cached():
+        local("stanford_dogs", root=tmp_path / "data")
+        return [path.parent for path in tmp_path.rglob("*.npy")]
+
+    write_dogs(tmp_path / "data", "zip")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
-    locked = tmp_path / "locked"
-    locked.mkdir()
-    locked.chmod(0o555)
-    assert cache_folder(locked) == tmp_path / "own" / "vae_course"
+    (tmp_path / "data").chmod(0o555)
+    assert cached() == [tmp_path / "own" / "vae_course"]
+    (tmp_path / "data").chmod(0o755)
+    assert sorted(cached()) == [tmp_path / "data" / "cache", tmp_path / "own" / "vae_course"]
     monkeypatch.setenv("VAE_COURSE_CACHE", str(tmp_path / "chosen"))
-    assert cache_folder(tmp_path) == tmp_path / "chosen"
+    assert tmp_path / "chosen" in cached()
 
 
-def test_missing_files_are_a_sentence_that_says_what_goes_where(tmp_path):
-    with pytest.raises(DataError) as caught:
-        local("celeba", root=tmp_path)
-    assert str(caught.value) == (
-        f"CelebA is not in {tmp_path / 'celeba'} and download=False forbids fetching it: put "
-        "img_align_celeba.zip (or the folder img_align_celeba), list_attr_celeba.txt, identity_CelebA.txt "
-        "and list_eval_partition.txt there, or allow the download; "
-        'load("faces_synthetic") needs no files and no network.'
-    )
-    with pytest.raises(DataError) as caught:
+def test_no_room_is_a_sentence(tmp_path, monkeypatch):
+    write_dogs(tmp_path, "zip")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VAE_COURSE_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(
+        DataError, match=r"cannot write the decoded pictures to .*: 1 MB are needed; make room"
+    ):
         local("stanford_dogs", root=tmp_path)
-    assert str(caught.value) == (
-        f"Stanford Dogs is not in {tmp_path / 'stanford_dogs'} and download=False forbids fetching it: put "
-        "the original images.tar, or a folder Images with a folder of pictures for each breed, there, or "
-        'allow the download; load("faces_synthetic") needs no files and no network.'
-    )
 
 
 def test_the_real_faces(data_root):

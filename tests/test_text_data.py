@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 import torch
-from failing_server import files_below
+from failing_server import files_below, refused
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +22,6 @@ from vae_course.data.text import (
     Tokenizer,
     invented_names,
     invented_sentences,
-    load_text,
     padding_mask,
 )
 
@@ -142,7 +141,6 @@ def published(server, monkeypatch):
     )
     module = "vae_course.data.text."
     monkeypatch.setattr(module + "NAMES_URL", f"{server.url}names.txt")
-    monkeypatch.setattr(module + "NAMES_LEAST", 300)
     monkeypatch.setattr(module + "SENTENCES_URL", f"{server.url}fra-eng.zip")
     monkeypatch.setattr(module + "SENTENCES_SHA1", hashlib.sha1(buffer.getvalue()).hexdigest())
     monkeypatch.setattr(module + "NEWS_URL", f"{server.url}test.csv")
@@ -161,20 +159,21 @@ def test_a_missing_file_is_fetched_once(published, tmp_path, name):
     for _ in range(2):
         assert len(load(name, "train+validation", root=tmp_path)) == int(0.9 * SIZES[name])
     assert len(published.asked) == 1
-    assert files_below(tmp_path) == ["text", f"text/{FILES[name]}"]
+    assert files_below(tmp_path) == [f"text/{FILES[name]}"]
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize(("mode", "word"), [("refuse", "403"), ("cut", "cut"), ("lie", "thrown away")])
+@pytest.mark.parametrize(("mode", "word"), [("refuse", "403"), ("page", "web page")])
 def test_a_failed_download_says_why_and_leaves_nothing(published, tmp_path, name, mode, word):
     published.mode = mode
-    if (name, mode) == ("names", "lie"):
-        published.files["names.txt"], published.mode = b"<html>Sorry, moved.</html>", "work"
-    with pytest.raises(DataError) as caught:
-        load(name, root=tmp_path)
-    text = str(caught.value)
-    assert word in text and 'load("invented_names")' in text and "\n" not in text and text.endswith(".")
-    assert files_below(tmp_path) == []
+    assert word in refused(name, tmp_path) and files_below(tmp_path) == []
+
+
+def test_another_list_is_not_taken_for_names(tmp_path):
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "names.txt").write_text("anna\n404: Not Found\n")
+    with pytest.raises(DataError, match=r"names\.txt is not the list of names, .*; delete it and load again"):
+        load("names", root=tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\xff", b'"9","a","b"\n'])
@@ -183,14 +182,6 @@ def test_a_damaged_file_is_one_sentence(tmp_path, content):
     (tmp_path / "text" / "ag_news.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"ag_news\.csv .*delete"):
         load("news", root=tmp_path, download=False)
-
-
-def test_other_settings_of_the_same_texts(tmp_path):
-    letters = load_text("invented_sentences", "test", tmp_path, tokens="characters", longest=20)
-    assert letters.tokenizer.kind == "characters" and letters.tokens.shape[1] <= 21
-    assert (load_text("invented_sentences", "train", tmp_path, least=50).tokens == UNKNOWN).any()
-    with pytest.raises(DataError, match="longer"):
-        load_text("invented_sentences", "train", tmp_path, longest=1)
 
 
 @pytest.mark.parametrize(

@@ -22,20 +22,22 @@ __version__ = "0.2.0"
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "elbo": "elbo_terms ElboTerms GaussianPosterior standard_normal_log_prob",
+        "elbo": "elbo_terms ElboTerms GaussianPosterior importance_weighted_log_prob "
+        "standard_normal_log_prob",
         "likelihoods": "Bernoulli ContinuousBernoulli DiscretizedLogistic FeatureLoss Gaussian Laplace make",
         "machine": "pick_device",
         "randomness": "base_seed base_seeded seed_everything seed_of seeded seeded_numpy",
         "data.faces": "draw_faces FACTORS",
         "data.images": "DataError ImageData stack_digits with_classes",
         "data.loading": "load",
+        "data.own_images": "load_pictures",
         "data.tables": "PointData",
         "data.text": "PAD padding_mask START",
         "data.toys": "clock_hands CurveModel grid_mixture LinearGaussian ring_mixture",
         "models.vae": "Autoencoder VAE",
         "weights": "ablation_results arena_results arena_rows load_ablation load_arena load_classifier "
-        "load_face_model load_model load_one_model load_photograph_model load_text_model save_checkpoint "
-        "shipped_sweep STAGES",
+        "load_face_model load_model load_one_model load_photograph_model load_reader load_stacked "
+        "load_text_model save_checkpoint shipped_sweep STAGES",
         "training.adversarial": "fit_gan",
         "training.code_prior": "fit_prior letters_of",
         "training.loop": "fit History TrainingDiverged",

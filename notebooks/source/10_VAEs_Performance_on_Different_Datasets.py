@@ -1094,7 +1094,7 @@ print(phrases)
 print(collapse_report(writer, others.subset(min(500, len(others)), seed=0)))
 sampled = words.decode(writer.sample(6, seeded(1)))
 print("drawn from the prior:", *sampled, sep="\n  ")
-long_enough = others.take(((others.lengths >= 6) & ~(others.tokens == 3).any(1)).nonzero()[:, 0])
+long_enough = others.select(((others.lengths >= 6) & ~(others.tokens == 3).any(1)).nonzero()[:, 0])
 for text, again in zip(
     long_enough.texts[:4], words.decode(writer.reconstruct(long_enough.batch(slice(0, 4)))), strict=True
 ):

@@ -7,11 +7,10 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "faces": "draw_faces FACTORS",
         "images": "DataError ImageData stack_digits with_classes",
+        "own_images": "as_image_data load_pictures",
         "loading": "DATASETS load SPLITS",
-        "photographs": "UNKNOWN",
         "tables": "FeatureData PointData",
-        "text": "END load_text PAD padding_mask START TEXT_DATASETS TextData Tokenizer UNKNOWN",
-        "toys": "clock_hands CurveModel GaussianMixture grid_mixture grid_of_gaussians LinearGaussian "
-        "ring_mixture ring_of_gaussians",
+        "text": "END PAD padding_mask START TextData Tokenizer UNKNOWN",
+        "toys": "clock_hands CurveModel GaussianMixture grid_mixture LinearGaussian ring_mixture",
     },
 )

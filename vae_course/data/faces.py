@@ -1,4 +1,7 @@
-"""Drawn faces with known factors."""
+"""Drawn faces: an offline data set whose every picture comes from known, independent factors.
+
+So an edit of a picture has a right answer: the face drawn with one factor changed.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from torch import Tensor
 
 from vae_course.data.images import DataError, ImageData
 
-# -------- Draw simple faces from numbers: 64x64, in color, each feature set by one factor and nothing else.
-#
 # Every shape is a signed distance (in pixels, negative inside) turned into a soft mask one pixel wide, and
 # painted over what is there. So the picture is a smooth function of the factors.
 
@@ -137,20 +138,9 @@ def _fixed(color: tuple[float, float, float]) -> Tensor:
     return torch.tensor(color).reshape(1, 3, 1, 1)
 
 
-# -------- Synthetic faces: an offline data set whose every picture is drawn from known, independent factors.
-#
-# So an edit of a picture has a right answer: the face drawn with one factor changed.
-
 ATTRIBUTES = (
-    "Smiling",
-    "Eyeglasses",
-    "Long_Hair",
-    "Blond_Hair",
-    "Dark_Skin",
-    "Turned_Right",
-    "Wide_Face",
-    "Open_Eyes",
-    "Yellow_Background",
+    *"Smiling Eyeglasses Long_Hair Blond_Hair Dark_Skin Turned_Right".split(),
+    *"Wide_Face Open_Eyes Yellow_Background".split(),
 )
 SIZES = {"train": 8000, "validation": 1000, "test": 1000}
 _SEEDS = {"train": 64, "validation": 65, "test": 66}
@@ -196,19 +186,12 @@ def draw_factors(n: int, seed: int = 0) -> torch.Tensor:
 
 def faces_from(factors: torch.Tensor, split: str = "train") -> FaceData:
     """The faces of given factors (n, 9) as a data set; see :func:`draw_faces` for what they mean."""
-    return FaceData(
-        "faces_synthetic",
-        split,
-        draw_faces(factors),
-        labels=None,
-        class_names=(),
-        attributes=(factors > 0.5).to(torch.uint8),
-        attribute_names=ATTRIBUTES,
-        factors=factors,
-    )
+    attributes = (factors > 0.5).to(torch.uint8)
+    more = {"attributes": attributes, "attribute_names": ATTRIBUTES, "factors": factors}
+    return FaceData("faces_synthetic", split, draw_faces(factors), None, (), **more)
 
 
-def load_faces(split: str) -> FaceData:
+def load_faces(name: str, split: str, *_) -> FaceData:
     """One split: train 8,000, validation 1,000, test 1,000 faces; "train+validation" holds 9,000.
 
     Drawn anew at each call, in a second or so: kept, the training faces would take 98 MB to the end.

@@ -2,26 +2,115 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# -------- The one error of the data layer, and the sentence that names the way around it.
-
-OFFLINE_ALTERNATIVE = 'load("digits") needs no files and no network'
-OFFLINE_PICTURES = 'load("faces_synthetic") needs no files and no network'
+from vae_course.randomness import seeded, seeded_numpy
 
 
 class DataError(RuntimeError):
     """Data that cannot be loaded: one sentence saying what is wrong, what was expected and what to do."""
 
 
-# -------- Augmentation: random changes of pictures at the moment a minibatch is read.
+FEWEST = 50  # pictures that can be cut into three parts
+
+
+class Examples:
+    """What all data in memory can do: tensors with one row per example, read as minibatches by index.
+
+    Everything the course trains on fits in memory (MNIST: 47 MB) or lies in one memory-mapped file, so a
+    minibatch is one indexing operation and there are no worker processes. A subclass is a frozen dataclass
+    and names in ``main`` the field that a model reads; fields with the metadata "shared" are not rows.
+    """
+
+    main: str
+
+    def __len__(self) -> int:
+        return len(getattr(self, self.main))
+
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.shape))
+        return f"{type(self).__name__}({self.name}, {self.split}: {len(self):,} examples {size})"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example, (C, H, W) for images."""
+        return tuple(getattr(self, self.main).shape[1:])
+
+    def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
+        """Read a minibatch (n, …) at `index`, int64 (n,) on any device, mask or slice; nothing is drawn."""
+        rows = getattr(self, self.main)
+        return rows[index.to(rows.device) if isinstance(index, Tensor) else index]
+
+    def floats(self, generator: torch.Generator | None = None) -> Tensor:
+        """All examples as one minibatch; of uint8 images that takes four times their memory."""
+        return self.batch(slice(None), generator)
+
+    def subset(self, n: int, seed: int = 0) -> Self:
+        """Draw `n` examples without replacement, in random order, keeping the class proportions.
+
+        Each class gets its share of `n` rounded down or up, so counts are within one of proportional. The
+        same `n` and `seed` give the same examples on every machine; subsets of different sizes are not
+        nested. Without labels the draw is plain.
+
+        Raises:
+            DataError: `n` is not an integer from 1 to the number of examples.
+        """
+        check_subset_size(n, len(self), f"{self.name} {self.split}")
+        rng = seeded_numpy(seed)
+        labels = getattr(self, "labels", None)
+        if labels is None:
+            index = rng.permutation(len(self))[:n]
+        else:
+            index = stratified_index(labels.cpu().numpy(), n, rng)
+        return self.select(torch.from_numpy(index))
+
+    def select(self, index: Tensor) -> Self:
+        """The examples at `index` (int64 (n,), or a mask of N booleans), with all that belongs to them."""
+        return self._each(lambda rows: rows[index.to(rows.device)])
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same data with its tensors on `device`."""
+        return self._each(lambda rows: rows.to(device))
+
+    def _each(self, change) -> Self:
+        """The same data with every tensor that has one row per example changed by a function."""
+        rows = {f.name: getattr(self, f.name) for f in fields(self) if not f.metadata.get("shared")}
+        return replace(self, **{name: change(t) for name, t in rows.items() if isinstance(t, Tensor)})
+
+
+def check_subset_size(n: int, available: int | None, where: str) -> None:
+    """Raise DataError unless `n` is an integer from 1 to `available` (when that is known already)."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer):
+        raise DataError(f"subset is {n!r}, but a whole number of images is expected, or None for all.")
+    if n < 1:
+        raise DataError(
+            f"subset is {n}, but at least 1 image is needed: give a larger number, or None for all."
+        )
+    if available is not None and n > available:
+        raise DataError(
+            f"subset asks for {n:,} images, but {where} has {available:,}: "
+            f"give at most {available:,}, or None for all."
+        )
+
+
+def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
+    """Choose `n` of the examples so that class counts are within one of proportional.
+
+    Shares are rounded by largest remainder. Returns int64 (n,) in random order.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    taken, remainder = np.divmod(n * counts, len(labels))
+    short = n - taken.sum()
+    taken[np.argsort(-remainder, kind="stable")[:short]] += 1
+    parts = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in zip(classes, taken, strict=True)]
+    return rng.permutation(np.concatenate(parts))
+
 
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in a gray value (ITU-R BT.601)
 
@@ -49,20 +138,14 @@ class Augmentation:
     saturation: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("flip", "brightness", "contrast", "saturation"):
-            value = getattr(self, name)
+        for name, value in vars(self).items():
             if not 0 <= value <= 1:
                 raise DataError(f"{name} of an augmentation is {value!r}; give a number from 0 to 1.")
 
-    def __call__(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Change a minibatch.
+    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Change a minibatch: uint8 (n, C, H, W) to the same, a new tensor.
 
-        Args:
-            images: uint8 (n, C, H, W); saturation acts on three channels only.
-            generator: source of the draws; torch's global one when None.
-
-        Returns:
-            uint8 (n, C, H, W), a new tensor.
+        Saturation acts on three channels only. `generator` is the source of the draws, torch's when None.
         """
         device = images.device if generator is None else generator.device
         draws = torch.rand(4, len(images), 1, 1, 1, generator=generator, device=device).to(images.device)
@@ -73,30 +156,22 @@ class Augmentation:
             1 + width * (2 * u - 1)
             for width, u in zip((self.brightness, self.contrast, self.saturation), draws[1:], strict=True)
         )
-        x = images.float() * bright
+        gray = x = images.float() * bright
         if x.shape[1] == 3:
             gray = torch.einsum("nchw,c->nhw", x, x.new_tensor(LUMA))[:, None]
             x = gray + saturation * (x - gray)
-        else:
-            gray = x
         middle = gray.mean((1, 2, 3), keepdim=True)
         return (middle + contrast * (x - middle)).round_().clamp_(0, 255).to(torch.uint8)
 
 
-# -------- A data set in memory: images as one uint8 tensor, read as float minibatches by index.
-#
-# Everything the course trains on fits in memory (MNIST: 47 MB) or lies in one memory-mapped file, so a
-# minibatch is one indexing operation and there are no worker processes.
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class ImageData:
-    """Images, labels and their names, held in memory.
+class ImageData(Examples):
+    """Images, labels and their names, held in memory as bytes and read as float minibatches.
 
     Attributes:
         name: the data set, e.g. "mnist".
-        split: "train", "validation", "test" or "train+validation".
-        images: uint8 (N, C, H, W), 0 to 255.
+        split: "train", "validation", "test", "train+validation", or "all" before it is cut into parts.
+        images: uint8 (N, C, H, W), 0 to 255; C is 1 or 3.
         labels: int64 (N,), an index into `class_names`, or None where the source has none.
         class_names: one name per label value.
         binarize: None, or "dynamic": then each read draws every pixel from Bernoulli(value / 255)
@@ -111,18 +186,21 @@ class ImageData:
 
     name: str
     split: str
-    images: torch.Tensor
-    labels: torch.Tensor | None
+    images: Tensor
+    labels: Tensor | None
     class_names: tuple[str, ...]
     binarize: str | None = None
-    attributes: torch.Tensor | None = None
+    attributes: Tensor | None = None
     attribute_names: tuple[str, ...] = ()
     augmentation: Augmentation | None = None
 
+    main = "images"
+
     def __post_init__(self) -> None:
-        images, labels = self.images, self.labels
-        for name, value in (("images", images), ("labels", labels), ("attributes", self.attributes)):
-            if value is not None and not isinstance(value, torch.Tensor):
+        images, labels, attributes = self.images, self.labels, self.attributes
+        for name in ("images", "labels", "attributes"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Tensor):
                 raise DataError(
                     f"{name} are of type {type(value).__name__}, but a torch tensor is expected: "
                     "convert them with torch.as_tensor(x)."
@@ -132,6 +210,14 @@ class ImageData:
                 f"images are {_describe(images)}, but uint8 of shape (N, C, H, W) is expected: "
                 f"convert them with {_conversion(images)}."
             )
+        if images.shape[1] not in (1, 3):
+            last = images.shape[-1] in (1, 3)
+            raise DataError(
+                f"images of shape {tuple(images.shape[1:])} "
+                + ("look like (H, W, C), but" if last else "are neither gray nor colored:")
+                + " (C, H, W) with 1 or 3 channels is expected: "
+                + ("convert them with x.permute(0, 3, 1, 2)." if last else "leave out the other channels.")
+            )
         if labels is not None and (labels.dtype != torch.int64 or labels.shape != images.shape[:1]):
             raise DataError(
                 f"labels are {_describe(labels)}, but int64 of shape ({len(images)},) is expected: "
@@ -140,29 +226,20 @@ class ImageData:
         if self.binarize not in (None, "dynamic"):
             raise DataError(f'binarize is {self.binarize!r}, but an ImageData takes None or "dynamic".')
         wanted = (len(images), len(self.attribute_names))
-        attributes = self.attributes
         if attributes is not None and (attributes.dtype != torch.uint8 or attributes.shape != wanted):
             raise DataError(
                 f"attributes are {_describe(attributes)}, but uint8 of shape {wanted} is expected: a row of "
                 "0 and 1 for each image, a column for each name."
             )
 
-    def __len__(self) -> int:
-        return len(self.images)
-
     def __repr__(self) -> str:
-        size = "x".join(str(side) for side in self.shape)
+        size = "x".join(map(str, self.shape))
         classes = "no labels" if self.labels is None else f"{len(self.class_names)} classes"
         reading = ", dynamic binarization" if self.binarize else ""
         reading += ", augmented" if self.augmentation else ""
         return f"ImageData({self.name}, {self.split}: {len(self):,} images {size}, {classes}{reading})"
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of one image: (channels, height, width)."""
-        return tuple(self.images.shape[1:])
-
-    def batch(self, index: torch.Tensor | slice, generator: torch.Generator | None = None) -> torch.Tensor:
+    def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
         """Read a minibatch.
 
         Args:
@@ -172,7 +249,7 @@ class ImageData:
         Returns:
             float32 (n, C, H, W) in [0, 1], on the device of the images; 0 and 1 only when dynamic.
         """
-        if isinstance(index, torch.Tensor) and index.dtype == torch.int64 and index.ndim == 1:
+        if isinstance(index, Tensor) and index.dtype == torch.int64 and index.ndim == 1:
             # Twenty times as fast as images[index], which copies single bytes on a CPU.
             images = self.images.index_select(0, index.to(self.images.device))
         else:
@@ -186,42 +263,11 @@ class ImageData:
     def augmented(self, augmentation: Augmentation | None = None) -> ImageData:
         """The same images, changed at random at every read, so that training never sees one twice.
 
-        Args:
-            augmentation: what is changed; by default mirroring and a slight color jitter.
+        By default they are mirrored and their colors jitter a little.
         """
         return replace(self, augmentation=augmentation or Augmentation())
 
-    def floats(self, generator: torch.Generator | None = None) -> torch.Tensor:
-        """All images as float32 (N, C, H, W) in [0, 1]; four times the memory of `images`."""
-        return self.batch(slice(None), generator)
-
-    def subset(self, n: int, seed: int = 0) -> ImageData:
-        """Draw `n` images without replacement, in random order, keeping the class proportions.
-
-        Each class gets its share of `n` rounded down or up, so counts are within one of proportional.
-        The same `n` and `seed` give the same images on every machine; subsets of different sizes are
-        not nested. Without labels the draw is plain.
-
-        Raises:
-            DataError: `n` is not an integer from 1 to the number of images.
-        """
-        check_subset_size(n, len(self), f"{self.name} {self.split}")
-        rng = np.random.RandomState(seed)  # frozen by numpy's compatibility promise, unlike the newer ones
-        if self.labels is None:
-            index = rng.permutation(len(self))[:n]
-        else:
-            index = stratified_index(self.labels.cpu().numpy(), n, rng)
-        return self.select(torch.from_numpy(index))
-
-    def select(self, index: torch.Tensor) -> ImageData:
-        """The images at `index` (int64 (n,), or a mask of N booleans), with all that belongs to them."""
-        return self._each(lambda rows: rows[index.to(rows.device)])
-
-    def to(self, device: torch.device | str) -> ImageData:
-        """The same data with its tensors on `device`."""
-        return self._each(lambda rows: rows.to(device))
-
-    def attribute(self, name: str) -> torch.Tensor:
+    def attribute(self, name: str) -> Tensor:
         """The column of one attribute, uint8 (N,).
 
         Raises:
@@ -232,14 +278,27 @@ class ImageData:
             raise DataError(f"{self.name} has no attribute {name!r}; there are: {known}.")
         return self.attributes[:, self.attribute_names.index(name)]
 
-    def _each(self, change) -> ImageData:
-        """The same data with every tensor (one row per image) changed by a function."""
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        changed = {name: change(t) for name, t in tensors.items() if isinstance(t, torch.Tensor)}
-        return replace(self, **changed)
+    def parts(self) -> tuple[ImageData, ImageData, ImageData]:
+        """Training, validation and test part: eight, one and one in ten of a fixed random order.
+
+        Raises:
+            DataError: there are fewer than 50 images.
+        """
+        n = len(self)
+        if n < FEWEST:
+            raise DataError(
+                f"{self.name} holds {n} pictures; at least {FEWEST} are needed, a tenth of them to watch "
+                "training and a tenth to test."
+            )
+        order, out = np.random.RandomState(0).permutation(n), round(0.2 * n)
+        rows = {"train": order[out:], "validation": order[out // 2 : out], "test": order[: out // 2]}
+        return tuple(
+            replace(self.select(torch.from_numpy(np.sort(index))), split=split)
+            for split, index in rows.items()
+        )
 
 
-def draw_binary(images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+def draw_binary(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Draw each pixel from Bernoulli(value / 255): bool, same shape as the uint8 `images`.
 
     A uniform integer from 0 to 254 lies below `value` in exactly `value` of 255 cases, so the probability
@@ -250,91 +309,21 @@ def draw_binary(images: torch.Tensor, generator: torch.Generator | None = None) 
     return threshold.to(images.device) < images
 
 
-def check_subset_size(n: int, available: int | None, where: str) -> None:
-    """Raise DataError unless `n` is an integer from 1 to `available` (when that is known already)."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-        raise DataError(f"subset is {n!r}, but a whole number of images is expected, or None for all.")
-    if n < 1:
-        raise DataError(
-            f"subset is {n}, but at least 1 image is needed: give a larger number, or None for all."
-        )
-    if available is not None and n > available:
-        raise DataError(
-            f"subset asks for {n:,} images, but {where} has {available:,}: "
-            f"give at most {available:,}, or None for all."
-        )
-
-
-def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
-    """Choose `n` of the examples so that class counts are within one of proportional.
-
-    Shares are rounded by largest remainder. Returns int64 (n,) in random order.
-    """
-    classes, counts = np.unique(labels, return_counts=True)
-    taken, remainder = np.divmod(n * counts, len(labels))
-    short = n - taken.sum()
-    taken[np.argsort(-remainder, kind="stable")[:short]] += 1
-    parts = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in zip(classes, taken, strict=True)]
-    return rng.permutation(np.concatenate(parts))
-
-
-def _conversion(images: torch.Tensor) -> str:
+def _conversion(images: Tensor) -> str:
     """What makes images of the wrong type or shape into bytes (N, C, H, W)."""
-    if images.ndim == 3 and images.dtype == torch.uint8:
-        return "x[:, None], which adds the one channel of gray pictures"
     if images.dtype == torch.uint8:
-        return "x.reshape(-1, C, H, W)"
+        gray = "x[:, None], which adds the one channel of gray pictures"
+        return gray if images.ndim == 3 else "x.reshape(-1, C, H, W)"
     bytes_already = not images.is_floating_point() or (images.numel() > 0 and images.max() > 1)
     return "x.round().to(torch.uint8)" if bytes_already else "(255 * x).round().to(torch.uint8)"
 
 
-def _describe(tensor: torch.Tensor) -> str:
+def _describe(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
 
 
-def check_data(data, part: str, otherwise: str = "") -> None:
-    """Raise TypeError unless ``data`` can be read in minibatches, as an ImageData can, ValueError if empty.
-
-    part: what it is in the sentence, such as "the training set"; otherwise: another way out of an empty one.
-    """
-    if not all(hasattr(data, name) for name in ("__len__", "batch", "to")):
-        raise TypeError(
-            f"{part} is of type {type(data).__name__}; expected an ImageData: take one from load(...), or "
-            'make one: ImageData("mine", "train", images, None, ()) with images uint8 (N, C, H, W).'
-        )
-    if len(data) == 0:
-        raise ValueError(f"{part} is empty; load at least one example{otherwise}.")
-
-
-# -------- Cutting a set into training, validation and test part by names, the same way wherever it is read.
-
-PARTS = ("train", "validation", "test")
-
-
-def part_of(names: Sequence[str]) -> np.ndarray:
-    """The part of each name: 0 training, 1 validation (a tenth), 2 test (a tenth); int8 (n,).
-
-    A name's checksum decides, so a name stays in its part when others come or go, and equal names (all
-    pictures of one person) fall into the same part.
-    """
-    tenth = np.array([zlib.crc32(name.encode()) % 10 for name in names], np.int64)
-    return np.where(tenth == 0, 2, np.where(tenth == 1, 1, 0)).astype(np.int8)
-
-
-def rows_of(split: str, parts: np.ndarray) -> slice:
-    """Where a split lies once rows are sorted by part: "train+validation" is one stretch, too."""
-    counts = np.bincount(parts, minlength=3)
-    ends = np.cumsum(counts)
-    starts = ends - counts
-    first, last = (PARTS.index(split.split("+")[0]), PARTS.index(split.split("+")[-1]))
-    return slice(int(starts[first]), int(ends[last]))
-
-
-# -------- Data with a condition beside each example: what a conditional model reads.
-
-
-@dataclass(frozen=True, eq=False)
-class ConditionedData:
+@dataclass(frozen=True, eq=False, repr=False)
+class ConditionedData(Examples):
     """Images, each with a vector of what is told about it; ``batch`` gives the pair (x, c).
 
     Attributes:
@@ -348,47 +337,28 @@ class ConditionedData:
     data: ImageData
     conditions: Tensor
 
+    main = "conditions"
+    images = property(lambda self: self.data.images)
+    labels = property(lambda self: self.data.labels)
+    class_names = property(lambda self: self.data.class_names)
+    shape = property(lambda self: self.data.shape)
+    name = property(lambda self: self.data.name)
+    split = property(lambda self: self.data.split)
+
     def __post_init__(self) -> None:
         c = self.conditions
         if c.ndim != 2 or len(c) != len(self.data) or c.dtype != torch.float32:
             raise DataError(
-                f"conditions are {str(c.dtype).removeprefix('torch.')} of shape {tuple(c.shape)}, but "
-                f"float32 of shape ({len(self.data)}, size) is expected: a row for each image."
+                f"conditions are {_describe(c)}, but float32 of shape ({len(self.data)}, size) is expected: "
+                "a row for each image."
             )
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    @property
-    def images(self) -> Tensor:
-        return self.data.images
-
-    @property
-    def labels(self) -> Tensor | None:
-        return self.data.labels
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.data.class_names
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.data.shape
 
     def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Images (n, C, H, W) in [0, 1] and their conditions (n, size)."""
-        here = index.to(self.conditions.device) if isinstance(index, Tensor) else index
-        return self.data.batch(index, generator), self.conditions[here]
+        return self.data.batch(index, generator), super().batch(index)
 
-    def select(self, index: Tensor) -> ConditionedData:
-        """The examples at ``index`` (int64 (n,), or a mask)."""
-        return replace(
-            self, data=self.data.select(index), conditions=self.conditions[index.to(self.conditions.device)]
-        )
-
-    def to(self, device: torch.device | str) -> ConditionedData:
-        """The same data with its tensors on ``device``."""
-        return ConditionedData(self.data.to(device), self.conditions.to(device))
+    def _each(self, change) -> ConditionedData:
+        return ConditionedData(self.data._each(change), change(self.conditions))
 
 
 def with_classes(data: ImageData, loudness: float = 1.0) -> ConditionedData:
@@ -404,28 +374,11 @@ def with_classes(data: ImageData, loudness: float = 1.0) -> ConditionedData:
     return ConditionedData(data, loudness * F.one_hot(data.labels, len(data.class_names)).float())
 
 
-def with_attributes(data: ImageData) -> ConditionedData:
-    """The data with its attributes (0 or 1) as condition.
-
-    Raises:
-        DataError: the data has no attributes.
-    """
-    if data.attributes is None:
-        raise DataError(f"{data.name} has no attributes; give conditions of your own to ConditionedData.")
-    return ConditionedData(data, data.attributes.float())
-
-
-# -------- Stacked digits: three digits in the three color channels, which makes 1,000 modes (Metz et al.
-# 2017).
-
-MODES = 1000
-
-
 def stack_digits(data: ImageData, n: int, seed: int = 0) -> ImageData:
-    """Pictures of three digits each, drawn with replacement: the class of a picture is the number 000 to 999.
+    """Pictures of three digits each, one in each color channel: 1,000 modes (Metz et al. 2017).
 
-    Channel 0 (red) is the first digit of the number. Digits are drawn by class, so that all 1,000 numbers are
-    equally likely.
+    The class of a picture is the number 000 to 999; channel 0 (red) is its first digit. Digits are drawn with
+    replacement and by class, so that all 1,000 numbers are equally likely.
 
     Args:
         data: gray digits with labels 0 to 9, such as load("mnist").
@@ -445,12 +398,12 @@ def stack_digits(data: ImageData, n: int, seed: int = 0) -> ImageData:
         )
     if n < 1:
         raise DataError(f"n is {n}, but at least 1 picture is needed.")
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     digits = torch.randint(10, (n, 3), generator=generator)
     chance = torch.rand(n, 3, generator=generator, dtype=torch.float64)
     order, counts = data.labels.cpu().argsort(stable=True), data.labels.cpu().bincount(minlength=10)
     starts = counts.cumsum(0) - counts
     rows = order[starts[digits] + (chance * counts[digits]).long()]
     labels = (digits * torch.tensor([100, 10, 1])).sum(1)
-    names = tuple(f"{number:03d}" for number in range(MODES))
+    names = tuple(f"{number:03d}" for number in range(1000))
     return ImageData(f"stacked {data.name}", data.split, data.images.cpu()[rows, 0], labels, names)

@@ -5,20 +5,33 @@ from __future__ import annotations
 import difflib
 import os
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from vae_course.data.images import DataError, ImageData, check_subset_size
-from vae_course.data.mnist import DIGIT_NAMES, FASHION_MNIST, MNIST, load_digits_split, load_mnist_like
-from vae_course.data.tables import FeatureData
-from vae_course.data.text import TEXT_DATASETS, TextData, load_text
+from vae_course.data.images import DataError, Examples, ImageData, check_subset_size
 
-COLOR_DATASETS = ("faces_synthetic", "celeba", "stanford_dogs")
-IMAGE_DATASETS = ("digits", "mnist", "fashion_mnist", "binarized_mnist", *COLOR_DATASETS)
-FEATURE_DATASETS = ("spoken_digits", "spoken_digits_synthetic", "biopsies")
-DATASETS = (*IMAGE_DATASETS, *TEXT_DATASETS, *FEATURE_DATASETS)
+# Where each is read: a function of name, split, root and download. Only the module that is needed is loaded.
+HOMES = {
+    "digits": "mnist.load_digits",
+    "mnist": "mnist.load_mnist",
+    "fashion_mnist": "mnist.load_mnist",
+    "binarized_mnist": "mnist.load_binarized_mnist",
+    "faces_synthetic": "faces.load_faces",
+    "celeba": "photographs.load_celeba",
+    "stanford_dogs": "photographs.load_stanford_dogs",
+    "names": "text.load_text",
+    "sentences": "text.load_text",
+    "news": "text.load_text",
+    "invented_names": "text.load_text",
+    "invented_sentences": "text.load_text",
+    "spoken_digits": "sound.load_spoken_digits",
+    "spoken_digits_synthetic": "sound.load_formant_digits",
+    "biopsies": "tables.load_biopsies",
+}
+DATASETS = tuple(HOMES)
 SPLITS = ("train", "validation", "test", "train+validation")
 BINARIZATIONS = (None, "dynamic", "fixed")
 
@@ -32,7 +45,7 @@ def load(
     root: str | os.PathLike | None = None,
     download: bool = True,
     binarize: str | None = None,
-) -> ImageData | TextData | FeatureData:
+) -> Examples:
     """Load one split of a data set into memory.
 
     | name | train / validation / test | where from |
@@ -48,89 +61,43 @@ def load(
     | "spoken_digits" | 2,000 / 250 / 250 clips | `<root>/audio`, else the publisher's site |
     | "spoken_digits_synthetic" | 760 / 120 / 120 clips | formant tones made by us: no files |
     | "biopsies" | 341 / 114 / 114 rows | inside scikit-learn: no files, no network |
+    | "tfds:NAME" | its own, else tenths | any image set of tensorflow-datasets, see `vae_course.data.tfds` |
 
     Validation is the last 10,000 of MNIST's 60,000 training images; "train+validation" is all of them.
 
     Args:
-        name: one of `DATASETS`.
+        name: one of `DATASETS`, or "tfds:" and a name of tensorflow-datasets.
         split: "train", "validation", "test" or "train+validation".
         subset: number of images to draw, with class proportions kept; None for all.
         seed: of the subset and of `binarize="fixed"`.
-        root: the data folder; when None the environment variable VAE_COURSE_DATA, else `./data`.
+        root: the data folder; when None see `data_root`.
         download: whether missing files may be downloaded into `root`.
         binarize: None; "dynamic", each read draws Bernoulli(x / 255); "fixed", drawn once with `seed`
             (0 and 255 in the stored images), before the subset is taken.
 
     Returns:
-        ImageData with uint8 images (N, 1, 28, 28), or (N, 3, 64, 64) for faces; TextData for texts;
+        ImageData with uint8 images (N, 1, 28, 28), or (N, 3, 64, 64) for faces and dogs; TextData for texts;
         SoundData for spoken digits and TableData for biopsies, both FeatureData.
 
     Raises:
         DataError: an argument is not one of the above, or the data cannot be had; one sentence.
     """
-    check_choice("data set", name, DATASETS)
+    home = "tfds.load_tfds" if str(name).startswith("tfds:") else HOMES.get(str(name))
+    if home is None:
+        check_choice("data set", name, DATASETS)
     check_choice("split", split, SPLITS)
     check_choice("binarize", binarize, BINARIZATIONS)
     if subset is not None:
         check_subset_size(subset, None, name)  # a senseless value should not cost a download first
-    folder = data_root(root)
-    if name in TEXT_DATASETS:
-        if binarize is not None:
-            raise DataError(f"binarize is {binarize!r}, but {name} are texts: leave it out.")
-        data = load_text(name, split, folder, download)
-        return data if subset is None else data.subset(subset, seed)
-    if name in FEATURE_DATASETS:
-        if binarize is not None:
-            raise DataError(f"binarize is {binarize!r}, but {name} are no pictures of ink: leave it out.")
-        data = load_features(name, split, folder, download)
-        return data if subset is None else data.subset(subset, seed)
-    if name in COLOR_DATASETS:
-        return finish(load_colors(name, split, folder, download), subset, seed, binarize)
-    class_names = DIGIT_NAMES
-    if name == "digits":
-        images, labels = load_digits_split(split)
-    elif name == "binarized_mnist":
-        from vae_course.data.mnist import load_binarized_mnist
-
-        images, labels = load_binarized_mnist(split, folder, download)
-    else:
-        spec = {"mnist": MNIST, "fashion_mnist": FASHION_MNIST}[name]
-        class_names = spec.class_names
-        images, labels = load_mnist_like(spec, split, folder, download)
-    return finish(ImageData(name, split, images, labels, class_names), subset, seed, binarize)
+    module, _, function = home.partition(".")
+    loader = getattr(import_module(f"vae_course.data.{module}"), function)
+    data = loader(name, split, data_root(root), download)
+    if binarize is not None and not isinstance(data, ImageData):
+        raise DataError(f"binarize is {binarize!r}, but {name} are no pictures of ink: leave it out.")
+    return finish(data, subset, seed, binarize)
 
 
-def load_colors(name: str, split: str, root: Path, download: bool) -> ImageData:
-    """One split of a data set of 64x64 color pictures."""
-    if name == "celeba":
-        from vae_course.data.photographs import load_celeba
-
-        return load_celeba(split, root, download)
-    if name == "stanford_dogs":
-        from vae_course.data.photographs import load_stanford_dogs
-
-        return load_stanford_dogs(split, root, download)
-    from vae_course.data.faces import load_faces
-
-    return load_faces(split)
-
-
-def load_features(name: str, split: str, root: Path, download: bool) -> FeatureData:
-    """One split of a data set of real numbers: sounds or table rows."""
-    if name == "spoken_digits":
-        from vae_course.data.sound import load_spoken_digits
-
-        return load_spoken_digits(split, root, download)
-    if name == "spoken_digits_synthetic":
-        from vae_course.data.sound import load_formant_digits
-
-        return load_formant_digits(split)
-    from vae_course.data.tables import load_biopsies
-
-    return load_biopsies(split)
-
-
-def finish(data: ImageData, subset: int | None, seed: int, binarize: str | None) -> ImageData:
+def finish(data: Examples, subset: int | None, seed: int, binarize: str | None) -> Examples:
     """Binarize the images and draw the subset, as `load` was asked to."""
     if binarize == "fixed":
         data = replace(data, images=binarize_once(data.images, seed))
@@ -140,8 +107,21 @@ def finish(data: ImageData, subset: int | None, seed: int, binarize: str | None)
 
 
 def data_root(root: str | os.PathLike | None = None) -> Path:
-    """The data folder: `root`, else the environment variable VAE_COURSE_DATA, else `./data`."""
-    return Path(root or os.environ.get("VAE_COURSE_DATA") or "data").expanduser()
+    """The data folder, absolute: `root`, else the environment variable VAE_COURSE_DATA, else a folder `data`.
+
+    That is the one of the checkout in which we are (in `notebooks/`, say), else the one right here if there
+    is one, else that of the checkout from which the package is imported, else the one right here.
+    """
+    root = root or os.environ.get("VAE_COURSE_DATA")
+    if root:
+        return Path(root).expanduser().absolute()
+    here = Path.cwd()
+    package = Path(__file__).parents[1]
+    for folder in (here, *here.parents):
+        if (folder / package.name / "data" / Path(__file__).name).is_file():
+            return folder / "data"
+    checkout = package.parent / "data"
+    return here / "data" if (here / "data").is_dir() or not checkout.is_dir() else checkout
 
 
 def binarize_once(images: torch.Tensor, seed: int) -> torch.Tensor:
@@ -164,8 +144,9 @@ def check_choice(what: str, value: object, choices: tuple) -> None:
     near = [c for c in names if given and c.startswith(given)]
     near = near or difflib.get_close_matches(given, names, n=1, cutoff=0.6)
     listed = ", ".join("None" if c is None else f'"{c}"' for c in choices)
+    hint = "."
     if near:
         hint = f'; did you mean "{near[0]}"?'
-    else:
-        hint = '; "digits" needs no download.' if choices is DATASETS else "."
+    elif choices is DATASETS:
+        hint = '; "digits" needs no download, and "tfds:NAME" opens a set of tensorflow-datasets.'
     raise DataError(f"unknown {what} {value!r}: expected one of {listed}{hint}")

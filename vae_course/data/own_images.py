@@ -1,103 +1,363 @@
-"""Your own pictures from a numpy file, cut into parts that are always the same."""
+"""Pictures of your own: from files, numpy arrays, torchvision data sets and loaders to ImageData."""
 
 from __future__ import annotations
 
-import hashlib
+import io
+import os
+import tarfile
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vae_course.data.images import DataError, ImageData
+from vae_course.files import say
 
-FEWEST, FEWEST_IN_THREE = 10, 50
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
-def read_own_images(path: str | Path) -> tuple[str, torch.Tensor]:
-    """Pictures of a .npy file.
+class PictureFiles:
+    """The pictures below one folder or inside one .zip or (uncompressed) .tar.
 
-    Args:
-        path: a .npy file of uint8, (N, H, W) or (N, C, H, W), N ≥ 10.
-
-    Returns:
-        A name made of the file's name and content, and the pictures, uint8 (N, C, H, W).
+    Attributes:
+        path: the folder or archive.
+        sizes: for each picture, sorted by name with / between folders, its size in bytes (in a .zip its
+            checksum, which says more).
+        others: how many files are no pictures by their names.
 
     Raises:
-        DataError: there is no such file, or it holds something else (channels last, too); one sentence.
+        DataError: the archive cannot be opened.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-        images = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise DataError(f"there is no file {path}; write one with numpy.save(name, images).") from error
-    except (OSError, ValueError) as error:
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            found = dict(self._entries())
+        except (OSError, zipfile.BadZipFile, tarfile.TarError) as error:
+            raise DataError(
+                f"{path} cannot be opened ({error}): it is damaged or still being copied; delete it and "
+                "fetch it anew."
+            ) from None
+        pictures = {name for name in found if name.lower().endswith(SUFFIXES)}
+        self.sizes = {name: found[name] for name in sorted(pictures)}
+        self.others = len(found) - len(pictures)
+
+    def _entries(self) -> Iterator[tuple[str, int]]:
+        if self.path.is_dir():
+            entries = (
+                (path.relative_to(self.path).as_posix(), path.stat().st_size)
+                for path in self.path.rglob("*")
+                if path.is_file()
+            )
+        elif self.path.suffix == ".tar":
+            with tarfile.open(self.path, "r:") as archive:
+                entries = [(member.name, member.size) for member in archive if member.isfile()]
+        else:
+            with zipfile.ZipFile(self.path) as archive:
+                entries = [(entry.filename, entry.CRC) for entry in archive.infolist() if not entry.is_dir()]
+        for name, size in entries:  # without hidden files and what macOS leaves in archives
+            if not any(part.startswith((".", "__MACOSX")) and part != "." for part in name.split("/")):
+                yield name, size
+
+    def read(self, names: Iterable[str]) -> Iterator[bytes]:
+        """The content of the named pictures, in that order."""
+        if self.path.is_dir():
+            for name in names:
+                yield (self.path / name).read_bytes()
+        elif self.path.suffix == ".tar":
+            with tarfile.open(self.path, "r:") as archive:
+                members = {member.name: member for member in archive}
+                for name in names:
+                    yield archive.extractfile(members[name]).read()
+        else:
+            with zipfile.ZipFile(self.path) as archive:
+                yield from map(archive.read, names)
+
+    def decode(self, names: Sequence[str], size: int | tuple[int, int] | None, **how) -> Iterator[np.ndarray]:
+        """The named pictures as uint8 (C, H, W), see `decode`; a damaged one is a DataError that names it."""
+        for name, content in zip(names, self.read(names), strict=True):
+            try:
+                yield decode(content, size, **how)
+            except (OSError, ValueError, SyntaxError) as error:
+                raise DataError(
+                    f"{name} in {self.path} is not a whole picture ({error}): delete it or fetch it anew."
+                ) from None
+
+
+def decode(
+    content: bytes,
+    size: int | tuple[int, int] | None = None,
+    *,
+    share: float = 1.0,
+    gray: bool | None = False,
+    background: str = "white",
+    fit: str = "crop",
+    done: Counter | None = None,
+) -> np.ndarray:
+    """Decode a picture as one sees it, and bring it to size.
+
+    Sixteen bits are scaled to eight, transparent places show the background, a camera's orientation is
+    followed, and of an animation the first frame is taken.
+
+    Args:
+        content: a file in any format that Pillow reads.
+        size: side of the result in pixels, or (height, width); None to keep the picture's.
+        share: of the largest possible middle part, how much is cut out.
+        gray: one channel or three; None: one for gray pictures.
+        background: a color by name.
+        fit: "crop" cuts the middle out, "pad" puts the whole picture on the background.
+        done: counts what was done.
+
+    Returns:
+        uint8 (C, H, W).
+
+    Raises:
+        OSError, ValueError: not a whole picture.
+    """
+    from PIL import Image, ImageOps
+
+    done = Counter() if done is None else done
+    height, width = (size, size) if isinstance(size, int) else size or (None, None)
+    with Image.open(io.BytesIO(content)) as image:
+        done["only the first frame read"] += getattr(image, "n_frames", 1) > 1
+        if size:
+            image.draft("RGB", (4 * width, 4 * height))  # large JPEGs are decoded at a fraction of their size
+        done["turned as the camera was held"] += image.getexif().get(274, 1) > 1
+        image = ImageOps.exif_transpose(image)
+        if image.mode[0] in "IF":
+            done["scaled to 8 bits"] += 1
+            image = _eight_bits(image)
+        was_gray = image.mode in ("1", "L", "LA")
+        if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+            image = image.convert("RGBA")
+            done[f"with transparency laid on {background}"] += image.getextrema()[3][0] < 255
+            image = Image.alpha_composite(Image.new("RGBA", image.size, background), image)
+        image = image.convert("L" if gray or (was_gray and gray is None) else "RGB")
+        if size:
+            full = image.size
+            if fit == "pad":
+                image = ImageOps.pad(image, (width, height), Image.Resampling.BICUBIC, background)
+            else:
+                unit = share * min(full[0] / width, full[1] / height)
+                w, h = round(unit * width), round(unit * height)
+                left, top = (full[0] - w) // 2, (full[1] - h) // 2
+                image = image.crop((left, top, left + w, top + h))
+                done["cut to the shape asked for"] += (w, h) != full
+                if (w, h) != (width, height):
+                    image = image.resize((width, height), Image.Resampling.BICUBIC)
+            done[f"brought to {height}x{width}"] += full != (width, height)
+        pixels = np.asarray(image)
+        done["of one single color"] += pixels.min() == pixels.max()
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _eight_bits(image):
+    """A gray picture of 16 or 32 bits or of floats in [0, 1] as one of 8 bits; Pillow would clip it."""
+    from PIL import Image
+
+    values, top = np.asarray(image, np.float64), 1 if image.mode == "F" else 65_535
+    if not 0 <= values.min() <= values.max() <= top:
+        raise ValueError(f"it holds numbers from {values.min():g} to {values.max():g}, not from 0 to {top}")
+    return Image.fromarray((values * (255 / top)).round().astype(np.uint8))
+
+
+def load_pictures(
+    source: str | os.PathLike,
+    size: int | tuple[int, int] | None = None,
+    *,
+    gray: bool | None = None,
+    background: str = "white",
+    fit: str = "crop",
+    tell: bool = True,
+) -> ImageData:
+    """Your own pictures as one ImageData; its ``parts()`` are the training, validation and test part.
+
+    Any mode is read as one sees it: 16 bits are scaled to 8, transparent places show the background, the
+    camera's orientation is followed. A line says how many pictures that concerned.
+
+    Args:
+        source: a folder (pictures anywhere below it), a .zip or .tar of pictures, or a .npy file of an array
+            that :func:`as_image_data` takes.
+        size: side in pixels, or (height, width); None where all pictures have one size already.
+        gray: True for one channel, False for three; None: one if every picture is gray.
+        background: behind transparent places, and around pictures with fit="pad": a color by name.
+        fit: "crop" cuts the largest middle part of the right shape, "pad" keeps the whole picture.
+        tell: whether to print that line.
+
+    Returns:
+        The split "all", pictures sorted by name. Where all lie in two or more folders, the folders are the
+        classes. The name is made of the source's name and the pixels.
+
+    Raises:
+        DataError: there are no pictures, one is damaged, or they differ in size; one sentence.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
         raise DataError(
-            f"{path} cannot be read as a .npy file; write one with numpy.save(name, images)."
-        ) from error
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim not in (3, 4):
-        found = f"{images.dtype} of shape {images.shape}" if isinstance(images, np.ndarray) else "an archive"
-        raise DataError(f"{path} holds {found}; expected uint8 (N, H, W) or (N, C, H, W), 0 to 255.")
-    if len(images) < FEWEST:
-        raise DataError(
-            f"{path} holds {len(images)} pictures; at least {FEWEST} are needed, and thousands are better."
+            f"there is no file {source}; give a folder or .zip of pictures, or write a file with "
+            "numpy.save(name, images)."
         )
-    if images.ndim == 4 and images.shape[1] > 4 >= images.shape[-1]:
+    if fit not in ("crop", "pad"):
+        raise DataError(f'fit is {fit!r}; expected "crop" or "pad".')
+    if path.suffix == ".npy":
+        if size is not None:
+            raise DataError(
+                f"size is for pictures in files: bring the array to size before {path} is written."
+            )
+        try:
+            images, names = as_image_data(np.load(path, allow_pickle=False), str(path)).images, []
+        except (OSError, ValueError, AttributeError, TypeError):
+            raise DataError(
+                f"{path} cannot be read as a .npy file of pictures; write one with numpy.save(name, images)."
+            ) from None
+    else:
+        done: Counter = Counter()
+        files = PictureFiles(path.absolute())
+        names = list(files.sizes)
+        how = {"gray": gray, "background": background, "fit": fit, "done": done}
+        pictures = list(files.decode(names, size, **how))
+        images = _stacked(pictures, names, path)
+        done["left out: they are no pictures"] += files.others
+        if tell:
+            parts = [f"{count:,} {what}" for what, count in done.items() if count]
+            form = "x".join(map(str, images.shape[1:]))
+            say(f"{path.name}: {len(images):,} pictures of {form}; {', '.join(parts) or 'as they were'}.")
+    folders = [name.rpartition("/")[0] for name in names]
+    classes = sorted(set(folders)) if all(folders) and len(set(folders)) > 1 else []
+    labels = torch.tensor([classes.index(folder) for folder in folders]) if classes else None
+    digest = sha256(str(tuple(images.shape)).encode())
+    digest.update(images.numpy())
+    return ImageData(f"{path.stem}-{digest.hexdigest()[:8]}", "all", images, labels, tuple(classes))
+
+
+def load_own_parts(path: str | os.PathLike) -> dict[str, ImageData]:
+    """The pictures of :func:`load_pictures`, as they are, as "train", "validation" and "test"."""
+    return {part.split: part for part in load_pictures(path, tell=False).parts()}
+
+
+def _stacked(pictures: list[np.ndarray], names: Sequence[str], path: Path) -> Tensor:
+    """Pictures (C, H, W) as one tensor; gray ones among colored ones get three equal channels."""
+    if not pictures:
+        raise DataError(f"there are no pictures in {path} ({', '.join(SUFFIXES)}).")
+    sizes = {picture.shape[1:]: name for picture, name in zip(pictures, names, strict=True)}
+    if len(sizes) > 1:
+        (one, a), (other, b), *_ = sizes.items()
         raise DataError(
-            f"{path} holds pictures of shape {images.shape[1:]}, which looks like (H, W, C); "
-            "expected (C, H, W): save images.transpose(0, 3, 1, 2)."
+            f"the pictures in {path} differ in size ({a} is {one[0]}x{one[1]}, {b} {other[0]}x{other[1]}): "
+            "give size=, the side that all are brought to."
         )
+    shape = (max(len(picture) for picture in pictures), *pictures[0].shape[1:])
+    images = np.empty((len(pictures), *shape), np.uint8)
+    for place, picture in zip(images, pictures, strict=True):
+        place[:] = picture
+    return torch.from_numpy(images)
+
+
+def as_image_data(data, name: str = "mine", split: str = "train"):
+    """Pictures that others hold, as an ImageData; data that can be read in minibatches already is returned.
+
+    Args:
+        data: a numpy array or tensor of pictures, (N, H, W), (N, C, H, W) or (N, H, W, C); or a torchvision
+            data set, a DataLoader, or anything else that gives pictures, pairs (picture, label, …) or dicts
+            with "image" and "label". It is read once, as one pass gives it, random transforms included.
+        name, split: what to call the result.
+
+    Pixels are bytes, or floats in [0, 1], which become the nearest of 256 values: exact for what was read
+    from an 8-bit file, off by at most 1/510 for anything else.
+
+    Raises:
+        DataError: pixels of another range, pictures of different shapes or of 2, 4 or more channels.
+        TypeError: it holds no pictures.
+    """
+    if all(hasattr(data, method) for method in ("__len__", "batch", "to")):
+        return data
+    labels, class_names = None, ()
+    if isinstance(data, np.ndarray | Tensor):
+        images = _bytes(torch.as_tensor(data), name)
+    else:
+        images, labels = _read_through(data, name)
+        while hasattr(data, "dataset"):  # of a loader, of a Subset
+            data = data.dataset
+        if labels is not None:
+            class_names = tuple(map(str, getattr(data, "classes", None) or range(int(labels.max()) + 1)))
     if images.ndim == 3:
         images = images[:, None]
-    return f"{path.stem}-{hashlib.sha256(content).hexdigest()[:8]}", torch.from_numpy(images)
+    if images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[-1] in (1, 3):
+        images = images.permute(0, 3, 1, 2).contiguous()
+    return ImageData(name, split, images, labels, class_names)
 
 
-def load_own_images(path: str | Path, held_out: float = 0.2) -> tuple[str, ImageData, ImageData]:
-    """Pictures of a .npy file as two ImageData without labels, for models that are only compared.
+def _read_through(data, name: str) -> tuple[Tensor, Tensor | None]:
+    """Pictures and labels of one pass; labels are None unless each is one whole number."""
+    batched = isinstance(data, torch.utils.data.DataLoader) and data.batch_size is not None
+    by_number = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    pictures, labels = [], []
+    try:
+        for item in (data[i] for i in range(len(data))) if by_number else data:
+            if isinstance(item, Mapping):
+                item = (item["image"], item.get("label"))
+            picture, label, *_ = (*item, None) if isinstance(item, tuple | list) else (item, None)
+            picture = picture if isinstance(picture, Tensor) else torch.from_numpy(np.array(picture))
+            if picture.ndim < 2 + batched:
+                raise TypeError("an item has no height and width")
+            pictures.append(_bytes(picture if batched else picture[None], name))
+            labels.append(label)
+    except (TypeError, KeyError, IndexError) as error:
+        raise TypeError(
+            f"{name} is of type {type(data).__name__}, which holds no pictures ({error})."
+        ) from None
+    if not pictures:
+        raise DataError(f"{name} is empty: it gives no picture.")
+    shapes = sorted({tuple(picture.shape[1:]) for picture in pictures})
+    if len(shapes) > 1:
+        raise DataError(f"{name} has pictures of shapes {shapes[0]} and {shapes[1]}: bring them to one size.")
+    try:
+        labels = torch.cat([torch.as_tensor(label).reshape(-1) for label in labels])
+    except (TypeError, ValueError, RuntimeError):  # None, texts, boxes
+        return torch.cat(pictures), None
+    images = torch.cat(pictures)
+    whole = labels.shape == images.shape[:1] and not labels.is_floating_point()
+    return images, labels.long() if whole else None
 
-    Args:
-        path: as for :func:`read_own_images`.
-        held_out: share of the pictures, in (0, 1), drawn at random (always the same ones), to measure on.
 
-    Returns:
-        The name, the training part, the held-out part ("validation").
-
-    Raises:
-        DataError: see :func:`read_own_images`.
-    """
-    name, images = read_own_images(path)
-    order = _order(len(images))
-    n = max(2, round(held_out * len(images)))
-    return name, _part(name, "train", images, order[n:]), _part(name, "validation", images, order[:n])
-
-
-def load_own_parts(path: str | Path) -> dict[str, ImageData]:
-    """Pictures of a .npy file as "train", "validation" and "test": eight, one and one in ten.
-
-    The training part is that of :func:`load_own_images`: a size that was chosen there has seen no test
-    picture.
-
-    Args:
-        path: as for :func:`read_own_images`, with N ≥ 50.
-
-    Raises:
-        DataError: see :func:`read_own_images`, or there are fewer than 50 pictures.
-    """
-    name, images = read_own_images(path)
-    if len(images) < FEWEST_IN_THREE:
+def _bytes(pixels: Tensor, name: str) -> Tensor:
+    if pixels.dtype == torch.uint8:
+        return pixels
+    if pixels.dtype == torch.bool:
+        return pixels.to(torch.uint8) * 255
+    top = 1 if pixels.is_floating_point() else 255
+    low, high = (pixels.min().item(), pixels.max().item()) if pixels.numel() else (0, 0)
+    if not 0 <= low <= high <= top:
         raise DataError(
-            f"{path} holds {len(images)} pictures; at least {FEWEST_IN_THREE} are needed, a tenth of them to "
-            "watch training and a tenth to test."
+            f"{name} has pixels from {low:g} to {high:g}; expected bytes, or numbers from 0 to 1: leave out "
+            "Normalize, or divide by 255."
         )
-    order = _order(len(images))
-    n = round(0.2 * len(images))
-    rows = {"train": order[n:], "validation": order[n // 2 : n], "test": order[: n // 2]}
-    return {split: _part(name, split, images, index) for split, index in rows.items()}
+    return (pixels * (255 if top == 1 else 1)).round().to(torch.uint8)
 
 
-def _order(n: int) -> np.ndarray:
-    return np.random.RandomState(0).permutation(n)  # frozen by numpy's compatibility promise
+def check_data(data, part: str, otherwise: str = ""):
+    """The data itself if it can be read in minibatches, else what :func:`as_image_data` makes of it.
 
+    Args:
+        data: what was given.
+        part: what it is in the sentence, such as "the training set".
+        otherwise: another way out of an empty one.
 
-def _part(name: str, split: str, images: torch.Tensor, index: np.ndarray) -> ImageData:
-    return ImageData(name, split, images[torch.from_numpy(np.sort(index))], None, ())
+    Raises:
+        TypeError: it holds no pictures. ValueError: it is empty. DataError: see :func:`as_image_data`.
+    """
+    try:
+        data = as_image_data(data, part)
+    except TypeError:
+        raise TypeError(
+            f"{part} is of type {type(data).__name__}; expected an ImageData: take one from load(...), or "
+            'make one: ImageData("mine", "train", images, None, ()) with images uint8 (N, C, H, W).'
+        ) from None
+    if len(data) == 0:
+        raise ValueError(f"{part} is empty; load at least one example{otherwise}.")
+    return data

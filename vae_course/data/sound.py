@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.download import fetch
+from vae_course.data.download import obtain, way_out
 from vae_course.data.images import DataError
 from vae_course.data.tables import FeatureData
 
-# -------- From a waveform to a picture of it, and back: log-magnitude spectrograms and Griffin-Lim.
+DIGITS = tuple("0123456789")
+STAND_IN = "spoken_digits_synthetic"
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,6 @@ class Spectrogram:
         """Samples of a clip, so that it has exactly `frames` frames."""
         return (self.frames - 1) * self.hop
 
-    @property
-    def frequencies(self) -> Tensor:
-        """Frequency of each bin in Hz, (bins,)."""
-        return torch.arange(self.bins) * self.rate / self.n_fft
-
-    @property
-    def times(self) -> Tensor:
-        """Time of each frame in seconds, (frames,)."""
-        return torch.arange(self.frames) * self.hop / self.rate
-
     def decibels(self, waves: Tensor) -> Tensor:
         """Level of each frequency at each time: waves float (n, samples) in [-1, 1] → (n, bins, frames), dB.
 
@@ -73,7 +64,7 @@ class Spectrogram:
         return 20 * torch.log10(magnitude + 10 ** (self.floor / 20))
 
     @torch.no_grad()
-    def griffin_lim(self, decibels: Tensor, iterations: int = 60, momentum: float = 0.99) -> Tensor:
+    def griffin_lim(self, decibels: Tensor, iterations: int = 60) -> Tensor:
         """Waves whose spectrogram is close to the given one; the phases, which it lacks, are searched for.
 
         Griffin & Lim (1984): go to a wave and back, keep the new phases, put the wanted magnitudes in again;
@@ -82,7 +73,6 @@ class Spectrogram:
         Args:
             decibels: (n, bins, frames), dB.
             iterations: rounds, at least 1.
-            momentum: in [0, 1); 0 is the original method.
 
         Returns:
             float32 (n, samples); louder than 1 if the spectrogram says so.
@@ -95,7 +85,7 @@ class Spectrogram:
         before = None
         for _ in range(iterations):
             consistent = self._transform(self._inverse(magnitude * phase))
-            pushed = consistent if before is None else consistent + momentum * (consistent - before)
+            pushed = consistent if before is None else consistent + 0.99 * (consistent - before)
             before, phase = consistent, pushed / pushed.abs().clamp_min(1e-12)
         return self._inverse(magnitude * phase)
 
@@ -114,9 +104,6 @@ class Spectrogram:
 
     def _inverse(self, transform: Tensor) -> Tensor:
         return torch.istft(transform, self.n_fft, self.hop, window=self._window, length=self.samples)
-
-
-# -------- Short sounds in memory, as spectrograms for a model and as waves for the ear.
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -187,70 +174,57 @@ def normalize_clip(samples: np.ndarray, length: int) -> tuple[np.ndarray, int]:
 
 
 def make_sound_data(
-    name: str,
-    split: str,
-    clips: dict[str, Tensor],
-    train_rows: Tensor,
-    rows: Tensor,
-    class_names: tuple[str, ...],
-    speaker_names: tuple[str, ...],
-    settings: Spectrogram,
+    name: str, split: str, clips: dict[str, Tensor], parts: dict[str, Tensor], speaker_names: tuple[str, ...]
 ) -> SoundData:
     """Turn clips into a split's SoundData, scaled by the training rows.
 
     Args:
         clips: `waves` int16 (N, samples), `used`, `labels`, `speakers` int64 (N,), of all splits.
-        train_rows, rows: bool (N,): the training part, and the part asked for.
+        parts: for each of "train", "validation" and "test" bool (N,), the clips in it.
     """
+    settings, rows = Spectrogram(), torch.stack([parts[part] for part in split.split("+")]).any(0)
     decibels = torch.zeros(len(clips["waves"]), settings.bins, settings.frames)
-    for part in torch.nonzero(train_rows | rows)[:, 0].split(100):  # few at a time: transforms are large
+    for part in torch.nonzero(parts["train"] | rows)[:, 0].split(100):  # few at a time: transforms are large
         decibels[part] = settings.decibels(clips["waves"][part].float() / 32_768)
-    known = decibels[train_rows].transpose(0, 1).flatten(1)
+    known = decibels[parts["train"]].transpose(0, 1).flatten(1)
     mean, std = known.mean(1)[:, None], known.std(1)[:, None].clamp_min(1e-3)
     values = fold_bins(decibels[rows].sub_(mean).div_(std))
     return SoundData(
         name=name,
         split=split,
         values=values,
-        labels=clips["labels"][rows],
-        class_names=class_names,
+        class_names=DIGITS,
         log_volume=torch.full((len(values),), -settings.frames * std.double().log().sum().item()).double(),
         log_cell=0.0,  # 1 dB steps
         sigma_shape=(2, settings.bins // 2, 1),
-        waves=clips["waves"][rows],
-        used=clips["used"][rows],
-        speakers=clips["speakers"][rows],
         speaker_names=speaker_names,
         mean=mean,
         std=std,
-        settings=settings,
+        **{key: tensor[rows] for key, tensor in clips.items()},
     )
 
 
-# -------- Free Spoken Digit Dataset: ten digits, a few speakers, fifty takes each, 8 kHz mono.
-#
-# Z. Jackson and others, github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0. Read from the
-# release's .tar.gz or from a folder of its WAV files, with the standard library. Takes 0-4 are the official
-# test part; takes 5-9 serve as validation here.
+# Free Spoken Digit Dataset: ten digits, a few speakers, fifty takes each, 8 kHz mono; Z. Jackson and others,
+# github.com/Jakobovski/free-spoken-digit-dataset, CC BY-SA 4.0. Takes 0-4 are the official test part; takes
+# 5-9 serve as validation here.
 
 URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/v1.0.9.tar.gz"
 SHA256 = "8bc44cde129d505cbbb6b365c09f80c663f2aa77578afc634e6141a2f87100c0"
-TERMS = "Free Spoken Digit Dataset, Z. Jackson and others, CC BY-SA 4.0"
-OFFLINE_SOUND = 'load("spoken_digits_synthetic") needs no files and no network'
 ARCHIVES = ("fsdd_recordings.tar.gz", "fsdd-v1.0.9.tar.gz")
-_NAME = re.compile(r"(?:^|.*/)(\d)_([a-z]+)_(\d+)\.wav$")
 
 
-def load_spoken_digits(split: str, root: Path, download: bool) -> SoundData:
+def load_spoken_digits(name: str, split: str, root: Path, download: bool) -> SoundData:
     """One split from `<root>/audio`: a folder `recordings` of WAV files or a .tar.gz, downloaded if missing.
 
     Raises:
         DataError: nothing is there and it may not or cannot be downloaded, or a recording is damaged.
     """
-    settings = Spectrogram()
-    recordings = sorted(
-        read_recordings(find_recordings(root / "audio", download), settings.rate), key=lambda r: r[:3]
-    )
+    folder, settings = root / "audio", Spectrogram()
+    source = next((path for path in (folder / "recordings", folder / ARCHIVES[0]) if path.exists()), None)
+    if source is None:
+        more = {"download": download, "stand_in": STAND_IN}
+        source = obtain(folder / ARCHIVES[1], URL, SHA256, "the Free Spoken Digit Dataset", **more)
+    recordings = sorted(read_recordings(source, settings.rate), key=lambda r: r[:3])
     speaker_names = tuple(sorted({speaker for _, speaker, _, _ in recordings}))
     waves, used = zip(*(normalize_clip(r[3], settings.samples) for r in recordings), strict=True)
     take = torch.tensor([r[2] for r in recordings])
@@ -261,28 +235,10 @@ def load_spoken_digits(split: str, root: Path, download: bool) -> SoundData:
         "speakers": torch.tensor([speaker_names.index(r[1]) for r in recordings]),
     }
     parts = {"test": take < 5, "validation": (take >= 5) & (take < 10), "train": take >= 10}
-    parts["train+validation"] = take >= 5
-    if not parts["train"].any() or not parts[split].any():
-        raise DataError(f"the spoken digits in {root / 'audio'} have no takes for the {split} part.")
-    digits = tuple(str(digit) for digit in range(10))
-    return make_sound_data(
-        "spoken_digits", split, clips, parts["train"], parts[split], digits, speaker_names, settings
-    )
-
-
-def find_recordings(folder: Path, download: bool) -> Path:
-    """The folder or archive of recordings below `folder`, fetched where none is there and it is allowed."""
-    for found in (folder / "recordings", *(folder / name for name in ARCHIVES)):
-        if found.exists():
-            return found
-    if not download:
-        raise DataError(
-            f"there are no spoken digits in {folder} and download=False forbids fetching them: put the "
-            f"release's .tar.gz there as {ARCHIVES[-1]}, or allow the download; {OFFLINE_SOUND}."
-        )
-    remedy = f"save the release's .tar.gz as {folder / ARCHIVES[-1]} yourself; {OFFLINE_SOUND}"
-    fetch(URL, folder / ARCHIVES[-1], SHA256, remedy=remedy)
-    return folder / ARCHIVES[-1]
+    for part in ("train", *split.split("+")):
+        if not parts[part].any():
+            raise DataError(f"the spoken digits in {folder} have no takes for the {part} part.")
+    return make_sound_data(name, split, clips, parts, speaker_names)
 
 
 def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np.ndarray]]:
@@ -293,22 +249,21 @@ def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np
     """
     found = False
     for name, content in _files(source):
-        match = _NAME.match(name)
+        match = re.fullmatch(r"(?:.*/)?(\d)_([a-z]+)_(\d+)\.wav", name)
         if match:
             found = True
             digit, speaker, take = match.groups()
             yield int(digit), speaker, int(take), read_wave(content, name, rate)
     if not found:
         raise DataError(
-            f"{source} holds no recordings named like 7_jackson_32.wav; delete it to download it anew, or "
-            f"put the release's files there; {OFFLINE_SOUND}."
+            f"{source} holds no recordings named like 7_jackson_32.wav: delete it to download it anew; "
+            f"{way_out(STAND_IN)}."
         )
 
 
 def _files(source: Path) -> Iterator[tuple[str, bytes]]:
     if source.is_dir():
-        for path in sorted(source.glob("*.wav")):
-            yield path.name, path.read_bytes()
+        yield from ((path.name, path.read_bytes()) for path in sorted(source.glob("*.wav")))
         return
     try:
         with tarfile.open(source) as archive:
@@ -318,7 +273,7 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
     except (tarfile.TarError, EOFError, OSError) as error:
         raise DataError(
             f"{source} is damaged: it is not a whole .tar.gz ({error}); delete it and load again; "
-            f"{OFFLINE_SOUND}."
+            f"{way_out(STAND_IN)}."
         ) from None
 
 
@@ -342,13 +297,11 @@ def read_wave(content: bytes, name: str, rate: int) -> np.ndarray:
     return samples
 
 
-# -------- Synthetic spoken digits: formant tones that only sound a little like the words. No files, no
-# network.
-#
-# The classic recipe of speech synthesis (Klatt 1980, "Software for a cascade/parallel formant synthesizer"),
-# cut down: a buzz of harmonics shaped by three resonances (formants) that glide from target to target, and
-# hiss for the consonants. Four invented speakers differ in pitch, size of the throat, speed and breath;
-# every take differs a little. Use them to run the course offline, not to learn anything about speech.
+# Synthetic spoken digits, which only sound a little like the words: the classic recipe of speech synthesis
+# (Klatt 1980, "Software for a cascade/parallel formant synthesizer"), cut down. A buzz of harmonics is shaped
+# by three resonances (formants) that glide from target to target; hiss makes the consonants. Four invented
+# speakers differ in pitch, size of the throat, speed and breath; every take differs a little. Use them to run
+# the course offline, not to learn anything about speech.
 
 TAKES = 25  # of each digit and speaker: 0-2 test, 3-5 validation, the rest training
 SPEAKERS = {  # pitch in Hz, size factor on formants, length of a word in s, breath
@@ -357,103 +310,52 @@ SPEAKERS = {  # pitch in Hz, size factor on formants, length of a word in s, bre
     "high": (195.0, 1.10, 0.38, 0.03),
     "bright": (235.0, 1.17, 0.34, 0.08),
 }
-# Targets of each digit: (share of the word, F1, F2, F3 in Hz, voice 0-1, hiss 0-1, center of the hiss in Hz).
+# Targets of each digit: share of the word, F1, F2, F3 in Hz, voice 0-1, hiss 0-1, center of the hiss in Hz.
 # Formants of American vowels after Peterson & Barney (1952), the rest by ear.
-WORDS = (
-    (
-        (0.20, 300, 1800, 2600, 0.3, 0.6, 3300),
-        (0.25, 300, 2200, 2800, 1, 0, 3300),
-        (0.20, 350, 1200, 1600, 0.8, 0, 3300),
-        (0.35, 480, 850, 2400, 1, 0, 3300),
-    ),
-    (
-        (0.30, 300, 700, 2200, 0.7, 0, 2000),
-        (0.40, 640, 1190, 2390, 1, 0, 2000),
-        (0.30, 280, 1300, 2400, 0.4, 0, 2000),
-    ),
-    ((0.15, 300, 1600, 2500, 0, 0.9, 3000), (0.85, 300, 870, 2240, 1, 0, 3000)),
-    (
-        (0.25, 350, 1300, 2300, 0, 0.25, 2600),
-        (0.25, 350, 1200, 1600, 0.8, 0, 2600),
-        (0.50, 270, 2290, 3010, 1, 0, 2600),
-    ),
-    (
-        (0.25, 400, 1000, 2300, 0, 0.25, 2200),
-        (0.45, 570, 840, 2410, 1, 0, 2200),
-        (0.30, 400, 1200, 1650, 0.7, 0, 2200),
-    ),
-    (
-        (0.22, 500, 1100, 2300, 0, 0.25, 2200),
-        (0.33, 730, 1090, 2440, 1, 0, 2200),
-        (0.28, 320, 2150, 2800, 0.9, 0, 2200),
-        (0.17, 300, 1000, 2300, 0.4, 0.15, 2200),
-    ),
-    (
-        (0.32, 390, 1900, 2550, 0, 0.8, 3500),
-        (0.28, 390, 1990, 2550, 1, 0, 3500),
-        (0.12, 390, 1990, 2550, 0, 0, 3500),
-        (0.28, 390, 1990, 2550, 0, 0.8, 3500),
-    ),
-    (
-        (0.28, 450, 1800, 2500, 0, 0.8, 3500),
-        (0.24, 530, 1840, 2480, 1, 0, 3500),
-        (0.14, 300, 1000, 2300, 0.4, 0.1, 2500),
-        (0.18, 500, 1500, 2450, 0.9, 0, 2500),
-        (0.16, 280, 1300, 2400, 0.4, 0, 2500),
-    ),
-    (
-        (0.35, 480, 2000, 2600, 1, 0, 3000),
-        (0.35, 300, 2250, 2900, 0.9, 0, 3000),
-        (0.14, 300, 2000, 2700, 0, 0, 3000),
-        (0.16, 300, 1800, 2600, 0, 0.7, 3000),
-    ),
-    (
-        (0.22, 280, 1300, 2400, 0.4, 0, 2500),
-        (0.30, 730, 1090, 2440, 1, 0, 2500),
-        (0.26, 320, 2150, 2800, 1, 0, 2500),
-        (0.22, 280, 1300, 2400, 0.4, 0, 2500),
-    ),
-)
+TARGETS = """
+zero: 0.2 300 1800 2600 0.3 0.6 3300 | 0.25 300 2200 2800 1 0 3300 | 0.2 350 1200 1600 0.8 0 3300 |
+      0.35 480 850 2400 1 0 3300
+one: 0.3 300 700 2200 0.7 0 2000 | 0.4 640 1190 2390 1 0 2000 | 0.3 280 1300 2400 0.4 0 2000
+two: 0.15 300 1600 2500 0 0.9 3000 | 0.85 300 870 2240 1 0 3000
+three: 0.25 350 1300 2300 0 0.25 2600 | 0.25 350 1200 1600 0.8 0 2600 | 0.5 270 2290 3010 1 0 2600
+four: 0.25 400 1000 2300 0 0.25 2200 | 0.45 570 840 2410 1 0 2200 | 0.3 400 1200 1650 0.7 0 2200
+five: 0.22 500 1100 2300 0 0.25 2200 | 0.33 730 1090 2440 1 0 2200 | 0.28 320 2150 2800 0.9 0 2200 |
+      0.17 300 1000 2300 0.4 0.15 2200
+six: 0.32 390 1900 2550 0 0.8 3500 | 0.28 390 1990 2550 1 0 3500 | 0.12 390 1990 2550 0 0 3500 |
+      0.28 390 1990 2550 0 0.8 3500
+seven: 0.28 450 1800 2500 0 0.8 3500 | 0.24 530 1840 2480 1 0 3500 | 0.14 300 1000 2300 0.4 0.1 2500 |
+      0.18 500 1500 2450 0.9 0 2500 | 0.16 280 1300 2400 0.4 0 2500
+eight: 0.35 480 2000 2600 1 0 3000 | 0.35 300 2250 2900 0.9 0 3000 | 0.14 300 2000 2700 0 0 3000 |
+      0.16 300 1800 2600 0 0.7 3000
+nine: 0.22 280 1300 2400 0.4 0 2500 | 0.3 730 1090 2440 1 0 2500 | 0.26 320 2150 2800 1 0 2500 |
+      0.22 280 1300 2400 0.4 0 2500
+"""
+WORDS = [
+    [tuple(map(float, target.split())) for target in word.split("|")]
+    for word in re.split(r"\w+:", TARGETS)[1:]
+]
 BANDWIDTHS = (70.0, 100.0, 150.0)  # of the formants, Hz
 WEIGHTS = (1.0, 0.6, 0.3)
 
 
-def load_formant_digits(split: str) -> SoundData:
+def load_formant_digits(name: str, split: str, *_) -> SoundData:
     """One split of 1,000 synthetic clips: 4 speakers, 10 digits, 25 takes; made in about a second, once."""
-    settings = Spectrogram()
-    clips = _all_clips()
-    take = clips["takes"]
+    clips, take = _all_clips(), torch.arange(TAKES).repeat(10 * len(SPEAKERS))
     parts = {"test": take < 3, "validation": (take >= 3) & (take < 6), "train": take >= 6}
-    parts["train+validation"] = take >= 3
-    digits = tuple(str(digit) for digit in range(10))
-    wanted = {name: clips[name] for name in ("waves", "used", "labels", "speakers")}
-    return make_sound_data(
-        "spoken_digits_synthetic",
-        split,
-        wanted,
-        parts["train"],
-        parts[split],
-        digits,
-        tuple(SPEAKERS),
-        settings,
-    )
+    return make_sound_data(name, split, clips, parts, tuple(SPEAKERS))
 
 
 @cache
 def _all_clips() -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    parts = [
-        (synthesize(digit, name, TAKES, generator), digit, number)
-        for number, name in enumerate(SPEAKERS)
-        for digit in range(10)
-    ]
-    one = torch.ones(TAKES, dtype=torch.int64)
+    waves, used = zip(
+        *(synthesize(digit, name, TAKES, generator) for name in SPEAKERS for digit in range(10)), strict=True
+    )
     return {
-        "waves": torch.cat([waves for (waves, _), _, _ in parts]),
-        "used": torch.cat([used for (_, used), _, _ in parts]),
-        "labels": torch.cat([digit * one for _, digit, _ in parts]),
-        "speakers": torch.cat([number * one for _, _, number in parts]),
-        "takes": torch.arange(TAKES).repeat(len(parts)),
+        "waves": torch.cat(waves),
+        "used": torch.cat(used),
+        "labels": torch.arange(10).repeat_interleave(TAKES).repeat(len(SPEAKERS)),
+        "speakers": torch.arange(len(SPEAKERS)).repeat_interleave(10 * TAKES),
     }
 
 
@@ -516,13 +418,9 @@ def _buzz(fundamental: Tensor, formants: Tensor, rate: int) -> Tensor:
 
 def _hiss(center: Tensor, generator: torch.Generator, settings: Spectrogram) -> Tensor:
     """White noise around a center frequency, (takes, samples)."""
-    white = torch.randn(center.shape, generator=generator)
-    window = torch.hann_window(settings.n_fft)
-    transform = torch.stft(
-        white, settings.n_fft, settings.hop, window=window, pad_mode="constant", return_complex=True
-    )
+    transform = settings._transform(torch.randn(center.shape, generator=generator))
     frequency = torch.arange(transform.shape[1])[:, None] * settings.rate / settings.n_fft
     middle = center[:, :: settings.hop][:, : transform.shape[2]]
     middle = torch.nn.functional.pad(middle, (0, transform.shape[2] - middle.shape[1]), value=3000.0)
     shaped = transform * torch.exp(-(((frequency - middle[:, None]) / 600) ** 2))
-    return torch.istft(shaped, settings.n_fft, settings.hop, window=window, length=settings.samples)
+    return settings._inverse(shaped)

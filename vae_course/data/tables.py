@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.images import DataError, check_subset_size, stratified_index
-from vae_course.randomness import seeded_numpy
-
-# -------- Real-valued examples in memory: spectrograms and table rows, standardized and read as float
-# minibatches.
+from vae_course.data.images import DataError, Examples, stratified_index
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FeatureData:
+class FeatureData(Examples):
     """Examples of real numbers, already scaled with numbers taken from the training part alone.
 
     Scaling changes a density: log p(raw) = log p(scaled) + log |d scaled / d raw|. The last term is kept for
@@ -47,6 +43,8 @@ class FeatureData:
     log_cell: float
     sigma_shape: tuple[int, int, int]
 
+    main = "values"
+
     def __post_init__(self) -> None:
         if self.values.dtype != torch.float32 or self.values.ndim != 4:
             raise DataError(
@@ -60,53 +58,11 @@ class FeatureData:
                     f"{name} has shape {tuple(rows.shape)}, but one number per example is expected."
                 )
 
-    def __len__(self) -> int:
-        return len(self.values)
 
-    def __repr__(self) -> str:
-        size = "x".join(str(side) for side in self.shape)
-        return f"{type(self).__name__}({self.name}, {self.split}: {len(self):,} examples {size})"
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of one example: (C, H, W)."""
-        return tuple(self.values.shape[1:])
-
-    def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
-        """Read a minibatch, float32 (n, C, H, W); `index` is int64 (n,) or a slice, nothing is drawn."""
-        return self.values[index.to(self.values.device) if isinstance(index, Tensor) else index]
-
-    def floats(self, generator: torch.Generator | None = None) -> Tensor:
-        """All examples, float32 (N, C, H, W)."""
-        return self.values
-
-    def subset(self, n: int, seed: int = 0) -> FeatureData:
-        """Draw `n` examples without replacement, keeping the class proportions, like `ImageData.subset`."""
-        check_subset_size(n, len(self), f"{self.name} {self.split}")
-        rng = seeded_numpy(seed)
-        if self.labels is None:
-            return self.select(torch.from_numpy(rng.permutation(len(self))[:n]))
-        return self.select(torch.from_numpy(stratified_index(self.labels.cpu().numpy(), n, rng)))
-
-    def select(self, index: Tensor) -> FeatureData:
-        """The examples at `index` (int64 (n,), or a mask of N booleans), with all that belongs to them."""
-        return self._each(lambda rows: rows[index.to(rows.device)])
-
-    def to(self, device: torch.device | str) -> FeatureData:
-        """The same data with its tensors on `device`."""
-        return self._each(lambda rows: rows.to(device))
-
-    def _each(self, change) -> FeatureData:
-        """The same data with every tensor that has one row per example changed by a function."""
-        rows = {f.name: getattr(self, f.name) for f in fields(self) if not f.metadata.get("shared")}
-        return replace(self, **{name: change(t) for name, t in rows.items() if isinstance(t, Tensor)})
-
-
-# -------- Breast biopsies: the Wisconsin diagnostic table of scikit-learn, each column scaled by its kind.
+# Breast biopsies: the Wisconsin diagnostic table of scikit-learn (W. H. Wolberg, W. N. Street & O. L.
+# Mangasarian 1995, UCI, CC BY 4.0), each column scaled by its kind.
 
 SKEWED = 1.0  # columns whose training values are more skewed than this are scaled in logarithms
-CLASS_NAMES = ("malignant", "benign")
-SOURCE = "W. H. Wolberg, W. N. Street, O. L. Mangasarian (1995), UCI, CC BY 4.0; 569 rows inside scikit-learn"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -132,7 +88,7 @@ class TableData(FeatureData):
         return torch.where(self.logarithm, middle.exp() - self.offset, middle)
 
 
-def load_biopsies(split: str) -> TableData:
+def load_biopsies(name: str, split: str, *_) -> TableData:
     """One split of 569 biopsies (train 341, validation 114, test 114, fixed and stratified), 30 columns.
 
     Every number of the scaling comes from the 341 training rows, also when "train+validation" is asked for.
@@ -140,10 +96,13 @@ def load_biopsies(split: str) -> TableData:
     from sklearn.datasets import load_breast_cancer
 
     table = load_breast_cancer()
-    rows = _split(table.target)
-    known = torch.from_numpy(table.data[rows["train"]])
-    chosen = rows["train"] + rows["validation"] if split == "train+validation" else rows[split]
-    raw = torch.from_numpy(table.data[chosen])
+    rng, rest, rows = np.random.RandomState(0), np.arange(len(table.target)), {}
+    for part in ("test", "validation"):
+        rows[part] = np.sort(rest[stratified_index(table.target[rest], 114, rng)])
+        rest = np.setdiff1d(rest, rows[part])
+    rows["train"] = rest
+    chosen = np.concatenate([rows[part] for part in split.split("+")])
+    known, raw = torch.from_numpy(table.data[rest]), torch.from_numpy(table.data[chosen])
     centered = known - known.mean(0)
     skewness = centered.pow(3).mean(0) / centered.pow(2).mean(0).pow(1.5)
     logarithm = skewness > SKEWED
@@ -155,11 +114,11 @@ def load_biopsies(split: str) -> TableData:
     mean, std = change(known).mean(0), change(known).std(0)
     slope = torch.where(logarithm, 1 / (raw + offset), 1.0) / std
     return TableData(
-        name="biopsies",
+        name=name,
         split=split,
         values=((change(raw) - mean) / std).float()[:, None, None],
         labels=torch.from_numpy(table.target[chosen]).long(),
-        class_names=CLASS_NAMES,
+        class_names=("malignant", "benign"),
         log_volume=slope.log().sum(1),
         log_cell=float(recorded_steps(known.numpy()).log().sum()),
         sigma_shape=(1, 1, known.shape[1]),
@@ -186,23 +145,8 @@ def recorded_steps(raw: np.ndarray) -> Tensor:
     return torch.tensor(steps, dtype=torch.float64)
 
 
-def _split(labels: np.ndarray) -> dict[str, list[int]]:
-    """Rows of each part, with class proportions kept: 341, 114, 114."""
-    rng = np.random.RandomState(0)
-    rest = np.arange(len(labels))
-    parts = {}
-    for name in ("test", "validation"):
-        chosen = stratified_index(labels[rest], 114, rng)
-        parts[name] = sorted(rest[chosen].tolist())
-        rest = np.delete(rest, chosen)
-    return {"train": rest.tolist(), **parts}
-
-
-# -------- Points in memory, read as minibatches by index like the pictures of an ImageData.
-
-
-@dataclass(frozen=True, eq=False)
-class PointData:
+@dataclass(frozen=True, eq=False, repr=False)
+class PointData(Examples):
     """Points of a toy, for ``fit`` and ``fit_gan``.
 
     Attributes:
@@ -214,9 +158,11 @@ class PointData:
         DataError: points are not float32, or have no feature axis.
     """
 
-    points: torch.Tensor
-    labels: torch.Tensor | None = None
+    points: Tensor
+    labels: Tensor | None = None
     class_names: tuple[str, ...] = ()
+
+    main, name, split = "points", "points", "train"
 
     def __post_init__(self) -> None:
         if self.points.dtype != torch.float32 or self.points.ndim < 2:
@@ -224,20 +170,3 @@ class PointData:
                 f"points are {self.points.dtype} of shape {tuple(self.points.shape)}, but float32 of shape "
                 "(N, features) is expected: convert them with points.float()."
             )
-
-    def __len__(self) -> int:
-        return len(self.points)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one point, e.g. (2,)."""
-        return tuple(self.points.shape[1:])
-
-    def batch(self, index: torch.Tensor | slice, generator: torch.Generator | None = None) -> torch.Tensor:
-        """The points of that index, float32 (n, ...); nothing is drawn."""
-        return self.points[index]
-
-    def to(self, device: torch.device | str) -> PointData:
-        """The same points on ``device``."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return PointData(self.points.to(device), labels, self.class_names)

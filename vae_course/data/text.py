@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 import zipfile
 from collections import Counter
@@ -15,12 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vae_course.data.download import fetch, temporary_folder
-from vae_course.data.images import DataError, check_subset_size, stratified_index
+from vae_course.data.download import obtain
+from vae_course.data.images import DataError, Examples
 from vae_course.files import write_atomically
-from vae_course.randomness import seeded_numpy
-
-# -------- Text to whole numbers and back: characters, or words with an unknown one.
 
 PAD, START, END, UNKNOWN = 0, 1, 2, 3  # the first four tokens of every vocabulary
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
@@ -61,7 +57,7 @@ class Tokenizer:
             kind: "characters" or "words".
             least: how often a token must occur; rarer ones become unknown. The most frequent come first.
         """
-        counts = Counter(token for text in texts for token in split(text, kind))
+        counts = Counter(token for text in texts for token in tokens_of(text, kind))
         known = sorted((token for token, n in counts.items() if n >= least), key=lambda t: (-counts[t], t))
         return cls(kind, (*SPECIAL, *known))
 
@@ -83,7 +79,7 @@ class Tokenizer:
         """
         if isinstance(texts, str) or len(texts) == 0:
             raise DataError("encode takes a list with at least one text; put a single text into a list.")
-        rows = [[self._number.get(t, UNKNOWN) for t in split(text, self.kind)] + [END] for text in texts]
+        rows = [[self._number.get(t, UNKNOWN) for t in tokens_of(text, self.kind)] + [END] for text in texts]
         longest = max(map(len, rows))
         if length is not None and longest > length:
             raise DataError(
@@ -105,7 +101,7 @@ class Tokenizer:
         return texts
 
 
-def split(text: str, kind: str) -> list[str]:
+def tokens_of(text: str, kind: str) -> list[str]:
     """The tokens of one text, as strings."""
     return list(text) if kind == "characters" else _WORD.findall(text.lower())
 
@@ -123,11 +119,8 @@ def _joined(words: list[str]) -> str:
     return text
 
 
-# -------- Texts in memory, read as padded minibatches by index.
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class TextData:
+class TextData(Examples):
     """Texts and their tokens, with the interface of ImageData that ``fit`` and ``evaluate`` use.
 
     Attributes:
@@ -151,6 +144,8 @@ class TextData:
     labels: torch.Tensor | None = None
     class_names: tuple[str, ...] = ()
 
+    main = "tokens"
+
     def __post_init__(self) -> None:
         if self.tokens.dtype != torch.int64 or self.tokens.ndim != 2 or len(self.tokens) != len(self.texts):
             raise DataError(
@@ -167,9 +162,6 @@ class TextData:
         """Data from texts; see the attributes."""
         return cls(name, split, tuple(texts), tokenizer.encode(texts), tokenizer, labels, tuple(class_names))
 
-    def __len__(self) -> int:
-        return len(self.texts)
-
     def __repr__(self) -> str:
         return (
             f"TextData({self.name}, {self.split}: {len(self):,} texts of up to {self.tokens.shape[1] - 1} "
@@ -182,79 +174,59 @@ class TextData:
         return padding_mask(self.tokens).sum(1)
 
     def batch(self, index: torch.Tensor | slice, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Read a minibatch: int64 (n, longest of these + 1), without columns that hold padding alone.
-
-        Args:
-            index: int64 (n,) on any device, or a slice.
-            generator: not used; nothing is drawn here.
-        """
-        if isinstance(index, torch.Tensor):
-            index = index.to(self.tokens.device)
-        rows = self.tokens[index]
+        """Read a minibatch: int64 (n, longest of these + 1), without columns that hold padding alone."""
+        rows = super().batch(index)
         return rows[:, : max(int(padding_mask(rows).sum(1).max()), 1)] if len(rows) else rows
 
-    def subset(self, n: int, seed: int = 0) -> TextData:
-        """Draw `n` texts without replacement, in random order, keeping class proportions where there are any.
-
-        Raises:
-            DataError: `n` is not a whole number from 1 to the number of texts.
-        """
-        check_subset_size(n, len(self), f"{self.name} {self.split}")
-        rng = seeded_numpy(seed)
-        if self.labels is None:
-            index = rng.permutation(len(self))[:n]
-        else:
-            index = stratified_index(self.labels.cpu().numpy(), n, rng)
-        return self.take(torch.from_numpy(index))
-
-    def take(self, index: torch.Tensor) -> TextData:
-        """The texts with these numbers, in this order."""
-        index = index.to(self.tokens.device)
-        return replace(
-            self,
-            texts=tuple(self.texts[i] for i in index.tolist()),
-            tokens=self.tokens[index],
-            labels=None if self.labels is None else self.labels[index],
-        )
+    def select(self, index: torch.Tensor) -> TextData:
+        """The texts at `index` (int64 (n,), or a mask of N booleans), in this order."""
+        index = torch.arange(len(self))[index.cpu()]
+        tokens, labels = (None if rows is None else rows[index] for rows in (self.tokens, self.labels))
+        return replace(self, texts=tuple(self.texts[i] for i in index.tolist()), tokens=tokens, labels=labels)
 
     def with_tokenizer(self, tokenizer: Tokenizer) -> TextData:
         """The same texts as the numbers of another vocabulary, for a model that was trained with it."""
         return replace(self, tokenizer=tokenizer, tokens=tokenizer.encode(self.texts).to(self.tokens.device))
 
-    def to(self, device: torch.device | str) -> TextData:
-        """The same data with its tensors on `device`."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return replace(self, tokens=self.tokens.to(device), labels=labels)
 
+# The files that text comes from, in the folder `text` of the data folder.
 
-# -------- The files that text comes from: reading them, and fetching the ones that are missing.
-
-NAMES_URL = "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"
-NAMES_LEAST = 30_000  # names that the file must hold at least; its publisher gives no checksum
+NAMES_URL = "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"  # no checksum is published
 SENTENCES_URL = "http://d2l-data.s3-accelerate.amazonaws.com/fra-eng.zip"
 SENTENCES_SHA1 = "94646ad1522d915e7b0f9296181140edcf86a4f5"
 NEWS_URL = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/test.csv"
 NEWS_MD5 = "d52ea96a97a2d943681189a97654912d"
-
 NEWS_CLASSES = ("World", "Sports", "Business", "Sci/Tech")
-OFFLINE = 'load("invented_names") and load("invented_sentences") need no files and no network'
 
 
 def read_names(folder: Path, download: bool) -> list[str]:
     """Given names in lower-case letters, each once, in the order of the file (roughly by popularity)."""
-    path = _present(folder / "names.txt", download, _fetch_names)
-    return list(dict.fromkeys(_lines(path)))
+    more = {"download": download, "stand_in": "invented_names"}
+    path = obtain(folder / "names.txt", NAMES_URL, None, "the list of names", **more)
+    names = list(dict.fromkeys(_lines(path)))
+    if not all(name.isalpha() and name.islower() for name in names):
+        raise DataError(f"{path} is not the list of names, in lower-case letters; delete it and load again.")
+    return names
 
 
 def read_sentences(folder: Path, download: bool) -> list[str]:
     """English sentences of Tatoeba, each once, in the order of the file (shortest first)."""
-    path = _present(folder / "tatoeba_en.tsv", download, _fetch_sentences)
+    path = folder / "tatoeba_en.tsv"
+    if not path.is_file():
+        more = {"download": download, "stand_in": "invented_sentences"}
+        more["remedy"] = f"save sentences, one a line, as {path.absolute()}"
+        packed = obtain(folder / "fra-eng.zip", SENTENCES_URL, SENTENCES_SHA1, "Tatoeba's sentences", **more)
+        with zipfile.ZipFile(packed) as archive:  # pairs, of which the English side is kept
+            lines = archive.read("fra-eng/fra.txt").decode().splitlines()
+        write_atomically(path, "\n".join(dict.fromkeys(line.partition("\t")[0] for line in lines)).encode())
+        packed.unlink()
     return list(dict.fromkeys(line.partition("\t")[0] for line in _lines(path)))
 
 
 def read_news(folder: Path, download: bool) -> tuple[list[str], list[int]]:
     """Headlines of AG News, each once, and the number of each one's class."""
-    path = find_news(folder, download)
+    more = {"download": download, "stand_in": "invented_sentences"}
+    path = obtain(folder / "ag_news.csv", NEWS_URL, NEWS_MD5, "AG News", **more)
     found: dict[str, int] = {}
     for row in csv.reader(io.StringIO("\n".join(_lines(path)))):
         if len(row) != 3 or row[0] not in ("1", "2", "3", "4"):
@@ -264,31 +236,6 @@ def read_news(folder: Path, download: bool) -> tuple[list[str], list[int]]:
             )
         found.setdefault(row[1].replace("\\", " ").strip(), int(row[0]) - 1)
     return list(found), list(found.values())
-
-
-def find_news(folder: Path, download: bool) -> Path:
-    """AG News as one .csv: class 1 to 4, headline, description; fetched where missing and allowed."""
-    return _present(folder / "ag_news.csv", download, _fetch_news)
-
-
-def _present(path: Path, download: bool, get) -> Path:
-    if path.is_file():
-        return path
-    if not download:
-        raise DataError(
-            f"{path.name} is not in {path.parent} and download=False forbids fetching it: put it there, or "
-            f"allow the download; {OFFLINE}."
-        )
-    try:
-        get(path)
-    except DataError as error:
-        text = str(error)
-        raise DataError(text if OFFLINE in text else f"{text.rstrip('.')} ({OFFLINE}).") from None
-    return path
-
-
-def _remedy(path: Path, what: str) -> str:
-    return f"save {what} as {path} yourself; {OFFLINE}"
 
 
 def _lines(path: Path) -> list[str]:
@@ -302,59 +249,28 @@ def _lines(path: Path) -> list[str]:
     return lines
 
 
-def _fetch_names(path: Path) -> None:
-    with temporary_folder(path.parent) as folder:
-        part = folder / path.name
-        fetch(NAMES_URL, part, None, remedy=_remedy(path, "the list of names"))
-        names = part.read_bytes().split()
-        good = sum(name.isalpha() and name.islower() for name in names)
-        if good < NAMES_LEAST or good < len(names):
-            raise DataError(
-                f"what {NAMES_URL} sent is not the list of names ({good:,} of {len(names):,} lines are "
-                f"names, {NAMES_LEAST:,} or more are expected) and was thrown away; try again later."
-            )
-        os.replace(part, path)
-
-
-def _fetch_sentences(path: Path) -> None:
-    """The English side of the pairs, without the translations."""
-    with temporary_folder(path.parent) as folder:
-        part = folder / "fra-eng.zip"
-        fetch(SENTENCES_URL, part, SENTENCES_SHA1, "sha1", remedy=_remedy(path, "sentences, one a line,"))
-        with zipfile.ZipFile(part) as archive:
-            content = archive.read("fra-eng/fra.txt").decode("utf-8")
-        sentences = dict.fromkeys(line.partition("\t")[0] for line in content.splitlines())
-        write_atomically(path, "\n".join([*sentences, ""]).encode())
-
-
-def _fetch_news(path: Path) -> None:
-    fetch(NEWS_URL, path, NEWS_MD5, "md5", remedy=_remedy(path, "AG News's test.csv"))
-
-
-# -------- Texts that need no file and no network: names and sentences put together by small grammars of our
-# own.
-#
-# They are drawn, not collected: no name here was taken from a list of people. The grammar is known, so a
-# reader can say which regularities a model found.
+# Texts that need no file and no network: names and sentences put together by small grammars of our own. They
+# are drawn, not collected: no name here was taken from a list of people. The grammar is known, so a reader
+# can say which regularities a model found.
 
 # For each style: beginnings, middles, ends, and how likely a middle is.
 NAME_STYLES = {
     "soft": (
-        "ae al be ce da ela fi gia ila ja ka li ma na o ri sa ta u vi ya ze mi lo".split(),
-        "la li lo ra ri ro na ni no mi ma se sa ve lia ria".split(),
-        "a ia elle ine ena is as ora ette ya lin nah".split(),
+        "ae al be ce da ela fi gia ila ja ka li ma na o ri sa ta u vi ya ze mi lo",
+        "la li lo ra ri ro na ni no mi ma se sa ve lia ria",
+        "a ia elle ine ena is as ora ette ya lin nah",
         0.6,
     ),
     "hard": (
-        "bar bor dag dur gar gor hag har kar kor mag mor rag rog tar thor ulf var brun grim ork".split(),
-        "da do ga go ka ko ma mo ra ro ba".split(),
-        "ak ar dur gar ik mund nar ok rik orn und ald".split(),
+        "bar bor dag dur gar gor hag har kar kor mag mor rag rog tar thor ulf var brun grim ork",
+        "da do ga go ka ko ma mo ra ro ba",
+        "ak ar dur gar ik mund nar ok rik orn und ald",
         0.35,
     ),
     "short": (
-        "b c d f g h j k l m n p r s t v w z ch sh fl br".split(),
-        "a e i o u ai ee oo ay".split(),
-        "m n l r t s ck d x nn sh m n".split(),
+        "b c d f g h j k l m n p r s t v w z ch sh fl br",
+        "a e i o u ai ee oo ay",
+        "m n l r t s ck d x nn sh m n",
         1.0,
     ),
 }
@@ -378,16 +294,16 @@ _VERBS = {  # base form: third person, past, what may follow
     "sing": ("sings", "sang", ""),
 }
 _OBJECTS = {
-    "food": "an apple,some bread,the soup,a cake,an egg".split(","),
-    "paper": "a book,the letter,a newspaper,this story".split(","),
-    "place": "the city,a small house,the school,the park,boston,the garden".split(","),
-    "person": "tom,mary,my friend,the children,her brother,us".split(","),
-    "goods": "a car,a red hat,an apple,a book,two tickets,a house".split(","),
-    "thing": "the music,a car,this picture,my friend,the garden,a cake,that song".split(","),
+    "food": "an apple,some bread,the soup,a cake,an egg",
+    "paper": "a book,the letter,a newspaper,this story",
+    "place": "the city,a small house,the school,the park,boston,the garden",
+    "person": "tom,mary,my friend,the children,her brother,us",
+    "goods": "a car,a red hat,an apple,a book,two tickets,a house",
+    "thing": "the music,a car,this picture,my friend,the garden,a cake,that song",
 }
 _WHEN = {
-    "now": ",,,every day,on sunday,at home,with her,at night".split(","),
-    "then": ",,yesterday,last week,in the morning,a year ago".split(","),
+    "now": ",,,every day,on sunday,at home,with her,at night",
+    "then": ",,yesterday,last week,in the morning,a year ago",
 }
 SENTENCE_KINDS = ("statement", "negation", "question", "past")
 
@@ -397,15 +313,13 @@ def invented_names(n: int = 4000, seed: int = 0) -> tuple[list[str], list[int]]:
 
     The styles are the keys of `NAME_STYLES`, drawn in turn.
     """
-    rng = np.random.RandomState(seed)
-    styles = list(NAME_STYLES.values())
+    styles = [(*map(str.split, style[:3]), style[3]) for style in NAME_STYLES.values()]
 
-    def name(number: int) -> str:
+    def name(number: int, one, rng) -> str:
         start, middle, end, chance = styles[number]
-        parts = [_one(start, rng), *([_one(middle, rng)] if rng.rand() < chance else []), _one(end, rng)]
-        return "".join(parts)
+        return one(start) + (one(middle) if rng.rand() < chance else "") + one(end)
 
-    return _different(n, len(styles), name)
+    return _different(n, len(styles), name, seed)
 
 
 def invented_sentences(n: int = 6000, seed: int = 0) -> tuple[list[str], list[int]]:
@@ -414,15 +328,13 @@ def invented_sentences(n: int = 6000, seed: int = 0) -> tuple[list[str], list[in
     The kinds are `SENTENCE_KINDS`, drawn in turn: "she sings at home.", "she does not sing at home.",
     "does she sing at home?", "she sang yesterday."
     """
-    rng = np.random.RandomState(seed)
 
-    def sentence(number: int) -> str:
-        kind, subject = SENTENCE_KINDS[number], _one(_SUBJECTS, rng)
-        verb = _one(list(_VERBS), rng)
+    def sentence(number: int, one, rng) -> str:
+        kind, subject, verb = SENTENCE_KINDS[number], one(_SUBJECTS), one(list(_VERBS))
         third, past, follows = _VERBS[verb]
         plural = subject in _PLURAL
-        rest = [_one(_OBJECTS[follows], rng)] if follows else []
-        rest.append(_one(_WHEN["then" if kind == "past" else "now"], rng))
+        rest = [one(_OBJECTS[follows].split(","))] if follows else []
+        rest.append(one(_WHEN["then" if kind == "past" else "now"].split(",")))
         do = "do" if plural else "does"
         head = {
             "statement": [subject, verb if plural else third],
@@ -433,42 +345,27 @@ def invented_sentences(n: int = 6000, seed: int = 0) -> tuple[list[str], list[in
         words = " ".join(part.replace("_", " ") for part in (*head, *rest) if part)
         return words + ("?" if kind == "question" else ".")
 
-    return _different(n, len(SENTENCE_KINDS), sentence)
+    return _different(n, len(SENTENCE_KINDS), sentence, seed)
 
 
-def _different(n: int, classes: int, make) -> tuple[list[str], list[int]]:
-    """Draw until `n` texts differ, taking the classes in turn."""
+def _different(n: int, classes: int, make, seed: int) -> tuple[list[str], list[int]]:
+    """Draw until `n` texts differ, taking the classes in turn: ``make(class, one of a list, rng)``."""
+    rng = np.random.RandomState(seed)
     found: dict[str, int] = {}
     number = 0
     while len(found) < n:
-        found.setdefault(make(number % classes), number % classes)
+        text = make(number % classes, lambda choices: choices[rng.randint(len(choices))], rng)
+        found.setdefault(text, number % classes)
         number += 1
     return list(found), list(found.values())
 
 
-def _one(choices: list[str], rng: np.random.RandomState) -> str:
-    return choices[rng.randint(len(choices))]
-
-
-# -------- `load_text`: every text of the course, cut into fixed parts.
-
-TEXT_DATASETS = ("names", "sentences", "news", "invented_names", "invented_sentences")
-TOKENS = {"names": "characters", "invented_names": "characters"}  # the others: words
-LEAST = {"sentences": 3, "news": 3}  # how often a word must occur in the training part to be known
 LONGEST = {"sentences": 9, "news": 12}  # words and marks; longer texts are left out
+LEAST = 3  # how often a word of these must occur in the training part to be known
 
 
-def load_text(
-    name: str,
-    part: str,
-    root: Path,
-    download: bool = True,
-    *,
-    tokens: str | None = None,
-    least: int | None = None,
-    longest: int | None = None,
-) -> TextData:
-    """One part of a text data set; `load(name, part)` calls this with the usual settings.
+def load_text(name: str, split: str, root: Path, download: bool) -> TextData:
+    """One part of a text data set.
 
     | name | texts | tokens | file in `<root>/text` |
     | --- | --- | --- | --- |
@@ -480,53 +377,25 @@ def load_text(
 
     Every text occurs once. Train, validation and test are 80, 10 and 10 % of a fixed random order; the
     vocabulary is that of the training part. A downloaded list may differ from a local one in length.
-
-    Args:
-        name: one of `TEXT_DATASETS`.
-        part: "train", "validation", "test" or "train+validation".
-        root: the data folder, which holds a folder `text`.
-        download: whether a missing file may be fetched.
-        tokens: "characters" or "words"; None for the table's.
-        least: how often a token must occur in the training part to be known; None: 3 for real words, else 1.
-        longest: tokens of the longest text that is kept (its end not counted); None: 9 for sentences, 12 for
-            news, and no limit for the others.
     """
-    labels, class_names = None, ()
-    folder = Path(root) / "text"
+    labels, class_names, folder = None, (), root / "text"
     if name == "names":
         texts = read_names(folder, download)
     elif name == "sentences":
         texts = read_sentences(folder, download)
     elif name == "news":
-        texts, labels = read_news(folder, download)
-        class_names = NEWS_CLASSES
+        (texts, labels), class_names = read_news(folder, download), NEWS_CLASSES
     elif name == "invented_names":
-        texts, labels = invented_names()
-        class_names = tuple(NAME_STYLES)
-    elif name == "invented_sentences":
-        texts, labels = invented_sentences()
-        class_names = SENTENCE_KINDS
+        (texts, labels), class_names = invented_names(), tuple(NAME_STYLES)
     else:
-        raise DataError(f"unknown text {name!r}: expected one of {', '.join(TEXT_DATASETS)}.")
-    kind = tokens or TOKENS.get(name, "words")
-    least = least or (LEAST.get(name, 1) if kind == "words" else 1)
-    longest = longest or (LONGEST.get(name) if kind == "words" else None)
-    kept = np.array(
-        [i for i, text in enumerate(texts) if longest is None or len(split(text, kind)) <= longest]
-    )
-    if len(kept) < 10:
-        raise DataError(
-            f"{len(kept)} of {len(texts):,} texts have {longest} tokens or fewer; allow longer ones."
-        )
-    order = np.random.RandomState(0).permutation(kept)
-    train, validation, test = np.split(order, [int(0.8 * len(order)), int(0.9 * len(order))])
-    parts = {
-        "train": train,
-        "validation": validation,
-        "test": test,
-        "train+validation": np.concatenate((train, validation)),
-    }
-    tokenizer = Tokenizer.of((texts[i] for i in train), kind, least)
-    chosen = parts[part]
+        (texts, labels), class_names = invented_sentences(), SENTENCE_KINDS
+    kind, longest = "characters" if name.endswith("names") else "words", LONGEST.get(name)
+    kept = [i for i, text in enumerate(texts) if longest is None or len(tokens_of(text, kind)) <= longest]
+    order = np.random.RandomState(0).permutation(np.array(kept))
+    first, last = int(0.8 * len(order)), int(0.9 * len(order))
+    rows = {"train": order[:first], "validation": order[first:last], "test": order[last:]}
+    rows["train+validation"] = order[:last]
+    chosen = rows[split]
+    tokenizer = Tokenizer.of((texts[i] for i in rows["train"]), kind, LEAST if name in LONGEST else 1)
     labels = None if labels is None else torch.tensor(labels)[torch.from_numpy(chosen)]
-    return TextData.of(name, part, [texts[i] for i in chosen], tokenizer, labels, class_names)
+    return TextData.of(name, split, [texts[i] for i in chosen], tokenizer, labels, class_names)

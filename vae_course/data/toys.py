@@ -10,7 +10,7 @@ import torch
 from vae_course.data.images import ImageData
 from vae_course.randomness import seeded
 
-# -------- Chapter 01's toy: one latent, two observed dimensions, and every quantity of the theory computable.
+# Chapter 01's toy: one latent, two observed dimensions, and every quantity of the theory computable.
 #
 #     z ~ N(0, 1),    x | z ~ N(f(z), sigma^2 I),    f(z) = (0.9 z - 1.5 sin 2.2 z, -1.5 cos 2.2 z)
 #
@@ -155,9 +155,6 @@ def _chunks(*tensors: torch.Tensor) -> zip:
     return zip(*(tensor.split(_Q_CHUNK) for tensor in tensors), strict=True)
 
 
-# -------- Pictures of a clock with one hand: a data set whose every picture, average and distance is known.
-
-
 def clock_hands(hands: int = 16, side: int = 16, thickness: float = 2.0) -> ImageData:
     """All pictures of a clock whose single hand points in one of ``hands`` directions.
 
@@ -186,9 +183,6 @@ def clock_hands(hands: int = 16, side: int = 16, thickness: float = 2.0) -> Imag
     images = (255 * shade).round().to(torch.uint8)[:, None]
     names = tuple(str(hand) for hand in range(hands))
     return ImageData("clock hands", "train", images, torch.arange(hands), names)
-
-
-# -------- The linear-Gaussian model, a VAE whose every quantity has a closed form (probabilistic PCA).
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,16 +247,13 @@ class LinearGaussian:
         return (x.double() - self.bias) @ self.weight @ covariance / self.sigma**2, covariance
 
 
-# -------- Equal mixtures of round Gaussians in the plane, on a ring and on a grid: a test of mode collapse.
-#
-# The settings are the usual ones: 8 modes on a ring of radius 2 with standard deviation 0.02 (Metz et al.
-# 2017, "Unrolled Generative Adversarial Networks"), and 25 modes on a square grid, as in Srivastava et al.
-# (2017, "VEEGAN"), here 2 apart with standard deviation 0.05.
-
-
 @dataclass(frozen=True, eq=False)
 class GaussianMixture:
-    """Equal weights, the same round Gaussian at each center.
+    """Equal weights, the same round Gaussian at each center in the plane: a test of mode collapse.
+
+    The usual ones are 8 modes on a ring of radius 2 with standard deviation 0.02 (Metz et al. 2017, "Unrolled
+    Generative Adversarial Networks"), and 25 on a square grid, as in Srivastava et al. (2017, "VEEGAN"), here
+    2 apart with standard deviation 0.05.
 
     Attributes:
         centers: float64 (modes, 2).
@@ -307,26 +298,6 @@ def grid_mixture(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Gaus
     _check_count("side", side)
     line = spacing * (torch.arange(side, dtype=torch.float64) - (side - 1) / 2)
     return GaussianMixture(torch.cartesian_prod(line, line).flip(-1), std)
-
-
-def ring_of_gaussians(
-    n: int, modes: int = 8, radius: float = 2.0, std: float = 0.02, seed: int = 0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`n` points float32 (n, 2) of `ring_mixture`, and their modes int64 (n,).
-
-    The exact log density of any points is `ring_mixture(modes, radius, std).log_prob(points)`.
-    """
-    return ring_mixture(modes, radius, std).sample(n, seed)
-
-
-def grid_of_gaussians(
-    n: int, side: int = 5, spacing: float = 2.0, std: float = 0.05, seed: int = 0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`n` points float32 (n, 2) of `grid_mixture`, and their modes int64 (n,).
-
-    The exact log density of any points is `grid_mixture(side, spacing, std).log_prob(points)`.
-    """
-    return grid_mixture(side, spacing, std).sample(n, seed)
 
 
 def _check_count(name: str, value: int) -> None:

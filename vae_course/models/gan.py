@@ -9,13 +9,17 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as normalize_spectrum
 
 from vae_course import likelihoods
+from vae_course.data.own_images import check_data
 from vae_course.models.networks import (
     DEFAULT_WIDTHS,
-    MLPDecoder,
+    as_codes,
     build_networks,
     default_channels,
-    feature_map_size,
+    halvings,
+    keeps_config,
+    mlp_decoder,
 )
+from vae_course.models.vae import mean_image
 
 LEAK = 0.2  # slope of the discriminator's activation below 0, usual since Radford et al. (2016)
 
@@ -32,12 +36,9 @@ class Generator(nn.Module):
         hidden_dims: as given to the VAE, first the layer next to the data; default as there.
         architecture: "mlp" or "conv" (pictures only).
         activation: "relu", "gelu", "silu" or "tanh".
-
-    Attributes:
-        config: the arguments as a plain dict; ``Generator(**generator.config)`` builds the same network.
-        output_offset: added to the network's output; 0 until :meth:`center_on`.
     """
 
+    @keeps_config
     def __init__(
         self,
         shape: Sequence[int] = (1, 28, 28),
@@ -47,51 +48,38 @@ class Generator(nn.Module):
         activation: str = "gelu",
     ):
         super().__init__()
-        self.shape = _check_shape(shape, architecture)
-        self.latent_dim = latent_dim
-        if len(self.shape) == 3:
+        self.shape, self.latent_dim = _check_shape(shape, architecture), latent_dim
+        if len(shape) == 3:
             _, self.decoder, sizes = build_networks(
-                shape, latent_dim, hidden_dims, architecture, activation, outputs_per_latent=1
+                shape, latent_dim, hidden_dims, architecture, activation, 1
             )
         else:
-            sizes = tuple(hidden_dims or DEFAULT_WIDTHS)
-            self.decoder = MLPDecoder(self.shape, sizes, latent_dim, activation)
+            sizes = list(hidden_dims or DEFAULT_WIDTHS)
+            self.decoder = mlp_decoder(shape, sizes, latent_dim, activation)
+        self.config = {"hidden_dims": sizes}
         self.register_buffer("output_offset", torch.zeros(self.shape))
-        self.config = {
-            "shape": list(shape),
-            "latent_dim": latent_dim,
-            "hidden_dims": list(sizes),
-            "architecture": architecture,
-            "activation": activation,
-        }
 
     @classmethod
     def for_data(cls, data, **arguments):
         """A new generator for ImageData (centered on the mean picture, as the VAE is) or PointData."""
+        data = check_data(data, "the data set")
         generator = cls(shape=data.shape, **arguments)
         return generator.center_on(data) if len(data.shape) == 3 else generator
 
     def center_on(self, data):
         """Let the untrained generator put out the mean picture of ``data``; returns the generator itself."""
-        mean = (data.images.sum(0).cpu().double() / 255 + 1) / (len(data) + 2)  # Laplace's rule, as in VAEs
-        self.output_offset.copy_(likelihoods.Bernoulli().params_for_mean(mean))
+        self.output_offset.copy_(likelihoods.Bernoulli().params_for_mean(mean_image(data)))
         return self
 
     def forward(self, z: Tensor) -> Tensor:
         """(batch, latent) → pictures (batch, C, H, W) in [0, 1], or points (batch, D)."""
-        if z.shape[-1] != self.latent_dim:
-            raise ValueError(
-                f"the generator has a code of size {self.latent_dim} and was given z of shape "
-                f"{tuple(z.shape)}; expected (batch, {self.latent_dim})."
-            )
-        raw = self.decoder(z) + self.output_offset
+        raw = self.decoder(as_codes(z, self.latent_dim, self.output_offset)) + self.output_offset
         return torch.sigmoid(raw) if len(self.shape) == 3 else raw
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n pictures or points from z ~ N(0, I); ``generator`` is the source of randomness."""
-        z = torch.randn(n, self.latent_dim, generator=generator, device=self.output_offset.device)
-        return self(z)
+        return self(torch.randn(n, self.latent_dim, generator=generator, device=self.output_offset.device))
 
 
 class Discriminator(nn.Module):
@@ -100,15 +88,15 @@ class Discriminator(nn.Module):
     Args:
         shape: (C, H, W) or (D,).
         hidden_dims: widths (mlp), or channels of the stride-2 layers (conv); default as in the VAE.
-        architecture: "mlp" or "conv" (pictures of 28, 32 or 64 pixels; others with ``hidden_dims``).
+        architecture: "mlp" or "conv" (pictures only).
         spectral_norm: divide each weight matrix by its largest singular value, so that the score cannot be
             steep (Miyato et al. 2018).
 
     Attributes:
         layers: hidden layers, in order; ``head``: the last, linear one.
-        config: the arguments as a plain dict.
     """
 
+    @keeps_config
     def __init__(
         self,
         shape: Sequence[int] = (1, 28, 28),
@@ -119,34 +107,26 @@ class Discriminator(nn.Module):
         super().__init__()
         self.shape = _check_shape(shape, architecture)
         wrap = normalize_spectrum if spectral_norm else (lambda layer: layer)
-        self.layers = nn.ModuleList()
         if architecture == "conv":
-            sizes = tuple(hidden_dims or default_channels(shape))
-            side = feature_map_size(shape, len(sizes))
-            for c_in, c_out in pairwise((shape[0], *sizes)):
-                conv = nn.Conv2d(c_in, c_out, kernel_size=4, stride=2, padding=1)
-                self.layers.append(nn.Sequential(wrap(conv), nn.LeakyReLU(LEAK)))
-            width = sizes[-1] * side * side
+            sizes = list(hidden_dims or default_channels(shape))
+            channels = pairwise((shape[0], *sizes))
+            layers = (nn.Conv2d(c_in, c_out, 4, stride=2, padding=1) for c_in, c_out in channels)
+            width = math.prod((sizes[-1], *halvings(shape, len(sizes))[-1]))
         else:
-            sizes = tuple(hidden_dims or DEFAULT_WIDTHS)
-            for size_in, size_out in pairwise((math.prod(shape), *sizes)):
-                flatten = [] if self.layers else [nn.Flatten()]
-                self.layers.append(
-                    nn.Sequential(*flatten, wrap(nn.Linear(size_in, size_out)), nn.LeakyReLU(LEAK))
-                )
+            sizes = list(hidden_dims or DEFAULT_WIDTHS)
+            layers = (nn.Linear(n_in, n_out) for n_in, n_out in pairwise((math.prod(shape), *sizes)))
             width = sizes[-1]
+        blocks = [[wrap(layer), nn.LeakyReLU(LEAK)] for layer in layers]
+        if architecture == "mlp":
+            blocks[0].insert(0, nn.Flatten())
+        self.layers = nn.ModuleList(nn.Sequential(*block) for block in blocks)
         self.head = wrap(nn.Linear(width, 1))
-        self.config = {
-            "shape": list(shape),
-            "hidden_dims": list(sizes),
-            "architecture": architecture,
-            "spectral_norm": spectral_norm,
-        }
+        self.config = {"hidden_dims": sizes}
 
     @classmethod
     def for_data(cls, data, **arguments):
         """A new discriminator for the shape of ImageData or PointData."""
-        return cls(shape=data.shape, **arguments)
+        return cls(shape=check_data(data, "the data set").shape, **arguments)
 
     def hidden(self, x: Tensor) -> list[Tensor]:
         """Output of every hidden layer: (batch, width) each, or (batch, channels, h, w)."""

@@ -1,4 +1,12 @@
-"""One VAE for every β and latent size."""
+"""One VAE for every β and latent size, so that a slider needs no training.
+
+Two ideas. *Multi-rate*: each hidden unit is scaled and shifted by amounts that depend on log β, so that one
+set of weights serves every β (Bae et al. 2023, "Multi-Rate VAE: Train Once, Get the Full Rate-Distortion
+Curve"). *Nested truncation*: with latent size k only the first k latent dimensions exist; the rest do not
+reach the decoder and cost no KL (Rippel et al. 2014, "Learning Ordered Representations with Nested
+Dropout"). The scales and shifts depend on k as well, and so do the two layers that touch the code. For one
+(β, k) all of that is constant, and folds into the weights: :meth:`OneModel.at` gives an ordinary VAE.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,23 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from vae_course import likelihoods
+from vae_course.data.own_images import check_data
 from vae_course.elbo import GaussianPosterior, bound_log_var
-from vae_course.models.networks import check_images, make_activation
+from vae_course.models.networks import as_images, keeps_config, make_activation
 from vae_course.models.vae import VAE
 
-# -------- Linear layers whose units are scaled and shifted by a setting, and their plain twins at one
-# setting.
+SMALLEST_SIZE = 2
 
 
 def hats(value: Tensor, knots: Sequence[float]) -> Tensor:
-    """Weights of linear interpolation in log(value) between knots; the ends are continued as constants.
+    """Weights of linear interpolation in log(value) between knots, all > 0; the ends go on as constants.
 
-    Args:
-        value: (batch,), > 0.
-        knots: increasing, > 0.
-
-    Returns:
-        (batch, knots), non-negative, each row sums to 1, at most two entries of a row are not 0.
+    (batch,) → (batch, knots): non-negative, each row sums to 1, at most two entries of a row are not 0.
     """
     place = torch.log(torch.as_tensor(knots, dtype=value.dtype, device=value.device))
     t = torch.log(value)[:, None].clamp(place[0], place[-1])
@@ -40,12 +43,10 @@ class Modulated(nn.Module):
     weights m that depend on the setting too.
 
     Args:
-        n_in, n_out: sizes of the linear layer.
-        n_features: size of c.
-        activation: "relu", "gelu", "silu", "tanh", or None for the identity.
+        n_in, n_out, n_features: sizes of x, y and c.
+        activation: a name, or None for the identity.
         n_banks: number of (W_i, b_i).
-        gated: whether there is a gate.
-        gain: how fast the gate answers to training.
+        gated: whether there is a gate; ``gain``: how fast it answers to training.
     """
 
     def __init__(
@@ -81,23 +82,12 @@ class Modulated(nn.Module):
         return 2 * torch.sigmoid(self.gain * self.gate(c))
 
     def plain(self, c: Tensor, banks: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight (n_out, n_in) and bias (n_out,) of the linear layer before the activation, at one setting.
-
-        Args:
-            c: (n_features,); banks: (n_banks,).
-        """
+        """Weight (n_out, n_in) and bias (n_out,) before the activation, at one c (n_features,) and banks."""
         weight, bias = self.linear.weight, self.linear.bias
         if self.n_banks > 1:
             weight = torch.einsum("noi,n->oi", weight.unflatten(0, (self.n_banks, self.n_out)), banks)
             bias = banks @ bias.unflatten(0, (self.n_banks, self.n_out))
         return weight, bias + self.shift(c)
-
-
-def run(layers: Iterable[Modulated], x: Tensor, c: Tensor, banks: Tensor) -> Tensor:
-    """One layer after the other."""
-    for layer in layers:
-        x = layer(x, c, banks)
-    return x
 
 
 def fold(layers: Iterable[Modulated], c: Tensor, banks: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -107,7 +97,6 @@ def fold(layers: Iterable[Modulated], c: Tensor, banks: Tensor) -> list[tuple[Te
     there the gate scales weight and bias themselves.
     """
     folded, before = [], None
-    layers = list(layers)
     for layer in layers:
         weight, bias = layer.plain(c, banks)
         folded.append((weight.clone() if before is None else weight * before, bias))
@@ -118,19 +107,6 @@ def fold(layers: Iterable[Modulated], c: Tensor, banks: Tensor) -> list[tuple[Te
     return folded
 
 
-# -------- One network for every β and every latent size, so that a slider needs no training.
-#
-# Two ideas. *Multi-rate*: each hidden unit is scaled and shifted by amounts that depend on log β, so that one
-# set of weights serves every β (Bae et al. 2023, "Multi-Rate VAE: Train Once, Get the Full Rate-Distortion
-# Curve"). *Nested truncation*: with latent size k only the first k latent dimensions exist; the rest do not
-# reach the decoder and cost no KL (Rippel et al. 2014, "Learning Ordered Representations with Nested
-# Dropout"). The scales and shifts depend on k as well, and so do the two layers that touch the code. For one
-# (β, k) all of that is constant, and constants fold into the weights: :meth:`OneModel.at` gives an ordinary
-# VAE.
-
-SMALLEST_SIZE = 2
-
-
 class OneModel(nn.Module):
     """A fully connected VAE conditioned on β and on the latent size k; ``at(beta, k)`` is a plain VAE.
 
@@ -138,14 +114,14 @@ class OneModel(nn.Module):
         image_shape: (C, H, W).
         latent_dim: the largest k, more than 2.
         hidden_dims: widths of the encoder's hidden layers; the decoder mirrors them.
-        likelihood, activation: as for :class:`vae_course.models.vae.VAE`.
+        likelihood, activation: as for a VAE.
         beta_range: smallest and largest β it is meant for.
 
     Attributes:
-        config: the arguments as a plain dict; ``OneModel(**model.config)`` builds the same network.
         updates: number of updates in training so far, an int64 scalar.
     """
 
+    @keeps_config
     def __init__(
         self,
         image_shape: Sequence[int] = (1, 28, 28),
@@ -156,7 +132,7 @@ class OneModel(nn.Module):
         beta_range: Sequence[float] = (0.2, 10.0),
     ):
         super().__init__()
-        low, high = map(float, beta_range)
+        low, high = self.beta_range = tuple(map(float, beta_range))
         if not 0 < low < high < math.inf:
             raise ValueError(f"beta_range is ({low:g}, {high:g}); expected 0 < smallest β < largest β.")
         if latent_dim <= SMALLEST_SIZE or not hidden_dims or min(hidden_dims) < 1:
@@ -164,52 +140,39 @@ class OneModel(nn.Module):
                 f"latent_dim is {latent_dim} and hidden_dims {list(hidden_dims)}; expected a latent size "
                 f"above {SMALLEST_SIZE} and at least one hidden width, all above 0."
             )
-        self.config = {
-            "image_shape": list(image_shape),
-            "latent_dim": latent_dim,
-            "hidden_dims": list(hidden_dims),
-            "likelihood": likelihood,
-            "activation": activation,
-            "beta_range": [low, high],
-        }
-        self.image_shape, self.latent_dim, self.beta_range = tuple(image_shape), latent_dim, (low, high)
+        self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
         # Settings at which scales and shifts are learned; between them they are interpolated.
         self.size_knots = [k for k in (2, 4, 8) if k < latent_dim] + [latent_dim]
         self.beta_knots = [low * (high / low) ** (i / 3) for i in range(4)]
         n_banks, n_features = len(self.size_knots), len(self.size_knots) * len(self.beta_knots)
-        pixels, widths = math.prod(image_shape), list(hidden_dims)
-        self.encoder = nn.ModuleList(
-            [Modulated(*sizes, n_features, activation) for sizes in pairwise([pixels, *widths])]
-        )
-        self.encoder.append(Modulated(widths[-1], 2 * latent_dim, n_features, n_banks=n_banks, gain=4.0))
-        widths.reverse()
+        pixels = math.prod(image_shape)
+
+        def hidden(*sizes: int, first_banks: int = 1) -> Iterable[Modulated]:
+            for i, (n_in, n_out) in enumerate(pairwise(sizes)):
+                yield Modulated(n_in, n_out, n_features, activation, n_banks=1 if i else first_banks)
+
+        self.encoder = nn.ModuleList(hidden(pixels, *hidden_dims))
+        last = Modulated(hidden_dims[-1], 2 * latent_dim, n_features, n_banks=n_banks, gain=4.0)
+        self.encoder.append(last)
         self.code_gate = nn.Linear(n_features, latent_dim)
-        self.decoder = nn.ModuleList(
-            [
-                Modulated(*sizes, n_features, activation, n_banks=1 if i else n_banks)
-                for i, sizes in enumerate(pairwise([latent_dim, *widths]))
-            ]
-        )
-        self.decoder.append(Modulated(widths[-1], pixels, n_features, gated=False))
+        self.decoder = nn.ModuleList(hidden(latent_dim, *reversed(hidden_dims), first_banks=n_banks))
+        self.decoder.append(Modulated(hidden_dims[0], pixels, n_features, gated=False))
         self.likelihood = likelihoods.make(likelihood)
         self.register_buffer("input_mean", torch.zeros(self.image_shape))
         self.register_buffer("output_offset", torch.zeros(self.image_shape))
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
-        self._start_as_autoencoder()
-
-    @torch.no_grad()
-    def _start_as_autoencoder(self) -> None:
-        """Sharp posteriors, spread means: otherwise late dimensions carry noise and are given up early."""
+        # Start with sharp posteriors and spread means: otherwise late ones carry noise and are given up.
         nn.init.zeros_(self.code_gate.weight)
         nn.init.zeros_(self.code_gate.bias)
-        last = self.encoder[-1].linear
-        is_mean = torch.arange(last.out_features) % (2 * self.latent_dim) < self.latent_dim
-        last.weight[is_mean] *= 4
-        last.bias[~is_mean] -= 3
+        is_mean = torch.arange(last.linear.out_features) % (2 * latent_dim) < latent_dim
+        with torch.no_grad():
+            last.linear.weight[is_mean] *= 4
+            last.linear.bias[~is_mean] -= 3
 
     @classmethod
     def for_data(cls, data, **arguments) -> "OneModel":
         """A new model for the pictures of an ImageData: their shape, centered on their mean."""
+        data = check_data(data, "the data set")
         return cls(image_shape=data.shape, **arguments).center_on(data)
 
     center_on = VAE.center_on  # the same two buffers, with the same meaning
@@ -225,13 +188,13 @@ class OneModel(nn.Module):
     def encode(self, x: Tensor, beta, k) -> GaussianPosterior:
         """q(z|x; β, k): mean and log σ² of shape (batch, latent); N(0, 1) from dimension k on.
 
-        Args:
-            x: (batch, C, H, W) in [0, 1].
-            beta, k: a number for all examples, or a tensor (batch,) with one for each.
+        β and k are numbers for all images (batch, C, H, W), or tensors (batch,) with one for each.
         """
-        check_images(x, self.image_shape, self.input_mean.dtype)
+        x = as_images(x, self)
         beta, k = self._per_example(beta, k, x)
-        out = run(self.encoder, (x - self.input_mean).flatten(1), *self.features(beta, k))
+        setting, out = self.features(beta, k), (x - self.input_mean).flatten(1)
+        for layer in self.encoder:
+            out = layer(out, *setting)
         mean, raw_log_var = out.chunk(2, dim=-1)
         kept = self.mask(k)
         return GaussianPosterior(mean * kept, bound_log_var(raw_log_var) * kept)
@@ -240,8 +203,15 @@ class OneModel(nn.Module):
         """Codes (batch, latent) → likelihood parameters (batch, C, H, W); what lies beyond k is ignored."""
         beta, k = self._per_example(beta, k, z)
         c, banks = self.features(beta, k)
-        out = run(self.decoder, z * self.mask(k) * self._code_scale(c), c, banks)
+        out = z * self.mask(k) * self._code_scale(c)
+        for layer in self.decoder:
+            out = layer(out, c, banks)
         return out.unflatten(-1, self.image_shape) + self.output_offset
+
+    def forward(self, x: Tensor, beta, k, generator: torch.Generator | None = None):
+        """(picture, q(z|x; β, k)) as for a VAE."""
+        posterior = self.encode(x, beta, k)
+        return self.likelihood.mean(self.decode(posterior.sample(generator=generator), beta, k)), posterior
 
     def mask(self, k: Tensor) -> Tensor:
         """1 for the first k dimensions, 0 for the rest: (batch,) → (batch, latent)."""
@@ -254,30 +224,20 @@ class OneModel(nn.Module):
         options = {"dtype": self.input_mean.dtype, "device": like.device}
         return tuple(torch.as_tensor(value, **options).expand(len(like)) for value in (beta, k))
 
-    def check_setting(self, beta: float, k: int) -> None:
-        """Raise ValueError unless β and k are in the model's range."""
-        if int(k) != k or not SMALLEST_SIZE <= k <= self.latent_dim:
-            raise ValueError(
-                f"k is {k}; expected a whole number, as this model has latent sizes "
-                f"{SMALLEST_SIZE} to {self.latent_dim}."
-            )
-        low, high = self.beta_range
-        if not low <= beta <= high:
-            raise ValueError(f"beta is {beta}; this model was made for β from {low:g} to {high:g}.")
-
     @torch.no_grad()
     def at(self, beta: float, k: int) -> VAE:
         """The ordinary VAE that this model is at one setting, with weights of its own; takes milliseconds.
 
         Scales go into the next layer's weights, shifts into the biases, and latent dimensions from k on are
-        cut off, so every function for a VAE takes the result.
-
-        Args:
-            beta: inside ``beta_range``.
-            k: whole number, 2 to ``latent_dim``.
+        cut off, so every function for a VAE takes the result. β is inside ``beta_range``, k from 2 to
+        ``latent_dim``.
         """
-        self.check_setting(beta, k)
-        k, largest = int(k), self.latent_dim
+        largest, (low, high) = self.latent_dim, self.beta_range
+        if int(k) != k or not SMALLEST_SIZE <= k <= largest:
+            raise ValueError(f"k is {k}; this model has latent sizes {SMALLEST_SIZE} to {largest}.")
+        if not low <= beta <= high:
+            raise ValueError(f"beta is {beta}; this model was made for β from {low:g} to {high:g}.")
+        k = int(k)
         c, banks = (part[0] for part in self.features(*self._per_example(beta, k, self.input_mean[:1])))
         encoder, decoder = fold(self.encoder, c, banks), fold(self.decoder, c, banks)
         encoder[-1] = tuple(torch.cat([part[:k], part[largest : largest + k]]) for part in encoder[-1])
