@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,9 @@ from torch.nn import functional as F
 from vae_course import likelihoods
 from vae_course.elbo import GaussianPosterior, bound_log_var
 from vae_course.likelihoods import Bernoulli
-from vae_course.models.networks import check_images
+from vae_course.models.networks import as_images
 from vae_course.models.vae import VAE
+from vae_course.weights import load_checkpoint
 
 
 class Residual(nn.Module):
@@ -198,7 +200,7 @@ class LadderVAE(VAE):
 
     def encode(self, x: Tensor) -> "TopDownPosterior":
         """q(ε_1 … ε_L | x) for images (batch, C, H, W) in [0, 1]; see :class:`TopDownPosterior`."""
-        check_images(x, self.image_shape, self.input_mean.dtype)
+        x = as_images(x, self)
         pixels = F.pixel_unshuffle(x - self.input_mean, 2).contiguous(memory_format=torch.channels_last)
         half = self.up_half(pixels)
         quarter = self.up_quarter(half)
@@ -314,3 +316,11 @@ class TopDownPosterior:
     def log_var(self) -> Tensor:
         """log σ², (batch, latent), at the means of the layers above."""
         return self._walk(None, lambda _, layer: layer.mean)[1].log_var
+
+
+def load_ladder(path: str | Path) -> LadderVAE:
+    """The model of a checkpoint, on the CPU, in evaluation mode."""
+    content = load_checkpoint(path)
+    model = LadderVAE(**content["config"])
+    model.load_state_dict(content["model"])
+    return model.eval()

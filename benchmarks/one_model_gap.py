@@ -156,9 +156,9 @@ def load_parts(dataset: str):
 
 def weights_file(dataset: str) -> Path:
     """Where the shipped model of a data set lies."""
-    from vae_course.weights import WEIGHTS
+    from vae_course.weights import shipped_file
 
-    return WEIGHTS / f"one_model_{dataset}.pt"
+    return shipped_file("model for all settings", dataset)
 
 
 def weights_hash(dataset: str) -> str:
@@ -242,8 +242,7 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from benchmarks.one_model_gap import gap_map
-    from vae_course.weights import load_one_model
-    from vae_course.weights import load_checkpoint
+    from vae_course.weights import load_checkpoint, load_one_model
 
     torch.set_float32_matmul_precision("medium")  # still float32 on most CPUs, and twice as fast on some
     data = load_parts(arguments.dataset)

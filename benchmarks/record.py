@@ -4,7 +4,8 @@
     python -m benchmarks.record --binarization fixed   # Larochelle's binarized_mnist
 
 A run that was interrupted goes on where it stopped, in training (epochs) and in measuring (blocks of digits).
-The settings were chosen on the last 10,000 training digits; the test digits are read once, at the end.
+The settings were chosen on the last 10,000 training digits; the test digits are read once, at the end. The
+weights stay in the folder of work; the numbers of the run that is reported are in ``assets/results``.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.ladder import LadderVAE
+from benchmarks.ladder import LadderVAE, load_ladder
 from benchmarks.muon import fit_with_muon
 from vae_course.evaluation.bounds import Estimate, evaluate, importance_weighted_log_prob
 from vae_course.files import write_atomically
 from vae_course.randomness import seed_everything
 from vae_course.training.distributed import own_device, process_group, rank, started
 from vae_course.training.loop import History
-from vae_course.weights import load_model, save_checkpoint
+from vae_course.weights import save_checkpoint
 
 BLOCK = 50  # digits between two saves
 ALIKE, CHUNK = 5, 25  # digits and draws at a time on CPUs: the maps of 125 draws stay in a core's cache
@@ -44,7 +45,7 @@ def _model_and_data(weights: str, dataset: str, binarize: str | None, split: str
     from vae_course.data.loading import load
 
     torch.set_float32_matmul_precision("medium")
-    return load_model(weights).to(device), load(dataset, split, binarize=binarize).to(device)
+    return load_ladder(weights).to(device), load(dataset, split, binarize=binarize).to(device)
 
 
 def block_of_bounds(
@@ -128,7 +129,6 @@ def _numbered(task: tuple) -> tuple[int, tuple[list[float], float]]:
     return task[2], block_of_bounds(*task)
 
 
-WEIGHTS = Path(__file__).parents[1] / "vae_course" / "weights"
 ASSETS = Path("assets")
 # Name of the data set, how it is binarized, and the part trained on.
 DATA = {
@@ -184,7 +184,7 @@ def measure(options: argparse.Namespace, weights: Path, device: str) -> dict:
     bfloat16 = options.precision == "bfloat16"
     test = load(name, "test", binarize=binarize)
     n = min(options.test_examples or len(test), len(test))
-    model = load_model(weights).to(device)
+    model = load_ladder(weights).to(device)
     with lower_precision(device, bfloat16):
         result = evaluate(model, test.select(torch.arange(n)))
     values, seconds = bounds(
@@ -225,7 +225,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--precision", choices=("bfloat16", "medium", "highest"), default="bfloat16")
     parser.add_argument("--epochs", type=int, help=f"instead of {SETTINGS['epochs']}")
-    parser.add_argument("--name", help="of numbers and figure; then the weights stay in the folder of work")
+    parser.add_argument("--name", help="of numbers and figure")
     parser.add_argument("--examples", type=int, help="train on so many digits only")
     parser.add_argument("--k", type=int, default=1000, help="draws of z for each test digit")
     parser.add_argument("--test-examples", type=int, help="measure on the first ones only")
@@ -235,14 +235,11 @@ def main(arguments: list[str] | None = None) -> None:
         default=max(torch.get_num_threads(), started()),
         help="that measure side by side, on CPUs",
     )
-    parser.add_argument("--work", type=Path, default=Path("runs/record"), help="folder of unfinished work")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder for the weights")
+    kept = "folder of unfinished work and of the weights"
+    parser.add_argument("--work", type=Path, default=Path("runs/record"), help=kept)
     parser.add_argument("--assets", type=Path, default=ASSETS, help="folder for numbers and figure")
     options = parser.parse_args(arguments)
-    if options.name:
-        options.weights = options.work
-    else:
-        options.name = "record" if options.binarization == "dynamic" else "record_fixed"
+    options.name = options.name or ("record" if options.binarization == "dynamic" else "record_fixed")
     options.work.mkdir(parents=True, exist_ok=True)
     own = own_device(options.device)
     with process_group(own):
@@ -263,7 +260,7 @@ def main(arguments: list[str] | None = None) -> None:
         "threads": torch.get_num_threads(),
         "training_seconds": round(history.last["seconds"], 1),
     }
-    weights = options.weights / f"record_{name}.pt"
+    weights = options.work / f"record_{name}.pt"
     save_checkpoint(weights, model.cpu(), half=True, about=about)
     print(f"{weights.name}: {weights.stat().st_size / 1e6:.1f} MB; measuring", flush=True)
     measured = measure(options, weights, device)

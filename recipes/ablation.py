@@ -1,6 +1,6 @@
 """The ablation of chapter 11: pixel loss → learned features → adversary, everything else as in the arena.
 
-    python -m tools.ablation
+    python -m recipes.ablation
 
 trains the stages that are not in the runs folder yet (one thread, about 12 minutes of CPU time), measures
 them as the arena does, and writes ``vae_course/weights/ablation/``: a table, and the models of three seeds.
@@ -18,11 +18,17 @@ from recipes.arena import DATASET, EPOCHS, EXAMPLES, JUDGED, Run, measure_run
 from recipes.arena_recipes import RECIPES
 from vae_course.data.loading import load
 from vae_course.files import write_atomically
-from vae_course.weights import ABLATION_FOLDER as FOLDER
-from vae_course.weights import ABLATION_TABLE as TABLE
-from vae_course.weights import SHIPPED_SEEDS, STAGES, load_checkpoint, load_classifier, read_arena, save_arena
+from vae_course.weights import (
+    STAGES,
+    WEIGHTS,
+    load_checkpoint,
+    load_classifier,
+    load_model,
+    save_checkpoint,
+    shipped_file,
+)
 
-WEIGHTS = {
+LOSSES = {
     "pixel": {"pixel_weight": 1.0, "feature_weight": 0.0, "adversary_weight": 0.0},
     "feature": {"adversary_weight": 0.0},
     "adversary": {},
@@ -33,7 +39,7 @@ SEEDS = {"pixel": (0, 1, 2), "feature": (0, 1, 2), "adversary": (0, 1, 2)}
 def plan() -> list[tuple[str, Run]]:
     """Stage and run, one seed of everything first; the last stage is the arena's own VAE-GAN."""
     return [
-        (stage, Run("vae_gan", seed, RECIPES["vae_gan"] | WEIGHTS[stage]))
+        (stage, Run("vae_gan", seed, RECIPES["vae_gan"] | LOSSES[stage]))
         for seed in sorted({seed for seeds in SEEDS.values() for seed in seeds})
         for stage in STAGES
         if seed in SEEDS[stage]
@@ -68,15 +74,19 @@ def main(argv: list[str] | None = None) -> None:
         "pictures_seen": EXAMPLES * EPOCHS,
         "judged_on": "test",
         "n": JUDGED,
-        "settings": {stage: RECIPES["vae_gan"] | WEIGHTS[stage] for stage in STAGES},
+        "settings": {stage: RECIPES["vae_gan"] | LOSSES[stage] for stage in STAGES},
         "runs": records,
     }
-    write_atomically(TABLE, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    table = WEIGHTS / "ablation" / "ablation.json"
+    write_atomically(table, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
     for stage, run in plan():
         file = arguments.runs / f"{run.stem}.pt"
-        if run.seed in SHIPPED_SEEDS and file.is_file():
+        if file.is_file():
             seconds = load_checkpoint(file)["arena"]["cpu_seconds"]
-            save_arena(FOLDER / f"{stage}_{run.seed}.pt", read_arena(file), cpu_seconds=seconds)
+            about = {"stage": stage, "seed": run.seed, "cpu_seconds": seconds}
+            save_checkpoint(
+                shipped_file("ablation", stage, run.seed), load_model(file), int8=True, about=about
+            )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The arena: one table for all generative models of the course, same pictures, same decoder, same judge.
 
-    python -m tools.arena
+    python -m recipes.arena
 
 trains eight models with three seeds each (one thread, about 25 minutes of CPU time), or goes on where it
 stopped: every finished run is a file in the runs folder, named by its configuration. The end is
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,20 +20,19 @@ from pathlib import Path
 import torch
 
 from recipes.arena_measures import MEASURES, SAMPLE_MEASURES, judge_pictures, measure
-from recipes.arena_recipes import LIKELIHOODS, RECIPES, decoder_parameters, train
+from recipes.arena_recipes import LABELS, LIKELIHOODS, RECIPES, decoder_parameters, save_arena, train
 from vae_course.data.loading import load
 from vae_course.evaluation.intervals import mean_interval
 from vae_course.files import write_atomically
 from vae_course.training.loop import TrainingDiverged
 from vae_course.weights import (
-    ARENA_MODELS,
-    FOLDER,
-    TABLE,
+    ARENA,
+    WEIGHTS,
     arena_rows,
     load_checkpoint,
     load_classifier,
     read_arena,
-    save_arena,
+    shipped_file,
 )
 
 FORMAT = 1  # raised when a run's meaning changes, so that old files are not mixed with new ones
@@ -113,7 +111,7 @@ def summarize(records: list[dict], names) -> list[dict]:
         rows.append(
             {
                 "name": name,
-                "label": ARENA_MODELS[name],
+                "label": LABELS[name],
                 "likelihood": LIKELIHOODS.get(name),
                 "settings": RECIPES[name],
                 "failed": [{"seed": r["seed"], "why": r["failed"]} for r in mine if "failed" in r],
@@ -128,22 +126,15 @@ def _interval(values: list[float]) -> dict:
     return {"values": values, "mean": mean, "low": low, "high": high}
 
 
-def ship(runs: list[Run], folder: Path, weights: Path) -> None:
-    """Copy the weights into the package: seed 0 whole, the others without their encoders."""
+def ship(runs: list[Run], folder: Path) -> None:
+    """Put the weights that come with the package there, in 8 bits: what sampling needs, one model whole."""
     for run in runs:
         file = folder / f"{run.stem}.pt"
-        if not file.is_file():
-            continue
-        target = weights / f"{run.name}_{run.seed}.pt"
-        if run.seed == 0:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
-        else:
-            save_arena(target, read_arena(file), whole=False, **_about(file))
-
-
-def _about(file: Path) -> dict:
-    return {"cpu_seconds": load_checkpoint(file)["arena"]["cpu_seconds"]}
+        if file.is_file() and run.seed in ARENA[run.name]:
+            without = () if run.name in ("gan", "hierarchical") else ("encoder",)
+            about = {"cpu_seconds": load_checkpoint(file)["arena"]["cpu_seconds"]}
+            target = shipped_file("arena model", run.name, run.seed)
+            save_arena(target, read_arena(file), int8=True, without=without, **about)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -182,9 +173,9 @@ def main(argv: list[str] | None = None) -> None:
         "runs": records,
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    for path in (arguments.assets / "results" / "realism.json", TABLE):
+    for path in (arguments.assets / "results" / "realism.json", WEIGHTS / "arena" / "realism.json"):
         write_atomically(path, text.encode())
-    ship(runs, arguments.runs, FOLDER)
+    ship(runs, arguments.runs)
     for row in arena_rows(
         content, ("frechet", "precision", "recall", "coverage", "sharpness", "cpu_seconds")
     ):

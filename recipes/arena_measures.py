@@ -71,7 +71,7 @@ def judge_code(entry: ArenaModel, train, held_out, real: Tensor) -> dict[str, fl
     model = entry.model
     if isinstance(model, Generator):
         return {}
-    rebuilt = torch.cat([entry.reconstruct(part) for part in real.split(1000)])
+    rebuilt = torch.cat([model.reconstruct(part).clamp(0, 1) for part in real.split(1000)])
     found = {
         "mse": (rebuilt - real).square().mean().item(),
         "ssim": ssim(rebuilt, real).mean().item(),

@@ -6,8 +6,10 @@ weights of the VAE-GAN. GAN and VQ-VAE run with their first settings.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from vae_course.models.gan import Discriminator, Generator
 from vae_course.models.hierarchical import HierarchicalVAE
@@ -19,7 +21,7 @@ from vae_course.training.adversarial import fit_gan
 from vae_course.training.code_prior import fit_prior
 from vae_course.training.loop import fit
 from vae_course.training.vae_gan import fit_vae_gan
-from vae_course.weights import ArenaModel, fit_codes
+from vae_course.weights import ArenaModel, save_checkpoint
 
 LATENT_DIM = 32
 DECODER = {"architecture": "conv", "latent_dim": LATENT_DIM, "hidden_dims": (32, 64), "activation": "gelu"}
@@ -58,6 +60,16 @@ LIKELIHOODS = {
     "hierarchical": "bernoulli",
 }
 QUIET = {"device": "cpu", "progress": False}
+LABELS = {
+    "ae": "Autoencoder, Gaussian fitted to its codes",
+    "vae_bernoulli": "VAE, Bernoulli",
+    "vae_gaussian": "VAE, Gaussian with learned σ",
+    "vae_logistic": "VAE, discretized logistic",
+    "gan": "GAN",
+    "vae_gan": "VAE-GAN",
+    "vq_vae": "VQ-VAE with a prior over its letters",
+    "hierarchical": "VAE with two layers of z",
+}
 
 
 def train(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:
@@ -75,6 +87,35 @@ def train(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel
     """
     seed_everything(seed)
     return TRAINERS[name](name, seed, data, epochs, dict(settings))
+
+
+def save_arena(path: str | Path, entry: ArenaModel, *, int8: bool = False, without=(), **about) -> None:
+    """Write a contestant in half precision, or smaller still (see ``save_checkpoint``).
+
+    Args:
+        path: file to write.
+        entry: the contestant; not changed.
+        int8, without: as for ``save_checkpoint``.
+        about: numbers, strings, lists and dicts that say how it was made.
+    """
+    extra = {}
+    if entry.prior is not None:
+        state = {name: value.half() for name, value in entry.prior.state_dict().items()}
+        extra["prior"] = {"config": entry.prior.config, "model": state}
+    if entry.codes is not None:
+        extra["codes"] = list(entry.codes)
+    header = {"name": entry.name, "seed": entry.seed, **about}
+    save_checkpoint(path, entry.model, half=True, int8=int8, without=without, arena=header, **extra)
+
+
+def fit_codes(model: Autoencoder, data, batch_size: int = 1000) -> tuple[Tensor, Tensor]:
+    """Mean and Cholesky factor of the covariance of an autoencoder's codes: a Gaussian to draw from."""
+    with torch.no_grad():
+        parts = [model.encode(data.batch(part)) for part in torch.arange(len(data)).split(batch_size)]
+    codes = torch.cat(parts).double()
+    jitter = 1e-6 * torch.eye(codes.shape[1], dtype=torch.float64)
+    factor = torch.linalg.cholesky(torch.cov(codes.T) + jitter)
+    return codes.mean(0).float(), factor.float()
 
 
 def _autoencoder(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:

@@ -30,7 +30,7 @@ def run(words: Sequence[str] | None) -> None:
     from vae_course.cli_runs import check_output, where
     from vae_course.data.loading import load
     from vae_course.evaluation.classifier import train_classifier
-    from vae_course.weights import read_classifier, save_classifier
+    from vae_course.weights import load_model, save_checkpoint
 
     path = Path(options.output or f"classifier_{options.dataset}.pt")
     check_output(path, endings=())
@@ -39,8 +39,9 @@ def run(words: Sequence[str] | None) -> None:
         raise UsageError(f"--dataset: {options.dataset} has no labels to learn.")
     settings = {name: getattr(options, name) for name in ("epochs", "batch_size", "learning_rate", "seed")}
     model = train_classifier(train, **settings)
-    save_classifier(path, model, dataset=options.dataset, images=len(train), **settings)
-    accuracy = read_classifier(path).accuracy(load(options.dataset, "test", **where(options)))
+    about = {"dataset": options.dataset, "images": len(train), **settings}
+    save_checkpoint(path, model, half=True, about=about)
+    accuracy = load_model(path).accuracy(load(options.dataset, "test", **where(options)))
     print(f"Wrote {path}: {100 * accuracy:.2f} % of the test images are classified correctly")
 
 

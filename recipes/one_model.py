@@ -122,7 +122,7 @@ def train_one_model(
 
     Args:
         train, validation: ImageData.
-        path: file for the weights in half precision, and how they were made.
+        path: file for the weights, the large ones in 8 bits, and how they were made.
         latent_dim, hidden_dims: of the model.
         seed: of weights, order, settings and noise.
         settings: of :func:`fit_one_model`.
@@ -133,7 +133,7 @@ def train_one_model(
     if path is not None:
         names = {"epochs", "batch_size", "learning_rate"} & settings.keys()
         about = {"dataset": train.name, "examples": len(train), "seed": seed}
-        save_checkpoint(path, model, half=True, about=about | {name: settings[name] for name in names})
+        save_checkpoint(path, model, int8=True, about=about | {name: settings[name] for name in names})
     return model
 
 

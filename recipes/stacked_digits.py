@@ -4,7 +4,7 @@
     python -m recipes.stacked_digits --models vae --seeds 0
 
 Every model has the same decoder, sees the same pictures and sees as many of them. The weights go into
-``vae_course/weights/stacked`` in half precision, with the CPU seconds of each in ``made.json`` beside them.
+``vae_course/weights/stacked`` in 8 bits, with the CPU seconds of each in ``made.json`` beside them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
 from vae_course.training.adversarial import fit_gan
 from vae_course.training.loop import fit
-from vae_course.weights import STACKED as WEIGHTS
-from vae_course.weights import load_checkpoint, save_checkpoint, stacked_path
+from vae_course.weights import WEIGHTS, load_checkpoint, save_checkpoint, shipped_file
 
 LATENT_DIM, CHANNELS = 32, (32, 64)
 EXAMPLES, PASSES, BATCH_SIZE = 20_000, 3, 64
@@ -78,13 +77,6 @@ def train_stacked(
     return generator
 
 
-def save_half(path: Path, generator: Generator, **about) -> None:
-    """Write a generator with half-precision weights."""
-    small = Generator(**generator.config).half()
-    small.load_state_dict(generator.state_dict())
-    save_checkpoint(path, small, about=about)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """See the module's first lines."""
     from vae_course.data.images import stack_digits
@@ -101,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
     data = stack_digits(load("mnist", "train"), EXAMPLES, seed=0)
     for seed in options.seeds:
         for name in options.models:
-            path = stacked_path(name, seed)
+            path = shipped_file("model of stacked digits", name, seed)
             if path.is_file():
                 print(f"{path.name} is there.")
                 continue
@@ -109,10 +101,12 @@ def main(arguments: list[str] | None = None) -> None:
             started = time.process_time()
             generator = train_stacked(name, seed, data, options.work / f"{name}_{seed}.pt")
             seconds = round(time.process_time() - started, 1)
-            save_half(path, generator, seconds=seconds, pictures=PASSES * len(data))
+            about = {"seconds": seconds, "pictures": PASSES * len(data)}
+            save_checkpoint(path, generator, int8=True, about=about)
             print(f"{path.name}: {seconds} s of CPU time")
-    made = {p.stem: load_checkpoint(p)["about"] for p in sorted(WEIGHTS.glob("*.pt"))}
-    write_atomically(WEIGHTS / "made.json", (json.dumps(made, indent=1) + "\n").encode())
+    folder = WEIGHTS / "stacked"
+    made = {p.stem: load_checkpoint(p)["about"] for p in sorted(folder.glob("*.pt"))}
+    write_atomically(folder / "made.json", (json.dumps(made, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train the text models that come with the package: python -m tools.text_models names."""
+"""Train the text models that come with the package: python -m recipes.text_models names."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from vae_course.evaluation.text import bits_per_token
 from vae_course.models.text import TextVAE
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
-from vae_course.weights import save_text_model, text_model_path
+from vae_course.weights import save_checkpoint, shipped_file
 
 # What each was trained with; chosen on the validation part.
 RECIPES = {
@@ -41,7 +41,9 @@ def train_text_model(name: str, seed: int = 0, progress: bool = True) -> TextVAE
     result, report = evaluate(model, validation), collapse_report(model, validation)
     bits = bits_per_token(result.negative_elbo.value, validation)
     print(f"{name}, seed {seed}: −ELBO {result.negative_elbo} nats, {bits:.3f} bits for each token, {report}")
-    save_text_model(text_model_path(name, seed), model, train.tokenizer, data=name, seed=seed)
+    vocabulary = {"kind": train.tokenizer.kind, "tokens": list(train.tokenizer.vocabulary)}
+    path, about = shipped_file("text model", name, seed), {"data": name, "seed": seed}
+    save_checkpoint(path, model, int8=True, vocabulary=vocabulary, about=about)
     return model
 
 

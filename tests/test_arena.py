@@ -10,21 +10,20 @@ from tiny_data import tiny_images
 from recipes import arena
 from recipes.arena import Run, measure_run, plan, summarize
 from recipes.arena_measures import MEASURES, judge_pictures
-from recipes.arena_recipes import DECODER, RECIPES, TRAINERS, decoder_parameters, train
+from recipes.arena_recipes import (
+    DECODER,
+    LABELS,
+    RECIPES,
+    TRAINERS,
+    decoder_parameters,
+    save_arena,
+    train,
+)
 from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import TrainingDiverged
-from vae_course.weights import (
-    ARENA_MODELS,
-    FOLDER,
-    TABLE,
-    arena_results,
-    arena_rows,
-    load_arena,
-    read_arena,
-    save_arena,
-)
+from vae_course.weights import ARENA, WEIGHTS, ArenaModel, arena_results, arena_rows, read_arena
 
 DATA, HELD_OUT = tiny_images(96, (1, 28, 28)), tiny_images(48, (1, 28, 28), seed=1)
 FAST = {"vq_vae": {"n_codes": 8, "code_dim": 4}, "hierarchical": {"top_dim": 3}}
@@ -42,30 +41,28 @@ def entries():
 
 
 def test_every_contestant_has_a_recipe_a_trainer_and_a_label():
-    assert list(RECIPES) == list(TRAINERS) == list(ARENA_MODELS)
+    assert list(RECIPES) == list(TRAINERS) == list(LABELS) and set(ARENA) == set(LABELS)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_contestant_survives_its_file(name, entries, tmp_path):
     entry = entries[name]
     save_arena(tmp_path / "whole.pt", entry, cpu_seconds=1.0)
-    save_arena(tmp_path / "part.pt", entry, whole=False)
+    save_arena(tmp_path / "part.pt", entry, int8=True, without=() if name == "gan" else ("encoder",))
     whole, part = read_arena(tmp_path / "whole.pt"), read_arena(tmp_path / "part.pt")
     draws = [e.sample(6, torch.Generator().manual_seed(0)) for e in (entry, whole, part)]
     assert draws[0].shape == (6, 1, 28, 28) and 0 <= draws[0].min() and draws[0].max() <= 1
-    torch.testing.assert_close(draws[1], draws[2])
-    if name != "vq_vae":  # half precision may turn a draw of a letter
-        torch.testing.assert_close(draws[0], draws[1], atol=0.02, rtol=0)
+    if name != "vq_vae":  # rounding may turn a draw of a letter
+        assert all((draws[0] - draw).abs().mean() < 0.002 for draw in draws[1:])
     assert not any(parameter.requires_grad for parameter in whole.model.parameters())
-    x = HELD_OUT.batch(slice(0, 3))
+    assert (tmp_path / "part.pt").stat().st_size < 0.6 * (tmp_path / "whole.pt").stat().st_size
     if name == "gan":
-        with pytest.raises(ValueError, match="no encoder"):
-            whole.reconstruct(x)
         return
-    torch.testing.assert_close(whole.reconstruct(x), entry.reconstruct(x), atol=0.02, rtol=0)
-    with pytest.raises(ValueError, match="decoder alone"):
-        part.reconstruct(x)
-    assert (tmp_path / "part.pt").stat().st_size < (tmp_path / "whole.pt").stat().st_size
+    x = HELD_OUT.batch(slice(0, 3))
+    rebuilt = entry.model.reconstruct(x)
+    torch.testing.assert_close(whole.model.reconstruct(x), rebuilt, atol=0.02, rtol=0)
+    with pytest.raises(ValueError, match="left out"):
+        part.model.reconstruct(x)
 
 
 def test_all_share_one_decoder(entries):
@@ -120,7 +117,7 @@ def test_a_diverged_seed_stays_in_the_table_with_its_reason(judge, tmp_path, mon
 
     def entry_of(seed):
         torch.manual_seed(seed)
-        return arena.read_arena.__globals__["ArenaModel"]("gan", seed, Generator(**DECODER))
+        return ArenaModel("gan", seed, Generator(**DECODER))
 
     monkeypatch.setattr(arena, "train", diverge)
     records = [
@@ -147,57 +144,23 @@ def test_the_judge_prefers_data_to_noise_and_to_one_picture(judge):
     assert single["coverage"] < good["coverage"]
 
 
-def test_an_unknown_contestant_is_named():
-    with pytest.raises(ValueError, match="no 'diffusion' with seed 0"):
-        load_arena("diffusion")
+def test_the_shipped_table_is_in_both_places():
+    asset = Path(arena.__file__).parents[1] / "assets" / "results" / "realism.json"
+    assert asset.read_text() == (WEIGHTS / "arena" / "realism.json").read_text()
 
 
-# What is shipped
+def test_the_shipped_table_holds_every_contestant_and_every_seed():
+    results = arena_results()
+    assert [(row["name"], row["label"]) for row in results["rows"]] == list(LABELS.items())
+    assert {(r["name"], r["seed"]) for r in results["runs"]} == {(n, s) for n in LABELS for s in (0, 1, 2)}
+    for row in results["rows"]:
+        assert set(row["measures"]) == set(MEASURES)
+        assert len(row["measures"]["frechet"]["values"]) + len(row["failed"]) == 3
+    assert results["reference"]["frechet"] < min(r["measures"]["frechet"]["low"] for r in results["rows"])
 
 
-@pytest.mark.skipif(not TABLE.is_file(), reason="needs the shipped table")
-class TestShipped:
-    def test_the_table_is_in_both_places(self):
-        asset = Path(arena.__file__).parents[1] / "assets" / "results" / "realism.json"
-        assert asset.read_text() == TABLE.read_text()
-
-    def test_it_holds_every_contestant_and_every_seed(self):
-        results = arena_results()
-        assert [row["name"] for row in results["rows"]] == list(ARENA_MODELS)
-        assert {(r["name"], r["seed"]) for r in results["runs"]} == {
-            (n, s) for n in ARENA_MODELS for s in (0, 1, 2)
-        }
-        for row in results["rows"]:
-            assert set(row["measures"]) == set(MEASURES)
-            assert len(row["measures"]["frechet"]["values"]) + len(row["failed"]) == 3
-        assert results["reference"]["frechet"] < min(r["measures"]["frechet"]["low"] for r in results["rows"])
-
-    def test_its_settings_and_keys_are_today_s(self):
-        results = arena_results()
-        assert {row["name"]: row["settings"] for row in results["rows"]} == json.loads(json.dumps(RECIPES))
-        keys = {(run.name, run.seed): run.key for run in plan(list(RECIPES), (0, 1, 2))}
-        assert {(r["name"], r["seed"]): r["key"] for r in results["runs"]} == keys
-
-    @pytest.mark.parametrize("name", ARENA_MODELS)
-    @pytest.mark.parametrize("seed", [0, 1, 2])
-    def test_weights_are_small_and_draw_pictures(self, name, seed):
-        path = FOLDER / f"{name}_{seed}.pt"
-        assert path.stat().st_size < 1_000_000
-        entry = load_arena(name, seed)
-        assert entry.whole == (seed == 0) and entry.name == name and entry.seed == seed
-        pictures = entry.sample(16, torch.Generator().manual_seed(0))
-        assert pictures.shape == (16, 1, 28, 28) and pictures.std(0).mean() > 0.05
-
-    @pytest.mark.parametrize("name", ["vae_bernoulli", "gan", "vq_vae"])
-    def test_the_table_s_fréchet_distance_is_that_of_the_shipped_weights(self, name, data_root):
-        from vae_course.data.loading import load
-        from vae_course.evaluation.samples import sample_quality
-        from vae_course.weights import load_classifier
-
-        results = arena_results()
-        real = load(results["dataset"], "test").subset(results["n"], seed=0).floats()
-        pictures = load_arena(name, 0).sample(len(real), torch.Generator().manual_seed(0))
-        (record,) = [r for r in results["runs"] if (r["name"], r["seed"]) == (name, 0)]
-        found = sample_quality(pictures, real, load_classifier(results["dataset"]))
-        assert found.frechet == pytest.approx(record["frechet"], rel=0.05)
-        assert found.coverage == pytest.approx(record["coverage"], abs=0.02)
+def test_its_settings_and_keys_are_today_s():
+    results = arena_results()
+    assert {row["name"]: row["settings"] for row in results["rows"]} == json.loads(json.dumps(RECIPES))
+    keys = {(run.name, run.seed): run.key for run in plan(list(RECIPES), (0, 1, 2))}
+    assert {(r["name"], r["seed"]): r["key"] for r in results["runs"]} == keys

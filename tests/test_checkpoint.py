@@ -3,8 +3,12 @@
 import os
 import pickle
 import random
+import subprocess
+import sys
 import zipfile
+from datetime import datetime
 
+import numpy as np
 import pytest
 import torch
 from tiny_data import tiny_images
@@ -19,6 +23,10 @@ MODELS = {
     "learned sigma": lambda: VAE((1, 4, 4), 1, [3], likelihood="gaussian_learned"),
     "autoencoder": lambda: Autoencoder.for_data(tiny_images(), latent_dim=2, hidden_dims=[6]),
 }
+
+
+def seed():
+    return torch.Generator().manual_seed(0)
 
 
 @pytest.fixture
@@ -46,6 +54,65 @@ def test_extra_content_comes_back(path):
     content = load_checkpoint(path)
     assert content["numbers"] == extra["numbers"] and content["text"] == extra["text"]
     assert torch.equal(content["state"]["tensor"], torch.arange(4))
+
+
+def test_numbers_of_numpy_are_saved_as_pythons_and_what_could_not_be_read_again_is_refused(path):
+    model = VAE.for_data(tiny_images(), latent_dim=np.array([2, 4])[1], hidden_dims=np.array([6]))
+    save_checkpoint(path, model, score=np.mean([1.0, 2.5]), sizes=[np.int64(3), np.arange(2)], on=np.True_)
+    content = load_checkpoint(path)
+    assert content["score"] == 1.75 and content["sizes"] == [3, [0, 1]] and content["on"] is True
+    assert load_model(path).config == model.config
+    before = path.read_bytes()
+    for extra, named in (
+        ({"when": datetime(2026, 1, 1)}, "when"),
+        ({"a": {"b": [{1, 2}]}}, r"a\['b'\]\[0\]"),
+    ):
+        with pytest.raises(TypeError, match=f"{named} is a .*, which could not be read again"):
+            save_checkpoint(path, model, **extra)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("how, relative", [({"half": True}, 1e-3), ({"int8": True}, 1 / 127)])
+def test_smaller_files_give_nearly_the_same_weights(path, how, relative):
+    torch.manual_seed(0)
+    model = VAE((1, 28, 28), 4, [64])
+    save_checkpoint(path, model)
+    whole = path.stat().st_size
+    save_checkpoint(path, model, **how)
+    assert path.stat().st_size < (0.52 if "half" in how else 0.3) * whole and "stored" in load_checkpoint(
+        path
+    )
+    for name, weight in load_model(path).state_dict().items():
+        saved = model.state_dict()[name]
+        assert weight.dtype == torch.float32
+        assert (weight - saved).abs().max() <= relative * saved.abs().max(), name
+
+
+def test_a_part_that_was_left_out_says_so_and_the_rest_works(path):
+    model = VAE((1, 8, 8), 2, [6])
+    save_checkpoint(path, model, without=("encoder",))
+    again = load_model(path)
+    assert torch.equal(again.sample(3, seed()), model.sample(3, seed()))
+    with pytest.raises(ValueError, match="this part of the model was left out"):
+        again.reconstruct(torch.rand(2, 1, 8, 8))
+
+
+def test_another_kind_than_expected_is_named(path):
+    save_checkpoint(path, MODELS["vae"]())
+    with pytest.raises(CheckpointError, match="holds a VAE; expected OneModel"):
+        load_model(path, "OneModel")
+
+
+def test_reading_a_vae_imports_no_other_model(path):
+    save_checkpoint(path, MODELS["vae"]())
+    look = (
+        "import sys; from vae_course.weights import load_model; load_model(sys.argv[1]);"
+        "print(*sorted(n.split('.')[-1] for n in sys.modules if n.startswith('vae_course.models.')))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", look, str(path)], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["networks", "vae"]
 
 
 def test_loading_does_not_touch_the_random_weights_of_others(path):
@@ -92,7 +159,8 @@ def test_code_in_a_checkpoint_is_refused_and_never_run(tmp_path, legacy):
         path.write_bytes(pickle.dumps(content))
     else:
         torch.save(content, path, _use_new_zipfile_serialization=not legacy)
-    with pytest.raises(CheckpointError, match="not a file of plain weights"):
+    refused = "holds more than plain weights, numbers and text" if legacy is False else "no checkpoint at all"
+    with pytest.raises(CheckpointError, match=refused):
         load_model(path)
     assert not trap.exists()
     if legacy is False:  # the trap does work where it is allowed to
@@ -105,7 +173,7 @@ def test_a_truncated_file_is_refused_in_a_sentence(path, share):
     save_checkpoint(path, MODELS["vae"]())
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(CheckpointError, match=r"model\.pt cannot be read .* delete it and train again"):
+    with pytest.raises(CheckpointError, match=r"model\.pt cannot be read: .*; take an intact copy"):
         load_model(path)
 
 
@@ -150,14 +218,19 @@ def test_other_files_of_torch_are_refused(path, content):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no checkpoint .*; train a model first"):
         load_model(tmp_path / "missing.pt")
-    with pytest.raises(FileNotFoundError, match=r"is a folder; give a file in it, such as .*model\.pt"):
+    with pytest.raises(FileNotFoundError, match=r"there is no checkpoint .*model\.pt"):
         load_model(tmp_path)
+
+
+def test_a_folder_is_read_by_its_model(path):
+    save_checkpoint(path, MODELS["vae"]())
+    assert torch.equal(load_model(path.parent).sample(2, seed()), load_model(path).sample(2, seed()))
 
 
 @pytest.mark.parametrize(
     "change, sentence",
     [
-        ({"kind": "Transformer"}, "holds a Transformer; expected one of VAE, Autoencoder"),
+        ({"kind": "Transformer"}, "holds a Transformer; expected VAE or Autoencoder"),
         ({"config": {"image_shape": [1, 8, 8], "latent_dim": 5, "hidden_dims": [6]}}, "do not fit"),
         ({"config": {"image_shape": [1, 8, 8], "color": "blue"}}, "do not fit"),
         ({"config": None}, "do not fit"),

@@ -7,13 +7,13 @@ import torch
 from tiny_data import tiny_images
 from torch.distributions import Normal
 
-from benchmarks.ladder import LadderVAE
+from benchmarks.ladder import LadderVAE, load_ladder
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
 from vae_course.evaluation.code_use import active_units, kl_per_dimension
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
-from vae_course.weights import load_model, save_checkpoint
+from vae_course.weights import save_checkpoint
 
 DATA = tiny_images(96, (1, 8, 8))
 
@@ -161,7 +161,7 @@ def test_bfloat16_changes_numbers_little_and_not_their_type(trained):
 @pytest.mark.parametrize("half", [False, True])
 def test_a_checkpoint_brings_it_back(tmp_path, trained, half):
     save_checkpoint(tmp_path / "ladder.pt", trained, half=half)
-    again = load_model(tmp_path / "ladder.pt")
+    again = load_ladder(tmp_path / "ladder.pt")
     assert again.config == trained.config
     z = torch.randn(4, 35, generator=seeded())
     tolerance = {"rtol": 2e-2, "atol": 2e-2} if half else {}

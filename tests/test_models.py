@@ -1,7 +1,9 @@
 """VAE and autoencoder: any shape, their configuration, centering, and sentences for bad input."""
 
 import json
+import warnings
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from tiny_data import tiny_images
 
 from vae_course.data.images import ImageData
+from vae_course.elbo import elbo_terms
+from vae_course.models import vae
 from vae_course.models.vae import VAE, Autoencoder
 from vae_course.randomness import seed_everything
 
@@ -23,8 +27,8 @@ def arguments(draw):
     architecture = draw(st.sampled_from(["mlp", "conv"]))
     channels = draw(st.sampled_from([1, 3]))
     if architecture == "conv":
-        side = draw(st.sampled_from([28, 32, 64]))
-        shape, hidden = (channels, side, side), draw(st.lists(st.integers(1, 6), min_size=1, max_size=2))
+        shape = (channels, draw(st.integers(4, 40)), draw(st.integers(4, 40)))
+        hidden = draw(st.lists(st.integers(1, 6), min_size=1, max_size=2))
     else:
         shape = (channels, draw(st.integers(1, 9)), draw(st.integers(1, 9)))
         hidden = draw(st.lists(st.integers(1, 12), min_size=1, max_size=3))
@@ -97,6 +101,77 @@ def test_the_configuration_rebuilds_the_model(arguments):
 def test_defaults_are_written_into_the_configuration():
     assert VAE().config["hidden_dims"] == [512, 256]
     assert VAE((3, 64, 64), architecture="conv").config["hidden_dims"] == [32, 64, 128, 256]
+
+
+DEFAULT_CHANNELS = {  # those of 28, 32 and 64 pixels are the ones that the shipped weights were trained with
+    (1, 28, 28): [32, 64],
+    (1, 32, 32): [32, 64, 128],
+    (3, 64, 64): [32, 64, 128, 256],
+    (1, 64, 28): [32, 64, 128, 256],
+    (3, 48, 48): [32, 64, 128],
+    (1, 45, 31): [32, 64, 128],
+    (3, 128, 128): [32, 64, 128, 256, 256],
+    (3, 256, 256): [32, 64, 128, 256, 256, 256],
+    (1, 3, 200): [32],
+}
+
+
+@pytest.mark.parametrize("shape", DEFAULT_CHANNELS)
+def test_a_convolutional_network_takes_any_size_of_picture_with_a_sane_number_of_weights(shape):
+    model = VAE(shape, 8, architecture="conv")
+    assert model.config["hidden_dims"] == DEFAULT_CHANNELS[shape]
+    n_weights = sum(parameter.numel() for parameter in model.parameters())
+    assert n_weights < 7_000_000 and f"{n_weights:,} weights" in str(model)
+    x = images(2, shape)
+    assert model.reconstruct(x).shape == x.shape == model.sample(2).shape
+    elbo_terms(model, x).loss().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_a_model_of_very_many_weights_is_announced(monkeypatch):
+    data = tiny_images(4, (1, 8, 8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        VAE.for_data(data, latent_dim=2)
+    monkeypatch.setattr(vae, "MANY_WEIGHTS", 100_000)
+    sentence = r"VAE for pictures of \(1, 8, 8\) has 0 million weights: .* in training; .*architecture='conv'"
+    with pytest.warns(UserWarning, match=sentence):
+        VAE.for_data(data, latent_dim=2)
+    assert vae.MANY_WEIGHTS == 100_000
+
+
+def test_numbers_of_numpy_are_plain_in_the_configuration_and_work():
+    sizes = np.array([[1, 12, 12], [2, 4, 8]])
+    model = VAE(sizes[0], latent_dim=sizes[1, 1], hidden_dims=sizes[1], decoder_dims=(sizes[1, 2],))
+    plain = VAE((1, 12, 12), latent_dim=4, hidden_dims=[2, 4, 8], decoder_dims=[8])
+    assert model.config == plain.config and json.dumps(model.config) == json.dumps(plain.config)
+    assert type(model.latent_dim) is int and model.sample(2).shape == (2, 1, 12, 12)
+
+
+@pytest.mark.parametrize("kind", [VAE, Autoencoder])
+def test_pictures_and_codes_of_any_float_type_are_taken(kind):
+    torch.manual_seed(0)
+    model, x, z = kind((1, 5, 5), 2, [4]), images(3, (1, 5, 5)), torch.randn(2, 3, 2)
+    for change in (torch.Tensor.double, torch.Tensor.numpy, lambda t: t.double().numpy()):
+        for found, wanted in (
+            (model.decode(change(z)), model.decode(z)),
+            (model.reconstruct(change(x)), model.reconstruct(x)),
+            (model.log_likelihood(change(x), change(z)), model.log_likelihood(x, z)),
+        ):
+            assert found.dtype == torch.float32 and torch.equal(found, wanted)
+
+
+def test_calling_a_model_gives_a_reconstruction_with_gradients_and_the_posterior():
+    torch.manual_seed(0)
+    model, x = VAE((1, 5, 5), 2, [4]), images(3, (1, 5, 5))
+    picture, posterior = model(x, torch.Generator().manual_seed(1))
+    z = posterior.sample(generator=torch.Generator().manual_seed(1))
+    assert torch.equal(posterior.mean, model.encode(x).mean)
+    assert torch.equal(picture, torch.sigmoid(model.decode(z)))
+    picture.sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    point = Autoencoder((1, 5, 5), 2, [4])
+    assert torch.equal(point(x), point.reconstruct(x)) and point(x).requires_grad
 
 
 def test_encoder_and_decoder_use_the_sizes_asked_for():
@@ -210,3 +285,58 @@ def test_a_decoder_may_have_sizes_of_its_own():
     assert "decoder_dims" not in VAE((1, 8, 8), 3, [6, 5]).config  # files of the time before stay the same
     with pytest.raises(ValueError, match="decoder_dims"):
         VAE((1, 8, 8), 3, [6], decoder_dims=[])
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        ({"image_shape": (28, 28)}, r"image_shape is \(28, 28\); expected \(channels, height, width\)"),
+        ({"image_shape": (1, 0, 28)}, "all > 0"),
+        ({"latent_dim": 0}, "latent_dim is 0; it must be a whole number of at least 1"),
+        ({"latent_dim": 1.5}, "latent_dim is 1.5; it must be a whole number of at least 1"),
+        ({"latent_dim": "8"}, "latent_dim is '8'; it must be a whole number"),
+        ({"hidden_dims": 64}, r"hidden_dims is 64; give a list of sizes, such as \[64\]"),
+        ({"hidden_dims": []}, "give at least one size"),
+        ({"hidden_dims": [8, 0]}, r"hidden_dims is \[8, 0\]"),
+        ({"architecture": "transformer"}, "unknown architecture 'transformer'; choose 'mlp' or 'conv'"),
+        ({"activation": "sigmod"}, "unknown activation 'sigmod'; choose one of relu, gelu"),
+        ({"likelihood": "poisson"}, "unknown likelihood 'poisson'"),
+        (
+            {"architecture": "conv", "hidden_dims": [4, 4, 4], "image_shape": (1, 7, 28)},
+            "a picture of 7×28 cannot be halved 3 times; give fewer hidden_dims, or architecture='mlp'",
+        ),
+        ({"architecture": "conv", "image_shape": (1, 1, 30)}, "1×30 cannot be halved 1 times"),
+    ],
+)
+def test_bad_arguments_are_refused_in_a_sentence(arguments, sentence):
+    for kind in (VAE, Autoencoder):
+        with pytest.raises(ValueError, match=sentence):
+            kind(**arguments)
+
+
+@pytest.mark.parametrize(
+    "x, sentence",
+    [
+        (
+            torch.rand(2, 1, 5, 6),
+            r"built for images of shape \(1, 5, 5\) .* \(2, 1, 5, 6\); expected \(batch, 1",
+        ),
+        (torch.rand(1, 5, 5), r"expected \(batch, 1, 5, 5\)"),
+        (torch.rand(2, 3, 5, 5), r"expected \(batch, 1, 5, 5\)"),
+        (torch.rand(2, 25), r"expected \(batch, 1, 5, 5\)"),
+        (torch.zeros(2, 1, 5, 5, dtype=torch.uint8), "torch.uint8 images; expected floats .* divide by 255"),
+        (torch.zeros(2, 1, 5, 5, dtype=torch.uint8).numpy(), "torch.uint8 images"),
+        ([[0.5] * 25] * 2, "given a list; expected a float tensor"),
+    ],
+)
+def test_bad_images_are_refused_in_a_sentence(x, sentence):
+    for kind in (VAE, Autoencoder):
+        with pytest.raises(ValueError, match=sentence):
+            kind((1, 5, 5), 2, [4]).encode(x)
+
+
+def test_a_code_of_the_wrong_size_is_refused_in_a_sentence():
+    with pytest.raises(
+        ValueError, match=r"code of size 2 and was given z of shape \(4, 3\); expected \(..., 2\)"
+    ):
+        VAE((1, 5, 5), 2, [4]).decode(torch.zeros(4, 3))

@@ -14,15 +14,11 @@ from recipes.one_model import (
     main,
     train_one_model,
 )
-from vae_course.data.loading import load
-from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate
 from vae_course.models.one_model import OneModel
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
-from vae_course.weights import WEIGHTS, CheckpointError, load_one_model, save_checkpoint
-
-SHIPPED = ("digits", "fashion_mnist", "mnist")
+from vae_course.weights import CheckpointError, load_one_model, save_checkpoint
 
 
 def small(data, **arguments) -> OneModel:
@@ -112,7 +108,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(tmp_path):
         assert torch.equal(part, second.state_dict()[name]), name
 
 
-def test_a_file_gives_the_model_back_to_half_precision(tmp_path):
+def test_a_file_gives_the_model_back_nearly(tmp_path):
     data = tiny_images(64)
     model = train_one_model(
         data,
@@ -131,8 +127,6 @@ def test_a_file_gives_the_model_back_to_half_precision(tmp_path):
 
 
 def test_wrong_files_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="mnist"):
-        load_one_model("cifar")
     save_checkpoint(tmp_path / "vae.pt", VAE(latent_dim=2, hidden_dims=(4,)))
     with pytest.raises(CheckpointError, match="OneModel"):
         load_one_model(tmp_path / "vae.pt")
@@ -150,37 +144,3 @@ def test_the_command_writes_a_file_that_loads(tmp_path, capsys):
     assert load_one_model(tmp_path / "one.pt").latent_dim == 4
     assert main(["--latent-dim", "2", "--output", str(tmp_path / "none.pt")]) == 2
     assert "--latent-dim: 2 is not a whole number of at least 3" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_weights_are_small_and_finite(name):
-    path = WEIGHTS / f"one_model_{name}.pt"
-    assert path.stat().st_size < 2_000_000
-    model = load_one_model(name)
-    assert model.latent_dim == 32 and model.beta_range[0] <= 0.25 and model.beta_range[1] >= 8
-    assert all(torch.isfinite(part).all() for part in model.parameters())
-
-
-def test_the_shipped_model_knows_digits_it_was_not_trained_on():
-    model, test = load_one_model("digits"), load("digits", "test")
-    untrained = VAE.for_data(load("digits", "train"), latent_dim=16).eval()
-    value = {
-        name: evaluate(m, test).negative_elbo.value
-        for name, m in (("it", model.at(1, 16)), ("no", untrained))
-    }
-    assert value["it"] < value["no"] - 50, value
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_the_sliders_move_the_shipped_model_as_they_should(name):
-    model = load_one_model(name)
-    x = load("digits", "test").floats()
-    generator = torch.Generator()
-    for k in (4, 16):
-        rates = [elbo_terms(model.at(beta, k), x, generator).kl.mean().item() for beta in (0.25, 1, 4, 8)]
-        assert rates == sorted(rates, reverse=True), (k, rates)
-    if name == "digits":  # larger codes say more at small β
-        by_size = [
-            elbo_terms(model.at(0.25, k), x, generator).reconstruction.mean().item() for k in (2, 4, 8)
-        ]
-        assert by_size == sorted(by_size, reverse=True)

@@ -9,12 +9,12 @@ import torch
 
 from benchmarks import record
 from benchmarks import record as record_bound
-from benchmarks.ladder import LadderVAE
+from benchmarks.ladder import LadderVAE, load_ladder
 from benchmarks.record import bounds
 from vae_course.data.loading import load
 from vae_course.evaluation.bounds import importance_weighted_bound
 from vae_course.randomness import seed_everything
-from vae_course.weights import load_model, save_checkpoint
+from vae_course.weights import save_checkpoint
 
 ASSETS = Path(record.__file__).parents[1] / "assets"
 SMALL = {"top_dim": 2, "widths": (4, 4), "layers": (1, 1), "latent_channels": (1, 1), "hidden": 8}
@@ -43,7 +43,7 @@ def measured(weights, kept, n=20, k=20, **more):
 def test_blocks_make_up_the_estimate_of_the_package(weights, tmp_path):
     values = measured(weights, tmp_path / "kept.json", k=200, bfloat16=False)
     test = load("digits", "test", binarize="dynamic").select(torch.arange(20))
-    wanted = importance_weighted_bound(load_model(weights), test, k=200)
+    wanted = importance_weighted_bound(load_ladder(weights), test, k=200)
     assert values.shape == (20,)
     assert values.mean().item() == pytest.approx(wanted.value, abs=4 * wanted.standard_error)
 
@@ -78,7 +78,7 @@ def test_the_number_of_processes_changes_nothing(weights, tmp_path):
 def test_the_command_trains_measures_and_goes_on_where_it_stopped(tmp_path, data_root, monkeypatch):
     monkeypatch.setattr(record, "SIZES", SMALL | {"widths": (32, 32)})
     monkeypatch.setenv("VAE_COURSE_DATA", str(data_root))
-    folders = [f"--{name}={tmp_path / name}" for name in ("work", "weights", "assets")]
+    folders = [f"--{name}={tmp_path / name}" for name in ("work", "assets")]
     words = ["--epochs=2", "--examples=256", "--k=4", "--test-examples=20", "--processes=1", "--device=cpu"]
     record.main([*words, *folders])
     path = tmp_path / "assets" / "results" / "record.json"
@@ -91,20 +91,15 @@ def test_the_command_trains_measures_and_goes_on_where_it_stopped(tmp_path, data
         and test["nll"]["value"] < result["curve"][0]["train"]["negative_elbo"] * 1.5
     )
     assert (tmp_path / "assets" / "figures" / "record.png").stat().st_size > 1000
-    file = tmp_path / "weights" / "record_mnist.pt"
+    file = tmp_path / "work" / "record_mnist.pt"
     assert hashlib.sha256(file.read_bytes()).hexdigest() == result["weights_sha256"]
     record.main([*words, *folders])  # nothing is left to train or to measure
     again = json.loads(path.read_text())
     assert again["test"]["nll"] == test["nll"] and again["curve"] == result["curve"]
 
 
-def test_the_shipped_weights_are_those_that_were_measured(data_root):
+def test_the_record_that_is_reported_is_whole():
     result = json.loads((ASSETS / "results" / "record.json").read_text())
-    path = record.WEIGHTS / "record_mnist.pt"
-    assert path.stat().st_size < 5_000_000
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == result["weights_sha256"]
-    assert result["test"]["k"] >= 1000 and result["test"]["test_digits"] == 10_000
-    test = load("mnist", "test", binarize="dynamic", root=data_root, download=False).subset(200, seed=1)
-    bound = importance_weighted_bound(load_model(path), test, k=20, batch_size=20, chunk=20)
-    low, high = result["test"]["nll"]["value"], result["test"]["negative_elbo"]["value"]
-    assert low - 4 * bound.standard_error < -bound.value < high + 4 * bound.standard_error
+    test = result["test"]
+    assert test["k"] >= 1000 and test["test_digits"] == 10_000
+    assert test["nll"]["value"] < test["negative_elbo"]["value"]

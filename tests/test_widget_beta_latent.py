@@ -17,7 +17,6 @@ from vae_course.evaluation.code_use import rate_distortion, view_setting
 from vae_course.models.one_model import OneModel
 from vae_course.plots.chapter_08 import SettingPanel
 from vae_course.randomness import seed_everything
-from vae_course.weights import WEIGHTS
 from vae_course.widgets.beta_latent import (
     BetaLatentExplorer,
     BetaLatentView,
@@ -211,7 +210,6 @@ def test_without_training_data_there_is_no_button_and_the_still_figure_is_shown(
     assert "β, 0.25 to 8" in out and "distortion" in out
 
 
-@pytest.mark.skipif(not (WEIGHTS / "one_model_digits.pt").is_file(), reason="needs the shipped weights")
 def test_the_benchmark_moves_real_sliders():
     latency = slider_latency(moves=6)
     assert 0 < latency.median <= latency.percentile_95 <= latency.slowest and latency.moves == 6

@@ -1,12 +1,19 @@
-"""The course on one page: the Gaussian posterior, and the evidence lower bound with its two terms."""
+"""The course on one page: the posterior, the evidence lower bound, and the importance-weighted bound.
+
+    ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z)) ≤ log p(x)      (Kingma & Welling 2014, eq. 3)
+
+A model takes part when it has ``encode(x) -> GaussianPosterior`` and ``log_likelihood(x, z)``. Values
+are in nats for each example, summed over features and latent dimensions.
+"""
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
-# -------- The Gaussian posterior q(z|x) that an encoder returns.
+from vae_course.machine import choose, keep_freed_memory, matrix_products
 
 LOG_TWO_PI = math.log(2 * math.pi)
 
@@ -14,19 +21,14 @@ LOG_TWO_PI = math.log(2 * math.pi)
 def bound_log_var(raw: Tensor, limit: float = 15.0) -> Tensor:
     """Keep log σ² inside (−limit, limit) smoothly, so that exp(log σ²) can neither overflow nor vanish.
 
-    Close to the identity for small values (an input of 3 becomes 2.96), and the gradient never dies
-    completely, as it would with a hard clamp.
-
-    Args:
-        raw: any shape, unbounded.
-        limit: largest absolute value of the result.
+    Close to the identity for small values (3 becomes 2.96); the gradient never dies, as with a hard clamp.
     """
     return limit * torch.tanh(raw / limit)
 
 
 @dataclass(frozen=True)
 class GaussianPosterior:
-    """A Gaussian with diagonal covariance for each example of a batch.
+    """q(z|x): a Gaussian with diagonal covariance for each example of a batch.
 
     Attributes:
         mean: (batch, latent), float.
@@ -35,6 +37,12 @@ class GaussianPosterior:
 
     mean: Tensor
     log_var: Tensor
+
+    @classmethod
+    def from_network(cls, output: Tensor) -> "GaussianPosterior":
+        """From what an encoder puts out, (..., 2 · latent): the mean, then log σ² before it is bounded."""
+        mean, raw_log_var = output.chunk(2, dim=-1)
+        return cls(mean, bound_log_var(raw_log_var))
 
     @property
     def std(self) -> Tensor:
@@ -56,14 +64,7 @@ class GaussianPosterior:
         return self.mean + self.std * noise
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """log q(z|x) in nats, summed over latent dimensions.
-
-        Args:
-            z: (..., batch, latent).
-
-        Returns:
-            (..., batch).
-        """
+        """log q(z|x) in nats: (..., batch, latent) → (..., batch)."""
         squared = (z - self.mean) ** 2 * torch.exp(-self.log_var)
         return -0.5 * (squared + self.log_var + LOG_TWO_PI).sum(-1)
 
@@ -83,13 +84,6 @@ class GaussianPosterior:
 def standard_normal_log_prob(z: Tensor) -> Tensor:
     """log N(z; 0, I) in nats, summed over the last axis: (..., latent) → (...)."""
     return -0.5 * (z**2 + LOG_TWO_PI).sum(-1)
-
-
-# -------- The evidence lower bound, for every model of the course.
-#
-# ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z)) ≤ log p(x)      (Kingma & Welling 2014, eq. 3)
-#
-# A model takes part when it has ``encode(x) -> GaussianPosterior`` and ``log_likelihood(x, z)``.
 
 
 @dataclass(frozen=True)
@@ -135,13 +129,10 @@ def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_sam
     """Estimate the ELBO terms with samples from q(z|x); the KL is exact.
 
     Args:
-        model: has ``encode(x) -> GaussianPosterior`` and ``log_likelihood(x, z) -> (..., batch)``.
+        model: has ``encode`` and ``log_likelihood``.
         x: (batch, *features).
         generator: source of randomness for z, on the device of x.
         n_samples: draws of z for each example; the reconstruction term is their mean.
-
-    Returns:
-        Terms per example, in nats, summed over features and latent dimensions.
     """
     if n_samples < 1:
         raise ValueError(f"n_samples is {n_samples}; the ELBO needs at least 1 draw of z for each example.")
@@ -164,11 +155,43 @@ def reconstruction_terms(model, x: Tensor, generator: torch.Generator | None = N
 
     An autoencoder has no rate: nothing here is a bound of log p(x). The record only lets one training
     loop serve both. ``generator`` is not used.
-
-    Args:
-        model: has ``encode(x) -> (batch, latent)`` and ``log_likelihood(x, z)``.
-        x: (batch, *features), in [0, 1].
     """
     code = model.encode(x)
     zeros = torch.zeros_like(code)
     return ElboTerms(-model.log_likelihood(x, code), zeros.sum(-1), zeros)
+
+
+@torch.no_grad()
+def importance_weighted_log_prob(
+    model, x: Tensor, k: int, generator: torch.Generator | None = None, chunk: int = 20
+) -> Tensor:
+    """log p̂_K(x) = log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x) with z_k ~ q(z|x) (Burda et al. 2016, eq. 8).
+
+    Its mean rises with K from the ELBO (K = 1) towards log p(x).
+
+    Args:
+        model: a VAE.
+        x: (batch, *features); a pair for a conditional model.
+        k: number of draws of z for each example.
+        generator: source of randomness, on the model's device.
+        chunk: draws at a time; memory grows with it and not with ``k``. Few are faster: tensors of a few MB
+            stay in reach of the processor.
+
+    Returns:
+        (batch,), nats, float64, on the CPU.
+    """
+    if not (isinstance(k, Integral) and isinstance(chunk, Integral)):
+        raise TypeError(f"k is {k!r} and chunk is {chunk!r}; both must be whole numbers of at least 1.")
+    if k < 1 or chunk < 1:
+        raise ValueError(f"k is {k} and chunk is {chunk}; both must be at least 1.")
+    keep_freed_memory()
+    device = next(model.parameters(), torch.empty(0)).device
+    x = tuple(part.to(device) for part in x) if isinstance(x, tuple) else x.to(device)
+    with matrix_products(choose("auto", device)):
+        posterior = model.encode(x)
+        total = torch.full(posterior.mean.shape[:1], -math.inf, dtype=torch.float64)
+        for start in range(0, k, chunk):
+            z = posterior.sample(min(chunk, k - start), generator=generator)
+            log_weight = model.log_likelihood(x, z) + standard_normal_log_prob(z) - posterior.log_prob(z)
+            total = torch.logaddexp(total, torch.logsumexp(log_weight.cpu().double(), dim=0))
+    return total - math.log(k)

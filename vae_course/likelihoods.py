@@ -1,4 +1,9 @@
-"""Likelihoods p(x|z): what a decoder's output means, in nats."""
+"""Likelihoods p(x|z): what a decoder's output ``params`` says about a picture, in nats.
+
+Every one has ``log_prob(x, params)``, summed over features, ``mean(params)``, ``sample(params)``, and
+``params_for_mean(mean)``, with which a model starts at the mean picture. ``params`` may carry extra leading
+axes (samples of z): (..., batch, *features) against x (batch, *features).
+"""
 
 import copy
 import math
@@ -8,59 +13,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# -------- The sum over features that every likelihood of the course ends in.
+SMALLEST_SIGMA = 1e-3
+LOOKED_AT = 8  # examples of a batch whose range is looked at
+LARGEST_START = 20.0  # logits at which a pixel starts that never varies
+SERIES_BELOW = (
+    0.5  # |logit| below which closed forms subtract nearly equal numbers; the series is exact to 1e-10
+)
 
 
 def sum_features(values: Tensor, x: Tensor) -> Tensor:
-    """Sum over the feature axes of x: (..., batch, *features) → (..., batch).
-
-    Args:
-        values: one number for each element, (..., batch, *features); any leading axes.
-        x: the data, (batch, *features); only its number of axes is used.
-    """
+    """Sum over the feature axes of x (batch, *features): (..., batch, *features) → (..., batch)."""
     return values.flatten(-(x.dim() - 1)).sum(-1)
 
 
-# -------- A positive scale that is fixed or learned: σ of a Gaussian, b of a Laplace, s of a logistic.
-
-SMALLEST_SIGMA = 1e-3
-
-
-def add_log_scale(module: nn.Module, name: str, scale: float, learned: bool) -> None:
-    """Give a module ``log_<name>``, in its state dict either way, trained only when ``learned``.
-
-    Raises:
-        ValueError: the scale is smaller than 0.001, infinite or NaN.
-    """
-    if not SMALLEST_SIGMA <= scale < math.inf:
-        what = "standard deviation" if name == "sigma" else "scale"
-        raise ValueError(f"{name} is {scale}; expected a {what} of at least {SMALLEST_SIGMA}.")
-    value = torch.tensor(math.log(scale))
-    if learned:
-        module.register_parameter(f"log_{name}", nn.Parameter(value))
-    else:
-        module.register_buffer(f"log_{name}", value)
-
-
-def bounded_scale(log_value: Tensor) -> Tensor:
-    """exp of it, at least 0.001, so that no picture can make a density infinite."""
-    return torch.exp(log_value).clamp_min(SMALLEST_SIGMA)
-
-
-# -------- Refuse pixels outside [0, 1], which a Bernoulli would score without a word.
-
-LOOKED_AT = 8
-
-
 def check_unit_interval(x: Tensor) -> None:
-    """Raise where the first examples of a batch lie outside [0, 1].
+    """Raise where the first examples of a batch lie outside [0, 1], which a Bernoulli scores without a word.
 
     The usual mistakes, bytes and normalized pictures, are in every example: a look at a few finds them and
     costs nothing beside an update. All of them would cost it 3 %. On a GPU, which would have to be waited
     for, nothing is looked at.
-
-    Args:
-        x: (batch, *features).
 
     Raises:
         ValueError: a finite value lies outside. NaN and infinity are left to the loss, where they show, and
@@ -76,9 +47,6 @@ def check_unit_interval(x: Tensor) -> None:
         )
 
 
-# -------- Bernoulli pixels: the likelihood of binary pictures, and the "BCE" of gray ones.
-
-
 class Bernoulli(nn.Module):
     """Independent Bernoulli for each feature; ``params`` are logits.
 
@@ -88,18 +56,7 @@ class Bernoulli(nn.Module):
     """
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """x log p + (1 − x) log(1 − p), nats, summed over features.
-
-        Args:
-            x: (batch, *features), in [0, 1].
-            params: (..., batch, *features), logits of p.
-
-        Returns:
-            (..., batch).
-
-        Raises:
-            ValueError: x lies outside [0, 1] (looked for in the first examples, and on the CPU only).
-        """
+        """x log p + (1 − x) log(1 − p), nats, (..., batch); x outside [0, 1] is a ValueError."""
         check_unit_interval(x)
         # From logits: the same number as from probabilities, x·l − log(1 + e^l), without overflow or log 0.
         logits, target = torch.broadcast_tensors(params, x.to(params.dtype))
@@ -116,13 +73,6 @@ class Bernoulli(nn.Module):
     def params_for_mean(self, mean: Tensor) -> Tensor:
         """Logits whose mean is this picture; ``mean`` strictly inside (0, 1)."""
         return torch.logit(mean)
-
-
-# -------- Continuous Bernoulli pixels: what cross-entropy on gray values becomes once it is normalized.
-
-# Below this |logit| the closed forms subtract nearly equal numbers, and the series is exact to 1e-10.
-SERIES_BELOW = 0.5
-LARGEST_START = 20.0
 
 
 def log_normalizer(logits: Tensor) -> Tensor:
@@ -157,22 +107,12 @@ def _langevin(half: Tensor) -> Tensor:
 class ContinuousBernoulli(nn.Module):
     """Independent continuous Bernoulli for each feature on [0, 1]; ``params`` are logits of λ.
 
-    Its mean is *not* λ: it is nearer to ½ (Loaiza-Ganem & Cunningham 2019, eq. 7).
+    Cross-entropy on gray values, normalized. Its mean is *not* λ: it is nearer to ½ (Loaiza-Ganem &
+    Cunningham 2019, eq. 7).
     """
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """log density, nats, summed over features; stable near λ = ½ and at both ends.
-
-        Args:
-            x: (batch, *features), in [0, 1].
-            params: (..., batch, *features), logits of λ.
-
-        Returns:
-            (..., batch); can be positive, for it is a density.
-
-        Raises:
-            ValueError: x lies outside [0, 1] (looked for in the first examples, and on the CPU only).
-        """
+        """log density, nats, (..., batch); can be positive. x outside [0, 1] is a ValueError."""
         check_unit_interval(x)
         half = params / 2
         return sum_features((x - 0.5) * params - _log_sinh_ratio(half.abs()), x)
@@ -202,56 +142,76 @@ class ContinuousBernoulli(nn.Module):
         return (low + high) / 2
 
 
-# -------- Gaussian pixels, with a fixed or a learned standard deviation.
-
-LOG_TWO_PI = math.log(2 * math.pi)
-
-
-class Gaussian(nn.Module):
-    """Independent Gaussian for each feature with one shared σ; ``params`` are means.
+class _Centered(nn.Module):
+    """A density around ``params`` with a scale that is fixed, or trained (Rybkin et al. 2021).
 
     Args:
-        sigma: standard deviation in the units of x (images: 1.0 is the distance from black to white);
-            at least 0.001.
-        learned: make log σ a parameter that is trained with the decoder (Rybkin et al. 2021, σ-VAE).
+        scale: in the units of x (images: 1.0 is the distance from black to white); at least 0.001.
+        learned: make its logarithm a parameter.
     """
 
-    def __init__(self, sigma: float = 1.0, learned: bool = False):
+    name = "scale"  # ``log_<name>`` is in the state dict either way
+
+    def __init__(self, scale: float | Tensor, learned: bool):
         super().__init__()
-        add_log_scale(self, "sigma", sigma, learned)
+        if not SMALLEST_SIGMA <= scale < math.inf:
+            what = "standard deviation" if self.name == "sigma" else "scale"
+            raise ValueError(f"{self.name} is {scale}; expected a {what} of at least {SMALLEST_SIGMA}.")
+        value = torch.tensor(math.log(scale))
+        if learned:
+            self.register_parameter(f"log_{self.name}", nn.Parameter(value))
+        else:
+            self.register_buffer(f"log_{self.name}", value)
 
     @property
-    def sigma(self) -> Tensor:
-        """σ, a scalar tensor; at least 0.001, so that no picture can make the density infinite."""
-        return bounded_scale(self.log_sigma)
-
-    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """log N(x; params, σ²) in nats, summed over features: (..., batch)."""
-        sigma = self.sigma
-        return sum_features(-0.5 * ((x - params) / sigma) ** 2 - torch.log(sigma) - 0.5 * LOG_TWO_PI, x)
+    def scale(self) -> Tensor:
+        """The scale; at least 0.001, so that no picture can make the density infinite."""
+        return torch.exp(getattr(self, f"log_{self.name}")).clamp_min(SMALLEST_SIGMA)
 
     def mean(self, params: Tensor) -> Tensor:
         """The mean, same shape as ``params`` (not limited to [0, 1])."""
         return params
-
-    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """A draw from N(params, σ²), same shape as ``params``."""
-        noise = torch.randn(params.shape, generator=generator, device=params.device, dtype=params.dtype)
-        return params + self.sigma * noise
 
     def params_for_mean(self, mean: Tensor) -> Tensor:
         """The parameters whose mean is this picture: the picture."""
         return mean
 
 
-# -------- Gaussian features, each with a learned standard deviation of its own.
+class Gaussian(_Centered):
+    """Independent Gaussian for each feature with one shared σ; ``params`` are means.
+
+    Args:
+        sigma: standard deviation in the units of x; at least 0.001.
+        learned: train log σ with the decoder (Rybkin et al. 2021, σ-VAE).
+    """
+
+    name = "sigma"
+
+    def __init__(self, sigma: float = 1.0, learned: bool = False):
+        super().__init__(sigma, learned)
+
+    @property
+    def sigma(self) -> Tensor:
+        """σ, at least 0.001: a scalar, or of ``sigma_shape`` (:class:`GaussianPerFeature`)."""
+        return self.scale
+
+    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
+        """log N(x; params, σ²) in nats, (..., batch)."""
+        sigma = self.sigma
+        constant = 0.5 * math.log(2 * math.pi)
+        return sum_features(-0.5 * ((x - params) / sigma) ** 2 - torch.log(sigma) - constant, x)
+
+    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw from N(params, σ²), same shape as ``params``."""
+        noise = torch.randn(params.shape, generator=generator, device=params.device, dtype=params.dtype)
+        return params + self.sigma * noise
 
 
-class GaussianPerFeature(nn.Module):
+class GaussianPerFeature(Gaussian):
     """Independent Gaussians whose σ differs between features and is learned; ``params`` are means.
 
     What has one σ is a choice: (2, 64, 1) gives one to each frequency of a spectrogram, shared over time;
-    (1, 1, D) one to each column of a table (Rybkin et al. 2021, σ-VAE, with a vector in place of a scalar).
+    (1, 1, D) one to each column of a table.
 
     Args:
         sigma_shape: shape of σ, to be broadcast against the features.
@@ -259,81 +219,37 @@ class GaussianPerFeature(nn.Module):
     """
 
     def __init__(self, sigma_shape: Sequence[int], sigma: float = 0.7):
-        super().__init__()
+        super().__init__(sigma, learned=True)
         self.log_sigma = nn.Parameter(torch.full(tuple(sigma_shape), math.log(sigma)))
 
-    @property
-    def sigma(self) -> Tensor:
-        """σ, of shape ``sigma_shape``; at least 0.001, so that no example can make the density infinite."""
-        return bounded_scale(self.log_sigma)
 
-    def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """log N(x; params, σ²) in nats, summed over features: (..., batch)."""
-        sigma = self.sigma
-        return sum_features(-0.5 * ((x - params) / sigma) ** 2 - torch.log(sigma) - 0.5 * LOG_TWO_PI, x)
-
-    def mean(self, params: Tensor) -> Tensor:
-        """The mean, same shape as ``params``."""
-        return params
-
-    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """A draw from N(params, σ²), same shape as ``params``."""
-        noise = torch.randn(params.shape, generator=generator, device=params.device, dtype=params.dtype)
-        return params + self.sigma * noise
-
-    def params_for_mean(self, mean: Tensor) -> Tensor:
-        """The parameters whose mean is this: itself."""
-        return mean
-
-
-# -------- Laplace pixels: the likelihood behind the absolute error.
-
-
-class Laplace(nn.Module):
-    """Independent Laplace for each feature with one shared scale b; ``params`` are medians.
+class Laplace(_Centered):
+    """Independent Laplace for each feature with one shared scale b, the likelihood behind the absolute error.
 
     Args:
         scale: b, the mean absolute deviation in the units of x; at least 0.001. σ is √2·b.
-        learned: make log b a parameter that is trained with the decoder.
+        learned: train log b with the decoder.
     """
 
     def __init__(self, scale: float = 1.0, learned: bool = False):
-        super().__init__()
-        add_log_scale(self, "scale", scale, learned)
-
-    @property
-    def scale(self) -> Tensor:
-        """b, a scalar tensor; at least 0.001."""
-        return bounded_scale(self.log_scale)
+        super().__init__(scale, learned)
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """−|x − params| / b − log 2b, nats, summed over features: (..., batch)."""
+        """−|x − params| / b − log 2b, nats, (..., batch)."""
         scale = self.scale
         return sum_features(-(x - params).abs() / scale - torch.log(scale) - math.log(2), x)
 
-    def mean(self, params: Tensor) -> Tensor:
-        """The mean (and median), same shape as ``params`` (not limited to [0, 1])."""
-        return params
-
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """A draw, same shape as ``params``."""
-        uniform = (
-            torch.rand(params.shape, generator=generator, device=params.device, dtype=params.dtype) - 0.5
-        )
+        uniform = torch.rand(params.shape, generator=generator, device=params.device, dtype=params.dtype)
+        uniform = uniform - 0.5
         # −1 + ε keeps log1p away from −∞ when the uniform number is exactly −½.
         distance = -torch.log1p((-2 * uniform.abs()).clamp_min(-1 + torch.finfo(params.dtype).eps))
         return params + self.scale * torch.sign(uniform) * distance
 
-    def params_for_mean(self, mean: Tensor) -> Tensor:
-        """The parameters whose mean is this picture: the picture."""
-        return mean
 
-
-# -------- Discretized logistic pixels: a probability for each of the 256 values a stored pixel can take.
-
-
-class DiscretizedLogistic(nn.Module):
-    """A logistic distribution cut into bins, one for each stored value; ``params`` are its centers.
+class DiscretizedLogistic(_Centered):
+    """A logistic distribution cut into bins, one for each value of a stored pixel; ``params`` are centers.
 
     Bin k is centered on k / (levels − 1); the first and the last reach to ∓∞ (Kingma et al. 2016, appendix
     C; Salimans et al. 2017, eq. 2). A *probability*, never positive in logs: the number that a
@@ -341,34 +257,20 @@ class DiscretizedLogistic(nn.Module):
 
     Args:
         scale: s in the units of x; at least 0.001. The standard deviation is πs/√3.
-        learned: make log s a parameter that is trained with the decoder.
+        learned: train log s with the decoder.
         levels: number of values a pixel can take, at least 2.
     """
 
     def __init__(self, scale: float = 0.1, learned: bool = False, levels: int = 256):
-        super().__init__()
+        super().__init__(scale, learned)
         if levels < 2:
             raise ValueError(f"levels is {levels}; a pixel needs at least 2 values.")
         self.levels = levels
-        add_log_scale(self, "scale", scale, learned)
-
-    @property
-    def scale(self) -> Tensor:
-        """s, a scalar tensor; at least 0.001."""
-        return bounded_scale(self.log_scale)
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """log P(x) of the bin around x, nats, summed over features.
+        """log P(x) of the bin around x, nats, ≤ 0, (..., batch); x outside [0, 1] is a ValueError.
 
-        Args:
-            x: (batch, *features), in [0, 1]; values between two levels get a bin of the same width.
-            params: (..., batch, *features), centers.
-
-        Returns:
-            (..., batch), ≤ 0.
-
-        Raises:
-            ValueError: x lies outside [0, 1] (looked for in the first examples, and on the CPU only).
+        Values between two levels get a bin of the same width.
         """
         check_unit_interval(x)
         scale, half_bin = self.scale, 0.5 / (self.levels - 1)
@@ -388,28 +290,15 @@ class DiscretizedLogistic(nn.Module):
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """A draw among the stored values k / (levels − 1), same shape as ``params``."""
         uniform = torch.rand(params.shape, generator=generator, device=params.device, dtype=params.dtype)
-        eps = torch.finfo(params.dtype).eps
-        value = params + self.scale * torch.logit(uniform, eps=eps)
+        value = params + self.scale * torch.logit(uniform, eps=torch.finfo(params.dtype).eps)
         return (value * (self.levels - 1)).round().clamp(0, self.levels - 1) / (self.levels - 1)
 
-    def params_for_mean(self, mean: Tensor) -> Tensor:
-        """The centers that show this picture: the picture."""
-        return mean
 
-
-# -------- A perceptual loss: distance between what a small classifier sees in two pictures.
-
-ACTIVATIONS = (1, 3, 6)
+ACTIVATIONS = (1, 3, 6)  # places of the activations in a Classifier's ``body``
 
 
 def feature_layers(classifier: nn.Module, x: Tensor, layers: Sequence[int] = ACTIVATIONS) -> list[Tensor]:
-    """What the classifier computes on the way, with gradients: one (n, units) tensor for each layer.
-
-    Args:
-        classifier: has ``body``, a Sequential (evaluation.Classifier).
-        x: (n, C, H, W), in [0, 1].
-        layers: places in ``body``; the default are the three activations.
-    """
+    """What a classifier computes on the way, with gradients: (n, units) for each place in its ``body``."""
     found = []
     for place, layer in enumerate(classifier.body[: max(layers) + 1]):
         x = layer(x)
@@ -423,7 +312,7 @@ class FeatureLoss(nn.Module):
 
     log_prob = log p_pixel(x|z) − weight · ½ Σ |φ(x) − φ(x̂)|², with x̂ the mean picture. The second term is
     a unit Gaussian over *features*; φ is not invertible, so this is no density of x and its "ELBO" is not a
-    bound of log p(x): compare it with nothing but itself.
+    bound of log p(x): compare it with nothing but itself. Means and draws are those of the pixels.
 
     Args:
         classifier: sees the pictures; a frozen copy of it is kept, and saved with the model.
@@ -443,9 +332,8 @@ class FeatureLoss(nn.Module):
         if weight < 0:
             raise ValueError(f"weight is {weight}; a distance can only be punished: give 0 or more.")
         self.classifier = copy.deepcopy(classifier).eval().requires_grad_(False)
-        self.pixel = pixel
-        self.weight = weight
-        self.layers = tuple(layers)
+        self.pixel, self.weight, self.layers = pixel, weight, tuple(layers)
+        self.mean, self.sample, self.params_for_mean = pixel.mean, pixel.sample, pixel.params_for_mean
 
     def distance(self, x: Tensor, picture: Tensor) -> Tensor:
         """½ Σ |φ(x) − φ(picture)|²: (batch, C, H, W) and (..., batch, C, H, W) → (..., batch)."""
@@ -461,26 +349,6 @@ class FeatureLoss(nn.Module):
         """The pixel likelihood minus the weighted feature distance, (..., batch), nats-like."""
         return self.pixel.log_prob(x, params) - self.weight * self.distance(x, self.pixel.mean(params))
 
-    def mean(self, params: Tensor) -> Tensor:
-        """The picture, as the pixel likelihood has it."""
-        return self.pixel.mean(params)
-
-    def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """A draw from the pixel likelihood; the feature term has no distribution of pictures."""
-        return self.pixel.sample(params, generator)
-
-    def params_for_mean(self, mean: Tensor) -> Tensor:
-        """As the pixel likelihood has it."""
-        return self.pixel.params_for_mean(mean)
-
-
-# -------- Likelihoods p(x|z): what a decoder's output says about a picture.
-#
-# A likelihood turns the decoder's output ``params`` into a distribution over x. Every one has
-# ``log_prob(x, params)`` in nats, summed over features, ``mean(params)``, ``sample(params)`` and
-# ``params_for_mean(mean)``, which a model uses to start at the mean picture.
-# ``params`` may carry extra leading axes (samples of z): (..., batch, *features) against x (batch,
-# *features).
 
 LIKELIHOODS = {
     "bernoulli": Bernoulli,

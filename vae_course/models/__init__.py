@@ -11,7 +11,6 @@ __getattr__, __dir__, __all__ = lazily(
         "hierarchical": "HierarchicalVAE",
         "linear_gaussian": "covariance_spectrum LinearGaussianVAE principal_component_model subspace_angle "
         "water_filling",
-        "networks": "ConvDecoder ConvEncoder MLPDecoder MLPEncoder",
         "one_model": "OneModel",
         "points": "PointDiscriminator PointGenerator PointVAE",
         "text": "TextVAE",

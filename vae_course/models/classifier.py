@@ -5,18 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from vae_course.models.networks import keeps_config
+
 
 class Classifier(nn.Module):
-    """Two convolutions and 64 features.
+    """Two convolutions and 64 features, for pictures (C, H, W) whose sides are divisible by 4."""
 
-    Args:
-        image_shape: (C, H, W), sides divisible by 4.
-        n_classes: number of classes.
-
-    Attributes:
-        config: the arguments as a plain dict; ``Classifier(**config)`` builds the same network.
-    """
-
+    @keeps_config
     def __init__(self, image_shape: Sequence[int] = (1, 28, 28), n_classes: int = 10):
         super().__init__()
         channels, height, width = image_shape
@@ -32,7 +27,6 @@ class Classifier(nn.Module):
             nn.ReLU(),
         )
         self.head = nn.Linear(64, n_classes)
-        self.config = {"image_shape": list(image_shape), "n_classes": n_classes}
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of the classes: (batch, C, H, W) in [0, 1] → (batch, n_classes)."""

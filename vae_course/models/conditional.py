@@ -1,12 +1,10 @@
 """The conditional VAE: what is told about a picture need not be in its code."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from vae_course.elbo import GaussianPosterior, bound_log_var
-from vae_course.models.networks import ConvEncoder, MLPEncoder, build_networks, check_images
+from vae_course.elbo import GaussianPosterior
+from vae_course.models.networks import NETWORKS, as_codes, as_images, build_networks, keeps_config
 from vae_course.models.vae import VAE
 
 
@@ -19,35 +17,27 @@ class ConditionalVAE(VAE):
 
     Args:
         condition_dim: size of c, at least 1.
-        image_shape, latent_dim, hidden_dims, likelihood, architecture, activation: as for :class:`VAE`.
+        vae: arguments of :class:`VAE`.
     """
 
-    def __init__(
-        self,
-        condition_dim: int,
-        image_shape: Sequence[int] = (1, 28, 28),
-        latent_dim: int = 20,
-        hidden_dims: Sequence[int] | None = None,
-        likelihood: str = "bernoulli",
-        architecture: str = "mlp",
-        activation: str = "gelu",
-    ):
+    @keeps_config
+    def __init__(self, condition_dim: int, **vae):
         if condition_dim < 1:
             raise ValueError(f"condition_dim is {condition_dim}; a condition needs at least 1 number.")
-        super().__init__(image_shape, latent_dim, hidden_dims, likelihood, architecture, activation)
-        sizes = self.config["hidden_dims"]
+        super().__init__(**vae)
+        self.condition_dim, self.architecture = condition_dim, self.config["architecture"]
+        channels, height, width = self.image_shape
+        sizes, activation = self.config["hidden_dims"], self.config["activation"]
+        inputs, outputs = self.latent_dim + condition_dim, self.outputs_per_latent
         _, self.decoder, _ = build_networks(
-            image_shape, latent_dim + condition_dim, sizes, architecture, activation, self.outputs_per_latent
+            self.image_shape, inputs, sizes, self.architecture, activation, outputs
         )
-        channels, height, width = image_shape
-        outputs = self.outputs_per_latent * latent_dim
-        if architecture == "mlp":
-            joined = (1, 1, channels * height * width + condition_dim)
-            self.encoder = MLPEncoder(joined, sizes, outputs, activation)
+        if self.architecture == "mlp":
+            shape = (1, 1, channels * height * width + condition_dim)
         else:
-            self.encoder = ConvEncoder((channels + condition_dim, height, width), sizes, outputs, activation)
-        self.condition_dim = condition_dim
-        self.config["condition_dim"] = condition_dim
+            shape = (channels + condition_dim, height, width)
+        new_encoder, _ = NETWORKS[self.architecture]
+        self.encoder = new_encoder(shape, sizes, outputs * self.latent_dim, activation)
 
     @classmethod
     def for_data(cls, data, **arguments):
@@ -56,33 +46,29 @@ class ConditionalVAE(VAE):
 
     def encode(self, pair: tuple[Tensor, Tensor]) -> GaussianPosterior:
         """q(z|x, c) for a pair of images (batch, C, H, W) in [0, 1] and conditions (batch, condition)."""
-        x, c = pair
-        check_images(x, self.image_shape, self.input_mean.dtype)
-        self._check(c, len(x))
-        x = x - self.input_mean
-        if self.config["architecture"] == "mlp":
+        x = as_images(pair[0], self) - self.input_mean
+        c = self._checked(pair[1], len(x))
+        if self.architecture == "mlp":
             joined = torch.cat([x.flatten(1), c], dim=1)
         else:  # a constant plane for each number of the condition
-            planes = c[:, :, None, None].expand(-1, -1, *x.shape[2:])
-            joined = torch.cat([x, planes], dim=1)
-        mean, raw_log_var = self.encoder(joined).chunk(2, dim=-1)
-        return GaussianPosterior(mean, bound_log_var(raw_log_var))
+            joined = torch.cat([x, c[:, :, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
+        return GaussianPosterior.from_network(self.encoder(joined))
 
     def decode(self, z: Tensor, c: Tensor) -> Tensor:
         """Parameters of p(x|z, c): z (..., batch, latent), c (batch, condition) → (..., batch, C, H, W)."""
-        if z.shape[-1] != self.latent_dim:
-            raise ValueError(
-                f"the model has a code of size {self.latent_dim} and was given z of shape {tuple(z.shape)}."
-            )
-        self._check(c, z.shape[-2])
-        joined = torch.cat([z, c.expand(*z.shape[:-1], -1)], dim=-1)
-        flat = self.decoder(joined.reshape(-1, joined.shape[-1])) + self.output_offset
-        return flat.reshape(*z.shape[:-1], *self.image_shape)
+        z = as_codes(z, self.latent_dim, self.input_mean)
+        c = self._checked(c, z.shape[-2])
+        return self.run_decoder(torch.cat([z, c.expand(*z.shape[:-1], -1)], dim=-1))
 
     def log_likelihood(self, pair: tuple[Tensor, Tensor], z: Tensor) -> Tensor:
         """log p(x|z, c) in nats, summed over pixels: (x, c) and z (..., batch, latent) → (..., batch)."""
         x, c = pair
-        return self.likelihood.log_prob(x, self.decode(z, c))
+        return self.likelihood.log_prob(as_images(x, self), self.decode(z, c))
+
+    def forward(self, pair: tuple[Tensor, Tensor], generator: torch.Generator | None = None):
+        """(picture, q(z|x, c)) as for a VAE, for a pair (x, c)."""
+        posterior = self.encode(pair)
+        return self.likelihood.mean(self.decode(posterior.sample(generator=generator), pair[1])), posterior
 
     @torch.no_grad()
     def reconstruct(self, pair: tuple[Tensor, Tensor], c: Tensor | None = None) -> Tensor:
@@ -96,21 +82,16 @@ class ConditionalVAE(VAE):
 
     @torch.no_grad()
     def sample(self, c: Tensor, generator: torch.Generator | None = None, noise: bool = False) -> Tensor:
-        """A new image for each row of c, from z ~ N(0, I): (n, condition) → (n, C, H, W).
-
-        Args:
-            c: conditions.
-            generator: source of randomness, on the model's device.
-            noise: False gives the decoder's mean; True draws from p(x|z, c).
-        """
-        z = torch.randn(len(c), self.latent_dim, generator=generator, device=self.input_mean.device)
-        params = self.decode(z, c)
+        """A new image for each row of c, (n, condition) → (n, C, H, W); arguments as for a VAE."""
+        params = self.decode(self.draw_codes(len(c), generator), c)
         return self.likelihood.sample(params, generator) if noise else self.likelihood.mean(params)
 
-    def _check(self, c: Tensor, n: int) -> None:
-        if not torch.is_tensor(c) or not c.is_floating_point() or tuple(c.shape) != (n, self.condition_dim):
-            found = f"{c.dtype} of shape {tuple(c.shape)}" if torch.is_tensor(c) else type(c).__name__
+    def _checked(self, c: Tensor, n: int) -> Tensor:
+        c = torch.as_tensor(c, device=None if torch.is_tensor(c) else self.input_mean.device)
+        if not c.is_floating_point() or tuple(c.shape) != (n, self.condition_dim):
             raise ValueError(
-                f"the condition is {found}; expected floats of shape ({n}, {self.condition_dim}), one row "
-                f"for each picture: classes are given one-hot (with_classes does it)."
+                f"the condition is {c.dtype} of shape {tuple(c.shape)}; expected floats of shape "
+                f"({n}, {self.condition_dim}), one row for each picture: classes are given one-hot "
+                f"(with_classes does it)."
             )
+        return c.to(self.input_mean.dtype)

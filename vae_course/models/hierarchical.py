@@ -1,13 +1,13 @@
 """A VAE with two layers of latent variables, z₂ → z₁ → x, and a posterior that is built from the top down."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from vae_course.elbo import GaussianPosterior, bound_log_var
-from vae_course.models.networks import make_activation
+from vae_course.elbo import GaussianPosterior
+from vae_course.models.networks import as_codes, keeps_config, make_activation
 from vae_course.models.vae import VAE
 from vae_course.randomness import seeded
 
@@ -20,8 +20,7 @@ class HierarchicalVAE(VAE):
     ``evaluate``, ``importance_weighted_bound``, ``sample``. The first ``top_dim`` dimensions are z₂.
 
     Args:
-        image_shape, hidden_dims, likelihood, architecture, activation: as for a VAE.
-        latent_dim: size of z₁, the decoder's input, at least 1.
+        vae: arguments of :class:`VAE`; ``latent_dim`` is the size of z₁, the decoder's input.
         top_dim: size of z₂, at least 1.
         top_hidden: width of the one hidden layer in the networks between z₁ and z₂.
 
@@ -30,39 +29,34 @@ class HierarchicalVAE(VAE):
         lower_dim, top_dim: sizes of z₁ and z₂.
     """
 
-    def __init__(
-        self,
-        image_shape: Sequence[int] = (1, 28, 28),
-        latent_dim: int = 20,
-        hidden_dims: Sequence[int] | None = None,
-        likelihood: str = "bernoulli",
-        architecture: str = "mlp",
-        activation: str = "gelu",
-        top_dim: int = 16,
-        top_hidden: int = 128,
-    ):
-        super().__init__(image_shape, latent_dim, hidden_dims, likelihood, architecture, activation)
+    @keeps_config
+    def __init__(self, *, top_dim: int = 16, top_hidden: int = 128, **vae):
+        super().__init__(**vae)
         if top_dim < 1 or top_hidden < 1:
             raise ValueError(f"top_dim is {top_dim} and top_hidden {top_hidden}; both must be at least 1.")
-        self.lower_dim, self.top_dim, self.latent_dim = latent_dim, top_dim, top_dim + latent_dim
-        self.top_encoder = _two_layers(2 * latent_dim, top_hidden, 2 * top_dim, activation)
-        self.lower_prior = _two_layers(top_dim, top_hidden, 2 * latent_dim, activation)
+        self.lower_dim, self.top_dim = self.latent_dim, top_dim
+        self.latent_dim = top_dim + self.lower_dim
+
+        def two_layers(n_inputs: int, n_outputs: int) -> nn.Sequential:
+            activation = make_activation(self.config["activation"])
+            return nn.Sequential(
+                nn.Linear(n_inputs, top_hidden), activation, nn.Linear(top_hidden, n_outputs)
+            )
+
+        self.top_encoder = two_layers(2 * self.lower_dim, 2 * top_dim)
+        self.lower_prior = two_layers(top_dim, 2 * self.lower_dim)
         nn.init.zeros_(self.lower_prior[-1].weight)  # at first p(z₁|z₂) = N(0, I): an ordinary VAE
         nn.init.zeros_(self.lower_prior[-1].bias)
-        self.config |= {"top_dim": top_dim, "top_hidden": top_hidden}
 
     def prior_of_lower(self, top: Tensor) -> GaussianPosterior:
         """p(z₁|z₂) for z₂ of shape (..., top_dim): mean and log σ² of shape (..., lower_dim)."""
-        mean, raw_log_var = self.lower_prior(top).chunk(2, dim=-1)
-        return GaussianPosterior(mean, bound_log_var(raw_log_var))
+        return GaussianPosterior.from_network(self.lower_prior(top))
 
     def encode(self, x: Tensor) -> "LadderPosterior":
         """q(z₂, ε|x) for images (batch, C, H, W) in [0, 1]; see :class:`LadderPosterior`."""
         message = self.run_encoder(x)
-        mean, raw_log_var = self.top_encoder(message).chunk(2, dim=-1)
-        top = GaussianPosterior(mean, bound_log_var(raw_log_var))
-        mean, raw_log_var = message.chunk(2, dim=-1)
-        return LadderPosterior(top, GaussianPosterior(mean, bound_log_var(raw_log_var)), self.prior_of_lower)
+        top = GaussianPosterior.from_network(self.top_encoder(message))
+        return LadderPosterior(top, GaussianPosterior.from_network(message), self.prior_of_lower)
 
     def lower_code(self, z: Tensor) -> Tensor:
         """z₁ = μ₁(z₂) + σ₁(z₂) ε of a code (..., latent): (..., lower_dim)."""
@@ -71,13 +65,7 @@ class HierarchicalVAE(VAE):
 
     def decode(self, z: Tensor) -> Tensor:
         """Parameters of p(x|z₁) for a code (..., latent): (..., C, H, W)."""
-        if z.shape[-1] != self.latent_dim:
-            raise ValueError(
-                f"the model has a code of size {self.latent_dim} (z₂: {self.top_dim}, ε: {self.lower_dim}) "
-                f"and was given z of shape {tuple(z.shape)}."
-            )
-        flat = self.decoder(self.lower_code(z).reshape(-1, self.lower_dim)) + self.output_offset
-        return flat.reshape(*z.shape[:-1], *self.image_shape)
+        return self.run_decoder(self.lower_code(as_codes(z, self.latent_dim, self.input_mean)))
 
 
 @dataclass
@@ -115,7 +103,7 @@ class LadderPosterior:
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log q(z₂, ε|x) in nats, exact: (..., batch, latent) → (..., batch)."""
-        top, noise = z.split([self.top.mean.shape[-1], z.shape[-1] - self.top.mean.shape[-1]], dim=-1)
+        top, noise = z.tensor_split([self.top.mean.shape[-1]], dim=-1)
         return self.top.log_prob(top) + self.lower(top).log_prob(noise)
 
     def kl_per_dimension(self) -> Tensor:
@@ -143,7 +131,3 @@ class LadderPosterior:
     def log_var(self) -> Tensor:
         """log σ², (batch, latent); those of ε at z₂ = its mean."""
         return torch.cat([self.top.log_var, self.lower(self.top.mean).log_var], dim=-1)
-
-
-def _two_layers(n_inputs: int, width: int, n_outputs: int, activation: str) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(n_inputs, width), make_activation(activation), nn.Linear(width, n_outputs))

@@ -6,6 +6,7 @@ best weights are known in closed form too (:func:`principal_component_model`).
 
 import math
 
+import scipy.linalg
 import torch
 from torch import Tensor, nn
 
@@ -20,10 +21,8 @@ class LinearGaussianVAE(nn.Module):
     exact posterior has a full covariance: its gap can only close if W's columns become orthogonal.
 
     Args:
-        n_features: D.
-        latent_dim: k, at least 1 and at most D.
+        n_features, latent_dim: D and k, 1 ≤ k ≤ D.
         sigma: noise of the decoder, > 0: the start, or for good when ``learn_sigma`` is False.
-        learn_sigma: train σ with the weights.
     """
 
     def __init__(self, n_features: int, latent_dim: int, sigma: float = 1.0, learn_sigma: bool = True):
@@ -32,15 +31,14 @@ class LinearGaussianVAE(nn.Module):
             raise ValueError(f"latent_dim is {latent_dim}; expected 1 to n_features = {n_features}.")
         if not 0 < sigma < math.inf:
             raise ValueError(f"sigma is {sigma}; expected a positive number.")
+        double = {"dtype": torch.float64}
         self.latent_dim = latent_dim
-        self.weight = nn.Parameter(torch.randn(n_features, latent_dim, dtype=torch.float64) / n_features**0.5)
-        self.bias = nn.Parameter(torch.zeros(n_features, dtype=torch.float64))
-        self.log_sigma = nn.Parameter(
-            torch.tensor(math.log(sigma), dtype=torch.float64), requires_grad=learn_sigma
-        )
+        self.weight = nn.Parameter(torch.randn(n_features, latent_dim, **double) / n_features**0.5)
+        self.bias = nn.Parameter(torch.zeros(n_features, **double))
+        self.log_sigma = nn.Parameter(torch.tensor(math.log(sigma), **double), requires_grad=learn_sigma)
         # An encoder that starts at 0 says "the prior" for every x: an untrained code costs nothing.
-        self.encoder = nn.Parameter(torch.zeros(latent_dim, n_features, dtype=torch.float64))
-        self.log_var = nn.Parameter(torch.zeros(latent_dim, dtype=torch.float64))
+        self.encoder = nn.Parameter(torch.zeros(latent_dim, n_features, **double))
+        self.log_var = nn.Parameter(torch.zeros(latent_dim, **double))
 
     def encode(self, x: Tensor) -> GaussianPosterior:
         """q(z|x) for rows (batch, D): mean and log σ² of shape (batch, k)."""
@@ -53,8 +51,7 @@ class LinearGaussianVAE(nn.Module):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats: rows x (batch, D), z (..., batch, k) → (..., batch)."""
-        squared = ((x - self.decode(z)) ** 2).sum(-1)
-        return -0.5 * squared * torch.exp(-2 * self.log_sigma) - self._normalizer(x)
+        return self._log_density(((x - self.decode(z)) ** 2).sum(-1))
 
     def exact_terms(self, x: Tensor) -> ElboTerms:
         """The ELBO terms with the expectation over q solved instead of sampled, for rows (batch, D).
@@ -63,8 +60,7 @@ class LinearGaussianVAE(nn.Module):
         """
         q = self.encode(x)
         spread = (self.log_var.exp() * self.weight.square().sum(0)).sum()
-        squared = ((x - self.decode(q.mean)) ** 2).sum(-1) + spread
-        reconstruction = 0.5 * squared * torch.exp(-2 * self.log_sigma) + self._normalizer(x)
+        reconstruction = -self._log_density(((x - self.decode(q.mean)) ** 2).sum(-1) + spread)
         kl = q.kl_per_dimension()
         return ElboTerms(reconstruction, kl.sum(-1), kl)
 
@@ -87,12 +83,13 @@ class LinearGaussianVAE(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n rows x from the model, noise included, (n, D)."""
-        z = torch.randn(n, self.latent_dim, generator=generator, dtype=torch.float64)
-        noise = torch.randn(n, len(self.bias), generator=generator, dtype=torch.float64)
-        return self.decode(z) + self.log_sigma.exp() * noise
+        like = {"generator": generator, "dtype": torch.float64, "device": self.bias.device}
+        mean = self.decode(torch.randn(n, self.latent_dim, **like))
+        return mean + self.log_sigma.exp() * torch.randn(n, len(self.bias), **like)
 
-    def _normalizer(self, x: Tensor) -> Tensor:
-        return x.shape[-1] * (self.log_sigma + 0.5 * LOG_TWO_PI)
+    def _log_density(self, squared: Tensor) -> Tensor:
+        constant = len(self.bias) * (self.log_sigma + 0.5 * LOG_TWO_PI)
+        return -0.5 * squared * torch.exp(-2 * self.log_sigma) - constant
 
 
 def principal_component_model(x: Tensor, latent_dim: int) -> LinearGaussian:
@@ -100,15 +97,10 @@ def principal_component_model(x: Tensor, latent_dim: int) -> LinearGaussian:
 
     With eigenvalues λ of the covariance (divisor n) in falling order and eigenvectors U: σ² = mean of
     λ_{k+1..D}, W = U_k (Λ_k − σ² I)^½ (Tipping & Bishop 1999, eq. 7 and 8 with R = I). Columns of W are in
-    falling order of length.
-
-    Raises:
-        ValueError: ``latent_dim`` is not in 1 … D − 1, or what is left for σ² is 0.
+    falling order of length. ValueError: k is not in 1 … D − 1, or nothing is left for σ².
     """
     if x.ndim != 2 or not 1 <= latent_dim < x.shape[1]:
-        raise ValueError(
-            f"x has shape {tuple(x.shape)} and latent_dim is {latent_dim}; expected (n, D) and k < D."
-        )
+        raise ValueError(f"x is {tuple(x.shape)} and latent_dim is {latent_dim}; expected (n, D) and k < D.")
     values, vectors = covariance_spectrum(x)
     sigma2 = values[latent_dim:].mean()
     if sigma2 <= 1e-12 * values[0]:
@@ -126,10 +118,7 @@ def covariance_spectrum(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def subspace_angle(a: Tensor, b: Tensor) -> float:
     """The largest principal angle between the column spaces of a and b, (D, k) each, in degrees, 0 to 90."""
-    q_a, q_b = torch.linalg.qr(a.double())[0], torch.linalg.qr(b.double())[0]
-    # The sine from what b leaves outside a: the cosine loses small angles to rounding.
-    sine = torch.linalg.matrix_norm(q_b - q_a @ (q_a.T @ q_b), ord=2).clamp_max(1)
-    return math.degrees(math.asin(sine.item()))
+    return math.degrees(scipy.linalg.subspace_angles(a.double().cpu().numpy(), b.double().cpu().numpy())[0])
 
 
 def water_filling(eigenvalues: Tensor, noise: float) -> Tensor:
@@ -137,11 +126,7 @@ def water_filling(eigenvalues: Tensor, noise: float) -> Tensor:
 
     The optimal β-VAE with a linear decoder of fixed σ has these rates (from Lucas et al. 2019, "Don't blame
     the ELBO!", with σ² replaced by β σ²), and so has the rate–distortion function of a Gaussian source
-    (reverse water-filling, Cover & Thomas, section 10.3.3).
-
-    Args:
-        eigenvalues: variances λ along the principal directions, any shape.
-        noise: θ > 0, in the unit of the eigenvalues.
+    (reverse water-filling, Cover & Thomas, section 10.3.3). Eigenvalues are variances λ, of any shape.
     """
     if not noise > 0:
         raise ValueError(f"noise is {noise}; expected β σ² > 0.")

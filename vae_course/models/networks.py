@@ -1,16 +1,19 @@
-""""""
+"""Encoders and decoders, fully connected or convolutional, and the arguments and inputs of models."""
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from itertools import pairwise
 from numbers import Integral
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-# -------- Fully connected encoder and decoder.
-
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
+DEFAULT_WIDTHS = (512, 256)
+LARGEST_MAP = 7  # places of the last feature map, from side to side, for which default layers are enough
 
 
 def make_activation(name: str) -> nn.Module:
@@ -20,158 +23,155 @@ def make_activation(name: str) -> nn.Module:
     return ACTIVATIONS[name]()
 
 
-def _hidden_layers(sizes: Sequence[int], activation: str) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for size_in, size_out in pairwise(sizes):
-        layers += [nn.Linear(size_in, size_out), make_activation(activation)]
-    return layers
+def plain(value):
+    """Numbers and arrays of numpy as Python's numbers and lists, tuples as lists; anything else as it is."""
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
-class MLPEncoder(nn.Module):
-    """Images (batch, C, H, W) → (batch, n_outputs) through fully connected layers.
+def keeps_config(init: Callable) -> Callable:
+    """Decorate a model's ``__init__``: it gets plain values, and leaves them in ``config``.
 
-    Args:
-        image_shape: (C, H, W).
-        hidden_dims: width of each hidden layer, first the one that sees the image.
-        n_outputs: size of the output: 2 × latent size for a VAE (mean, then raw log σ²), latent size for an
-            autoencoder.
-        activation: "relu", "gelu", "silu" or "tanh".
+    ``type(model)(**model.config)`` builds the same network. An argument that is None is a choice of ``init``,
+    which writes what it chose into ``config`` itself; so does the ``__init__`` of a parent.
     """
+    signature = inspect.signature(init)
 
-    def __init__(
-        self, image_shape: Sequence[int], hidden_dims: Sequence[int], n_outputs: int, activation: str = "relu"
-    ):
-        super().__init__()
-        sizes = [math.prod(image_shape), *hidden_dims]
-        self.layers = nn.Sequential(
-            nn.Flatten(), *_hidden_layers(sizes, activation), nn.Linear(sizes[-1], n_outputs)
+    @wraps(init)
+    def wrapped(self, *args, **kwargs):
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        _, *given = bound.arguments.items()
+        given = {name: plain(value) for name, value in given}
+        for parameter in signature.parameters.values():
+            if parameter.kind is parameter.VAR_KEYWORD:  # what is handed to the parent
+                given |= {name: plain(value) for name, value in given.pop(parameter.name).items()}
+        init(self, **given)
+        given = {name: value for name, value in given.items() if value is not None}
+        self.config = {**getattr(self, "config", {}), **given}
+
+    return wrapped
+
+
+def as_images(x: Tensor | np.ndarray, model: nn.Module) -> Tensor:
+    """Pictures (batch, C, H, W) in the model's own floats; an array goes to its device. Else ValueError."""
+    found = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
+    if not torch.is_tensor(found):
+        raise ValueError(
+            f"the model was given a {type(x).__name__}; expected a float tensor (batch, C, H, W) in [0, 1]."
         )
+    if tuple(found.shape[1:]) != model.image_shape:
+        raise ValueError(
+            f"the model was built for images of shape {model.image_shape} and was given a batch of shape "
+            f"{tuple(x.shape)}; expected (batch, {', '.join(map(str, model.image_shape))})."
+        )
+    if not found.is_floating_point():
+        raise ValueError(
+            f"the model was given {found.dtype} images; expected floats in [0, 1]: "
+            f"use ImageData.batch or ImageData.floats, or divide by 255."
+        )
+    return _like(found, model.input_mean, x)
+
+
+def as_codes(z: Tensor | np.ndarray, size: int, like: Tensor) -> Tensor:
+    """Codes (..., size) in floats such as ``like``; an array goes to its device. Else ValueError."""
+    found = torch.from_numpy(z) if isinstance(z, np.ndarray) else z
+    if found.shape[-1:] != (size,):
+        raise ValueError(
+            f"the model has a code of size {size} and was given z of shape {tuple(z.shape)}; "
+            f"expected (..., {size})."
+        )
+    return _like(found, like, z)
+
+
+def _like(found: Tensor, like: Tensor, given: Tensor | np.ndarray) -> Tensor:
+    found = found.to(like.dtype)  # first of all: some devices have no float64
+    return found if torch.is_tensor(given) else found.to(like.device)
+
+
+class Layers(nn.Module):
+    """One layer after the other: an encoder or a decoder."""
+
+    def __init__(self, *layers: nn.Module):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
 
 
-class MLPDecoder(nn.Module):
-    """Codes (batch, latent) → (batch, C, H, W), unbounded (logits for a Bernoulli likelihood).
-
-    Args:
-        image_shape: (C, H, W).
-        hidden_dims: as given to the encoder; the decoder uses them in reverse.
-        latent_dim: size of the code.
-        activation: "relu", "gelu", "silu" or "tanh".
-    """
-
-    def __init__(
-        self,
-        image_shape: Sequence[int],
-        hidden_dims: Sequence[int],
-        latent_dim: int,
-        activation: str = "relu",
-    ):
-        super().__init__()
-        sizes = [latent_dim, *reversed(hidden_dims)]
-        self.layers = nn.Sequential(
-            *_hidden_layers(sizes, activation),
-            nn.Linear(sizes[-1], math.prod(image_shape)),
-            nn.Unflatten(-1, tuple(image_shape)),
-        )
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
+def _fully_connected(sizes: Sequence[int], activation: str) -> list[nn.Module]:
+    *hidden, last = [nn.Linear(size_in, size_out) for size_in, size_out in pairwise(sizes)]
+    return [part for layer in hidden for part in (layer, make_activation(activation))] + [last]
 
 
-# -------- Convolutional encoder and decoder for square pictures of 28, 32 or 64 pixels.
-
-DEFAULT_CHANNELS = {28: (32, 64), 32: (32, 64, 128), 64: (32, 64, 128, 256)}
-
-
-def default_channels(image_shape: Sequence[int]) -> tuple[int, ...]:
-    """Channels of each stride-2 layer for pictures of that size; others need explicit ``hidden_dims``."""
-    size = image_shape[-1]
-    if size not in DEFAULT_CHANNELS:
-        raise ValueError(
-            f"there is no default convolutional network for {size}-pixel pictures; "
-            f"use 28, 32 or 64 pixels, or give hidden_dims (channels of each stride-2 layer)."
-        )
-    return DEFAULT_CHANNELS[size]
-
-
-def feature_map_size(image_shape: Sequence[int], n_layers: int) -> int:
-    """Side of the last feature map: the picture's side halved ``n_layers`` times.
+def halvings(image_shape: Sequence[int], n_layers: int) -> list[tuple[int, int]]:
+    """Height and width of the picture, then after each of n stride-2 layers: halves, rounded down.
 
     Raises:
-        ValueError: the picture is not square, or its side cannot be halved that often.
+        ValueError: a side has nothing left to halve.
     """
     _, height, width = image_shape
-    if height != width or height % 2**n_layers:
+    if min(height, width) >> n_layers < 1:
         raise ValueError(
-            f"a picture of {height}×{width} cannot be halved {n_layers} times; "
-            f"give fewer hidden_dims or square pictures whose side is divisible by {2**n_layers}."
+            f"a picture of {height}×{width} cannot be halved {n_layers} times; give fewer hidden_dims, or "
+            f"architecture='mlp'."
         )
-    return height // 2**n_layers
+    return [(height >> i, width >> i) for i in range(n_layers + 1)]
 
 
-class ConvEncoder(nn.Module):
-    """Images (batch, C, H, W) → (batch, n_outputs). Each layer halves the side (4×4 kernel, stride 2).
+def default_channels(image_shape: Sequence[int]) -> list[int]:
+    """Channels of the stride-2 layers: 32, doubled up to 256, until at most 7 × 7 places are left.
 
-    Args:
-        image_shape: (C, H, W), H = W divisible by 2 for each layer.
-        hidden_dims: channels of each layer.
-        n_outputs: size of the output, as for the fully connected encoder.
-        activation: "relu", "gelu", "silu" or "tanh".
+    28 pixels: 32, 64. 64 pixels: 32, 64, 128, 256. 256 pixels: 32, 64, 128, 256, 256, 256.
     """
-
-    def __init__(
-        self, image_shape: Sequence[int], hidden_dims: Sequence[int], n_outputs: int, activation: str = "relu"
-    ):
-        super().__init__()
-        side = feature_map_size(image_shape, len(hidden_dims))
-        channels = [image_shape[0], *hidden_dims]
-        layers: list[nn.Module] = []
-        for c_in, c_out in pairwise(channels):
-            layers += [
-                nn.Conv2d(c_in, c_out, kernel_size=4, stride=2, padding=1),
-                make_activation(activation),
-            ]
-        self.layers = nn.Sequential(
-            *layers, nn.Flatten(), nn.Linear(math.prod((channels[-1], side, side)), n_outputs)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
+    sides, n_layers = image_shape[1:], 1
+    while max(sides) >> n_layers > LARGEST_MAP and min(sides) >> n_layers > 1:
+        n_layers += 1
+    return [min(32 << i, 256) for i in range(n_layers)]
 
 
-class ConvDecoder(nn.Module):
-    """Codes (batch, latent) → (batch, C, H, W), unbounded: the mirror image of :class:`ConvEncoder`."""
-
-    def __init__(
-        self,
-        image_shape: Sequence[int],
-        hidden_dims: Sequence[int],
-        latent_dim: int,
-        activation: str = "relu",
-    ):
-        super().__init__()
-        side = feature_map_size(image_shape, len(hidden_dims))
-        first = hidden_dims[-1]
-        channels = [*reversed(hidden_dims), image_shape[0]]
-        layers: list[nn.Module] = []
-        for c_in, c_out in pairwise(channels):
-            layers += [
-                make_activation(activation),
-                nn.ConvTranspose2d(c_in, c_out, kernel_size=4, stride=2, padding=1),
-            ]
-        self.layers = nn.Sequential(
-            nn.Linear(latent_dim, first * side * side), nn.Unflatten(-1, (first, side, side)), *layers
-        )
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.layers(z)
+def conv_encoder(
+    image_shape: Sequence[int], channels: Sequence[int], n_outputs: int, activation: str
+) -> Layers:
+    """Images (batch, C, H, W) → (batch, n_outputs). Each layer halves the sides (4×4 kernel, stride 2)."""
+    last = (channels[-1], *halvings(image_shape, len(channels))[-1])
+    layers: list[nn.Module] = []
+    for c_in, c_out in pairwise([image_shape[0], *channels]):
+        layers += [nn.Conv2d(c_in, c_out, 4, stride=2, padding=1), make_activation(activation)]
+    return Layers(*layers, nn.Flatten(), nn.Linear(math.prod(last), n_outputs))
 
 
-# -------- Build the encoder and decoder that a model's arguments describe.
+def conv_decoder(
+    image_shape: Sequence[int], channels: Sequence[int], n_inputs: int, activation: str
+) -> Layers:
+    """Codes (batch, n_inputs) → (batch, C, H, W), unbounded: the mirror image of the encoder."""
+    *larger, smallest = halvings(image_shape, len(channels))
+    first = (channels[-1], *smallest)
+    layers: list[nn.Module] = []
+    pairs = pairwise([*reversed(channels), image_shape[0]])
+    for (c_in, c_out), (height, width) in zip(pairs, reversed(larger), strict=True):
+        odd = (height % 2, width % 2)  # what halving rounded down
+        layers += [
+            make_activation(activation),
+            nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, output_padding=odd),
+        ]
+    return Layers(nn.Linear(n_inputs, math.prod(first)), nn.Unflatten(-1, first), *layers)
 
-DEFAULT_WIDTHS = (512, 256)
+
+def mlp_encoder(image_shape: Sequence[int], widths: Sequence[int], n_outputs: int, activation: str) -> Layers:
+    """Images (batch, C, H, W) → (batch, n_outputs); the first of the widths is the one next to the image."""
+    return Layers(nn.Flatten(), *_fully_connected([math.prod(image_shape), *widths, n_outputs], activation))
+
+
+def mlp_decoder(shape: Sequence[int], widths: Sequence[int], n_inputs: int, activation: str) -> Layers:
+    """Codes (batch, n_inputs) → (batch, *shape), unbounded: the mirror image of the encoder."""
+    layers = _fully_connected([n_inputs, *reversed(widths), math.prod(shape)], activation)
+    return Layers(*layers, nn.Unflatten(-1, tuple(shape)))
+
+
+NETWORKS = {"mlp": (mlp_encoder, mlp_decoder), "conv": (conv_encoder, conv_decoder)}
 
 
 def build_networks(
@@ -182,7 +182,7 @@ def build_networks(
     activation: str,
     outputs_per_latent: int,
     decoder_dims: Sequence[int] | None = None,
-) -> tuple[nn.Module, nn.Module, tuple[int, ...]]:
+) -> tuple[Layers, Layers, list[int]]:
     """The encoder, the decoder, and the encoder's hidden sizes.
 
     ``decoder_dims`` are given in the decoder's order, from the code to the picture; None mirrors the encoder.
@@ -192,46 +192,20 @@ def build_networks(
     """
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape is {tuple(image_shape)}; expected (channels, height, width), all > 0.")
-    if not isinstance(latent_dim, Integral):
+    if not isinstance(latent_dim, Integral) or latent_dim < 1:
         raise ValueError(f"latent_dim is {latent_dim!r}; it must be a whole number of at least 1.")
-    if latent_dim < 1:
-        raise ValueError(f"latent_dim is {latent_dim}; it must be at least 1.")
     for name, sizes in (("hidden_dims", hidden_dims), ("decoder_dims", decoder_dims)):
         if isinstance(sizes, Integral):
             raise ValueError(f"{name} is {sizes}; give a list of sizes, such as [{sizes}].")
         if sizes is not None and (len(sizes) == 0 or min(sizes) < 1):
             raise ValueError(f"{name} is {list(sizes)}; give at least one size, all > 0.")
-    if architecture == "mlp":
-        sizes = tuple(hidden_dims or DEFAULT_WIDTHS)
-        encoder_class, decoder_class = MLPEncoder, MLPDecoder
-    elif architecture == "conv":
-        sizes = tuple(hidden_dims or default_channels(image_shape))
-        encoder_class, decoder_class = ConvEncoder, ConvDecoder
-    else:
+    if architecture not in NETWORKS:
         raise ValueError(f"unknown architecture {architecture!r}; choose 'mlp' or 'conv'.")
-    encoder = encoder_class(image_shape, sizes, outputs_per_latent * latent_dim, activation)
-    mirrored = sizes if decoder_dims is None else tuple(reversed(decoder_dims))
-    decoder = decoder_class(image_shape, mirrored, latent_dim, activation)
-    return encoder, decoder, sizes
-
-
-def check_images(x: Tensor, image_shape: Sequence[int], dtype: torch.dtype = torch.float32) -> None:
-    """Raise ValueError unless x is a float batch (batch, C, H, W) of that shape, no wider than ``dtype``."""
-    if not torch.is_tensor(x):
-        raise ValueError(
-            f"the model was given a {type(x).__name__}; expected a float tensor (batch, C, H, W) in [0, 1]."
-        )
-    if tuple(x.shape[1:]) != tuple(image_shape):
-        raise ValueError(
-            f"the model was built for images of shape {tuple(image_shape)} and was given a batch of shape "
-            f"{tuple(x.shape)}; expected (batch, {', '.join(map(str, image_shape))})."
-        )
-    if not x.is_floating_point():
-        raise ValueError(
-            f"the model was given {x.dtype} images; expected floats in [0, 1]: "
-            f"use ImageData.batch or ImageData.floats, or divide by 255."
-        )
-    if torch.promote_types(x.dtype, dtype) != dtype:
-        raise ValueError(
-            f"the model has {dtype} weights and was given {x.dtype} images; convert with x.float()."
-        )
+    encoder, decoder = NETWORKS[architecture]
+    sizes = list(hidden_dims or (DEFAULT_WIDTHS if architecture == "mlp" else default_channels(image_shape)))
+    mirrored = sizes if decoder_dims is None else list(reversed(decoder_dims))
+    return (
+        encoder(image_shape, sizes, outputs_per_latent * latent_dim, activation),
+        decoder(image_shape, mirrored, latent_dim, activation),
+        sizes,
+    )

@@ -1,7 +1,8 @@
 """Networks for points in the plane, several copies side by side: five seeds train in the time of two.
 
 Copy s has weights of its own and sees only points [:, s]. The gradient of a loss that is summed over copies
-falls apart into theirs, and Adam treats every weight by itself, so copies never touch each other.
+falls apart into theirs, and Adam treats every weight by itself, so copies never touch each other. Their codes
+lie one after the other: a model's attribute ``latent_dim`` is copies · the size of each one's code.
 """
 
 import math
@@ -11,22 +12,18 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from vae_course.elbo import GaussianPosterior, bound_log_var
-from vae_course.models.networks import make_activation
+from vae_course.elbo import LOG_TWO_PI, GaussianPosterior, bound_log_var
 
 
 class SideBySide(nn.Module):
-    """Fully connected networks of one shape: (batch, copies, in) → (batch, copies, out).
+    """Fully connected networks with ReLU, all of the same ``sizes``, from input to output.
 
-    Args:
-        copies: number of networks.
-        sizes: width of the input, of each hidden layer, of the output.
-        activation: "relu", "gelu", "silu" or "tanh".
+    (batch, copies · in), or (batch, copies, in) → (batch, copies, out).
     """
 
-    def __init__(self, copies: int, sizes: Sequence[int], activation: str = "relu"):
+    def __init__(self, copies: int, sizes: Sequence[int]):
         super().__init__()
-        self.activation = make_activation(activation)
+        self.copies = copies
         self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for size_in, size_out in pairwise(sizes):
             reach = 1 / math.sqrt(size_in)  # as nn.Linear draws them
@@ -34,39 +31,27 @@ class SideBySide(nn.Module):
             self.biases.append(nn.Parameter(torch.empty(copies, 1, size_out).uniform_(-reach, reach)))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.transpose(0, 1)
+        x = x.reshape(len(x), self.copies, -1).transpose(0, 1)
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.baddbmm(bias, x, weight)
-            x = self.activation(x) if i < len(self.weights) - 1 else x
+            x = torch.baddbmm(bias, torch.relu(x) if i else x, weight)
         return x.transpose(0, 1)
+
+    def noise(self, *shape: int, generator: torch.Generator | None) -> Tensor:
+        """Draws of N(0, 1) on the networks' device, where ``generator`` must be."""
+        return torch.randn(shape, generator=generator, device=self.weights[0].device)
 
 
 class PointVAE(nn.Module):
     """VAEs of points, x|z ~ N(f(z), σ²I) with a learned σ for each copy; for ``fit`` and ``elbo_terms``.
 
-    Args:
-        copies: number of VAEs side by side.
-        latent_dim: size of each one's code.
-        hidden_dims: widths of the encoder's hidden layers; the decoder mirrors them.
-        dimensions: of a point.
-        activation: see :class:`SideBySide`.
-
-    Attributes:
-        latent_dim: copies · latent_dim: the codes of all copies lie one after the other.
+    ``latent_dim`` is given for one copy; ``hidden_dims`` are the encoder's, and the decoder mirrors them.
     """
 
-    def __init__(
-        self,
-        copies: int = 1,
-        latent_dim: int = 2,
-        hidden_dims: Sequence[int] = (64, 64),
-        dimensions: int = 2,
-        activation: str = "relu",
-    ):
+    def __init__(self, copies: int = 1, latent_dim: int = 2, hidden_dims: Sequence[int] = (64, 64)):
         super().__init__()
         self.copies, self.latent_dim = copies, copies * latent_dim
-        self.encoder = SideBySide(copies, (dimensions, *hidden_dims, 2 * latent_dim), activation)
-        self.decoder = SideBySide(copies, (latent_dim, *reversed(hidden_dims), dimensions), activation)
+        self.encoder = SideBySide(copies, (2, *hidden_dims, 2 * latent_dim))
+        self.decoder = SideBySide(copies, (latent_dim, *reversed(hidden_dims), 2))
         self.log_sigma = nn.Parameter(torch.zeros(copies, 1))
 
     def encode(self, x: Tensor) -> GaussianPosterior:
@@ -76,54 +61,44 @@ class PointVAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """Means f(z): (batch, copies · latent) → (batch, copies, 2)."""
-        return self.decoder(z.unflatten(-1, (self.copies, -1)))
+        return self.decoder(z)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats, summed over copies: (batch,)."""
         away = (x - self.decode(z)) / self.log_sigma.exp()
-        return (-0.5 * away.square() - self.log_sigma - 0.5 * math.log(2 * math.pi)).sum((-1, -2))
+        return (-0.5 * away.square() - self.log_sigma - 0.5 * LOG_TWO_PI).sum((-1, -2))
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
         """n points of each copy, (n, copies, 2): draws from p(x|z), or its means without ``noise``."""
-        mean = self.decode(torch.randn(n, self.latent_dim, generator=generator))
-        return mean + noise * self.log_sigma.exp() * torch.randn(mean.shape, generator=generator)
+        mean = self.decode(self.decoder.noise(n, self.latent_dim, generator=generator))
+        return mean + noise * self.log_sigma.exp() * self.decoder.noise(*mean.shape, generator=generator)
 
 
 class PointGenerator(nn.Module):
     """Generators of points: the decoders of :class:`PointVAE` alone; for ``fit_gan``."""
 
-    def __init__(
-        self,
-        copies: int = 1,
-        latent_dim: int = 2,
-        hidden_dims: Sequence[int] = (64, 64),
-        dimensions: int = 2,
-        activation: str = "relu",
-    ):
+    def __init__(self, copies: int = 1, latent_dim: int = 2, hidden_dims: Sequence[int] = (64, 64)):
         super().__init__()
         self.copies, self.latent_dim = copies, copies * latent_dim
-        self.decoder = SideBySide(copies, (latent_dim, *reversed(hidden_dims), dimensions), activation)
+        self.decoder = SideBySide(copies, (latent_dim, *reversed(hidden_dims), 2))
 
     def forward(self, z: Tensor) -> Tensor:
         """(batch, copies · latent) → points (batch, copies, 2)."""
-        return self.decoder(z.unflatten(-1, (self.copies, -1)))
+        return self.decoder(z)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """n points of each copy, (n, copies, 2)."""
-        return self(torch.randn(n, self.latent_dim, generator=generator))
+        return self(self.decoder.noise(n, self.latent_dim, generator=generator))
 
 
 class PointDiscriminator(nn.Module):
     """A score for each copy's point: (batch, copies, 2) → (batch, copies), the logit of "real"."""
 
-    def __init__(
-        self, copies: int = 1, hidden_dims: Sequence[int] = (64, 64), dimensions: int = 2,
-        activation: str = "relu",
-    ):  # fmt: skip
+    def __init__(self, copies: int = 1, hidden_dims: Sequence[int] = (64, 64)):
         super().__init__()
-        self.layers = SideBySide(copies, (dimensions, *hidden_dims, 1), activation)
+        self.layers = SideBySide(copies, (2, *hidden_dims, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x).squeeze(-1)

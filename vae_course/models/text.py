@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vae_course.data.text import END, PAD, START, UNKNOWN, padding_mask
-from vae_course.elbo import GaussianPosterior, bound_log_var
+from vae_course.elbo import GaussianPosterior
+from vae_course.models.networks import keeps_config
 
 
 class TextVAE(nn.Module):
@@ -24,11 +25,9 @@ class TextVAE(nn.Module):
             it reads nothing but the code.
         uses_code: False gives the same decoder without a code, a language model: its KL is 0 and its
             "ELBO" is log p(x) itself. The fair opponent of a text VAE.
-
-    Attributes:
-        config: the arguments; ``TextVAE(**model.config)`` builds the same networks.
     """
 
+    @keeps_config
     def __init__(
         self,
         vocabulary_size: int,
@@ -43,14 +42,6 @@ class TextVAE(nn.Module):
             raise ValueError("a TextVAE needs a vocabulary of 5 tokens or more, and sizes of at least 1.")
         if not 0 <= word_dropout <= 1:
             raise ValueError(f"word_dropout is {word_dropout}; expected a share in [0, 1].")
-        self.config = {
-            "vocabulary_size": vocabulary_size,
-            "latent_dim": latent_dim,
-            "hidden_dim": hidden_dim,
-            "embedding_dim": embedding_dim,
-            "word_dropout": word_dropout,
-            "uses_code": uses_code,
-        }
         self.latent_dim, self.word_dropout, self.uses_code = latent_dim, word_dropout, uses_code
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim)
         self.encoder = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
@@ -67,12 +58,7 @@ class TextVAE(nn.Module):
 
     @classmethod
     def for_data(cls, data, **arguments) -> "TextVAE":
-        """A new model for a TextData: its vocabulary, starting from the frequencies of its tokens.
-
-        Args:
-            data: TextData, the training part.
-            arguments: everything but ``vocabulary_size``.
-        """
+        """A new model for a TextData, the training part: its vocabulary and, at first, its frequencies."""
         model = cls(len(data.tokenizer), **arguments)
         counts = torch.bincount(data.tokens.flatten().cpu(), minlength=len(data.tokenizer)).double()
         counts[[PAD, START]] = 0
@@ -85,7 +71,11 @@ class TextVAE(nn.Module):
 
         The state after END and the mean of all states up to it are read off: padding has no influence.
         """
-        self._check(x)
+        if x.ndim != 2 or x.dtype != torch.int64:
+            raise ValueError(
+                f"a TextVAE takes tokens, int64 (batch, length), and was given {x.dtype} of shape "
+                f"{tuple(x.shape)}; make them with tokenizer.encode(texts) or data.batch(index)."
+            )
         if not self.uses_code:
             nothing = self.to_posterior.weight.new_zeros(len(x), self.latent_dim)
             return GaussianPosterior(nothing, nothing)
@@ -94,27 +84,18 @@ class TextVAE(nn.Module):
         length = mask.sum(1)
         last = states[torch.arange(len(x), device=x.device), length - 1]
         average = (states * mask[..., None]).sum(1) / length[:, None]
-        mean, raw = self.to_posterior(torch.cat([last, average], dim=-1)).chunk(2, dim=-1)
-        return GaussianPosterior(mean, bound_log_var(raw))
+        return GaussianPosterior.from_network(self.to_posterior(torch.cat([last, average], dim=-1)))
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats, summed over the tokens of each text, its END among them and padding not.
 
-        In training mode a share ``word_dropout`` of the tokens is hidden from the decoder's input (they are
-        still predicted).
-
-        Args:
-            x: int64 (batch, length).
-            z: (..., batch, latent).
-
-        Returns:
-            (..., batch).
+        x int64 (batch, length) and z (..., batch, latent) → (..., batch). In training mode a share
+        ``word_dropout`` of the tokens is hidden from the decoder's input (they are still predicted).
         """
         return self.token_log_probs(x, z).sum(-1)
 
     def token_log_probs(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x_t | x_<t, z) of each token, 0 on padding: (..., batch, length), nats."""
-        self._check(x)
+        """log p(x_t | x_<t, z) in nats, (..., batch, length); 0 at padding. Arguments as above."""
         read = torch.cat([torch.full_like(x[:, :1], START), x[:, :-1]], dim=1)
         if self.training and self.word_dropout > 0:
             read = torch.where(self._dropped(read), UNKNOWN, read)
@@ -126,6 +107,11 @@ class TextVAE(nn.Module):
         found = -F.cross_entropy(self._logits(states[mask]), truth[mask], reduction="none")
         everywhere = found.new_zeros(truth.shape).masked_scatter(mask, found)
         return everywhere.reshape(*z.shape[:-1], x.shape[1])
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None):
+        """(log-probability of each token at one draw of z, q(z|x)), with gradients."""
+        posterior = self.encode(x)
+        return self.token_log_probs(x, posterior.sample(generator=generator)), posterior
 
     @torch.no_grad()
     def write(
@@ -191,10 +177,3 @@ class TextVAE(nn.Module):
         self.dropout_seed += 1
         chance = torch.rand(read.shape, generator=generator, device=read.device)
         return (chance < self.word_dropout) & (read != START)
-
-    def _check(self, x: Tensor) -> None:
-        if x.ndim != 2 or x.dtype != torch.int64:
-            raise ValueError(
-                f"a TextVAE takes tokens, int64 (batch, length), and was given {x.dtype} of shape "
-                f"{tuple(x.shape)}; make them with tokenizer.encode(texts) or data.batch(index)."
-            )

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_course.models.gan import Discriminator
+from vae_course.models.networks import keeps_config
 from vae_course.models.vae import VAE
 
 SMALLEST_VARIANCE = 1e-8
@@ -16,7 +17,7 @@ class VAEGAN(VAE):
     """A VAE with a discriminator beside it; without the discriminator it *is* that VAE (:meth:`plain`).
 
     Args:
-        image_shape, latent_dim, hidden_dims, likelihood, architecture, activation: of the VAE.
+        image_shape, latent_dim, hidden_dims: of the VAE, as all ``others``; ``architecture`` is "conv" here.
         discriminator_dims: widths or channels of the discriminator; default as in the encoder.
 
     Attributes:
@@ -26,22 +27,22 @@ class VAEGAN(VAE):
             paper's network: without it the discriminator could shrink the feature loss by shrinking itself.
     """
 
+    @keeps_config
     def __init__(
         self,
         image_shape: Sequence[int] = (1, 28, 28),
         latent_dim: int = 20,
         hidden_dims: Sequence[int] | None = None,
-        likelihood: str = "bernoulli",
         architecture: str = "conv",
-        activation: str = "gelu",
         discriminator_dims: Sequence[int] | None = None,
+        **others,
     ):
-        super().__init__(image_shape, latent_dim, hidden_dims, likelihood, architecture, activation)
+        super().__init__(image_shape, latent_dim, hidden_dims, architecture=architecture, **others)
         sizes = discriminator_dims or self.config["hidden_dims"]
+        self.config["discriminator_dims"] = sizes
         self.discriminator = Discriminator(image_shape, sizes, architecture)
         self.register_buffer("feature_variance", torch.ones(sizes[-1]))
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
-        self.config["discriminator_dims"] = list(sizes)
 
     def parts(self) -> dict[str, list[nn.Parameter]]:
         """Parameters of the three networks; a learned scale of the likelihood belongs to the decoder."""
@@ -58,13 +59,8 @@ class VAEGAN(VAE):
     def feature_distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
         """½ Σ (difference)² of two outputs of the last hidden layer, in units of ``feature_variance``.
 
-        Up to a constant −log N(Dis_l(x) | Dis_l(x̃), I), equations 7 and 8 of the paper.
-
-        Args:
-            ours, theirs: (batch, channels, ...).
-
-        Returns:
-            (batch,), ≥ 0.
+        Up to a constant −log N(Dis_l(x) | Dis_l(x̃), I), equations 7 and 8 of the paper:
+        (batch, channels, ...) twice → (batch,), ≥ 0.
         """
         squared = (ours - theirs).square().flatten(2).sum(2) if ours.dim() > 2 else (ours - theirs).square()
         return 0.5 * (squared / self.feature_variance.clamp_min(SMALLEST_VARIANCE)).sum(1)
@@ -72,8 +68,7 @@ class VAEGAN(VAE):
     @torch.no_grad()
     def update_feature_variance(self, features: Tensor) -> None:
         """Let ``feature_variance`` follow the features of real pictures, (batch, channels, ...)."""
-        channels = features.transpose(0, 1).flatten(1)
-        fresh = channels.var(1, correction=0)
+        fresh = features.transpose(0, 1).flatten(1).var(1, correction=0)
         memory = VARIANCE_MEMORY if self.batches_seen > 0 else 0.0
         self.feature_variance.mul_(memory).add_(fresh, alpha=1 - memory)
         self.batches_seen += 1

@@ -9,21 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vae_course.elbo import ElboTerms
-from vae_course.models.networks import feature_map_size
+from vae_course.models.networks import halvings, keeps_config
 from vae_course.models.vae import ImageModel
-
-# -------- A codebook that follows moving averages of what it stands for, and revives letters that nobody
-# uses.
 
 
 class Codebook(nn.Module):
-    """Vectors ("letters") by which others are replaced; trained without a gradient.
+    """Vectors ("letters") by which others are replaced; they follow moving averages, without a gradient.
 
     Args:
-        n_codes: number of letters, at least 2.
-        dim: length of each, at least 1.
+        n_codes, dim: number of letters, at least 2, and length of each.
         decay: of the moving averages, in [0, 1).
-        revive_below: a letter used less than this share of its fair share (1 / n_codes) counts as dead.
 
     Attributes:
         letters: (n_codes, dim).
@@ -32,15 +27,15 @@ class Codebook(nn.Module):
         total: (n_codes, dim), moving average of the sum of those vectors, over the number of all.
     """
 
-    def __init__(self, n_codes: int, dim: int, decay: float = 0.99, revive_below: float = 0.05):
+    revive_below = 0.05  # a letter used less than this share of its fair share (1 / n_codes) counts as dead
+
+    def __init__(self, n_codes: int, dim: int, decay: float = 0.99):
         super().__init__()
         if n_codes < 2 or dim < 1:
-            raise ValueError(
-                f"a codebook of {n_codes} letters of length {dim} is none; give n_codes ≥ 2, dim ≥ 1."
-            )
+            raise ValueError(f"{n_codes} letters of length {dim} are no codebook; give n_codes ≥ 2, dim ≥ 1.")
         if not 0 <= decay < 1:
             raise ValueError(f"decay is {decay}; expected a number in [0, 1).")
-        self.n_codes, self.decay, self.revive_below = n_codes, decay, revive_below
+        self.n_codes, self.decay = n_codes, decay
         self.register_buffer("letters", torch.randn(n_codes, dim))
         self.register_buffer("usage", torch.zeros(n_codes))
         self.register_buffer("total", torch.zeros(n_codes, dim))
@@ -60,14 +55,13 @@ class Codebook(nn.Module):
     def follow(self, vectors: Tensor, codes: Tensor, generator: torch.Generator | None = None) -> None:
         """One update: every letter moves to the moving average of the vectors that chose it.
 
-        van den Oord et al. 2017, appendix A.1, with shares in place of counts. A letter in less use than
-        ``revive_below`` of its fair share is put onto a random vector of this batch (Dhariwal et al. 2020,
-        "Jukebox": random restarts). It starts with twice that share: light enough to move at once to the
-        middle of what chooses it, and soon dead again if nothing does.
+        van den Oord et al. 2017, appendix A.1, with shares in place of counts. A dead letter is put onto a
+        random vector of this batch (Dhariwal et al. 2020, "Jukebox": random restarts). It starts with twice
+        the least share: light enough to move at once to the middle of what chooses it, and soon dead again if
+        nothing does.
 
         Args:
-            vectors: (..., dim), what the encoder put out.
-            codes: (...), their nearest letters.
+            vectors: (..., dim), what the encoder put out; ``codes``: (...), their nearest letters.
             generator: source of the random vectors.
         """
         untouched = self.usage.sum() == 0
@@ -85,10 +79,6 @@ class Codebook(nn.Module):
         self.letters.copy_(self.total / self.usage[:, None])
 
 
-# -------- A small autoregressive prior over maps of letters: exact probabilities, and draws one letter at a
-# time.
-
-
 class CodePrior(nn.Module):
     """P(c) = Π_i P(c_i | c_1 … c_{i−1}) over maps of letters in reading order.
 
@@ -96,12 +86,11 @@ class CodePrior(nn.Module):
     and the three above it, which are near in the picture but far back in the walk, and where it is.
 
     Args:
-        n_codes: size of the alphabet, at least 2.
-        side: height and width of the map, at least 1.
-        hidden: width of the GRU.
-        embedding: numbers that stand for a letter.
+        n_codes, side: size of the alphabet, at least 2, and of the square map, at least 1.
+        hidden, embedding: width of the GRU, and numbers that stand for a letter.
     """
 
+    @keeps_config
     def __init__(self, n_codes: int, side: int, hidden: int = 192, embedding: int = 32):
         super().__init__()
         if n_codes < 2 or side < 1:
@@ -117,7 +106,6 @@ class CodePrior(nn.Module):
         nn.init.zeros_(self.read[-1].weight)  # the untrained prior is uniform
         nn.init.zeros_(self.read[-1].bias)
         self.register_buffer("neighbors", _neighbors(side), persistent=False)
-        self.config = {"n_codes": n_codes, "side": side, "hidden": hidden, "embedding": embedding}
 
     def _inputs(self, codes: Tensor, places: Tensor) -> Tensor:
         """What the network is told at some places: letters (batch, side²) → (batch, places, 5·embedding)."""
@@ -134,9 +122,7 @@ class CodePrior(nn.Module):
     def log_prob(self, codes: Tensor) -> Tensor:
         """log P(c) in nats, exact: int64 (batch, side, side) → (batch,)."""
         if codes.dim() != 3 or codes.shape[1:] != (self.side, self.side):
-            raise ValueError(
-                f"codes have shape {tuple(codes.shape)}; expected (batch, {self.side}, {self.side})."
-            )
+            raise ValueError(f"codes are {tuple(codes.shape)}; expected (batch, {self.side}, {self.side}).")
         logits = self(codes)
         return -F.cross_entropy(logits.transpose(1, 2), codes.flatten(1), reduction="none").sum(1)
 
@@ -169,9 +155,6 @@ def _neighbors(side: int) -> Tensor:
     return torch.tensor(rows)
 
 
-# -------- VQ-VAE: a code made of letters from a learned alphabet (van den Oord, Vinyals & Kavukcuoglu 2017).
-
-
 class VQVAE(ImageModel):
     """A convolutional autoencoder whose code is a small map of letters, each one of ``n_codes`` vectors.
 
@@ -182,21 +165,17 @@ class VQVAE(ImageModel):
     Train it with ``fit(model, train, objective=vq_terms)``.
 
     Args:
-        image_shape: (C, H, W).
-        n_codes: vectors in the codebook, at least 2.
-        code_dim: length of each, at least 1.
-        hidden_dims: channels of the stride-2 layers; default by picture size.
-        likelihood, activation: as for a VAE.
-        decay: of the codebook's moving averages, in [0, 1).
+        image_shape, hidden_dims, likelihood, activation: as for a VAE; the pictures are square.
+        n_codes, code_dim, decay: of the :class:`Codebook`.
         commitment: weight of the encoder's distance from its letters, in nats for a squared distance of 1.
 
     Attributes:
-        latent_dim: numbers in the quantized code, code_dim · side².
-        side: of the map of letters.
+        latent_dim: numbers in the quantized code, code_dim · side²; ``side``: of the map of letters.
     """
 
     outputs_per_latent = 1
 
+    @keeps_config
     def __init__(
         self,
         image_shape: Sequence[int] = (1, 28, 28),
@@ -209,30 +188,19 @@ class VQVAE(ImageModel):
         commitment: float = 0.25,
     ):
         super().__init__(image_shape, code_dim, hidden_dims, likelihood, "conv", activation)
-        channels = self.config["hidden_dims"]
-        self.side = feature_map_size(image_shape, len(channels))
-        self.latent_dim = code_dim * self.side**2
+        for name in ("latent_dim", "architecture"):
+            del self.config[name]
+        channels = self.config["hidden_dims"][-1]
+        self.side, width = halvings(image_shape, len(self.config["hidden_dims"]))[-1]
+        if self.side != width:
+            raise ValueError(f"a VQVAE takes square pictures; image_shape is {tuple(image_shape)}.")
         self.code_shape = (code_dim, self.side, self.side)
-        self.encoder = nn.Sequential(
-            *self.encoder.layers[:-2], nn.Conv2d(channels[-1], code_dim, kernel_size=1), nn.Flatten()
-        )
-        self.decoder = nn.Sequential(
-            nn.Unflatten(-1, self.code_shape),
-            nn.Conv2d(code_dim, channels[-1], kernel_size=1),
-            *self.decoder.layers[2:],
-        )
+        self.latent_dim = math.prod(self.code_shape)
+        quantized, spread = nn.Conv2d(channels, code_dim, 1), nn.Conv2d(code_dim, channels, 1)
+        self.encoder = nn.Sequential(*self.encoder.layers[:-2], quantized, nn.Flatten())
+        self.decoder = nn.Sequential(nn.Unflatten(-1, self.code_shape), spread, *self.decoder.layers[2:])
         self.codebook = Codebook(n_codes, code_dim, decay)
-        self.n_codes, self.code_dim, self.commitment = n_codes, code_dim, commitment
-        self.config = {
-            "image_shape": list(image_shape),
-            "n_codes": n_codes,
-            "code_dim": code_dim,
-            "hidden_dims": list(channels),
-            "likelihood": likelihood,
-            "activation": activation,
-            "decay": decay,
-            "commitment": commitment,
-        }
+        self.n_codes, self.commitment = n_codes, commitment
 
     def vectors(self, x: Tensor) -> Tensor:
         """The encoder's output at every place, not quantized: (batch, C, H, W) → (batch, side², code_dim)."""
@@ -255,16 +223,10 @@ class VQVAE(ImageModel):
         return self.decode(self.code_of(self.codebook.lookup(codes.flatten(1))))
 
     @torch.no_grad()
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """The decoder's mean at the picture's own letters, (batch, C, H, W)."""
-        return self.likelihood.mean(self.decode(self.encode(x)))
-
-    @torch.no_grad()
-    def sample(self, n: int, prior, generator: torch.Generator | None = None) -> Tensor:
-        """Decoder means (n, C, H, W) of letters drawn from ``prior``, a CodePrior for this codebook."""
-        return torch.cat(
-            [self.likelihood.mean(self.decode_codes(part)) for part in prior.sample(n, generator).split(500)]
-        )
+    def sample(self, n: int, prior: CodePrior, generator: torch.Generator | None = None) -> Tensor:
+        """Decoder means (n, C, H, W) of letters drawn from ``prior``, made for this codebook."""
+        letters = prior.sample(n, generator).split(500)
+        return torch.cat([self.likelihood.mean(self.decode_codes(part)) for part in letters])
 
 
 @dataclass(frozen=True)
@@ -273,8 +235,8 @@ class VQTerms(ElboTerms):
 
     Attributes:
         reconstruction: (batch,), −log p(x|letters), nats.
-        kl: (batch,), side² · log n_codes: what the letters cost under a uniform prior. A constant; a learned
-            prior (:class:`vae_course.models.vq_vae.CodePrior`) makes it smaller afterwards.
+        kl: (batch,), side² · log n_codes: what the letters cost under a uniform prior. A constant; a
+            :class:`CodePrior` makes it smaller afterwards.
         kl_per_dimension: (batch, side²), log n_codes each.
         commitment: (batch,), weighted squared distance of the encoder from its letters; no part of the bound.
     """
@@ -289,12 +251,8 @@ class VQTerms(ElboTerms):
 def vq_terms(model: VQVAE, x: Tensor, generator: torch.Generator | None = None) -> VQTerms:
     """The objective of a VQ-VAE, for ``fit(..., objective=vq_terms)`` (van den Oord et al. 2017, eq. 3).
 
-    The codebook has no gradient: in training mode it follows moving averages, and dead letters are revived.
-
-    Args:
-        model: a VQVAE.
-        x: (batch, C, H, W), in [0, 1].
-        generator: source of the vectors with which dead letters are revived.
+    The codebook has no gradient: in training mode it follows moving averages of x (batch, C, H, W), and dead
+    letters are revived, with vectors that ``generator`` draws.
     """
     vectors = model.vectors(x)
     codes = model.codebook.nearest(vectors)
@@ -313,12 +271,7 @@ def vq_terms(model: VQVAE, x: Tensor, generator: torch.Generator | None = None) 
 def perplexity(codes: Tensor, n_codes: int) -> float:
     """exp of the entropy of the letters' frequencies: how many letters are in use, if all were used alike.
 
-    Args:
-        codes: int64, any shape.
-        n_codes: size of the codebook.
-
-    Returns:
-        From 1 (one letter for everything) to n_codes.
+    From 1 (one letter for everything) to n_codes; ``codes`` are int64 of any shape.
     """
     share = F.one_hot(codes.flatten(), n_codes).double().mean(0)
     return math.exp(torch.special.entr(share).sum().item())
