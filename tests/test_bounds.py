@@ -199,7 +199,14 @@ def test_bad_input_is_refused_in_a_sentence():
     assert model.training, "a refused call must leave the mode as it was"
 
 
-@pytest.mark.parametrize("data", [torch.zeros(4, 1, 8, 8), torch.zeros(4, 1, 8, 8).numpy(), "digits"])
+def test_pictures_without_a_data_set_are_measured_as_such():
+    data, model = tiny_images(4), VAE((1, 8, 8), 2, [6])
+    expected = evaluate(model, data)
+    for pictures in (data.floats(), data.images, data.images.numpy()):
+        assert evaluate(model, pictures) == expected
+
+
+@pytest.mark.parametrize("data", [5, [1.0, 2.0], "digits"])
 def test_what_is_no_data_set_is_told(data):
     model = VAE((1, 8, 8), 2, [6])
     for measure in (evaluate, importance_weighted_bound):

@@ -88,9 +88,9 @@ from vae_course.evaluation import (
     mean_interval,
     relative_sharpness,
     sample_quality,
+    ssim,
     train_classifier,
 )
-from vae_course.evaluation.samples import ssim
 from vae_course.plots import fingerprint, image_grid, line_plot
 from vae_course.teaching import Claims, check, check_parameters, hint, predict, results_table, show, solution
 

@@ -86,11 +86,11 @@ from vae_course.evaluation import (
     collapse_report,
     evaluate_codes,
     mean_interval,
+    precision_recall,
     probe_accuracy,
     relative_sharpness,
     sample_quality,
 )
-from vae_course.evaluation.samples import precision_recall
 from vae_course.models import VAEGAN, VQVAE, CodePrior, perplexity, vq_terms
 from vae_course.plots import image_grid, interval_dots
 from vae_course.teaching import Claims, check, check_parameters, hint, predict, results_table, show, solution

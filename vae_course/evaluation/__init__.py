@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazily(
         "bounds": "bits_per_dimension elbo_scores Estimate evaluate evaluate_codes Evaluation feature_bits "
         "gaussian_with_covariance gaussian_without_code importance_weighted_bound "
         "importance_weighted_log_prob importance_weighted_scores",
-        "classifier": "load_reader read train_classifier train_reader",
+        "classifier": "read train_classifier train_reader",
         "code_use": "active_units collapse_report CollapseReport kl_per_dimension linear_probe "
         "log_aggregate posterior_means probe_accuracy",
         "costs": "training_cost",

@@ -16,11 +16,8 @@ from vae_course.randomness import seed_of, seeded_numpy
 def auroc(normal: Tensor, anomalous: Tensor) -> float:
     """Probability that an anomalous example scores higher than a normal one, ties counted half.
 
-    The area under the receiver operating characteristic (Hanley & McNeil 1982): ½ is chance, 1 is perfect,
-    below ½ the order is wrong.
-
-    Args:
-        normal, anomalous: (n,) and (m,), finite scores, at least one of each.
+    The area under the receiver operating characteristic (Hanley & McNeil 1982) of scores (n,) and (m,): ½ is
+    chance, 1 is perfect, below ½ the order is wrong.
     """
     return float(_auroc(_scores(normal), _scores(anomalous)))
 
@@ -43,9 +40,7 @@ def auroc_difference(
 ) -> MeanInterval:
     """AUROC of one score minus that of another **on the same examples**, with a paired 95 % interval.
 
-    Args:
-        first, second: (normal, anomalous) scores of the same examples in the same order.
-        draws: resampled test sets.
+    ``first`` and ``second`` are (normal, anomalous) scores of the same examples in the same order.
     """
     pairs = [tuple(map(_scores, pair)) for pair in (first, second) if pair is not None]
     n, m = map(len, pairs[0])

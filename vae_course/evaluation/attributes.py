@@ -38,14 +38,9 @@ def adjusted_vectors(codes: Tensor, attributes: Tensor) -> Tensor:
 
     Least squares of the codes on all attributes at once. Where attributes are independent, a row equals the
     mean difference (up to noise); where two come together in the data, each keeps its own share.
-
-    Raises:
-        ValueError: an attribute is constant, or follows from the others.
     """
     if attributes.ndim != 2 or len(attributes) != len(codes):
-        raise ValueError(
-            f"attributes have shape {tuple(attributes.shape)}; expected ({len(codes)}, number of attributes)."
-        )
+        raise ValueError(f"attributes have shape {tuple(attributes.shape)}; expected ({len(codes)}, A).")
     design = torch.cat([torch.ones(len(codes), 1, dtype=torch.float64), attributes.cpu().double()], dim=1)
     if torch.linalg.matrix_rank(design) < design.shape[1]:
         raise ValueError("an attribute is constant or follows from the others; leave it out.")
@@ -72,19 +67,14 @@ class EditReport:
 def judge_edit(before: Tensor, after: Tensor, target: int, *, add: bool = True) -> EditReport:
     """Compare a judge's readings of pictures before and after an edit.
 
-    ``before`` must be readings of the *reconstructed* pictures: else the VAE's blur counts as collateral.
-
     Args:
-        before, after: (n, A), in [0, 1].
+        before, after: (n, A), in [0, 1]; the first of *reconstructions*: else the VAE's blur is collateral.
         target: column of the attribute that was edited.
         add: whether it was to be added (else removed).
-
-    Raises:
-        ValueError: shapes differ, or there is no such column.
     """
     if before.shape != after.shape or before.ndim != 2 or len(before) == 0:
         raise ValueError(
-            f"readings have shapes {tuple(before.shape)} and {tuple(after.shape)}; expected (n, A)."
+            f"readings have shapes {tuple(before.shape)}, {tuple(after.shape)}; expected (n, A)."
         )
     if not 0 <= target < before.shape[1]:
         raise ValueError(f"there is no column {target}; readings have {before.shape[1]} columns.")
@@ -101,10 +91,8 @@ def judge_edit(before: Tensor, after: Tensor, target: int, *, add: bool = True) 
 def _checked(codes: Tensor, has: Tensor) -> Tensor:
     has = torch.as_tensor(has)
     if codes.ndim != 2 or has.shape != codes.shape[:1]:
-        raise ValueError(
-            f"codes have shape {tuple(codes.shape)} and labels {tuple(has.shape)}; "
-            "expected (n, latent) and (n,)."
-        )
+        shapes = f"codes have shape {tuple(codes.shape)} and labels {tuple(has.shape)}"
+        raise ValueError(f"{shapes}; expected (n, latent) and (n,).")
     has = has.bool().cpu()
     if not has.any() or has.all():
         raise ValueError("an attribute vector needs pictures with the attribute and pictures without.")

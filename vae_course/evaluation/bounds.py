@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal
 
 from vae_course.data.own_images import check_data
-from vae_course.elbo import elbo_terms, standard_normal_log_prob
-from vae_course.machine import choose, keep_freed_memory, matrix_products
+from vae_course.elbo import elbo_terms, importance_weighted_log_prob
 from vae_course.randomness import seeded
 
 
@@ -110,8 +109,7 @@ def evaluate(model, data, *, n_samples: int = 1, batch_size: int = 1000, seed: i
     """The sampled ELBO on a data set: z is drawn from q(z|x), never replaced by its mean.
 
     Args:
-        model: a VAE (``encode``, ``log_likelihood``).
-        data: ImageData.
+        model, data: a VAE (``encode``, ``log_likelihood``) and ImageData.
         n_samples: draws of z for each example.
         batch_size: examples at a time.
         seed: of z, and of dynamic binarization.
@@ -153,42 +151,6 @@ def evaluate_codes(model, prior, data, *, seed: int = 0) -> Evaluation:
     return Evaluation(Estimate.of(distortion + rate), Estimate.of(distortion), Estimate.of(rate))
 
 
-@torch.no_grad()
-def importance_weighted_log_prob(
-    model, x: Tensor, k: int, generator: torch.Generator | None = None, chunk: int = 20
-) -> Tensor:
-    """log p̂_K(x) = log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x) with z_k ~ q(z|x) (Burda et al. 2016, eq. 8).
-
-    Its mean rises with K from the ELBO (K = 1) towards log p(x).
-
-    Args:
-        model: a VAE.
-        x: (batch, *features); a pair for a conditional model.
-        k: number of draws of z for each example.
-        generator: source of randomness, on the model's device.
-        chunk: draws at a time; memory grows with it and not with ``k``. Few are faster: tensors of a few MB
-            stay in reach of the processor.
-
-    Returns:
-        (batch,), nats, float64, on the CPU.
-    """
-    if not (isinstance(k, Integral) and isinstance(chunk, Integral)):
-        raise TypeError(f"k is {k!r} and chunk is {chunk!r}; both must be whole numbers of at least 1.")
-    if k < 1 or chunk < 1:
-        raise ValueError(f"k is {k} and chunk is {chunk}; both must be at least 1.")
-    keep_freed_memory()
-    device = device_of(model)
-    x = tuple(part.to(device) for part in x) if isinstance(x, tuple) else x.to(device)
-    with matrix_products(choose("auto", device)):
-        posterior = model.encode(x)
-        total = torch.full(posterior.mean.shape[:1], -math.inf, dtype=torch.float64)
-        for start in range(0, k, chunk):
-            z = posterior.sample(min(chunk, k - start), generator=generator)
-            log_weight = model.log_likelihood(x, z) + standard_normal_log_prob(z) - posterior.log_prob(z)
-            total = torch.logaddexp(total, torch.logsumexp(log_weight.cpu().double(), dim=0))
-    return total - math.log(k)
-
-
 def importance_weighted_scores(
     model, data, *, k: int = 200, seed: int = 0, batch_size: int = 100, chunk: int = 20
 ) -> Tensor:
@@ -205,12 +167,8 @@ def importance_weighted_bound(
 ) -> Estimate:
     """Mean log p̂_K(x) over a data set, nats per example; its negative is what papers call NLL.
 
-    Args:
-        model: a VAE.
-        data: ImageData; say with the number which binarization it has.
-        k: draws of z for each example.
-        seed: of z, and of dynamic binarization.
-        batch_size, chunk: examples and draws at a time; memory grows with their product only.
+    Say with the number which binarization the data have. Memory grows with batch_size × chunk, examples and
+    draws at a time, and not with ``k``, the draws of z for each example.
     """
     settings = {"k": k, "seed": seed, "batch_size": batch_size, "chunk": chunk}
     return Estimate.of(-importance_weighted_scores(model, data, **settings))
@@ -257,8 +215,8 @@ def bits_per_dimension(
     Args:
         negative_log: −log p or an upper bound such as −ELBO, nats per example.
         dimensions: numbers (pixels × channels, frequencies × frames, columns, characters) of an example.
-        log_volume: log |d scaled / d raw|, nats; `FeatureData.log_volume`.
-        log_cell: log of the volume of one raw cell, nats; `FeatureData.log_cell`.
+        log_volume, log_cell: log |d scaled / d raw| and log of the volume of one raw cell, nats; FeatureData
+            has both.
     """
     if dimensions < 1:
         raise ValueError(f"dimensions is {dimensions}; an example has at least 1.")

@@ -47,9 +47,7 @@ def train_reader(
         seed: as for :func:`train_classifier`.
     """
     if targets.ndim != 2 or len(targets) != len(data):
-        raise ValueError(
-            f"targets have shape {tuple(targets.shape)}; expected a row for each of {len(data)}."
-        )
+        raise ValueError(f"targets have shape {tuple(targets.shape)}; expected {len(data)} rows.")
     if not (targets.min() >= 0 and targets.max() <= 1):
         raise ValueError("a target lies outside [0, 1].")
     loss, size = F.binary_cross_entropy_with_logits, targets.shape[1]
@@ -83,10 +81,3 @@ def _trained(
 def read(reader: Classifier, images: Tensor, batch_size: int = 500) -> Tensor:
     """The reader's numbers for pictures (n, C, H, W) in [0, 1]: (n, A), in [0, 1], on the CPU."""
     return in_parts(reader, lambda part: reader(part).sigmoid(), images, batch_size)
-
-
-def load_reader(name: str) -> Classifier:
-    """The shipped reader of "faces_synthetic" (its nine factors), trained on the training part."""
-    from vae_course.weights import WEIGHTS, read_classifier
-
-    return read_classifier(WEIGHTS / f"reader_{name}.pt")

@@ -179,10 +179,8 @@ def linear_probe(codes: Tensor, labels: Tensor, held_out_codes: Tensor, held_out
 
     for x, y in ((codes, labels), (held_out_codes, held_out_labels)):
         if x.dim() != 2 or y.shape != x.shape[:1] or len(x) == 0 or x.shape[1] != codes.shape[1]:
-            raise ValueError(
-                f"codes have shape {tuple(x.shape)} and labels {tuple(y.shape)}; expected (n, d) with the "
-                f"same d on both sides, and (n,)."
-            )
+            shapes = f"codes have shape {tuple(x.shape)} and labels {tuple(y.shape)}"
+            raise ValueError(f"{shapes}; expected (n, d) with the same d on both sides, and (n,).")
     known, asked = (part.cpu().double().numpy() for part in (codes, held_out_codes))
     scaler = StandardScaler().fit(known)
     # Of two classes scikit-learn fits the difference of the two rows of W, whose penalty is half as large.
@@ -194,9 +192,7 @@ def linear_probe(codes: Tensor, labels: Tensor, held_out_codes: Tensor, held_out
 def probe_accuracy(model, train, held_out) -> float:
     """Accuracy of a linear probe on posterior means: fitted on training examples, measured on held-out ones.
 
-    Args:
-        model: a VAE or an Autoencoder.
-        train, held_out: ImageData with labels; at most 2,000 of each are used, class proportions kept.
+    At most 2,000 labeled pictures of each are used, class proportions kept.
     """
     if train.labels is None or held_out.labels is None:
         raise ValueError(f"{train.name} has no labels; a probe needs them.")

@@ -19,13 +19,9 @@ from vae_course.randomness import seeded
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """What :func:`training_cost` found.
-
-    Attributes:
-        parameters: numbers that training moves.
-        seconds_per_epoch: processor seconds (all threads together) of one pass through the data.
-        peak_bytes: most memory that tensors took at one moment of an update: weights, their gradients, Adam's
-            two moments, the minibatch and what lies between. The data set and the program are not counted.
+    """Numbers that training moves; processor seconds (all threads together) of one pass through the data; and
+    the most bytes that tensors took at one moment of an update: weights, gradients, Adam's two moments, the
+    minibatch and what lies between. The data set and the program are not counted.
     """
 
     parameters: int

@@ -21,10 +21,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     Features (n_a, d) and (n_b, d), at least 2 rows each → the distance, ≥ 0, in squared units of features.
     """
     if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise ValueError(
-            f"features have shapes {tuple(a.shape)} and {tuple(b.shape)}; expected (n, d) and (m, d) with at "
-            f"least 2 rows each and the same d."
-        )
+        shapes = f"features have shapes {tuple(a.shape)} and {tuple(b.shape)}"
+        raise ValueError(f"{shapes}; expected (n, d) and (m, d) with at least 2 rows each.")
     a, b = a.cpu().double(), b.cpu().double()
     cov_a, cov_b = torch.cov(a.T).reshape(a.shape[1], -1), torch.cov(b.T).reshape(b.shape[1], -1)
     values, vectors = torch.linalg.eigh(cov_a)
@@ -73,10 +71,8 @@ def frechet_bias_curve(
     if sizes is None:
         sizes = sorted({max(most // 2**power, 2) for power in range(6)})
     if not sizes or min(sizes) < 2 or max(sizes) > most or repeats < 1:
-        raise ValueError(
-            f"sizes are {list(sizes)} with {repeats} repeats; expected sizes from 2 to {most}, the smaller "
-            f"set, and at least 1 repeat."
-        )
+        given = f"sizes are {list(sizes)} with {repeats} repeats"
+        raise ValueError(f"{given}; expected sizes from 2 to {most}, the smaller set, and at least 1 repeat.")
     generator = seeded(seed)
     curve = []
     for n in sizes:

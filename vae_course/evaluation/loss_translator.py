@@ -25,13 +25,11 @@ class LossWeights:
     Attributes:
         error: "mse" (squared error, without ½), "bce" or "l1".
         features: pixels times channels of one picture.
-        error_weight, kl_weight: the factors in front, ≥ 0 (the first > 0).
         error_reduction, kl_reduction: "sum" over everything, "batch mean" (summed over pixels or latent
             dimensions, averaged over the batch) or "mean" over everything.
         latent_dim: needed for the mean of the KL over everything.
-        pixel_range: distance from black to white: 1 for pixels in [0, 1], 2 for [−1, 1], 255 for bytes.
         batch_size: needed when one term is averaged over the batch and the other is not.
-        name: where it is from.
+        pixel_range: distance from black to white: 1 for pixels in [0, 1], 2 for [−1, 1], 255 for bytes.
     """
 
     error: str
@@ -53,20 +51,16 @@ class LossWeights:
                 known = ", ".join(map(repr, REDUCTIONS))
                 raise ValueError(f"{field} is {getattr(self, field)!r}; choose one of {known}.")
         if self.features < 1 or self.error_weight <= 0 or self.kl_weight < 0:
-            raise ValueError(
-                f"features is {self.features}, error_weight {self.error_weight}, kl_weight {self.kl_weight}; "
-                f"expected at least 1, more than 0, and at least 0."
+            given = (
+                f"features is {self.features}, error_weight {self.error_weight}, kl_weight {self.kl_weight}"
             )
+            raise ValueError(f"{given}; expected at least 1, more than 0, and at least 0.")
         if self.pixel_range <= 0 or (self.error == "bce" and self.pixel_range != 1):
-            raise ValueError(
-                f"pixel_range is {self.pixel_range}; it must be more than 0, and 1 for cross-entropy."
-            )
+            raise ValueError(f"pixel_range is {self.pixel_range}; expected > 0, and 1 for cross-entropy.")
         if self.kl_reduction == "mean" and not self.latent_dim:
             raise ValueError("a KL averaged over everything needs latent_dim: give the size of the code.")
         if (self.error_reduction == "sum") != (self.kl_reduction == "sum") and not self.batch_size:
-            raise ValueError(
-                "one term is summed over the batch and the other averaged, so β needs batch_size: give it."
-            )
+            raise ValueError("one term is summed over the batch, the other averaged: β needs batch_size.")
 
 
 def effective_beta(loss: LossWeights) -> float:

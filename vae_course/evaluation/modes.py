@@ -17,8 +17,7 @@ class ModeCoverage:
         hit: modes with enough good samples, of ``modes``.
         high_quality: share of the samples that are good, in [0, 1].
         kl_to_data: KL(histogram ‖ data) of the good samples' modes, nats; at most log(modes) for uniform
-            data. The "reverse KL" of the literature, finite although modes are missed; NaN without a good
-            sample.
+            data. The "reverse KL" of the literature, finite although modes are missed; NaN without any.
         kl_from_data: KL(data ‖ histogram), nats: what maximum likelihood would pay, infinite as soon as one
             mode of the data is missed.
         histogram: share of each mode among the good samples, float64 (modes,).
@@ -47,9 +46,7 @@ def mode_coverage(
         least: good samples that make a mode hit: 1 in most papers, which a few stray samples also reach.
     """
     if mode.shape != good.shape or mode.dim() != 1 or len(mode) == 0:
-        raise ValueError(
-            f"mode has shape {tuple(mode.shape)} and good {tuple(good.shape)}; expected (n,) twice, n ≥ 1."
-        )
+        raise ValueError(f"shapes are {tuple(mode.shape)}, {tuple(good.shape)}; expected (n,) twice, n ≥ 1.")
     if int(mode.min()) < 0 or int(mode.max()) >= modes:
         raise ValueError(f"mode runs from {int(mode.min())} to {int(mode.max())}; expected 0 to {modes - 1}.")
     shares = torch.full((modes,), 1 / modes, dtype=torch.float64) if data is None else data.double()

@@ -16,12 +16,7 @@ SMALLEST_ANGLE = 1e-4  # radians; below it a great circle and a straight line ag
 
 
 def lerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """The straight line (1 − t)·start + t·end, (steps, ...). Between pictures this is a cross-fade.
-
-    Args:
-        start, end: same shape (...), codes or pictures.
-        t: (steps,), usually from 0 to 1.
-    """
+    """The straight line (1 − t)·start + t·end, (steps, ...), for t (steps,): of pictures, a cross-fade."""
     start, end, t = _checked(start, end, t)
     t = t.reshape(-1, *[1] * start.ndim)
     return (1 - t) * start + t * end
@@ -38,9 +33,7 @@ def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     short. Then the path takes the one by way of the coordinate axis that is most nearly perpendicular to
     both, in its positive direction, and the norm passes in a straight line from one to the other.
 
-    Args:
-        start, end: (..., latent); none is 0, and codes of size 1 are not opposite: a line has no circle.
-        t: (steps,), from 0 to 1.
+    For t (steps,) from 0 to 1. No code may be 0, and codes of size 1 not opposite: a line has no circle.
     """
     start, end, t = _checked(start, end, t)
     norms = start.norm(dim=-1, keepdim=True), end.norm(dim=-1, keepdim=True)
@@ -144,10 +137,9 @@ def coin_entropy(pictures: Tensor) -> Tensor:
 
 
 def _checked(start: Tensor, end: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    if start.shape != end.shape:
-        raise ValueError(f"a path joins two of a kind; got {tuple(start.shape)} and {tuple(end.shape)}.")
-    if t.ndim != 1:
-        raise ValueError(f"t must have the shape (steps,); got {tuple(t.shape)}.")
+    if start.shape != end.shape or t.ndim != 1:
+        shapes = ", ".join(str(tuple(part.shape)) for part in (start, end, t))
+        raise ValueError(f"a path joins two of a kind in (steps,) steps; got {shapes}.")
     return start, end, t.to(start)
 
 

@@ -42,10 +42,8 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     below 0.
     """
     if a.shape != b.shape or a.dim() != 4 or min(a.shape[-2:]) < 11:
-        raise ValueError(
-            f"pictures have shapes {tuple(a.shape)} and {tuple(b.shape)}; expected the same (n, C, H, W) "
-            f"twice, with sides of at least 11."
-        )
+        shapes = f"pictures have shapes {tuple(a.shape)} and {tuple(b.shape)}"
+        raise ValueError(f"{shapes}; expected the same (n, C, H, W) twice, with sides of at least 11.")
     place = torch.arange(11, dtype=a.dtype, device=a.device) - 5
     line = torch.exp(-0.5 * (place / 1.5) ** 2)
     line = line / line.sum()
@@ -91,16 +89,15 @@ def power_spectrum(images: Tensor) -> Spectrum:
 
 
 def relative_power(images: Tensor, data: Tensor, *, low: float = 0.25, high: float = 0.5) -> float:
-    """Power of pictures over power of data in a band of frequencies: 1 is like data, below 1 is missing.
+    """Power of pictures over that of data in a band of frequencies (the finer half): below 1 it is missing.
 
     Args:
         images, data: (n, C, H, W) and (m, C, H, W), floats of one size.
-        low, high: the band in cycles per pixel, both ends included; the default is the finer half.
+        low, high: the band in cycles per pixel, both ends included.
     """
     if images.shape[1:] != data.shape[1:]:
-        raise ValueError(
-            f"pictures of {tuple(images.shape[1:])} cannot be compared with data of {tuple(data.shape[1:])}."
-        )
+        shapes = f"pictures {tuple(images.shape)} cannot be compared with data {tuple(data.shape)}"
+        raise ValueError(f"{shapes}: expected the same size.")
     (ours, radius), (theirs, _) = _power_and_radius(images), _power_and_radius(data)
     band = (radius >= low - 1e-9) & (radius <= high + 1e-9) & (radius > 0)
     if not band.any():
@@ -166,25 +163,19 @@ def coverage(real: Tensor, generated: Tensor, *, k: int = 5, chunk: int = 1000) 
     real points, so generated ones that lie far from each other make none of them larger. Two sets of n draws
     of one distribution reach 1 - (n-1)···(n-k) / ((2n-1)···(2n-k)) on average (lemma 2), about 1 - 2^-k.
 
-    Args:
-        real, generated: features (n, d), more than k rows, and (m, d), at least one row.
-        k: which neighbor sets the radius; 5 in the paper.
-        chunk: rows at a time; memory grows with it times the size of a set.
+    Features, k and chunk as for :func:`precision_recall`; one generated row is enough.
     """
     real, generated = _features(real, generated)
     if k < 1 or len(real) <= k or not len(generated):
-        raise ValueError(
-            f"k is {k}; it must be at least 1, with more than k real rows and one generated row."
-        )
+        raise ValueError(f"k is {k}; expected at least 1, with more than k real rows and one generated row.")
     nearest = torch.cat([_distances(part, generated).amin(1) for part in real.split(chunk)])
     return (nearest <= _radii(real, k, chunk)).float().mean().item()
 
 
 def _features(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
     if real.dim() != 2 or generated.dim() != 2 or real.shape[1] != generated.shape[1]:
-        raise ValueError(
-            f"features have shapes {tuple(real.shape)} and {tuple(generated.shape)}; expected (n, d), (m, d)."
-        )
+        shapes = f"features have shapes {tuple(real.shape)} and {tuple(generated.shape)}"
+        raise ValueError(f"{shapes}; expected (n, d), (m, d).")
     return real.cpu(), generated.cpu()
 
 
@@ -247,15 +238,14 @@ class Neighbors(NamedTuple):
 
 @dataclass(frozen=True)
 class Memorization:
-    """Samples beside fresh data, both compared with the training set.
+    """n samples beside fresh data, both compared with the training set.
 
     Attributes:
         closer: chance that a sample is closer to its nearest training picture than a held-out picture is
             to its own, in [0, 1]; 0.5 for fresh data. Blurred pictures are close to everything and get a
             high value too: it is no proof of copying.
-        copies: share of samples that single out one training picture more than nearly all held-out ones do.
-        expected_copies: the share that fresh data have, by construction.
-        n: samples.
+        copies: share of samples that single out one training picture more than nearly all held-out ones do;
+            of fresh data it is ``expected_copies`` by construction.
     """
 
     closer: float
@@ -278,10 +268,8 @@ def nearest_neighbors(queries: Tensor, bank: Tensor, k: int = 1, *, chunk: int =
         chunk: queries at a time; memory grows with chunk × m.
     """
     if queries.shape[1:] != bank.shape[1:]:
-        raise ValueError(
-            f"queries have rows of {tuple(queries.shape[1:])} and the bank of {tuple(bank.shape[1:])}; "
-            f"expected the same."
-        )
+        shapes = f"queries have rows of {tuple(queries.shape[1:])} and the bank of {tuple(bank.shape[1:])}"
+        raise ValueError(f"{shapes}; expected the same.")
     if not 1 <= k <= len(bank):
         raise ValueError(f"k is {k}; expected 1 to {len(bank)}, the rows of the bank.")
     rows = bank.flatten(1).cpu()
@@ -311,19 +299,14 @@ def memorization(
 
     Copies that were shifted or recolored escape in pixels; compare features as well.
 
-    Args:
-        samples, train, held_out: pictures or features, all of one kind; ``held_out`` must not have been
-            trained on, and needs at least 1 / level rows.
-        k: neighbors, at least 2.
-        level: share of fresh data that count as copies, strictly between 0 and 1.
+    Pictures or features, all of one kind; ``held_out`` must not have been trained on, and needs at least
+    1 / level rows.
     """
     if k < 2 or not 0 < level < 1:
         raise ValueError(f"k is {k} and level {level}; expected k of at least 2 and a level inside (0, 1).")
     if len(held_out) * level < 1 or len(samples) == 0:
-        raise ValueError(
-            f"{len(held_out)} held-out pictures cannot show a share of {level}; "
-            f"give at least {round(1 / level)}, and at least one sample."
-        )
+        wanted = f"give at least {round(1 / level)}, and at least one sample"
+        raise ValueError(f"{len(held_out)} held-out pictures cannot show a share of {level}; {wanted}.")
     ours, fresh = (nearest_neighbors(rows, train, k).distance for rows in (samples, held_out))
 
     def relative(distance: Tensor) -> Tensor:

@@ -73,10 +73,7 @@ def cost(model) -> dict[str, int]:
 
 
 class SizeCurve(NamedTuple):
-    """A measure against latent size: means over seeds, with the ends of their 95 % intervals.
-
-    One seed gives no interval; its value then stands for both ends.
-    """
+    """Means over seeds at each latent size, with 95 % intervals; of one seed its value is both ends."""
 
     sizes: list[int]
     mean: list[float]
@@ -89,11 +86,9 @@ AT_LEAST_0 = {"rate", "active_units", "used_units", "frechet"} | SHARES
 
 
 def size_curve(records: Iterable[dict], measure: str, beta: float = 1.0) -> SizeCurve:
-    """One measure of a sweep's records against latent size; the intervals stay in what is possible.
+    """One measure (a key of :func:`size_report`) of a sweep's records of one data set and this β.
 
-    Args:
-        records: of :mod:`vae_course.training.sweep`, one data set; those of this β are taken.
-        measure: such as "distortion", "rate", "used_units", "frechet", "probe_accuracy".
+    The intervals stay in what is possible.
     """
     groups = _by_size(records, beta)
     curve = SizeCurve(list(groups), [], [], [])
@@ -153,14 +148,8 @@ def nats_per_extra_dimension(records: Iterable[dict], start: int, beta: float = 
 
 
 class Choice(NamedTuple):
-    """A recommended latent size.
-
-    Attributes:
-        size: the smallest size that is good enough.
-        best: the size with the lowest held-out −ELBO.
-        price: nats per example that ``size`` is above ``best``.
-        tolerance: nats that were allowed.
-        at_edge: the largest size tried is still needed, so larger ones should be tried.
+    """The smallest size that is good enough: ``price`` nats above ``best``, the one with the lowest
+    held-out −ELBO. ``at_edge``: it is the largest one tried, so larger ones should be tried.
     """
 
     size: int

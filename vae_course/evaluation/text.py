@@ -93,15 +93,15 @@ class NGram:
 
 @dataclass(frozen=True)
 class TextQuality:
-    """What :func:`text_quality` counts among drawn texts; shares of all draws, with standard errors.
+    """What :func:`text_quality` counts among n drawn texts; shares of all draws, with standard errors.
 
     Attributes:
         novel: not in the training texts.
-        distinct: different texts among the draws, divided by the number of draws.
+        distinct: different texts among the draws, divided by n.
         recovered: novel, and found among held-out texts, which the model has never seen.
         plausible: as probable to the judge, for each token, as 95 % of the held-out texts are at least; of
             real texts that is 0.95 by construction.
-        judge_bits: mean bits per token that the judge needs for the n draws.
+        judge_bits: mean bits per token that the judge needs.
     """
 
     novel: Estimate
@@ -117,8 +117,8 @@ def text_quality(drawn: Sequence[str], train, held_out, judge: NGram) -> TextQua
     """Count novelty and plausibility of drawn texts.
 
     No list holds every good text, so neither number stands alone: a model that repeats the training list is
-    plausible, one that types at random is novel. ``recovered`` is the strictest: real texts that the model
-    was never shown. Give the same number of draws to models that are compared.
+    plausible, one that types at random is novel. ``recovered`` is the strictest. Compare models by the same
+    number of draws.
 
     Args:
         drawn: texts as strings.
