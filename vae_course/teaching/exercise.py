@@ -7,12 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-NOT_ANSWERED = "not answered"
-CORRECT = "correct"
-MISTAKE = "mistake"
-CONTRACT = "contract"
-WRONG = "wrong"
-ERROR = "error"
+NOT_ANSWERED, CORRECT, MISTAKE = "not answered", "correct", "mistake"
+CONTRACT, WRONG, ERROR = "contract", "wrong", "error"
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,11 @@ class Raised:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+        self.words = type(error), re.sub(r"[\d\W]+", " ", str(error))[:60]
 
     def like(self, other: Any) -> bool:
         """Whether the other outcome is the same kind of exception with the same words in its message."""
-        return isinstance(other, Raised) and self._words() == other._words()
-
-    def _words(self) -> tuple[type, str]:
-        return type(self.error), re.sub(r"[\d\W]+", " ", str(self.error))[:60]
+        return isinstance(other, Raised) and self.words == other.words
 
 
 def to_tensor(value: Any) -> Tensor | None:
