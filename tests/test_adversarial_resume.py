@@ -16,7 +16,7 @@ from vae_course.weights import CheckpointError, load_model, save_checkpoint
     [
         {},
         {"penalty": 0.5, "penalty_every": 3, "loss": "hinge"},
-        {"instance_noise": 0.3, "betas": (0.0, 0.9)},
+        {"instance_noise": 0.3, "discriminator_learning_rate": 2e-3},
         {"spectral_norm": True},
     ],
 )
@@ -46,10 +46,14 @@ def test_resumed_equals_uninterrupted(tmp_path, settings, data):
 def test_other_settings_and_other_files_are_refused(tmp_path):
     path = tmp_path / "run.pt"
     run(checkpoint=path)
-    with pytest.raises(CheckpointError, match="another penalty, seed"):
+    with pytest.raises(CheckpointError, match=r"penalty 0.0 → 1.0; seed 0 → 3"):
         run(checkpoint=path, resume=True, penalty=1.0, seed=3)
-    with pytest.raises(CheckpointError, match="another examples"):
+    with pytest.raises(CheckpointError, match="examples 200 → 100"):
         run(PointData(RING.points[:100]), checkpoint=path, resume=True)
+    with pytest.raises(CheckpointError, match="on other training data"):
+        run(PointData(RING.points + 1e-3), checkpoint=path, resume=True)
+    with pytest.raises(CheckpointError, match="discriminator .*'spectral_norm': False.* → .*True"):
+        run(checkpoint=path, resume=True, spectral_norm=True)
     save_checkpoint(path, players()[0])
-    with pytest.raises(CheckpointError, match="not a checkpoint of fit_gan"):
+    with pytest.raises(CheckpointError, match="without the state of its training"):
         run(checkpoint=path, resume=True)

@@ -1,6 +1,9 @@
 """The training loop: what it does to the weights, what it records, and that it repeats."""
 
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -199,3 +202,25 @@ def test_what_is_no_data_set_is_told():
         fit(small_vae(), pictures, **QUIET)
     with pytest.raises(TypeError, match="the held-out set is of type Tensor; expected an ImageData"):
         fit(small_vae(), TRAIN, pictures, **QUIET)
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_it_trains_where_gradients_are_switched_off(context):
+    expected, model = small_vae(), small_vae()
+    fit(expected, TRAIN, epochs=1, **QUIET)
+    with context():
+        fit(model, TRAIN, epochs=1, **QUIET)
+        assert not torch.is_grad_enabled()
+    assert torch.equal(weights(model), weights(expected))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "gbk", "ascii"])
+def test_progress_on_a_terminal_that_lacks_letters(encoding):
+    program = (
+        "from vae_course import VAE, fit, load; data = load('digits', subset=64);"
+        "fit(VAE.for_data(data, latent_dim=2), data, epochs=1)"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.decode(encoding).count("-ELBO") == 2

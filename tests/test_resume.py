@@ -1,14 +1,16 @@
 """An interrupted run that is resumed equals one that was never interrupted."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from tiny_data import InterruptedAt, tiny_images
+from tiny_data import InterruptedAt, Rows, tiny_images
 from torch import nn
 
 from vae_course.elbo import reconstruction_terms
 from vae_course.models.vae import VAE, Autoencoder
 from vae_course.randomness import seed_everything
-from vae_course.training.loop import fit
+from vae_course.training.loop import fingerprint, fit
 from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
 
 QUIET = {"device": "cpu", "progress": False}
@@ -180,6 +182,51 @@ def test_another_model_or_other_data_are_refused(tmp_path):
         fit(same, tiny_images(49), HELD_OUT, **arguments)
 
 
+@pytest.mark.parametrize("content", ["other pictures", "other labels", "one pixel"])
+def test_other_data_of_equal_size_are_refused(tmp_path, content):
+    data, path = tiny_images(50), tmp_path / "run.pt"
+    other = tiny_images(50, seed=1)
+    if content == "one pixel":
+        pictures = data.images.clone()
+        pictures[31, 0, 4, 4] ^= 1
+        other = replace(data, images=pictures)
+    elif content == "other labels":
+        other = replace(data, labels=other.labels)
+
+    def train(data, resume=False):
+        seed_everything(0)
+        model = VAE.for_data(data, latent_dim=2, hidden_dims=[8])
+        fit(model, data, epochs=1, checkpoint=path, resume=resume, **QUIET)
+
+    train(data)
+    train(data, resume=True)
+    with pytest.raises(CheckpointError, match="other training data: as many examples, but not the same"):
+        train(other, resume=True)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_taken_up(tmp_path):
+    """It held the number of examples apart, and nothing of the data."""
+    straight, path = run(tmp_path / "straight.pt", {}), tmp_path / "old.pt"
+    with pytest.raises(KeyboardInterrupt):
+        run(path, {}, interrupt_at=16)
+    content = load_checkpoint(path)
+    state = content["training"]
+    state["examples"] = state["settings"].pop("examples")
+    del state["data"], state["device"], state["arithmetic"]
+    torch.save(content, path)
+    assert_same(run(path, {}, resume=True), straight)
+
+
+def test_large_data_are_looked_at_in_places():
+    """A fingerprint reads at most 64 MiB of a tensor."""
+    rows = Rows(torch.zeros(40_000_000, dtype=torch.float32)[:, None])
+    plain = fingerprint(rows)
+    rows.rows[1::3] = 1.0  # every third number is read, from the first on
+    assert fingerprint(rows) == plain
+    rows.rows[0] = 1.0
+    assert fingerprint(rows) != plain
+
+
 def test_a_file_without_the_state_of_training_is_refused(tmp_path):
     path = tmp_path / "model.pt"
     model = VAE((1, 8, 8), latent_dim=2, hidden_dims=[8])
@@ -193,7 +240,7 @@ def test_a_damaged_checkpoint_is_refused_and_left_alone(tmp_path):
     run(path, {})
     path.write_bytes(path.read_bytes()[:-100])
     before = path.read_bytes()
-    with pytest.raises(CheckpointError, match="cannot be read as a checkpoint"):
+    with pytest.raises(CheckpointError, match="cannot be read: it is cut short"):
         run(path, {}, resume=True)
     assert path.read_bytes() == before
 

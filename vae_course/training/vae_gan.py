@@ -9,20 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vae_course.data.own_images import check_data
 from vae_course.elbo import elbo_terms
 from vae_course.machine import Adam, pick_device, working_on
 from vae_course.models.vae_gan import VAEGAN
-from vae_course.training.adversarial import LOSSES, gradient_penalty, mean_over_batch
-from vae_course.training.loop import History, Run, TrainingDiverged, complete
-from vae_course.training.settings import (
-    FitSettings,
-    kl_weight,
-    learning_rate_factor,
-    lists_settings,
-    number,
-    other_default,
-    setting,
-)
+from vae_course.training.adversarial import BETAS, LOSSES, gradient_penalty, mean_over_batch, share_right
+from vae_course.training.loop import History, Run, complete
+from vae_course.training.settings import FitSettings, lists_settings, number, other_default, setting
 
 # -------- The losses of a VAE-GAN, cut so that each reaches only the networks it is meant for.
 #
@@ -117,8 +110,6 @@ def vae_gan_losses(
         feature = model.feature_distance(rebuilt, hidden.detach()).mean()
         fool = LOSSES["non_saturating"][1](model.discriminator(fakes)) if with_game else zero
 
-    with torch.no_grad():
-        right = ((real_score > 0).float().mean() + (fake_score < 0).float().mean()) / 2
     return VAEGANLosses(
         kl=kl,
         pixel=pixel,
@@ -127,19 +118,20 @@ def vae_gan_losses(
         catch_real=mean_over_batch(F.softplus(-real_score)),
         catch_fake=mean_over_batch(F.softplus(fake_score)),
         slope=gradient_penalty(real_score, real) if with_slope else None,
-        right=right,
+        right=share_right(real_score, fake_score),
     )
 
 
 # -------- Train a VAE-GAN: pixel loss, learned-feature loss and adversary, each switched by its weight.
 
-BETAS = (0.5, 0.999)  # of Adam, for all three networks: in a game the gradients' past tells little
 PLAYERS = ("feature", "fool", "catch_real", "catch_fake", "right", "decoder_skipped", "discriminator_skipped")
 
 
 @dataclass(frozen=True)
 class VAEGANSettings(FitSettings):
-    """Everything that decides what :func:`fit_vae_gan` does; see there for the meanings."""
+    """Everything that decides what :func:`fit_vae_gan` does."""
+
+    caller = "fit_vae_gan"
 
     # The fast recipe of a VAE is not one for a game: the pace of two players is set by hand.
     batch_size: int | None = other_default(FitSettings, "batch_size", 128)
@@ -219,21 +211,18 @@ def fit_vae_gan(
         TrainingDiverged: a loss became NaN or infinite.
     """
     config = VAEGANSettings.from_arguments(settings)
+    train = check_data(train, "the training set")
     target = pick_device(device)
     with working_on(target, model):
-        run = _VAEGANRun(model, train.to(target), config, elbo_terms, target)
+        run = VAEGANRun(model, train.to(target), config, elbo_terms, target)
         return complete(run, validation, checkpoint, resume, progress)
 
 
-class _VAEGANRun(Run):
+class VAEGANRun(Run):
     """A run of ``fit`` with a second player and another loss."""
 
-    def __init__(self, model, train, config: VAEGANSettings, objective, device):
-        super().__init__(model, train, config, objective, device)
-        self.players: dict[str, float] | None = None
-
-    def make_optimizer(self):
-        """One for all players: Adam works parameter by parameter, and the losses are cut already."""
+    def make_optimizer(self) -> Adam:
+        # One for all: Adam works parameter by parameter, and the losses are cut already.
         return Adam(
             self.model.parameters(),
             lr=self.config.learning_rate,
@@ -243,47 +232,30 @@ class _VAEGANRun(Run):
         )
 
     def train_epoch(self) -> None:
-        config, updates = self.config, 0
-        sums = torch.zeros(len(PLAYERS), device=self.device)
-        order = torch.randperm(len(self.train), generator=self.order).to(self.device)
-        for index in order.split(config.batch_size):
-            rate = config.learning_rate * learning_rate_factor(
-                config.schedule, self.step, self.total_steps, config.warmup
-            )
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            beta = kl_weight(config.beta, self.step, self.total_steps, *self.kl_course)
-            losses = vae_gan_losses(
-                self.model,
-                self.train.batch(index, self.noise),
-                self.noise,
-                with_features=config.feature_weight > 0 or config.adversary_weight > 0,
-                with_game=config.adversary_weight > 0,
-                with_slope=config.penalty > 0,
-            )
-            decoder_plays, discriminator_plays = who_plays(losses, config.equilibrium, config.margin)
-            total = self._total(losses, beta, decoder_plays, discriminator_plays)
-            if (self.device.type == "cpu" or self.step % 50 == 0) and not torch.isfinite(total):
-                raise TrainingDiverged(
-                    f"a loss of the VAE-GAN is not finite at step {self.step} (epoch {self.epoch + 1}): "
-                    f"{_listed(losses)}; lower learning_rate, or give penalty=... to hold the "
-                    f"discriminator's slope."
-                )
-            self.optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            if config.gradient_clip is not None:
-                nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_clip)
-            self.optimizer.step()
-            self.step += 1
-            values = [getattr(losses, name).detach() for name in PLAYERS[:5]]
-            skipped = [float(not decoder_plays), float(not discriminator_plays)]
-            sums += torch.stack([*values, *torch.tensor(skipped, device=self.device)])
-            updates += 1
-        self.epoch += 1
-        self.players = dict(zip(PLAYERS, (sums / updates).tolist(), strict=True))
+        self.players, before = torch.zeros(len(PLAYERS), device=self.device), self.step
+        super().train_epoch()
+        self.players /= self.step - before
 
-    def _total(self, losses: VAEGANLosses, beta: float, decoder_plays: bool, discriminator_plays: bool):
+    def terms(self, data, index: Tensor, noise: torch.Generator):
+        if not torch.is_grad_enabled():  # the history is that of a VAE
+            return super().terms(data, index, noise)
+        x, config = data.batch(index, noise), self.config
+        losses = vae_gan_losses(
+            self.model,
+            x,
+            noise,
+            with_features=config.feature_weight > 0 or config.adversary_weight > 0,
+            with_game=config.adversary_weight > 0,
+            with_slope=config.penalty > 0,
+        )
+        return x, losses
+
+    def loss(self, losses: VAEGANLosses, beta: float, examples: int) -> Tensor:
         config = self.config
+        decoder_plays, discriminator_plays = who_plays(losses, config.equilibrium, config.margin)
+        values = [getattr(losses, name).detach() for name in PLAYERS[:5]]
+        skipped = torch.tensor([not decoder_plays, not discriminator_plays], device=self.device)
+        self.players += torch.stack([*values, *skipped.float()])
         total = beta * losses.kl
         # A term of weight 0 is left out, so that its networks get no gradient at all and Adam lets them be.
         if config.pixel_weight > 0:
@@ -298,10 +270,18 @@ class _VAEGANRun(Run):
                 total = total + 0.5 * config.penalty * losses.slope
         return total
 
+    def diagnosis(self, x, losses: VAEGANLosses) -> str:
+        names = ("kl", "pixel", "feature", "fool", "catch_real", "catch_fake")
+        values = ", ".join(f"{name} {getattr(losses, name).item():.3g}" for name in names)
+        return (
+            f"a loss of the VAE-GAN is not finite at step {self.step} (epoch {self.epoch + 1}): {values}; "
+            f"lower learning_rate, or give penalty=... to hold the discriminator's slope."
+        )
+
     def record(self, held_out, seconds: float) -> None:
         super().record(held_out, seconds)
-        if self.players is not None:
-            self.history.last["players"] = self.players
+        if self.epoch > 0:
+            self.history.last["players"] = dict(zip(PLAYERS, self.players.tolist(), strict=True))
 
 
 def who_plays(losses: VAEGANLosses, equilibrium: float, margin: float | None) -> tuple[bool, bool]:
@@ -311,8 +291,3 @@ def who_plays(losses: VAEGANLosses, equilibrium: float, margin: float | None) ->
     pair = (losses.catch_real.item(), losses.catch_fake.item())
     decoder, discriminator = max(pair) <= equilibrium + margin, min(pair) >= equilibrium - margin
     return (decoder, discriminator) if decoder or discriminator else (True, True)
-
-
-def _listed(losses: VAEGANLosses) -> str:
-    names = ("kl", "pixel", "feature", "fool", "catch_real", "catch_fake")
-    return ", ".join(f"{name} {getattr(losses, name).item():.3g}" for name in names)
