@@ -19,10 +19,7 @@ LOG_TWO_PI = math.log(2 * math.pi)
 
 
 def bound_log_var(raw: Tensor, limit: float = 15.0) -> Tensor:
-    """Keep log σ² inside (−limit, limit) smoothly, so that exp(log σ²) can neither overflow nor vanish.
-
-    Close to the identity for small values (3 becomes 2.96); the gradient never dies, as with a hard clamp.
-    """
+    """Keep log σ² inside ±limit smoothly, so that σ² can neither overflow nor vanish; 3 becomes 2.96."""
     return limit * torch.tanh(raw / limit)
 
 
@@ -52,12 +49,7 @@ class GaussianPosterior:
     def sample(self, n: int | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Draw z = μ + σ ε, ε ~ N(0, I), so that gradients reach μ and log σ² (Kingma & Welling 2014, §2.4).
 
-        Args:
-            n: number of draws for each example; None for one draw without a sample axis.
-            generator: source of randomness, on the device of the posterior.
-
-        Returns:
-            (batch, latent) when ``n`` is None, else (n, batch, latent).
+        (batch, latent) when ``n`` is None, else (n, batch, latent); ``generator`` is on the same device.
         """
         shape = self.mean.shape if n is None else (n, *self.mean.shape)
         noise = torch.randn(shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
@@ -126,13 +118,10 @@ class ElboTerms:
 
 
 def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_samples: int = 1) -> ElboTerms:
-    """Estimate the ELBO terms with samples from q(z|x); the KL is exact.
+    """Estimate the ELBO terms of x (batch, *features) with samples from q(z|x); the KL is exact.
 
-    Args:
-        model: has ``encode`` and ``log_likelihood``.
-        x: (batch, *features).
-        generator: source of randomness for z, on the device of x.
-        n_samples: draws of z for each example; the reconstruction term is their mean.
+    The reconstruction term is a mean over ``n_samples`` draws of z for each example, whose source of
+    randomness is ``generator``, on the device of x.
     """
     if n_samples < 1:
         raise ValueError(f"n_samples is {n_samples}; the ELBO needs at least 1 draw of z for each example.")
@@ -151,10 +140,9 @@ def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_sam
 
 
 def reconstruction_terms(model, x: Tensor, generator: torch.Generator | None = None) -> ElboTerms:
-    """The same record for a plain autoencoder: its cross-entropy as ``reconstruction``, and no KL.
+    """The same record for an autoencoder: its cross-entropy, and no KL, so nothing here bounds log p(x).
 
-    An autoencoder has no rate: nothing here is a bound of log p(x). The record only lets one training
-    loop serve both. ``generator`` is not used.
+    It only lets one training loop serve both. ``generator`` is not used.
     """
     code = model.encode(x)
     zeros = torch.zeros_like(code)
@@ -174,8 +162,7 @@ def importance_weighted_log_prob(
         x: (batch, *features); a pair for a conditional model.
         k: number of draws of z for each example.
         generator: source of randomness, on the model's device.
-        chunk: draws at a time; memory grows with it and not with ``k``. Few are faster: tensors of a few MB
-            stay in reach of the processor.
+        chunk: draws at a time. Few are faster: tensors of a few MB stay in reach of the processor.
 
     Returns:
         (batch,), nats, float64, on the CPU.

@@ -30,12 +30,8 @@ def check_unit_interval(x: Tensor) -> None:
     """Raise where the first examples of a batch lie outside [0, 1], which a Bernoulli scores without a word.
 
     The usual mistakes, bytes and normalized pictures, are in every example: a look at a few finds them and
-    costs nothing beside an update. All of them would cost it 3 %. On a GPU, which would have to be waited
-    for, nothing is looked at.
-
-    Raises:
-        ValueError: a finite value lies outside. NaN and infinity are left to the loss, where they show, and
-            to ``fit``, which says where they came from.
+    costs nothing beside an update. On a GPU, which would have to be waited for, nothing is looked at. NaN and
+    infinity are left to the loss, where they show, and to ``fit``, which says where they came from.
     """
     if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
         return
@@ -143,12 +139,7 @@ class ContinuousBernoulli(nn.Module):
 
 
 class _Centered(nn.Module):
-    """A density around ``params`` with a scale that is fixed, or trained (Rybkin et al. 2021).
-
-    Args:
-        scale: in the units of x (images: 1.0 is the distance from black to white); at least 0.001.
-        learned: make its logarithm a parameter.
-    """
+    """A density around ``params`` with a scale in the units of x, fixed or learned (Rybkin et al. 2021)."""
 
     name = "scale"  # ``log_<name>`` is in the state dict either way
 
@@ -178,12 +169,7 @@ class _Centered(nn.Module):
 
 
 class Gaussian(_Centered):
-    """Independent Gaussian for each feature with one shared σ; ``params`` are means.
-
-    Args:
-        sigma: standard deviation in the units of x; at least 0.001.
-        learned: train log σ with the decoder (Rybkin et al. 2021, σ-VAE).
-    """
+    """Independent Gaussian for each feature with one shared σ ≥ 0.001; ``params`` are means."""
 
     name = "sigma"
 
@@ -210,12 +196,8 @@ class Gaussian(_Centered):
 class GaussianPerFeature(Gaussian):
     """Independent Gaussians whose σ differs between features and is learned; ``params`` are means.
 
-    What has one σ is a choice: (2, 64, 1) gives one to each frequency of a spectrogram, shared over time;
-    (1, 1, D) one to each column of a table.
-
-    Args:
-        sigma_shape: shape of σ, to be broadcast against the features.
-        sigma: its value before training, in the units of x.
+    What has one σ is a choice: ``sigma_shape`` (2, 64, 1) gives one to each frequency of a spectrogram, for
+    all times; (1, 1, D) one to each column of a table. ``sigma`` is its start.
     """
 
     def __init__(self, sigma_shape: Sequence[int], sigma: float = 0.7):
@@ -224,11 +206,9 @@ class GaussianPerFeature(Gaussian):
 
 
 class Laplace(_Centered):
-    """Independent Laplace for each feature with one shared scale b, the likelihood behind the absolute error.
+    """Independent Laplace for each feature: the likelihood behind the absolute error.
 
-    Args:
-        scale: b, the mean absolute deviation in the units of x; at least 0.001. σ is √2·b.
-        learned: train log b with the decoder.
+    The shared ``scale`` b ≥ 0.001 is the mean absolute deviation; σ is √2·b. ``params`` are medians.
     """
 
     def __init__(self, scale: float = 1.0, learned: bool = False):
@@ -253,12 +233,8 @@ class DiscretizedLogistic(_Centered):
 
     Bin k is centered on k / (levels − 1); the first and the last reach to ∓∞ (Kingma et al. 2016, appendix
     C; Salimans et al. 2017, eq. 2). A *probability*, never positive in logs: the number that a
-    lossless coder would need, and the one to compare with other models of stored pictures.
-
-    Args:
-        scale: s in the units of x; at least 0.001. The standard deviation is πs/√3.
-        learned: train log s with the decoder.
-        levels: number of values a pixel can take, at least 2.
+    lossless coder would need, and the one to compare with other models of stored pictures. The standard
+    deviation is πs/√3, with ``scale`` s ≥ 0.001; a pixel can take ``levels`` values.
     """
 
     def __init__(self, scale: float = 0.1, learned: bool = False, levels: int = 256):
@@ -297,7 +273,7 @@ class DiscretizedLogistic(_Centered):
 ACTIVATIONS = (1, 3, 6)  # places of the activations in a Classifier's ``body``
 
 
-def feature_layers(classifier: nn.Module, x: Tensor, layers: Sequence[int] = ACTIVATIONS) -> list[Tensor]:
+def feature_layers(classifier: nn.Module, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
     """What a classifier computes on the way, with gradients: (n, units) for each place in its ``body``."""
     found = []
     for place, layer in enumerate(classifier.body[: max(layers) + 1]):
@@ -362,14 +338,7 @@ LIKELIHOODS = {
 
 
 def make(name: str) -> nn.Module:
-    """The likelihood of that name.
-
-    "bernoulli", "continuous_bernoulli", "gaussian" (σ fixed at 0.3), "gaussian_learned", "laplace" (b fixed
-    at 0.2), "laplace_learned" or "discretized_logistic" (scale learned).
-
-    Raises:
-        ValueError: the name is not one of these.
-    """
+    """The likelihood of that name, one of ``LIKELIHOODS``; ValueError for others."""
     if name not in LIKELIHOODS:
         raise ValueError(f"unknown likelihood {name!r}; choose one of {', '.join(LIKELIHOODS)}.")
     return LIKELIHOODS[name]()

@@ -55,20 +55,16 @@ def save_checkpoint(
     without: Sequence[str] = (),
     **extra,
 ) -> None:
-    """Save weights and configuration; the file is complete or not there.
+    """Save weights and configuration; the file is complete or not there, and folders on the way are made.
 
     Args:
-        path: file to write; folders on the way are made.
         model: its class name and ``config`` are saved with the state dict. :func:`load_model` rebuilds the
             ``KINDS``; any other module can be saved too.
         half: store the weights in half precision: half the size, and about three decimal digits.
         int8: the same, and the large ones as whole numbers from −127 to 127 times a scale of each row.
         without: parts of the model that are left out, such as "encoder".
         extra: more content: tensors, numbers, strings, lists and dicts of these; numpy's become Python's.
-
-    Raises:
-        ValueError: a name in ``extra`` is one of the checkpoint's own.
-        TypeError: ``extra`` holds something that could not be read again.
+            What could not be read again is a TypeError.
     """
     state = {k: w for k, w in model.state_dict().items() if k.split(".")[0] not in without}
     content = {"format": FORMAT, "kind": type(model).__name__, "model": state}
@@ -124,14 +120,9 @@ def _storable(value: Any, name: str) -> Any:
 
 
 def load_checkpoint(path: str | Path) -> dict:
-    """The content of a checkpoint, on the CPU; no code from it runs (``weights_only``).
+    """The content of a file, or of ``model.pt`` in a folder, on the CPU; no code from it runs.
 
-    Args:
-        path: the file, or the folder in which it is ``model.pt``.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        CheckpointError: the file is damaged or was not written by :func:`save_checkpoint`.
+    Raises FileNotFoundError, or CheckpointError when it is damaged or not of :func:`save_checkpoint`.
     """
     path = Path(path)
     if path.is_dir():
@@ -165,22 +156,17 @@ def load_checkpoint(path: str | Path) -> dict:
 
 
 class LeftOut(nn.Module):
-    """Stands where a part of the model was not shipped, and says so."""
+    """Stands where a part of a model was not saved."""
 
     def forward(self, *_):
         raise ValueError("this part of the model was left out of the shipped file; seed 0 may have it.")
 
 
 def load_model(path: str | Path, kind: str | None = None) -> nn.Module:
-    """Rebuild the model of a checkpoint with its weights.
+    """Rebuild the model of a file, or of ``model.pt`` in a folder, with its weights.
 
-    Args:
-        path: as for :func:`load_checkpoint`.
-        kind: name of the class that is expected; default: any of ``KINDS``.
-
-    Raises:
-        FileNotFoundError, CheckpointError: as :func:`load_checkpoint`, or it holds another kind, or weights
-            that do not fit.
+    Raises as :func:`load_checkpoint`, and CheckpointError when it holds another class than ``kind`` (default:
+    any of ``KINDS``), or weights that do not fit.
     """
     return _rebuilt(load_checkpoint(path), path, KINDS if kind is None else (kind,))
 
@@ -258,13 +244,10 @@ def load_one_model(name: str | Path) -> nn.Module:
 
 
 def load_text_model(name: str, seed: int = 0) -> tuple[nn.Module, Tokenizer]:
-    """A shipped TextVAE and the tokenizer whose numbers it understands.
+    """A shipped TextVAE of "names", "invented_names", "sentences" or "invented_sentences", and its tokenizer.
 
     Read data for it with ``load(name, part).with_tokenizer(tokenizer)``: a list that was downloaded later may
     give another vocabulary.
-
-    Args:
-        name: "names", "invented_names" (seeds 0 to 2), "sentences" or "invented_sentences" (seed 0).
     """
     from vae_course.data.text import Tokenizer
 
@@ -305,8 +288,7 @@ class ArenaModel:
     """One of eight generative models, trained on the same pictures to be judged by the same measures.
 
     Attributes:
-        name, seed: which one.
-        model: the network: Autoencoder, VAE, HierarchicalVAE, VQVAE, or a GAN's Generator.
+        model: Autoencoder, VAE, HierarchicalVAE, VQVAE, or a GAN's Generator.
         prior: the CodePrior of a VQ-VAE, else None.
         codes: mean (latent,) and Cholesky factor (latent, latent) of an autoencoder's codes, else None.
     """
@@ -345,13 +327,7 @@ def read_arena(path: str | Path) -> ArenaModel:
 
 
 def load_arena(name: str, seed: int = 0) -> ArenaModel:
-    """A shipped contestant: what sampling needs, and the encoder of "hierarchical"; on Fashion-MNIST.
-
-    Args:
-        name: "ae", "vae_bernoulli", "vae_gaussian", "vae_logistic", "gan", "vae_gan", "vq_vae", or
-            "hierarchical".
-        seed: 0; of the three plain VAEs and the GAN also 1 and 2.
-    """
+    """A shipped contestant of ``ARENA``, of Fashion-MNIST: what sampling needs, and "hierarchical" whole."""
     return read_arena(shipped_file("arena model", name, seed))
 
 
@@ -369,7 +345,7 @@ def ablation_results() -> dict:
 
 
 def arena_results() -> dict:
-    """The table of the arena: settings, measures of every seed, means and intervals, failed seeds.
+    """The table of the arena: settings, and measures of every seed.
 
     ``rows`` has an entry for each model; its ``["measures"]["frechet"]`` is a dict of ``values``, ``mean``,
     ``low`` and ``high`` (95 %, Student's t over the seeds), or None where a measure does not exist.
@@ -380,12 +356,9 @@ def arena_results() -> dict:
 def arena_rows(
     results: dict, measures: Sequence[str] | Mapping[str, str], names: Sequence[str] | None = None
 ) -> list[dict]:
-    """Some columns of the table as text, "mean ± half width", one row for each model.
+    """Some columns of :func:`arena_results` as text, "mean ± half width": a row for each model, or ``names``.
 
-    Args:
-        results: of :func:`arena_results`.
-        measures: names of measures, or a dict from these to the headings of their columns.
-        names: of models, in the order wanted; default: all.
+    ``measures`` are names, or a dict from these to the headings of their columns.
     """
     found = {row["name"]: row for row in results["rows"]}
     headings, rows = (

@@ -15,9 +15,7 @@ class ConditionalVAE(VAE):
     the model with data whose batches are pairs (x, c), such as ``with_classes(load("mnist"))``. The prior
     does not see c, so the code is asked to hold what c does not tell.
 
-    Args:
-        condition_dim: size of c, at least 1.
-        vae: arguments of :class:`VAE`.
+    ``condition_dim`` is the size of c, at least 1; the other arguments are those of a VAE.
     """
 
     @keeps_config
@@ -72,11 +70,9 @@ class ConditionalVAE(VAE):
 
     @torch.no_grad()
     def reconstruct(self, pair: tuple[Tensor, Tensor], c: Tensor | None = None) -> Tensor:
-        """The decoder's mean at the posterior's mean, (batch, C, H, W).
+        """The decoder's mean at the posterior's mean, (batch, C, H, W), for a pair (x, c).
 
-        Args:
-            pair: images and what was told about them.
-            c: another condition for the decoder (batch, condition): the same style, another class.
+        Another c (batch, condition) for the decoder gives the same style in another class.
         """
         return self.likelihood.mean(self.decode(self.encode(pair).mean, pair[1] if c is None else c))
 

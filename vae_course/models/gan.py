@@ -28,14 +28,7 @@ class Generator(nn.Module):
     """Noise z ~ N(0, I) → a picture in [0, 1], or a point: a VAE's decoder with nothing behind it.
 
     For pictures the network is exactly the decoder of ``VAE`` with the same arguments, followed by a sigmoid;
-    it has no encoder and no likelihood.
-
-    Args:
-        shape: (C, H, W) of a picture, or (D,) of a point.
-        latent_dim: size of z.
-        hidden_dims: as given to the VAE, first the layer next to the data; default as there.
-        architecture: "mlp" or "conv" (pictures only).
-        activation: "relu", "gelu", "silu" or "tanh".
+    it has no encoder and no likelihood. ``shape`` is (C, H, W) of a picture, or (D,) of a point ("mlp" only).
     """
 
     @keeps_config
@@ -78,22 +71,15 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n pictures or points from z ~ N(0, I); ``generator`` is the source of randomness."""
+        """n pictures or points from z ~ N(0, I)."""
         return self(torch.randn(n, self.latent_dim, generator=generator, device=self.output_offset.device))
 
 
 class Discriminator(nn.Module):
     """A picture or a point → one score: positive says real, negative says generated.
 
-    Args:
-        shape: (C, H, W) or (D,).
-        hidden_dims: widths (mlp), or channels of the stride-2 layers (conv); default as in the VAE.
-        architecture: "mlp" or "conv" (pictures only).
-        spectral_norm: divide each weight matrix by its largest singular value, so that the score cannot be
-            steep (Miyato et al. 2018).
-
-    Attributes:
-        layers: hidden layers, in order; ``head``: the last, linear one.
+    ``spectral_norm`` divides each weight matrix by its largest singular value, so that the score cannot be
+    steep (Miyato et al. 2018). ``layers`` are the hidden ones, in order; ``head`` is the last, linear one.
     """
 
     @keeps_config
@@ -139,9 +125,9 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, *shape) → scores (batch,), the logit of "real"."""
         if tuple(x.shape[1:]) != self.shape:
+            expected = f"(batch, {', '.join(map(str, self.shape))})"
             raise ValueError(
-                f"the discriminator was built for shape {self.shape} and was given a batch of shape "
-                f"{tuple(x.shape)}; expected (batch, {', '.join(map(str, self.shape))})."
+                f"the discriminator was given a batch of shape {tuple(x.shape)}; expected {expected}."
             )
         return self.head(self.hidden(x)[-1].flatten(1)).squeeze(-1)
 

@@ -21,12 +21,10 @@ class HierarchicalVAE(VAE):
 
     Args:
         vae: arguments of :class:`VAE`; ``latent_dim`` is the size of z₁, the decoder's input.
-        top_dim: size of z₂, at least 1.
-        top_hidden: width of the one hidden layer in the networks between z₁ and z₂.
+        top_dim, top_hidden: size of z₂, and width of the one hidden layer in the networks between z₁ and z₂.
 
     Attributes:
-        latent_dim: top_dim + size of z₁, the length of the whole code.
-        lower_dim, top_dim: sizes of z₁ and z₂.
+        latent_dim: length of the whole code, ``top_dim`` + ``lower_dim``, the sizes of z₂ and z₁.
     """
 
     @keeps_config
@@ -77,8 +75,7 @@ class LadderPosterior:
     m = (μ̂ − μ₁)/σ₁, v = σ̂²/σ₁², so that q(ε|x, z₂) = N(m/(1 + v), v/(1 + v)).
 
     Attributes:
-        top: q(z₂|x), (batch, top_dim).
-        message: μ̂(x) and log σ̂²(x), (batch, lower_dim).
+        top, message: q(z₂|x), (batch, top_dim), and μ̂(x), log σ̂²(x), (batch, lower_dim).
         prior_of_lower: z₂ → p(z₁|z₂).
         drawn: q(ε|x, z₂) at the z₂ of the last ``sample``, at which the divergence is taken.
     """

@@ -33,8 +33,8 @@ def plain(value):
 def keeps_config(init: Callable) -> Callable:
     """Decorate a model's ``__init__``: it gets plain values, and leaves them in ``config``.
 
-    ``type(model)(**model.config)`` builds the same network. An argument that is None is a choice of ``init``,
-    which writes what it chose into ``config`` itself; so does the ``__init__`` of a parent.
+    ``type(model)(**model.config)`` builds the same network. What was chosen where an argument was None, and
+    what the ``__init__`` of a parent kept, stays in ``config``.
     """
     signature = inspect.signature(init)
 
@@ -48,8 +48,8 @@ def keeps_config(init: Callable) -> Callable:
             if parameter.kind is parameter.VAR_KEYWORD:  # what is handed to the parent
                 given |= {name: plain(value) for name, value in given.pop(parameter.name).items()}
         init(self, **given)
-        given = {name: value for name, value in given.items() if value is not None}
-        self.config = {**getattr(self, "config", {}), **given}
+        kept = {name: value for name, value in given.items() if value is not None}
+        self.config = getattr(self, "config", {}) | kept
 
     return wrapped
 
@@ -107,11 +107,7 @@ def _fully_connected(sizes: Sequence[int], activation: str) -> list[nn.Module]:
 
 
 def halvings(image_shape: Sequence[int], n_layers: int) -> list[tuple[int, int]]:
-    """Height and width of the picture, then after each of n stride-2 layers: halves, rounded down.
-
-    Raises:
-        ValueError: a side has nothing left to halve.
-    """
+    """Height and width of the picture, then after each of n stride-2 layers: halves, rounded down."""
     _, height, width = image_shape
     if min(height, width) >> n_layers < 1:
         raise ValueError(
@@ -183,12 +179,9 @@ def build_networks(
     outputs_per_latent: int,
     decoder_dims: Sequence[int] | None = None,
 ) -> tuple[Layers, Layers, list[int]]:
-    """The encoder, the decoder, and the encoder's hidden sizes.
+    """The encoder, the decoder, and the encoder's hidden sizes. Bad arguments are a ValueError.
 
     ``decoder_dims`` are given in the decoder's order, from the code to the picture; None mirrors the encoder.
-
-    Raises:
-        ValueError: a size is not positive, the shape is not (C, H, W), or the architecture is unknown.
     """
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape is {tuple(image_shape)}; expected (channels, height, width), all > 0.")

@@ -25,10 +25,7 @@ SMALLEST_SIZE = 2
 
 
 def hats(value: Tensor, knots: Sequence[float]) -> Tensor:
-    """Weights of linear interpolation in log(value) between knots, all > 0; the ends go on as constants.
-
-    (batch,) → (batch, knots): non-negative, each row sums to 1, at most two entries of a row are not 0.
-    """
+    """Weights (batch, knots) of linear interpolation in log(value) between knots; the ends are continued."""
     place = torch.log(torch.as_tensor(knots, dtype=value.dtype, device=value.device))
     t = torch.log(value)[:, None].clamp(place[0], place[-1])
     up = (t - place[:-1]) / (place[1:] - place[:-1])
@@ -40,13 +37,7 @@ class Modulated(nn.Module):
     """y = g(c) ⊙ act(W x + b + s(c)): shift s and gate g = 2·sigmoid(gain · affine(c)) depend on the setting.
 
     Both start without effect: s = 0, g = 1. With several banks, W and b are mixtures Σ_i m_i (W_i, b_i) with
-    weights m that depend on the setting too.
-
-    Args:
-        n_in, n_out, n_features: sizes of x, y and c.
-        activation: a name, or None for the identity.
-        n_banks: number of (W_i, b_i).
-        gated: whether there is a gate; ``gain``: how fast it answers to training.
+    weights m that depend on the setting too. ``gain`` is how fast the gate answers to training.
     """
 
     def __init__(
@@ -110,15 +101,8 @@ def fold(layers: Iterable[Modulated], c: Tensor, banks: Tensor) -> list[tuple[Te
 class OneModel(nn.Module):
     """A fully connected VAE conditioned on β and on the latent size k; ``at(beta, k)`` is a plain VAE.
 
-    Args:
-        image_shape: (C, H, W).
-        latent_dim: the largest k, more than 2.
-        hidden_dims: widths of the encoder's hidden layers; the decoder mirrors them.
-        likelihood, activation: as for a VAE.
-        beta_range: smallest and largest β it is meant for.
-
-    Attributes:
-        updates: number of updates in training so far, an int64 scalar.
+    Arguments as for a VAE: ``latent_dim`` is the largest k, more than 2; ``beta_range`` are the smallest and
+    the largest β it is meant for. The buffer ``updates`` counts those of training.
     """
 
     @keeps_config
@@ -178,10 +162,7 @@ class OneModel(nn.Module):
     center_on = VAE.center_on  # the same two buffers, with the same meaning
 
     def features(self, beta: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Where the settings lie between the knots: β, k (batch,) → (batch, all knots), (batch, size knots).
-
-        Rows of both are non-negative and sum to 1.
-        """
+        """Where β, k (batch,) lie between the knots: weights (batch, all knots) and (batch, size knots)."""
         banks = hats(k, self.size_knots)
         return (banks[:, :, None] * hats(beta, self.beta_knots)[:, None, :]).flatten(1), banks
 
@@ -229,12 +210,11 @@ class OneModel(nn.Module):
         """The ordinary VAE that this model is at one setting, with weights of its own; takes milliseconds.
 
         Scales go into the next layer's weights, shifts into the biases, and latent dimensions from k on are
-        cut off, so every function for a VAE takes the result. β is inside ``beta_range``, k from 2 to
-        ``latent_dim``.
+        cut off, so every function for a VAE takes the result.
         """
         largest, (low, high) = self.latent_dim, self.beta_range
         if int(k) != k or not SMALLEST_SIZE <= k <= largest:
-            raise ValueError(f"k is {k}; this model has latent sizes {SMALLEST_SIZE} to {largest}.")
+            raise ValueError(f"k is {k}; expected a whole number, {SMALLEST_SIZE} to {largest}.")
         if not low <= beta <= high:
             raise ValueError(f"beta is {beta}; this model was made for β from {low:g} to {high:g}.")
         k = int(k)

@@ -18,9 +18,7 @@ class TextVAE(nn.Module):
 
     Args:
         vocabulary_size: tokens of the tokenizer, the four special ones among them.
-        latent_dim: size of z, at least 1.
-        hidden_dim: state of both recurrent networks.
-        embedding_dim: size of a token's vector, shared by encoder and decoder.
+        latent_dim, hidden_dim, embedding_dim: of z, of both recurrent states, and of a token's vector.
         word_dropout: share of the tokens which the decoder reads as unknown during training, in [0, 1]; at 1
             it reads nothing but the code.
         uses_code: False gives the same decoder without a code, a language model: its KL is 0 and its
@@ -123,9 +121,8 @@ class TextVAE(nn.Module):
             z: (n, latent).
             longest: tokens after which END is written at the latest.
             temperature: 0 takes the most probable token each time (greedy, not the most probable text);
-                1 draws from p(x|z); between them the draws keep to the more probable tokens. Unknown words
-                are never written.
-            generator: source of randomness, on the model's device.
+                1 draws from p(x|z) with ``generator``; between them the draws keep to the more probable
+                tokens. Unknown words are never written.
         """
         if temperature < 0 or longest < 1:
             raise ValueError(f"temperature is {temperature} and longest {longest}; expected ≥ 0 and ≥ 1.")
@@ -147,10 +144,10 @@ class TextVAE(nn.Module):
         written.append(torch.where(open_, END, PAD))
         return torch.stack(written, dim=1)
 
+    @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
         """The greedy text at the posterior's mean: tokens (batch, length). A text, not an ELBO term."""
-        with torch.no_grad():
-            return self.write(self.encode(x).mean, longest=2 * x.shape[1])
+        return self.write(self.encode(x).mean, longest=2 * x.shape[1])
 
     def sample(
         self, n: int, generator: torch.Generator | None = None, temperature: float = 1.0, longest: int = 30

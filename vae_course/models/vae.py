@@ -21,13 +21,11 @@ class ImageModel(nn.Module):
     Pictures and codes may be tensors or numpy arrays, of any float type.
 
     Args:
-        image_shape: (C, H, W).
-        latent_dim: size k of the code, at least 1.
+        image_shape, latent_dim: (C, H, W), and size k of the code, at least 1.
         hidden_dims: widths of the hidden layers (mlp; default 512, 256) or channels of the stride-2 layers
             (conv; default by picture size); the decoder mirrors them, unless it has its own.
         likelihood: a name that ``likelihoods.make`` knows: "bernoulli", "gaussian", "gaussian_learned", ...
-        architecture: "mlp" or "conv".
-        activation: "relu", "gelu", "silu" or "tanh".
+        architecture, activation: "mlp" or "conv"; "relu", "gelu", "silu" or "tanh".
         decoder_dims: sizes of the decoder's hidden layers from z to x; a wide last one is cheap and helps.
 
     Attributes:
@@ -125,10 +123,8 @@ def _weights(model: nn.Module) -> int:
 
 
 def mean_image(data) -> Tensor:
-    """The mean picture of an ImageData, float64 on the CPU.
-
-    By Laplace's rule: a pixel that is 0 in every picture still gets a finite logit.
-    """
+    """The mean picture of an ImageData, float64 on the CPU."""
+    # Laplace's rule: a pixel that is 0 in every picture still gets a finite logit.
     # In parts, whose sums fit 32 bits: several times as fast as one sum in 64 bits.
     total = sum(part.sum(0, dtype=torch.int32).cpu().double() for part in data.images.split(4096))
     return (total / 255 + 1) / (len(data) + 2)
@@ -137,7 +133,7 @@ def mean_image(data) -> Tensor:
 class Autoencoder(ImageModel):
     """Encoder to a point, decoder back; trained on the likelihood of the pixels alone.
 
-    Arguments and networks are the VAE's, but for the encoder's last layer, which has no log σ² to give.
+    The networks are the VAE's, but for the encoder's last layer, which has no log σ² to give.
     """
 
     outputs_per_latent = 1
@@ -184,15 +180,10 @@ class VAE(ImageModel):
 
 
 class GaussianVAE(VAE):
-    """A VAE for real numbers, such as spectrograms and table rows, with a learned σ for each row or column.
+    """A VAE for real numbers with a learned σ of ``sigma_shape``, which is broadcast against ``image_shape``.
 
-    For features that were scaled to mean 0 and standard deviation 1 (``FeatureData``). The networks are those
-    of :class:`VAE`: a spectrogram is a picture with 2 channels, a row of D columns a picture of (1, 1, D).
-
-    Args:
-        image_shape: (C, H, W) of one example.
-        sigma_shape: shape of σ, to be broadcast against ``image_shape``.
-        sizes: ``latent_dim``, ``hidden_dims``, ``architecture``, ``activation``, as for :class:`VAE`.
+    For features that were scaled to mean 0 and standard deviation 1 (``FeatureData``): a spectrogram is a
+    picture with 2 channels, a row of D columns one of (1, 1, D). ``sizes`` are other arguments of a VAE.
     """
 
     @keeps_config

@@ -16,9 +16,7 @@ VARIANCE_MEMORY = 0.99  # share of the old value that each update of ``feature_v
 class VAEGAN(VAE):
     """A VAE with a discriminator beside it; without the discriminator it *is* that VAE (:meth:`plain`).
 
-    Args:
-        image_shape, latent_dim, hidden_dims: of the VAE, as all ``others``; ``architecture`` is "conv" here.
-        discriminator_dims: widths or channels of the discriminator; default as in the encoder.
+    Arguments are the VAE's, here convolutional by default, and ``discriminator_dims``, default the encoder's.
 
     Attributes:
         discriminator: picture → score, the logit of "real".
