@@ -74,12 +74,12 @@ from vae_course.plots import (
     interpolation_strip,
     latent_scatter,
     line_plot,
+    manifold,
     point_map,
     prior_square,
     traversal_grid,
     traverse,
 )
-from vae_course.plots.images import manifold
 from vae_course.teaching import (
     Claims,
     check,

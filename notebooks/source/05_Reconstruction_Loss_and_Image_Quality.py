@@ -1335,7 +1335,7 @@ def train_with(loss, seed, learning_rate=3e-3):
     return log
 
 
-from vae_course.exercises.loss_doctor import diagnose_loss
+from vae_course.exercises import diagnose_loss
 
 healthy = [train_with(healthy_loss, seed) for seed in range(N_SEEDS)]
 verdict = diagnose_loss(healthy_loss)

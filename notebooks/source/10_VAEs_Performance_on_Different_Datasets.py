@@ -100,8 +100,14 @@ from vae_course.evaluation import (
     training_cost,
 )
 from vae_course.models import GaussianVAE, TextVAE
-from vae_course.plots import collapse_panel, image_grid, interval_dots, latent_scatter, line_plot
-from vae_course.plots.sound import spectrograms
+from vae_course.plots import (
+    collapse_panel,
+    image_grid,
+    interval_dots,
+    latent_scatter,
+    line_plot,
+    spectrograms,
+)
 from vae_course.teaching import (
     Claims,
     check,
