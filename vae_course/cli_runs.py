@@ -33,7 +33,7 @@ from vae_course.evaluation.bounds import (
 )
 from vae_course.evaluation.code_use import active_units
 from vae_course.evaluation.sizes import choose_size, size_report
-from vae_course.files import write_atomically
+from vae_course.files import say, write_atomically
 from vae_course.machine import pick_device
 from vae_course.models.vae import VAE
 from vae_course.plots.chapter_08 import rate_distortion_panel, size_panel
@@ -48,11 +48,11 @@ from vae_course.randomness import seeded
 from vae_course.training.settings import SWEEP_RECIPE, nearest
 from vae_course.training.sweep import plan, run_sweep, write_csv
 from vae_course.weights import (
+    SHIPPED,
     CheckpointError,
     load_checkpoint,
     load_classifier,
     load_model,
-    shipped_classifiers,
 )
 
 if TYPE_CHECKING:
@@ -233,18 +233,18 @@ def run_evaluate(arguments: argparse.Namespace, reparse: Reparse) -> None:
         rows.append((f"−log p̂, K = {k:,}", bound, "upper bound of −log p(x), tighter"))
     active = active_units(model, data, seed=seed) if len(data) > 1 else None
 
-    print(f"{data.name}, {data.split} part, {len(data):,} images, {how}; nats per example ± standard error\n")
+    say(f"{data.name}, {data.split} part, {len(data):,} images, {how}; nats per example ± standard error\n")
     for label, estimate, note in rows:
-        print(f"  {label:<18}{estimate!s:>16}   {note}")
+        say(f"  {label:<18}{estimate!s:>16}   {note}")
     if active is not None:
-        print(f"  {'active units':<18}{active:>9} of {model.latent_dim:<3}   latent dimensions in use")
+        say(f"  {'active units':<18}{active:>9} of {model.latent_dim:<3}   latent dimensions in use")
     if note := caveat(model.config["likelihood"], how):
-        print(note)
+        say(note)
     if path:
         about = {"model": arguments.model, "dataset": data.name, "split": data.split, "images": len(data)}
         about |= {"pixels": how, "unit": "nats per example", "seed": seed}
         save_json({**about, **numbers, "active_units": active, "latent_dim": model.latent_dim}, path)
-        print(f"\nWrote {path}")
+        say(f"\nWrote {path}")
 
 
 def _negative_bound(model: VAE, data: ImageData, k: int, seed: int) -> Estimate:
@@ -254,7 +254,7 @@ def _negative_bound(model: VAE, data: ImageData, k: int, seed: int) -> Estimate:
         for x in batches(model, data, 100, generator):
             values.append(-importance_weighted_log_prob(model, x, k, generator))
             if time.monotonic() - said > 3:
-                print(f"importance sampling: {100 * len(values):,} of {len(data):,} images", flush=True)
+                say(f"importance sampling: {100 * len(values):,} of {len(data):,} images")
                 said = time.monotonic()
     return Estimate.of(torch.cat(values))
 
@@ -265,7 +265,7 @@ def run_sample(arguments: argparse.Namespace, reparse: Reparse) -> None:
     check_output(path, endings=PICTURES)
     model, _ = open_model(arguments.model, arguments.device)
     save_figure(samples(model, arguments.n, arguments.seed, noise=arguments.noise), path)
-    print(f"Wrote {path}: {arguments.n} pictures")
+    say(f"Wrote {path}: {arguments.n} pictures")
 
 
 def run_interpolate(arguments: argparse.Namespace, reparse: Reparse) -> None:
@@ -281,7 +281,7 @@ def run_interpolate(arguments: argparse.Namespace, reparse: Reparse) -> None:
         f"image {index}" if data.labels is None else f"{data.class_names[data.labels[index]]} (image {index})"
         for index in (first, last)
     ]
-    print(f"Wrote {path}: {' to '.join(names)}")
+    say(f"Wrote {path}: {' to '.join(names)}")
 
 
 def find_image(data: ImageData, text: str, option: str, seed: int) -> int:
@@ -351,7 +351,7 @@ def run_sweep_command(arguments: argparse.Namespace, reparse: Reparse) -> None:
     else:
         name = arguments.dataset or "digits"
         train, held_out = (load(name, split, **where(arguments)) for split in ("train", "validation"))
-        judged = {*shipped_classifiers(), "binarized_mnist"}
+        judged = {*SHIPPED["classifier"][1], "binarized_mnist"}
         classifier = load_classifier(name) if name in judged else None
     train = train if len(train) <= arguments.examples else train.subset(arguments.examples)
     held_out = held_out if len(held_out) <= 2000 else held_out.subset(2000)
@@ -365,7 +365,7 @@ def run_sweep_command(arguments: argparse.Namespace, reparse: Reparse) -> None:
         hidden_dims=tuple(arguments.hidden_dims or (128, 128)),
         **settings,
     )
-    print(f"{name}: {len(train):,} images to learn from, {len(held_out):,} held out; {len(cells)} models")
+    say(f"{name}: {len(train):,} images to learn from, {len(held_out):,} held out; {len(cells)} models")
     measure, kept = partial(size_report, classifier=classifier), folder / "cells"
     try:
         records = run_sweep(cells, train, held_out, measure=measure, folder=kept, jobs=arguments.jobs)
@@ -375,7 +375,7 @@ def run_sweep_command(arguments: argparse.Namespace, reparse: Reparse) -> None:
         ) from None
     write_csv(records, folder / "sweep.csv")
     save_json(records, folder / "sweep.json")
-    print(f"\nWrote {folder / 'sweep.csv'} and {folder / 'sweep.json'}")
+    say(f"\nWrote {folder / 'sweep.csv'} and {folder / 'sweep.json'}")
     betas = sorted({record["beta"] for record in records})
     figures = {
         f"{name}_sizes_beta{b:g}.png": size_panel({f"{name}, β = {b:g}": records}, beta=b) for b in betas
@@ -383,9 +383,9 @@ def run_sweep_command(arguments: argparse.Namespace, reparse: Reparse) -> None:
     figures[f"{name}_rate_distortion.png"] = rate_distortion_panel(records)
     for file, figure in figures.items():
         save_figure(figure, folder / file)
-        print(f"Wrote {folder / file}")
+        say(f"Wrote {folder / file}")
     for beta in betas:
-        print(f"{name}, β = {beta:g}: {choose_size(records, beta, arguments.tolerance)}")
+        say(f"{name}, β = {beta:g}: {choose_size(records, beta, arguments.tolerance)}")
 
 
 RUN: dict[str, Callable[[argparse.Namespace, Reparse], None]] = {

@@ -33,6 +33,7 @@ from vae_course.data.loading import finish, load
 from vae_course.data.own_images import load_own_parts
 from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import posterior_means
+from vae_course.files import say
 from vae_course.models.vae import VAE
 from vae_course.plots.curves import training_curves
 from vae_course.plots.images import manifold, reconstructions, samples
@@ -132,7 +133,7 @@ def run_train(arguments: argparse.Namespace, reparse: Reparse) -> None:
 
 
 def _checked(folder: RunFolder, arguments: argparse.Namespace, reparse: Reparse) -> argparse.Namespace | None:
-    """The settings of the run, which the folder has a say in; None when it is finished. Raises UsageError."""
+    """Settings of the run, which the folder has a say in; None when it is finished. Raises UsageError."""
     if processes.restarts() and (folder / "config.json").is_file():  # torchrun repeats the command as it was
         arguments.resume, arguments.overwrite = True, False
     if not arguments.resume:
@@ -145,7 +146,7 @@ def _checked(folder: RunFolder, arguments: argparse.Namespace, reparse: Reparse)
     if not folder.finished:
         return arguments
     if not arguments.quiet:
-        print(f"The run in {folder.path} is finished; there is nothing left to do.")
+        say(f"The run in {folder.path} is finished; there is nothing left to do.")
     return None
 
 
@@ -197,7 +198,7 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
         KeyboardInterrupt: with a sentence that says how to go on.
     """
     main = processes.rank() == 0
-    say = print if main and not arguments.quiet else (lambda *text: None)
+    tell = say if main and not arguments.quiet else (lambda *text: None)
     try:
         names = [own.name for own in fields(FitSettings) if own.name in settings]
         config = FitSettings(**{name: settings[name] for name in names})
@@ -216,10 +217,10 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
         about = {"vae_course": vae_course.__version__, "base_seed": base_seed()}
         folder.start({**about, "settings": settings, "model": model.config})
     counts = ", ".join(f"{len(data):,} {split}" for split, data in parts.items())
-    say(f"{settings['dataset']}: {counts} images; {reading(parts['train'], settings['binarize'])}")
+    tell(f"{settings['dataset']}: {counts} images; {reading(parts['train'], settings['binarize'])}")
     layers = "-".join(map(str, model.config["hidden_dims"]))
     weights = sum(parameter.numel() for parameter in model.parameters())
-    say(
+    tell(
         f"VAE: {settings['architecture']} {layers}, {model.latent_dim} latent dimensions, {weights:,} weights"
     )
     try:
@@ -234,7 +235,7 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
             **asdict(config),
         )
         if main:
-            report(folder, model, history, parts["test"], settings, say)
+            report(folder, model, history, parts["test"], settings, tell)
     except ValueError as error:
         raise UsageError(str(error)) from error
     except CheckpointError as error:
@@ -258,7 +259,12 @@ def _parts(settings: dict, arguments: argparse.Namespace) -> dict[str, ImageData
 
 
 def report(
-    folder: RunFolder, model: VAE, history: History, test: ImageData, settings: dict, say: Callable[..., None]
+    folder: RunFolder,
+    model: VAE,
+    history: History,
+    test: ImageData,
+    settings: dict,
+    tell: Callable[..., None],
 ) -> None:
     """Write everything that ``train`` leaves behind, the test losses last, and say what it is."""
     seed = settings["seed"]
@@ -289,11 +295,11 @@ def report(
     about |= {"unit": "nats per example", "seed": seed}
     save_json({**about, **asdict(measured)}, folder / "metrics.json")
     folder.checkpoint.unlink(missing_ok=True)
-    say(f"\nTest part ({len(test):,} images, {how}), nats per example:")
-    say(f"  −ELBO {measured.negative_elbo} = reconstruction {measured.reconstruction} + KL {measured.kl}")
+    tell(f"\nTest part ({len(test):,} images, {how}), nats per example:")
+    tell(f"  −ELBO {measured.negative_elbo} = reconstruction {measured.reconstruction} + KL {measured.kl}")
     if settings["likelihood"] in DENSITIES:
-        say(caveat(settings["likelihood"], how))
-    say(f"\nWrote to {folder.path}:\n{folder.listing()}")
+        tell(caveat(settings["likelihood"], how))
+    tell(f"\nWrote to {folder.path}:\n{folder.listing()}")
 
 
 def _pairs(data: ImageData, n: int, seed: int) -> list[tuple[int, int]]:
