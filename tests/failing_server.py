@@ -116,6 +116,6 @@ def refused(name, root, **more):
     with pytest.raises(DataError) as caught:
         load(name, root=root, **more)
     text = str(caught.value)
-    assert "\n" not in text and text.endswith('for a whole chapter set OFFLINE = True.'), text
+    assert "\n" not in text and text.endswith("for a whole chapter set OFFLINE = True."), text
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     return text

@@ -89,7 +89,7 @@ def test_what_the_environment_forbids_is_not_used(capability):
 
 
 def test_what_is_chosen_here_for_float32_is_float32():
-    """A sum of n products of normal numbers has a rounding error of about ε √n; this is the largest of many."""
+    """A sum of n products of normal numbers is off by about ε √n by rounding; this is the largest of many."""
     found = {row.name: row for row in measure(repeats=1)}
     exact = 16 * torch.finfo(torch.float32).eps
     assert found[choose("auto", CPU)].error < exact < found["bfloat16"].error
