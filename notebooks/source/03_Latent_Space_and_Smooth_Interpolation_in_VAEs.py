@@ -57,11 +57,21 @@ from itertools import pairwise
 
 import torch
 
-from vae_course import VAE, evaluate, fit, load, load_classifier, seed_everything, seed_of, seeded
+from vae_course import (
+    VAE,
+    Runs,
+    evaluate,
+    fit,
+    load,
+    load_classifier,
+    over_seeds,
+    seed_everything,
+    seed_of,
+    seeded,
+)
 from vae_course.evaluation import (
     expected_norm,
     kl_per_dimension,
-    mean_interval,
     path_cost,
     posterior_means,
     slant,
@@ -210,22 +220,15 @@ for seed, model in enumerate(models[2]):
     with torch.no_grad():
         empty.append(empty_cells(model.encode(some.floats()).sample(generator=generator), side))
     reference.append(empty_cells(torch.randn(len(some), 2, generator=generator), side))
-holes, low, high = mean_interval(empty)
+holes = Runs(empty, least=0, most=1)
 ideal = sum(reference) / len(reference)
 guess.compare(
-    0 if holes < 0.02 else 1 if holes <= 0.1 else 2,
-    f"{holes:.1%} of {side}² cells are empty (95 % interval over {N_SEEDS} seeds {low:.1%} to {high:.1%}); "
+    0 if holes.mean < 0.02 else 1 if holes.mean <= 0.1 else 2,
+    f"{holes:.1%} of {side}² cells are empty (95 % interval over {N_SEEDS} seeds); "
     f"draws from the prior itself leave {ideal:.1%} empty.",
 )
-claims.add(
-    "empty_cells_prior_s",
-    holes - ideal,
-    above=0,
-    low=low - ideal,
-    high=high - ideal,
-    whole_interval=True,
-    text="Empty cells of the prior's square beyond those that draws from the prior leave, share of the cells",
-)
+text = "Empty cells of the prior's square, beyond those of draws from the prior"
+claims.add("empty_cells", holes - ideal, above=0, unit="%", whole_interval=True, text=text)
 # %% [markdown]
 # So the codes of data do **not** fill the prior evenly: there are holes, and elsewhere the points crowd. And yet the KL term pulls each cloud
 # towards the prior. How well the clouds *together* match the prior is only one part of that term; the other part is the price for telling
@@ -318,18 +321,9 @@ print(
     "correlation of the distances between class centers with those in the code: "
     + ", ".join(f"{name} {value:.2f}" for name, value in correlation.items())
 )
-claims.add(
-    "neighbor_accuracy_t_sne",
-    gap,
-    above=0.1,
-    text="Neighbor accuracy on the t-SNE map minus that on the PCA map, one model",
-)
-claims.add(
-    "neighbor_accuracy_code_t",
-    accuracy["code, 16 dimensions"] - accuracy["t-SNE map"],
-    above=-0.03,
-    text="Neighbor accuracy in the code minus that on the t-SNE map, one model",
-)
+ahead = accuracy["code, 16 dimensions"] - accuracy["t-SNE map"]
+claims.add("tsne_over_pca", gap, above=0.1, unit="%", text="Neighbor accuracy, t-SNE map minus PCA map")
+claims.add("code_over_tsne", ahead, above=-0.03, unit="%", text="Neighbor accuracy, code minus t-SNE map")
 # %% [markdown]
 # The PCA map says that the classes overlap, and the code says that they hardly do: fourteen of sixteen directions were thrown away. The
 # t-SNE map keeps the neighbors. What about the distances between groups? The printed correlations are for *both* maps neither 0 nor 1. In
@@ -363,51 +357,29 @@ def knn_accuracy(reference_points, query_points):
 
 pixels, query_pixels = references.floats().flatten(1), queries.floats().flatten(1)
 _, _, axes = torch.linalg.svd(pixels - pixels.mean(0), full_matrices=False)
-knn = {"all pixels": [knn_accuracy(pixels, query_pixels)]}
+knn = {"all pixels": knn_accuracy(pixels, query_pixels)}
 for k in SIZES:
-    knn[f"PCA of the pixels, {k} dimensions"] = [knn_accuracy(pixels @ axes[:k].T, query_pixels @ axes[:k].T)]
+    knn[f"PCA of the pixels, {k} dimensions"] = knn_accuracy(pixels @ axes[:k].T, query_pixels @ axes[:k].T)
 for k in SIZES:
-    knn[f"the code, {k} dimensions"] = [
+    found = (
         knn_accuracy(posterior_means(model, references), posterior_means(model, queries))
         for model in models[k]
-    ]
-rows = []
-for name, values in knn.items():
-    row = {"space": name, "accuracy": f"{sum(values) / len(values):.1%}"}
-    if len(values) > 1:
-        mean, low, high = mean_interval(values)
-        row["95 % interval over seeds"] = f"{low:.1%} to {high:.1%}"
-    rows.append(row)
-results_table(rows, columns=["space", "accuracy", "95 % interval over seeds"], caption="k-NN accuracy")
+    )
+    knn[f"the code, {k} dimensions"] = Runs(found, least=0, most=1)
+results_table(
+    [{"space": name, "accuracy": f"{value:.1%}"} for name, value in knn.items()],
+    caption=f"k-NN accuracy; of codes with 95 % interval over {N_SEEDS} seeds",
+)
 three = ["all pixels", "PCA of the pixels, 16 dimensions", "the code, 16 dimensions"]
-rival = max(three[:2], key=lambda name: knn[name][0])  # both are the same for every seed
-_, lead_low, lead_high = mean_interval([value - knn[rival][0] for value in knn[three[2]]])
-best = three[2] if lead_low > 0 else rival if lead_high < 0 else "these seeds do not decide"
-guess.compare(best, ", ".join(f"{name} {sum(knn[name]) / len(knn[name]):.1%}" for name in three) + ".")
-plane_gain, low, high = mean_interval(
-    [value - knn["PCA of the pixels, 2 dimensions"][0] for value in knn["the code, 2 dimensions"]]
-)
-claims.add(
-    "k_nn_accuracy_d",
-    plane_gain,
-    above=0.05,
-    low=low,
-    high=high,
-    whole_interval=True,
-    text="k-NN accuracy in the 2-D code minus 2-D PCA of the pixels",
-)
-code_gain, low, high = mean_interval(
-    [value - knn["PCA of the pixels, 16 dimensions"][0] for value in knn["the code, 16 dimensions"]]
-)
-claims.add(
-    "k_nn_accuracy_d_code",
-    code_gain,
-    between=(-0.04, 0.04),
-    low=low,
-    high=high,
-    whole_interval=True,
-    text="k-NN accuracy in the 16-D code minus 16-D PCA of the pixels",
-)
+rival = max(three[:2], key=knn.get)  # both are the same for every seed
+lead = knn[three[2]] - knn[rival]
+best = three[2] if lead.low > 0 else rival if lead.high < 0 else "these seeds do not decide"
+guess.compare(best, ", ".join(f"{name} {knn[name]:.1%}" for name in three) + ".")
+plane = knn["the code, 2 dimensions"] - knn["PCA of the pixels, 2 dimensions"]
+wider = knn["the code, 16 dimensions"] - knn["PCA of the pixels, 16 dimensions"]
+text = "k-NN accuracy, {0}-D code minus {0}-D PCA of the pixels"
+claims.add("knn_2", plane, above=0.05, unit="%", whole_interval=True, text=text.format(2))
+claims.add("knn_16", wider, between=(-0.04, 0.04), unit="%", whole_interval=True, text=text.format(16))
 # %% [markdown]
 # With two numbers per picture the code is far ahead of PCA: it can bend, and a plane cannot. With sixteen, the lead is gone or small, one
 # way or the other: the two are within a few points. With thirty-two, PCA was ahead in the committed run. (The intervals are over seeds, for one
@@ -450,13 +422,7 @@ difference = max(
     (lerp(a, b, t) - package_lerp(a, b, t)).abs().max().item(),
     (slerp(a, b, t) - package_slerp(a, b, t)).abs().max().item(),
 )
-claims.add(
-    "package_notebook_lerp_slerp",
-    difference,
-    below=1e-4,
-    exact=True,
-    text="Package and notebook lerp and slerp, largest difference",
-)
+claims.add("same_paths", difference, below=1e-4, exact=True, text="lerp and slerp, notebook against package")
 # %% [markdown]
 # What does theory say about the norm? If $a, b \sim \mathcal N(0, I)$ are independent, $z_t$ on the straight line is Gaussian again,
 # with variance $(1-t)^2 + t^2$ in each dimension. So
@@ -540,36 +506,12 @@ worst = max(
     (norms["lerp", k].mean(1) / (expected_norm(k) * torch.sqrt((1 - t) ** 2 + t**2)) - 1).abs().max().item()
     for k in (2, 32)
 )
-claims.add(
-    "norm_along_straight_lines",
-    worst,
-    below=0.02,
-    text="Mean norm along straight lines against theory, 2 and 32 dimensions, largest relative error",
-)
-claims.add(
-    "midpoints_straight_lines_ordinary",
-    inside["lerp", 2],
-    above=0.9,
-    text="Midpoints of straight lines with an ordinary norm, 2 dimensions, share",
-)
-claims.add(
-    "midpoints_straight_lines_ordinary_norm",
-    inside["lerp", 32],
-    below=0.4,
-    text="Midpoints of straight lines with an ordinary norm, 32 dimensions, share",
-)
-claims.add(
-    "midpoints_great_circles_ordinary",
-    inside["slerp", 32],
-    above=0.9,
-    text="Midpoints of great circles with an ordinary norm, 32 dimensions, share",
-)
-claims.add(
-    "great_circles_dimensions_whose",
-    overshoot["slerp", 2],
-    above=0.1,
-    text="Great circles in 2 dimensions whose midpoint is farther out than both ends, share",
-)
+claims.add("norm_theory", worst, below=0.02, exact=True, text="Mean norm of lines off theory, relative")
+text = "Midpoints of {} with an ordinary norm, {} dimensions"
+claims.add("lines_2", inside["lerp", 2], above=0.9, unit="%", exact=True, text=text.format("lines", 2))
+claims.add("lines_32", inside["lerp", 32], below=0.4, unit="%", exact=True, text=text.format("lines", 32))
+claims.add("circles_32", inside["slerp", 32], above=0.9, unit="%", exact=True, text=text.format("arcs", 32))
+claims.add("far_out", overshoot["slerp", 2], above=0.1, unit="%", exact=True, text="2-D arcs beyond ends")
 # %% [markdown]
 # The theory holds, and the folklore is right about the norm: in 32 dimensions most straight lines leave the shell; in 2 dimensions the disc has
 # no empty inside, and the straight line is as ordinary as anything. The folklore forgets to say that in the plane it is slerp that can go
@@ -616,45 +558,25 @@ for k in (2, 32):
             rows[k][name].append(cost.excess.mean().item())
             doubts[name].append(cost.entropy.mean().item())
     for name in rows[k]:
-        mean, low, high = mean_interval(rows[k][name])
+        rows[k][name] = Runs(rows[k][name])
         table.append(
             {
                 "dimensions": k,
                 "pictures": name,
-                "excess −ELBO (nats)": f"{mean:.1f} ({low:.1f} to {high:.1f})",
+                "excess −ELBO (nats)": f"{rows[k][name]:.1f}",
                 "classifier's entropy (nats)": sum(doubts[name]) / len(doubts[name]),
             }
         )
 results_table(table, caption=f"What a judge of another seed says; 95 % intervals over {N_SEEDS} seeds")
-lerp_gain, lerp_low, lerp_high = mean_interval(
-    [x - y for x, y in zip(rows[32]["slerp, halfway"], rows[32]["lerp, halfway"], strict=True)]
-)
-flat_gain, flat_low, flat_high = mean_interval(
-    [x - y for x, y in zip(rows[2]["slerp, halfway"], rows[2]["lerp, halfway"], strict=True)]
-)
+lerp_gain = rows[32]["slerp, halfway"] - rows[32]["lerp, halfway"]
+flat_gain = rows[2]["slerp, halfway"] - rows[2]["lerp, halfway"]
 guess.compare(
-    0 if lerp_high < 0 else 2 if lerp_low > 0 else 1,
-    f"excess of slerp's pictures minus that of lerp's: {lerp_gain:+.1f} nats (95 % interval {lerp_low:+.1f} to {lerp_high:+.1f}).",
+    0 if lerp_gain.high < 0 else 2 if lerp_gain.low > 0 else 1,
+    f"excess of slerp's pictures minus that of lerp's: {lerp_gain:+.1f} nats (95 % interval).",
 )
-claims.add(
-    "excess_elbo_halfway_draws",
-    lerp_gain,
-    below=0,
-    low=lerp_low,
-    high=lerp_high,
-    whole_interval=DECIDED,
-    unit="nats",
-    text="Excess −ELBO halfway between draws from the prior, slerp minus lerp, 32 dimensions",
-)
-claims.add(
-    "excess_elbo_halfway_draws_prior",
-    flat_gain,
-    above=-2,
-    low=flat_low,
-    high=flat_high,
-    unit="nats",
-    text="Excess −ELBO halfway between draws from the prior, slerp minus lerp, 2 dimensions",
-)
+text = "Excess −ELBO halfway, slerp minus lerp, {} dimensions"
+claims.add("slerp_32", lerp_gain, below=0, unit="nats", whole_interval=DECIDED, text=text.format(32))
+claims.add("slerp_2", flat_gain, above=-2, unit="nats", text=text.format(2))
 # %% [markdown]
 # In 32 dimensions the folklore is right: the great circle's pictures are cheaper for the judge. But the gain is small against
 # the cost itself. (Read the difference printed above, which is taken seed by seed: the intervals of single rows also hold what both paths share.) A code with an unusual norm is *rare*, and rare is not the same as badly drawn. In 2 dimensions the circle gains nothing that these
@@ -662,20 +584,12 @@ claims.add(
 #
 # Those were codes drawn from the prior. You will mostly walk between codes of *pictures*. How long are they?
 # %%
-norm_of_codes = [posterior_means(model, validation).norm(dim=-1).mean().item() for model in models[32]]
-mean_norm, low, high = mean_interval(norm_of_codes)
+mean_norm = Runs((posterior_means(model, validation).norm(dim=-1).mean() for model in models[32]), least=0)
 print(
-    f"mean norm of the posterior means in 32 dimensions: {mean_norm:.2f} ({low:.2f} to {high:.2f}), of the prior {expected_norm(32):.2f}"
+    f"mean norm of the posterior means in 32 dimensions: {mean_norm:.2f}, of the prior {expected_norm(32):.2f}"
 )
-claims.add(
-    "norm_posterior_means_prior",
-    mean_norm / expected_norm(32),
-    below=0.9,
-    low=low / expected_norm(32),
-    high=high / expected_norm(32),
-    whole_interval=True,
-    text="Mean norm of the posterior means over that of the prior, 32 dimensions",
-)
+shorter = mean_norm / expected_norm(32)
+claims.add("norm_of_means", shorter, below=0.9, whole_interval=True, text="Posterior means, norm over prior")
 # %% [markdown]
 # The posterior **means** of pictures lie inside the shell already: the encoder leaves unused dimensions near 0 and keeps a width for the
 # others. A draw is longer, because noise is added to the mean. So the shell is no argument about paths between means. (Which of the
@@ -726,37 +640,33 @@ for seed, model in enumerate(models[16]):
 
 
 def along(name, quantity):
-    """Mean over the pairs at each t, with its interval over the seeds: (mean, low, high) lists."""
+    """Mean over the pairs at each t, a `Runs` over the seeds for each."""
     values = torch.stack([getattr(cost, quantity).mean(1) for cost in measured[name]])
-    return list(zip(*[mean_interval(values[:, i].tolist()) for i in range(len(t))], strict=True))
+    return [Runs(column) for column in values.T]
 
 
 def half_way(quantity):
-    """Cross-fade minus code at t = ½, with its interval over the seeds."""
+    """Cross-fade minus code at t = ½."""
     m = len(t) // 2
-    return mean_interval(
-        [
-            (getattr(x, quantity)[m] - getattr(y, quantity)[m]).mean().item()
-            for x, y in zip(measured["cross-fade"], measured["code"], strict=True)
-        ]
+    return Runs(
+        (getattr(x, quantity)[m] - getattr(y, quantity)[m]).mean()
+        for x, y in zip(measured["cross-fade"], measured["code"], strict=True)
     )
 
 
-saved, saved_low, saved_high = half_way("excess")
-raw, raw_low, raw_high = half_way("negative_elbo")
-doubt, doubt_low, doubt_high = half_way("entropy")
+saved, raw, doubt = (half_way(quantity) for quantity in ("excess", "negative_elbo", "entropy"))
 guess.compare(
-    0 if saved <= 0 else 1 if saved <= 10 else 2 if saved <= 30 else 3,
-    f"{saved:.1f} nats of excess −ELBO (95 % interval over {N_SEEDS} seeds {saved_low:.1f} to {saved_high:.1f}); "
-    f"{raw:.1f} before the coin entropy is taken off.",
+    0 if saved.mean <= 0 else 1 if saved.mean <= 10 else 2 if saved.mean <= 30 else 3,
+    f"{saved:.1f} nats of excess −ELBO (95 % interval over {N_SEEDS} seeds); "
+    f"{raw.mean:.1f} before the coin entropy is taken off.",
 )
 real_digits = validation.batch(torch.arange(min(N_PAIRS, len(validation))))[None]
 judged_digits = [path_cost(judge_for(seed), real_digits, classifier, seed=seed) for seed in range(N_SEEDS)]
-originals = mean_interval([cost.excess.mean().item() for cost in judged_digits])
+originals = Runs(cost.excess.mean() for cost in judged_digits)
 show(
     line_plot(
         {
-            **{name: (t.tolist(), *along(name, "excess")) for name in measured},
+            **{name: (t.tolist(), along(name, "excess")) for name in measured},
             "real digits, unpaired": (t.tolist(), [originals.mean] * len(t)),
         },
         x_label="t, from the first end (0) to the second (1)",
@@ -765,55 +675,24 @@ show(
     alt="Excess negative ELBO along the path, for the code and for the cross-fade, with 95 percent intervals over the seeds, and a "
     "level line for real digits. Both curves start and end at the same values; in between the cross-fade rises clearly above the code.",
 )
-harder = mean_interval(
-    [
-        x.excess.mean().item() - y.excess[0].mean().item()
-        for x, y in zip(judged_digits, measured["code"], strict=True)
-    ]
-)
+harder = originals - Runs(cost.excess[0].mean() for cost in measured["code"])
 print(
-    f"real digits, judged the same way: {originals.mean:.1f} nats of excess ({originals.low:.1f} to {originals.high:.1f}); "
-    f"that is {harder.mean:.1f} nats above the decoded digits at the start of the paths ({harder.low:.1f} to {harder.high:.1f})."
-)
-claims.add(
-    "excess_elbo_real_digits",
-    harder.mean,
-    above=0,
-    low=harder.low,
-    high=harder.high,
-    whole_interval=True,
-    unit="nats",
-    text="Excess −ELBO of real digits minus that of decoded ones",
+    f"real digits, judged the same way: {originals:.1f} nats of excess; "
+    f"that is {harder:.1f} nats above the decoded digits at the start of the paths."
 )
 m = len(t) // 2
 rise = {
-    name: mean_interval([(cost.excess[m].mean() - cost.excess[[0, -1]].mean()).item() for cost in costs])
+    name: Runs(cost.excess[m].mean() - cost.excess[[0, -1]].mean() for cost in costs)
     for name, costs in measured.items()
 }
-for name, (mean, low, high) in rise.items():
-    print(f"{name}: halfway {mean:+.1f} nats of excess against the ends ({low:+.1f} to {high:+.1f})")
-claims.add(
-    "rise_excess_elbo_halfway",
-    rise["code"].mean / rise["cross-fade"].mean,
-    below=0.7,
-    text="Rise of the excess −ELBO halfway along the code, as a share of the cross-fade's",
-)
-claims.add(
-    "size_difference_slerp_lerp",
-    abs(lerp_gain) / saved,
-    below=1,
-    text="Size of the difference between slerp and lerp, as a share of that between cross-fade and code",
-)
-claims.add(
-    "excess_elbo_halfway_cross",
-    saved,
-    above=3,
-    low=saved_low,
-    high=saved_high,
-    whole_interval=True,
-    unit="nats",
-    text="Excess −ELBO halfway, cross-fade minus path through the code",
-)
+for name, runs in rise.items():
+    print(f"{name}: halfway {runs:+.1f} nats of excess against the ends")
+flatter = rise["code"].mean / rise["cross-fade"].mean
+smaller = abs(lerp_gain.mean) / saved.mean
+claims.add("real_digits", harder, above=0, unit="nats", whole_interval=True, text="Excess, real over decoded")
+claims.add("rise", flatter, below=0.7, text="Rise of the excess halfway, code over cross-fade")
+claims.add("slerp_over_fade", smaller, below=1, text="slerp against lerp, over cross-fade against code")
+claims.add("saved", saved, above=3, unit="nats", whole_interval=True, text="Excess halfway, fade minus code")
 # %% [markdown]
 # Along the code the pictures halfway cost the judge little more than the ends, and clearly less than along the cross-fade.
 # The choice between line and circle of section 4 matters less than this one. But look at the level line: **real digits cost the judge more than decoded ones**. A decoder's mean is
@@ -821,49 +700,29 @@ claims.add(
 # %%
 show(
     line_plot(
-        {name: (t.tolist(), *along(name, "entropy")) for name in measured},
+        {name: (t.tolist(), along(name, "entropy")) for name in measured},
         x_label="t, from the first end (0) to the second (1)",
         y_label="classifier's entropy (nats)",
     ),
     alt="Entropy of the classifier's answer along the path, for the code and for the cross-fade, with 95 percent intervals over the "
     "seeds. Both curves are low at the ends and have their peak near the middle.",
 )
-print(
-    f"halfway, cross-fade minus code: {doubt:+.3f} nats of entropy (95 % interval {doubt_low:+.3f} to {doubt_high:+.3f})"
-)
-neither, shares_of = {}, {}
-for name, costs in measured.items():
-    shares = [
-        ((c.confident_class[m] != c.confident_class[0]) & (c.confident_class[m] != c.confident_class[-1]))
-        .double()
-        .mean()
-        .item()
-        for c in costs
-    ]
-    neither[name], shares_of[name] = mean_interval(shares), shares
-    print(
-        f"{name}: halfway the classifier sees neither end's class in {neither[name].mean:.1%} of the pairs "
-        f"({neither[name].low:.1%} to {neither[name].high:.1%})"
-    )
-third, third_low, third_high = mean_interval([x - y for x, y in zip(*shares_of.values(), strict=True)])
-claims.add(
-    "classifier_s_entropy_halfway",
-    doubt,
-    above=0,
-    low=doubt_low,
-    high=doubt_high,
-    whole_interval=DECIDED,
-    unit="nats",
-    text="Classifier's entropy halfway, cross-fade minus code",
-)
-claims.add(
-    "pairs_third_class_halfway",
-    third,
-    above=0,
-    low=third_low,
-    high=third_high,
-    text="Share of pairs with a third class halfway, code minus cross-fade",
-)
+print(f"halfway, cross-fade minus code: {doubt:+.3f} nats of entropy (95 % interval)")
+
+
+def third_class(cost):
+    """Share of pairs in which the classifier sees neither end's class halfway."""
+    seen = cost.confident_class
+    return ((seen[m] != seen[0]) & (seen[m] != seen[-1])).double().mean()
+
+
+neither = {name: Runs(map(third_class, costs), least=0, most=1) for name, costs in measured.items()}
+for name, runs in neither.items():
+    print(f"{name}: halfway the classifier sees neither end's class in {runs:.1%} of the pairs")
+third = neither["code"] - neither["cross-fade"]
+text = "Classifier's entropy halfway, cross-fade minus code"
+claims.add("doubt", doubt, above=0, unit="nats", whole_interval=DECIDED, text=text)
+claims.add("third_class", third, above=0, unit="%", text="Pairs with a third class halfway, code minus fade")
 # %% [markdown]
 # The classifier is less in doubt along the code, but by less than the judge's verdict suggests: both curves have a high peak in the middle. And
 # less doubt does not mean one of the two ends. A third class turns up at least as often as in the cross-fade. (If the interval of that
@@ -901,7 +760,7 @@ html = animation_html(
 )
 show_html(html, text)
 print(f"{len(frames)} frames, {len(html) / 1000:.0f} kB")
-claims.add("size_animation_kb", len(html) / 1000, below=600, unit="kB", text="Size of the animation")
+claims.add("animation", len(html) / 1000, below=600, unit="kB", text="Size of the animation")
 show(
     interpolation_strip(
         frames[::4].transpose(0, 1),
@@ -981,17 +840,12 @@ for model in models[32]:
     moved = traverse(model, base, [int(order[0]), int(order[-1])], (-2.0, 2.0))
     effect = (moved[:, 1] - moved[:, 0]).abs().sum((1, 2, 3))
     change.append((effect[1] / effect[0]).item())
-share, low, high = mean_interval(change)
+share = Runs(change, least=0)
 guess.compare(
-    0 if share > 0.5 else 1 if share > 0.1 else 2,
-    f"{share:.3f} of the change (95 % interval over {N_SEEDS} seeds {low:.3f} to {high:.3f}).",
+    0 if share.mean > 0.5 else 1 if share.mean > 0.1 else 2,
+    f"{share:.3f} of the change (95 % interval over {N_SEEDS} seeds).",
 )
-claims.add(
-    "change_picture_least_used",
-    share,
-    below=0.2,
-    text="Change of the picture by the least used dimension over that by the most used one, 32 dimensions",
-)
+claims.add("least_used", share, below=0.2, text="Change by the least used dimension over the most used")
 # %% [markdown]
 # A dimension that carries next to no nats does next to nothing: the decoder has learned to ignore what is almost pure noise. How many of 32 are used at all is the question of
 # chapter 08. And look at the first rows: one dimension changes slant *and* shape *and* thickness at once. The prior does not care about axes:
@@ -1041,8 +895,11 @@ def changed(pictures, before, name):
 
 
 curves = {(name, other): [] for name in properties for other in properties}
-comparison = {name: [] for name in properties}
-for seed, model in enumerate(models[16]):
+
+
+def add_vectors(seed):
+    """Measures of all pictures with a vector added to the code, and to the pixels, of one model."""
+    model, found = models[16][seed], {}
     codes, own = posterior_means(model, references), posterior_means(model, asked)
     before = decode(model, own)
     for name in properties:
@@ -1058,35 +915,37 @@ for seed, model in enumerate(models[16]):
         matched = min(faded, key=lambda pictures: abs(changed(pictures, before, name) - gain))
         costs = path_cost(judge_for(seed), torch.stack([before, after, matched]), classifier, seed=seed)
         kept = (costs.confident_class == costs.confident_class[0]).double().mean(1)
-        comparison[name].append(
-            [gain, changed(matched, before, name), *costs.excess.mean(1).tolist(), *kept[1:].tolist()]
-        )
-rows, benefit = [], {}
-for name in properties:
-    columns = list(zip(*comparison[name], strict=True))
-    for method, gain, excess, kept in (("code", 0, 3, 5), ("pixels", 1, 4, 6)):
-        rows.append(
-            {
-                "property": name,
-                "added to the": method,
-                "gain": f"{sum(columns[gain]) / N_SEEDS * spread[name]:.2f} {units[name]}",
-                "excess −ELBO before (nats)": sum(columns[2]) / N_SEEDS,
-                "after": sum(columns[excess]) / N_SEEDS,
-                "class kept": f"{sum(columns[kept]) / N_SEEDS:.1%}",
-            }
-        )
-    benefit[name] = mean_interval(
-        [in_pixels - in_code for in_code, in_pixels in zip(columns[3], columns[4], strict=True)]
-    )
+        gains = {"code": gain, "pixels": changed(matched, before, name)}
+        found[name, "excess before"] = costs.excess[0].mean()
+        for i, method in ((1, "code"), (2, "pixels")):
+            found[name, method, "gain"] = gains[method]
+            found[name, method, "excess"] = costs.excess[i].mean()
+            found[name, method, "kept"] = kept[i]
+    return found
+
+
+added = over_seeds(N_SEEDS, add_vectors)
+rows = [
+    {
+        "property": name,
+        "added to the": method,
+        "gain": f"{added[name, method, 'gain'].mean * spread[name]:.2f} {units[name]}",
+        "excess −ELBO before (nats)": added[name, "excess before"].mean,
+        "after": added[name, method, "excess"].mean,
+        "class kept": f"{added[name, method, 'kept'].mean:.1%}",
+    }
+    for name in properties
+    for method in ("code", "pixels")
+]
+benefit = {name: added[name, "pixels", "excess"] - added[name, "code", "excess"] for name in properties}
 results_table(
     rows,
     caption=f"Adding one vector, at matched gain; means over {N_SEEDS} seeds and {len(asked):,} pictures",
 )
-value = benefit["thickness"].mean
+dearer = benefit["thickness"]
 guess.compare(
-    0 if value < -1 else 1 if value <= 1 else 2,
-    f"the picture changed in pixels costs {value:+.1f} nats more "
-    f"(95 % interval {benefit['thickness'].low:+.1f} to {benefit['thickness'].high:+.1f}).",
+    0 if dearer.mean < -1 else 1 if dearer.mean <= 1 else 2,
+    f"the picture changed in pixels costs {dearer:+.1f} nats more (95 % interval).",
 )
 # %%
 show(
@@ -1094,9 +953,7 @@ show(
         {
             f"{name} vector: change of {other}": (
                 doses.tolist(),
-                *zip(
-                    *[mean_interval(values) for values in zip(*curves[name, other], strict=True)], strict=True
-                ),
+                [Runs(values) for values in zip(*curves[name, other], strict=True)],
             )
             for name, other in curves
         },
@@ -1125,31 +982,14 @@ show(
 )
 full_dose = doses.tolist().index(1.0)
 for name, other in (("thickness", "slant"), ("slant", "thickness")):
-    own, low, high = mean_interval([values[full_dose] for values in curves[name, name]])
-    claims.add(
-        f"Change of {name} by one dose of its vector, standard deviations of data",
-        own,
-        above=0.4,
-        low=low,
-        high=high,
-        whole_interval=True,
-    )
-    side, low, high = mean_interval(
-        [
-            abs(b[full_dose] / a[full_dose])
-            for a, b in zip(curves[name, name], curves[name, other], strict=True)
-        ]
-    )
-    claims.add(f"Change of {other} that comes with it, as a share", side, below=0.6, low=low, high=high)
-    claims.add(
-        f"Excess −ELBO after adding {name} in pixels minus in the code, same gain",
-        benefit[name].mean,
-        above=0,
-        low=benefit[name].low,
-        high=benefit[name].high,
-        whole_interval=True,
-        unit="nats",
-    )
+    own, side = (Runs(values[full_dose] for values in curves[name, which]) for which in (name, other))
+    share = Runs(map(abs, (side / own).values), least=0)
+    dearer = benefit[name]
+    text = f"Change of {name} by one dose of its vector, standard deviations of data"
+    claims.add(f"{name}_dose", own, above=0.4, whole_interval=True, text=text)
+    claims.add(f"{name}_side", share, below=0.6, text=f"Change of {other} that comes with it, as a share")
+    text = f"Excess −ELBO after adding {name}, in pixels minus in the code"
+    claims.add(f"{name}_dearer", dearer, above=0, unit="nats", whole_interval=True, text=text)
 # %% [markdown]
 # Latent arithmetic works, by the ruler: the property asked for changes, and the judge finds the pictures cheaper than those with about the same
 # gain in pixels. (The judge is a VAE again, and section 5 says what such a judge likes.) The other property changes less. But read the column *class kept*: what changes the code can change the digit, and on this
@@ -1185,13 +1025,6 @@ knobs = explore_traversal(
 # %% [markdown]
 # ## What we measured
 # %% tags=["hide-input"]
-
-
-def with_interval(interval, unit="", digits=1):
-    mean, low, high = interval
-    return f"{mean:.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})"
-
-
 results_table(
     [
         {
@@ -1204,7 +1037,7 @@ results_table(
         },
         {
             "measure": "k-NN accuracy: code, PCA (16 dimensions), pixels",
-            "value": ", ".join(f"{sum(knn[n]) / len(knn[n]):.1%}" for n in three[::-1]),
+            "value": ", ".join(f"{knn[n]:.1%}" for n in three[::-1]),
         },
         {
             "measure": "ordinary norm halfway on a straight line: 2, 32 dimensions",
@@ -1212,23 +1045,23 @@ results_table(
         },
         {
             "measure": "excess −ELBO, slerp minus lerp halfway, 32 dimensions",
-            "value": with_interval((lerp_gain, lerp_low, lerp_high), " nats"),
+            "value": f"{lerp_gain:.1f} nats",
         },
         {
             "measure": "excess −ELBO, cross-fade minus code halfway",
-            "value": with_interval((saved, saved_low, saved_high), " nats"),
+            "value": f"{saved:.1f} nats",
         },
         {
             "measure": "classifier's entropy, cross-fade minus code halfway",
-            "value": with_interval((doubt, doubt_low, doubt_high), " nats", 3),
+            "value": f"{doubt:.3f} nats",
         },
         {
             "measure": "excess −ELBO, pixels minus code, thickness added",
-            "value": with_interval(benefit["thickness"], " nats"),
+            "value": f"{benefit['thickness']:.1f} nats",
         },
         {
             "measure": "excess −ELBO, pixels minus code, slant added",
-            "value": with_interval(benefit["slant"], " nats"),
+            "value": f"{benefit['slant']:.1f} nats",
         },
     ]
 )
