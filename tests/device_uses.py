@@ -46,7 +46,7 @@ from vae_course.training.code_prior import fit_prior
 from vae_course.training.loop import TrainingDiverged
 from vae_course.training.sweep import plan, run_sweep
 from vae_course.training.vae_gan import fit_vae_gan
-from vae_course.weights import load_checkpoint, load_model
+from vae_course.weights import load_model
 
 DIGITS = load("digits", subset=160, binarize="dynamic")
 HELD_OUT = load("digits", "validation", subset=80)
@@ -187,8 +187,8 @@ def test_judges_are_trained_there_and_judge_here():
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-def test_a_gan_of_pictures_and_what_watches_it(penalty, tmp_path):
-    seen, path = [], tmp_path / "gan.pt"
+def test_a_gan_of_pictures_and_what_watches_it(penalty):
+    seen = []
 
     def watch(step, generator):
         seen.append((step, generator.sample(2, torch.Generator().manual_seed(0)).device.type))
@@ -208,14 +208,9 @@ def test_a_gan_of_pictures_and_what_watches_it(penalty, tmp_path):
     reference = players()
     fit_gan(*reference, DIGITS, steps=6, record_every=2, device="cpu", **usual)
     agree(generator, reference[0])
-    again = players()
-    resumed = {"checkpoint": path, "record_every": 2, **usual}
     with pytest.raises(KeyboardInterrupt):
-        fit_gan(*again, InterruptedAt(DIGITS, 5), steps=6, **resumed)
-    assert on_cpu(again[0]) and load_checkpoint(path)["model"]
-    again = players()
-    fit_gan(*again, DIGITS, steps=6, resume=True, **resumed)
-    agree(again[0], generator)
+        fit_gan(*reference, InterruptedAt(DIGITS, 5), steps=6, **usual)
+    assert on_cpu(reference[0]) and on_cpu(reference[1])
 
 
 def test_a_gan_of_points():

@@ -1,4 +1,4 @@
-"""fit_gan: gradient routing, losses by hand, penalty, noise, repetition, resuming."""
+"""fit_gan: gradient routing, losses by hand, penalty, noise, repetition."""
 
 import math
 
@@ -195,7 +195,6 @@ def test_divergence_is_reported():
         ({"anneal_noise": 2}, "anneal_noise is 2; expected one of True, False"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"instance_noise": float("nan")}, "instance_noise is nan"),
-        ({"resume": True}, "resume needs a file"),
     ],
 )
 def test_bad_settings_are_refused(settings, sentence):

@@ -29,7 +29,7 @@ def processor(monkeypatch, capability, *instructions):
 
 def model(likelihood="bernoulli", kind=VAE):
     seed_everything(0)
-    return kind((1, 8, 8), 3, [16], likelihood)
+    return kind(image_shape=(1, 8, 8), latent_dim=3, hidden_dims=[16], likelihood=likelihood)
 
 
 @pytest.mark.parametrize(

@@ -17,28 +17,22 @@ def pick_device(name: str = "auto") -> torch.device:
     Raises:
         ValueError: the name is unknown, or this machine has no such device.
     """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        if torch.backends.mps.is_available():
-            return torch.device("mps")
-        return torch.device("cpu")
+        return torch.device(next(kind for kind, found in there.items() if found))
     try:
         device = torch.device(name)
     except RuntimeError:
         raise ValueError(f"unknown device {name!r}; choose 'auto', 'cpu', 'cuda' or 'mps'.") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if not there.get(device.type, True):
         raise ValueError(
-            "device 'cuda' was asked for, but torch sees no CUDA device here; use 'auto' or 'cpu'."
+            f"device {device.type!r} was asked for, but torch sees no {device.type.upper()} device here; use "
+            f"'auto' or 'cpu'."
         )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(
             f"device {name!r} was asked for, but torch counts CUDA devices from 0 and sees "
             f"{torch.cuda.device_count()} here."
-        )
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError(
-            "device 'mps' was asked for, but torch sees no MPS device here; use 'auto' or 'cpu'."
         )
     return device
 
@@ -86,23 +80,24 @@ CHOICES = ("auto", "highest", "medium", "bfloat16")
 def choose(precision: str, device: torch.device, model: nn.Module | None = None) -> str:
     """The arithmetic of matrix products in a run: "highest", "medium" or "bfloat16".
 
-    "auto" goes by what the processor is, never by a stopwatch, so that a busy machine computes the same bits
-    as an idle one. On a CPU it is the fastest that loses nothing that matters:
+    "auto" goes by what the processor is, never by a stopwatch: a busy machine computes the same bits as an
+    idle one. On a CPU it is the fastest that loses nothing that matters:
 
-    ===============================  =========  =========  ========================
-    instructions                     float32    bfloat16   GFLOP/s of the three, two cores
-    ===============================  =========  =========  ========================
-    none of those below, AVX2        highest    never      148, 142, 1
-    AVX-512                          medium     never      not measured
-    AVX-512 with bfloat16            medium     yes        210, 450 to 500, 810 to 970
-    AMX                              highest    yes        not measured
-    ===============================  =========  =========  ========================
+    =====================  =======  ========  ======================================
+    instructions           float32  bfloat16  GFLOP/s of highest, medium, bfloat16
+    =====================  =======  ========  ======================================
+    up to AVX2             highest  no        148, 142, 1
+    AVX-512                medium   no        not measured
+    AVX-512 with bfloat16  medium   yes       210, 450 to 500, 810 to 970
+    AMX                    highest  yes       not measured
+    =====================  =======  ========  ======================================
 
-    Measured by ``benchmarks/arithmetic.py`` on two AMD EPYC, without and with AVX-512. "medium" leaves the
-    products to oneDNN. With AVX2 that gives the bits of "highest"; with AVX-512 it is as exact (largest
-    error 3.7e-7 of the largest entry) and twice as fast, because MKL takes its AVX2 path on AMD; with AMX it
-    multiplies in bfloat16 (3e-3), so float32 stays with MKL. ``ATEN_CPU_CAPABILITY`` is obeyed:
-    "avx2" chooses as a processor that has no more. On CUDA and MPS torch's setting stays as it is.
+    Measured with ``python -m benchmarks arithmetic`` on two cores of an AMD EPYC with and of one without
+    AVX-512. "medium" leaves the products to oneDNN: with AVX2 that gives the bits of "highest"; with AVX-512
+    it is as exact (errors up to 3.7e-7 of the largest entry) and twice as fast, because MKL takes its AVX2
+    path on AMD; with AMX it multiplies in bfloat16 (errors up to 4e-3), so float32 stays with MKL. Where
+    ``ATEN_CPU_CAPABILITY`` says "avx2" or "default", the first row holds. On CUDA and MPS torch's setting
+    stays as it is.
 
     Args:
         precision: "auto", or the answer.

@@ -3,8 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +13,7 @@ from vae_course.data.own_images import check_data
 from vae_course.files import say
 from vae_course.machine import Adam, pick_device, working_on
 from vae_course.randomness import seeded
-from vae_course.training.loop import (
-    TrainingDiverged,
-    check_checkpoint,
-    restore_run,
-    save_run,
-    take_up_noise,
-)
+from vae_course.training.loop import TrainingDiverged
 from vae_course.training.settings import Settings, lists_settings, number, one_of, setting, whole
 
 # -------- The terms of a GAN's game: losses of both players, the gradient penalty, instance noise.
@@ -147,8 +140,6 @@ def fit_gan(
     train,
     *,
     device: str = "auto",
-    checkpoint: str | Path | None = None,
-    resume: bool = False,
     progress: bool = True,
     watch: Callable[[int, nn.Module], None] | None = None,
     **settings,
@@ -159,19 +150,17 @@ def fit_gan(
         generator: (batch, latent) → data; has ``latent_dim``. discriminator: data → logits (batch,).
         train: ImageData, PointData, or anything with ``len``, ``to(device)`` and ``batch(index, generator)``.
         device: where to train; both networks are afterwards back where they were.
-        checkpoint: file to write at every record; load_model reads the generator from it.
-        resume, progress: as for :func:`vae_course.training.loop.fit`.
+        progress: print about ten lines of plain text during the run.
         watch: called as ``watch(step, generator)`` before the first update and at every record, with the
             generator where it was before the run.
         settings: fields of :class:`GanSettings`, by name:
 
     Raises:
-        ValueError, TypeError, CheckpointError: as for :func:`vae_course.training.loop.fit`.
+        ValueError, TypeError: as for :func:`vae_course.training.loop.fit`.
         TrainingDiverged: a loss became NaN or infinite.
     """
     config = GanSettings.from_arguments(settings)
     train = check_data(train, "the training set")
-    check_checkpoint(checkpoint, resume)
     record_every = config.record_every or max(1, config.steps // 50)
     target, home = pick_device(device), next(generator.parameters()).device
 
@@ -182,18 +171,13 @@ def fit_gan(
 
     with working_on(target, generator, discriminator):
         game = Game(generator, discriminator, train.to(target), config, target)
-        if resume and Path(checkpoint).exists():
-            restore_run(game, checkpoint)
-        start = time.perf_counter() - (game.history.last["seconds"] if game.history.records else 0.0)
+        start = time.perf_counter()
         generator.train(), discriminator.train()
-        if game.step == 0:
-            look()
+        look()
         while game.step < config.steps:
             game.update()
             if game.step % record_every == 0 or game.step == config.steps:
                 game.record(time.perf_counter() - start)
-                if checkpoint is not None:
-                    save_run(game, checkpoint)
                 look()
                 if progress:
                     report(game.history, config.steps)
@@ -213,17 +197,16 @@ class Game:
             for player, rate in zip((generator, discriminator), rates, strict=True)
         ]
         self.noise = seeded(config.seed + 1, device)
-        self.order: tuple[int, Tensor] | None = None
         self.history, self.sums, self.counts = AdversarialHistory(), {}, {}
 
     def next_batch(self) -> Tensor:
-        """The examples of this step; each pass has its own seed, so that no order needs storing."""
+        """The examples of this step; the order of each pass has a seed of its own."""
         size = self.config.batch_size
         turn, position = divmod(self.step, -(-len(self.train) // size))
-        if self.order is None or self.order[0] != turn:
+        if position == 0:
             chooser = seeded(self.config.seed * 1_000_003 + turn)
-            self.order = turn, torch.randperm(len(self.train), generator=chooser).to(self.device)
-        return self.train.batch(self.order[1][position * size : (position + 1) * size], self.noise)
+            self.order = torch.randperm(len(self.train), generator=chooser).to(self.device)
+        return self.train.batch(self.order[position * size : (position + 1) * size], self.noise)
 
     def update(self) -> None:
         """One step of each player."""
@@ -278,30 +261,6 @@ class Game:
             raise TrainingDiverged(f"a loss of the game was not finite before step {self.step}.")
         self.history.records.append({"step": self.step, "seconds": seconds, **means})
         self.sums, self.counts = {}, {}
-
-    def identity(self) -> dict:
-        """What must agree, beside the generator and the data, for a saved run to be continued."""
-        rival = getattr(self.discriminator, "config", None)
-        return {**asdict(self.config), "examples": len(self.train), "discriminator": rival}
-
-    def state(self) -> dict:
-        """What else a checkpoint keeps."""
-        return {
-            "step": self.step,
-            "discriminator": self.discriminator.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "noise": self.noise.get_state(),
-            "device": self.device.type,
-            "records": self.history.records,
-        }
-
-    def take_up(self, state: dict) -> None:
-        """Continue where :meth:`state` was taken."""
-        self.step, self.history.records = state["step"], state["records"]
-        self.discriminator.load_state_dict(state["discriminator"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        take_up_noise(self.noise, state, self.config.seed + 1)
 
 
 def report(history: AdversarialHistory, steps: int) -> None:

@@ -182,7 +182,10 @@ def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool
         validation = check_data(validation, "the held-out set", ", or give validation=None")
     if run.config.patience is not None and validation is None:
         raise ValueError('patience needs held-out data: give validation=load(..., "validation").')
-    check_checkpoint(checkpoint, resume)
+    if resume and checkpoint is None:
+        raise ValueError("resume needs a file to continue from: give checkpoint=... as well.")
+    if checkpoint is not None and Path(checkpoint).is_dir():
+        raise ValueError(f"checkpoint {checkpoint} is a folder; give the name of a file in it.")
     held_out = validation.to(run.device) if validation is not None else None
     if resume and Path(checkpoint).exists():
         restore_run(run, checkpoint)
@@ -335,10 +338,6 @@ class Run:
         self.model.load_state_dict(self.best["model"])
         return True
 
-    def identity(self) -> dict:
-        """What must agree, beside the model and the data, for a saved run to be continued."""
-        return {**asdict(self.config), "examples": len(self.train)}
-
     def state(self) -> dict:
         """What else :func:`save_run` keeps."""
         return {
@@ -354,11 +353,14 @@ class Run:
         }
 
     def take_up(self, state: dict) -> None:
-        """Continue where :meth:`state` was taken; noise of another kind of device is drawn anew."""
+        """Continue where :meth:`state` was taken."""
         self.epoch, self.step, self.best = state["epoch"], state["step"], state["best"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.order.set_state(state["order"])
-        take_up_noise(self.noise, state, self.config.seed + 1)
+        if state.get("device", self.device.type) == self.device.type:
+            self.noise.set_state(state["noise"])
+        else:  # its generator has a state of another form: go on with noise that was not drawn before
+            self.noise.manual_seed(seed_of(self.config.seed + 1 + 1_000_003 * self.step))
         vars(self.history).update(state["history"])
         self.arithmetic = state.get("arithmetic", self.arithmetic)
 
@@ -397,17 +399,9 @@ def _terms(values: dict[str, float]) -> str:
 # -------- Save a run, and continue it later as if it had never been interrupted.
 
 
-def check_checkpoint(checkpoint: str | Path | None, resume: bool) -> None:
-    """Raise ValueError where ``checkpoint`` and ``resume`` do not name a file."""
-    if resume and checkpoint is None:
-        raise ValueError("resume needs a file to continue from: give checkpoint=... as well.")
-    if checkpoint is not None and Path(checkpoint).is_dir():
-        raise ValueError(f"checkpoint {checkpoint} is a folder; give the name of a file in it.")
-
-
 def save_run(run, path: str | Path) -> None:
     """Write the run's weights, optimizer, random state and history; the file is complete or not there."""
-    about = {"settings": run.identity(), "data": fingerprint(run.train)}
+    about = {"settings": asdict(run.config), "examples": len(run.train), "data": fingerprint(run.train)}
     save_checkpoint(path, run.model, training={**about, **run.state()})
 
 
@@ -429,8 +423,8 @@ def restore_run(run, path: str | Path) -> None:
         raise CheckpointError(
             f"{path} belongs to another model; resume with the same model, or start afresh in another file."
         )
-    asked = run.identity()
-    saved = {"examples": state.get("examples"), **state["settings"]}  # files once held it apart
+    asked = {**asdict(run.config), "examples": len(run.train)}
+    saved = {**state["settings"], "examples": state["examples"]}
     changed = [
         f"{name} {saved.get(name)!r} → {asked[name]!r}" for name in asked if asked[name] != saved.get(name)
     ]
@@ -463,11 +457,3 @@ def fingerprint(data, found: int = 0) -> int:
         elif hasattr(value, "batch"):  # data around data
             found = fingerprint(value, found)
     return found
-
-
-def take_up_noise(noise: torch.Generator, state: dict, seed: int) -> None:
-    """Continue the noise of a saved run; on another kind of device, with numbers not drawn before."""
-    if state.get("device", noise.device.type) == noise.device.type:
-        noise.set_state(state["noise"])
-    else:  # its generator has a state of another form
-        noise.manual_seed(seed_of(seed + 1_000_003 * state["step"]))

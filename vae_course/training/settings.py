@@ -9,6 +9,7 @@ import math
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import ClassVar
 
 OPTIMIZERS = ("adam", "adamw")
@@ -185,6 +186,8 @@ class Settings:
 
 # -------- The settings of fit.
 
+_steps, _objective = partial(setting, group="optimization"), partial(setting, group="objective")
+
 
 @dataclass(frozen=True)
 class FitSettings(Settings):
@@ -192,79 +195,52 @@ class FitSettings(Settings):
 
     caller = "fit"
 
-    epochs: int = setting(10, whole(0), "passes through the training part", group="optimization")
-    batch_size: int | None = setting(
-        None, whole(1), "examples in each update", none="256, fewer for small data", group="optimization"
+    epochs: int = _steps(10, whole(0), "passes through the training part")
+    batch_size: int | None = _steps(
+        None, whole(1), "examples in each update", none="256, fewer for small data"
     )
-    learning_rate: float = setting(
-        8e-3, number(0, ends="(]"), "step size at its highest", group="optimization", metavar="RATE"
+    learning_rate: float = _steps(8e-3, number(0, ends="(]"), "step size at its highest", metavar="RATE")
+    optimizer: str = _steps("adam", one_of(OPTIMIZERS), "way to step")
+    weight_decay: float = _steps(0.0, number(0), "pull of the weights towards 0", metavar="RATE")
+    schedule: str = _steps(
+        "linear", one_of(SCHEDULES), "course of the learning rate; linear and cosine end at 0"
     )
-    optimizer: str = setting("adam", one_of(OPTIMIZERS), "way to step", group="optimization")
-    weight_decay: float = setting(
-        0.0, number(0), "pull of the weights towards 0", group="optimization", metavar="RATE"
+    warmup: float = _steps(
+        0.05, number(0, 1, "[)"), "share of the run over which the learning rate first rises", metavar="SHARE"
     )
-    schedule: str = setting(
-        "linear",
-        one_of(SCHEDULES),
-        "course of the learning rate; linear and cosine end at 0",
-        group="optimization",
+    gradient_clip: float | None = _steps(
+        None, number(0, ends="(]"), "largest norm of a gradient", none="no limit", metavar="NORM"
     )
-    warmup: float = setting(
-        0.05,
-        number(0, 1, "[)"),
-        "share of the run over which the learning rate first rises",
-        group="optimization",
-        metavar="SHARE",
-    )
-    gradient_clip: float | None = setting(
-        None,
-        number(0, ends="(]"),
-        "largest norm of a gradient",
-        none="no limit",
-        group="optimization",
-        metavar="NORM",
-    )
-    beta: float = setting(
-        1.0, number(0), "weight of the KL term; 1 is the ELBO", group="objective", metavar="B"
-    )
-    kl_warmup: float | None = setting(
+    beta: float = _objective(1.0, number(0), "weight of the KL term; 1 is the ELBO", metavar="B")
+    kl_warmup: float | None = _objective(
         None,
         number(0, 1),
         "share of the run (of each cycle, if cyclical) over which that weight rises from 0",
         none="0.5; 0 if constant",
-        group="objective",
         metavar="SHARE",
     )
-    kl_schedule: str = setting(
-        "linear", one_of(KL_SCHEDULES), "course of that weight: once, or in cycles", group="objective"
+    kl_schedule: str = _objective("linear", one_of(KL_SCHEDULES), "course of that weight: once, or in cycles")
+    kl_cycles: int = _objective(4, whole(1), "number of cycles, if cyclical")
+    free_bits: float = _objective(
+        0.0, number(0), "nats for each latent dimension below which its KL costs nothing more", metavar="NATS"
     )
-    kl_cycles: int = setting(4, whole(1), "number of cycles, if cyclical", group="objective")
-    free_bits: float = setting(
-        0.0,
-        number(0),
-        "nats for each latent dimension below which its KL costs nothing more",
-        group="objective",
-        metavar="NATS",
-    )
-    precision: str = setting(
+    precision: str = _steps(
         "auto",
         one_of(PRECISIONS),
-        "arithmetic of matrix products; auto takes the fastest that loses nothing that matters",
-        group="optimization",
+        "arithmetic of matrix products; auto takes the fastest harmless one of the kind of processor",
     )
-    patience: int | None = setting(
+    patience: int | None = _steps(
         None,
         whole(1),
         "stop when the held-out -ELBO has not fallen for N epochs, counted after the KL warm-up, and return "
         "to the best weights",
         none="never",
-        group="optimization",
     )
     seed: int = setting(0, whole(0), "seed of the order of the examples and of the noise", group="run")
     eval_examples: int | None = setting(
         2000,
         whole(1),
-        "random but fixed examples of each part on which the history is measured",
+        "fixed random examples of each part that the history is measured on",
         none="all",
         group="run",
     )
