@@ -2,8 +2,8 @@
 
     python -m recipes.digits
 
-The digits (Alpaydin & Kaynak 1998, UCI "Optical Recognition of Handwritten Digits", test part, CC BY 4.0) come
-as 8x8 counts from 0 to 16: the number of ink pixels in each 4x4 block of a 32x32 bitmap. Plain interpolation
+The digits (Alpaydin & Kaynak 1998, UCI "Optical Recognition of Handwritten Digits", test part, CC BY 4.0) are
+8x8 counts from 0 to 16: the number of ink pixels in each 4x4 block of a 32x32 bitmap. Plain interpolation
 of these counts looks washed out beside MNIST, so we look for a crisp bitmap with these counts and shrink it.
 """
 

@@ -209,7 +209,6 @@ STAND_IN = {
     "stanford_dogs": "faces_synthetic",
     "names": "invented_names",
     "sentences": "invented_sentences",
-    "news": "invented_sentences",
     "spoken_digits": "spoken_digits_synthetic",
 }
 PLACES = {
@@ -220,7 +219,6 @@ PLACES = {
     "stanford_dogs": "stanford_dogs",
     "names": "text",
     "sentences": "text",
-    "news": "text",
     "spoken_digits": "audio",
 }
 

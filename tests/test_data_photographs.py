@@ -181,11 +181,11 @@ def test_the_cache_lies_beside_the_data_or_where_one_may_write(tmp_path, monkeyp
         return [path.parent for path in tmp_path.rglob("*.npy")]
 
     write_dogs(tmp_path / "data", "zip")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    monkeypatch.setenv("HOME", str(tmp_path / "own"))
     (tmp_path / "data").chmod(0o555)
-    assert cached() == [tmp_path / "own" / "vae_course"]
+    assert cached() == [tmp_path / "own" / ".cache" / "vae_course"]
     (tmp_path / "data").chmod(0o755)
-    assert sorted(cached()) == [tmp_path / "data" / "cache", tmp_path / "own" / "vae_course"]
+    assert sorted(cached()) == [tmp_path / "data" / "cache", tmp_path / "own" / ".cache" / "vae_course"]
     monkeypatch.setenv("VAE_COURSE_CACHE", str(tmp_path / "chosen"))
     assert tmp_path / "chosen" in cached()
 

@@ -191,12 +191,12 @@ def test_without_files_and_without_permission_it_says_what_to_do(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no archive", "is damaged: it is not a whole .tar.gz"),
-        (tar_bytes(recordings())[:3000], "is damaged: it is not a whole .tar.gz"),
+        (b"no archive", "cannot be opened .* fetch it anew"),
+        (tar_bytes(recordings())[:3000], "cannot be opened .* fetch it anew"),
         (tar_bytes({"notes.wav": b""}), "holds no recordings named like"),
         (tar_bytes({"3_anna_0.wav": b"RIFF"}), "is not a whole WAV file"),
-        (tar_bytes({"3_anna_0.wav": wav([1, 2, 3], rate=16_000)}), "expected some samples of 1 channel"),
-        (tar_bytes({"3_anna_0.wav": wav([])}), "and 0 samples"),
+        (tar_bytes({"3_anna_0.wav": wav([1, 2, 3], rate=16_000)}), r"expected some of \(1, 16, 8000\)"),
+        (tar_bytes({"3_anna_0.wav": wav([])}), "has 0 samples"),
         (tar_bytes({"3_anna_0.wav": wav([1, 2])}), "no takes for the train part"),
     ],
 )

@@ -126,8 +126,15 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
     (tmp_path / "bad" / "b.png").write_bytes((tmp_path / "bad" / "a.png").read_bytes()[:50])
     with pytest.raises(DataError, match=r"b\.png in .*bad is not a whole picture .*: delete it"):
         load_pictures(tmp_path / "bad")
-    with pytest.raises(DataError, match='fit is \'stretch\'; expected "crop" or "pad"'):
-        load_pictures(tmp_path / "bad", fit="stretch")
+    for wrong in (
+        {"fit": "stretch"},
+        {"size": 0},
+        {"size": (1, 2, 3)},
+        {"size": "large"},
+        {"background": "mud"},
+    ):
+        with pytest.raises(DataError, match=r"size is .*, background .*, fit .*; expected pixels \(a side"):
+            load_pictures(tmp_path / "bad", **wrong)
     (tmp_path / "x.npy").write_text("no numbers")
     with pytest.raises(DataError, match=r"x\.npy cannot be read as a \.npy file of pictures"):
         load_pictures(tmp_path / "x.npy")

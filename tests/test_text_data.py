@@ -10,18 +10,22 @@ from failing_server import files_below, refused
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recipes.invented_texts import (
+    FOLDER,
+    NAME_STYLES,
+    SENTENCE_KINDS,
+    invented_names,
+    invented_sentences,
+    lines,
+)
 from vae_course.data.images import DataError
 from vae_course.data.loading import load
 from vae_course.data.text import (
     END,
-    NAME_STYLES,
     PAD,
-    SENTENCE_KINDS,
     UNKNOWN,
     TextData,
     Tokenizer,
-    invented_names,
-    invented_sentences,
     padding_mask,
 )
 
@@ -55,14 +59,9 @@ def test_words_are_lower_case_with_marks_apart_and_rare_ones_unknown():
 
 def test_encode_refuses_what_does_not_fit():
     tokenizer = Tokenizer.of(["abc"])
-    assert tokenizer.encode(["ab"], length=6).shape == (1, 6)
-    for bad in (
-        lambda: tokenizer.encode("abc"),
-        lambda: tokenizer.encode([]),
-        lambda: tokenizer.encode(["abc"], 3),
-    ):
-        with pytest.raises(DataError, match=r"list|columns"):
-            bad()
+    for bad in ("abc", []):
+        with pytest.raises(DataError, match="a list with at least one text"):
+            tokenizer.encode(bad)
     with pytest.raises(DataError, match="characters"):
         Tokenizer("letters", tokenizer.vocabulary)
 
@@ -104,6 +103,12 @@ def test_invented_texts_follow_their_grammar():
     assert invented_names(300, seed=3) == (names, styles) != invented_names(300, seed=4)
 
 
+@pytest.mark.parametrize("name", ["invented_names", "invented_sentences"])
+def test_the_shipped_texts_are_what_the_grammars_give(name):
+    assert (FOLDER / f"{name}.txt").read_text() == lines(name)
+    assert load(name).class_names == (tuple(NAME_STYLES) if name == "invented_names" else SENTENCE_KINDS)
+
+
 def test_a_subset_keeps_classes_and_belongs_together():
     data = load("invented_sentences")
     part = data.subset(200, seed=1)
@@ -132,24 +137,16 @@ def published(server, monkeypatch):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("fra-eng/fra.txt", pairs + pairs)
-    news = "".join(
-        f'"{i % 4 + 1}","Headline {a}\\{b} now","Words, more words"\n'
-        for i, (a, b) in enumerate(zip(names, names[9:], strict=False))
-    )
-    server.files.update(
-        {"names.txt": "\n".join(names).encode(), "fra-eng.zip": buffer.getvalue(), "test.csv": news.encode()}
-    )
+    server.files.update({"names.txt": "\n".join(names).encode(), "fra-eng.zip": buffer.getvalue()})
     module = "vae_course.data.text."
     monkeypatch.setattr(module + "NAMES_URL", f"{server.url}names.txt")
     monkeypatch.setattr(module + "SENTENCES_URL", f"{server.url}fra-eng.zip")
     monkeypatch.setattr(module + "SENTENCES_SHA1", hashlib.sha1(buffer.getvalue()).hexdigest())
-    monkeypatch.setattr(module + "NEWS_URL", f"{server.url}test.csv")
-    monkeypatch.setattr(module + "NEWS_MD5", hashlib.md5(news.encode()).hexdigest())
     return server
 
 
-FILES = {"names": "names.txt", "sentences": "tatoeba_en.tsv", "news": "ag_news.csv"}
-SIZES = {"names": 300, "sentences": 40, "news": 291}
+FILES = {"names": "names.txt", "sentences": "tatoeba_en.tsv"}
+SIZES = {"names": 300, "sentences": 40}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -176,21 +173,19 @@ def test_another_list_is_not_taken_for_names(tmp_path):
         load("names", root=tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\xff", b'"9","a","b"\n'])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\xff"])
 def test_a_damaged_file_is_one_sentence(tmp_path, content):
     (tmp_path / "text").mkdir()
-    (tmp_path / "text" / "ag_news.csv").write_bytes(content)
-    with pytest.raises(DataError, match=r"ag_news\.csv .*delete"):
-        load("news", root=tmp_path, download=False)
+    (tmp_path / "text" / "tatoeba_en.tsv").write_bytes(content)
+    with pytest.raises(DataError, match=r"tatoeba_en\.tsv .*delete"):
+        load("sentences", root=tmp_path, download=False)
 
 
-@pytest.mark.parametrize(
-    ("name", "n", "shown"), [("names", 28_994, 15), ("sentences", 23_400, 9), ("news", 6489, 12)]
-)
+@pytest.mark.parametrize(("name", "n", "shown"), [("names", 28_994, 15), ("sentences", 23_400, 9)])
 def test_real_texts_have_their_known_counts(data_root, name, n, shown):
     train, rest = (load(name, part, root=data_root, download=False) for part in ("train+validation", "test"))
     assert len(train) + len(rest) == n
     assert len(set(train.texts) | set(rest.texts)) == n
     assert train.tokens.shape[1] == shown + 1
     unknown = (rest.tokens == UNKNOWN).sum() / padding_mask(rest.tokens).sum()
-    assert unknown < (0.25 if name == "news" else 0.05)
+    assert unknown < 0.05

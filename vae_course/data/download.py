@@ -1,14 +1,18 @@
-"""Files from the network: checked, resumable, complete or not there."""
+"""Files: from the network, whole or not there; and what folders and archives hold."""
 
 from __future__ import annotations
 
 import hashlib
 import http.client
 import os
+import re
 import sys
+import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from vae_course.data.images import DataError
@@ -151,3 +155,34 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ConnectionError | http.client.HTTPException):
         return "the connection was cut before the end"
     return str(error)
+
+
+def files_in(path: Path) -> dict[str, tuple[int, Callable[[], bytes]]]:
+    """The files below a folder or in a .zip or .tar(.gz): by name, their size and a function that reads them.
+
+    In a .zip the checksum stands for the size, and says more. Hidden files and what macOS leaves in archives
+    are left out.
+
+    Raises:
+        DataError: the archive cannot be opened.
+    """
+    try:
+        if path.is_dir():
+            below = [file for file in path.rglob("*") if file.is_file()]
+            found = {f.relative_to(path).as_posix(): (f.stat().st_size, f.read_bytes) for f in below}
+        elif path.suffix == ".zip":
+            packed = zipfile.ZipFile(path)
+            entries = [entry for entry in packed.infolist() if not entry.is_dir()]
+            found = {entry.filename: (entry.CRC, partial(packed.read, entry)) for entry in entries}
+        else:
+            tar = tarfile.open(path)
+            members = [member for member in tar if member.isfile()]
+            found = {m.name: (m.size, lambda m=m: tar.extractfile(m).read()) for m in members}
+    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+        reason = str(error).splitlines()[0].rstrip(":")
+        raise DataError(
+            f"{path} cannot be opened ({reason}): it is damaged or still being copied; delete it and fetch "
+            "it anew."
+        ) from None
+    hidden = re.compile(r"(^|/)(\.[^/.]|__MACOSX)")
+    return {name: file for name, file in found.items() if not hidden.search(name)}

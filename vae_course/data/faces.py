@@ -157,13 +157,6 @@ class FaceData(ImageData):
 
     factors: torch.Tensor | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        wanted = (len(self.images), len(FACTORS))
-        if self.factors is None or self.factors.shape != wanted:
-            found = None if self.factors is None else tuple(self.factors.shape)
-            raise DataError(f"factors have the shape {found}, but {wanted} is expected: a row for each face.")
-
     def factor(self, name: str) -> torch.Tensor:
         """The column of one factor, float32 (N,).
 

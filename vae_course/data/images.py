@@ -115,53 +115,43 @@ def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> 
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in a gray value (ITU-R BT.601)
 
 
-@dataclass(frozen=True)
-class Augmentation:
-    """Mirroring and color jitter, drawn for every picture on its own and anew at each read.
+def augment(
+    images: Tensor,
+    generator: torch.Generator | None = None,
+    flip: float = 0.5,
+    brightness: float = 0.1,
+    contrast: float = 0.1,
+    saturation: float = 0.1,
+) -> Tensor:
+    """Mirror pictures and let their colors jitter, drawn for every picture on its own and anew at each call.
 
     The result is a stored picture again (whole numbers from 0 to 255), so that probabilities of the 256
     values mean the same with and without it.
 
-    Attributes:
+    Args:
+        images: uint8 (n, C, H, W); saturation acts on three channels only.
+        generator: source of the draws; torch's global one when None.
         flip: probability of a mirror image, 0 to 1.
         brightness: all values are multiplied by a number from 1 − b to 1 + b.
         contrast: distances from the picture's mean gray are multiplied by a number from 1 − c to 1 + c.
         saturation: distances from each pixel's own gray are multiplied by a number from 1 − s to 1 + s.
 
-    Raises:
-        DataError: a number lies outside [0, 1].
+    Returns:
+        uint8 (n, C, H, W), a new tensor.
     """
-
-    flip: float = 0.5
-    brightness: float = 0.1
-    contrast: float = 0.1
-    saturation: float = 0.1
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not 0 <= value <= 1:
-                raise DataError(f"{name} of an augmentation is {value!r}; give a number from 0 to 1.")
-
-    def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Change a minibatch: uint8 (n, C, H, W) to the same, a new tensor.
-
-        Saturation acts on three channels only. `generator` is the source of the draws, torch's when None.
-        """
-        device = images.device if generator is None else generator.device
-        draws = torch.rand(4, len(images), 1, 1, 1, generator=generator, device=device).to(images.device)
-        images = torch.where(draws[0] < self.flip, images.flip(-1), images)
-        if not (self.brightness or self.contrast or self.saturation):
-            return images
-        bright, contrast, saturation = (
-            1 + width * (2 * u - 1)
-            for width, u in zip((self.brightness, self.contrast, self.saturation), draws[1:], strict=True)
-        )
-        gray = x = images.float() * bright
-        if x.shape[1] == 3:
-            gray = torch.einsum("nchw,c->nhw", x, x.new_tensor(LUMA))[:, None]
-            x = gray + saturation * (x - gray)
-        middle = gray.mean((1, 2, 3), keepdim=True)
-        return (middle + contrast * (x - middle)).round_().clamp_(0, 255).to(torch.uint8)
+    device = images.device if generator is None else generator.device
+    draws = torch.rand(4, len(images), 1, 1, 1, generator=generator, device=device).to(images.device)
+    images = torch.where(draws[0] < flip, images.flip(-1), images)
+    if not (brightness or contrast or saturation):
+        return images
+    widths = (brightness, contrast, saturation)
+    bright, contrast, saturation = (1 + w * (2 * u - 1) for w, u in zip(widths, draws[1:], strict=True))
+    gray = x = images.float() * bright
+    if x.shape[1] == 3:
+        gray = torch.einsum("nchw,c->nhw", x, x.new_tensor(LUMA))[:, None]
+        x = gray + saturation * (x - gray)
+    middle = gray.mean((1, 2, 3), keepdim=True)
+    return (middle + contrast * (x - middle)).round_().clamp_(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -178,7 +168,7 @@ class ImageData(Examples):
             (Burda, Grosse & Salakhutdinov 2016, section 5), so two reads of one image differ.
         attributes: uint8 (N, A), 0 or 1: what each picture shows, one column per name; None without any.
         attribute_names: one name per column, e.g. "Smiling".
-        augmentation: random changes that every read makes anew, or None; see `augmented`.
+        augmentation: whether every read changes the images at random; see `augmented`.
 
     Raises:
         DataError: a tensor has the wrong type or shape.
@@ -192,7 +182,7 @@ class ImageData(Examples):
     binarize: str | None = None
     attributes: Tensor | None = None
     attribute_names: tuple[str, ...] = ()
-    augmentation: Augmentation | None = None
+    augmentation: bool = False
 
     main = "images"
 
@@ -254,18 +244,15 @@ class ImageData(Examples):
             images = self.images.index_select(0, index.to(self.images.device))
         else:
             images = self.images[index]
-        if self.augmentation is not None:
-            images = self.augmentation(images, generator)
+        if self.augmentation:
+            images = augment(images, generator)
         if self.binarize == "dynamic":
             return draw_binary(images, generator).float()
         return images.float().div_(255)
 
-    def augmented(self, augmentation: Augmentation | None = None) -> ImageData:
-        """The same images, changed at random at every read, so that training never sees one twice.
-
-        By default they are mirrored and their colors jitter a little.
-        """
-        return replace(self, augmentation=augmentation or Augmentation())
+    def augmented(self) -> ImageData:
+        """The same images, changed at every read as `augment` does it: training never sees one twice."""
+        return replace(self, augmentation=True)
 
     def attribute(self, name: str) -> Tensor:
         """The column of one attribute, uint8 (N,).

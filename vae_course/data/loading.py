@@ -24,7 +24,6 @@ HOMES = {
     "stanford_dogs": "photographs.load_stanford_dogs",
     "names": "text.load_text",
     "sentences": "text.load_text",
-    "news": "text.load_text",
     "invented_names": "text.load_text",
     "invented_sentences": "text.load_text",
     "spoken_digits": "sound.load_spoken_digits",
@@ -56,7 +55,7 @@ def load(
     | "faces_synthetic" | 8,000 / 1,000 / 1,000 | drawn by us, 64x64 in color, with attributes and factors |
     | "celeba" | 162,770 / 19,867 / 19,962 | `<root>/celeba`, else Google Drive; 64x64, with attributes |
     | "stanford_dogs" | 80 / 10 / 10 % of 20,580 | `<root>/stanford_dogs`, else Stanford; 64x64, breeds |
-    | "names", "sentences", "news" | 80 / 10 / 10 % of the texts | `<root>/text`, else their publishers |
+    | "names", "sentences" | 80 / 10 / 10 % of the texts | `<root>/text`, else their publishers |
     | "invented_names", "invented_sentences" | likewise of 4,000 and 6,000 | drawn by us: no files |
     | "spoken_digits" | 2,000 / 250 / 250 clips | `<root>/audio`, else the publisher's site |
     | "spoken_digits_synthetic" | 760 / 120 / 120 clips | formant tones made by us: no files |

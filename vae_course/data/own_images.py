@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import tarfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,78 +14,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_course.data.download import files_in
 from vae_course.data.images import DataError, ImageData
 from vae_course.files import say
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
-class PictureFiles:
-    """The pictures below one folder or inside one .zip or (uncompressed) .tar.
+def picture_files(path: Path) -> dict[str, tuple[int, Callable[[], bytes]]]:
+    """As `files_in`, the pictures alone (by the endings of their names), sorted."""
+    return {name: file for name, file in sorted(files_in(path).items()) if name.lower().endswith(SUFFIXES)}
 
-    Attributes:
-        path: the folder or archive.
-        sizes: for each picture, sorted by name with / between folders, its size in bytes (in a .zip its
-            checksum, which says more).
-        others: how many files are no pictures by their names.
 
-    Raises:
-        DataError: the archive cannot be opened.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+def decoded(path: Path, files: dict, names: Sequence[str], size, **how) -> Iterator[np.ndarray]:
+    """The named pictures as uint8 (C, H, W), see `decode`; a damaged one is a DataError that names it."""
+    for name in names:
         try:
-            found = dict(self._entries())
-        except (OSError, zipfile.BadZipFile, tarfile.TarError) as error:
+            yield decode(files[name][1](), size, **how)
+        except (OSError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
             raise DataError(
-                f"{path} cannot be opened ({error}): it is damaged or still being copied; delete it and "
-                "fetch it anew."
+                f"{name} in {path} is not a whole picture ({error}): delete it or fetch it anew."
             ) from None
-        pictures = {name for name in found if name.lower().endswith(SUFFIXES)}
-        self.sizes = {name: found[name] for name in sorted(pictures)}
-        self.others = len(found) - len(pictures)
-
-    def _entries(self) -> Iterator[tuple[str, int]]:
-        if self.path.is_dir():
-            entries = (
-                (path.relative_to(self.path).as_posix(), path.stat().st_size)
-                for path in self.path.rglob("*")
-                if path.is_file()
-            )
-        elif self.path.suffix == ".tar":
-            with tarfile.open(self.path, "r:") as archive:
-                entries = [(member.name, member.size) for member in archive if member.isfile()]
-        else:
-            with zipfile.ZipFile(self.path) as archive:
-                entries = [(entry.filename, entry.CRC) for entry in archive.infolist() if not entry.is_dir()]
-        for name, size in entries:  # without hidden files and what macOS leaves in archives
-            if not any(part.startswith((".", "__MACOSX")) and part != "." for part in name.split("/")):
-                yield name, size
-
-    def read(self, names: Iterable[str]) -> Iterator[bytes]:
-        """The content of the named pictures, in that order."""
-        if self.path.is_dir():
-            for name in names:
-                yield (self.path / name).read_bytes()
-        elif self.path.suffix == ".tar":
-            with tarfile.open(self.path, "r:") as archive:
-                members = {member.name: member for member in archive}
-                for name in names:
-                    yield archive.extractfile(members[name]).read()
-        else:
-            with zipfile.ZipFile(self.path) as archive:
-                yield from map(archive.read, names)
-
-    def decode(self, names: Sequence[str], size: int | tuple[int, int] | None, **how) -> Iterator[np.ndarray]:
-        """The named pictures as uint8 (C, H, W), see `decode`; a damaged one is a DataError that names it."""
-        for name, content in zip(names, self.read(names), strict=True):
-            try:
-                yield decode(content, size, **how)
-            except (OSError, ValueError, SyntaxError) as error:
-                raise DataError(
-                    f"{name} in {self.path} is not a whole picture ({error}): delete it or fetch it anew."
-                ) from None
 
 
 def decode(
@@ -99,18 +47,11 @@ def decode(
     fit: str = "crop",
     done: Counter | None = None,
 ) -> np.ndarray:
-    """Decode a picture as one sees it, and bring it to size.
-
-    Sixteen bits are scaled to eight, transparent places show the background, a camera's orientation is
-    followed, and of an animation the first frame is taken.
+    """Decode a picture as one sees it and bring it to size, with the options of `load_pictures`.
 
     Args:
-        content: a file in any format that Pillow reads.
-        size: side of the result in pixels, or (height, width); None to keep the picture's.
+        content: a file in any format that Pillow reads; of an animation the first frame is taken.
         share: of the largest possible middle part, how much is cut out.
-        gray: one channel or three; None: one for gray pictures.
-        background: a color by name.
-        fit: "crop" cuts the middle out, "pad" puts the whole picture on the background.
         done: counts what was done.
 
     Returns:
@@ -196,40 +137,48 @@ def load_pictures(
     Raises:
         DataError: there are no pictures, one is damaged, or they differ in size; one sentence.
     """
-    path = Path(source).expanduser()
+    from PIL import ImageColor
+
+    path, labels, classes = Path(source).expanduser(), None, []
     if not path.exists():
         raise DataError(
             f"there is no file {source}; give a folder or .zip of pictures, or write a file with "
             "numpy.save(name, images)."
         )
-    if fit not in ("crop", "pad"):
-        raise DataError(f'fit is {fit!r}; expected "crop" or "pad".')
+    try:
+        sides = None if size is None else tuple(int(side) for side in np.broadcast_to(size, 2))
+        ImageColor.getrgb(background)
+        if fit not in ("crop", "pad") or (sides and min(sides) < 1):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise DataError(
+            f"size is {size!r}, background {background!r}, fit {fit!r}; expected pixels (a side, or height "
+            'and width), the name of a color, and "crop" or "pad".'
+        ) from None
     if path.suffix == ".npy":
         if size is not None:
             raise DataError(
                 f"size is for pictures in files: bring the array to size before {path} is written."
             )
         try:
-            images, names = as_image_data(np.load(path, allow_pickle=False), str(path)).images, []
+            images = as_image_data(np.load(path, allow_pickle=False), str(path)).images
         except (OSError, ValueError, AttributeError, TypeError):
             raise DataError(
                 f"{path} cannot be read as a .npy file of pictures; write one with numpy.save(name, images)."
             ) from None
     else:
-        done: Counter = Counter()
-        files = PictureFiles(path.absolute())
-        names = list(files.sizes)
+        path = path.absolute()
+        files, names, done = files_in(path), list(picture_files(path)), Counter()
         how = {"gray": gray, "background": background, "fit": fit, "done": done}
-        pictures = list(files.decode(names, size, **how))
-        images = _stacked(pictures, names, path)
-        done["left out: they are no pictures"] += files.others
+        images = _stacked(list(decoded(path, files, names, sides, **how)), names, path)
+        done["left out: they are no pictures"] += len(files) - len(names)
         if tell:
-            parts = [f"{count:,} {what}" for what, count in done.items() if count]
-            form = "x".join(map(str, images.shape[1:]))
-            say(f"{path.name}: {len(images):,} pictures of {form}; {', '.join(parts) or 'as they were'}.")
-    folders = [name.rpartition("/")[0] for name in names]
-    classes = sorted(set(folders)) if all(folders) and len(set(folders)) > 1 else []
-    labels = torch.tensor([classes.index(folder) for folder in folders]) if classes else None
+            what = ", ".join(f"{count:,} {what}" for what, count in done.items() if count) or "as they were"
+            say(f"{path.name}: {len(images):,} pictures of {'x'.join(map(str, images.shape[1:]))}; {what}.")
+        folders = [name.rpartition("/")[0] for name in names]
+        if all(folders) and len(set(folders)) > 1:
+            classes = sorted(set(folders))
+            labels = torch.tensor([classes.index(folder) for folder in folders])
     digest = sha256(str(tuple(images.shape)).encode())
     digest.update(images.numpy())
     return ImageData(f"{path.stem}-{digest.hexdigest()[:8]}", "all", images, labels, tuple(classes))

@@ -6,11 +6,11 @@ import csv
 import os
 import re
 import sys
-import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vae_course.data.download import obtain, of_torchvision, way_out
 from vae_course.data.images import DataError, ImageData
-from vae_course.data.own_images import PictureFiles
+from vae_course.data.own_images import decoded, picture_files
 
 SIZE = 64
 STAND_IN = "faces_synthetic"
@@ -35,79 +35,77 @@ def part_of(names: Sequence[str]) -> np.ndarray:
     return np.where(tenth == 0, 2, np.where(tenth == 1, 1, 0)).astype(np.int8)
 
 
-def rows_of(split: str, parts: np.ndarray, where: Path) -> slice:
-    """Where a split lies once rows are sorted by part: "train+validation" is one stretch, too."""
-    counts = np.bincount(parts, minlength=3)
-    ends = np.cumsum(counts)
-    first, last = (SPLITS.index(name) for name in (split.split("+")[0], split.split("+")[-1]))
-    if not counts[first : last + 1].any():
-        raise DataError(f"the {split} part of {where} is empty: {len(parts):,} pictures are too few.")
-    return slice(int(ends[first] - counts[first]), int(ends[last]))
+def read_split(
+    name: str, split: str, path: Path, names: Sequence[str], parts: np.ndarray, root: Path, share: float = 1.0
+) -> tuple[Tensor, np.ndarray]:
+    """The pictures of one split, memory-mapped from a file in which all are kept, sorted by part.
 
-
-def decoded(name: str, files: PictureFiles, names: Sequence[str], root: Path, share: float = 1.0) -> Tensor:
-    """The named pictures, memory-mapped from a file that is made at the first call.
-
-    It lies in the folder that the environment variable VAE_COURSE_CACHE names; else in `<root>/cache`; else,
-    where `root` may not be written, in the user's folder for caches. Its name is made of the names and sizes
-    of the pictures, and it appears only when it is complete. What is written into the tensor stays in memory.
+    The file is made at the first call, in the folder that the environment variable VAE_COURSE_CACHE names;
+    else in `<root>/cache`; else, where `root` may not be written, in `~/.cache/vae_course`. Its name is made
+    of the names and sizes of the pictures, and it appears only when it is complete.
 
     Args:
-        name: the data set.
-        files, names: the pictures, and which of them in which order.
+        name, split: the data set and its split.
+        path, names: a folder or archive, and which of its pictures.
+        parts: of each picture: 0 training, 1 validation, 2 test.
         root: the data folder.
         share: side of the square in the middle, as a share of the shorter side.
 
     Returns:
-        uint8 (N, 3, 64, 64); a row is read from the disk when it is used.
+        uint8 (n, 3, 64, 64), of which a row is read from the disk when it is used, and what is written stays
+        in memory; and the places of these pictures in `names`.
 
     Raises:
-        DataError: a picture is damaged, or there is no room for the file.
+        DataError: the split is empty, a picture is damaged, or there is no room for the file.
     """
-    folder = Path(os.environ.get("VAE_COURSE_CACHE") or root / "cache").expanduser()
-    if root.exists() and not (os.access(root, os.W_OK) and root.stat().st_mode & 0o222):
-        own = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-        folder = Path(os.environ.get("VAE_COURSE_CACHE") or Path(own) / "vae_course").expanduser()
-    content = "\n".join([*(f"{key} {size}" for key, size in files.sizes.items()), *names])
-    path = folder / f"{name}_{SIZE}_{sha256(content.encode()).hexdigest()[:12]}.npy"
+    order, files = np.argsort(parts, kind="stable"), picture_files(path)
+    kept = np.isin(parts[order], [SPLITS.index(part) for part in split.split("+")])  # one stretch of rows
+    if not kept.any():
+        raise DataError(f"the {split} part of {path} is empty: {len(parts):,} pictures are too few.")
+    names, rows = [names[row] for row in order], slice(int(kept.argmax()), int(kept.argmax() + kept.sum()))
+    locked = root.exists() and not (os.access(root, os.W_OK) and root.stat().st_mode & 0o222)
+    folder = os.environ.get("VAE_COURSE_CACHE") or ("~/.cache/vae_course" if locked else root / "cache")
+    content = "\n".join([*(f"{key} {size}" for key, (size, _) in files.items()), *names])
+    file = Path(folder).expanduser() / f"{name}_{SIZE}_{sha256(content.encode()).hexdigest()[:12]}.npy"
     shape = (len(names), 3, SIZE, SIZE)
-    for attempt in range(2):
-        try:
-            array = np.load(path, mmap_mode="c")
+    for _ in range(2):
+        with suppress(OSError, ValueError):  # missing, or damaged
+            array = np.load(file, mmap_mode="c")
             if array.shape == shape and array.dtype == np.uint8:
-                return torch.from_numpy(array)
-        except (OSError, ValueError):
-            pass  # missing, or damaged
-        if not attempt:
-            _write(path, files, names, shape, share)
-    raise DataError(f"{path} cannot be read back; delete it, or name another folder in VAE_COURSE_CACHE.")
+                break
+        _write(file, decoded(path, files, names, SIZE, share=share), shape)
+    return torch.from_numpy(array[rows]), order[rows]
 
 
-def _write(path: Path, files: PictureFiles, names: Sequence[str], shape: tuple, share: float) -> None:
-    temporary = None
+def _write(file: Path, pictures: Iterable[np.ndarray], shape: tuple[int, ...]) -> None:
+    """Write pictures into a new file as they come, one in memory at a time."""
+    part = file.with_name(f".{file.stem}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part")
-        os.close(handle)
-        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        for row, pixels in enumerate(files.decode(names, SIZE, share=share)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        array = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        for row, pixels in enumerate(pictures):
             array[row] = pixels
-            tenths = (row + 1) * 10 // len(names)
-            if tenths > row * 10 // len(names):
-                done = f"{path.stem}: {10 * tenths:3d} % of {len(names):,} pictures decoded"
+            tenths = (row + 1) * 10 // len(array)
+            if tenths > row * 10 // len(array):
+                done = f"{file.stem}: {10 * tenths:3d} % of {len(array):,} pictures decoded"
                 print(done, file=sys.stderr, flush=True)
         array.flush()
         del array  # Windows renames only what nobody holds open
-        os.replace(temporary, path)
+        os.replace(part, file)
     except OSError as error:
         raise DataError(
-            f"cannot write the decoded pictures to {path} ({error.strerror or error}): "
+            f"cannot write the decoded pictures to {file} ({error.strerror or error}): "
             f"{np.prod(shape, dtype=np.int64) / 1e6:,.0f} MB are needed; make room, or name another folder "
             "in the environment variable VAE_COURSE_CACHE."
         ) from None
     finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
+
+
+def _find(folder: Path, *patterns: str) -> Path | None:
+    """The first file or folder in `folder` that fits the first of the patterns that any fits, or None."""
+    return next((path for pattern in patterns for path in sorted(folder.glob(pattern))), None)
 
 
 def read_table(path: Path) -> tuple[list[str], dict[str, list[str]]]:
@@ -142,9 +140,10 @@ def read_table(path: Path) -> tuple[list[str], dict[str, list[str]]]:
 SQUARE = 148 / 178  # the usual center crop, as a share of the aligned picture's width
 ADDRESS = "https://drive.usercontent.google.com/download?export=download&confirm=t&id={id}"
 CELEBA_HOME = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
-PICTURES = "img_align_celeba"
-LISTS = ("list_attr_celeba.txt", "identity_CelebA.txt", "list_eval_partition.txt")
-NEEDED = (*LISTS, f"{PICTURES}.zip")  # the large one last: a refusal of the lists comes at once
+PICTURES = ("img_align_celeba", "img_align_celeba*.zip", "[cC]eleb[aA]*.zip")
+TABLES = ("list_attr_celeba.txt", "list_attr_celeba.csv", "attributes.csv")
+LISTS = (TABLES[0], "identity_CelebA.txt", "list_eval_partition.txt")
+NEEDED = (*LISTS, f"{PICTURES[0]}.zip")  # the large one last: a refusal of the lists comes at once
 CELEBA_TERMS = (
     "CelebA is for non-commercial research and teaching only, and no part of it may be passed on or "
     f"published: by going on you accept its terms, {CELEBA_HOME}"
@@ -164,43 +163,29 @@ def load_celeba(name: str, split: str, root: Path, download: bool) -> ImageData:
         DataError: files are missing and may not or cannot be downloaded, or do not belong together.
     """
     folder = root / "celeba"
-    if _celeba_pictures(folder) is None or _table(folder, "attr") is None:
+    if _find(folder, *PICTURES) is None or _find(folder, *TABLES) is None:
         _fetch_celeba(folder, download)
-    files, path = PictureFiles(_celeba_pictures(folder)), _table(folder, "attr")
-    columns, rows = read_table(path)
-    places = {key.rpartition("/")[2]: key for key in files.sizes}
+    path, table = _find(folder, *PICTURES), _find(folder, *TABLES)
+    columns, rows = read_table(table)
+    places = {key.rpartition("/")[2]: key for key in picture_files(path)}
     pictures = [key for key in rows if key in places]
     if not pictures:
         raise DataError(
-            f"no picture in {files.path} is named in {path}, so the two do not belong together: put "
+            f"no picture in {path} is named in {table}, so the two do not belong together: put "
             f"{', '.join(NEEDED)} into {folder}; {way_out(STAND_IN)}."
         )
     shown = [i for i, column in enumerate(columns) if column != "identity"]
     try:
         values = np.array([[int(rows[key][i]) > 0 for i in shown] for key in pictures], np.uint8)
     except ValueError:
-        raise DataError(f"{path} is damaged: expected 1 and 0 (or -1) for each attribute.") from None
-    who = columns.index("identity") if "identity" in columns else None
-    parts = _divided(folder, pictures, None if who is None else {key: rows[key][who] for key in pictures})
-    order = np.argsort(parts, kind="stable")
-    images = decoded("celeba", files, [places[pictures[row]] for row in order], root, SQUARE)
-    part = rows_of(split, parts, folder)
-    attributes = torch.from_numpy(values[order[part]])
-    return ImageData(name, split, images[part], None, (), None, attributes, tuple(columns[i] for i in shown))
-
-
-def _celeba_pictures(folder: Path) -> Path | None:
-    """The folder of pictures, else a .zip whose name starts like it or like "celeba", else None."""
-    archives = sorted(
-        path for path in folder.glob("*.zip") if path.name.lower().startswith((PICTURES, "celeba"))
-    )
-    return folder / PICTURES if (folder / PICTURES).is_dir() else next(iter(archives), None)
-
-
-def _table(folder: Path, word: str) -> Path | None:
-    """The table whose name has that word in it, as text or .csv, or None."""
-    found = sorted(path for path in folder.glob(f"*{word}*") if path.suffix in (".txt", ".csv"))
-    return found[-1] if found else None
+        raise DataError(f"{table} is damaged: expected 1 and 0 (or -1) for each attribute.") from None
+    known = "identity" in columns
+    people = {key: row[columns.index("identity")] for key, row in rows.items()} if known else None
+    parts = _divided(folder, pictures, people)
+    names = [places[key] for key in pictures]
+    images, chosen = read_split(name, split, path, names, parts, root, SQUARE)
+    attributes = torch.from_numpy(values[chosen])
+    return ImageData(name, split, images, None, (), None, attributes, tuple(columns[i] for i in shown))
 
 
 def _divided(folder: Path, pictures: Sequence[str], people: dict[str, str] | None) -> np.ndarray:
@@ -209,12 +194,13 @@ def _divided(folder: Path, pictures: Sequence[str], people: dict[str, str] | Non
     Raises:
         DataError: neither an official part nor an identity is known for every picture.
     """
-    official, identities = _table(folder, "eval_partition"), _table(folder, "identity")
+    official = _find(folder, "list_eval_partition.txt", "list_eval_partition.csv")
     if official is not None:
         rows = read_table(official)[1]
         parts = [rows.get(key, [""])[0] for key in pictures]
         if set(parts) == {"0", "1", "2"}:
             return np.array(parts, np.int8)
+    identities = _find(folder, "identity_CelebA.txt", "identity_CelebA.csv")
     if people is None and identities is not None:
         people = {key: row[0] for key, row in read_table(identities)[1].items()}
     if people is None or not all(people.get(key) for key in pictures):
@@ -226,18 +212,17 @@ def _divided(folder: Path, pictures: Sequence[str], people: dict[str, str] | Non
 
 
 def _fetch_celeba(folder: Path, download: bool) -> None:
-    """Put the aligned pictures (1.4 GB) and three lists into `folder`, where its authors keep them."""
+    """Put the aligned pictures (1.4 GB) and three lists into `folder`, from where its authors keep them."""
     remedy = (
         f"download {NEEDED[-1]} and the three lists ({', '.join(LISTS)}) with a browser from {CELEBA_HOME} "
         f"and put them into {folder} (Google lets a file be fetched only so often a day)"
     )
     if download:
         print(CELEBA_TERMS, file=sys.stderr, flush=True)
-    known = {key: (address, md5) for address, md5, key in of_torchvision("CelebA").file_list}
+    known = {key: (ADDRESS.format(id=number), md5) for number, md5, key in of_torchvision("CelebA").file_list}
+    more = {"download": download, "stand_in": STAND_IN, "remedy": remedy}
     for key in NEEDED:
-        address, md5 = known[key]
-        url = ADDRESS.format(id=address)
-        obtain(folder / key, url, md5, "CelebA", download=download, stand_in=STAND_IN, remedy=remedy)
+        obtain(folder / key, *known[key], "CelebA", **more)
 
 
 # Stanford Dogs: photographs of 120 breeds, from the original archive, Kaggle's copies or one's own folder.
@@ -279,51 +264,41 @@ def load_stanford_dogs(name: str, split: str, root: Path, download: bool) -> Ima
         more = {"download": download, "stand_in": STAND_IN, "remedy": remedy}
         obtain(folder / "images.tar", URL, SHA256, "Stanford Dogs", **more)
         found = _find_dogs(root)
-    files, breeds = found
+    path, breeds = found
     parts = part_of([key.rpartition("/")[2] for key in breeds])
-    names = [list(breeds)[row] for row in np.argsort(parts, kind="stable")]
-    images = decoded("stanford_dogs", files, names, root)
+    images, chosen = read_split(name, split, path, list(breeds), parts, root)
     class_names = sorted(set(breeds.values()), key=lambda breed: (breed == UNKNOWN, breed))
-    labels = torch.tensor([class_names.index(breeds[key]) for key in names])
-    part = rows_of(split, parts, files.path)
-    return ImageData(name, split, images[part], labels[part], tuple(class_names))
+    numbers = np.array([class_names.index(breed) for breed in breeds.values()])
+    return ImageData(name, split, images, torch.from_numpy(numbers[chosen]), tuple(class_names))
 
 
-def _find_dogs(root: Path) -> tuple[PictureFiles, dict[str, str]] | None:
-    """The pictures, and the breed of each by its name in `PictureFiles`; None where there are none.
+def _find_dogs(root: Path) -> tuple[Path, dict[str, str]] | None:
+    """The folder or archive of pictures, and the breed of each by its name in there; None without any.
 
     A table (columns "filename" or "id", and "breed") beside a .zip or folder of its name, or beside a folder
     or .zip `train` (Kaggle), says the breeds; in an archive or folder without a table the folders do.
     """
     for folder in (root / name for name in FOLDERS):
-        for table in [*sorted(folder.glob("stanford_dogs*.csv")), *folder.glob("labels.csv")]:
-            beside = [table.with_suffix(".zip"), table.with_suffix("")]
-            for path in (path for path in (*beside, folder / "train", folder / "train.zip") if path.exists()):
-                files = PictureFiles(path)
-                return files, _breeds(table, files)
-        for path in [folder / "images.tar", folder / "Images", *sorted(folder.glob("*.zip"))]:
-            if path.exists():  # "Images/n02085936-Maltese_dog/x.jpg" → "maltese_dog"
-                files = PictureFiles(path)
-                folders = {key: f"{path.name}/{key}".split("/")[-2] for key in files.sizes}
-                return files, {key: re.sub(r"^n\d+-", "", own).lower() for key, own in folders.items()}
+        table = _find(folder, "stanford_dogs*.csv", "labels.csv")
+        if table is not None and (
+            path := _find(folder, f"{table.stem}.zip", table.stem, "train", "train.zip")
+        ):
+            return path, _breeds(table, path)
+        path = _find(folder, "images.tar", "Images", "*.zip")
+        if path is not None:  # "Images/n02085936-Maltese_dog/x.jpg" → "maltese_dog"
+            folders = {key: f"{path.name}/{key}".split("/")[-2] for key in picture_files(path)}
+            return path, {key: re.sub(r"^n\d+-", "", own).lower() for key, own in folders.items()}
     return None
 
 
-def _breeds(table: Path, files: PictureFiles) -> dict[str, str]:
-    """The breed of every picture that the table names, by the picture's name in `files`.
-
-    Raises:
-        DataError: the table has no column "breed", or names none of the pictures.
-    """
+def _breeds(table: Path, path: Path) -> dict[str, str]:
+    """The breed of each picture in `path` that the table names. Raises DataError: none, or no such column."""
     columns, rows = read_table(table)
     if "breed" not in columns:
         raise DataError(f'{table} has the columns {columns}; expected "filename" (or "id") and "breed".')
-    known = {_stem(key): row[columns.index("breed")] or UNKNOWN for key, row in rows.items()}
-    found = {key: known[_stem(key)] for key in files.sizes if _stem(key) in known}
+    known = {PurePath(key).stem: row[columns.index("breed")] or UNKNOWN for key, row in rows.items()}
+    stems = {key: PurePath(key).stem for key in picture_files(path)}
+    found = {key: known[stem] for key, stem in stems.items() if stem in known}
     if not found:
-        raise DataError(f"{table} names none of the pictures in {files.path}: put two that belong together.")
+        raise DataError(f"{table} names none of the pictures in {path}: put two that belong together.")
     return found
-
-
-def _stem(name: str) -> str:
-    return re.sub(r"\.\w+$", "", name.rpartition("/")[2])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import re
-import tarfile
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.download import obtain, way_out
+from vae_course.data.download import files_in, obtain, way_out
 from vae_course.data.images import DataError
 from vae_course.data.tables import FeatureData
 
@@ -90,20 +89,16 @@ class Spectrogram:
         return self._inverse(magnitude * phase)
 
     @property
-    def _window(self) -> Tensor:
-        return torch.hann_window(self.n_fft)
-
-    @property
     def _full_scale(self) -> float:
         return self.n_fft / 4  # half the sum of a Hann window: what a sine of amplitude 1 shows
 
     def _transform(self, waves: Tensor) -> Tensor:
-        return torch.stft(
-            waves, self.n_fft, self.hop, window=self._window, pad_mode="constant", return_complex=True
-        )
+        how = {"window": torch.hann_window(self.n_fft), "pad_mode": "constant", "return_complex": True}
+        return torch.stft(waves, self.n_fft, self.hop, **how)
 
     def _inverse(self, transform: Tensor) -> Tensor:
-        return torch.istft(transform, self.n_fft, self.hop, window=self._window, length=self.samples)
+        window = torch.hann_window(self.n_fft)
+        return torch.istft(transform, self.n_fft, self.hop, window=window, length=self.samples)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -247,34 +242,16 @@ def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np
     Raises:
         DataError: the archive or a file in it is damaged, or a recording has another format.
     """
-    found = False
-    for name, content in _files(source):
-        match = re.fullmatch(r"(?:.*/)?(\d)_([a-z]+)_(\d+)\.wav", name)
-        if match:
-            found = True
-            digit, speaker, take = match.groups()
-            yield int(digit), speaker, int(take), read_wave(content, name, rate)
+    names = re.compile(r"(?:.*/)?(\d)_([a-z]+)_(\d+)\.wav")
+    found = {match: read for name, (_, read) in files_in(source).items() if (match := names.fullmatch(name))}
     if not found:
         raise DataError(
             f"{source} holds no recordings named like 7_jackson_32.wav: delete it to download it anew; "
             f"{way_out(STAND_IN)}."
         )
-
-
-def _files(source: Path) -> Iterator[tuple[str, bytes]]:
-    if source.is_dir():
-        yield from ((path.name, path.read_bytes()) for path in sorted(source.glob("*.wav")))
-        return
-    try:
-        with tarfile.open(source) as archive:
-            for member in archive:
-                if member.isfile() and member.name.endswith(".wav"):
-                    yield member.name, archive.extractfile(member).read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(
-            f"{source} is damaged: it is not a whole .tar.gz ({error}); delete it and load again; "
-            f"{way_out(STAND_IN)}."
-        ) from None
+    for match, read in found.items():
+        digit, speaker, take = match.groups()
+        yield int(digit), speaker, int(take), read_wave(read(), match[0], rate)
 
 
 def read_wave(content: bytes, name: str, rate: int) -> np.ndarray:
@@ -285,14 +262,14 @@ def read_wave(content: bytes, name: str, rate: int) -> np.ndarray:
     """
     try:
         with wave.open(io.BytesIO(content)) as file:
-            form = (file.getnchannels(), file.getsampwidth(), file.getframerate())
+            form = (file.getnchannels(), 8 * file.getsampwidth(), file.getframerate())
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
     except (wave.Error, EOFError, ValueError) as error:
         raise DataError(f"{name} is damaged: it is not a whole WAV file ({error}).") from None
-    if form != (1, 2, rate) or len(samples) == 0:
+    if form != (1, 16, rate) or len(samples) == 0:
         raise DataError(
-            f"{name} has {form[0]} channel(s) of {8 * form[1]} bits at {form[2]} Hz and {len(samples)} "
-            f"samples; expected some samples of 1 channel, 16 bits, {rate} Hz."
+            f"{name} has {len(samples)} samples of {form} channels, bits and Hz; expected some of "
+            f"{(1, 16, rate)}."
         )
     return samples
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import zipfile
 from collections import Counter
@@ -67,28 +65,18 @@ class Tokenizer:
     def __repr__(self) -> str:
         return f"Tokenizer({len(self):,} {self.kind}, 4 of them special)"
 
-    def encode(self, texts: Sequence[str], length: int | None = None) -> torch.Tensor:
+    def encode(self, texts: Sequence[str]) -> torch.Tensor:
         """Numbers of the tokens of each text, then END, then PAD: int64 (n, longest + 1).
 
-        Args:
-            texts: one or more texts.
-            length: number of columns instead of the longest text's.
-
         Raises:
-            DataError: a text does not fit into ``length`` columns, or there is none.
+            DataError: there is no text, or one that is not in a list.
         """
         if isinstance(texts, str) or len(texts) == 0:
             raise DataError("encode takes a list with at least one text; put a single text into a list.")
         rows = [[self._number.get(t, UNKNOWN) for t in tokens_of(text, self.kind)] + [END] for text in texts]
-        longest = max(map(len, rows))
-        if length is not None and longest > length:
-            raise DataError(
-                f"a text has {longest} tokens with its end, but {length} columns were asked for: "
-                f"give length={longest}, or leave the text out."
-            )
-        padded = torch.full((len(rows), length or longest), PAD, dtype=torch.int64)
-        for place, row in enumerate(rows):
-            padded[place, : len(row)] = torch.tensor(row)
+        padded = torch.full((len(rows), max(map(len, rows))), PAD, dtype=torch.int64)
+        for place, row in zip(padded, rows, strict=True):
+            place[: len(row)] = torch.tensor(row)
         return padded
 
     def decode(self, tokens: torch.Tensor) -> list[str]:
@@ -189,14 +177,10 @@ class TextData(Examples):
         return replace(self, tokenizer=tokenizer, tokens=tokenizer.encode(self.texts).to(self.tokens.device))
 
 
-# The files that text comes from, in the folder `text` of the data folder.
-
+HERE = Path(__file__).parent
 NAMES_URL = "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"  # no checksum is published
 SENTENCES_URL = "http://d2l-data.s3-accelerate.amazonaws.com/fra-eng.zip"
 SENTENCES_SHA1 = "94646ad1522d915e7b0f9296181140edcf86a4f5"
-NEWS_URL = "https://raw.githubusercontent.com/mhjabreel/CharCnn_Keras/master/data/ag_news_csv/test.csv"
-NEWS_MD5 = "d52ea96a97a2d943681189a97654912d"
-NEWS_CLASSES = ("World", "Sports", "Business", "Sci/Tech")
 
 
 def read_names(folder: Path, download: bool) -> list[str]:
@@ -223,21 +207,6 @@ def read_sentences(folder: Path, download: bool) -> list[str]:
     return list(dict.fromkeys(line.partition("\t")[0] for line in _lines(path)))
 
 
-def read_news(folder: Path, download: bool) -> tuple[list[str], list[int]]:
-    """Headlines of AG News, each once, and the number of each one's class."""
-    more = {"download": download, "stand_in": "invented_sentences"}
-    path = obtain(folder / "ag_news.csv", NEWS_URL, NEWS_MD5, "AG News", **more)
-    found: dict[str, int] = {}
-    for row in csv.reader(io.StringIO("\n".join(_lines(path)))):
-        if len(row) != 3 or row[0] not in ("1", "2", "3", "4"):
-            raise DataError(
-                f"{path} is not AG News: a row is {str(row)[:60]}, but class (1 to 4), headline and "
-                f"description are expected; delete the file and call load again."
-            )
-        found.setdefault(row[1].replace("\\", " ").strip(), int(row[0]) - 1)
-    return list(found), list(found.values())
-
-
 def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -249,119 +218,7 @@ def _lines(path: Path) -> list[str]:
     return lines
 
 
-# Texts that need no file and no network: names and sentences put together by small grammars of our own. They
-# are drawn, not collected: no name here was taken from a list of people. The grammar is known, so a reader
-# can say which regularities a model found.
-
-# For each style: beginnings, middles, ends, and how likely a middle is.
-NAME_STYLES = {
-    "soft": (
-        "ae al be ce da ela fi gia ila ja ka li ma na o ri sa ta u vi ya ze mi lo",
-        "la li lo ra ri ro na ni no mi ma se sa ve lia ria",
-        "a ia elle ine ena is as ora ette ya lin nah",
-        0.6,
-    ),
-    "hard": (
-        "bar bor dag dur gar gor hag har kar kor mag mor rag rog tar thor ulf var brun grim ork",
-        "da do ga go ka ko ma mo ra ro ba",
-        "ak ar dur gar ik mund nar ok rik orn und ald",
-        0.35,
-    ),
-    "short": (
-        "b c d f g h j k l m n p r s t v w z ch sh fl br",
-        "a e i o u ai ee oo ay",
-        "m n l r t s ck d x nn sh m n",
-        1.0,
-    ),
-}
-
-_SUBJECTS = (
-    "i you we they tom mary he she the_cat the_dog the_boy the_girl my_father my_mother our_teacher".split()
-)
-_PLURAL = ("i", "you", "we", "they")
-_VERBS = {  # base form: third person, past, what may follow
-    "like": ("likes", "liked", "thing"),
-    "see": ("sees", "saw", "thing"),
-    "want": ("wants", "wanted", "thing"),
-    "buy": ("buys", "bought", "goods"),
-    "eat": ("eats", "ate", "food"),
-    "read": ("reads", "read", "paper"),
-    "go to": ("goes to", "went to", "place"),
-    "live in": ("lives in", "lived in", "place"),
-    "wait for": ("waits for", "waited for", "person"),
-    "help": ("helps", "helped", "person"),
-    "sleep": ("sleeps", "slept", ""),
-    "sing": ("sings", "sang", ""),
-}
-_OBJECTS = {
-    "food": "an apple,some bread,the soup,a cake,an egg",
-    "paper": "a book,the letter,a newspaper,this story",
-    "place": "the city,a small house,the school,the park,boston,the garden",
-    "person": "tom,mary,my friend,the children,her brother,us",
-    "goods": "a car,a red hat,an apple,a book,two tickets,a house",
-    "thing": "the music,a car,this picture,my friend,the garden,a cake,that song",
-}
-_WHEN = {
-    "now": ",,,every day,on sunday,at home,with her,at night",
-    "then": ",,yesterday,last week,in the morning,a year ago",
-}
-SENTENCE_KINDS = ("statement", "negation", "question", "past")
-
-
-def invented_names(n: int = 4000, seed: int = 0) -> tuple[list[str], list[int]]:
-    """`n` different invented names in lower-case letters a to z, and the number of each one's style.
-
-    The styles are the keys of `NAME_STYLES`, drawn in turn.
-    """
-    styles = [(*map(str.split, style[:3]), style[3]) for style in NAME_STYLES.values()]
-
-    def name(number: int, one, rng) -> str:
-        start, middle, end, chance = styles[number]
-        return one(start) + (one(middle) if rng.rand() < chance else "") + one(end)
-
-    return _different(n, len(styles), name, seed)
-
-
-def invented_sentences(n: int = 6000, seed: int = 0) -> tuple[list[str], list[int]]:
-    """`n` different short English sentences of a small grammar, and the number of each one's kind.
-
-    The kinds are `SENTENCE_KINDS`, drawn in turn: "she sings at home.", "she does not sing at home.",
-    "does she sing at home?", "she sang yesterday."
-    """
-
-    def sentence(number: int, one, rng) -> str:
-        kind, subject, verb = SENTENCE_KINDS[number], one(_SUBJECTS), one(list(_VERBS))
-        third, past, follows = _VERBS[verb]
-        plural = subject in _PLURAL
-        rest = [one(_OBJECTS[follows].split(","))] if follows else []
-        rest.append(one(_WHEN["then" if kind == "past" else "now"].split(",")))
-        do = "do" if plural else "does"
-        head = {
-            "statement": [subject, verb if plural else third],
-            "negation": [subject, do, "not", verb],
-            "question": [do, subject, verb],
-            "past": [subject, past],
-        }[kind]
-        words = " ".join(part.replace("_", " ") for part in (*head, *rest) if part)
-        return words + ("?" if kind == "question" else ".")
-
-    return _different(n, len(SENTENCE_KINDS), sentence, seed)
-
-
-def _different(n: int, classes: int, make, seed: int) -> tuple[list[str], list[int]]:
-    """Draw until `n` texts differ, taking the classes in turn: ``make(class, one of a list, rng)``."""
-    rng = np.random.RandomState(seed)
-    found: dict[str, int] = {}
-    number = 0
-    while len(found) < n:
-        text = make(number % classes, lambda choices: choices[rng.randint(len(choices))], rng)
-        found.setdefault(text, number % classes)
-        number += 1
-    return list(found), list(found.values())
-
-
-LONGEST = {"sentences": 9, "news": 12}  # words and marks; longer texts are left out
-LEAST = 3  # how often a word of these must occur in the training part to be known
+LONGEST, LEAST = 9, 3  # words and marks of a sentence; how often a word must occur in training to be known
 
 
 def load_text(name: str, split: str, root: Path, download: bool) -> TextData:
@@ -371,9 +228,11 @@ def load_text(name: str, split: str, root: Path, download: bool) -> TextData:
     | --- | --- | --- | --- |
     | "names" | about 29,000 given names | characters | names.txt (makemore) |
     | "sentences" | 23,400 everyday sentences of up to 9 words | words | tatoeba_en.tsv (D2L's copy) |
-    | "news" | headlines of up to 12 words, 4 classes | words | ag_news.csv |
-    | "invented_names" | 4,000 names in 3 styles | characters | none: drawn from a small grammar |
+    | "invented_names" | 4,000 names in 3 styles | characters | none: in the package |
     | "invented_sentences" | 6,000 sentences of 4 kinds | words | none: likewise |
+
+    The invented ones are drawn from small grammars in `recipes/invented_texts.py`, not collected from people:
+    so a reader can say which regularities a model found.
 
     Every text occurs once. Train, validation and test are 80, 10 and 10 % of a fixed random order; the
     vocabulary is that of the training part. A downloaded list may differ from a local one in length.
@@ -383,19 +242,17 @@ def load_text(name: str, split: str, root: Path, download: bool) -> TextData:
         texts = read_names(folder, download)
     elif name == "sentences":
         texts = read_sentences(folder, download)
-    elif name == "news":
-        (texts, labels), class_names = read_news(folder, download), NEWS_CLASSES
-    elif name == "invented_names":
-        (texts, labels), class_names = invented_names(), tuple(NAME_STYLES)
     else:
-        (texts, labels), class_names = invented_sentences(), SENTENCE_KINDS
-    kind, longest = "characters" if name.endswith("names") else "words", LONGEST.get(name)
-    kept = [i for i, text in enumerate(texts) if longest is None or len(tokens_of(text, kind)) <= longest]
+        drawn, texts = zip(*(line.split("\t") for line in _lines(HERE / f"{name}.txt")), strict=True)
+        class_names = tuple(dict.fromkeys(drawn))
+        labels = [class_names.index(kind) for kind in drawn]
+    kind, real = "characters" if name.endswith("names") else "words", name == "sentences"
+    kept = [i for i, text in enumerate(texts) if not real or len(tokens_of(text, kind)) <= LONGEST]
     order = np.random.RandomState(0).permutation(np.array(kept))
     first, last = int(0.8 * len(order)), int(0.9 * len(order))
     rows = {"train": order[:first], "validation": order[first:last], "test": order[last:]}
     rows["train+validation"] = order[:last]
     chosen = rows[split]
-    tokenizer = Tokenizer.of((texts[i] for i in rows["train"]), kind, LEAST if name in LONGEST else 1)
+    tokenizer = Tokenizer.of((texts[i] for i in rows["train"]), kind, LEAST if real else 1)
     labels = None if labels is None else torch.tensor(labels)[torch.from_numpy(chosen)]
     return TextData.of(name, split, [texts[i] for i in chosen], tokenizer, labels, class_names)
