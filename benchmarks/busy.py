@@ -44,13 +44,13 @@ def epoch_seconds(variables: dict[str, str]) -> float:
 
 
 @contextmanager
-def neighbors(count: int) -> Iterator[None]:
+def neighbors(count: int) -> Iterator[list[subprocess.Popen]]:
     """As many other processes, each of which would take a whole core."""
     loop = [sys.executable, "-c", "while True: pass"]
     # In sessions of their own, as the jobs of others are: Linux divides the time by sessions first.
     jobs = [subprocess.Popen(loop, start_new_session=True) for _ in range(count)]
     try:
-        yield
+        yield jobs
     finally:
         for job in jobs:
             job.kill()
@@ -74,7 +74,7 @@ def train() -> None:
     """What each process does."""
     from vae_course import VAE, fit, load, seed_everything
 
-    data = load("mnist", subset=EXAMPLES)
+    data = load("mnist", subset=EXAMPLES, download=False)
     seed_everything(0)
     model = VAE.for_data(data)
     history = fit(model, data, epochs=EPOCHS, batch_size=256, device="cpu", eval_examples=1, progress=False)

@@ -1,6 +1,9 @@
 """The benchmarks' own arithmetic: what is counted, compared and kept. Nothing is timed here."""
 
 import json
+import os
+import subprocess
+import sys
 import types
 
 import pytest
@@ -8,6 +11,7 @@ import torch
 from tiny_data import tiny_images
 
 from benchmarks import __main__ as bench
+from benchmarks import busy
 from benchmarks.bound import peak_tensor_mib
 from benchmarks.growth import Growth, draw, multiplications, slope
 from benchmarks.imports import dearest
@@ -28,7 +32,7 @@ def test_parts_are_kept_one_by_one_and_a_failed_one_stops_no_other(tmp_path, mon
         "growth": lambda: {"b": 2},
         "speed": lambda: None,
     }
-    fake = {f"tools.bench_{name}": types.SimpleNamespace(main=m) for name, m in modules.items()}
+    fake = {f"benchmarks.{name}": types.SimpleNamespace(main=m) for name, m in modules.items()}
     monkeypatch.setattr(bench, "import_module", fake.__getitem__)
     project, path = types.SimpleNamespace(results=tmp_path), tmp_path / "bench.json"
     path.write_text('{"bound": {"k": 7}}')
@@ -103,3 +107,30 @@ def test_memory_of_the_bound_does_not_grow_with_k():
     model = VAE.for_data(data, latent_dim=2, hidden_dims=[8])
     assert peak_tensor_mib(model, data, 2_000) == peak_tensor_mib(model, data, 40) > 0
     assert peak_tensor_mib(model, data, 20) > 2 * peak_tensor_mib(model, data, 5)
+
+
+@pytest.mark.parametrize(
+    "given, set_to",
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+)
+def test_threads_wait_asleep_unless_told_otherwise(given, set_to):
+    """Set before torch is loaded, which reads it then."""
+    program = (
+        "import os, sys; import vae_course; assert 'torch' not in sys.modules;"
+        "print(os.environ.get('GOMP_SPINCOUNT'))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in busy.SET} | given
+    said = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert said.stdout == f"{set_to}\n", said.stderr
+
+
+def test_neighbors_keep_a_core_busy_and_end():
+    with busy.neighbors(1) as jobs:
+        assert jobs[0].poll() is None
+    assert jobs[0].poll() is not None
+
+
+def test_an_epoch_that_fails_is_no_number(monkeypatch):
+    monkeypatch.setenv("VAE_COURSE_DATA", "/nowhere")
+    with pytest.raises(CourseError, match="DataError"):
+        busy.epoch_seconds({})

@@ -1,5 +1,6 @@
 """The training loop: what it does to the weights, what it records, and that it repeats."""
 
+import json
 import math
 import os
 import subprocess
@@ -14,7 +15,7 @@ from tiny_data import Rows, tiny_images
 from vae_course.elbo import ElboTerms
 from vae_course.models.vae import VAE, Autoencoder
 from vae_course.randomness import seed_everything
-from vae_course.training.loop import fit
+from vae_course.training.loop import History, fit
 
 TRAIN, HELD_OUT = tiny_images(96), tiny_images(40, seed=1)
 QUIET = {"device": "cpu", "progress": False}
@@ -194,14 +195,20 @@ def test_progress_is_about_ten_lines_that_repeat(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_what_is_no_data_set_is_told():
-    pictures = TRAIN.floats()
+def test_pictures_in_other_shapes_are_taken_and_what_holds_none_is_told():
+    """As :func:`as_image_data` takes them."""
+    expected, *others = [small_vae() for _ in range(3)]
+    fit(expected, TRAIN, HELD_OUT, epochs=1, **QUIET)
+    sets = (TRAIN.images, HELD_OUT.images), (TRAIN.floats().numpy(), HELD_OUT.floats().numpy())
+    for model, (train, held_out) in zip(others, sets, strict=True):
+        fit(model, train, held_out, epochs=1, **QUIET)
+        assert torch.equal(weights(model), weights(expected))
     with pytest.raises(
-        TypeError, match="the training set is of type Tensor; expected an ImageData: take one"
+        TypeError, match="the training set is of type object; expected an ImageData: take one"
     ):
-        fit(small_vae(), pictures, **QUIET)
-    with pytest.raises(TypeError, match="the held-out set is of type Tensor; expected an ImageData"):
-        fit(small_vae(), TRAIN, pictures, **QUIET)
+        fit(small_vae(), object(), **QUIET)
+    with pytest.raises(TypeError, match="the held-out set is of type object; expected an ImageData"):
+        fit(small_vae(), TRAIN, object(), **QUIET)
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
@@ -224,3 +231,42 @@ def test_progress_on_a_terminal_that_lacks_letters(encoding):
     ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.decode(encoding).count("-ELBO") == 2
+
+
+def made_up_record(epoch: int, held_out: bool = True) -> dict:
+    terms = {"negative_elbo": 100.0 - epoch, "reconstruction": 80.0 - 2 * epoch, "kl": 20.0 + epoch}
+    return {
+        "epoch": epoch,
+        "step": 10 * epoch,
+        "learning_rate": 1e-3,
+        "beta": 1.0,
+        "seconds": 0.1 * epoch,
+        "train": terms,
+        "validation": {name: value + 1 for name, value in terms.items()} if held_out else None,
+    }
+
+
+def test_curves():
+    history = History([made_up_record(0), made_up_record(1)])
+    assert history.curve("train", "kl") == ([0, 1], [20.0, 21.0])
+    assert history.curve() == ([0, 1], [101.0, 100.0])
+    assert history.last["epoch"] == 1
+
+
+def test_curves_that_are_not_there_are_refused_in_a_sentence():
+    history = History([made_up_record(0, held_out=False)])
+    with pytest.raises(ValueError, match="no held-out data: give validation="):
+        history.curve("validation", "kl")
+    with pytest.raises(ValueError, match="unknown part 'test'; choose 'train' or 'validation'"):
+        history.curve("test", "kl")
+    with pytest.raises(ValueError, match="unknown term 'loss'; choose one of negative_elbo"):
+        history.curve("train", "loss")
+
+
+def test_json_keeps_everything(tmp_path):
+    history = History([made_up_record(0), made_up_record(1)], stopped_early=True, best_epoch=1)
+    path = tmp_path / "deep" / "history.json"
+    history.to_json(path)
+    assert History.from_json(path) == history
+    assert json.loads(path.read_text())["records"][1]["validation"]["kl"] == 22.0
+    assert [file.name for file in path.parent.iterdir()] == ["history.json"]
