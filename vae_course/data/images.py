@@ -316,9 +316,6 @@ class ConditionedData(Examples):
     Attributes:
         data: ImageData.
         conditions: float32 (N, condition size): one-hot classes, attributes, or anything else.
-
-    Raises:
-        DataError: not one row of conditions for each image.
     """
 
     data: ImageData

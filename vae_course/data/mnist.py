@@ -32,13 +32,8 @@ def load_digits(name: str, split: str, *_) -> ImageData:
     held_out = stratified_index(labels.numpy(), 600, rng)
     test = held_out[stratified_index(labels.numpy()[held_out], 300, rng)]
     rest = np.setdiff1d(np.arange(len(labels)), test)
-    rows = {
-        "train": np.setdiff1d(rest, held_out),
-        "validation": np.intersect1d(rest, held_out),
-        "test": np.sort(test),
-        "train+validation": rest,
-    }
-    chosen = torch.from_numpy(rows[split])
+    rows = {"train": np.setdiff1d(rest, held_out), "validation": np.intersect1d(rest, held_out)}
+    chosen = torch.from_numpy({**rows, "test": np.sort(test), "train+validation": rest}[split])
     return ImageData(name, split, images[chosen], labels[chosen], DIGITS)
 
 
@@ -60,9 +55,6 @@ def load_mnist(name: str, split: str, root: Path, download: bool) -> ImageData:
 
     There are four IDX files, plain or (.gz) compressed; images keep the order of the files.
     torchvision knows addresses and checksums; with all four files there it is not asked.
-
-    Raises:
-        DataError: files are missing and may not or cannot be downloaded, or they are damaged.
     """
     kind, class_names = {"mnist": ("MNIST", DIGITS), "fashion_mnist": ("FashionMNIST", GARMENTS)}[name]
     folder = root / kind / "raw"
@@ -83,14 +75,11 @@ def _present(folder: Path, role: str, kind: str, download: bool) -> Path:
     plain, packed = folder / role, folder / f"{role}.gz"
     if plain.is_file() or packed.is_file():
         return plain if plain.is_file() else packed
-    urls, digest = (), None
-    if download:
-        source = of_torchvision(kind)
-        urls, digest = (
-            [mirror + packed.name for mirror in source.mirrors],
-            dict(source.resources)[packed.name],
-        )
-    obtain(packed, urls, digest, kind, download=download)
+    if not download:
+        obtain(packed, (), None, kind, download=False)  # says what is missing
+    source = of_torchvision(kind)
+    urls = [mirror + packed.name for mirror in source.mirrors]
+    obtain(packed, urls, dict(source.resources)[packed.name], kind, download=download)
     write_atomically(plain, gzip.decompress(packed.read_bytes()))
     packed.unlink()
     return plain
@@ -131,6 +120,7 @@ def read_idx(path: Path, shape: tuple[int, ...], name: str) -> np.ndarray:
 # files. They are fetched once and kept as one .npz with `train`, `valid`, `test`, uint8 (n, 784) of 0 and 1,
 # and, where somebody added them, `train_labels` and so on. The original has no labels.
 
+NOT_AN_NPZ = (KeyError, ValueError, EOFError, OSError, AttributeError, TypeError, BadZipFile, zlib.error)
 BASE_URL = "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/"
 AMAT = {"train": 50_000, "valid": 10_000, "test": 10_000}  # images
 SHA256 = {
@@ -143,11 +133,7 @@ SHA256 = {
 def load_binarized_mnist(name: str, split: str, root: Path, download: bool) -> ImageData:
     """One split from `<root>/binarized_mnist/binarized_mnist.npz`, made from the three text files if missing.
 
-    Returns:
-        Images 0 or 255; labels, or None where the file has none.
-
-    Raises:
-        DataError: the file is missing and may not or cannot be downloaded, or a file is damaged.
+    Images are 0 or 255; labels None where the file has none.
     """
     path = (root / "binarized_mnist" / "binarized_mnist.npz").absolute()
     if not path.is_file():
@@ -162,16 +148,7 @@ def load_binarized_mnist(name: str, split: str, root: Path, download: bool) -> I
             raise ValueError(f"its images are {images.dtype} {images.shape}")
         if images.max() > 1 or (known and (labels.shape != images.shape[:1] or not (labels < 10).all())):
             raise ValueError("its values are not 0 and 1, or its labels not a digit for each image")
-    except (
-        KeyError,
-        ValueError,
-        EOFError,
-        OSError,
-        AttributeError,
-        TypeError,
-        BadZipFile,
-        zlib.error,
-    ) as error:
+    except NOT_AN_NPZ as error:
         raise DataError(
             f"{path} is damaged ({error}): expected uint8 (n, 784) of 0 and 1 as train, valid and test; "
             f'delete it and call load("{name}") again to download it anew; {way_out()}.'

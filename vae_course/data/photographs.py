@@ -113,9 +113,6 @@ def read_table(path: Path) -> tuple[list[str], dict[str, list[str]]]:
 
     With commas (.csv: Kaggle's, one's own) or with spaces (the original CelebA's, which begin with the number
     of pictures and name no first column, or no column at all).
-
-    Raises:
-        DataError: rows differ in length.
     """
     with path.open(encoding="utf-8", errors="replace", newline="") as stream:
         lines = list(csv.reader(stream) if path.suffix == ".csv" else map(str.split, stream))
@@ -156,11 +153,7 @@ def load_celeba(name: str, split: str, root: Path, download: bool) -> ImageData:
     The official parts where pictures of all three are there; else people are divided by identity, a tenth
     of them to validation and to test. Either way nobody is in two parts.
 
-    Returns:
-        Images uint8 (n, 3, 64, 64), memory-mapped, without labels, with attributes.
-
-    Raises:
-        DataError: files are missing and may not or cannot be downloaded, or do not belong together.
+    Images are uint8 (n, 3, 64, 64), memory-mapped, without labels, with attributes.
     """
     folder = root / "celeba"
     if _find(folder, *PICTURES) is None or _find(folder, *TABLES) is None:
@@ -189,11 +182,7 @@ def load_celeba(name: str, split: str, root: Path, download: bool) -> ImageData:
 
 
 def _divided(folder: Path, pictures: Sequence[str], people: dict[str, str] | None) -> np.ndarray:
-    """The part of each picture, 0 training, 1 validation, 2 test: int8 (n,). Nobody is in two parts.
-
-    Raises:
-        DataError: neither an official part nor an identity is known for every picture.
-    """
+    """The part of each picture, 0 training, 1 validation, 2 test: int8 (n,). Nobody is in two parts."""
     official = _find(folder, "list_eval_partition.txt", "list_eval_partition.csv")
     if official is not None:
         rows = read_table(official)[1]
@@ -245,12 +234,8 @@ def load_stanford_dogs(name: str, split: str, root: Path, download: bool) -> Ima
     A picture's file name decides its part: 80 % training, 10 % validation, 10 % test. (The official
     division, 100 training pictures of each breed, is made for classifiers and has no validation part.)
 
-    Returns:
-        Images uint8 (n, 3, 64, 64), memory-mapped; the classes are breeds. Pictures without a breed are the
-        last class, "unknown".
-
-    Raises:
-        DataError: files are missing and may not or cannot be downloaded, or are damaged.
+    Images are uint8 (n, 3, 64, 64), memory-mapped; the classes are breeds. Pictures without a breed are the
+    last class, "unknown".
     """
     found = _find_dogs(root)
     if found is None:

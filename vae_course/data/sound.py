@@ -153,13 +153,9 @@ def unfold_bins(values: Tensor) -> Tensor:
 
 
 def normalize_clip(samples: np.ndarray, length: int) -> tuple[np.ndarray, int]:
-    """One recording with its peak at full scale, cut or padded with zeros to `length` samples.
+    """One recording (n,) of any scale with its peak at full scale, cut or padded with zeros: int16 (length,).
 
-    Args:
-        samples: (n,) numbers of any scale, n ≥ 1.
-
-    Returns:
-        int16 (length,), and how many of them come from the recording.
+    The second value is how many of them come from the recording.
     """
     clip = np.asarray(samples, np.float64)[:length]
     peak = np.abs(clip).max()
@@ -209,11 +205,7 @@ ARCHIVES = ("fsdd_recordings.tar.gz", "fsdd-v1.0.9.tar.gz")
 
 
 def load_spoken_digits(name: str, split: str, root: Path, download: bool) -> SoundData:
-    """One split from `<root>/audio`: a folder `recordings` of WAV files or a .tar.gz, downloaded if missing.
-
-    Raises:
-        DataError: nothing is there and it may not or cannot be downloaded, or a recording is damaged.
-    """
+    """One split from `<root>/audio`: a folder `recordings` of WAV files or a .tar.gz, fetched if missing."""
     folder, settings = root / "audio", Spectrogram()
     source = next((path for path in (folder / "recordings", folder / ARCHIVES[0]) if path.exists()), None)
     if source is None:
@@ -237,11 +229,7 @@ def load_spoken_digits(name: str, split: str, root: Path, download: bool) -> Sou
 
 
 def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np.ndarray]]:
-    """Every recording of a folder or .tar.gz: digit, speaker, take, int16 samples.
-
-    Raises:
-        DataError: the archive or a file in it is damaged, or a recording has another format.
-    """
+    """Every recording of a folder or .tar.gz: digit, speaker, take, int16 samples."""
     names = re.compile(r"(?:.*/)?(\d)_([a-z]+)_(\d+)\.wav")
     found = {match: read for name, (_, read) in files_in(source).items() if (match := names.fullmatch(name))}
     if not found:
@@ -255,11 +243,7 @@ def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np
 
 
 def read_wave(content: bytes, name: str, rate: int) -> np.ndarray:
-    """Samples of a mono 16-bit WAV file of that rate, int16 (n,).
-
-    Raises:
-        DataError: it is something else, empty, or damaged.
-    """
+    """Samples of a mono 16-bit WAV file of that rate, int16 (n,). Raises DataError: it is anything else."""
     try:
         with wave.open(io.BytesIO(content)) as file:
             form = (file.getnchannels(), 8 * file.getsampwidth(), file.getframerate())
@@ -337,11 +321,7 @@ def _all_clips() -> dict[str, Tensor]:
 
 
 def synthesize(digit: int, speaker: str, takes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Several takes of one digit by one speaker.
-
-    Returns:
-        waves int16 (takes, samples) with their peak at full scale, and how many samples each lasts, (takes,).
-    """
+    """Takes of a digit, int16 (takes, samples) with their peak at full scale; samples of each, (takes,)."""
     settings = Spectrogram()
     pitch, size, seconds, breath = SPEAKERS[speaker]
 
