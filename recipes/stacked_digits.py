@@ -45,15 +45,14 @@ def train_stacked(
         name: one of ``MODELS``.
         seed: of weights, order and noise.
         data: ImageData of three channels.
-        checkpoint: file from which an interrupted run goes on.
+        checkpoint: file from which an interrupted run of the VAE goes on.
         passes: through ``data``.
 
     Raises:
         TrainingDiverged: a loss is no longer finite.
     """
     arguments = {"latent_dim": LATENT_DIM, "hidden_dims": CHANNELS, "architecture": "conv"}
-    shared = {"batch_size": BATCH_SIZE, "seed": seed, "device": "cpu", "checkpoint": checkpoint}
-    shared["resume"] = checkpoint is not None
+    shared = {"batch_size": BATCH_SIZE, "seed": seed, "device": "cpu"}
     seed_everything(seed)
     generator = Generator.for_data(data, **arguments)
     if name == "vae":
@@ -67,6 +66,8 @@ def train_stacked(
             warmup=0.0,
             kl_warmup=0.0,
             eval_examples=500,
+            checkpoint=checkpoint,
+            resume=checkpoint is not None,
             **shared,
         )
         generator.decoder.load_state_dict(vae.decoder.state_dict())

@@ -11,11 +11,11 @@ from vae_course.weights import load_classifier, load_model, load_stacked, save_c
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_model_trains_and_goes_on_where_it_stopped(tmp_path, name):
+def test_every_model_trains_and_repeats(tmp_path, name):
     data = stack_digits(load("digits", "train"), 64)
     path = tmp_path / "run.pt"
     generator = train_stacked(name, 0, data, path, passes=1)
-    again = train_stacked(name, 0, data, path, passes=1)  # nothing is left to do
+    again = train_stacked(name, 0, data, path, passes=1)  # of the VAE, nothing is left to do
     for key, value in generator.state_dict().items():
         assert torch.equal(value, again.state_dict()[key])
     assert generator.sample(2).shape == (2, 3, 28, 28)
