@@ -69,16 +69,18 @@ from vae_course import (
     VAE,
     GaussianPosterior,
     LinearGaussian,
+    Runs,
     evaluate,
     fit,
     kl_weight,
     load,
     load_classifier,
+    over_seeds,
     seed_everything,
     seeded,
     standard_normal_log_prob,
 )
-from vae_course.evaluation import active_units, collapse_report, log_aggregate, mean_interval
+from vae_course.evaluation import active_units, collapse_report, log_aggregate
 from vae_course.models import (
     LinearGaussianVAE,
     covariance_spectrum,
@@ -184,20 +186,9 @@ needed = 10_000 * (rows[-1]["relative standard error, mean of 40"] / 0.01) ** 2
 guess.compare(
     0 if needed < 100 else 1 if needed < 10_000 else 2, f"about {needed:,.0f} draws bring it to 1 %."
 )
-claims.add(
-    "closed_form_torch_distributions",
-    (exact - library).abs().max(),
-    below=1e-9,
-    unit="nats",
-    exact=True,
-    text="Closed form against torch.distributions, largest difference over 40 Gaussians",
-)
-claims.add(
-    "monte_carlo_closed_form",
-    torch.cat(misses).max(),
-    below=4,
-    text="Monte Carlo against closed form, largest distance of 80 estimates, standard errors",
-)
+off, z = (exact - library).abs().max(), torch.cat(misses).max()
+claims.add("closed_form", off, below=1e-9, exact=True, unit="nats", text="Closed form off the library")
+claims.add("monte_carlo_z", z, below=4, text="Monte Carlo off it, largest of 80, standard errors")
 # %% [markdown]
 # The standard error falls with $1/\sqrt n$, so each further digit costs a hundred times the draws. A training loop takes one draw for the reconstruction term;
 # the KL term in closed form
@@ -278,30 +269,12 @@ show(
     alt="A target density with two humps and two Gaussians fitted to it: the forward fit is wide and centered between "
     "the humps, the reverse fit is narrow and lies on the right hump.",
 )
-claims.add(
-    "forward_fit_target_s",
-    fits["forward"][0],
-    near=(0, 1e-3),
-    text="Forward fit: its mean against the target's, 0",
-)
-claims.add(
-    "forward_fit_variance_target",
-    fits["forward"][1] ** 2,
-    near=(9.49, 1e-2),
-    text="Forward fit: its variance against the target's, 9 + 0.49",
-)
-claims.add(
-    "reverse_fit_distance_nearest",
-    abs(abs(reverse_mean) - 3),
-    below=0.05,
-    text="Reverse fit: distance of its mean from the nearest hump",
-)
-claims.add(
-    "reverse_divergence_when_humps",
-    fits["reverse"][2],
-    near=(math.log(2), 0.02),
-    text="Reverse divergence when one of two humps is missed, against log 2",
-)
+(center, width, _), missed = fits["forward"], fits["reverse"][2]
+to_hump = abs(abs(reverse_mean) - 3)
+claims.add("forward_mean", center, near=(0, 1e-3), exact=True, text="Forward fit: mean (target: 0)")
+claims.add("forward_variance", width**2, near=(9.49, 1e-2), exact=True, text="Forward fit: variance")
+claims.add("reverse_mean", to_hump, below=0.05, exact=True, text="Reverse fit: mean off its hump")
+claims.add("reverse", missed, near=(math.log(2), 0.02), unit="nats", exact=True, text="Reverse divergence")
 # %% [markdown]
 # The forward fit has the target's mean and variance, and its highest density lies where the target has almost none. The reverse fit ignores one hump and pays
 # $\log 2$ for it: half of the target's mass is missing, and no more is lost. Which hump it takes depends on where it starts, and a start exactly in the middle finds a worse optimum, wide and over both.
@@ -404,39 +377,11 @@ print("lengths of W's columns: trained " + ", ".join(f"{length:.3f}" for length 
 print("closed form " + ", ".join(f"{length:.3f}" for length in best.weight.norm(dim=0).tolist()))
 print(f"σ: trained {linear[0].log_sigma.exp():.4f}, closed form {best.sigma:.4f}")
 off_axis = (gram - torch.diag(gram.diagonal())).abs().max().item() / gram.diagonal().min().item()
-claims.add(
-    "linear_vae_gap_log",
-    gap,
-    below=1e-3,
-    unit="nats",
-    text=f"Linear VAE: largest gap log p(x) − ELBO, {N_SEEDS} starts",
-)
-claims.add(
-    "linear_vae_log_p",
-    short_of_best,
-    below=1e-3,
-    unit="nats",
-    text="Linear VAE: log p(x) short of the closed-form optimum",
-)
-claims.add(
-    "linear_vae_angle_principal",
-    angle,
-    below=0.5,
-    unit="degrees",
-    text="Linear VAE: largest angle to the principal subspace",
-)
-claims.add(
-    "linear_vae_columns_w",
-    off_axis,
-    below=0.02,
-    text="Linear VAE: columns of W orthogonal, largest product over smallest square",
-)
-claims.add(
-    "sampled_elbo_solved_standard",
-    abs(away),
-    below=4,
-    text="Sampled −ELBO against the solved one, standard errors",
-)
+claims.add("gap", gap, below=1e-3, unit="nats", text=f"Linear VAE: largest log p(x) − ELBO, {N_SEEDS} starts")
+claims.add("short", short_of_best, below=1e-3, unit="nats", text="Linear VAE: log p(x) short of the optimum")
+claims.add("angle", angle, below=0.5, unit="degrees", text="Linear VAE: angle to the principal subspace")
+claims.add("off_axis", off_axis, below=0.02, text="Linear VAE: columns' largest product over smallest square")
+claims.add("sampled_z", abs(away), below=4, text="Sampled −ELBO off the solved one, standard errors")
 # %% [markdown]
 # The trained model is PCA's: the same plane, the same lengths, the same noise. And more than the plane. In probabilistic PCA any rotation of the code gives the same $p(x)$. But a **diagonal**
 # encoder closes its gap only if the columns of $W$ are orthogonal, so of all rotations the ELBO picks the principal axes themselves.
@@ -523,19 +468,8 @@ show(
     alt="Rate of the three leading directions against beta, logarithmic: three lines of the theory fall in parallel and each "
     "stays at zero from its own beta on; markers of trained models lie on them.",
 )
-claims.add(
-    "linear_vae_trained_rates",
-    worst,
-    below=0.02,
-    unit="nats",
-    text="Linear VAE: trained rates against water-filling, largest difference",
-)
-claims.add(
-    "linear_vae_dimensions_above",
-    counts_agree,
-    near=(1, 0),
-    text="Linear VAE: dimensions above the water, trained and theory agree at every β",
-)
+claims.add("rates", worst, below=0.02, unit="nats", text="Linear VAE: trained rates off water-filling")
+claims.add("same_counts", counts_agree, near=(1, 0), text="Linear VAE: as many dimensions as in theory")
 # %% [markdown]
 # **Posterior collapse** means that $q(z_j|x) = p(z_j)$ for every $x$: the dimension costs nothing and says nothing. Here it happens although nothing went
 # wrong. A dimension whose variance in the data is below the water level costs more than it brings, and the optimum itself switches it off. So a dead unit is no
@@ -591,28 +525,20 @@ coins = (torch.special.entr(gray) + torch.special.entr(1 - gray)).sum((1, 2, 3))
 print("± is one standard error over the held-out pictures of one model; intervals over seeds follow.")
 print(f"Of every distortion, {coins:.1f} nats are the entropy of the gray pixels, which no code can remove.")
 # %%
-rate = {beta: mean_interval([e.kl.value for e in runs]) for beta, runs in measured.items()}
-distortion = {beta: mean_interval([e.reconstruction.value for e in runs]) for beta, runs in measured.items()}
-elbo = {beta: mean_interval([e.negative_elbo.value for e in runs]) for beta, runs in measured.items()}
+rate = {beta: Runs(e.kl for e in runs) for beta, runs in measured.items()}
+distortion = {beta: Runs(e.reconstruction for e in runs) for beta, runs in measured.items()}
+elbo = {beta: Runs(e.negative_elbo for e in runs) for beta, runs in measured.items()}
 units = {
-    beta: mean_interval([active_units(model, held_out) for model in models]).within(0, LATENT_DIM)
+    beta: Runs((active_units(model, held_out) for model in models), least=0, most=LATENT_DIM)
     for beta, models in sweep.items()
 }
-
-
-def elbo_minus(beta, other=1.0):
-    """−ELBO at one β minus that at another, seed by seed: mean and 95 % interval, nats."""
-    pairs = zip(measured[beta], measured[other], strict=True)
-    return mean_interval([a.negative_elbo.value - b.negative_elbo.value for a, b in pairs])
-
-
-against_one = {beta: elbo_minus(beta) for beta in BETAS}
+against_one = {beta: elbo[beta] - elbo[1.0] for beta in BETAS}
 results_table(
     [
         {
             "β": beta,
             **{
-                name: f"{values[beta].mean:.1f} ({values[beta].low:.1f} to {values[beta].high:.1f})"
+                name: f"{values[beta]:.1f}"
                 for name, values in (
                     ("rate", rate),
                     ("distortion", distortion),
@@ -624,17 +550,16 @@ results_table(
         }
         for beta in BETAS
     ],
-    caption=f"Held-out digits, nats per example: mean of {N_SEEDS} seeds and its 95 % interval; differences are taken seed by seed, "
-    f"intervals of active units cut at 0 and {LATENT_DIM}",
+    caption=f"Held-out digits, nats per example: mean of {N_SEEDS} seeds and its 95 % interval; differences are taken seed by seed",
 )
 winner = min(BETAS, key=lambda beta: elbo[beta].mean)
-others = [elbo_minus(beta, winner) for beta in BETAS if beta != winner]
+others = [elbo[beta] - elbo[winner] for beta in BETAS if beta != winner]
 next_one = min(others, key=lambda i: i.mean)
 place = {BETAS[0]: 0, 1.0: 1, BETAS[-1]: 2}.get(winner, 3)
 guess.compare(
     place if min(i.low for i in others) > 0 else 3,
     f"the lowest mean −ELBO is that of β = {winner:g}, {elbo[winner].mean:.1f} nats; the next one is higher by "
-    f"{next_one.mean:.1f} ({next_one.low:.1f} to {next_one.high:.1f}), seed by seed.",
+    f"{next_one:.1f}, seed by seed.",
 )
 # %% tags=["hide-input"]
 from matplotlib.figure import Figure
@@ -670,41 +595,23 @@ show(
 
 
 # %%
-def steps_between(term):
-    """Change of a term from each β to the next, for every seed: list of lists, nats."""
-    values = {beta: [getattr(e, term).value for e in runs] for beta, runs in measured.items()}
-    return [[b - a for a, b in zip(values[low], values[high], strict=True)] for low, high in pairwise(BETAS)]
-
-
-least_fall = min(
-    (mean_interval([-d for d in changes]) for changes in steps_between("kl")), key=lambda i: i.low
-)
-least_rise = min((mean_interval(changes) for changes in steps_between("reconstruction")), key=lambda i: i.low)
-claims.add("rate_falls_larger_beta", least_fall.mean, above=0, low=least_fall.low, high=least_fall.high, whole_interval=True, unit="nats", text="Rate falls with every larger β: smallest fall between neighbors")  # fmt: skip
-claims.add("distortion_rises_larger_beta", least_rise.mean, above=0, low=least_rise.low, high=least_rise.high, whole_interval=True, unit="nats", text="Distortion rises with every larger β: smallest rise between neighbors")  # fmt: skip
-exchange = [
-    [rise / -fall for rise, fall in zip(rises, falls, strict=True)]
-    for rises, falls in zip(steps_between("reconstruction"), steps_between("kl"), strict=True)
-]
-for (low, high), values in zip(pairwise(BETAS), exchange, strict=True):
-    i = mean_interval(values)
-    print(
-        f"from β = {low:g} to {high:g}: {i.mean:.2f} nats of distortion for one of rate ({i.low:.2f} to {i.high:.2f})"
-    )
-inside = [
-    low <= mean_interval(values).mean <= high
-    for (low, high), values in zip(pairwise(BETAS), exchange, strict=True)
-]
-claims.add(
-    "exchange_rate_beta_neighbors",
-    sum(inside) / len(inside),
-    near=(1, 0),
-    text="Exchange rate between the two β, share of all neighbors",
-)
-steeper = mean_interval([last / first for first, last in zip(exchange[0], exchange[-1], strict=True)])
-claims.add("distortion_nat_rate_beta", steeper.mean, above=3, low=steeper.low, high=steeper.high, text="Nats of distortion for one nat of rate: at the largest β over the smallest")  # fmt: skip
-spent = against_one[BETAS[-1]]
-claims.add("elbo_beta_beta", spent.mean, above=5, low=spent.low, high=spent.high, whole_interval=True, unit="nats", text=f"−ELBO at β = {BETAS[-1]:g} minus that at β = 1")  # fmt: skip
+neighbors = list(pairwise(BETAS))
+falls = [rate[low] - rate[high] for low, high in neighbors]  # paired by seed
+rises = [distortion[high] - distortion[low] for low, high in neighbors]
+exchange = [rise / fall for rise, fall in zip(rises, falls, strict=True)]
+for (low, high), runs in zip(neighbors, exchange, strict=True):
+    print(f"from β = {low:g} to {high:g}: {runs:.2f} nats of distortion for one of rate")
+least_fall, least_rise = (min(steps, key=lambda runs: runs.low) for steps in (falls, rises))
+inside = [low <= runs.mean <= high for (low, high), runs in zip(neighbors, exchange, strict=True)]
+between = sum(inside) / len(inside)
+steeper, spent = exchange[-1] / exchange[0], against_one[BETAS[-1]]
+text = "{}, least"
+claims.add("fall", least_fall, above=0, unit="nats", whole_interval=True, text=text.format("Rate falls"))
+claims.add("rise", least_rise, above=0, unit="nats", whole_interval=True, text=text.format("Error rises"))
+claims.add("exchange", between, near=(1, 0), unit="%", text="Exchange rates between the two β")
+claims.add("steeper", steeper, above=3, text="Exchange rate, at the largest β over the smallest")
+text = f"−ELBO at β = {BETAS[-1]:g} minus that at β = 1"
+claims.add("large_beta", spent, above=5, unit="nats", whole_interval=True, text=text)
 # %% [markdown]
 # Read the curve as a market. **β is the exchange rate**: at the optimum of distortion + β · rate, giving up one nat of rate costs β nats of distortion, so the curve has the slope −β at the point of β. The printed exchange rates
 # between neighbors should lie between the two β, and models that are not trained to their optimum are free to miss that. (The entropy of the gray pixels is part of every distortion alike, so it changes no difference and no slope.)
@@ -750,30 +657,29 @@ high_beta = [
     collapse_report(model, held_out).kl_per_dimension.sort(descending=True).values
     for model in sweep[BETAS[-1]]
 ]
-idle = mean_interval([(kl < 0.05).sum().item() for kl in high_beta])
-busy = mean_interval([(kl > 0.5).sum().item() for kl in high_beta])
+idle, busy = (
+    Runs((count(kl).sum() for kl in high_beta), least=0, most=LATENT_DIM)
+    for count in (lambda kl: kl < 0.05, lambda kl: kl > 0.5)
+)
 guess.compare(
-    1 if idle.low > 0 and busy.low > 0 else 0 if idle.mean == 0 else 2,
-    f"{busy.mean:.1f} dimensions have more than 0.5 nats (95 % interval over seeds {busy.low:.1f} to {busy.high:.1f}) and "
-    f"{idle.mean:.1f} less than 0.05 ({idle.low:.1f} to {idle.high:.1f}).",
+    1 if idle.low >= 1 and busy.low >= 1 else 0 if idle.mean == 0 else 2,
+    f"{busy:.1f} dimensions have more than 0.5 nats ({N_SEEDS} seeds, 95 % interval) and {idle:.1f} less than 0.05.",
 )
-quiet = {
-    beta: [
-        (collapse_report(m, held_out, examples=100, queries=2).kl_per_dimension < 0.05).sum().item()
-        for m in sweep[beta]
-    ]
-    for beta in (BETAS[0], BETAS[-1])
-}
-gone = mean_interval([b - a for a, b in zip(quiet[BETAS[0]], quiet[BETAS[-1]], strict=True)])
-claims.add("dimensions_less_beta_beta", gone.mean, above=0, low=gone.low, high=gone.high, whole_interval=True, text=f"Dimensions with less than 0.05 nats: at β = {BETAS[-1]:g} minus at β = {BETAS[0]:g}")  # fmt: skip
-split = max(abs(float(r.kl_per_dimension.sum()) - r.rate.value) / r.rate.value for r in reports.values())
-claims.add(
-    "kl_dimension_adds_up",
-    split,
-    below=1e-4,
-    exact=True,
-    text="KL per dimension adds up to the rate, largest relative difference",
+
+
+def quiet(beta):
+    """Dimensions with less than 0.05 nats, of the models of one β."""
+    made = (collapse_report(model, held_out, examples=100, queries=2) for model in sweep[beta])
+    return Runs(((report.kl_per_dimension < 0.05).sum() for report in made), least=0, most=LATENT_DIM)
+
+
+gone = quiet(BETAS[-1]) - quiet(BETAS[0])
+text = f"Dimensions with less than 0.05 nats: at β = {BETAS[-1]:g} minus at β = {BETAS[0]:g}"
+claims.add("gone", gone, above=0, whole_interval=True, text=text)
+split = max(
+    abs(float(r.kl_per_dimension.sum()) - r.rate.value) / max(r.rate.value, 0.01) for r in reports.values()
 )
+claims.add("adds_up", split, below=1e-4, exact=True, text="KL per dimension off the rate, relative")
 # %% [markdown]
 # The water-filling picture carries over in kind: a larger β shortens the bars, and takes the shortest nearly out. Note how generous the usual count is. A unit
 # is called **active** when the variance of its posterior mean over the data exceeds
@@ -812,16 +718,16 @@ flat = {
     for beta in (HOLE_BETA, 1.0)
 }
 hole = {beta: [found["ratio"] < math.log(0.1) for found in runs] for beta, runs in flat.items()}
-share = {beta: [h.double().mean().item() for h in runs] for beta, runs in hole.items()}
-more = mean_interval([a - b for a, b in zip(share[HOLE_BETA], share[1.0], strict=True)])
-for beta, values in share.items():
+share = {beta: Runs((h.double().mean() for h in runs), least=0, most=1) for beta, runs in hole.items()}
+more = share[HOLE_BETA] - share[1.0]
+for beta, runs in share.items():
     print(
         f"β = {beta:g}: share of prior draws in holes, by seed: "
-        + ", ".join(f"{value:.1%}" for value in values)
+        + ", ".join(f"{value:.1%}" for value in runs.values)
     )
 guess.compare(
     0 if more.low > 0 else 1 if more.high < 0 else 2,
-    f"β = {HOLE_BETA:g} has {more.mean:+.1%} more of the prior's mass in holes (95 % interval over seeds {more.low:+.1%} to {more.high:+.1%}).",
+    f"β = {HOLE_BETA:g} has {more:+.1%} more of the prior's mass in holes (95 % interval over seeds).",
 )
 # %% tags=["hide-input"]
 with style.use():
@@ -865,15 +771,13 @@ show(
     alt="Two rows of twelve pictures decoded from prior draws at the small KL weight: the upper row from the tenth of the draws that the codes "
     "cover least, the lower row from covered places.",
 )
-unsure = [
-    (f["entropy"][m].mean().item(), f["entropy"][~m].mean().item())
+extra = Runs(
+    f["entropy"][m].mean() - f["entropy"][~m].mean()
     for f, m in zip(flat[HOLE_BETA], hole[HOLE_BETA], strict=True)
-]
-extra = mean_interval([a - b for a, b in unsure])
-print(
-    f"entropy of the judge, holes minus covered places: {extra.mean:+.2f} nats (95 % interval over seeds {extra.low:+.2f} to {extra.high:+.2f})"
 )
-claims.add("prior_s_mass_holes", more.mean, above=0, low=more.low, high=more.high, whole_interval=True, text=f"Share of the prior's mass in holes, β = {HOLE_BETA:g} minus β = 1")  # fmt: skip
+print(f"entropy of the judge, holes minus covered places: {extra:+.2f} nats (95 % interval over seeds)")
+text = f"Prior's mass in holes, β = {HOLE_BETA:g} minus β = 1"
+claims.add("holes", more, above=0, unit="%", whole_interval=True, text=text)
 
 
 # %% [markdown]
@@ -893,29 +797,33 @@ def both_draws(model):
     with torch.no_grad():
         codes = model.encode(held_out.floats()[:1000]).sample(generator=noise)
         prior = torch.randn(codes.shape, generator=noise)
-        return tuple(entropy_of(model.likelihood.mean(model.decode(z))) for z in (prior, codes))
+        draws = {"prior": prior, "codes": codes}
+        return {name: entropy_of(model.likelihood.mean(model.decode(z))) for name, z in draws.items()}
 
 
-drawn = {beta: [both_draws(model) for model in sweep[beta]] for beta in BETAS}
-leak_of = {beta: mean_interval([prior - codes for prior, codes in pairs]) for beta, pairs in drawn.items()}
+def over_models(models):
+    return over_seeds(N_SEEDS, lambda seed: both_draws(models[seed]))
+
+
+drawn = {beta: over_models(models) for beta, models in sweep.items()}
+leak = {beta: by["prior"] - by["codes"] for beta, by in drawn.items()}
 results_table(
     [
         {
             "β": beta,
-            "drawn from the prior": mean_interval([prior for prior, _ in pairs]).mean,
-            "drawn from the codes": mean_interval([codes for _, codes in pairs]).mean,
-            "leak": f"{leak_of[beta].mean:.2f} ({leak_of[beta].low:.2f} to {leak_of[beta].high:.2f})",
+            "drawn from the prior": by["prior"].mean,
+            "drawn from the codes": by["codes"].mean,
+            "leak": f"{leak[beta]:.2f}",
         }
-        for beta, pairs in drawn.items()
+        for beta, by in drawn.items()
     ],
     caption=f"Entropy of the judge in nats, {LATENT_DIM}-dimensional codes, mean of {N_SEEDS} seeds; the leak with its 95 % interval",
 )
-first_leak = leak_of[BETAS[0]]
-claims.add("what_leaks_beta_entropy", first_leak.mean, above=0, low=first_leak.low, high=first_leak.high, whole_interval=True, unit="nats", text=f"What leaks at β = {BETAS[0]:g}: entropy of the judge, prior draws minus drawn codes")  # fmt: skip
-closed = mean_interval(
-    [(a - b) - (c - d) for (a, b), (c, d) in zip(drawn[BETAS[0]], drawn[BETAS[-1]], strict=True)]
-)
-claims.add("leak_beta_leak_beta", closed.mean, above=0, low=closed.low, high=closed.high, unit="nats", text=f"Leak at β = {BETAS[0]:g} minus leak at β = {BETAS[-1]:g}")  # fmt: skip
+first, closed = leak[BETAS[0]], leak[BETAS[0]] - leak[BETAS[-1]]
+text = f"Judge's entropy at β = {BETAS[0]:g}, prior draws minus drawn codes"
+claims.add("leak", first, above=0, unit="nats", whole_interval=True, text=text)
+text = f"Leak at β = {BETAS[0]:g} minus leak at β = {BETAS[-1]:g}"
+claims.add("leak_closed", closed, above=0, unit="nats", text=text)
 # %% [markdown]
 # A weak KL term lets the clouds move apart and shrink, and the prior no longer knows where they are. The smaller β, the better the reconstruction and the less
 # the prior can be trusted as a source of new pictures. (A large β is no free remedy. Look which of the two columns moves: a leak also closes when the pictures
@@ -1029,13 +937,8 @@ with torch.no_grad():
         for x in (a, b)
     ]
 leak = (read[0] - read[1])[:, :101].abs().max().item()
-claims.add(
-    "reading_decoder_change_earlier",
-    leak,
-    below=1e-6,
-    exact=True,
-    text="Reading decoder: change of earlier predictions when later pixels change",
-)
+text = "Reading decoder: change of earlier predictions by a later pixel"
+claims.add("no_peeking", leak, below=1e-6, exact=True, text=text)
 guess = predict(
     "Full KL weight from the first step, a decoder that can read. Of the rate that KL annealing ends up with, this model will use ...",
     ["about all", "less", "nothing", "the seeds cannot tell"],
@@ -1058,36 +961,21 @@ for name, (kind, settings) in recipes.items():
     print(f"{name:>28}, seed 0: {collapse[name][0][0]}", flush=True)
 
 
-# %%
-def column(name, read):
-    """A number of every seed of one recipe."""
-    return [read(report, result) for report, result in collapse[name]]
-
-
-READ = {
-    "active units": lambda report, result: report.active_units,
-    "rate": lambda report, result: report.rate.value,
-    "tells about x": lambda report, result: report.mutual_information.value,
-    "−ELBO": lambda report, result: result.negative_elbo.value,
+made = {
+    name: {
+        "active units": Runs((report.active_units for report, _ in runs), least=0, most=10),
+        "rate": Runs(report.rate for report, _ in runs),
+        "tells about x": Runs(report.mutual_information for report, _ in runs),
+        "−ELBO": Runs(result.negative_elbo for _, result in runs),
+    }
+    for name, runs in collapse.items()
 }
-
-
-def over_seeds(name, label):
-    """Mean and 95 % interval over seeds; that of the active units is cut at 0 and 10, where they end."""
-    return mean_interval(column(name, READ[label])).within(0, 10 if label == "active units" else math.inf)
-
-
-table = []
-for name in recipes:
-    row = {"recipe": name}
-    for label in READ:
-        i = over_seeds(name, label)
-        row[label] = f"{i.mean:.2f} ({i.low:.2f} to {i.high:.2f})"
-    table.append(row)
 results_table(
-    table,
-    caption=f"Held-out halved digits, nats per example: mean of {COLLAPSE_SEEDS} seeds and its 95 % interval; "
-    "intervals of active units cut at 0 and 10",
+    [
+        {"recipe": name, **{label: f"{runs:.2f}" for label, runs in measures.items()}}
+        for name, measures in made.items()
+    ],
+    caption=f"Held-out halved digits, nats per example: mean of {COLLAPSE_SEEDS} seeds and its 95 % interval",
 )
 show(
     collapse_panel({name.removeprefix("reading, "): runs[0][0] for name, runs in list(collapse.items())[1:]}),
@@ -1096,51 +984,31 @@ show(
 )
 
 
-def gain(name, label, base="reading, full weight"):
-    """Mean and 95 % interval over seeds of recipe minus base, paired by seed."""
-    pairs = zip(column(name, READ[label]), column(base, READ[label]), strict=True)
-    return mean_interval([a - b for a, b in pairs])
-
-
-used = [a / b for a, b in zip(
-    column("reading, full weight", READ["rate"]), column("reading, linear annealing", READ["rate"]), strict=True)]  # fmt: skip
-i = mean_interval(used)
+full, linear_rise, free = (made[f"reading, {k}"] for k in ("full weight", "linear annealing", "free bits"))
+plain = made["plain decoder, full weight"]
+used = full["rate"] / linear_rise["rate"]
 guess.compare(
-    2 if i.high < 0.05 else 1 if i.high < 1 else 0 if i.low > 0.9 else 3,
-    f"it uses {i.mean:.0%} of the rate that linear annealing ends up with ({i.low:.0%} to {i.high:.0%}).",
+    2 if used.high < 0.05 else 1 if used.high < 1 else 0 if used.low > 0.9 else 3,
+    f"it uses {used:.0%} of the rate that linear annealing ends up with.",
 )
-cures = [name for name in recipes if name.startswith("reading") and "full" not in name]
-for name in cures:
-    parts = {label: gain(name, label) for label in READ}
-    print(
-        f"{name} against full weight: "
-        + ", ".join(f"{label} {p.mean:+.2f} ({p.low:+.2f} to {p.high:+.2f})" for label, p in parts.items())
-    )
+for name in made:
+    if name.startswith("reading") and "full" not in name:
+        parts = {label: runs - full[label] for label, runs in made[name].items()}
+        print(f"{name} against full weight: " + ", ".join(f"{k} {runs:+.2f}" for k, runs in parts.items()))
 # %%
-less = gain("plain decoder, full weight", "rate")
-claims.add("rate_plain_decoder_reading", less.mean, above=0, low=less.low, high=less.high, whole_interval=True, unit="nats", text="Rate of the plain decoder minus that of the reading decoder, both at full weight")  # fmt: skip
-free_units = gain("reading, free bits", "active units")
-claims.add("active_units_free_bits", free_units.mean, above=0, low=free_units.low, high=free_units.high, text="Active units with free bits minus those of the collapsed model, of 10")  # fmt: skip
-for name in ("reading, linear annealing", "reading, free bits"):
-    more_told = gain(name, "tells about x")
-    claims.add(f"Information gained by a cure: {name}", more_told.mean, above=0, low=more_told.low, high=more_told.high, unit="nats")  # fmt: skip
-better = gain("plain decoder, full weight", "−ELBO")
-claims.add("elbo_plain_decoder_reading", better.mean, above=0, low=better.low, high=better.high, whole_interval=True, unit="nats", text="−ELBO of the plain decoder minus that of the reading decoder with its poorer code")  # fmt: skip
-unsaid = mean_interval(
-    [
-        rate - told
-        for rate, told in zip(
-            column("reading, free bits", READ["rate"]),
-            column("reading, free bits", READ["tells about x"]),
-            strict=True,
-        )
-    ]
-)
-claims.add("free_bits_rate_tells", unsaid.mean, above=0.3, low=unsaid.low, high=unsaid.high, whole_interval=True, unit="nats", text="Free bits: rate that tells nothing about x")  # fmt: skip
-stopped_short = gain("reading, linear annealing", "−ELBO")
-claims.add("elbo_linear_annealing_full", stopped_short.mean, below=0, low=stopped_short.low, high=stopped_short.high, unit="nats", text="−ELBO, linear annealing minus full weight")  # fmt: skip
-price = gain("reading, free bits", "−ELBO", base="reading, linear annealing")
-claims.add("elbo_free_bits_elbo", price.mean, above=0, low=price.low, high=price.high, unit="nats", text="−ELBO with free bits minus −ELBO with linear annealing")  # fmt: skip
+deeper, better = plain["rate"] - full["rate"], plain["−ELBO"] - full["−ELBO"]
+units_back = free["active units"] - full["active units"]
+told_linear, told_free = (cure["tells about x"] - full["tells about x"] for cure in (linear_rise, free))
+unsaid = free["rate"] - free["tells about x"]
+stopped_short, price = linear_rise["−ELBO"] - full["−ELBO"], free["−ELBO"] - linear_rise["−ELBO"]
+claims.add("plain_rate", deeper, above=0, unit="nats", whole_interval=True, text="Rate, plain minus reading")
+claims.add("units_back", units_back, above=0, text="Active units, free bits minus full weight, of 10")
+claims.add("told_linear", told_linear, above=0, unit="nats", text="Information gained by linear annealing")
+claims.add("told_free", told_free, above=0, unit="nats", text="Information gained by free bits")
+claims.add("plain_elbo", better, above=0, unit="nats", whole_interval=True, text="−ELBO, plain minus reading")
+claims.add("unsaid", unsaid, above=0.3, unit="nats", whole_interval=True, text="Free bits: rate that is mute")
+claims.add("stopped_short", stopped_short, below=0, unit="nats", text="−ELBO, linear minus full weight")
+claims.add("price", price, above=0, unit="nats", text="−ELBO, free bits minus linear annealing")
 # %% [markdown]
 # Read the table from the top. The *same* deep network with a plain decoder puts more into its code than the reading decoder does, trained in the same way. So depth and the optimizer alone are not to blame: it is what the decoder can do without the code.
 #
@@ -1156,8 +1024,7 @@ claims.add("elbo_free_bits_elbo", price.mean, above=0, low=price.low, high=price
 # - **Active units can deceive, both ways.** A few units that tell a lot are better than many that tell next to nothing; compare the counts with the information beside them. Free bits keeps units active by construction: a dimension saves nothing by telling
 #   less than its allowance. But a rate can be paid without being used. Look at the panel: each unit by itself tells something, and together they tell much less than the sum, because they tell the *same* thing. The rest of the rate is off the prior, and the −ELBO pays
 #   for it.
-# - **A few seeds are few.** How far a run escapes the collapse varies from start to start, so the intervals are wide. (An interval of active units that begins at 0 or ends at 10
-#   with a mean in between is such a sign: mean ± t · standard error knows no border, and is cut there.) Where the table of claims
+# - **A few seeds are few.** How far a run escapes the collapse varies from start to start, so the intervals are wide. Where the table of claims
 #   does not say "whole interval", only the mean over seeds is claimed to be above 0. For cyclical annealing not even that is claimed: see its line above.
 #
 # What was not tested: other learning rates, longer runs (a collapsed model may wake up late), stronger decoders, other allowances.
@@ -1176,23 +1043,18 @@ explorer = explore_beta_latent(load_one_model(DATASET), held_out, train)
 # %% [markdown]
 # ## What we measured
 # %%
-def spread(i, digits=2):
-    """An interval as text."""
-    return f"{i.mean:.{digits}f} ({i.low:.{digits}f} to {i.high:.{digits}f})"
-
-
 results_table(
     [
         {"measure": "gap log p(x) − ELBO of the linear VAE", "value": f"{gap:.1e} nats", "on": "toy, all rows and starts"},
         {"measure": "angle to the principal subspace", "value": f"{angle:.1e} degrees", "on": "toy"},
         *(
-            {"measure": f"rate and distortion at β = {beta:g}", "value": f"{spread(rate[beta], 1)} and {spread(distortion[beta], 1)} nats", "on": "held-out digits"}
+            {"measure": f"rate and distortion at β = {beta:g}", "value": f"{rate[beta]:.1f} and {distortion[beta]:.1f} nats", "on": "held-out digits"}
             for beta in (BETAS[0], 1.0, BETAS[-1])
         ),
-        {"measure": f"prior mass in holes, β = {HOLE_BETA:g}", "value": spread(mean_interval(share[HOLE_BETA]).within(0, 1)), "on": "2-D code"},
-        {"measure": "prior mass in holes, β = 1", "value": spread(mean_interval(share[1.0]).within(0, 1)), "on": "2-D code"},
+        {"measure": f"prior mass in holes, β = {HOLE_BETA:g}", "value": f"{share[HOLE_BETA]:.2f}", "on": "2-D code"},
+        {"measure": "prior mass in holes, β = 1", "value": f"{share[1.0]:.2f}", "on": "2-D code"},
         *(
-            {"measure": f"active units and information, {name}", "value": f"{spread(over_seeds(name, 'active units'), 1)}; {spread(over_seeds(name, 'tells about x'))} nats", "on": "halved digits"}
+            {"measure": f"active units and information, {name}", "value": f"{made[name]['active units']:.1f}; {made[name]['tells about x']:.2f} nats", "on": "halved digits"}
             for name in recipes
         ),
     ]
