@@ -9,7 +9,7 @@ from toy_course import SMALL, WHOLE, make_project
 
 from tools import commands, structure
 from tools.__main__ import main
-from tools.execute import Job, environment, execute
+from tools.execute import UNFINISHED, Job, Outcome, Progress, _note, environment, execute
 from tools.sources import build
 
 # Fixtures that execute notebooks are shared by the tests of this file, so one process takes them all.
@@ -146,6 +146,37 @@ def test_second_full_run_gives_the_same_bytes(full_run):
     assert again["claims"] == record["claims"]
     times = rb"Running on two CPU cores: [^\n]*\."
     assert re.sub(times, b"", notebook.read_bytes()) == re.sub(times, b"", before)
+
+
+def test_the_estimate_follows_the_pace_of_what_is_done(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("tools.execute.time.monotonic", lambda: clock[0])
+    jobs = [Job(name, None, tmp_path / name, expected=60.0) for name in ("01", "02", "03", "04")]
+    progress = Progress(jobs)
+    assert progress.left() == "about 2 min left"  # four minutes of work, two at a time
+    progress.took = {"01": 180.0}
+    progress.reached = {"02": (0.0, 0.5)}
+    clock[0] = 90.0  # 90 expected seconds took 270: three times slower than recorded
+    assert progress.left() == "about 4 min left"
+
+
+def test_an_interrupted_run_goes_on_and_a_changed_chapter_is_done_again(tmp_path):
+    sources = {"01_Whole": SMALL.replace("CODE", "print('run', os.environ.get('TIMES'))")}
+    project = make_project(tmp_path, sources)
+    job = Job("01_Whole", build(project, "01_Whole"), tmp_path / "out" / "01_Whole.ipynb")
+    job.output.parent.mkdir()
+    job.output.write_text("from the first run")
+    kept = {"seconds": 5.0, "peak_memory_mb": 7.0, "claims": {}}
+    _note(job).parent.mkdir()
+    _note(job).write_text(json.dumps({"key": job.key(), "outcome": kept}))
+    assert execute([job]) == [Outcome("01_Whole", 5.0, 7.0, {}, None)]
+    assert job.output.read_text() == "from the first run"
+    assert not (job.output.parent / UNFINISHED).exists()  # the run is whole: the next one begins afresh
+
+    _note(job).parent.mkdir()
+    _note(job).write_text(json.dumps({"key": "of another source", "outcome": kept}))
+    assert execute([job])[0].seconds != 5.0
+    assert "from the first run" not in job.output.read_text()
 
 
 @pytest.fixture(scope="module")

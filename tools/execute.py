@@ -108,6 +108,7 @@ class Progress:
         self.running: dict[str, str] = {}
         self.expected = {job.shown: job.expected or 60.0 for job in jobs}
         self.took: dict[str, float] = {}
+        self.reached: dict[str, tuple[float, float]] = {}  # start and share of cells of those that run
 
     def say(self, text: str) -> None:
         minutes, seconds = divmod(int(time.monotonic() - self.start), 60)
@@ -115,12 +116,16 @@ class Progress:
             print(f"{minutes:02d}:{seconds:02d}  {text}", flush=True)
 
     def left(self) -> str:
-        """How long the chapters that are not done may take, by those that are."""
+        """How long the rest may take, by the pace of what is done: chapters, and cells of those that run."""
+        now = time.monotonic()
         done = sum(self.expected[name] for name in self.took)
-        pace = sum(self.took.values()) / done if done else 1.0
-        rest = sum(seconds for name, seconds in self.expected.items() if name not in self.took)
-        whole = (done + rest) * pace / AT_ONCE - (time.monotonic() - self.start)
-        return f"about {max(1, round(whole / 60))} min left" if rest else "done"
+        took = sum(self.took.values())
+        for name, (started, share) in dict(self.reached).items():
+            done += share * self.expected[name]
+            took += now - started
+        whole = sum(self.expected.values())
+        pace = took / done if done > 0.05 * whole else 1.0
+        return f"about {max(1, round((whole * pace - took) / AT_ONCE / 60))} min left"
 
     def heartbeat(self) -> None:
         places = [f"{name[:2]} {place}" for name, place in sorted(self.running.items())]
@@ -240,6 +245,7 @@ def execute_one(
     """Execute one job in an empty folder of its own, so that it can lean on nothing but the package."""
     progress.say(f"start  {job.shown}")
     progress.running[job.shown] = "starting"
+    progress.reached[job.shown] = time.monotonic(), 0.0
     scratch = Path(tempfile.mkdtemp(prefix="vae_course_"))
     try:
         folder, results, errors = scratch / "folder", scratch / "results", scratch / "errors.txt"
@@ -277,6 +283,7 @@ def execute_one(
         claims = json.loads(claims_file.read_text(encoding="utf-8")) if claims_file else {}
     finally:
         progress.running.pop(job.shown, None)
+        progress.reached.pop(job.shown, None)
         shutil.rmtree(scratch, ignore_errors=True)
     failure = Failure(**result["failure"]) if result["failure"] else None
     outcome = Outcome(job.name, result["seconds"], result["peak_memory_mb"], claims, failure)
@@ -297,4 +304,5 @@ def follow(reports: Connection, name: str, progress: Progress) -> dict | None:
             return result
         if "cell" in event:
             progress.running[name] = f"cell {event['cell']} of {event['cells']}"
+            progress.reached[name] = progress.reached[name][0], (event["cell"] - 1) / event["cells"]
         result = event.get("result", result)
