@@ -23,9 +23,9 @@ LESSONS = """
 - **Do not let the network learn what you can count.** The mean picture is one pass over the data. Without it
   runs are not only worse, they also differ more from seed to seed.
 - **The KL warm-up** costs nothing in time; chapter 04 shows what happens to dimensions without it.
-- **Arithmetic is free only where it is measured.** The rows on matrix products change the seconds and hardly
-  the nats here; on another processor they may do the opposite, so `fit` measures before it chooses, and
-  `precision="highest"` switches the choice off.
+- **Arithmetic is free only on some processors.** The rows on matrix products change the seconds and hardly
+  the nats here; on another processor they may do the opposite, so `fit` goes by a table of processors
+  (`vae_course.machine.choose`), and `precision="highest"` switches the choice off.
 """
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_course.data.images import Examples
 from vae_course.elbo import ElboTerms
 from vae_course.models.vq_vae import CodePrior
 from vae_course.training.loop import History, fit
 
 
-@dataclass(frozen=True)
-class Letters:
+@dataclass(frozen=True, eq=False, repr=False)
+class Letters(Examples):
     """Maps of letters in memory, read like pictures.
 
     Attributes:
@@ -19,18 +20,9 @@ class Letters:
         n_codes: size of the alphabet.
     """
 
+    main = "codes"
     codes: Tensor
     n_codes: int
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-    def to(self, device) -> "Letters":
-        return Letters(self.codes.to(device), self.n_codes)
-
-    def batch(self, index, generator: torch.Generator | None = None) -> Tensor:
-        """Some of the maps, int64 (batch, side, side); nothing is drawn."""
-        return self.codes[index]
 
 
 @torch.no_grad()
