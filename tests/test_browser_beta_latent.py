@@ -16,7 +16,8 @@ pictures = torch.randint(0, 255, (64, 1, 8, 8), dtype=torch.uint8)
 data = ImageData("tiny", "train", pictures, torch.arange(64) % 4, tuple("abcd"))
 model = OneModel.for_data(data, latent_dim=6, hidden_dims=(16,))
 explorer = explore_beta_latent(model, data, data, epochs=100_000)
-explorer.cancel_button.on_click(lambda _button: setattr(explorer, "epochs", 3))
+training = explorer.training
+training.cancel.on_click(lambda _button: setattr(training, "epochs", 3))
 """
 PICTURE = "document.querySelector('.jp-OutputArea .widget-html img')"
 STATUS = "document.querySelector('.jp-OutputArea [role=status]')?.textContent"

@@ -8,7 +8,7 @@ CODE = """
 import torch
 from vae_course.models import VAE
 from vae_course.data import ImageData
-from vae_course.widgets.latent_pad import explore_latent_pad
+from vae_course.widgets import explore_latent_pad
 
 torch.manual_seed(0)
 model = VAE(image_shape=(1, 8, 8), latent_dim=2, hidden_dims=(16,))

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from vae_course import VAE
+from vae_course.plots import pictures
 from vae_course.widgets.more_like_this import Breeding, MoreLikeThis, breed, draw_rounds, more_like
 
 
@@ -53,7 +54,7 @@ def test_picking_what_one_likes_gives_more_of_it(model):
         return images.mean((1, 2, 3)).topk(2).indices.tolist()
 
     game = breed(model, brightest, rounds=8, spread=0.3, n=10)
-    first, last = (game.pictures_of(number).mean().item() for number in (0, 8))
+    first, last = (pictures(model, game.codes[number]).mean().item() for number in (0, 8))
     assert last > first
 
 

@@ -14,13 +14,13 @@ def report(scale, log_var):
 
 def test_bars_are_the_kl_and_crosses_the_inactive_units():
     found = report([0.0, 1.0, 0.6], [0.0, -2.0, -0.5])
-    left, right = collapse_panel(found).axes
+    left, right = collapse_panel({"mine": found}).axes
     told, rest = left.containers
     heights = [a.get_height() + b.get_height() for a, b in zip(told, rest, strict=True)]
     assert heights == pytest.approx(found.kl_per_dimension.sort(descending=True).values.tolist())
     (crosses,) = [line for line in left.lines if line.get_marker() == "x"]
     assert crosses.get_xdata().tolist() == [3]
-    assert left.get_title(loc="left") == "2 of 3 units active"
+    assert left.get_title(loc="left") == "mine: 2 of 3 units active"
     assert [bar[0].get_width() for bar in right.containers] == pytest.approx(
         [found.rate.value, found.mutual_information.value, found.aggregate_kl]
     )

@@ -125,10 +125,10 @@ def test_a_traversal_moves_one_dimension_and_keeps_the_others(model):
 
 
 def test_the_grid_names_rows_and_columns(model):
-    figure = traversal_grid(model, torch.zeros(3), [0, 2], (-1.0, 0.0, 1.5))
+    figure = traversal_grid(model, torch.zeros(3), [0, 2])
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["$z_{1}$", "$z_{3}$"]
-    assert [text.get_text() for text in axes.texts] == ["−1", "0", "+1.5"]
+    assert [text.get_text() for text in axes.texts] == ["−3", "−2", "−1", "0", "+1", "+2", "+3"]
     for code, dimensions, words in ((torch.zeros(2), [0], "shape"), (torch.zeros(3), [3], "0 to 2")):
         with pytest.raises(ValueError, match=words):
             traverse(model, code, dimensions)

@@ -6,7 +6,7 @@ import torch
 from vae_course.data.toys import ring_mixture
 from vae_course.plots.animation import animation_html
 from vae_course.plots.points import cloud_frames, point_clouds
-from vae_course.widgets.training_watch import Watched, draw_moment, draw_moments, explore_training
+from vae_course.widgets.training_watch import Watched, draw_moments, explore_training, moment_scene
 
 RING = ring_mixture(std=0.05)
 
@@ -55,10 +55,11 @@ def watched():
 
 
 def test_a_moment_says_its_step_and_modes():
-    figure = draw_moment(watched(), RING, moment=1, copy=0, least=1)
-    left, right = figure.axes
+    scene = moment_scene({"a": watched()}, RING, least=1)
+    scene(model="a", copy=0, moment=1)
+    left, right = scene.figure.axes
     assert left.get_title() == "step 50: 8 of 8 modes"
-    assert right.lines[0].get_ydata().tolist() == [0, 8]
+    assert list(right.lines[0].get_ydata()) == [0, 8] and list(right.lines[2].get_xdata()) == [50]
 
 
 def test_the_explorer_follows_its_controls(capsys):
@@ -67,5 +68,5 @@ def test_the_explorer_follows_its_controls(capsys):
     before = explorer.picture.value
     explorer.controls["moment"].value = 0
     assert explorer.picture.value != before and "moment of training" in explorer.described()
-    still = draw_moments({"a": watched(), "b": watched()}, RING, 0, 1, columns=2)
+    still = draw_moments({"a": watched(), "b": watched()}, RING, 1, columns=2)
     assert [axes.get_title() for axes in still.axes] == ["step 0: 0", "step 50: 8"] * 2

@@ -34,9 +34,9 @@ def test_an_inverted_poster_is_black_on_white(tmp_path):
 
 
 def test_a_morph_has_its_frames_there_and_back(tmp_path):
-    path = write_morph(tmp_path / "mine.gif", gray(), zoom=3, seconds=0.1)
+    path = write_morph(tmp_path / "mine.gif", gray(), zoom=3)
     film = Image.open(io.BytesIO(path.read_bytes()))
-    assert film.size == (24, 24) and film.n_frames == 8 and film.info["duration"] == 100
+    assert film.size == (24, 24) and film.n_frames == 8 and film.info["duration"] == 60
     assert list(tmp_path.iterdir()) == [path]
 
 

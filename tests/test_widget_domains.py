@@ -11,11 +11,11 @@ from vae_course.widgets.domains import (
     Domain,
     draw_all,
     draw_picture,
-    draw_place,
     draw_row,
     draw_sound,
     draw_text,
     explore_domains,
+    place_scene,
 )
 
 
@@ -54,20 +54,22 @@ def test_the_path_starts_and_ends_at_the_examples_means(domains):
 
 @pytest.mark.parametrize("kind", ["picture", "sound", "table", "text"])
 def test_every_kind_is_drawn(domains, kind):
-    figure = draw_place(domains, kind, 0.3)
-    titles = [axes.get_title() for axes in figure.axes]
-    assert titles == ["from (t = 0)", "t = 0.30", "to (t = 1)"]
-    drawn = [len(a.images) + len(a.patches) + len(a.texts) for a in figure.axes]
-    assert min(drawn) > 0
+    scene = place_scene(domains[kind])
+    first, second = scene(t=0.3), scene(t=0.8)
+    titles = [axes.get_title() for axes in scene.figure.axes]
+    assert titles == ["from (t = 0)", "t = 0.80", "to (t = 1)"]
+    drawn = [len(a.images) + len(a.patches) + len(a.texts) for a in scene.figure.axes]
+    assert min(drawn) == max(drawn) > 0  # nothing of the former place is left
+    assert first != second and scene(t=0.3) == first
 
 
 def test_the_drawn_sound_is_in_decibels(domains):
-    image = draw_place(domains, "sound", 0.5).axes[1].images[0]
+    image = place_scene(domains["sound"]).figure.axes[1].images[0]
     assert image.get_clim() == (-60, 0) and image.get_array().shape == (128, 64)
 
 
 def test_the_bars_of_a_row_name_their_unit(domains):
-    assert [axes.get_ylabel() for axes in draw_place(domains, "table", 0.5).axes] == ["value (sd)"] * 3
+    assert [axes.get_ylabel() for axes in place_scene(domains["table"]).figure.axes] == ["value (sd)"] * 3
 
 
 def test_the_still_twin_has_a_row_for_each_kind(domains):

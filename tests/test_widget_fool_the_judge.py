@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from vae_course.evaluation.samples import relative_power, relative_sharpness
+from vae_course.evaluation.samples import power_spectrum, relative_power, relative_sharpness, sample_quality
 from vae_course.models.classifier import Classifier
-from vae_course.widgets.fool_the_judge import draw_retouched, draw_strip, explore_the_judge, retouch
+from vae_course.teaching.tables import format_number
+from vae_course.widgets.fool_the_judge import draw_strip, explore_the_judge, judge_scene, retouch
 
 X = torch.rand(24, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -44,9 +45,16 @@ def test_what_cannot_be_retouched_is_refused(settings):
 
 
 def test_figures_name_their_measures(judge):
-    figure = draw_retouched(X, X, judge, 1.0, 0.0)
-    assert "Fréchet distance" in figure.get_suptitle() and "recall" in figure.get_suptitle()
-    spectrum = figure.axes[1]
+    scene = judge_scene({"data": X}, X, judge)
+    scene(source="data", detail=1.0, noise=0.0)
+    shown = retouch(X, 1.0)
+    measured = sample_quality(shown, X, judge)
+    assert scene.figure.get_suptitle() == (
+        f"Fréchet distance {format_number(round(measured.frechet, 1))}, precision {measured.precision:.2f}, "
+        f"recall {measured.recall:.2f}, sharpness {format_number(round(measured.sharpness, 2))} of data"
+    )
+    spectrum = scene.figure.axes[1]
+    assert spectrum.lines[1].get_ydata() == pytest.approx(power_spectrum(shown).power.numpy())
     assert "cycles per pixel" in spectrum.get_xlabel() and len(spectrum.lines) == 2
     titles = [axes.get_title(loc="left") for axes in draw_strip(X, X, judge).axes]
     assert [title.split(":")[0] for title in titles] == [

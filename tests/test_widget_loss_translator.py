@@ -6,11 +6,15 @@ import re
 import pytest
 
 from vae_course.evaluation.loss_translator import FAMOUS, LossWeights, effective_beta
+from vae_course.teaching.tables import format_number
 from vae_course.widgets.loss_translator import (
+    HIGH,
+    LOW,
     draw_translation,
-    draw_weights,
     explore_loss_translator,
     translation,
+    translation_scene,
+    your_loss,
 )
 
 
@@ -40,11 +44,20 @@ def test_the_sentence_names_the_likelihood():
 @pytest.mark.parametrize("reduction", ["sum", "batch mean", "mean"])
 @pytest.mark.parametrize("kl_reduction", ["sum", "batch mean", "mean"])
 def test_every_setting_of_the_menus_can_be_drawn(error, reduction, kl_reduction):
-    figure = draw_weights(error, reduction, 1.0, -2.0, kl_reduction, 3072, 2.0)
+    settings = dict(error=error, reduction=reduction, log_error_weight=1.0, log_kl_weight=-2.0)
+    settings |= dict(kl_reduction=kl_reduction, features=3072, pixel_range=2.0)
+    scene = translation_scene()
+    scene(**settings)
     loss = LossWeights(
         error, 3072, 10, 0.01, reduction, kl_reduction, 20, 128, 1.0 if error == "bce" else 2.0
     )
-    assert points(figure)[-1] == pytest.approx(effective_beta(loss))
+    assert your_loss(**settings) == loss
+    beta = effective_beta(loss)
+    if 10 * LOW < beta < HIGH / 10:
+        assert points(scene.figure)[-1] == pytest.approx(beta)
+    else:  # at the end of the axis, with its number
+        assert LOW < points(scene.figure)[-1] < HIGH
+    assert f"effective β = {format_number(beta)}" in scene.figure.get_suptitle()
 
 
 def test_the_widget_answers_its_controls(capsys):

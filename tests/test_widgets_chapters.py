@@ -4,6 +4,7 @@ import base64
 import math
 import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -11,26 +12,31 @@ from hypothesis import strategies as st
 
 from vae_course.data.toys import CurveModel
 from vae_course.models.vae import VAE
-from vae_course.teaching.display import png_bytes
 from vae_course.widgets.corrupted_digit import (
     corrupt,
-    draw_corrupted_digit,
+    digit_scene,
     draw_corruption_strip,
     explore_corrupted_digit,
     negative_elbo,
 )
 from vae_course.widgets.toy_posterior import (
-    draw_toy_posterior,
-    draw_toy_posterior_strip,
+    draw_toy_strip,
     explore_toy_posterior,
+    toy_scene,
 )
 
 CROSSING = torch.tensor([0.0, 1.127])
 
 
+def toy_figure(q_mean: float, q_log_var: float):
+    scene = toy_scene(CurveModel(), CROSSING)
+    scene(q_mean=q_mean, q_log_var=q_log_var)
+    return scene.figure
+
+
 def words(figure) -> str:
-    """All text of a figure, with plain minus signs."""
-    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+    """All text of a figure that can be seen, with plain minus signs."""
+    texts = [text.get_text() for axes in figure.axes for text in axes.texts if text.get_visible()]
     texts += [
         label for axes in figure.axes for label in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel())
     ]
@@ -55,7 +61,7 @@ def image() -> torch.Tensor:
 @settings(deadline=None, max_examples=10)
 @given(st.floats(-3, 3), st.floats(-7, 1))
 def test_the_bar_shows_elbo_and_kl_that_add_up_to_log_p(q_mean, q_log_var):
-    text = words(draw_toy_posterior(CurveModel(), CROSSING, q_mean, q_log_var))
+    text = words(toy_figure(q_mean, q_log_var))
     log_p, elbo, kl = (number_after(name, text) for name in ("log p(x)", "ELBO", "KL"))
     assert log_p == pytest.approx(float(CurveModel().log_marginal(CROSSING)), abs=0.006)
     assert log_p == pytest.approx(elbo + kl, abs=0.02)
@@ -63,12 +69,12 @@ def test_the_bar_shows_elbo_and_kl_that_add_up_to_log_p(q_mean, q_log_var):
 
 
 def test_the_best_gaussian_on_two_equal_modes_loses_log_2():
-    text = words(draw_toy_posterior(CurveModel(), CROSSING, 1.1, -5.4))
+    text = words(toy_figure(1.1, -5.4))
     assert number_after("KL", text) == pytest.approx(math.log(2), abs=0.05)
 
 
 def test_the_drawn_densities_are_the_exact_posterior_and_q():
-    figure = draw_toy_posterior(CurveModel(), CROSSING, 0.5, -1.0)
+    figure = toy_figure(0.5, -1.0)
     lines = {line.get_label(): line for axes in figure.axes for line in axes.lines}
     _, density = CurveModel().posterior(CROSSING)
     drawn = lines["exact posterior p(z|x)"]
@@ -82,19 +88,17 @@ def test_the_drawn_densities_are_the_exact_posterior_and_q():
 
 
 def test_every_axis_of_the_toy_has_a_label():
-    figure = draw_toy_posterior(CurveModel(), CROSSING, 0.0, 0.0)
+    figure = toy_figure(0.0, 0.0)
     plane, densities, nats = figure.axes
     assert [plane.get_xlabel(), plane.get_ylabel()] == ["$x_1$", "$x_2$"]
     assert [densities.get_xlabel(), densities.get_ylabel(), nats.get_ylabel()] == ["z", "density", "nats"]
 
 
 def test_the_toy_strip_has_a_column_for_each_q():
-    figure = draw_toy_posterior_strip(CurveModel(), CROSSING, [(0.0, 0.0), (1.1, -5.4)])
+    figure = draw_toy_strip(CurveModel(), CROSSING, [(0.0, 0.0), (1.1, -5.4)])
     assert len(figure.axes) == 4
     gaps = [float(gap) for gap in re.findall(r"KL = ([\d.]+)", words(figure))]
     assert gaps[0] > gaps[1] == pytest.approx(math.log(2), abs=0.05)
-    with pytest.raises(ValueError, match="at least one"):
-        draw_toy_posterior_strip(CurveModel(), CROSSING, [])
 
 
 def test_the_toy_explorer_follows_its_controls(capsys):
@@ -104,7 +108,7 @@ def test_the_toy_explorer_follows_its_controls(capsys):
     assert "x (crossing, on the right)" in shown and "For x = crossing, 1 Gaussians q" in shown
     shell.controls["x"].value = "on the right"
     shell.controls["q_mean"].value = 2.0
-    expected = png_bytes(draw_toy_posterior(CurveModel(), points["on the right"], 2.0, 0.0), live=True)
+    expected = toy_scene(CurveModel(), points["on the right"])(q_mean=2.0, q_log_var=0.0)
     assert base64.b64encode(expected).decode() in shell.picture.value
 
 
@@ -140,7 +144,9 @@ def test_a_picture_that_cannot_be_spoiled_is_refused(shape, blank, words):
 
 
 def test_the_digit_figure_shows_the_elbo_of_both_pictures(model, image):
-    text = words(draw_corrupted_digit(model, image, 0.3, 2, 0.0))
+    scene = digit_scene(model, image)
+    scene(noise=0.3, shift=2, blank=0.0)
+    text = words(scene.figure)
     shown = [float(number) for number in re.findall(r"-ELBO = ([\d.]+) nats", text)]
     expected = [negative_elbo(model, image), negative_elbo(model, corrupt(image, 0.3, 2, 0.0))]
     assert shown == pytest.approx(expected, abs=0.06)
@@ -155,25 +161,31 @@ def test_the_sampled_elbo_is_near_one_of_many_draws(model, image):
     assert negative_elbo(model, image) == pytest.approx(draws.mean().item(), abs=4 * spread)
 
 
-def test_codes_are_bars_in_many_dimensions_and_ellipses_in_two(model, image):
-    many = draw_corrupted_digit(model, image, 0.3, 0, 0.0).axes[-1]
-    mean = model.encode(image[None]).mean[0].detach()
-    containers = {container.get_label(): container for container in many.containers}
-    drawn = containers["original, mean ± σ"].lines[0].get_ydata()
-    assert torch.allclose(torch.as_tensor(drawn), mean)
+def test_codes_are_drawn_as_mean_and_deviation_and_the_axis_makes_room(model, image):
+    scene = digit_scene(model, image)
+    scene(noise=0.3, shift=0, blank=0.0)
+    axes = scene.figure.axes[-1]
+    containers = {container.get_label(): container for container in axes.containers}
     assert len({container.lines[0].get_marker() for container in containers.values()}) == 2
-    torch.manual_seed(0)
-    flat = VAE(image_shape=(1, 8, 8), latent_dim=2, hidden_dims=(16,))
-    two = draw_corrupted_digit(flat, image, 0.3, 0, 0.0).axes[-1]
-    posterior = flat.encode(image[None])
-    sizes = [(patch.width, patch.height) for patch in two.patches]
-    assert tuple(4 * posterior.std[0].detach().numpy()) == pytest.approx(sizes[2], rel=1e-5)
+    clean, spoiled = (model.encode(x[None]) for x in (image, corrupt(image, 0.3)))
+    for name, code in (("original, mean ± σ", clean), ("spoiled, mean ± σ", spoiled)):
+        dots, _, (lines,) = containers[name].lines
+        assert dots.get_ydata() == pytest.approx(code.mean[0].detach().numpy())
+        ends = torch.tensor(np.array(lines.get_segments())[..., 1])
+        assert torch.allclose(ends[:, 1] - ends[:, 0], 2 * code.std[0].double(), atol=1e-5)
+    assert axes.get_ylim() == (-3, 3)
+    with torch.no_grad():
+        list(model.encoder.parameters())[-1][:3] += 5.0  # the means
+    wide = digit_scene(model, image)
+    wide(noise=0.3, shift=0, blank=0.0)
+    low, high = wide.figure.axes[-1].get_ylim()
+    assert -low == high == 12 and model.encode(image[None]).mean.max() > 3
 
 
 def test_drawing_leaves_model_gradients_and_random_numbers_alone(model, image):
     torch.manual_seed(4)
     before = torch.random.get_rng_state()
-    draw_corrupted_digit(model, image, 0.3, 1, 0.2)
+    digit_scene(model, image)(noise=0.3, shift=1, blank=0.2)
     draw_corruption_strip(model, image)
     assert torch.equal(before, torch.random.get_rng_state())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -183,8 +195,6 @@ def test_the_digit_strip_has_a_column_for_each_setting(model, image):
     figure = draw_corruption_strip(model, image, [(0.0, 0, 0.0), (0.2, -1, 0.25)])
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == ["as it is", "noise 0.2, 1 px left, 25% blank"]
-    with pytest.raises(ValueError, match="at least one"):
-        draw_corruption_strip(model, image, [])
 
 
 def test_the_digit_explorer_follows_its_controls(model, image, capsys):
@@ -194,5 +204,5 @@ def test_the_digit_explorer_follows_its_controls(model, image, capsys):
     assert f"as it is: {negative_elbo(model, image):.0f}" in shown
     shell.controls["noise"].value = 0.5
     shell.controls["shift"].value = -4
-    expected = png_bytes(draw_corrupted_digit(model, image, 0.5, -4, 0.0), live=True)
+    expected = digit_scene(model, image)(noise=0.5, shift=-4, blank=0.0)
     assert base64.b64encode(expected).decode() in shell.picture.value

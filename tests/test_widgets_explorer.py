@@ -1,15 +1,21 @@
 """The explorer shell: driven by moving its controls, watched through its picture."""
 
 import base64
+import io
 import re
 
 import ipywidgets
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+import torch
 from matplotlib.figure import Figure
+from PIL import Image
 
+from benchmarks.sliders import EXPLORERS, slider_latency
+from vae_course.randomness import seed_everything
 from vae_course.teaching.display import png_bytes
-from vae_course.widgets.controls import dropdown, explorer, reach, setting, slider
+from vae_course.widgets.controls import Scene, dropdown, explorer, one_thread, png, reach, setting, slider
 
 ALT = "A line whose slope and style can be chosen."
 
@@ -90,6 +96,77 @@ def test_sliders_wait_until_they_are_let_go_unless_the_drawing_is_fast(capsys):
     explorer(draw, slow, alt=ALT)
     explorer(draw, fast, alt=ALT, fast=True)
     assert (slow["slope"].continuous_update, fast["slope"].continuous_update) == (False, True)
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+def test_a_png_holds_its_pixels():
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    assert (pixels(png(picture)) == picture).all()
+
+
+def test_a_scene_draws_what_the_whole_figure_would_and_forgets_the_former_setting():
+    figure = Figure(figsize=(3, 2), layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 5), title="height 0")
+    (line,) = axes.plot([0, 1], [0, 0])
+
+    def update(height: float) -> bool:
+        line.set_ydata([0, height])
+        axes.title.set_text(f"height {height}")
+        changed = height > axes.get_ylim()[1]
+        axes.set_ylim(0, max(5, height))
+        return changed
+
+    scene = Scene(figure, [line, axes.title], update)
+    low, high, again = scene(height=2), scene(height=4), scene(height=2)
+    assert low == again != high
+    slow = png_bytes(figure, live=True)  # grid lines are drawn below the line in one and above it in neither
+    assert (abs(pixels(slow) - pixels(again)).max(-1) > 40).mean() < 0.01
+    wide = scene(height=9)  # the axis has changed, and with it what stands still
+    assert (abs(pixels(png_bytes(figure, live=True)) - pixels(wide)).max(-1) > 40).mean() < 0.01
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_explorer_of_the_course_follows_its_sliders_and_comes_back(name, capsys):
+    seed_everything(0)
+    shell = EXPLORERS[name]()
+    sliders = [c for c in getattr(shell, "controls", {}).values() if hasattr(c, "step")]
+    for control in sliders:
+        first, value = shell.picture.value, control.value
+        control.value = control.base**control.max if hasattr(control, "base") else control.max
+        assert shell.picture.value != first and "<img" in shell.picture.value
+        control.value = value
+        assert (shell.picture.value == first) is True  # nothing of the other setting is left
+    if not sliders:  # the breeder has buttons
+        assert slider_latency(name, moves=2).moves == 2
+
+
+def test_the_benchmark_times_moves_of_real_sliders():
+    latency = slider_latency("03 latent pad", moves=6)
+    assert 0 < latency.median <= latency.percentile_95 <= latency.slowest and latency.moves == 6
+
+
+def test_tracks_begin_below_one_another_and_labels_have_room():
+    shell = explorer(draw, {**controls(), "style": dropdown("a much longer label", ["-", "--"])}, alt=ALT)
+    widths = {control.style.description_width for control in shell.controls.values()}
+    assert len(widths) == 1
+    assert float(widths.pop().removesuffix("em")) > 0.5 * len("a much longer label")
+
+
+def test_drawing_uses_one_thread_and_leaves_their_number_as_it_was(capsys):
+    before, seen = torch.get_num_threads(), []
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(ZeroDivisionError), one_thread():
+            raise ZeroDivisionError
+        shell = explorer(lambda **s: seen.append(torch.get_num_threads()) or draw(**s), controls(), alt=ALT)
+        shell.controls["slope"].value = 5
+        assert torch.get_num_threads() == 2 and seen[0] == seen[-1] == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_no_pyplot_figure_is_left_open(capsys):

@@ -82,7 +82,6 @@ from vae_course.plots import (
     mean_and_sample,
     posterior_ellipses,
     reconstructions,
-    sample_grid,
     training_curves,
 )
 from vae_course.teaching import Claims, check, check_parameters, hint, predict, results_table, show, solution
@@ -663,7 +662,7 @@ claims.add("flattery", flattery, above=1, unit="nats", whole_interval=True, text
 # And pictures from nothing: $z \sim \mathcal N(0, I)$, decoder's mean.
 # %%
 show(
-    sample_grid(models[0].sample(64, generator=seeded(3))),
+    image_grid(models[0].sample(64, generator=seeded(3))),
     alt="Sixty-four generated pictures, decoder means. Many read as a digit; others hang between two digits or are blurred.",
 )
 # %% [markdown]

@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazily(
         "chapter_08": "size_panel",
         "curves": "collapse_panel interval_dots line_plot training_curves",
         "images": "image_grid interpolation_strip manifold mean_and_sample pictures reconstructions "
-        "sample_grid samples traversal_grid traverse",
+        "samples traversal_grid traverse",
         "latent": "latent_scatter point_map posterior_ellipses prior_square",
         "points": "cloud_frames draw_cloud point_clouds",
         "sound": "spectrograms",

@@ -1,4 +1,4 @@
-"""Animations and posters."""
+"""Animations that play in a notebook without a kernel and without scripts; a poster and a morph to keep."""
 
 from __future__ import annotations
 
@@ -14,16 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vae_course.files import write_atomically
-from vae_course.plots.images import check_images, grid_shape, montage
-
-# -------- Short animations that play in a notebook without a kernel, without scripts and in a few kilobytes.
-
-GAP = 2  # white pixels between the pictures of one frame
+from vae_course.plots.images import GAP, check_images, grid_shape, montage
 
 
-def gif_bytes(
-    frames: torch.Tensor | np.ndarray, *, seconds: float = 0.08, back_and_forth: bool = True
-) -> bytes:
+def gif_bytes(frames: Tensor | np.ndarray, *, seconds: float = 0.08, back_and_forth: bool = True) -> bytes:
     """Frames as an animated GIF that repeats for ever, in the pictures' own size.
 
     Args:
@@ -46,26 +40,22 @@ def gif_bytes(
         )
     if seconds < 0.02:
         raise ValueError(f"seconds must be at least 0.02 for each frame, not {seconds}.")
-    steps, n = frames.shape[:2]
-    flat = check_images(frames.reshape(-1, *frames.shape[2:]), "frames")
-    rows = flat.reshape(steps, n, *flat.shape[1:])
-    pictures = [
-        Image.fromarray((255 * montage(row, 1, n, (GAP, GAP))).round().astype(np.uint8)) for row in rows
-    ]
-    if all(_is_gray(picture) for picture in pictures):
-        pictures = [picture.convert("L") for picture in pictures]
+    rows = [(255 * montage(row, 1, len(row))).round().astype(np.uint8) for row in frames]
+    if frames.shape[2] == 1:
+        rows = [row[..., 0] for row in rows]
+    film = [Image.fromarray(row) for row in rows]
     if back_and_forth:
-        pictures += pictures[-2:0:-1]
+        film += film[-2:0:-1]
     buffer = io.BytesIO()
     duration = round(1000 * seconds)
-    pictures[0].save(
-        buffer, "GIF", save_all=True, append_images=pictures[1:], duration=duration, loop=0, optimize=False
+    film[0].save(
+        buffer, "GIF", save_all=True, append_images=film[1:], duration=duration, loop=0, optimize=False
     )
     return buffer.getvalue()
 
 
 def animation_html(
-    frames: torch.Tensor | np.ndarray,
+    frames: Tensor | np.ndarray,
     caption: str,
     alt: str,
     *,
@@ -74,7 +64,7 @@ def animation_html(
     seconds: float = 0.08,
     back_and_forth: bool = True,
 ) -> str:
-    """An animation as HTML for ``notebook.show_html``; closing its fold stops it.
+    """An animation as HTML for ``show_html``; closing its fold stops it.
 
     A GIF in a fold needs no script, so it also plays in a notebook that is not trusted; whoever is disturbed
     by movement closes the fold.
@@ -108,52 +98,6 @@ def animation_html(
     return f"<details open><summary>{summary}</summary>{image}{labels}</details>"
 
 
-def _is_gray(picture) -> bool:
-    pixels = np.asarray(picture)
-    return bool((pixels == pixels[..., :1]).all())
-
-
-# -------- Something to keep: a poster (PNG) and a morph (GIF), written to files.
-
-PAPER = 0.98  # the poster's ground, nearly white
-
-
-def poster_array(
-    images: Tensor | np.ndarray, columns: int | None = None, *, zoom: int = 4, invert: bool = False
-) -> np.ndarray:
-    """Pictures in rows and columns on a wide sheet with margins: uint8 (height, width, 3).
-
-    Args:
-        images: (n, channels, height, width), floats in [0, 1]; row by row.
-        columns: default: near a square.
-        zoom: how many times larger each picture gets, smoothly.
-        invert: print black on white what is white on black, as suits MNIST and Fashion-MNIST.
-
-    Raises:
-        ValueError: wrong shape or range, or a zoom below 1.
-    """
-    if zoom < 1:
-        raise ValueError(f"zoom is {zoom}; it must be a whole number of at least 1.")
-    small = torch.as_tensor(check_images(images).transpose(0, 3, 1, 2).copy())
-    large = F.interpolate(small, scale_factor=zoom, mode="bicubic", align_corners=False).clamp(0, 1)
-    large = 1 - large if invert else large
-    n, _, height, width = large.shape
-    rows, columns = grid_shape(n, None, columns)
-    gap, margin = round(0.08 * width), round(0.6 * width)
-    canvas = np.full(
-        (rows * (height + gap) - gap + 2 * margin, columns * (width + gap) - gap + 2 * margin, 3),
-        PAPER,
-        "float32",
-    )
-    for index, picture in enumerate(large.permute(0, 2, 3, 1).numpy()):
-        top, left = (
-            margin + place * (size + gap)
-            for place, size in zip(divmod(index, columns), (height, width), strict=True)
-        )
-        canvas[top : top + height, left : left + width] = PAPER * picture if invert else picture
-    return (255 * canvas).round().astype(np.uint8)
-
-
 def write_poster(
     path: str | Path,
     images: Tensor | np.ndarray,
@@ -161,39 +105,39 @@ def write_poster(
     *,
     zoom: int = 4,
     invert: bool = False,
-    dpi: int = 200,
 ) -> Path:
-    """Write a poster as PNG; the file is complete or not there.
+    """Write pictures in rows and columns, on a sheet with margins, as PNG for print at 200 pixels per inch.
 
     Args:
-        path: file to write, ending in .png; folders on the way are made.
-        dpi: how large it prints: pixels per inch, written into the file.
-        images, columns, zoom, invert: as in :func:`poster_array`.
+        path: file to write, ending in .png; folders on the way are made. It is complete or not there.
+        images: (n, channels, height, width), floats in [0, 1]; row by row.
+        columns: default: near a square.
+        zoom: how many times larger each picture gets, smoothly.
+        invert: print black on white what is white on black, as suits MNIST and Fashion-MNIST.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: as :func:`poster_array`, or another ending.
+        ValueError: wrong shape or range, a zoom below 1, or another ending.
     """
     from PIL import Image
 
-    path = _ending(path, ".png")
+    path, large = _ending(path, ".png"), _larger(images, zoom)
+    width = large.shape[-1]
+    gap = round(0.08 * width)
+    sheet = montage(1 - large if invert else large, *grid_shape(len(large), None, columns), (gap, gap))
+    margin = round(0.6 * width)
+    sheet = np.pad(sheet, ((margin, margin), (margin, margin), (0, 0)), constant_values=1.0)
+    sheet *= 0.98 if invert else 1.0  # paper is not quite white
     buffer = io.BytesIO()
-    Image.fromarray(poster_array(images, columns, zoom=zoom, invert=invert)).save(
-        buffer, "PNG", optimize=True, dpi=(dpi, dpi)
-    )
+    Image.fromarray((255 * sheet).round().astype(np.uint8)).save(buffer, "PNG", optimize=True, dpi=(200, 200))
     write_atomically(path, buffer.getvalue())
     return path
 
 
 def write_morph(
-    path: str | Path,
-    frames: Tensor | np.ndarray,
-    *,
-    zoom: int = 6,
-    seconds: float = 0.06,
-    back_and_forth: bool = True,
+    path: str | Path, frames: Tensor | np.ndarray, *, zoom: int = 6, back_and_forth: bool = True
 ) -> Path:
     """Write frames as an animated GIF that repeats for ever; the file is complete or not there.
 
@@ -201,22 +145,24 @@ def write_morph(
         path: file to write, ending in .gif.
         frames: (steps, channels, height, width), floats in [0, 1], at least 2 steps.
         zoom: how many times larger than its pixels, smoothly.
-        seconds, back_and_forth: as in ``gif_bytes``.
+        back_and_forth: as in ``gif_bytes``.
 
     Returns:
         The path.
     """
     path = _ending(path, ".gif")
-    if len(frames.shape) != 4:
-        raise ValueError(
-            f"frames must have the shape (steps, channels, height, width), not {tuple(frames.shape)}."
-        )
+    gif = gif_bytes(_larger(frames, zoom), seconds=0.06, back_and_forth=back_and_forth)
+    write_atomically(path, gif)
+    return path
+
+
+def _larger(images: Tensor | np.ndarray, zoom: int) -> Tensor:
+    """Pictures (n, channels, height, width) ``zoom`` times as large, smoothly."""
     if zoom < 1:
         raise ValueError(f"zoom is {zoom}; it must be a whole number of at least 1.")
-    frames = torch.as_tensor(frames).float().clamp(0, 1)
-    large = F.interpolate(frames, scale_factor=zoom, mode="bicubic", align_corners=False).clamp(0, 1)
-    write_atomically(path, gif_bytes(large, seconds=seconds, back_and_forth=back_and_forth))
-    return path
+    check_images(images)
+    small = torch.as_tensor(images).detach().cpu().float().clamp(0, 1)
+    return F.interpolate(small, scale_factor=zoom, mode="bicubic", align_corners=False).clamp(0, 1)
 
 
 def _ending(path: str | Path, suffix: str) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from vae_course.plots.style import BLUE, GREEN, VERMILION, styled
 
@@ -15,8 +15,8 @@ Log = Mapping[str, Sequence[float]]
 HEALTHY = {"color": BLUE, "linestyle": "-", "marker": "o"}
 BROKEN = {"color": VERMILION, "linestyle": "--", "marker": "s"}
 TRUTH = {"color": GREEN, "linestyle": "-.", "marker": "^"}
-TRAINING = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}
 LINEAR = 100  # where a wide range is drawn straight: between minus and plus this
+TRAINING = {"loss": "loss", "reconstruction": "reconstruction", "kl": "KL"}
 
 
 @styled
@@ -60,7 +60,7 @@ def _panel(axes: Axes, title: str, curves: Mapping[str, Sequence[float]]) -> Non
     # Only a very wide range needs a logarithm, and a negative loss needs one with a straight middle.
     if finite and max(map(abs, finite)) > 2000:
         axes.set_yscale("symlog", linthresh=LINEAR)
-        axes.yaxis.set_major_locator(FixedLocator(_spread_ticks(*axes.get_ylim())))
+        axes.set_yticks(_spread_ticks(*axes.get_ylim()))
     axes.set_title(title, fontsize=10)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -68,13 +68,13 @@ def _panel(axes: Axes, title: str, curves: Mapping[str, Sequence[float]]) -> Non
 
 def _spread_ticks(low: float, high: float) -> list[float]:
     """0 and powers of ten, equally far apart, for a symlog axis from low to high: about seven of them."""
-    ends = [_place(low), _place(high)]
+
+    def place(value: float) -> float:
+        """In decades from 0; the straight part is one decade long."""
+        size = abs(value) / LINEAR
+        return math.copysign(1 + math.log10(size) if size > 1 else size, value)
+
+    ends = place(low), place(high)
     step = max(1, math.ceil((ends[1] - ends[0]) / 6))
-    powers = [LINEAR * 10.0 ** (place - 1) for place in range(step, math.ceil(max(map(abs, ends))) + 1, step)]
-    return [-power for power in reversed(powers)] + [0.0, *powers]
-
-
-def _place(value: float) -> float:
-    """Where a value lies on a symlog axis, in decades from 0; the straight part is one decade long."""
-    size = abs(value) / LINEAR
-    return math.copysign(1 + math.log10(size) if size > 1 else size, value)
+    powers = [LINEAR * 10.0 ** (n - 1) for n in range(step, math.ceil(max(map(abs, ends))) + 1, step)]
+    return [tick for tick in (*(-power for power in reversed(powers)), 0.0, *powers) if low <= tick <= high]

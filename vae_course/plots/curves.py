@@ -1,4 +1,4 @@
-"""Lines: training curves, intervals, the collapse panel."""
+"""Lines: curves of measured numbers, intervals, training curves, the collapse panel."""
 
 from __future__ import annotations
 
@@ -11,26 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vae_course.evaluation.intervals import Runs
-from vae_course.plots.style import (
-    BLACK,
-    BLUE,
-    COLORS,
-    GREY,
-    HELD_OUT,
-    LINE_STYLES,
-    MARKERS,
-    ORANGE,
-    TRAIN,
-    VERMILION,
-    styled,
-)
+from vae_course.plots.style import BLACK, BLUE, DATA, GREY, HELD_OUT, ORANGE, TRAIN, VERMILION, looks, styled
 
 if TYPE_CHECKING:
     from vae_course.evaluation.code_use import CollapseReport
     from vae_course.training.loop import History
-
-
-# -------- Curves of measured numbers against a setting, with optional intervals.
 
 
 @styled
@@ -63,26 +48,18 @@ def line_plot(
         raise ValueError("line_plot got no curves; give at least one name with (x, y).")
     figure = Figure(figsize=(8.6 if legend_outside else 6.4, 3.6), layout="constrained")
     axes = figure.subplots()
-    for i, (name, (x, y, *interval)) in enumerate(curves.items()):
+    for (name, (x, y, *interval)), look in zip(curves.items(), looks(curves), strict=True):
         if len(x) != len(y):
             raise ValueError(
                 f"the curve {name!r} has {len(x)} x values and {len(y)} y values; expected as many."
             )
-        look = {"color": COLORS[i % 8], "linestyle": LINE_STYLES[i % 8]}
-        if not points:
-            look["marker"] = MARKERS[i % 10]
-        errors = None
+        if points:
+            del look["marker"]
         if len(y) and isinstance(y[0], Runs):
             y, interval = [runs.mean for runs in y], zip(*[runs.interval() for runs in y], strict=True)
-        if interval:
-            low, high = interval
-            errors = [
-                [value - bottom for value, bottom in zip(y, low, strict=True)],
-                [top - value for value, top in zip(y, high, strict=True)],
-            ]
-        axes.errorbar(x, y, yerr=errors, label=name, capsize=3, **look)
-    for i, (name, (x, y)) in enumerate((points or {}).items()):
-        axes.plot(x, y, label=name, color=COLORS[i % 8], linestyle="none", marker=MARKERS[i % 10])
+        axes.errorbar(x, y, yerr=error_bars(y, *interval), label=name, capsize=3, **look)
+    for (name, (x, y)), look in zip((points or {}).items(), looks(points or ()), strict=True):
+        axes.plot(x, y, label=name, **look | {"linestyle": "none"})
     if log_x:
         axes.set_xscale("log")
     if log_y:
@@ -90,96 +67,18 @@ def line_plot(
     if x_ticks is not None:
         axes.set_xticks(list(x_ticks), [f"{tick:,g}" for tick in x_ticks])
         axes.minorticks_off()
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    axes.set(xlabel=x_label, ylabel=y_label)
     if len(curves) + len(points or {}) > 1:
         axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if legend_outside else {}))
     return figure
 
 
-# -------- Training curves: -ELBO, reconstruction and KL, on training and held-out data, from epoch 0.
-
-TITLES = {"negative_elbo": "−ELBO", "reconstruction": "reconstruction", "kl": "KL"}
-
-
-@styled
-def training_curves(
-    history: History, names: Sequence[str] = ("negative_elbo", "reconstruction", "kl")
-) -> Figure:
-    """Draw one panel per quantity: training data (solid, circles) and held-out data (dashed, squares).
-
-    Before training the loss is so large that it would press the rest of the curve flat. Where that happens,
-    the axis covers epochs 1 and later, and a note above the panel gives the value at epoch 0. A run that
-    stopped early has a dotted line at its best epoch.
-
-    Args:
-        history: what ``fit`` returns; epoch 0 is the model before training.
-        names: terms to draw, keys of the records' "train" and "validation" parts, in nats per example.
-
-    Returns:
-        A Figure with one axes per name.
-
-    Raises:
-        ValueError: the history is empty or lacks a name.
-    """
-    if not history.records:
-        raise ValueError("The history has no records yet; train for at least one epoch first.")
-    first = history.records[0]["train"]
-    if not names:
-        raise ValueError(f"names is empty; give at least one of {', '.join(map(repr, first))}.")
-    for name in names:
-        if name not in first:
-            raise ValueError(f"The history has no quantity {name!r}; it has {', '.join(map(repr, first))}.")
-
-    figure = Figure(figsize=(2.9 * len(names) + 0.4, 3.0), layout="constrained")
-    panels = figure.subplots(1, len(names), squeeze=False)[0]
-    for axes, name in zip(panels, names, strict=True):
-        _panel(axes, history, name)
-    panels[0].set_ylabel("nats per example")
-    panels[0].legend(loc="best")
-    return figure
-
-
-def _panel(axes: Axes, history: History, name: str) -> None:
-    curves = {"train": _curve(history, "train", name), "validation": _curve(history, "validation", name)}
-    labels = {"train": "training", "validation": "held out"}
-    for part, style in (("train", TRAIN), ("validation", HELD_OUT)):
-        epochs, values = curves[part]
-        if len(epochs):
-            every = max(1, len(epochs) // 12)
-            axes.plot(epochs, values, **style, markevery=every, label=labels[part])
-    if history.stopped_early and history.best_epoch is not None:
-        label = f"best: epoch {history.best_epoch}"
-        axes.axvline(history.best_epoch, color=GREY, linestyle=":", linewidth=1.3, label=label)
-    axes.set_title(TITLES.get(name, name), loc="left")
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    _limit(axes, [curve for curve in curves.values() if len(curve[0])])
-
-
-def _curve(history: History, part: str, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Epochs and values of one curve, without the gaps that an unwatched part leaves."""
-    records = [record for record in history.records if record.get(part)]
-    epochs = np.array([record["epoch"] for record in records])
-    return epochs, np.array([record[part][name] for record in records], dtype=float)
-
-
-def _limit(axes: Axes, curves: list[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Keep the value before training from pressing the rest flat; say in the panel where it lies."""
-    start = np.concatenate([values[epochs == 0] for epochs, values in curves])
-    later = np.concatenate([values[epochs > 0] for epochs, values in curves])
-    start, later = start[np.isfinite(start)], later[np.isfinite(later)]
-    if not len(start) or not len(later):
-        return
-    low, high = later.min(), later.max()
-    span = max(high - low, 0.02 * abs(high), 1e-3)
-    if start.max() <= high + 2 * span:
-        return
-    axes.set_ylim(low - 0.08 * span, high + 0.08 * span)
-    axes.set_title(f"epoch 0: {start.max():,.0f} ↑", loc="right", color=GREY, fontsize=9.5)
-
-
-# -------- Means with intervals for several sources, one panel for each measure.
+def error_bars(y: Sequence[float], *interval: Sequence[float]) -> np.ndarray | None:
+    """What ``errorbar`` calls ``yerr``: how far low and high lie from y; None without an interval."""
+    if not interval:
+        return None
+    low, high = interval
+    return np.array([np.subtract(y, low), np.subtract(high, y)])
 
 
 @styled
@@ -190,7 +89,7 @@ def interval_dots(
     log: tuple[str, ...] = (),
     reference_name: str = "real digits",
 ) -> Figure:
-    """Draw each measure in a panel of its own, with the same sources in rows.
+    """Means with intervals: each measure in a panel of its own, with the same sources in rows.
 
     Args:
         panels: measure (the axis label, with unit) → source → `Runs` or (mean, low, high). Same sources
@@ -209,22 +108,16 @@ def interval_dots(
     figure = Figure(figsize=(width, 0.42 * len(sources) + 1.3), layout="constrained")
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (measure, rows) in zip(row, panels.items(), strict=True):
-        for i, runs in enumerate(rows.values()):
+        for i, (runs, look) in enumerate(zip(rows.values(), looks(sources), strict=True)):
             mean, low, high = (runs.mean, *runs.interval()) if isinstance(runs, Runs) else runs
-            axes.plot([low, high], [i, i], color=COLORS[i % 8], linestyle="-", linewidth=3, alpha=0.5)
-            axes.plot(mean, i, color=COLORS[i % 8], marker=MARKERS[i % 10], markersize=7, linestyle="")
+            axes.plot([low, high], [i, i], color=look["color"], linestyle="-", linewidth=3, alpha=0.5)
+            axes.plot(mean, i, **look | {"linestyle": ""}, markersize=7)
         if references and measure in references:
-            axes.axvline(references[measure], color=BLACK, linestyle=":", linewidth=1.4)
+            axes.axvline(references[measure], color=DATA, linestyle=":", linewidth=1.4)
             axes.annotate(
-                reference_name,
-                (references[measure], 1.0),
-                xycoords=("data", "axes fraction"),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="center",
-                fontsize=9,
-                color=GREY,
-            )
+                reference_name, (references[measure], 1.0), (0, 3), xycoords=("data", "axes fraction"),
+                textcoords="offset points", ha="center", fontsize=9, color=DATA,
+            )  # fmt: skip
         if measure in log:
             axes.set_xscale("log")
         axes.set_xlabel(measure)
@@ -233,11 +126,71 @@ def interval_dots(
     return figure
 
 
-# -------- The collapse panel: which latent dimensions a model uses, in one row for each model.
+# Training curves.
+
+TERMS = {"negative_elbo": "−ELBO", "reconstruction": "reconstruction", "kl": "KL"}
 
 
 @styled
-def collapse_panel(reports: CollapseReport | Mapping[str, CollapseReport]) -> Figure:
+def training_curves(history: History) -> Figure:
+    """−ELBO, reconstruction and KL on training data (solid, circles) and held-out data (dashed, squares).
+
+    Before training the loss is so large that it would press the rest of the curve flat. Where that happens,
+    the axis covers epochs 1 and later, and a note above the panel gives the value at epoch 0. A run that
+    stopped early has a dotted line at its best epoch.
+
+    Args:
+        history: what ``fit`` returns; epoch 0 is the model before training. Nats per example.
+
+    Raises:
+        ValueError: the history is empty.
+    """
+    if not history.records:
+        raise ValueError("The history has no records yet; train for at least one epoch first.")
+    figure = Figure(figsize=(2.9 * len(TERMS) + 0.4, 3.0), layout="constrained")
+    panels = figure.subplots(1, len(TERMS))
+    for axes, (name, title) in zip(panels, TERMS.items(), strict=True):
+        curves = []
+        for part, label, look in (("train", "training", TRAIN), ("validation", "held out", HELD_OUT)):
+            records = [record for record in history.records if record.get(part)]  # without unwatched epochs
+            if records:
+                epochs = np.array([record["epoch"] for record in records])
+                values = np.array([record[part][name] for record in records], dtype=float)
+                axes.plot(epochs, values, **look, markevery=max(1, len(epochs) // 12), label=label)
+                curves.append((epochs, values))
+        if history.stopped_early and history.best_epoch is not None:
+            label = f"best: epoch {history.best_epoch}"
+            axes.axvline(history.best_epoch, color=GREY, linestyle=":", linewidth=1.3, label=label)
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        _limit(axes, curves)
+    panels[0].set_ylabel("nats per example")
+    panels[0].legend(loc="best")
+    return figure
+
+
+def _limit(axes: Axes, curves: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Keep the value before training from pressing the rest flat; say in the panel where it lies."""
+    start = np.concatenate([values[epochs == 0] for epochs, values in curves])
+    later = np.concatenate([values[epochs > 0] for epochs, values in curves])
+    start, later = start[np.isfinite(start)], later[np.isfinite(later)]
+    if not len(start) or not len(later):
+        return
+    low, high = later.min(), later.max()
+    span = max(high - low, 0.02 * abs(high), 1e-3)
+    if start.max() > high + 2 * span:
+        axes.set_ylim(low - 0.08 * span, high + 0.08 * span)
+        axes.set_title(f"epoch 0: {start.max():,.0f} ↑", loc="right", color=GREY, fontsize=9.5)
+
+
+# The collapse panel: which latent dimensions a model uses, in one row for each model.
+
+OFF_PRIOR = {"color": "white", "edgecolor": ORANGE, "hatch": "////"}
+
+
+@styled
+def collapse_panel(reports: Mapping[str, CollapseReport]) -> Figure:
     """Draw KL and mutual information of each latent dimension, and the totals beside them.
 
     Left: a bar for each dimension, largest KL first; its lower, solid part is what the dimension tells about
@@ -247,29 +200,24 @@ def collapse_panel(reports: CollapseReport | Mapping[str, CollapseReport]) -> Fi
     show. Rows share their axes, so that models can be compared.
 
     Args:
-        reports: one ``collapse_report``, or several by name.
+        reports: name → ``collapse_report``.
 
     Raises:
         ValueError: no reports.
     """
-    named = dict(reports) if isinstance(reports, Mapping) else {"": reports}
-    if not named:
+    if not reports:
         raise ValueError("collapse_panel got no reports; give at least one collapse_report.")
-    figure = Figure(figsize=(9.6, 0.8 + 1.85 * len(named)), layout="constrained")
-    rows = figure.subplots(len(named), 2, squeeze=False, sharex="col", width_ratios=[3, 1.6])
-    top = max(float(report.kl_per_dimension.max()) for report in named.values())
-    for (name, report), (left, right) in zip(named.items(), rows, strict=True):
+    figure = Figure(figsize=(9.6, 0.8 + 1.85 * len(reports)), layout="constrained")
+    rows = figure.subplots(len(reports), 2, squeeze=False, sharex="col", width_ratios=[3, 1.6])
+    top = max(float(report.kl_per_dimension.max()) for report in reports.values())
+    for (name, report), (left, right) in zip(reports.items(), rows, strict=True):
         _dimensions(left, report)
         _totals(right, report)
-        left.set_ylim(0, max(1.12 * top, 0.1))
-        left.set_title(
-            f"{name}: {report.active_units} of {len(report.active)} units active".lstrip(": "), loc="left"
-        )
-        left.set_ylabel("nats per example")
-    widest = max(max(report.rate.value, report.ceiling) for report in named.values())
-    rows[-1, 1].set_xlim(0, 1.08 * widest)
+        left.set(ylim=(0, max(1.12 * top, 0.1)), ylabel="nats per example")
+        left.set_title(f"{name}: {report.active_units} of {len(report.active)} units active", loc="left")
+    widest = max(max(report.rate.value, report.ceiling) for report in reports.values())
+    rows[-1, 1].set(xlim=(0, 1.08 * widest), xlabel="nats per example")
     rows[-1, 0].set_xlabel("latent dimension, largest KL first")
-    rows[-1, 1].set_xlabel("nats per example")
     rows[0, 0].legend(loc="upper right")
     return figure
 
@@ -280,10 +228,7 @@ def _dimensions(axes: Axes, report: CollapseReport) -> None:
     told = np.clip(report.information_per_dimension[order].numpy(), 0, kl)
     place = np.arange(1, len(kl) + 1)
     axes.bar(place, told, color=BLUE, width=0.8, label="tells about x")
-    axes.bar(
-        place, kl - told, bottom=told, color="white", edgecolor=ORANGE, hatch="////", width=0.8,
-        label="off the prior",
-    )  # fmt: skip
+    axes.bar(place, kl - told, bottom=told, width=0.8, label="off the prior", **OFF_PRIOR)
     inactive = ~report.active[order].numpy()
     if inactive.any():
         height = np.full(inactive.sum(), 0.03 * max(float(kl.max()), 0.1))
@@ -294,11 +239,12 @@ def _dimensions(axes: Axes, report: CollapseReport) -> None:
 def _totals(axes: Axes, report: CollapseReport) -> None:
     rate, information = report.rate.value, report.mutual_information.value
     values = {"rate": rate, "tells": information, "off the prior": max(report.aggregate_kl, 0.0)}
-    styles = ({"color": GREY}, {"color": BLUE}, {"color": "white", "edgecolor": ORANGE, "hatch": "////"})
-    for place, (value, look) in enumerate(zip(values.values(), styles, strict=True)):
+    for place, (value, look) in enumerate(
+        zip(values.values(), ({"color": GREY}, {"color": BLUE}, OFF_PRIOR), strict=True)
+    ):
         axes.barh(place, value, **look)
     axes.set_yticks(range(3), [f"{label} {value:.2f}" for label, value in values.items()])
-    axes.plot([report.ceiling] * 2, [0.5, 1.5], color="black", linestyle=":", linewidth=1.8)
+    axes.plot([report.ceiling] * 2, [0.5, 1.5], color=BLACK, linestyle=":", linewidth=1.8)
     axes.set_ylim(2.6, -0.6)
     axes.set_title(f"dotted: ceiling for {report.n:,} examples", loc="left", fontsize=10)
     axes.grid(axis="y", visible=False)

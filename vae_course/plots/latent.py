@@ -13,35 +13,31 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
 from vae_course.elbo import GaussianPosterior
-from vae_course.plots.style import BLACK, GREY, class_style, styled
+from vae_course.plots.style import BLACK, DATA, PRIOR, class_style, styled
 from vae_course.randomness import seed_of
-
-# -------- Codes in the plane: one point per image, one color and one glyph per class.
 
 PRIOR_95 = 2.4477  # radius that holds 95 % of a two-dimensional standard normal: sqrt(-2 ln 0.05)
 MAX_POINTS = 2000  # more glyphs than this hide one another
+UNIT = "standard deviations of the prior"
+
+Labels = torch.Tensor | np.ndarray | Sequence[int]
 
 
 @styled
 def latent_scatter(
-    codes: torch.Tensor | np.ndarray,
-    labels: torch.Tensor | np.ndarray | Sequence[int] | None = None,
-    class_names: Sequence[str] | None = None,
-    *,
-    seed: int = 0,
+    codes: torch.Tensor | np.ndarray, labels: Labels | None = None, class_names: Sequence[str] | None = None
 ) -> Figure:
     """Draw codes as points, directly when they have two dimensions and by PCA when they have more.
 
     Classes with one-character names (digits) are drawn as that character, other classes as marker shapes
     with a legend; a large one marks each class's median. The dashed circle holds 95 % of the prior N(0, I),
     so codes are in units of the prior's standard deviation; it is drawn for two-dimensional codes only.
-    One-dimensional codes are drawn with one row per class.
+    One-dimensional codes are drawn with one row per class. Of more than 2,000 codes 2,000 are drawn.
 
     Args:
         codes: (n, latent), float, n >= 2.
         labels: (n,) class numbers 0, 1, ...; without them all points are grey.
         class_names: name of each class (default: its number).
-        seed: chooses the points that are drawn when there are more than 2,000.
 
     Raises:
         ValueError: codes and labels have the wrong shape, or a label has no name.
@@ -51,41 +47,106 @@ def latent_scatter(
         raise ValueError(f"codes must have the shape (n, latent) with n >= 2, not {codes.shape}.")
     if not np.isfinite(codes).all():
         raise ValueError("codes contain values that are not finite; the model may have diverged.")
+    latent = codes.shape[1]
     labels, names = _check_labels(labels, class_names, len(codes))
-
     points, axis_labels = _project(codes)
-    if len(points) > MAX_POINTS:
-        keep = np.random.default_rng(seed_of(seed)).permutation(len(points))[:MAX_POINTS]
-        points, labels = points[keep], None if labels is None else labels[keep]
-    if points.shape[1] == 1:  # one row per class, with a little spread so that points do not hide one another
-        spread = np.random.default_rng(seed_of(seed)).uniform(-0.3, 0.3, len(points))
+    points, labels = _some(points, labels)
+    if latent == 1:  # one row per class, with a little spread so that points do not hide one another
+        spread = np.random.default_rng(seed_of(0)).uniform(-0.3, 0.3, len(points))
         points = np.column_stack([points[:, 0], (0 if labels is None else labels) + spread])
 
-    legend = labels is not None and any(len(name) > 1 for name in names) and codes.shape[1] > 1
-    figure = Figure(figsize=(7.4 if legend else 5.8, 5.5), layout="constrained")
-    axes = figure.subplots()
-    if codes.shape[1] == 2:
-        angle = np.linspace(0, 2 * np.pi, 200)
-        x, y = PRIOR_95 * np.cos(angle), PRIOR_95 * np.sin(angle)
-        axes.plot(x, y, color=GREY, linestyle="--", linewidth=1.2)
-        axes.text(0, -1.02 * PRIOR_95, "95% of the prior", color=GREY, fontsize=9.5, ha="center", va="top")
+    figure, axes = _plane(latent > 1 and any(len(name) > 1 for name in names))
+    if latent == 2:
+        draw_prior(axes)
+        axes.text(0, -1.02 * PRIOR_95, "95% of the prior", color=PRIOR, fontsize=9.5, ha="center", va="top")
     if labels is None:
-        axes.scatter(*points.T, s=9, color=GREY, alpha=0.6, linewidths=0)
+        axes.scatter(*points.T, s=9, color=DATA, alpha=0.6, linewidths=0)
     else:
-        _draw_classes(axes, points, labels, names, medians=codes.shape[1] > 1)
-    axes.set_xlabel(axis_labels[0])
-    axes.set_ylabel(axis_labels[1])
-    if codes.shape[1] == 1:
-        axes.set_yticks(range(len(names)) if labels is not None else [], names if labels is not None else [])
+        _draw_classes(axes, points, labels, names, medians=latent > 1)
+    axes.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
+    if latent == 1:
+        axes.set_yticks(range(len(names)), names)
     else:
         axes.set_aspect("equal", adjustable="datalim")
-    if legend:
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.6)
     return figure
 
 
+@styled
+def point_map(
+    points: torch.Tensor | np.ndarray,
+    labels: Labels,
+    class_names: Sequence[str] | None = None,
+    *,
+    x_label: str,
+    y_label: str,
+    square: bool = False,
+) -> Figure:
+    """Points in a plane that is no latent space, by class: digits as glyphs, other classes as markers.
+
+    Args:
+        points: (n, 2), float; of more than 2,000, 2,000 are drawn.
+        labels: (n,) class numbers 0, 1, ...
+        class_names: name of each class (default: its number).
+        x_label, y_label: what the axes show, with unit.
+        square: the axes are exactly the square from 0 to 1, with a frame.
+
+    Raises:
+        ValueError: points and labels have the wrong shape, or a label has no name.
+    """
+    points = np.asarray(points.detach().cpu() if isinstance(points, torch.Tensor) else points, dtype=float)
+    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+        raise ValueError(f"points must be finite numbers of shape (n, 2), not {points.shape}.")
+    labels, names = _check_labels(labels, class_names, len(points))
+    points, labels = _some(points, labels)
+    figure, axes = _plane(any(len(name) > 1 for name in names))
+    _draw_classes(axes, points, labels, names)
+    axes.set(xlabel=x_label, ylabel=y_label)
+    if square:
+        axes.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color=BLACK, linewidth=1, linestyle="-")
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set_aspect("equal", adjustable="box" if square else "datalim")
+    return figure
+
+
+def prior_square(codes: torch.Tensor, labels: Labels, class_names: Sequence[str] | None = None) -> Figure:
+    """Draw two-dimensional codes at Φ(z), the normal distribution function: the prior fills it evenly.
+
+    Args:
+        codes: (n, 2) draws of z.
+        labels, class_names: as in ``point_map``.
+    """
+    return point_map(
+        torch.special.ndtr(codes.cpu().double()),
+        labels,
+        class_names,
+        x_label="$Φ(z_1)$ (share of the prior to the left)",
+        y_label="$Φ(z_2)$ (share of the prior below)",
+        square=True,
+    )
+
+
+def draw_prior(axes: Axes, linewidth: float = 1.2) -> None:
+    """The dashed circle that holds 95 % of the prior."""
+    angle = np.linspace(0, 2 * np.pi, 200)
+    x, y = PRIOR_95 * np.cos(angle), PRIOR_95 * np.sin(angle)
+    axes.plot(x, y, color=PRIOR, linestyle="--", linewidth=linewidth)
+
+
+def _plane(legend: bool) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7.4 if legend else 5.8, 5.5), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _some(points: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """At most MAX_POINTS of the points, the same ones every time."""
+    if len(points) <= MAX_POINTS:
+        return points, labels
+    keep = np.random.default_rng(seed_of(0)).permutation(len(points))[:MAX_POINTS]
+    return points[keep], None if labels is None else labels[keep]
+
+
 def _check_labels(
-    labels: torch.Tensor | np.ndarray | Sequence[int] | None, names: Sequence[str] | None, n: int
+    labels: Labels | None, names: Sequence[str] | None, n: int
 ) -> tuple[np.ndarray | None, list[str]]:
     if labels is None:
         return None, []
@@ -105,56 +166,44 @@ def _check_labels(
 def _project(codes: np.ndarray) -> tuple[np.ndarray, tuple[str, str]]:
     """Points to draw, (n, 1) or (n, 2), and what the axes show."""
     if codes.shape[1] == 1:
-        return codes, ("$z_1$ (standard deviations of the prior)", "class")
+        return codes, (f"$z_1$ ({UNIT})", "class")
     if codes.shape[1] == 2:
-        return codes, ("$z_1$ (standard deviations of the prior)", "$z_2$ (standard deviations of the prior)")
+        return codes, (f"$z_1$ ({UNIT})", f"$z_2$ ({UNIT})")
     centered = codes - codes.mean(0)
     _, singular, directions = np.linalg.svd(centered, full_matrices=False)
     # The sign of a principal direction is arbitrary; fixing it keeps the picture the same on every machine.
-    directions = (
-        directions * np.sign(directions[np.arange(len(directions)), np.abs(directions).argmax(1)])[:, None]
-    )
+    largest = np.abs(directions).argmax(1)
+    directions *= np.sign(directions[np.arange(len(directions)), largest])[:, None]
     share = singular**2 / max((singular**2).sum(), 1e-30)
     labels = tuple(f"principal component {i + 1} ({share[i]:.0%} of the variance)" for i in range(2))
     return centered @ directions[:2].T, labels
 
 
 def _draw_classes(
-    axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str], medians: bool
+    axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str], medians: bool = True
 ) -> None:
-    halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
-    for index in np.unique(labels):
-        name, look, mine = names[index], class_style(int(index)), points[labels == index]
+    """Each class as its character or its marker, a large one at its median; a legend of long names."""
+    classes = np.unique(labels)
+    for index in classes:
+        name, look = names[index], class_style(int(index))
         glyph = len(name) == 1 and name.isalnum() and medians
-        marker = f"${name}$" if glyph else look["marker"]
-        axes.scatter(
-            *mine.T,
-            s=34 if glyph else 16,
-            marker=marker,
-            color=look["color"],
-            alpha=0.75,
-            linewidths=0,
-            label=name,
-        )
+        look |= {"marker": f"${name}$", "s": 34} if glyph else {"s": 16}
+        axes.scatter(*points[labels == index].T, alpha=0.75, linewidths=0, label=name, **look)
     if not medians:
         return
-    classes = np.unique(labels)
     places = np.array([np.median(points[labels == index], axis=0) for index in classes])
     if all(len(name) == 1 for name in names):
         places = _apart(places, 0.055 * np.ptp(points, axis=0).max())
+    halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
     for index, place in zip(classes, places, strict=True):
         name, look = names[index], class_style(int(index))
         if len(name) == 1:
-            style = {
-                "fontsize": 19,
-                "fontweight": "bold",
-                "ha": "center",
-                "va": "center",
-                "path_effects": halo,
-            }
-            axes.text(*place, name, color=look["color"], **style)
+            text = axes.text(*place, name, color=look["color"], fontsize=19, fontweight="bold")
+            text.set(ha="center", va="center", path_effects=halo)
         else:
             axes.scatter(*place, s=170, edgecolors="black", linewidths=1.2, **look)
+    if any(len(name) > 1 for name in names):
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.6)
 
 
 def _apart(places: np.ndarray, gap: float) -> np.ndarray:
@@ -166,164 +215,66 @@ def _apart(places: np.ndarray, gap: float) -> np.ndarray:
                 step = places[i] - places[j]
                 distance = np.hypot(*step)
                 if distance < gap:
-                    push = (
-                        (step / distance if distance > 1e-9 else np.array([1.0, 0.0])) * (gap - distance) / 2
-                    )
-                    places[i] += push
-                    places[j] -= push
+                    way = step / distance if distance > 1e-9 else np.array([1.0, 0.0])
+                    places[i] += way * (gap - distance) / 2
+                    places[j] -= way * (gap - distance) / 2
     return places
-
-
-# -------- Points in a plane that is no latent space: a projection, an embedding, or the prior spread out
-# evenly.
-
-
-@styled
-def point_map(
-    points: torch.Tensor | np.ndarray,
-    labels: torch.Tensor | np.ndarray | Sequence[int],
-    class_names: Sequence[str] | None = None,
-    *,
-    x_label: str,
-    y_label: str,
-    square: bool = False,
-    seed: int = 0,
-) -> Figure:
-    """Draw points by class: digits as glyphs, other classes as markers with a legend.
-
-    Args:
-        points: (n, 2), float.
-        labels: (n,) class numbers 0, 1, ...
-        class_names: name of each class (default: its number).
-        x_label, y_label: what the axes show, with unit.
-        square: the axes are exactly the square from 0 to 1, with a frame.
-        seed: chooses the points that are drawn when there are more than 2,000.
-
-    Raises:
-        ValueError: points and labels have the wrong shape, or a label has no name.
-    """
-    points = np.asarray(points.detach().cpu() if isinstance(points, torch.Tensor) else points, dtype=float)
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise ValueError(f"points must be finite numbers of shape (n, 2), not {points.shape}.")
-    labels, names = _check_labels(labels, class_names, len(points))
-    if len(points) > MAX_POINTS:
-        keep = np.random.default_rng(seed_of(seed)).permutation(len(points))[:MAX_POINTS]
-        points, labels = points[keep], labels[keep]
-    legend = any(len(name) > 1 for name in names)
-    figure = Figure(figsize=(7.4 if legend else 5.8, 5.5), layout="constrained")
-    axes = figure.subplots()
-    _draw_classes(axes, points, labels, names, medians=True)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
-    if square:
-        axes.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color=BLACK, linewidth=1, linestyle="-")
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_aspect("equal", adjustable="box")
-    else:
-        axes.set_aspect("equal", adjustable="datalim")
-    if legend:
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.6)
-    return figure
-
-
-def prior_square(
-    codes: torch.Tensor, labels: torch.Tensor, class_names: Sequence[str] | None = None
-) -> Figure:
-    """Draw two-dimensional codes at Φ(z), the normal distribution function: the prior fills it evenly.
-
-    Args:
-        codes: (n, 2) draws of z.
-        labels, class_names: as in ``point_map``.
-    """
-    return point_map(
-        torch.special.ndtr(codes.double()),
-        labels,
-        class_names,
-        x_label="$Φ(z_1)$ (share of the prior to the left)",
-        y_label="$Φ(z_2)$ (share of the prior below)",
-        square=True,
-    )
-
-
-# -------- An encoder's output as what it is: one Gaussian per image.
 
 
 @styled
 def posterior_ellipses(
-    posterior: GaussianPosterior,
-    labels: torch.Tensor | Sequence[int] | Sequence[str] | None = None,
-    *,
-    dimensions: tuple[int, int] | None = None,
+    posterior: GaussianPosterior, labels: torch.Tensor | Sequence[int] | Sequence[str] | None = None
 ) -> Figure:
-    """Draw q(z|x) of each image as an ellipse at one standard deviation (solid) and at two (dotted).
+    """An encoder's output as what it is: q(z|x) of each image at one standard deviation and at two (dotted).
 
-    The dashed circles are the prior N(0, I) at one and two standard deviations, in the same units.
+    The dashed circles are the prior N(0, I) at one and two standard deviations, in the same units. Of more
+    than two latent dimensions the two with the largest mean KL are shown.
 
     Args:
         posterior: mean and log σ² of shape (batch, latent) with latent >= 2.
         labels: text above each ellipse, one per image; equal labels share a color.
-        dimensions: the two latent dimensions to show (default: the two with the largest mean KL).
 
     Raises:
-        ValueError: fewer than two latent dimensions, dimensions that do not exist, or a wrong number of
-        labels.
+        ValueError: fewer than two latent dimensions, or a wrong number of labels.
     """
-    mean = posterior.mean.detach().cpu().double().numpy()
+    mean = posterior.mean.detach().cpu().double()
     if mean.ndim != 2 or mean.shape[1] < 2:
-        raise ValueError(f"The posterior must have the shape (batch, latent >= 2), not {mean.shape}.")
-    batch, latent = mean.shape
-    if labels is not None and len(labels) != batch:
-        raise ValueError(f"labels must hold {batch} entries, one per image, not {len(labels)}.")
-    if dimensions is None:
-        kl = posterior.kl_per_dimension().detach().cpu().mean(0)
-        dimensions = (0, 1) if latent == 2 else tuple(sorted(kl.topk(2).indices.tolist()))
-    if len(set(dimensions)) != 2 or not all(0 <= d < latent for d in dimensions):
-        raise ValueError(
-            f"dimensions must be two different ones of the {latent} latent dimensions (0 to {latent - 1}), "
-            f"not {tuple(dimensions)}."
-        )
-    std = torch.exp(0.5 * posterior.log_var.detach().cpu().double()).numpy()
-    centers, widths = mean[:, dimensions], std[:, dimensions]
-    texts = (
-        None
-        if labels is None
-        else [str(getattr(label, "item", lambda label=label: label)()) for label in labels]
-    )
-    order = sorted(set(texts)) if texts else []
+        raise ValueError(f"The posterior must have the shape (batch, latent >= 2), not {tuple(mean.shape)}.")
+    if labels is not None and len(labels) != len(mean):
+        raise ValueError(f"labels must hold {len(mean)} entries, one per image, not {len(labels)}.")
+    kl = posterior.kl_per_dimension().detach().cpu().mean(0)
+    shown = [0, 1] if len(kl) == 2 else sorted(kl.topk(2).indices.tolist())
+    std = torch.exp(0.5 * posterior.log_var.detach().cpu().double())
+    centers, widths = mean[:, shown].numpy(), std[:, shown].numpy()
+    labels = labels.tolist() if isinstance(labels, torch.Tensor) else labels or []
+    texts = [str(label) for label in labels]
+    order = sorted(set(texts))
 
     figure = Figure(figsize=(5.8, 5.5), layout="constrained")
     axes = figure.subplots()
     halo = [patheffects.withStroke(linewidth=3, foreground="white")]
+
+    def ellipse(center, width, **look) -> None:
+        axes.add_patch(Ellipse(center, *(2 * width), **{"fill": False, "linewidth": 1.5} | look))
+
     for sigmas in (1, 2):
-        axes.add_patch(
-            Ellipse((0, 0), 2 * sigmas, 2 * sigmas, fill=False, edgecolor=GREY, linestyle="--", lw=1.1)
-        )
-    for index in range(batch):
+        ellipse((0, 0), np.full(2, sigmas), edgecolor=PRIOR, linestyle="--", linewidth=1.1)
+    for index, (center, width) in enumerate(zip(centers, widths, strict=True)):
         color = class_style(order.index(texts[index]) if texts else 0)["color"]
-        for sigmas, line in ((1, "-"), (2, ":")):
-            size = 2 * sigmas * widths[index]
-            axes.add_patch(
-                Ellipse(centers[index], *size, fill=False, edgecolor=color, linestyle=line, lw=1.5)
-            )
-        axes.add_patch(Ellipse(centers[index], *2 * widths[index], facecolor=color, alpha=0.15))
+        ellipse(center, width, edgecolor=color, linestyle="-")
+        ellipse(center, 2 * width, edgecolor=color, linestyle=":")
+        ellipse(center, width, facecolor=color, alpha=0.15, fill=True)
         if texts:
-            place = (centers[index, 0], centers[index, 1] + 2 * widths[index, 1])
-            text = axes.text(*place, texts[index], color=color, fontsize=11, fontweight="bold")
-            text.set(ha="center", va="bottom", path_effects=halo)
-        axes.plot(*centers[index], marker="o", color=color, markersize=2.5)
-    reach = (
-        max(2.2, float(np.abs(centers + 2 * widths).max()), float(np.abs(centers - 2 * widths).max())) * 1.04
-    )
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(-reach, reach)
-    axes.set_aspect("equal")
-    axes.set_xlabel(f"$z_{{{dimensions[0] + 1}}}$ (standard deviations of the prior)")
-    axes.set_ylabel(f"$z_{{{dimensions[1] + 1}}}$ (standard deviations of the prior)")
+            text = axes.text(center[0], center[1] + 2 * width[1], texts[index], color=color, fontsize=11)
+            text.set(ha="center", va="bottom", path_effects=halo, fontweight="bold")
+        axes.plot(*center, marker="o", color=color, markersize=2.5)
+    reach = max(2.2, float((np.abs(centers) + 2 * widths).max())) * 1.04
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axes.set(xlabel=f"$z_{{{shown[0] + 1}}}$ ({UNIT})", ylabel=f"$z_{{{shown[1] + 1}}}$ ({UNIT})")
     handles = [
-        Line2D([], [], color="black", linestyle="-", linewidth=1.5, label="q(z|x), 1σ"),
-        Line2D([], [], color="black", linestyle=":", linewidth=1.5, label="q(z|x), 2σ"),
-        Line2D([], [], color=GREY, linestyle="--", linewidth=1.1, label="prior, 1σ and 2σ"),
+        Line2D([], [], color=BLACK, linestyle="-", linewidth=1.5, label="q(z|x), 1σ"),
+        Line2D([], [], color=BLACK, linestyle=":", linewidth=1.5, label="q(z|x), 2σ"),
+        Line2D([], [], color=PRIOR, linestyle="--", linewidth=1.1, label="prior, 1σ and 2σ"),
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
     return figure

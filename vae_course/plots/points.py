@@ -9,6 +9,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor
 
 from vae_course.data.toys import GaussianMixture
@@ -23,12 +24,7 @@ CROSS = ((-1, -1), (-1, 1), (0, 0), (1, -1), (1, 1))
 
 @styled
 def point_clouds(
-    panels: Mapping[str, Tensor],
-    mixture: GaussianMixture,
-    *,
-    columns: int = 5,
-    least: float = 1,
-    size: float = 1.95,
+    panels: Mapping[str, Tensor], mixture: GaussianMixture, *, columns: int = 5, least: float = 1
 ) -> Figure:
     """A panel for each set of samples: dots lie on a mode, crosses do not; circles are the modes.
 
@@ -37,41 +33,40 @@ def point_clouds(
         mixture: where the modes are.
         columns: panels in a row.
         least: good samples that make a mode hit.
-        size: width of a panel in inches.
     """
     if not panels:
         raise ValueError("point_clouds got no panels; give at least one name with points (n, 2).")
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(size * columns, (size + 0.35) * rows), layout="constrained")
+    figure = Figure(figsize=(1.95 * columns, 2.3 * rows), layout="constrained")
     cells = figure.subplots(rows, columns, squeeze=False).flat
     for axes, (name, points) in zip(cells, panels.items(), strict=False):
         draw_cloud(axes, points, mixture)
         found = point_coverage(points, mixture, least=least)
-        axes.set_title(
-            f"{name}\n{found.hit} of {found.modes} modes, {found.high_quality:.0%} on one".lstrip(),
-            fontsize=8.5,
-        )
+        title = f"{name}\n{found.hit} of {found.modes} modes, {found.high_quality:.0%} on one"
+        axes.set_title(title.lstrip(), fontsize=8.5)
     for axes in list(figure.axes)[len(panels) :]:
         axes.set_axis_off()
     return figure
 
 
-def draw_cloud(axes: Axes, points: Tensor, mixture: GaussianMixture) -> None:
-    """One panel: the plane around the mixture, without ticks."""
+def draw_cloud(axes: Axes, points: Tensor, mixture: GaussianMixture) -> list[Line2D]:
+    """One panel: the plane around the mixture, without ticks. Returns stray and good points as lines."""
     reach = 1.3 * float(mixture.centers.abs().max())
-    good = mixture.nearest(points)[1] <= 3 * mixture.std
-    x, good = points[:SHOWN].numpy(), good[:SHOWN].numpy()
-    axes.plot(
-        *mixture.centers.T.numpy(),
-        "o",
-        color="none",
-        markeredgecolor=BLACK,
-        markersize=9,
-        markeredgewidth=0.7,
-    )
-    axes.plot(*x[~good].T, "x", color=VERMILION, markersize=2.6, markeredgewidth=0.6)
-    axes.plot(*x[good].T, "o", color=BLUE, markersize=1.8, markeredgewidth=0)
+    ring = {"color": "none", "markeredgecolor": BLACK, "markersize": 9, "markeredgewidth": 0.7}
+    axes.plot(*mixture.centers.T.numpy(), "o", **ring)
+    lines = axes.plot([], [], "x", color=VERMILION, markersize=2.6, markeredgewidth=0.6)
+    lines += axes.plot([], [], "o", color=BLUE, markersize=1.8, markeredgewidth=0)
+    place_cloud(lines, points, mixture)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
+    return lines
+
+
+def place_cloud(lines: list[Line2D], points: Tensor, mixture: GaussianMixture) -> None:
+    """Move the lines of ``draw_cloud`` to other points (n, 2)."""
+    points = points[:SHOWN].cpu()
+    good = mixture.nearest(points)[1] <= 3 * mixture.std
+    for line, some in zip(lines, (points[~good], points[good]), strict=True):
+        line.set_data(*some.T.numpy())
 
 
 def cloud_frames(snapshots: Tensor, mixture: GaussianMixture, pixels: int = 168) -> Tensor:
@@ -85,6 +80,7 @@ def cloud_frames(snapshots: Tensor, mixture: GaussianMixture, pixels: int = 168)
     Returns:
         float32 (steps, copies, 3, pixels, pixels) in [0, 1].
     """
+    snapshots = snapshots.cpu()
     steps, _, copies, _ = snapshots.shape
     reach = 1.3 * float(mixture.centers.abs().max())
     frames = np.ones((steps, copies, pixels, pixels, 3), dtype=np.float32)
@@ -95,17 +91,14 @@ def cloud_frames(snapshots: Tensor, mixture: GaussianMixture, pixels: int = 168)
         cell = cell.clamp(0, pixels - 1)
         return pixels - 1 - cell[..., 1].numpy(), cell[..., 0].numpy(), inside.numpy()
 
-    row, column, _ = place(mixture.centers)
     half = max(1, round(3 * mixture.std * pixels / (2 * reach)))
-    for r, c in zip(row, column, strict=True):
+    for r, c in zip(*place(mixture.centers)[:2], strict=True):
         frames[:, :, r - half : r + half + 1, c - half : c + half + 1] = 0.75
     good = (mixture.nearest(snapshots)[1] <= 3 * mixture.std).numpy()
     row, column, inside = place(snapshots)
-    for step in range(steps):
-        for copy in range(copies):
-            for on_mode, marker, color in ((False, CROSS, VERMILION), (True, DOT, BLUE)):
-                keep = inside[step, :, copy] & (good[step, :, copy] == on_mode)
-                r, c = row[step, keep, copy], column[step, keep, copy]
-                for down, right in marker:
-                    frames[step, copy, r + down, c + right] = to_rgb(color)
+    for on_mode, marker, color in ((False, CROSS, VERMILION), (True, DOT, BLUE)):
+        step, point, copy = np.nonzero(inside & (good == on_mode))
+        r, c = row[step, point, copy], column[step, point, copy]
+        for down, right in marker:
+            frames[step, copy, r + down, c + right] = to_rgb(color)
     return torch.from_numpy(frames).permute(0, 1, 4, 2, 3)

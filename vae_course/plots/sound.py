@@ -16,22 +16,15 @@ if TYPE_CHECKING:
 
 @styled
 def spectrograms(
-    levels: Tensor,
-    settings: Spectrogram,
-    titles: Sequence[str] | None = None,
-    *,
-    columns: int = 5,
-    low: float | None = None,
-    high: float = 0.0,
+    levels: Tensor, settings: Spectrogram, titles: Sequence[str] | None = None, *, columns: int = 5
 ) -> Figure:
     """Draw log-magnitude spectrograms on common axes, at most `columns` in a row.
 
     Args:
-        levels: (n, bins, frames), dB.
+        levels: (n, bins, frames), dB; drawn from the transform's floor (black) to 0 (white).
         settings: of the transform; gives hertz and seconds.
         titles: one for each.
         columns: pictures in a row.
-        low, high: levels drawn black and white, dB; default for low: the transform's floor.
 
     Raises:
         ValueError: levels are not (n, bins, frames), or titles are too few.
@@ -44,21 +37,13 @@ def spectrograms(
     rows = -(-len(levels) // columns)
     figure = Figure(figsize=(min(2.1 * columns + 0.9, 11.5), 1.9 * rows + 0.4), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    end = settings.samples / settings.rate
-    extent = (0.0, end, 0.0, settings.rate / 2000)
+    extent = (0.0, settings.samples / settings.rate, 0.0, settings.rate / 2000)
+    look = {"origin": "lower", "aspect": "auto", "cmap": "magma", "vmin": settings.floor, "vmax": 0.0}
     for number, axes in enumerate(grid.flat):
         if number >= len(levels):
             axes.set_visible(False)
             continue
-        image = axes.imshow(
-            levels[number].detach().cpu().numpy(),
-            origin="lower",
-            aspect="auto",
-            extent=extent,
-            cmap="magma",
-            vmin=settings.floor if low is None else low,
-            vmax=high,
-        )
+        image = axes.imshow(levels[number].detach().cpu().numpy(), extent=extent, **look)
         axes.grid(False)
         if titles is not None:
             axes.set_title(titles[number], fontsize=10)

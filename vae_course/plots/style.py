@@ -7,8 +7,8 @@ grey print says the same thing.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import cycle
 from typing import ParamSpec, TypeVar
 
 import matplotlib
@@ -33,6 +33,17 @@ COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 CLASS_COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY, "#8C7A1A", "#882255")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+
+# The same thing has the same color in every chapter.
+DATA, PRIOR, VAE, AUTOENCODER, GAN, VAE_GAN = GREY, GREY, BLUE, PURPLE, ORANGE, GREEN
+SUBJECTS = {
+    "data": DATA,
+    "real": DATA,
+    "VAE": VAE,
+    "autoencoder": AUTOENCODER,
+    "GAN": GAN,
+    "VAE-GAN": VAE_GAN,
+}
 
 TRAIN = {"color": BLUE, "linestyle": "-", "marker": "o"}
 HELD_OUT = {"color": VERMILION, "linestyle": "--", "marker": "s"}
@@ -61,37 +72,27 @@ RC = {
 }
 
 
-class _Applied:
-    """The style in force; leaving a ``with`` block puts back what was there before."""
-
-    def __init__(self) -> None:
-        self._before = {name: matplotlib.rcParams[name] for name in RC}
-        matplotlib.rcParams.update(RC)
-
-    def __enter__(self) -> _Applied:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        matplotlib.rcParams.update(self._before)
-
-
-def use() -> _Applied:
-    """Apply the course's style to every figure made from now on, or, as ``with style.use():``, to one block.
-
-    The plot functions of this package apply it themselves; call this for figures of your own.
-    """
-    return _Applied()
+def use():
+    """The course's style for one block: ``with style.use():``. The plot functions apply it themselves."""
+    return matplotlib.rc_context(RC)
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
     """Decorator: run a plot function under the course's style and leave the reader's settings untouched."""
+    return use()(function)
 
-    @functools.wraps(function)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        with use():
-            return function(*args, **kwargs)
 
-    return wrapped
+def looks(names: Iterable[str]) -> list[dict]:
+    """Color, dash and marker for each line or row of a figure, by its name.
+
+    What has a color of its own in the course (``SUBJECTS``) keeps it; the rest take the other colors in turn.
+    """
+    own = [SUBJECTS.get(name) for name in names]
+    free = cycle([color for color in COLORS if color not in own])
+    return [
+        {"color": color or next(free), "linestyle": LINE_STYLES[i % 8], "marker": MARKERS[i % 10]}
+        for i, color in enumerate(own)
+    ]
 
 
 def class_style(index: int) -> dict[str, str]:

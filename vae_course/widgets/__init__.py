@@ -5,16 +5,15 @@ from vae_course._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "attribute_sliders": "explore_attributes",
         "beta_latent": "explore_beta_latent",
-        "controls": "dropdown explorer Explorer slider",
+        "codes": "explore_attributes explore_interpolation explore_latent_pad explore_stages "
+        "explore_traversal",
+        "controls": "dropdown explorer Explorer Scene slider",
         "corrupted_digit": "corrupt explore_corrupted_digit",
         "domains": "Domain draw_picture draw_row draw_sound draw_text explore_domains",
         "fool_the_judge": "explore_the_judge retouch",
-        "latent_pad": "explore_latent_pad",
         "loss_translator": "explore_loss_translator",
         "more_like_this": "breed explore_more_like_this more_like",
-        "paths": "explore_interpolation explore_stages explore_traversal",
         "toy_posterior": "explore_toy_posterior",
         "training_watch": "explore_training Watched",
     },

@@ -1,4 +1,4 @@
-"""The β and latent-size explorer, and the button that trains a setting for real."""
+"""The β and latent-size explorer of chapters 04 and 08, with a button that trains a setting for real."""
 
 from __future__ import annotations
 
@@ -6,65 +6,195 @@ import html
 import math
 import threading
 import traceback
-from collections.abc import Callable
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import ipywidgets as widgets
+import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from vae_course.elbo import elbo_terms
+from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import SettingView, rate_distortion, view_setting
 from vae_course.models.vae import VAE
-from vae_course.plots.chapter_08 import SettingPanel, setting_strip
+from vae_course.plots.images import GAP, draw_grid, montage
+from vae_course.plots.style import BLACK, BLUE, COLORS, LINE_STYLES, VERMILION, styled
 from vae_course.randomness import seed_everything
-from vae_course.teaching.display import check_alt, publish_widget, show
 from vae_course.training.loop import fit
-from vae_course.widgets.controls import _error_html, _picture_html, slider
+from vae_course.widgets.controls import Explorer, Scene, error_html, explorer, one_thread, slider
 
-# -------- Train one setting for real, with progress and a way to stop, and compare it with the shortcut.
+CURVE_BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+CURVE_SIZES = (2, 4, 8, 16, 32)
+STRIP_BETAS, STRIP_SIZES = (0.25, 1.0, 4.0), (2, 8, 32)
+ROWS = ("pictures", "decoded", "samples", "")
+APART = (3 * GAP, GAP)
+
+
+class BetaLatentView:
+    """From (β, k) to the picture. Everything that can be prepared is prepared once.
+
+    Args:
+        one_model: :class:`vae_course.models.one_model.OneModel`.
+        held_out: ImageData that it was not trained on.
+        n: pictures to show.
+        measured: pictures to measure rate, distortion and KL on; more are smoother and slower.
+
+    Attributes:
+        scene: draws a setting, ``scene(beta=1.0, k=8)``.
+        dot, bars, title, image: what moves in it.
+    """
+
+    @styled
+    def __init__(self, one_model, held_out, *, n: int = 8, measured: int = 200) -> None:
+        self.one_model, self.n = one_model, min(n, len(held_out))
+        x = held_out.batch(slice(0, min(measured, len(held_out))))
+        self.x = x.to(next(one_model.parameters()).device)
+        low, high = one_model.beta_range
+        self.betas = [beta for beta in CURVE_BETAS if low <= beta <= high]
+        self.sizes = [k for k in CURVE_SIZES if k <= one_model.latent_dim]
+        figure = Figure(figsize=(9.4, 3.6))
+        blank = torch.ones(len(ROWS) * self.n, *self.x.shape[1:])
+        pictures = figure.add_axes((0.08, 0.02, 0.5, 0.86))
+        self.image = draw_grid(pictures, blank, len(ROWS), self.n, APART, names=ROWS)
+        self.image.set_interpolation("nearest")
+        with one_thread():
+            self.dot = self._plane(figure.add_axes((0.675, 0.60, 0.315, 0.28)))
+            most = max(self.view(self.betas[0], k).kl_per_dimension.max().item() for k in self.sizes)
+        latent = one_model.latent_dim
+        bars = figure.add_axes((0.675, 0.14, 0.315, 0.26))
+        # One collection of thick lines: as separate bars they would take longer than everything else.
+        thick = 0.7 * 0.315 * 9.4 * 72 / latent
+        self.bars = bars.vlines(np.arange(1, latent + 1), 0, 0, color=BLUE, linewidth=thick)
+        bars.set(
+            ylim=(0, 1.1 * most), ylabel="KL\n(nats)", xlim=(0.2, latent + 0.8), xlabel="latent dimension"
+        )
+        self.title = figure.text(0.08, 0.945, "", fontsize=12, va="center")
+        self.scene = Scene(figure, [self.image, self.dot, self.bars, self.title], self.update)
+
+    def view(self, beta: float, k: int) -> SettingView:
+        """What the model does at (β, k)."""
+        return view_setting(self.one_model, self.x, beta, k, n=self.n)
+
+    def _plane(self, axes: Axes) -> Line2D:
+        """Rate and distortion of a few sizes along β as lines. Returns the dot of the present setting."""
+        for i, k in enumerate(self.sizes):
+            look = {"color": COLORS[(i + 2) % 8], "linestyle": LINE_STYLES[i % 8], "linewidth": 1.3}
+            axes.plot(*rate_distortion(self.one_model, self.x, self.betas, k), label=f"k = {k}", **look)
+        axes.legend(fontsize=8, ncols=2, loc="upper right", handlelength=2.4, columnspacing=1.0)
+        axes.set(xlabel="rate: KL (nats)", ylabel="distortion\n(nats)")
+        (dot,) = axes.plot([], [], "o", color=VERMILION, markeredgecolor=BLACK, markersize=9, clip_on=False)
+        return dot
+
+    def update(self, beta: float, k: int) -> None:
+        """Move everything to a setting."""
+        view = self.view(beta, k)
+        shown = montage(torch.cat([self.x[: self.n], view.reconstructions, view.samples]), 4, self.n, APART)
+        self.image.set_data((255 * shown + 0.5).astype(np.uint8))  # drawn several times as fast as floats
+        self.dot.set_data([view.rate], [view.distortion])
+        heights = enumerate(view.kl_per_dimension.tolist(), start=1)
+        self.bars.set_segments([[(j, 0.0), (j, height)] for j, height in heights])
+        self.title.set_text(
+            f"β = {beta:.3g},  k = {k}:   distortion {view.distortion:.1f} + β · rate "
+            f"{view.rate:.1f} = {view.loss:.1f} nats"
+        )
+
+    def strip_views(self) -> list[list[SettingView]]:
+        """What the still figure shows: a row for each of three sizes, in it three β."""
+        betas = [beta for beta in STRIP_BETAS if beta in self.betas] or self.betas[:1]
+        sizes = [k for k in STRIP_SIZES if k <= self.one_model.latent_dim]
+        return [[self.view(beta, k) for beta in betas] for k in sizes]
+
+
+@styled
+def draw_setting_strip(views: Sequence[Sequence[SettingView]]) -> Figure:
+    """A still twin of the sliders: a small block of pictures for each setting.
+
+    Args:
+        views: rows (one for each k) of views (one for each β) with at least 5 pictures and samples.
+    """
+    rows, columns, n = len(views), len(views[0]), 5
+    figure = Figure(figsize=(8.5, 0.5 + rows * (2.6 / columns * 8.5 / 7.5 + 0.42)), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for row, axes_row in zip(views, grid, strict=True):
+        for view, axes in zip(row, axes_row, strict=True):
+            image = draw_grid(axes, torch.cat([view.reconstructions[:n], view.samples[:n]]), 2, n)
+            image.set_interpolation("nearest")
+            axes.set_xlabel(f"{view.distortion:.0f} + {view.beta:g} · {view.rate:.0f} nats", fontsize=9)
+            if row is views[0]:
+                axes.set_title(f"β = {view.beta:g}")
+            if view is row[0]:
+                axes.set_ylabel(f"k = {view.k}")
+    figure.supxlabel("each block: decoded pictures, then samples; below it distortion + β · rate", fontsize=9)
+    return figure
+
+
+def explore_beta_latent(one_model, held_out, train=None, *, epochs: int = 4, n: int = 8) -> Explorer:
+    """Sliders for β and latent size over one model, redrawn while they are dragged; below, a still figure.
+
+    Args:
+        one_model: for example ``load_one_model("mnist")``.
+        held_out: ImageData that it was not trained on.
+        train: ImageData for the button "train this setting for real"; None leaves the button out.
+        epochs: passes through ``train`` when the button is pressed.
+        n: pictures to show.
+
+    Returns:
+        The explorer; its ``training`` is a :class:`RealTraining`, or None without training data.
+    """
+    view = BetaLatentView(one_model, held_out, n=n)
+    size = one_model.latent_dim
+    controls = {
+        # Eight steps to a doubling, so that the front end, which rounds to steps, can stand at 1 exactly.
+        "beta": slider("β", view.betas[0], view.betas[-1], 1.0, log=True, step=math.log10(2) / 8),
+        "k": slider("latent size k", 2, size, min(16, size)),
+    }
+    training = None if train is None else RealTraining(one_model, train, held_out, controls, epochs)
+    shown = view.strip_views()
+    corners = [row[place] for row in (shown[0], shown[-1]) for place in (0, -1)]
+    numbers = "; ".join(
+        f"β = {v.beta:g}, k = {v.k}: distortion {v.distortion:.0f}, rate {v.rate:.0f} nats" for v in corners
+    )
+    alt = (
+        f"Blocks of decoded pictures and samples, one for each latent size (rows) and β (columns). "
+        f"At the corners: {numbers}."
+    )
+    below = training.rows if training else ()
+    shell = explorer(view.scene, controls, lambda: draw_setting_strip(shown), alt=alt, fast=True, below=below)
+    shell.training = training
+    return shell
+
+
+# Train one setting for real, with progress and a way to stop, and compare it with the shortcut.
 
 # Found on held-out digits; a VAE gains several nats from each of them when training is short.
-GOOD_SETTINGS = {
-    "batch_size": 256,
-    "learning_rate": 6e-3,
-    "schedule": "linear",
-    "warmup": 0.05,
-    "kl_warmup": 0.5,
-}
+GOOD_SETTINGS = {"batch_size": 256, "learning_rate": 6e-3}
+GOOD_SETTINGS |= {"schedule": "linear", "warmup": 0.05, "kl_warmup": 0.5}
 
 
 class TrainingCanceled(Exception):
     """Somebody asked for the end of a training run before it was there."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """A model trained for one setting against the one-for-all model at that setting, on held-out pictures.
 
     Attributes:
-        beta, k: the setting.
         trained, shortcut: distortion + β·rate of the two, nats per example.
         model: the model that was trained.
     """
 
-    beta: float
-    k: int
     trained: float
     shortcut: float
     model: VAE
 
-    @property
-    def gap(self) -> float:
-        """shortcut − trained, nats; negative where the shortcut is better."""
-        return self.shortcut - self.trained
-
     def __str__(self) -> str:
-        word = "behind" if self.gap >= 0 else "ahead of"
+        gap = self.shortcut - self.trained
         return (
-            f"β = {self.beta:.3g}, k = {self.k}: trained for real {self.trained:.2f} nats, shortcut "
-            f"{self.shortcut:.2f} nats; the shortcut is {abs(self.gap):.2f} nats {word} it."
+            f"trained for real {self.trained:.2f} nats, shortcut {self.shortcut:.2f} nats; the shortcut is "
+            f"{abs(gap):.2f} nats {'behind' if gap >= 0 else 'ahead of'} it."
         )
 
 
@@ -76,9 +206,8 @@ def train_for_real(
     k: int,
     *,
     epochs: int = 4,
-    seed: int = 0,
-    on_progress: Callable[[float], None] | None = None,
-    canceled: Callable[[], bool] | None = None,
+    on_progress: Callable[[float], None] = lambda share: None,
+    canceled: Callable[[], bool] = lambda: False,
 ) -> Comparison:
     """Train an ordinary VAE of the same size for one (β, k), and measure both on held-out pictures.
 
@@ -87,17 +216,13 @@ def train_for_real(
         train, held_out: ImageData.
         beta, k: the setting.
         epochs: passes through ``train``.
-        seed: of weights, order and noise.
         on_progress: called now and then with the share of the run that is done, 0 to 1.
         canceled: asked before every update; True ends the run.
 
     Raises:
         TrainingCanceled: ``canceled`` said so.
     """
-    from vae_course.evaluation.bounds import evaluate
-
-    shortcut = one_model.at(beta, k)
-    seed_everything(seed)
+    seed_everything(0)
     names = ("hidden_dims", "likelihood", "activation")
     model = VAE.for_data(train, latent_dim=int(k), **{name: one_model.config[name] for name in names})
     total = epochs * -(-len(train) // GOOD_SETTINGS["batch_size"])
@@ -105,156 +230,55 @@ def train_for_real(
 
     def watched(model, x, generator):
         nonlocal steps
-        if canceled is not None and canceled():
+        if canceled():
             raise TrainingCanceled(f"canceled after {min(steps, total)} of {total} updates.")
         if model.training:
             steps += 1
-            if on_progress is not None and (steps % max(1, total // 50) == 0 or steps == total):
+            if steps % max(1, total // 50) == 0 or steps == total:
                 on_progress(steps / total)
         return elbo_terms(model, x, generator)
 
-    fit(
-        model,
-        train,
-        epochs=epochs,
-        beta=float(beta),
-        seed=seed,
-        device="cpu",
-        objective=watched,
-        progress=False,
-        eval_examples=1,
-        **GOOD_SETTINGS,
-    )
+    own = {"objective": watched, "progress": False, "eval_examples": 1, "device": "cpu"}
+    fit(model, train, epochs=epochs, beta=float(beta), seed=0, **own, **GOOD_SETTINGS)
     losses = []
-    for candidate in (model, shortcut):
+    for candidate in (model, one_model.at(beta, k)):
         measured = evaluate(candidate, held_out)
         losses.append(measured.reconstruction.value + beta * measured.kl.value)
-    return Comparison(float(beta), int(k), *losses, model)
+    return Comparison(*losses, model)
 
 
-# -------- β and latent size on sliders that answer at once, and a button that trains the setting for real.
-
-CURVE_BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-CURVE_SIZES = (2, 4, 8, 16, 32)
-STRIP_BETAS, STRIP_SIZES = (0.25, 1.0, 4.0), (2, 8, 32)
-
-
-@contextmanager
-def one_thread():
-    """Let torch compute on one core: this little work gains nothing from two, and on a busy machine waits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-class BetaLatentView:
-    """The plain part: from (β, k) to the figure. Everything that can be prepared is prepared once.
-
-    Args:
-        one_model: :class:`vae_course.models.one_model.OneModel`, or anything with ``at(beta, k)`` and
-            ``latent_dim``.
-        held_out: ImageData that it was not trained on.
-        n: pictures to show.
-        measured: pictures to measure rate, distortion and KL on; more are smoother and slower.
-    """
-
-    def __init__(self, one_model, held_out, *, n: int = 8, measured: int = 200):
-        self.one_model = one_model
-        self.n = min(n, len(held_out))
-        self.x = held_out.batch(slice(0, min(measured, len(held_out))))
-        low, high = one_model.beta_range
-        self.betas = tuple(beta for beta in CURVE_BETAS if low <= beta <= high)
-        self.sizes = tuple(k for k in CURVE_SIZES if k <= one_model.latent_dim)
-        with one_thread():
-            curves = {k: rate_distortion(one_model, self.x, self.betas, k) for k in self.sizes}
-        most = max(self.view(self.betas[0], k).kl_per_dimension.max().item() for k in self.sizes)
-        self.panel = SettingPanel(self.x[: self.n], curves, one_model.latent_dim, kl_limit=1.1 * most)
-
-    def view(self, beta: float, k: int):
-        """The SettingView at (β, k)."""
-        with one_thread():
-            return view_setting(self.one_model, self.x, beta, k, n=self.n)
-
-    def draw(self, beta: float, k: int) -> Figure:
-        """The panel's figure at (β, k); the same figure object every time."""
-        return self.panel.update(self.view(beta, k))
-
-    def png(self, beta: float, k: int) -> bytes:
-        """The same as PNG, the fast way."""
-        self.draw(beta, k)
-        return self.panel.png()
-
-    def strip_views(self, betas=STRIP_BETAS, sizes=STRIP_SIZES) -> list[list[SettingView]]:
-        """What the still figure shows: a row for each of ``sizes``, in it a SettingView for each β."""
-        betas = [beta for beta in betas if beta in self.betas] or list(self.betas[:1])
-        sizes = [k for k in sizes if k <= self.one_model.latent_dim]
-        return [[self.view(beta, k) for beta in betas] for k in sizes]
-
-    def strip(self, betas=STRIP_BETAS, sizes=STRIP_SIZES) -> Figure:
-        """A still figure over the range of both sliders."""
-        return setting_strip(self.strip_views(betas, sizes))
-
-
-class BetaLatentExplorer:
-    """The widget: two sliders, the live picture, and training for real with progress and cancel.
+class RealTraining:
+    """A button that trains the present setting in the background, with progress, cancel and status.
 
     Attributes:
-        view: the plain part.
-        beta, k: sliders; ``picture``: the live picture; ``box``: everything.
-        train_button, cancel_button, progress, status: of training for real.
-        comparison: the last finished :class:`vae_course.widgets.beta_latent.Comparison`, or None.
+        button, cancel, progress, status: its widgets, in ``rows``.
+        comparison: the last finished :class:`Comparison`, or None.
     """
 
-    def __init__(self, view: BetaLatentView, train=None, held_out=None, *, epochs: int = 4):
-        self.view, self.train, self.held_out, self.epochs = view, train, held_out, epochs
-        low, high = view.betas[0], view.betas[-1]
-        # Eight steps to a doubling, so that the front end, which rounds to steps, can stand at 1 exactly.
-        self.beta = slider("β", low, high, 1.0, log=True, step=math.log10(2) / 8)
-        self.k = slider("latent size k", 2, view.one_model.latent_dim, min(16, view.one_model.latent_dim))
-        self.picture = widgets.HTML()
-        self.train_button = widgets.Button(
-            description="Train this setting for real", layout={"width": "16em"}
-        )
-        self.cancel_button = widgets.Button(description="Cancel", disabled=True)
-        self.progress = widgets.FloatProgress(min=0, max=1, layout={"visibility": "hidden"})
+    def __init__(self, one_model, train, held_out, controls, epochs: int) -> None:
+        self.parts, self.controls, self.epochs = (one_model, train, held_out), controls, epochs
+        layout = widgets.Layout(width="16em")
+        self.button = widgets.Button(description="Train this setting for real", layout=layout)
+        self.cancel = widgets.Button(description="Cancel", disabled=True)
+        hidden = widgets.Layout(visibility="hidden")
+        self.progress = widgets.FloatProgress(min=0, max=1, layout=hidden)
         self.status = widgets.HTML()
+        self.rows = (widgets.HBox([self.button, self.cancel, self.progress]), self.status)
         self.comparison: Comparison | None = None
-        self._cancel, self._thread = threading.Event(), None
-        for control in (self.beta, self.k):
-            control.continuous_update = True
-            control.observe(self.redraw, names="value")
-        self.train_button.on_click(self.start_training)
-        self.cancel_button.on_click(lambda _button: self._cancel.set())
-        row = widgets.HBox([self.train_button, self.cancel_button, self.progress])
-        self.box = widgets.VBox(
-            [self.beta, self.k, self.picture, *([row, self.status] if train is not None else [])]
-        )
-        self.redraw()
+        self._asked, self._thread = threading.Event(), None
+        self.button.on_click(self.start)
+        self.cancel.on_click(lambda _button: self._asked.set())
 
-    def redraw(self, _change=None) -> None:
-        """Show the present setting. An error is shown in place of the picture, and raised."""
-        described = f"β = {self.beta.value:.3g}, latent size {self.k.value}"
-        try:
-            picture = self.view.png(self.beta.value, self.k.value)
-        except Exception:
-            self.picture.value = _error_html(traceback.format_exc(), described)
-            raise
-        alt = f"Live picture at {described}: reconstructions, samples, rate and distortion, KL per dimension."
-        self.picture.value = _picture_html(picture, alt)
-
-    def start_training(self, _button=None) -> None:
-        """Train the present setting in the background; the sliders stay alive meanwhile."""
+    def start(self, _button=None) -> None:
+        """Train the present setting; the sliders stay alive meanwhile."""
         if self._thread is not None and self._thread.is_alive():
             return
-        self._cancel.clear()
-        self.train_button.disabled, self.cancel_button.disabled = True, False
+        self._asked.clear()
+        self.button.disabled, self.cancel.disabled = True, False
         self.progress.value, self.progress.layout.visibility = 0.0, "visible"
-        setting = (float(self.beta.value), int(self.k.value))
-        self._say(f"Training β = {setting[0]:.3g}, k = {setting[1]} on {len(self.train):,} pictures …")
-        self._thread = threading.Thread(target=self._train, args=setting, daemon=True)
+        beta, k = float(self.controls["beta"].value), int(self.controls["k"].value)
+        self._say(f"Training β = {beta:.3g}, k = {k} on {len(self.parts[1]):,} pictures …")
+        self._thread = threading.Thread(target=self._train, args=(beta, k), daemon=True)
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> None:
@@ -265,65 +289,25 @@ class BetaLatentExplorer:
     def _train(self, beta: float, k: int) -> None:
         try:
             self.comparison = train_for_real(
-                self.view.one_model,
-                self.train,
-                self.held_out,
+                *self.parts,
                 beta,
                 k,
                 epochs=self.epochs,
-                on_progress=self._advance,
-                canceled=self._cancel.is_set,
+                on_progress=lambda share: setattr(self.progress, "value", share),
+                canceled=self._asked.is_set,
             )
-            self._say(f"{self.comparison} ({len(self.held_out):,} held-out pictures, {self.epochs} epochs)")
+            self._say(
+                f"β = {beta:.3g}, k = {k}: {self.comparison} ({len(self.parts[2]):,} held-out pictures. "
+                f"{self.epochs} passes are a short training, and the shortcut had many more: chapter 08 "
+                "compares it with longer runs.)"
+            )
         except TrainingCanceled as end:
             self._say(f"Training was {end}")
         except Exception:  # nobody sees a thread's traceback: put it where the reader looks
-            self.status.value = _error_html(traceback.format_exc(), f"training β = {beta:.3g}, k = {k}")
+            self.status.value = error_html(traceback.format_exc(), f"training β = {beta:.3g}, k = {k}")
         finally:
-            self.train_button.disabled, self.cancel_button.disabled = False, True
+            self.button.disabled, self.cancel.disabled = False, True
             self.progress.layout.visibility = "hidden"
-
-    def _advance(self, share: float) -> None:
-        self.progress.value = share
 
     def _say(self, text: str) -> None:
         self.status.value = f'<p role="status">{html.escape(text)}</p>'
-
-    def _ipython_display_(self) -> None:
-        """Nothing: `explore_beta_latent` has already displayed the box."""
-
-
-def explore_beta_latent(
-    one_model, held_out, train=None, *, epochs: int = 4, n: int = 8
-) -> BetaLatentExplorer:
-    """Sliders for β and latent size over one model, redrawn while they are dragged; below, a still figure.
-
-    Args:
-        one_model: for example ``load_one_model("mnist")``.
-        held_out: ImageData that it was not trained on.
-        train: ImageData for the button "train this setting for real"; None leaves the button out.
-        epochs: passes through ``train`` when the button is pressed.
-        n: pictures to show.
-    """
-    view = BetaLatentView(one_model, held_out, n=n)
-    shell = BetaLatentExplorer(view, train, held_out, epochs=epochs)
-    publish_widget(
-        shell.box,
-        f"Interactive controls: β, {view.betas[0]:g} to {view.betas[-1]:g}; latent size, 2 to "
-        f"{one_model.latent_dim}. Run the notebook to move them; the figure below stands still.",
-    )
-    shown = view.strip_views()
-    show(setting_strip(shown), strip_alt(shown))
-    return shell
-
-
-def strip_alt(shown: list[list[SettingView]]) -> str:
-    """Alternative text of the still figure with those rows of views, with the numbers at its corners."""
-    corners = [row[place] for row in (shown[0], shown[-1]) for place in (0, -1)]
-    numbers = "; ".join(
-        f"β = {v.beta:g}, k = {v.k}: distortion {v.distortion:.0f}, rate {v.rate:.0f} nats" for v in corners
-    )
-    return check_alt(
-        f"Blocks of decoded pictures and samples, one for each latent size (rows) and β (columns). "
-        f"At the corners: {numbers}."
-    )

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from vae_course.elbo import GaussianPosterior, elbo_terms
 from vae_course.models.vae import VAE
-from vae_course.plots.style import BLUE, GREY, VERMILION, styled
+from vae_course.plots.images import encoded, looking_at, mean_code, pictures
+from vae_course.plots.style import BLUE, PRIOR, VERMILION, styled
 from vae_course.randomness import seeded
-from vae_course.widgets.controls import Explorer, explorer, slider
+from vae_course.widgets.controls import Explorer, Scene, explorer, place_picture, set_picture, slider
 
-DRAWS = 32
-CLEAN = {"color": BLUE, "marker": "o"}
-SPOILED = {"color": VERMILION, "marker": "s"}
+# Noise, shift and blank of each column of the strip.
 EXAMPLES = ((0.0, 0, 0.0), (0.3, 0, 0.0), (0.0, 2, 0.0), (0.0, 6, 0.0), (0.0, 0, 0.5))
 
 
@@ -51,34 +50,76 @@ def corrupt(image: Tensor, noise: float = 0.0, shift: int = 0, blank: float = 0.
     else:
         spoiled[..., :kept] = image[..., width - kept :]
     spoiled[..., round(width * (1 - blank)) :] = 0
-    generator = seeded(seed)
-    return (spoiled + noise * torch.randn(image.shape, generator=generator)).clamp(0, 1)
+    return (spoiled + noise * torch.randn(image.shape, generator=seeded(seed))).clamp(0, 1)
 
 
-@torch.no_grad()
 def negative_elbo(model: VAE, image: Tensor) -> float:
     """-ELBO of one picture (C, H, W) in nats, from 32 draws of z with a fixed seed."""
-    generator = seeded(0)
-    return elbo_terms(model, image[None], generator=generator, n_samples=DRAWS).negative_elbo.item()
+    with looking_at(model) as device:
+        terms = elbo_terms(model, image[None].to(device), generator=seeded(0, device), n_samples=32)
+    return terms.negative_elbo.item()
+
+
+def reconstructed(model: VAE, image: Tensor) -> Tensor:
+    """What the decoder makes of the mean code of one picture: (C, H, W), in [0, 1]."""
+    return pictures(model, mean_code(model, image[None]))[0]
 
 
 @styled
-def draw_corrupted_digit(model: VAE, image: Tensor, noise: float, shift: int, blank: float) -> Figure:
+def digit_scene(model: VAE, image: Tensor) -> Scene:
     """The spoiled picture, its reconstruction, and both codes, with -ELBO in nats before and after.
 
     Args:
         model: a trained VAE.
-        image: (C, H, W), float in [0, 1], on the CPU like the model.
-        noise, shift, blank: see `corrupt`.
+        image: (C, H, W), float in [0, 1].
+
+    Returns:
+        A scene of noise, shift and blank, see `corrupt`.
     """
-    spoiled = corrupt(image, noise, shift, blank)
     figure = Figure(figsize=(10.5, 3.4), layout="constrained")
-    original, seen, returned, code = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
-    _picture(original, image, "Original", rf"$-$ELBO = {negative_elbo(model, image):.1f} nats")
-    _picture(seen, spoiled, "What the encoder sees", rf"$-$ELBO = {negative_elbo(model, spoiled):.1f} nats")
-    _picture(returned, model.reconstruct(spoiled[None])[0], "Reconstruction", "")
-    _draw_codes(code, _posterior(model, image), _posterior(model, spoiled))
-    return figure
+    original, seen, returned, right = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
+    nats = rf"$-$ELBO = {negative_elbo(model, image):.1f} nats"
+    place_picture(original, image, "Original", nats)
+    before = place_picture(seen, image, "What the encoder sees", nats)
+    after = place_picture(returned, reconstructed(model, image), "Reconstruction")
+    clean = encoded(model, image[None])
+    place = torch.arange(1, clean.mean.shape[1] + 1).double()
+    _bars(right, place - 0.18, clean, {"color": BLUE, "marker": "o", "label": "original, mean ± σ"})
+    look = {"color": VERMILION, "marker": "s", "label": "spoiled, mean ± σ"}
+    dots, lines = _bars(right, place + 0.18, clean, look)
+    right.axhline(0, color=PRIOR, linewidth=0.8, linestyle=":")
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.set(xlabel="latent dimension", ylabel="z (prior: 0 ± 1)")
+    right.set_title("Code q(z|x)", fontsize=11)
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+
+    def make_room(*codes: GaussianPosterior) -> bool:
+        """An axis to ±3, ±6, ±12 …, as far as the codes reach; True where it has changed."""
+        most = max(1.1 * float((code.mean.abs() + code.std).max()) for code in codes)
+        reach, old = 3.0 * 2 ** max(0, math.ceil(math.log2(most / 3))), right.get_ylim()[1]
+        right.set_ylim(-reach, reach)
+        return reach != old
+
+    def update(noise: float, shift: int, blank: float) -> bool:
+        spoiled = corrupt(image, noise, shift, blank)
+        set_picture(before, spoiled)
+        set_picture(after, reconstructed(model, spoiled))
+        seen.set_xlabel(rf"$-$ELBO = {negative_elbo(model, spoiled):.1f} nats")
+        now = encoded(model, spoiled[None])
+        low, high = (now.mean - now.std)[0].tolist(), (now.mean + now.std)[0].tolist()
+        dots.set_ydata(now.mean[0].numpy())
+        x = (place + 0.18).tolist()
+        lines.set_segments([[(x, a), (x, b)] for x, a, b in zip(x, low, high, strict=True)])
+        return make_room(clean, now)
+
+    make_room(clean)
+    return Scene(figure, [seen, after, lines, dots], update)
+
+
+def _bars(axes: Axes, place: Tensor, code: GaussianPosterior, look: dict[str, str]):
+    """Mean and one standard deviation in each latent dimension: the dots, and the lines through them."""
+    dots, _, (lines,) = axes.errorbar(place, code.mean[0], yerr=code.std[0], linestyle="", **look)
+    return dots, lines
 
 
 @styled
@@ -90,20 +131,14 @@ def draw_corruption_strip(
     Args:
         model: a trained VAE.
         image: (C, H, W), float in [0, 1].
-        settings: (noise, shift, blank) of each column, see `corrupt`.
-
-    Raises:
-        ValueError: no settings.
+        settings: (noise, shift, blank) of each column, at least one; see `corrupt`.
     """
-    if not settings:
-        raise ValueError("The strip needs at least one (noise, shift, blank) setting; got none.")
     figure = Figure(figsize=(max(1.75 * len(settings), 3), 4.2), layout="constrained")
     rows = figure.subplots(2, len(settings), squeeze=False)
-    for column, setting in enumerate(settings):
+    for (above, below), setting in zip(rows.T, settings, strict=True):
         spoiled = corrupt(image, *setting)
-        _picture(rows[0, column], spoiled, _named(*setting), "")
-        _picture(rows[1, column], model.reconstruct(spoiled[None])[0], "", "")
-        rows[1, column].set_xlabel(f"{negative_elbo(model, spoiled):.1f} nats")
+        place_picture(above, spoiled, _named(*setting))
+        place_picture(below, reconstructed(model, spoiled), "", f"{negative_elbo(model, spoiled):.1f} nats")
     rows[0, 0].set_ylabel("encoder sees")
     rows[1, 0].set_ylabel("reconstruction")
     figure.supxlabel(r"$-$ELBO of the picture in the upper row", fontsize=11)
@@ -122,81 +157,14 @@ def explore_corrupted_digit(model: VAE, image: Tensor) -> Explorer:
         "One digit spoiled in several ways, with the reconstruction of each below it, "
         f"and the negative ELBO in nats ({measured})."
     )
-
-    def draw(noise: float, shift: int, blank: float) -> Figure:
-        return draw_corrupted_digit(model, image, noise, shift, blank)
-
-    return explorer(draw, controls, lambda: draw_corruption_strip(model, image), alt=alt)
-
-
-@torch.no_grad()
-def _posterior(model: VAE, image: Tensor) -> GaussianPosterior:
-    return model.encode(image[None])
+    scene = digit_scene(model, image)
+    return explorer(scene, controls, lambda: draw_corruption_strip(model, image), alt=alt, fast=True)
 
 
 def _named(noise: float, shift: int, blank: float) -> str:
-    parts = []
-    if noise:
-        parts.append(f"noise {noise:g}")
-    if shift:
-        parts.append(f"{abs(shift)} px {'right' if shift > 0 else 'left'}")
-    if blank:
-        parts.append("half blank" if blank == 0.5 else f"{blank:.0%} blank")
-    return ", ".join(parts) or "as it is"
-
-
-def _picture(axes: Axes, image: Tensor, title: str, below: str) -> None:
-    pixels = image.detach().permute(1, 2, 0).clamp(0, 1).numpy()
-    axes.imshow(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels, cmap="gray", vmin=0, vmax=1)
-    axes.set_title(title, fontsize=11)
-    axes.set_xlabel(below)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.grid(False)
-
-
-def _draw_codes(axes: Axes, clean: GaussianPosterior, spoiled: GaussianPosterior) -> None:
-    """Two latent dimensions: ellipses in the plane. More: mean and one standard deviation of each."""
-    if clean.mean.shape[-1] == 2:
-        _draw_ellipses(axes, clean, spoiled)
-    else:
-        _draw_bars(axes, clean, spoiled)
-    axes.set_title("Code q(z|x)", fontsize=11)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-
-
-def _draw_ellipses(axes: Axes, clean: GaussianPosterior, spoiled: GaussianPosterior) -> None:
-    for radius in (1, 2):
-        axes.add_patch(Ellipse((0, 0), 2 * radius, 2 * radius, fill=False, edgecolor=GREY, linestyle=":"))
-    reach = 2.5
-    for posterior, style, line, name in (
-        (clean, CLEAN, "-", "original, 2σ"),
-        (spoiled, SPOILED, "--", "spoiled, 2σ"),
-    ):
-        mean, std = posterior.mean[0].tolist(), posterior.std[0].tolist()
-        axes.add_patch(
-            Ellipse(mean, 4 * std[0], 4 * std[1], fill=False, edgecolor=style["color"], linestyle=line, lw=2)
-        )
-        axes.plot(*mean, **style, linestyle=line, label=name)
-        reach = max(reach, *(1.1 * (abs(m) + 2 * s) for m, s in zip(mean, std, strict=True)))
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(-reach, reach)
-    axes.set_aspect("equal")
-    axes.set_xlabel("$z_1$ (dotted: prior, 1σ and 2σ)")
-    axes.set_ylabel("$z_2$")
-
-
-def _draw_bars(axes: Axes, clean: GaussianPosterior, spoiled: GaussianPosterior) -> None:
-    positions = torch.arange(1, clean.mean.shape[-1] + 1).numpy()
-    for posterior, style, offset, name in (
-        (clean, CLEAN, -0.18, "original, mean ± σ"),
-        (spoiled, SPOILED, 0.18, "spoiled, mean ± σ"),
-    ):
-        mean, std = posterior.mean[0].numpy(), posterior.std[0].numpy()
-        axes.errorbar(positions + offset, mean, yerr=std, linestyle="", **style, label=name)
-    reach = max(3.0, *(1.1 * float((p.mean.abs() + p.std).max()) for p in (clean, spoiled)))
-    axes.set_ylim(-reach, reach)
-    axes.axhline(0, color=GREY, linewidth=0.8, linestyle=":")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("latent dimension")
-    axes.set_ylabel("z (prior: 0 ± 1)")
+    parts = [
+        f"noise {noise:g}" if noise else "",
+        f"{abs(shift)} px {'right' if shift > 0 else 'left'}" if shift else "",
+        ("half blank" if blank == 0.5 else f"{blank:.0%} blank") if blank else "",
+    ]
+    return ", ".join(filter(None, parts)) or "as it is"

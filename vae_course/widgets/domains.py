@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,8 +13,9 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from vae_course.evaluation.paths import lerp
+from vae_course.plots.images import looking_at, mean_code, pictures
 from vae_course.plots.style import BLUE, GREY, styled
-from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
+from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, place_picture, slider
 
 
 @dataclass(frozen=True)
@@ -29,22 +32,35 @@ class Domain:
     ends: Tensor
     draw: Callable[[nn.Module, Tensor, Axes], None]
 
-    @torch.no_grad()
     def code(self, t: float) -> Tensor:
         """The code at place t on the straight line between the posterior means of the ends, (1, latent)."""
-        first, last = self.model.encode(self.ends).mean
-        return lerp(first, last, torch.tensor([t]))
+        return lerp(*mean_code(self.model, self.ends), torch.tensor([t]))
+
+    def place(self, axes: Axes, t: float, title: str, size: int = 11) -> None:
+        """Draw what the decoder makes of the place t."""
+        self.draw(self.model, self.code(t), axes)
+        axes.set_title(title, fontsize=size)
 
 
 @styled
-def draw_place(domains: Mapping[str, Domain], kind: str, t: float) -> Figure:
-    """What the decoder makes of both ends and of the place t between them, for one kind of data."""
-    domain = domains[kind]
+def place_scene(domain: Domain) -> Scene:
+    """What the decoder makes of both ends and of the place t between them: a scene of t."""
     figure = Figure(figsize=(8.5, 2.6), layout="constrained")
-    for axes, place in zip(figure.subplots(1, 3), (0.0, t, 1.0), strict=True):
-        domain.draw(domain.model, domain.code(place), axes)
-        axes.set_title({0.0: "from (t = 0)", 1.0: "to (t = 1)"}.get(place, f"t = {place:.2f}"), fontsize=11)
-    return figure
+    left, middle, right = figure.subplots(1, 3)
+    domain.place(left, 0.0, "from (t = 0)")
+    domain.place(right, 1.0, "to (t = 1)")
+    moving = [middle.title]
+
+    @styled
+    def update(t: float) -> None:
+        while len(moving) > 1:
+            moving.pop().remove()
+        before = middle.get_children()
+        domain.place(middle, t, f"t = {t:.2f}")
+        moving.extend(artist for artist in middle.get_children() if artist not in before)
+
+    update(0.5)
+    return Scene(figure, moving, update)
 
 
 @styled
@@ -53,10 +69,8 @@ def draw_all(domains: Mapping[str, Domain], steps: int = 5) -> Figure:
     figure = Figure(figsize=(8.5, 1.45 * len(domains) + 0.3), layout="constrained")
     grid = figure.subplots(len(domains), steps, squeeze=False)
     for row, (kind, domain) in zip(grid, domains.items(), strict=True):
-        for axes, place in zip(row, torch.linspace(0, 1, steps).tolist(), strict=True):
-            domain.draw(domain.model, domain.code(place), axes)
-            axes.set_title(f"t = {place:.2f}", fontsize=9)
-        row[0].set_title(f"{kind}, t = 0", fontsize=9)
+        for axes, t in zip(row, torch.linspace(0, 1, steps).tolist(), strict=True):
+            domain.place(axes, t, f"t = {t:.2f}" if t else f"{kind}, t = 0", 9)
     return figure
 
 
@@ -67,40 +81,32 @@ def explore_domains(domains: Mapping[str, Domain], alt: str) -> Explorer:
         domains: name to :class:`Domain`, at least one.
         alt: one sentence of alternative text for the strip.
     """
-    controls = {
-        "kind": dropdown("data", list(domains), next(iter(domains))),
-        "t": slider("t", 0.0, 1.0, 0.5, step=0.05),
-    }
-    return explorer(
-        lambda kind, t: draw_place(domains, kind, t), controls, lambda: draw_all(domains), alt=alt, fast=True
-    )
+    controls = {"kind": dropdown("data", list(domains)), "t": slider("t", 0.0, 1.0, 0.5, step=0.05)}
+    scene = functools.cache(lambda kind: place_scene(domains[kind]))
+    return explorer(lambda kind, t: scene(kind)(t=t), controls, lambda: draw_all(domains), alt=alt, fast=True)
 
 
-@torch.no_grad()
 def draw_picture(model: nn.Module, code: Tensor, axes: Axes) -> None:
     """A picture (C, H, W) of one or three channels."""
-    picture = model.likelihood.mean(model.decode(code))[0].permute(1, 2, 0).squeeze(-1)
-    _bare(axes)
-    axes.imshow(picture.clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1)
+    place_picture(axes, pictures(model, code)[0], "")
 
 
 def draw_sound(data) -> Callable[[nn.Module, Tensor, Axes], None]:
     """A drawer of spectrograms for models of this SoundData."""
 
-    @torch.no_grad()
     def draw(model: nn.Module, code: Tensor, axes: Axes) -> None:
-        level = data.decibels(model.likelihood.mean(model.decode(code)))[0]
-        _bare(axes)
-        floor = data.settings.floor
-        axes.imshow(level.numpy(), origin="lower", aspect="auto", cmap="magma", vmin=floor, vmax=0)
+        look = {"cmap": "magma", "vmin": data.settings.floor, "vmax": 0}
+        level = data.decibels(_mean(model, code))[0].numpy()
+        axes.imshow(level, origin="lower", aspect="auto", **look)
+        axes.set(xticks=[], yticks=[])
+        axes.grid(False)
 
     return draw
 
 
-@torch.no_grad()
 def draw_row(model: nn.Module, code: Tensor, axes: Axes) -> None:
     """A row of a table: each scaled column as a bar, in standard deviations of the training part."""
-    values = model.likelihood.mean(model.decode(code)).flatten().numpy()
+    values = _mean(model, code).flatten().numpy()
     axes.bar(range(1, len(values) + 1), values, color=BLUE, width=0.8)
     axes.axhline(0, color=GREY, linewidth=0.8)
     axes.set_ylim(-3, 3)
@@ -113,18 +119,16 @@ def draw_text(tokenizer) -> Callable[[nn.Module, Tensor, Axes], None]:
     """A drawer of greedy texts for models of this tokenizer."""
 
     def draw(model: nn.Module, code: Tensor, axes: Axes) -> None:
-        import textwrap
-
-        text = tokenizer.decode(model.write(code))[0]
-        _bare(axes)
-        for side in axes.spines.values():
-            side.set_visible(False)
+        with looking_at(model) as device:
+            text = tokenizer.decode(model.write(code.to(device)).cpu())[0]
         axes.text(0.5, 0.5, textwrap.fill(text, 16), ha="center", va="center", fontsize=9)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+        axes.grid(False)
 
     return draw
 
 
-def _bare(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.grid(False)
+def _mean(model: nn.Module, code: Tensor) -> Tensor:
+    with looking_at(model) as device:
+        return model.likelihood.mean(model.decode(code.to(device))).cpu()

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.evaluation.samples import power_spectrum, sample_quality
+from vae_course.evaluation.frechet import frechet_distance
+from vae_course.evaluation.samples import power_spectrum, precision_recall, sharpness
 from vae_course.models.classifier import Classifier
-from vae_course.plots.images import bare, check_images, montage
-from vae_course.plots.style import BLACK, VERMILION, styled
+from vae_course.plots.images import draw_grid, montage
+from vae_course.plots.style import DATA, VERMILION, styled
 from vae_course.randomness import seeded
 from vae_course.teaching.tables import format_number
-from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
+from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, slider
 
 SHOWN = 8
-STRIP = (-1.0, 0.0, 1.0, 2.0)  # settings of detail in the still figure
-NOISE_OF_STRIP = 0.1
+STRIP = ((-1.0, 0.0), (0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (0.0, 0.1))  # detail and noise in the still figure
 
 
 def retouch(images: Tensor, detail: float = 0.0, noise: float = 0.0, seed: int = 0) -> Tensor:
@@ -41,60 +41,64 @@ def retouch(images: Tensor, detail: float = 0.0, noise: float = 0.0, seed: int =
             f"(n, C, H, W), at least −1, at least 0."
         )
     smooth = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    generator = seeded(seed)
-    grain = torch.randn(images.shape, generator=generator) if noise else 0.0
+    grain = torch.randn(images.shape, generator=seeded(seed)) if noise else 0.0
     return (images + detail * (images - smooth) + noise * grain).clamp(0, 1)
 
 
-def verdict(images: Tensor, real: Tensor, judge: Classifier) -> str:
-    """The measures of pictures against data in one line of text."""
-    quality = sample_quality(images, real, judge)
-    return (
-        f"Fréchet distance {format_number(round(quality.frechet, 1))}, "
-        f"precision {quality.precision:.2f}, recall {quality.recall:.2f}, "
-        f"sharpness {format_number(round(quality.sharpness, 2))} of data"
-    )
+def against(real: Tensor, judge: Classifier) -> Callable[[Tensor], str]:
+    """The measures of pictures against these data, in one line of text; what the data give is taken once."""
+    theirs, edges = judge.features(real), sharpness(real).mean()
+
+    def verdict(images: Tensor) -> str:
+        ours = judge.features(images)
+        precision, recall = precision_recall(theirs, ours)
+        return (
+            f"Fréchet distance {format_number(round(frechet_distance(ours, theirs), 1))}, "
+            f"precision {precision:.2f}, recall {recall:.2f}, "
+            f"sharpness {format_number(round((sharpness(images).mean() / edges).item(), 2))} of data"
+        )
+
+    return verdict
 
 
 @styled
-def draw_retouched(images: Tensor, real: Tensor, judge: Classifier, detail: float, noise: float) -> Figure:
-    """Some retouched pictures, their measures, and their power spectrum beside that of data."""
-    pictures = retouch(images, detail, noise)
+def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) -> Scene:
+    """Some retouched pictures, their measures, and their power spectrum beside that of data.
+
+    Returns:
+        A scene of source (a name), detail and noise.
+    """
+    verdict = against(real, judge)
     figure = Figure(figsize=(9.4, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
-    left.imshow(montage(check_images(pictures[: 2 * SHOWN]), 2, SHOWN))
-    left.set_xticks([])
-    left.set_yticks([])
-    bare(left)
-    for name, shown, look in (
-        ("data", real, {"color": BLACK, "linestyle": "--"}),
-        ("these pictures", pictures, {"color": VERMILION, "linestyle": "-"}),
-    ):
-        frequency, power = power_spectrum(shown)
-        right.plot(frequency.numpy(), power.numpy(), label=name, **look)
-    right.set_yscale("log")
-    right.set_ylim(1e-5, 30)
-    right.set_xlabel("frequency (cycles per pixel)")
+    image = draw_grid(left, real[: 2 * SHOWN], 2, SHOWN)
+    right.plot(*power_spectrum(real), color=DATA, linestyle="--", label="data")
+    (line,) = right.plot(*power_spectrum(real), color=VERMILION, linestyle="-", label="these pictures")
+    right.set(yscale="log", ylim=(1e-5, 30), xlabel="frequency (cycles per pixel)")
     right.set_ylabel("power (squared pixel value)")
     right.legend()
-    figure.suptitle(verdict(pictures, real, judge), fontsize=11)
-    return figure
+    title = figure.suptitle(verdict(real), fontsize=11)
+
+    def update(source: str, detail: float, noise: float) -> None:
+        shown = retouch(sources[source], detail, noise)
+        image.set_data(montage(shown[: 2 * SHOWN], 2, SHOWN))
+        line.set_ydata(power_spectrum(shown).power.numpy())
+        title.set_text(verdict(shown))
+
+    return Scene(figure, [image, line, title], update)
 
 
 @styled
 def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
-    """The same pictures at five settings, with the measures of each under it."""
-    settings = [(detail, 0.0) for detail in STRIP] + [(0.0, NOISE_OF_STRIP)]
-    figure = Figure(figsize=(9.4, 0.86 * len(settings)), layout="constrained")
-    for axes, (detail, noise) in zip(figure.subplots(len(settings), 1), settings, strict=True):
-        pictures = retouch(images, detail, noise)
-        axes.imshow(montage(check_images(pictures[: 2 * SHOWN]), 1, 2 * SHOWN))
-        axes.set_xticks([])
-        axes.set_yticks([])
-        bare(axes)
+    """The same pictures at five settings, with the measures of each above it."""
+    verdict = against(real, judge)
+    figure = Figure(figsize=(9.4, 0.86 * len(STRIP)), layout="constrained")
+    for axes, (detail, noise) in zip(figure.subplots(len(STRIP), 1), STRIP, strict=True):
+        shown = retouch(images, detail, noise)
+        draw_grid(axes, shown[: 2 * SHOWN], 1, 2 * SHOWN)
         sharpened = f"detail {detail:+g}".replace("-", "−") if detail else "as they are"
         what = f"noise {noise:g}" if noise else sharpened
-        axes.set_title(f"{what}: {verdict(pictures, real, judge)}", fontsize=10, loc="left")
+        axes.set_title(f"{what}: {verdict(shown)}", fontsize=10, loc="left")
     return figure
 
 
@@ -102,7 +106,7 @@ def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classi
     """A menu of pictures, a slider for detail and one for noise; the still figure shows the first source.
 
     Args:
-        sources: name → pictures (n, C, H, W) in [0, 1]; about 500 of each answer at once.
+        sources: name → pictures (n, C, H, W) in [0, 1]; about 200 of each answer at once.
         real: as many held-out pictures.
         judge: the classifier whose features are compared.
     """
@@ -110,16 +114,13 @@ def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classi
         raise ValueError("give at least one source of pictures, for example {'VAE': samples}.")
     names = list(sources)
     controls = {
-        "source": dropdown("pictures", names, names[0]),
+        "source": dropdown("pictures", names),
         "detail": slider("detail (−1 blurs, above 0 sharpens)", -1.0, 3.0, 0.0, step=0.25),
         "noise": slider("noise, standard deviation", 0.0, 0.3, 0.0, step=0.02, unit="pixel value"),
     }
-
-    def draw(source: str, detail: float, noise: float) -> Figure:
-        return draw_retouched(sources[source], real, judge, detail, noise)
-
     alt = (
         f"Five rows of the same pictures ({names[0]}): blurred, as they are, sharpened, sharpened more, and "
         "with noise; each row has its Fréchet distance, precision, recall and sharpness above it."
     )
-    return explorer(draw, controls, lambda: draw_strip(sources[names[0]], real, judge), alt=alt)
+    scene = judge_scene(sources, real, judge)
+    return explorer(scene, controls, lambda: draw_strip(sources[names[0]], real, judge), alt=alt, fast=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from vae_course.evaluation.loss_translator import (
@@ -15,7 +14,7 @@ from vae_course.evaluation.loss_translator import (
 )
 from vae_course.plots.style import BLUE, GREY, VERMILION, styled
 from vae_course.teaching.tables import format_number
-from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
+from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, slider
 
 ERRORS = {"squared error (MSE)": "mse", "cross-entropy (BCE)": "bce", "absolute error (L1)": "l1"}
 SIZES = {
@@ -26,6 +25,8 @@ SIZES = {
 }
 RANGES = {"0 to 1": 1.0, "−1 to 1": 2.0, "0 to 255": 255.0}
 LATENT_DIM, BATCH_SIZE = 20, 128
+FIRST = LossWeights("mse", 784, name="mean MSE + KL, 28 × 28: the first attempt of nearly everybody")
+LOW, HIGH = 1e-2, 1e4  # β on the live axis; what lies farther out stands at its end, with its number
 
 
 def translation(loss: LossWeights) -> str:
@@ -39,34 +40,35 @@ def translation(loss: LossWeights) -> str:
 
 
 @styled
-def draw_translation(loss: LossWeights, famous: Sequence[LossWeights] = FAMOUS) -> Figure:
-    """The loss on the axis of effective β, between the famous ones."""
-    figure = Figure(figsize=(8.4, 3.6), layout="constrained")
-    axes = figure.subplots()
-    rows = [*famous, loss]
-    for place, row in enumerate(rows):
-        own = row is loss
-        look = {"color": VERMILION, "marker": "D"} if own else {"color": BLUE, "marker": "o"}
-        axes.plot([1, effective_beta(row)], [place, place], color=GREY, linewidth=1)
-        axes.plot(effective_beta(row), place, linestyle="", markersize=8, **look)
-        axes.annotate(
-            format_number(effective_beta(row)),
-            (effective_beta(row), place),
-            xytext=(0, 7),
-            textcoords="offset points",
-            ha="center",
-            fontsize=9,
-        )
-    axes.axvline(1, color=GREY, linestyle="--", linewidth=1)
-    axes.set_xscale("log")
-    axes.margins(x=0.15, y=0.15)
-    axes.set_yticks(range(len(rows)), [row.name or "your loss" for row in rows], fontsize=9)
-    axes.set_xlabel("effective β (1 is the ELBO of unit scale)")
-    figure.suptitle(translation(loss).replace("; ", "\n"), fontsize=10)
+def draw_translation(loss: LossWeights) -> Figure:
+    """The loss on the axis of effective β, above the famous ones."""
+    figure, _ = _draw(loss)
+    figure.axes[0].margins(x=0.15, y=0.15)
     return figure
 
 
-def draw_weights(
+def _draw(loss: LossWeights) -> tuple[Figure, list[Artist]]:
+    """The figure, and what belongs to the loss in it: line, point, number and title."""
+    figure = Figure(figsize=(8.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    rows = [*FAMOUS, loss]
+    for place, row in enumerate(rows):
+        beta = effective_beta(row)
+        look = {"color": VERMILION, "marker": "D"} if row is loss else {"color": BLUE, "marker": "o"}
+        (line,) = axes.plot([1, beta], [place, place], color=GREY, linewidth=1)
+        (point,) = axes.plot(beta, place, linestyle="", markersize=8, **look)
+        number = axes.annotate(
+            format_number(beta), (beta, place), (0, 7), textcoords="offset points", ha="center", fontsize=9
+        )
+    axes.axvline(1, color=GREY, linestyle="--", linewidth=1)
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(rows)), [row.name or "your loss" for row in rows], fontsize=9)
+    axes.set_xlabel("effective β (1 is the ELBO of unit scale)")
+    title = figure.suptitle(translation(loss).replace("; ", "\n"), fontsize=10)
+    return figure, [line, point, number, title]
+
+
+def your_loss(
     error: str,
     reduction: str,
     log_error_weight: float,
@@ -74,9 +76,9 @@ def draw_weights(
     kl_reduction: str,
     features: int,
     pixel_range: float,
-) -> Figure:
-    """`draw_translation` of what the sliders say; weights are powers of ten, batch 128, code of size 20."""
-    loss = LossWeights(
+) -> LossWeights:
+    """What the controls say; weights are powers of ten, batch 128, code of size 20."""
+    return LossWeights(
         error,
         features,
         10**log_error_weight,
@@ -87,7 +89,27 @@ def draw_weights(
         batch_size=BATCH_SIZE,
         pixel_range=1.0 if error == "bce" else pixel_range,
     )
-    return draw_translation(loss)
+
+
+@styled
+def translation_scene() -> Scene:
+    """A scene of the arguments of `your_loss`."""
+    figure, (line, point, number, title) = _draw(LossWeights("mse", 784))
+    axes = figure.axes[0]
+    axes.set_xlim(LOW, HIGH)
+    axes.margins(y=0.15)
+
+    def update(**settings) -> None:
+        loss = your_loss(**settings)
+        beta = effective_beta(loss)
+        shown = min(max(beta, 1.5 * LOW), HIGH / 1.5)
+        line.set_xdata([1, shown])
+        point.set_xdata([shown])
+        number.set_text(format_number(beta))
+        number.xy = (shown, number.xy[1])
+        title.set_text(translation(loss).replace("; ", "\n"))
+
+    return Scene(figure, [line, point, number, title], update)
 
 
 def explore_loss_translator() -> Explorer:
@@ -102,7 +124,6 @@ def explore_loss_translator() -> Explorer:
         "features": dropdown("picture", SIZES, 784),
         "pixel_range": dropdown("pixel values", RANGES, 1.0),
     }
-    first = LossWeights("mse", 784, name="mean MSE + KL, 28 × 28: the first attempt of nearly everybody")
-    betas = "; ".join(f"{row.name}: {effective_beta(row):.3g}" for row in (*FAMOUS, first))
+    betas = "; ".join(f"{row.name}: {effective_beta(row):.3g}" for row in (*FAMOUS, FIRST))
     alt = f"Effective β of seven losses on a logarithmic axis, from 0.5 to several hundred. {betas}."
-    return explorer(draw_weights, controls, lambda: draw_translation(first), alt=alt, fast=True)
+    return explorer(translation_scene(), controls, lambda: draw_translation(FIRST), alt=alt, fast=True)

@@ -1,9 +1,7 @@
-""""""
+"""Chapter 09's breeder: pick the pictures you like, get more like them; with a figure that stands still."""
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,17 +12,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from vae_course.plots.images import GAP, bare, check_images, looking_at, montage, pictures
+from vae_course.plots.images import GAP, draw_grid, montage, pictures
 from vae_course.plots.style import VERMILION, styled
 from vae_course.randomness import seeded
 from vae_course.teaching.display import check_alt, publish_widget, show
-from vae_course.widgets.controls import slider
+from vae_course.widgets.controls import picture_html, png, slider
 
-# -------- More like this: new codes around the ones that somebody picked, still spread as the prior is.
+CELL = 84  # pixels on the screen
+APART = 3 * GAP
 
 
 def more_like(parents: Tensor, n: int, spread: float, generator: torch.Generator | None = None) -> Tensor:
-    """Codes near picked ones: √(1 − s²)·z + s·ε with z one of the picked and ε ~ N(0, I).
+    """New codes around picked ones: √(1 − s²)·z + s·ε with z one of the picked and ε ~ N(0, I).
 
     If the picked codes follow N(0, I), so do the new ones, for every spread s: the variances (1 − s²) and s²
     add up to 1. So the children never drift off to where the decoder has seen nothing, as those of z + s·ε
@@ -51,18 +50,12 @@ def more_like(parents: Tensor, n: int, spread: float, generator: torch.Generator
     return (1 - spread**2) ** 0.5 * chosen + spread * noise
 
 
-# -------- Chapter 09's breeder: pick the pictures you like, get more like them; with a figure that stands
-# still.
-
-CELL = 84  # pixels on the screen
-
-
 @dataclass
 class Breeding:
     """The rounds so far: what was shown, and what was picked. Plain data, without any widget.
 
     Attributes:
-        model: a VAE, on the CPU.
+        model: a VAE.
         n: pictures in a round.
         seed: of every draw.
         codes: the codes of each round, (n, latent).
@@ -77,18 +70,15 @@ class Breeding:
 
     def __post_init__(self) -> None:
         self.generator = seeded(self.seed)
-        if not self.codes:
-            self.codes.append(torch.randn(self.n, self.model.latent_dim, generator=self.generator))
+        self.codes.append(self._fresh(self.n))
+
+    def _fresh(self, n: int) -> Tensor:
+        return torch.randn(n, self.model.latent_dim, generator=self.generator)
 
     @property
     def images(self) -> Tensor:
         """The present round's pictures, (n, C, H, W) in [0, 1]."""
-        return self.pictures_of(len(self.codes) - 1)
-
-    def pictures_of(self, number: int) -> Tensor:
-        """The pictures of a round, counted from 0."""
-        with looking_at(self.model):
-            return pictures(self.model, self.codes[number])
+        return pictures(self.model, self.codes[-1])
 
     def pick(self, positions: Sequence[int], spread: float) -> None:
         """Finish the round: keep the picked ones, fill up with new codes around them.
@@ -103,12 +93,8 @@ class Breeding:
         positions = sorted(set(positions))
         if positions and not (0 <= positions[0] and positions[-1] < self.n):
             raise ValueError(f"pictures are numbered 0 to {self.n - 1}; got {positions}.")
-        kept = self.codes[-1][positions]
-        missing = self.n - len(kept)
-        if len(kept):
-            new = more_like(kept, missing, spread, self.generator)
-        else:
-            new = torch.randn(missing, self.model.latent_dim, generator=self.generator)
+        kept, missing = self.codes[-1][positions], self.n - len(positions)
+        new = more_like(kept, missing, spread, self.generator) if positions else self._fresh(missing)
         self.picked.append(positions)
         self.codes.append(torch.cat([kept, new]))
 
@@ -137,44 +123,26 @@ def breed(
 @styled
 def draw_rounds(game: Breeding) -> Figure:
     """Every round in a row; what was picked has a thick frame and a tick."""
-    rounds = [check_images(game.pictures_of(number)) for number in range(len(game.codes))]
-    _, height, width, _ = rounds[0].shape
-    canvas = montage(np.concatenate(rounds), len(rounds), game.n, (3 * GAP, 3 * GAP))
+    shown = torch.cat([pictures(game.model, codes) for codes in game.codes])
+    rows, (height, width) = len(game.codes), shown.shape[-2:]
+    down, right = height + APART, width + APART
     inch = min(0.7, 8.0 / game.n) / width
-    figure = Figure(
-        figsize=(canvas.shape[1] * inch + 0.8, canvas.shape[0] * inch + 0.1), layout="constrained"
-    )
+    size = ((game.n * right - APART) * inch + 0.8, (rows * down - APART) * inch + 0.1)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    axes.imshow(canvas)
-    bare(axes)
-    axes.set_xticks([])
-    down, right = height + 3 * GAP, width + 3 * GAP
-    axes.set_yticks(
-        [row * down + height / 2 for row in range(len(rounds))],
-        [f"round {row + 1}" for row in range(len(rounds))],
-    )
+    names = [f"round {row + 1}" for row in range(rows)]
+    draw_grid(axes, shown, rows, game.n, (APART, APART), names=names)
     for row, positions in enumerate(game.picked):
         for column in positions:
-            corner = (column * right - 2, row * down - 2)
-            axes.add_patch(
-                Rectangle(
-                    corner,
-                    width + 3,
-                    height + 3,
-                    fill=False,
-                    edgecolor=VERMILION,
-                    linewidth=2.5,
-                    clip_on=False,
-                )
-            )
-            axes.text(
-                corner[0] + width, corner[1] + 2, "✓", ha="right", va="top", color=VERMILION, fontsize=9
-            )
+            x, y = column * right - 2, row * down - 2
+            look = {"fill": False, "edgecolor": VERMILION, "linewidth": 2.5, "clip_on": False}
+            axes.add_patch(Rectangle((x, y), width + 3, height + 3, **look))
+            axes.text(x + width, y + 2, "✓", ha="right", va="top", color=VERMILION, fontsize=9)
     return figure
 
 
 class MoreLikeThis:
-    """Pictures with tick boxes, a slider for how close the next ones stay, and two buttons.
+    """Pictures with a button each to pick it, a slider for how close the next ones stay, and two buttons.
 
     Attributes:
         game: the Breeding behind it.
@@ -184,22 +152,18 @@ class MoreLikeThis:
 
     def __init__(self, model: nn.Module, n: int = 12, seed: int = 0) -> None:
         self._start = (model, n, seed)
-        self.game = Breeding(*self._start)
         self.pictures = [widgets.HTML() for _ in range(n)]
-        self.boxes = [
-            widgets.ToggleButton(description=f"pick {i + 1}", layout=widgets.Layout(width=f"{CELL}px"))
-            for i in range(n)
-        ]
+        layout = {"width": f"{CELL}px"}
+        self.boxes = [widgets.ToggleButton(description=f"pick {i + 1}", layout=layout) for i in range(n)]
         self.spread = slider("spread of the next ones", 0.0, 1.0, 0.4, step=0.05)
         self.more = widgets.Button(description="More like these")
         self.again = widgets.Button(description="Start over")
         self.more.on_click(lambda _button: self.next_round())
         self.again.on_click(lambda _button: self.start_over())
-        columns = min(n, 6)
-        cells = [widgets.VBox([picture, box]) for picture, box in zip(self.pictures, self.boxes, strict=True)]
-        rows = [widgets.HBox(cells[start : start + columns]) for start in range(0, n, columns)]
+        cells = [widgets.VBox(pair) for pair in zip(self.pictures, self.boxes, strict=True)]
+        rows = [widgets.HBox(cells[start : start + 6]) for start in range(0, n, 6)]
         self.box = widgets.VBox([*rows, self.spread, widgets.HBox([self.more, self.again])])
-        self.redraw()
+        self.start_over()
 
     @property
     def chosen(self) -> list[int]:
@@ -220,9 +184,11 @@ class MoreLikeThis:
         self.redraw()
 
     def redraw(self) -> None:
-        number = len(self.game.codes)
+        look = f"width: {CELL}px; height: {CELL}px; image-rendering: pixelated"
         for i, (picture, image) in enumerate(zip(self.pictures, self.game.images, strict=True)):
-            picture.value = _picture_html(image, f"Round {number}, picture {i + 1}.")
+            pixels = (255 * montage(image[None], 1, 1)).round().astype(np.uint8)
+            alt = f"Round {len(self.game.codes)}, picture {i + 1}."
+            picture.value = picture_html(png(pixels), alt, look)
         for box in self.boxes:
             box.value = False
 
@@ -236,7 +202,7 @@ def explore_more_like_this(
     """Show the game, and under it the rounds of a game that was played already.
 
     Args:
-        model: a VAE, on the CPU.
+        model: a VAE.
         twin: a finished game for the figure that stands still; see :func:`breed`.
         alt: one sentence of alternative text for that figure.
         n, seed: of the live game.
@@ -250,16 +216,3 @@ def explore_more_like_this(
     )
     show(draw_rounds(twin), alt)
     return shell
-
-
-def _picture_html(image: Tensor, alt: str) -> str:
-    from PIL import Image
-
-    pixels = (255 * check_images(image[None])[0]).round().astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    source = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return (
-        f'<img alt="{alt}" width="{CELL}" height="{CELL}" style="image-rendering: pixelated" '
-        f'src="data:image/png;base64,{source}">'
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,10 +11,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_course.data.toys import GaussianMixture
-from vae_course.evaluation.modes import point_coverage
-from vae_course.plots.points import draw_cloud
+from vae_course.evaluation.modes import ModeCoverage, point_coverage
+from vae_course.plots.points import draw_cloud, place_cloud
 from vae_course.plots.style import BLUE, GREY, VERMILION, styled
-from vae_course.widgets.controls import Explorer, dropdown, explorer, slider
+from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, slider
 
 
 @dataclass(frozen=True)
@@ -30,43 +31,57 @@ class Watched:
 
 
 @styled
-def draw_moment(seen: Watched, mixture: GaussianMixture, moment: int, copy: int, least: float) -> Figure:
+def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture, least: float) -> Scene:
     """Left the samples at one snapshot, right how many modes were hit up to then and afterwards.
 
     Args:
-        seen: snapshots of one model.
+        watched: name → snapshots of a model.
         mixture: where the modes are.
-        moment: number of the snapshot, from 0; copy: which of the seeds, from 0.
         least: good samples that make a mode hit.
+
+    Returns:
+        A scene of model (a name), copy (which of the seeds) and moment (number of the snapshot), from 0.
     """
     figure = Figure(figsize=(8.0, 3.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.35])
-    draw_cloud(left, seen.points[moment, :, copy], mixture)
-    found = [point_coverage(points[:, copy], mixture, least=least) for points in seen.points]
-    now = found[moment]
-    left.set_title(f"step {seen.steps[moment]:,}: {now.hit} of {now.modes} modes", fontsize=11)
-    right.step(seen.steps, [f.hit for f in found], where="post", color=BLUE, linestyle="-", label="modes hit")
-    share = [f.high_quality * f.modes for f in found]
-    label = f"share on a mode × {now.modes}"
-    right.plot(seen.steps, share, color=GREY, linestyle="--", label=label)
-    right.plot(seen.steps[moment], now.hit, marker="o", color=VERMILION, markersize=9, linestyle="")
-    right.set(xlabel="training step", ylabel="modes", ylim=(-0.4, now.modes * 1.28))
+    first, modes = next(iter(watched.values())), len(mixture.centers)
+    lines = draw_cloud(left, first.points[0, :, 0], mixture)
+    left.set_title(f"step {first.steps[-1]:,}: 0 of {modes} modes", fontsize=11)
+    zero = [0] * len(first.steps)
+    (hits,) = right.step(first.steps, zero, where="post", color=BLUE, linestyle="-", label="modes hit")
+    (share,) = right.plot(first.steps, zero, color=GREY, linestyle="--", label=f"share on a mode × {modes}")
+    (dot,) = right.plot([], [], marker="o", color=VERMILION, markersize=9, linestyle="")
+    right.set(xlabel="training step", ylabel="modes", ylim=(-0.4, modes * 1.28))
     right.legend(loc="upper left", ncols=2, fontsize=9)
-    return figure
+
+    @functools.cache
+    def found(model: str, copy: int) -> list[ModeCoverage]:
+        return [point_coverage(points[:, copy], mixture, least=least) for points in watched[model].points]
+
+    def update(model: str, copy: int, moment: int) -> None:
+        seen, coverage = watched[model], found(model, copy)
+        place_cloud(lines, seen.points[moment, :, copy], mixture)
+        left.title.set_text(f"step {seen.steps[moment]:,}: {coverage[moment].hit} of {modes} modes")
+        hits.set_data(seen.steps, [c.hit for c in coverage])
+        share.set_data(seen.steps, [c.high_quality * modes for c in coverage])
+        dot.set_data([seen.steps[moment]], [coverage[moment].hit])
+
+    return Scene(figure, [*lines, left.title, hits, share, dot], update)
 
 
 @styled
 def draw_moments(
-    watched: Mapping[str, Watched], mixture: GaussianMixture, copy: int, least: float, columns: int = 6
+    watched: Mapping[str, Watched], mixture: GaussianMixture, least: float, columns: int = 6
 ) -> Figure:
-    """A row for each model, with snapshots from the start to the end of training."""
+    """A row for each model (its first seed), with snapshots from the start to the end of training."""
     figure = Figure(figsize=(1.65 * columns, 1.95 * len(watched) + 0.2), layout="constrained")
     cells = figure.subplots(len(watched), columns, squeeze=False)
     for row, (name, seen) in zip(cells, watched.items(), strict=True):
         chosen = torch.linspace(0, len(seen.steps) - 1, columns).round().int().tolist()
         for axes, moment in zip(row, chosen, strict=True):
-            draw_cloud(axes, seen.points[moment, :, copy], mixture)
-            hit = point_coverage(seen.points[moment, :, copy], mixture, least=least).hit
+            points = seen.points[moment, :, 0]
+            draw_cloud(axes, points, mixture)
+            hit = point_coverage(points, mixture, least=least).hit
             axes.set_title(f"step {seen.steps[moment]:,}: {hit}", fontsize=9)
         row[0].set_ylabel(name, fontsize=9)
     return figure
@@ -79,17 +94,16 @@ def explore_training(
 
     Args:
         watched: name → snapshots; all with as many snapshots and copies.
-        mixture, least: as in :func:`draw_moment`.
+        mixture: where the modes are.
+        least: good samples that make a mode hit.
         alt: a sentence on the still figure.
     """
     first = next(iter(watched.values()))
+    last = len(first.steps) - 1
     controls = {
-        "model": dropdown("model", {name: name for name in watched}, next(iter(watched))),
+        "model": dropdown("model", list(watched)),
         "copy": slider("seed", 0, first.points.shape[2] - 1, 0),
-        "moment": slider("moment of training", 0, len(first.steps) - 1, len(first.steps) // 2),
+        "moment": slider("moment of training", 0, last, len(first.steps) // 2),
     }
-
-    def draw(model: str, copy: int, moment: int) -> Figure:
-        return draw_moment(watched[model], mixture, moment, copy, least)
-
-    return explorer(draw, controls, lambda: draw_moments(watched, mixture, 0, least), alt=alt)
+    scene = moment_scene(watched, mixture, least)
+    return explorer(scene, controls, lambda: draw_moments(watched, mixture, least), alt=alt, fast=True)
