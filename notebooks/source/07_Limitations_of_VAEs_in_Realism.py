@@ -1238,7 +1238,7 @@ else:
 # %%
 from vae_course.widgets import explore_the_judge
 
-n_play = min(200, n_judged)  # so few answer while a slider is dragged
+n_play = min(500, n_judged)
 sources = {"VAE samples": drawn["VAE"][0], "GAN samples": drawn["GAN"][0], "fresh real pictures": fresh}
 explorer = explore_the_judge(
     {name: pictures[:n_play] for name, pictures in sources.items()}, real[:n_play], judge
