@@ -513,7 +513,6 @@ show(
         TOYS["grid"],
         columns=3,
         least=enough("grid"),
-        size=2.3,
     ),
     alt="Six panels of samples over the grid, upper row without the KL term, lower row with it; z from N(0, I), from a fitted mixture, from the codes of training points. "
     "Without the KL term few draws from N(0, I) lie on a mode, and the draws in the other two panels lie on modes all over the grid.",
