@@ -24,7 +24,12 @@ CROSS = ((-1, -1), (-1, 1), (0, 0), (1, -1), (1, 1))
 
 @styled
 def point_clouds(
-    panels: Mapping[str, Tensor], mixture: GaussianMixture, *, columns: int = 5, least: float = 1
+    panels: Mapping[str, Tensor],
+    mixture: GaussianMixture,
+    *,
+    columns: int = 5,
+    least: float = 1,
+    size: float = 1.95,
 ) -> Figure:
     """A panel for each set of samples: dots lie on a mode, crosses do not; circles are the modes.
 
@@ -33,11 +38,12 @@ def point_clouds(
         mixture: where the modes are.
         columns: panels in a row.
         least: good samples that make a mode hit.
+        size: width of a panel in inches.
     """
     if not panels:
         raise ValueError("point_clouds got no panels; give at least one name with points (n, 2).")
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(1.95 * columns, 2.3 * rows), layout="constrained")
+    figure = Figure(figsize=(size * columns, (size + 0.35) * rows), layout="constrained")
     cells = figure.subplots(rows, columns, squeeze=False).flat
     for axes, (name, points) in zip(cells, panels.items(), strict=False):
         draw_cloud(axes, points, mixture)
