@@ -739,7 +739,7 @@ with torch.no_grad():
         image_grid(
             torch.cat([two, flat.reconstruct(two)]),
             columns=4,
-            titles=["A", "B", "A decoded", "B decoded"],
+            column_titles=["A", "B", "A decoded", "B decoded"],
         ),
         alt="Two test digits of different classes whose posteriors overlap, and their two reconstructions, which look "
         "almost alike.",

@@ -172,7 +172,7 @@ show(
         torch.stack(list(candidates.values())),
         1,
         5,
-        titles=[f"{name}: {cost:.1f}" for name, cost in costs.items()],
+        column_titles=[f"{name}: {cost:.1f}" for name, cost in costs.items()],
         cell=1.2,
     ),
     alt="Five small pictures of a clock: a hand up to the right, a hand up to the left, both hands in gray, one hand straight up, and an empty clock. Above each "
@@ -224,7 +224,7 @@ show(
         torch.cat([mean[:1] for mean in averages]),
         1,
         5,
-        titles=[f"{k} bit{'s' * (k != 1)}" for k in range(5)],
+        column_titles=[f"{k} bit{'s' * (k != 1)}" for k in range(5)],
     ),
     alt="What the best decoder draws for one code with zero to four bits: a gray disk of all hands, half of it, a quarter, two neighboring hands, and one crisp hand.",
 )
