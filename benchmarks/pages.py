@@ -179,7 +179,7 @@ def ablation(found: dict) -> str:
     return "\n".join(lines) + "\n" + LESSONS
 
 
-HEAD = [
+TABLE_HEAD = [
     "| run | process, s | training, s | −ELBO, gray | −ELBO, dynamic | NLL, dynamic |",
     "|---|---|---|---|---|---|",
 ]
@@ -206,7 +206,7 @@ def speed_table(folder: Path) -> str:
             f"| the record: a ladder of latent layers | – | {record['training_seconds']:,.0f} | – | "
             f"{bound['value']:.2f} | {nll['value']:.2f} ± {nll['standard_error']:.2f} (K = {test['k']:,}) |"
         )
-    return "\n".join([*HEAD, *rows]) if rows else ""
+    return "\n".join([*TABLE_HEAD, *rows]) if rows else ""
 
 
 def _race_row(race: dict, name: str) -> str:
