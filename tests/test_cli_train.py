@@ -222,7 +222,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("words", "sentence"),
         [
-            (["--architecture", "conv", "--hidden-dims", "4", "4", "4"], "cannot be halved 3 times"),
+            (["--architecture", "conv", "--hidden-dims", *"44444"], "cannot be halved 5 times"),
             (["--device", "tpu9"], "--device: "),
             (["--resume"], "there is no run in"),
             (["--resume", "--overwrite"], "exclude each other"),
