@@ -11,11 +11,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.vae-course-installed
 COURSE := $(BIN)/python -m tools
 
-.PHONY: help course test notebooks replicate assignments rehearsal lab bench lint format clean
+.PHONY: help course test devices notebooks replicate assignments rehearsal lab bench lint format clean
 
 help:
 	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
 	@echo "make test        run every check: style, tests, every chapter on the small data, also with a stand-in for a GPU"
+	@echo "make devices     run every chapter with a stand-in for an accelerator that refuses mixed tensors"
 	@echo "make notebooks   execute the chapters in full on real data and renew notebooks/ (ONLY=02 for one)"
 	@echo "make replicate   execute them in full under five fresh base seeds and count the claims that hold (hours; goes on)"
 	@echo "make assignments renew the student notebooks of the graded assignments, and the cheat sheet"
@@ -38,6 +39,9 @@ test: lint
 		echo "Every chapter on the small data:"; \
 		env -u VAE_COURSE_DATA OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n 2 -q build/nbmake; \
 	fi
+
+# Beside the tests of the package with the stand-in, which `make test` runs.
+devices: $(STAMP)
 	@echo "Every chapter and assignment with a stand-in for an accelerator:"
 	@env -u VAE_COURSE_DATA $(COURSE) quick --stand-in
 
