@@ -15,7 +15,7 @@ COURSE := $(BIN)/python -m tools
 
 help:
 	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
-	@echo "make test        run every check: style, tests, every chapter on the small data, also with a stand-in for a GPU"
+	@echo "make test        run every check: style, tests, every chapter on the small data"
 	@echo "make devices     run every chapter with a stand-in for an accelerator that refuses mixed tensors"
 	@echo "make notebooks   execute the chapters in full on real data and renew notebooks/ (ONLY=02 for one)"
 	@echo "make replicate   execute them in full under five fresh base seeds and count the claims that hold (hours; goes on)"
