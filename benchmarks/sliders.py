@@ -89,7 +89,7 @@ EXPLORERS: dict[str, Callable] = {
     "05 loss translator": widgets.explore_loss_translator,
     "06 training": lambda: widgets.explore_training(_watched(), grid_mixture(), 1.0, ALT),
     "07 judge": lambda: widgets.explore_the_judge(
-        {"VAE": _pictures(200).floats()}, _pictures(400).floats()[200:], Classifier((1, 28, 28), 10).eval()
+        {"VAE": _pictures(128).floats()}, _pictures(256).floats()[128:], Classifier((1, 28, 28), 10).eval()
     ),
     "09 attributes": lambda: widgets.explore_attributes(
         _vae(32, (3, 32, 32)),

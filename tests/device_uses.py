@@ -47,6 +47,14 @@ from vae_course.training.loop import TrainingDiverged
 from vae_course.training.sweep import plan, run_sweep
 from vae_course.training.vae_gan import fit_vae_gan
 from vae_course.weights import load_model
+from vae_course.widgets import (
+    explore_attributes,
+    explore_corrupted_digit,
+    explore_interpolation,
+    explore_latent_pad,
+    explore_stages,
+    explore_traversal,
+)
 
 DIGITS = load("digits", subset=160, binarize="dynamic")
 HELD_OUT = load("digits", "validation", subset=80)
@@ -315,6 +323,19 @@ def test_pictures_of_a_model(where):
     start, end = posterior_means(model, HELD_OUT)[:2]
     assert (start != end).any()
     traversal_grid(model, start, [0, 1])
+    one, other = HELD_OUT.floats()[:2]
+    for explorer in (
+        explore_corrupted_digit(model, one),
+        explore_latent_pad(model, HELD_OUT),
+        explore_interpolation(model, {"one": one, "other": other}),
+        explore_traversal(model, one, [0, 1]),
+        explore_attributes(model, {"one": one}, {"up": end - start}, alt="One row of an edited picture."),
+        explore_stages({"only": model}, {"one to other": torch.stack([one, other])}),
+    ):
+        first = explorer.picture.value
+        *_, control = explorer.controls.values()
+        control.value = control.max
+        assert explorer.picture.value != first
 
 
 def command(*words: str, folder: Path) -> str:

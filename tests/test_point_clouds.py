@@ -67,6 +67,6 @@ def test_the_explorer_follows_its_controls(capsys):
     assert "Interactive controls" in capsys.readouterr().out
     before = explorer.picture.value
     explorer.controls["moment"].value = 0
-    assert explorer.picture.value != before and "moment of training" in explorer.described()
+    assert explorer.picture.value != before and "moment of training = 0" in explorer.picture.value
     still = draw_moments({"a": watched(), "b": watched()}, RING, 1, columns=2)
     assert [axes.get_title() for axes in still.axes] == ["step 0: 0", "step 50: 8"] * 2

@@ -103,9 +103,9 @@ def test_the_toy_strip_has_a_column_for_each_q():
 
 def test_the_toy_explorer_follows_its_controls(capsys):
     points = {"crossing": CROSSING, "on the right": torch.tensor([3.2, 0.5])}
-    shell = explore_toy_posterior(CurveModel(), points, candidates=[(1.1, -5.4)])
+    shell = explore_toy_posterior(CurveModel(), points)
     shown = capsys.readouterr().out
-    assert "x (crossing, on the right)" in shown and "For x = crossing, 1 Gaussians q" in shown
+    assert "x (crossing, on the right)" in shown and "For x = crossing, 4 Gaussians q" in shown
     shell.controls["x"].value = "on the right"
     shell.controls["q_mean"].value = 2.0
     expected = toy_scene(CurveModel(), points["on the right"])(q_mean=2.0, q_log_var=0.0)

@@ -103,8 +103,10 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def test_a_png_holds_its_pixels():
-    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-    assert (pixels(png(picture)) == picture).all()
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 4), dtype=np.uint8)
+    picture[..., 3] = 255
+    assert (pixels(png(picture)) == picture[..., :3]).all()
+    assert (pixels(png(picture[..., :3])) == picture[..., :3]).all()
 
 
 def test_a_scene_draws_what_the_whole_figure_would_and_forgets_the_former_setting():

@@ -13,30 +13,23 @@ from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from vae_course.data.toys import CurveModel
-from vae_course.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, styled
+from vae_course.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, minus, styled
 
+LAST = (11, "More realism", "07")
 # Theme, color, and its chapters: number, title, the chapters it builds on.
 COLUMNS = (
     ("Foundations", BLUE, ((1, "What is a VAE?", ""), (2, "Encoder and decoder", "01"))),
     ("The two terms", GREEN, ((4, "The KL term", "02"), (5, "Reconstruction loss", "02"))),
     ("The code", PURPLE, ((3, "Interpolation", "02"), (8, "How large a code?", "04, 05"))),
     ("What goes wrong", ORANGE, ((6, "Mode collapse", "01, 04"), (7, "Limits of realism", "05, 06"))),
-    (
-        "What it is for",
-        GREY,
-        ((9, "Creative uses", "03"), (10, "Images, text, sound", "04, 05"), (11, "More realism", "07")),
-    ),
+    ("What it is for", GREY, ((9, "Creative uses", "03"), (10, "Images, text, sound", "04, 05"), LAST)),
 )
 WIDTH, HEIGHT = 1.8, 0.84
 
 
 @styled
 def course_map(here: int) -> Figure:
-    """Boxes for the eleven chapters in five themes; each names the chapters it builds on.
-
-    Args:
-        here: the chapter to mark with a thick black frame, 1 to 11.
-    """
+    """Boxes for the eleven chapters, each with those it builds on; ``here`` has a thick black frame."""
     figure = Figure(figsize=(8.5, 3.2))
     axes = figure.add_axes((0, 0, 1, 1))
     center = {"ha": "center", "va": "center"}
@@ -45,16 +38,9 @@ def course_map(here: int) -> Figure:
         axes.text(x, 3.75, theme, ha="center", fontsize=11, fontweight="bold")
         for row, (number, title, needs) in enumerate(chapters):
             y, mine = 3.1 - 1.12 * row, number == here
-            box = FancyBboxPatch(
-                (x - WIDTH / 2, y - HEIGHT / 2),
-                WIDTH,
-                HEIGHT,
-                boxstyle="round,pad=0,rounding_size=0.08",
-                facecolor="white",
-                edgecolor=BLACK if mine else color,
-                linewidth=3.5 if mine else 1.8,
-            )
-            axes.add_patch(box)
+            look = {"edgecolor": BLACK, "linewidth": 3.5} if mine else {"edgecolor": color, "linewidth": 1.8}
+            look |= {"facecolor": "white", "boxstyle": "round,pad=0,rounding_size=0.08"}
+            axes.add_patch(FancyBboxPatch((x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, **look))
             below = "you are here" if mine else f"builds on {needs}" if needs else ""
             axes.text(x, y + 0.2, f"{number:02d}", fontsize=10, fontweight="bold", **center)
             axes.text(x, y - 0.02, title, fontsize=9.5, **center)
@@ -76,8 +62,7 @@ def toy_plane(
     """Left the curve f(z) with samples around it, right the marginal density p(x) with some points marked.
 
     Args:
-        model: the toy.
-        samples: (n, 2), drawn from it.
+        samples: (n, 2), drawn from the toy.
         log_p: (rows, columns), log p(x) in nats on a regular grid, first row at the smallest x_2.
         extent: (x_1 min, x_1 max, x_2 min, x_2 max) of that grid.
         points: name to x (2,).
@@ -93,12 +78,9 @@ def toy_plane(
         # Near the crossing labels point outward, to stay apart; the outermost point inward, to stay inside.
         side = 0 if value == 0 else -1 if at[0] < 0 else 1
         side = -side if abs(value) == 2 else side
-        label = left.annotate(
-            _minus(f"z = {value}"), at, (9 * side, 0 if side else 8), textcoords="offset points"
-        )
-        label.set(
-            ha=("right", "center", "left")[side + 1], va="center" if side else "bottom", path_effects=halo
-        )
+        text = {"ha": ("right", "center", "left")[side + 1], "va": "center" if side else "bottom"}
+        text |= {"textcoords": "offset points", "path_effects": halo}
+        left.annotate(minus(f"z = {value}"), at, (9 * side, 0 if side else 8), **text)
     left.legend(loc="lower center", ncols=2, markerscale=2)
     left.set_title("Draw z, look up f(z), add noise")
 
@@ -118,12 +100,9 @@ def toy_plane(
 
 @styled
 def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
-    """Held-out points in the data plane; color and size both grow with the gap of their q.
+    """Held-out points x (n, 2) in the data plane; color and size both grow with the gap of their q.
 
-    Args:
-        model: the toy.
-        x: (n, 2).
-        gap: (n,), log p(x) minus ELBO in nats, ≥ 0.
+    ``gap`` (n,) is log p(x) minus ELBO in nats, ≥ 0.
     """
     figure = Figure(figsize=(6.6, 3.8), layout="constrained")
     axes = figure.subplots()
@@ -208,7 +187,7 @@ def bound_landscape(
         cut.plot(means, line, color=GREEN, linestyle="-", label="ELBO")
         cut.plot(means[every], dots, "o", color=BLACK, markersize=3, label="log p(x) − KL")
         cut.set(ylim=(lp - 12, lp + 1.5), ylabel="nats")
-        cut.set_xlabel(_minus(f"mean of q (log variance {best[1]:.1f})"))
+        cut.set_xlabel(minus(f"mean of q (log variance {best[1]:.1f})"))
 
         gap = (lp - bound).clamp_min(1e-3)
         look = {"norm": LogNorm(0.05, 100), "cmap": "cividis_r", "rasterized": True}
@@ -232,8 +211,3 @@ def gaussian(z: Tensor, mean: float, log_var: float) -> Tensor:
     """The density of N(mean, exp(log_var)) at z."""
     std = torch.tensor(log_var, dtype=torch.float64).mul(0.5).exp()
     return torch.distributions.Normal(torch.tensor(mean, dtype=torch.float64), std).log_prob(z).exp()
-
-
-def _minus(text: str) -> str:
-    """Typographic minus signs, as on the axes."""
-    return text.replace("-", "\N{MINUS SIGN}")

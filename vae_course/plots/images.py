@@ -16,7 +16,7 @@ from matplotlib.textpath import TextPath
 from torch import Tensor, nn
 
 from vae_course.elbo import GaussianPosterior
-from vae_course.plots.style import styled
+from vae_course.plots.style import minus, styled
 from vae_course.randomness import seeded
 
 if TYPE_CHECKING:
@@ -128,23 +128,16 @@ def montage(
 ) -> np.ndarray:
     """One large picture of many, row by row; cells without a picture and gaps are white.
 
-    Args:
-        images: as ``check_images`` takes them, n <= rows * columns.
-        rows, columns: the grid.
-        gap: vertical and horizontal, in pixels.
-
-    Returns:
-        (rows * height + (rows - 1) * gap, likewise for the width, 3), floats in [0, 1].
+    ``images`` as ``check_images`` takes them, n <= rows * columns; ``gap`` vertical and horizontal, in
+    pixels. Gives (rows * height + (rows - 1) * gap, likewise for the width, 3), floats in [0, 1].
     """
     checked = check_images(images)
     n, height, width, _ = checked.shape
     cells = np.ones((rows * columns, height + gap[0], width + gap[1], 3), dtype=np.float32)
     cells[:n, :height, :width] = checked
-    down, across = cells.shape[1:3]
-    canvas = cells.reshape(rows, columns, down, across, 3).swapaxes(1, 2)
-    return canvas.reshape(rows * down, columns * across, 3)[
-        : rows * down - gap[0], : columns * across - gap[1]
-    ]
+    grid = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    whole = grid.reshape(rows * (height + gap[0]), columns * (width + gap[1]), 3)
+    return whole[: len(whole) - gap[0], : whole.shape[1] - gap[1]]
 
 
 def draw_grid(
@@ -159,10 +152,8 @@ def draw_grid(
     image = axes.imshow(montage(images, rows, columns, gap))
     bare(axes)
     if names is not None:
-        height = images.shape[-2]
-        axes.set_yticks(
-            [row * (height + gap[0]) + (height - 1) / 2 for row in range(rows)], names, fontsize=10
-        )
+        middle, step = (images.shape[-2] - 1) / 2, images.shape[-2] + gap[0]
+        axes.set_yticks([middle + row * step for row in range(rows)], names, fontsize=10)
     return image
 
 
@@ -201,12 +192,9 @@ def image_grid(
     """
     n, _, height, width = check_images(images).transpose(0, 3, 1, 2).shape
     rows, columns = grid_shape(n, rows, columns)
-    for name, texts, expected in (
-        ("row_titles", row_titles, rows),
-        ("column_titles", column_titles, columns),
-    ):
-        if texts is not None and len(texts) != expected:
-            raise ValueError(f"{name} must hold {expected} texts, not {len(texts)}.")
+    for name, texts, n in (("row_titles", row_titles, rows), ("column_titles", column_titles, columns)):
+        if texts is not None and len(texts) != n:
+            raise ValueError(f"{name} must hold {n} texts, not {len(texts)}.")
 
     # Inches: margins as wide as the texts in them, and no layout engine, so that cells keep the size they
     # are given.
@@ -243,19 +231,10 @@ def _shorten(text: str, size: float, room: float) -> str:
 
 
 def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0) -> Figure:
-    """Draw originals above their reconstructions.
+    """Draw ``n`` images of a data set above their reconstructions; ``seed`` chooses images and codes.
 
     Rows: the original; the decoder's mean at the mean code; and, for a VAE, the decoder's mean at a code
     drawn from q(z|x), which is what the ELBO scores. An autoencoder has one code per picture and so two rows.
-
-    Args:
-        model: a VAE or an Autoencoder; its mode and parameters are left as they are.
-        data: the images to draw from, at least ``n``.
-        n: pictures in a row.
-        seed: chooses the images and the codes.
-
-    Raises:
-        ValueError: ``n`` is below 1 or above the number of images.
     """
     if not 1 <= n <= len(data):
         raise ValueError(
@@ -272,16 +251,9 @@ def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0
 
 
 def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False) -> Figure:
-    """Draw pictures for ``n`` codes from the prior N(0, I) on a near-square grid.
+    """Draw pictures for ``n`` codes from the prior N(0, I), the same on every device, near a square.
 
-    Args:
-        model: a VAE; its mode and parameters are left as they are.
-        n: number of pictures, at least 1.
-        seed: chooses the codes, the same on every device.
-        noise: False shows the decoder's mean, True a draw from p(x|z), clipped to [0, 1].
-
-    Raises:
-        ValueError: the model has no prior, or ``n`` is below 1.
+    ``noise``: False shows the decoder's mean, True a draw from p(x|z), clipped to [0, 1].
     """
     means, draws = _from_prior(model, n, seed)
     return image_grid(draws if noise else means, cell=0.56)
@@ -291,11 +263,10 @@ def mean_and_sample(model: nn.Module, n: int = 8, seed: int = 0) -> Figure:
     """Draw the decoder's mean above a draw from p(x|z), for the same codes from the prior.
 
     The decoder is a distribution over pictures. Its mean is what is usually shown; a draw is what the model
-    claims that data look like, pixel noise included. Arguments and errors as for ``samples``.
+    claims that data look like, pixel noise included.
     """
-    return image_grid(
-        torch.cat(_from_prior(model, n, seed)), 2, n, row_titles=["mean of p(x|z)", "draw from p(x|z)"]
-    )
+    shown = torch.cat(_from_prior(model, n, seed))
+    return image_grid(shown, 2, n, row_titles=["mean of p(x|z)", "draw from p(x|z)"])
 
 
 def _from_prior(model: nn.Module, n: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -321,9 +292,6 @@ def interpolation_strip(
         images: (steps, channels, height, width) or (paths, steps, channels, height, width), floats in [0, 1].
         labels: text above each step (default: the position along the path from 0 to 1).
         row_labels: text to the left of each path.
-
-    Raises:
-        ValueError: wrong shape or range, fewer than 2 steps, or a wrong number of labels.
     """
     paths = images[None] if len(images.shape) == 4 else images
     if len(paths.shape) != 5 or paths.shape[1] < 2:
@@ -343,7 +311,7 @@ VALUES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 def traverse(
     model: nn.Module, code: Tensor, dimensions: Sequence[int], values: Sequence[float] = VALUES
 ) -> Tensor:
-    """What one latent dimension does: decode copies of a code in which it is set to each value.
+    """What one latent dimension does: decode copies of a code (latent,) in which it is set to each value.
 
     Args:
         model: a VAE or an Autoencoder.
@@ -353,9 +321,6 @@ def traverse(
 
     Returns:
         Pictures (dimensions, values, C, H, W), float in [0, 1].
-
-    Raises:
-        ValueError: a code of another size, or a dimension that the model does not have.
     """
     latent = model.latent_dim
     if tuple(code.shape) != (latent,):
@@ -371,16 +336,12 @@ def traverse(
 def traversal_grid(
     model: nn.Module, code: Tensor, dimensions: Sequence[int], *, row_titles: Sequence[str] | None = None
 ) -> Figure:
-    """Draw ``traverse``: a row for each dimension, a column for each of its seven values.
-
-    row_titles: text at each row (default: the dimension, counted from 1 as in the formulas).
-    """
-    decoded = traverse(model, code, dimensions)
+    """Draw ``traverse``: a row for each dimension, z₁, z₂ … by default, a column for each of its values."""
+    shown = traverse(model, code, dimensions).flatten(0, 1)
     titles = row_titles or [f"$z_{{{dimension + 1}}}$" for dimension in dimensions]
-    columns = [f"{value:+g}".replace("-", "−") if value else "0" for value in VALUES]
-    return image_grid(
-        decoded.flatten(0, 1), *decoded.shape[:2], row_titles=titles, column_titles=columns, cell=0.75
-    )
+    columns = [minus(f"{value:+g}") if value else "0" for value in VALUES]
+    shape = len(titles), len(columns)
+    return image_grid(shown, *shape, row_titles=titles, column_titles=columns, cell=0.75)
 
 
 LOW, HIGH = 0.01, 0.99  # the share of the prior that a manifold covers along each axis
@@ -397,9 +358,6 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
     Args:
         model: a VAE or an Autoencoder with at least two latent dimensions; the others stay at 0.
         n: pictures along each axis, at least 2.
-
-    Raises:
-        ValueError: ``n`` is below 2, or the model has one latent dimension.
     """
     if n < 2:
         raise ValueError(f"n must be at least 2, not {n}.")
@@ -416,7 +374,7 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
     draw_grid(axes, images, n, n, (0, 0))
     # Round values of z between the pictures' own say more than the quantiles at which these were decoded.
     share = ((torch.special.ndtr(TICKS.double()) - LOW) / (HIGH - LOW)).numpy()
-    texts = [f"{z:g}".replace("-", "−") for z in TICKS.tolist()]
+    texts = [minus(f"{z:g}") for z in TICKS.tolist()]
     axes.set_xticks(share * (n - 1) * width + (width - 1) / 2, texts)
     axes.set_yticks((1 - share) * (n - 1) * height + (height - 1) / 2, texts)
     axes.tick_params(length=3)

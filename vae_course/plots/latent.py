@@ -81,17 +81,13 @@ def point_map(
     y_label: str,
     square: bool = False,
 ) -> Figure:
-    """Points in a plane that is no latent space, by class: digits as glyphs, other classes as markers.
+    """Points (n, 2) in a plane that is no latent space, by class, as in ``latent_scatter``.
 
     Args:
         points: (n, 2), float; of more than 2,000, 2,000 are drawn.
-        labels: (n,) class numbers 0, 1, ...
-        class_names: name of each class (default: its number).
+        labels, class_names: as in ``latent_scatter``.
         x_label, y_label: what the axes show, with unit.
         square: the axes are exactly the square from 0 to 1, with a frame.
-
-    Raises:
-        ValueError: points and labels have the wrong shape, or a label has no name.
     """
     points = np.asarray(points.detach().cpu() if isinstance(points, torch.Tensor) else points, dtype=float)
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
@@ -109,20 +105,10 @@ def point_map(
 
 
 def prior_square(codes: torch.Tensor, labels: Labels, class_names: Sequence[str] | None = None) -> Figure:
-    """Draw two-dimensional codes at Φ(z), the normal distribution function: the prior fills it evenly.
-
-    Args:
-        codes: (n, 2) draws of z.
-        labels, class_names: as in ``point_map``.
-    """
-    return point_map(
-        torch.special.ndtr(codes.cpu().double()),
-        labels,
-        class_names,
-        x_label="$Φ(z_1)$ (share of the prior to the left)",
-        y_label="$Φ(z_2)$ (share of the prior below)",
-        square=True,
-    )
+    """Draw codes (n, 2) at Φ(z), the normal distribution function: the prior fills the square evenly."""
+    x, y = "$Φ(z_1)$ (share of the prior to the left)", "$Φ(z_2)$ (share of the prior below)"
+    share = torch.special.ndtr(codes.cpu().double())
+    return point_map(share, labels, class_names, x_label=x, y_label=y, square=True)
 
 
 def draw_prior(axes: Axes, linewidth: float = 1.2) -> None:

@@ -78,13 +78,8 @@ def place_cloud(lines: list[Line2D], points: Tensor, mixture: GaussianMixture) -
 def cloud_frames(snapshots: Tensor, mixture: GaussianMixture, pixels: int = 168) -> Tensor:
     """Snapshots of samples as small pictures for ``animation_html``: blue dots on a mode, red crosses off it.
 
-    Args:
-        snapshots: (steps, n, copies, 2): n samples of each copy at each step.
-        mixture: where the modes are, drawn as gray squares of three standard deviations to each side.
-        pixels: side of a picture.
-
-    Returns:
-        float32 (steps, copies, 3, pixels, pixels) in [0, 1].
+    ``snapshots`` (steps, n, copies, 2) are n samples of each copy at each step; the mixture's modes are gray
+    squares of three standard deviations to each side. Gives float32 (steps, copies, 3, pixels, pixels).
     """
     snapshots = snapshots.cpu()
     steps, _, copies, _ = snapshots.shape

@@ -99,3 +99,8 @@ def class_style(index: int) -> dict[str, str]:
     """Color and marker of class ``index`` (0, 1, ...); all pairs differ up to 100 classes."""
     color = CLASS_COLORS[index % 10]
     return {"color": color, "marker": MARKERS[(index + index // 10) % 10]}
+
+
+def minus(text: str) -> str:
+    """Text with typographic minus signs, as on the axes."""
+    return text.replace("-", "\N{MINUS SIGN}")

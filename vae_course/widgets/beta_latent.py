@@ -7,6 +7,7 @@ import math
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import ipywidgets as widgets
@@ -26,9 +27,9 @@ from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
 from vae_course.widgets.controls import Explorer, Scene, error_html, explorer, one_thread, slider
 
-CURVE_BETAS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-CURVE_SIZES = (2, 4, 8, 16, 32)
+CURVE_BETAS, CURVE_SIZES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (2, 4, 8, 16, 32)
 STRIP_BETAS, STRIP_SIZES = (0.25, 1.0, 4.0), (2, 8, 32)
+MEASURED = 200  # pictures for rate, distortion and KL; more are smoother and slower
 ROWS = ("pictures", "decoded", "samples", "")
 APART = (3 * GAP, GAP)
 
@@ -36,57 +37,37 @@ APART = (3 * GAP, GAP)
 class BetaLatentView:
     """From (β, k) to the picture. Everything that can be prepared is prepared once.
 
-    Args:
-        one_model: :class:`vae_course.models.one_model.OneModel`.
-        held_out: ImageData that it was not trained on.
-        n: pictures to show.
-        measured: pictures to measure rate, distortion and KL on; more are smoother and slower.
-
     Attributes:
+        view: (β, k) → SettingView, what the model does there.
         scene: draws a setting, ``scene(beta=1.0, k=8)``.
-        dot, bars, title, image: what moves in it.
+        image, dot, bars, title: what moves in it.
     """
 
     @styled
-    def __init__(self, one_model, held_out, *, n: int = 8, measured: int = 200) -> None:
-        self.one_model, self.n = one_model, min(n, len(held_out))
-        x = held_out.batch(slice(0, min(measured, len(held_out))))
-        self.x = x.to(next(one_model.parameters()).device)
+    def __init__(self, one_model, held_out, n: int = 8) -> None:
+        self.n, self.x = min(n, len(held_out)), held_out.batch(slice(0, min(MEASURED, len(held_out))))
+        self.view = partial(view_setting, one_model, self.x, n=self.n)
         low, high = one_model.beta_range
         self.betas = [beta for beta in CURVE_BETAS if low <= beta <= high]
-        self.sizes = [k for k in CURVE_SIZES if k <= one_model.latent_dim]
+        self.latent_dim = latent = one_model.latent_dim
         figure = Figure(figsize=(9.4, 3.6))
         blank = torch.ones(len(ROWS) * self.n, *self.x.shape[1:])
         pictures = figure.add_axes((0.08, 0.02, 0.5, 0.86))
         self.image = draw_grid(pictures, blank, len(ROWS), self.n, APART, names=ROWS)
         self.image.set_interpolation("nearest")
+        sizes = [k for k in CURVE_SIZES if k <= latent]
         with one_thread():
-            self.dot = self._plane(figure.add_axes((0.675, 0.60, 0.315, 0.28)))
-            most = max(self.view(self.betas[0], k).kl_per_dimension.max().item() for k in self.sizes)
-        latent = one_model.latent_dim
+            curves = {k: rate_distortion(one_model, self.x, self.betas, k) for k in sizes}
+            most = max(self.view(self.betas[0], k).kl_per_dimension.max().item() for k in sizes)
+        self.dot = _rate_distortion(figure.add_axes((0.675, 0.60, 0.315, 0.28)), curves)
         bars = figure.add_axes((0.675, 0.14, 0.315, 0.26))
         # One collection of thick lines: as separate bars they would take longer than everything else.
         thick = 0.7 * 0.315 * 9.4 * 72 / latent
         self.bars = bars.vlines(np.arange(1, latent + 1), 0, 0, color=BLUE, linewidth=thick)
-        bars.set(
-            ylim=(0, 1.1 * most), ylabel="KL\n(nats)", xlim=(0.2, latent + 0.8), xlabel="latent dimension"
-        )
+        bars.set(ylim=(0, 1.1 * most), ylabel="KL\n(nats)")
+        bars.set(xlim=(0.2, latent + 0.8), xlabel="latent dimension")
         self.title = figure.text(0.08, 0.945, "", fontsize=12, va="center")
         self.scene = Scene(figure, [self.image, self.dot, self.bars, self.title], self.update)
-
-    def view(self, beta: float, k: int) -> SettingView:
-        """What the model does at (β, k)."""
-        return view_setting(self.one_model, self.x, beta, k, n=self.n)
-
-    def _plane(self, axes: Axes) -> Line2D:
-        """Rate and distortion of a few sizes along β as lines. Returns the dot of the present setting."""
-        for i, k in enumerate(self.sizes):
-            look = {"color": COLORS[(i + 2) % 8], "linestyle": LINE_STYLES[i % 8], "linewidth": 1.3}
-            axes.plot(*rate_distortion(self.one_model, self.x, self.betas, k), label=f"k = {k}", **look)
-        axes.legend(fontsize=8, ncols=2, loc="upper right", handlelength=2.4, columnspacing=1.0)
-        axes.set(xlabel="rate: KL (nats)", ylabel="distortion\n(nats)")
-        (dot,) = axes.plot([], [], "o", color=VERMILION, markeredgecolor=BLACK, markersize=9, clip_on=False)
-        return dot
 
     def update(self, beta: float, k: int) -> None:
         """Move everything to a setting."""
@@ -104,17 +85,23 @@ class BetaLatentView:
     def strip_views(self) -> list[list[SettingView]]:
         """What the still figure shows: a row for each of three sizes, in it three β."""
         betas = [beta for beta in STRIP_BETAS if beta in self.betas] or self.betas[:1]
-        sizes = [k for k in STRIP_SIZES if k <= self.one_model.latent_dim]
-        return [[self.view(beta, k) for beta in betas] for k in sizes]
+        return [[self.view(beta, k) for beta in betas] for k in STRIP_SIZES if k <= self.latent_dim]
+
+
+def _rate_distortion(axes: Axes, curves: dict[int, tuple[Sequence[float], Sequence[float]]]) -> Line2D:
+    """Rate and distortion of a few sizes along β as lines. Returns the dot of the present setting."""
+    for i, (k, curve) in enumerate(curves.items()):
+        look = {"color": COLORS[(i + 2) % 8], "linestyle": LINE_STYLES[i % 8], "linewidth": 1.3}
+        axes.plot(*curve, label=f"k = {k}", **look)
+    axes.legend(fontsize=8, ncols=2, loc="upper right", handlelength=2.4, columnspacing=1.0)
+    axes.set(xlabel="rate: KL (nats)", ylabel="distortion\n(nats)")
+    (dot,) = axes.plot([], [], "o", color=VERMILION, markeredgecolor=BLACK, markersize=9, clip_on=False)
+    return dot
 
 
 @styled
 def draw_setting_strip(views: Sequence[Sequence[SettingView]]) -> Figure:
-    """A still twin of the sliders: a small block of pictures for each setting.
-
-    Args:
-        views: rows (one for each k) of views (one for each β) with at least 5 pictures and samples.
-    """
+    """The still twin: a row for each k, in it a block of five pictures and five samples for each β."""
     rows, columns, n = len(views), len(views[0]), 5
     figure = Figure(figsize=(8.5, 0.5 + rows * (2.6 / columns * 8.5 / 7.5 + 0.42)), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -123,10 +110,9 @@ def draw_setting_strip(views: Sequence[Sequence[SettingView]]) -> Figure:
             image = draw_grid(axes, torch.cat([view.reconstructions[:n], view.samples[:n]]), 2, n)
             image.set_interpolation("nearest")
             axes.set_xlabel(f"{view.distortion:.0f} + {view.beta:g} · {view.rate:.0f} nats", fontsize=9)
-            if row is views[0]:
-                axes.set_title(f"β = {view.beta:g}")
-            if view is row[0]:
-                axes.set_ylabel(f"k = {view.k}")
+        axes_row[0].set_ylabel(f"k = {row[0].k}")
+    for view, axes in zip(views[0], grid[0], strict=True):
+        axes.set_title(f"β = {view.beta:g}")
     figure.supxlabel("each block: decoded pictures, then samples; below it distortion + β · rate", fontsize=9)
     return figure
 
@@ -144,7 +130,7 @@ def explore_beta_latent(one_model, held_out, train=None, *, epochs: int = 4, n: 
     Returns:
         The explorer; its ``training`` is a :class:`RealTraining`, or None without training data.
     """
-    view = BetaLatentView(one_model, held_out, n=n)
+    view = BetaLatentView(one_model, held_out, n)
     size = one_model.latent_dim
     controls = {
         # Eight steps to a doubling, so that the front end, which rounds to steps, can stand at 1 exactly.
@@ -162,7 +148,8 @@ def explore_beta_latent(one_model, held_out, train=None, *, epochs: int = 4, n: 
         f"At the corners: {numbers}."
     )
     below = training.rows if training else ()
-    shell = explorer(view.scene, controls, lambda: draw_setting_strip(shown), alt=alt, fast=True, below=below)
+    strip = partial(draw_setting_strip, shown)
+    shell = explorer(view.scene, controls, strip, alt=alt, fast=True, below=below)
     shell.training = training
     return shell
 
@@ -217,14 +204,11 @@ def train_for_real(
         beta, k: the setting.
         epochs: passes through ``train``.
         on_progress: called now and then with the share of the run that is done, 0 to 1.
-        canceled: asked before every update; True ends the run.
-
-    Raises:
-        TrainingCanceled: ``canceled`` said so.
+        canceled: asked before every update; True ends the run with TrainingCanceled.
     """
     seed_everything(0)
     names = ("hidden_dims", "likelihood", "activation")
-    model = VAE.for_data(train, latent_dim=int(k), **{name: one_model.config[name] for name in names})
+    model = VAE.for_data(train, latent_dim=k, **{name: one_model.config[name] for name in names})
     total = epochs * -(-len(train) // GOOD_SETTINGS["batch_size"])
     steps = 0
 
@@ -239,12 +223,9 @@ def train_for_real(
         return elbo_terms(model, x, generator)
 
     own = {"objective": watched, "progress": False, "eval_examples": 1, "device": "cpu"}
-    fit(model, train, epochs=epochs, beta=float(beta), seed=0, **own, **GOOD_SETTINGS)
-    losses = []
-    for candidate in (model, one_model.at(beta, k)):
-        measured = evaluate(candidate, held_out)
-        losses.append(measured.reconstruction.value + beta * measured.kl.value)
-    return Comparison(*losses, model)
+    fit(model, train, epochs=epochs, beta=beta, seed=0, **own, **GOOD_SETTINGS)
+    found = [evaluate(candidate, held_out) for candidate in (model, one_model.at(beta, k))]
+    return Comparison(*(bound.reconstruction.value + beta * bound.kl.value for bound in found), model)
 
 
 class RealTraining:
@@ -257,54 +238,46 @@ class RealTraining:
 
     def __init__(self, one_model, train, held_out, controls, epochs: int) -> None:
         self.parts, self.controls, self.epochs = (one_model, train, held_out), controls, epochs
-        layout = widgets.Layout(width="16em")
+        layout = {"width": "16em"}
         self.button = widgets.Button(description="Train this setting for real", layout=layout)
         self.cancel = widgets.Button(description="Cancel", disabled=True)
-        hidden = widgets.Layout(visibility="hidden")
-        self.progress = widgets.FloatProgress(min=0, max=1, layout=hidden)
+        self.progress = widgets.FloatProgress(min=0, max=1, layout={"visibility": "hidden"})
         self.status = widgets.HTML()
         self.rows = (widgets.HBox([self.button, self.cancel, self.progress]), self.status)
         self.comparison: Comparison | None = None
-        self._asked, self._thread = threading.Event(), None
+        self._asked, self._thread = threading.Event(), threading.Thread()
         self.button.on_click(self.start)
         self.cancel.on_click(lambda _button: self._asked.set())
 
     def start(self, _button=None) -> None:
         """Train the present setting; the sliders stay alive meanwhile."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._thread.is_alive():
             return
         self._asked.clear()
         self.button.disabled, self.cancel.disabled = True, False
         self.progress.value, self.progress.layout.visibility = 0.0, "visible"
-        beta, k = float(self.controls["beta"].value), int(self.controls["k"].value)
-        self._say(f"Training β = {beta:.3g}, k = {k} on {len(self.parts[1]):,} pictures …")
-        self._thread = threading.Thread(target=self._train, args=(beta, k), daemon=True)
+        setting = float(self.controls["beta"].value), int(self.controls["k"].value)
+        self._thread = threading.Thread(target=self._train, args=setting, daemon=True)
         self._thread.start()
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait for the training that runs, if one does."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        """Wait for the training that runs."""
+        self._thread.join(timeout)
 
     def _train(self, beta: float, k: int) -> None:
+        named = f"β = {beta:.3g}, k = {k}"
+        self._say(f"Training {named} on {len(self.parts[1]):,} pictures …")
+        watch = {"on_progress": partial(setattr, self.progress, "value"), "canceled": self._asked.is_set}
         try:
-            self.comparison = train_for_real(
-                *self.parts,
-                beta,
-                k,
-                epochs=self.epochs,
-                on_progress=lambda share: setattr(self.progress, "value", share),
-                canceled=self._asked.is_set,
-            )
+            self.comparison = train_for_real(*self.parts, beta, k, epochs=self.epochs, **watch)
             self._say(
-                f"β = {beta:.3g}, k = {k}: {self.comparison} ({len(self.parts[2]):,} held-out pictures. "
-                f"{self.epochs} passes are a short training, and the shortcut had many more: chapter 08 "
-                "compares it with longer runs.)"
+                f"{named}: {self.comparison} ({len(self.parts[2]):,} held-out pictures. {self.epochs} passes "
+                "are a short training, and the shortcut had many more: chapter 08 compares longer runs.)"
             )
         except TrainingCanceled as end:
             self._say(f"Training was {end}")
         except Exception:  # nobody sees a thread's traceback: put it where the reader looks
-            self.status.value = error_html(traceback.format_exc(), f"training β = {beta:.3g}, k = {k}")
+            self.status.value = error_html(traceback.format_exc(), f"training {named}")
         finally:
             self.button.disabled, self.cancel.disabled = False, True
             self.progress.layout.visibility = "hidden"

@@ -23,7 +23,7 @@ from vae_course.plots.images import (
     traversal_grid,
 )
 from vae_course.plots.latent import draw_prior
-from vae_course.plots.style import BLACK, BLUE, GREY, VERMILION, class_style, styled
+from vae_course.plots.style import BLACK, BLUE, GREY, VERMILION, class_style, minus, styled
 from vae_course.widgets.controls import (
     Explorer,
     Scene,
@@ -36,7 +36,6 @@ from vae_course.widgets.controls import (
 
 # Chapter 03's pad: move through a two-dimensional code and see what the decoder draws there.
 
-REACH = 3.2
 STATIONS = ((-2.0, 1.5), (-1.2, 0.6), (-0.4, -0.2), (0.5, -0.8), (1.4, -0.4), (2.2, 0.8))
 
 
@@ -44,9 +43,7 @@ STATIONS = ((-2.0, 1.5), (-1.2, 0.6), (-0.4, -0.2), (0.5, -0.8), (1.4, -0.4), (2
 def pad_scene(model: nn.Module, codes: Tensor, labels: Tensor) -> Scene:
     """The plane with the present place, and what the decoder draws there: a scene of z1 and z2.
 
-    Args:
-        model: with two latent dimensions.
-        codes, labels: (n, 2) and (n,), codes of data for the background; glyphs show the class.
+    ``codes`` (n, 2) and ``labels`` (n,) of data are the background; glyphs show the class.
     """
     figure = Figure(figsize=(7.2, 3.9), layout="constrained")
     plane, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
@@ -57,7 +54,7 @@ def pad_scene(model: nn.Module, codes: Tensor, labels: Tensor) -> Scene:
 
     def update(z1: float, z2: float) -> None:
         cross.set_data([z1], [z2])
-        title.set_text(rf"$z$ = ({z1:.2f}, {z2:.2f})".replace("-", "−"))
+        title.set_text(minus(f"$z$ = ({z1:.2f}, {z2:.2f})"))
         set_picture(picture, decoded(model, [(z1, z2)])[0])
 
     return Scene(figure, [cross, title, picture], update)
@@ -72,10 +69,8 @@ def draw_pad_strip(model: nn.Module, codes: Tensor, labels: Tensor) -> Figure:
     _draw_plane(axes, codes, labels)
     axes.plot(*zip(*STATIONS, strict=True), color=BLACK, linewidth=1, linestyle="--")
     box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": VERMILION, "linewidth": 1.5}
-    cells = right.subplots(2, 3).flat
-    for number, (place, cell, picture) in enumerate(
-        zip(STATIONS, cells, decoded(model, STATIONS), strict=True), start=1
-    ):
+    shown = zip(STATIONS, right.subplots(2, 3).flat, decoded(model, STATIONS), strict=True)
+    for number, (place, cell, picture) in enumerate(shown, start=1):
         axes.text(*place, str(number), ha="center", va="center", fontsize=10, bbox=box)
         place_picture(cell, picture, str(number))
     return figure
@@ -89,9 +84,7 @@ def explore_latent_pad(model: nn.Module, data) -> Explorer:
         data: ImageData for the background, a few hundred pictures.
     """
     codes = mean_code(model, data.floats())
-    controls = {
-        name: slider(label, -3.0, 3.0, 0.0, step=0.05) for name, label in (("z1", "z₁"), ("z2", "z₂"))
-    }
+    controls = {f"z{i}": slider(f"z{'₁₂'[i - 1]}", -3.0, 3.0, 0.0, step=0.05) for i in (1, 2)}
     alt = (
         "Left: the plane of a two-dimensional code with the codes of data and six numbered places joined by "
         "a dashed line. Right: what the decoder draws at each of the six."
@@ -112,18 +105,15 @@ def _draw_plane(axes: Axes, codes: Tensor, labels: Tensor) -> None:
     for index in labels.unique().tolist():
         look = class_style(index) | {"marker": f"${index}$"}
         axes.scatter(*codes[labels == index].T.numpy(), s=22, alpha=0.6, linewidths=0, **look)
-    axes.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal")
+    axes.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
     axes.set(xlabel="$z_1$ (dashed: 95% of the prior)", ylabel="$z_2$")
 
 
 # Chapter 03's interpolation: two chosen examples, a slider between them, three kinds of path.
 
-KINDS = {
-    "straight line (lerp)": "lerp",
-    "great circle (slerp)": "slerp",
-    "cross-fade of the pictures": "cross-fade",
-}
 PATHS = {"lerp": lerp, "slerp": slerp}
+KINDS = {"straight line (lerp)": "lerp", "great circle (slerp)": "slerp"}
+KINDS |= {"cross-fade of the pictures": "cross-fade"}
 
 
 def path_pictures(model: nn.Module, ends: Tensor, t: Tensor, kind: str) -> Tensor:
@@ -152,37 +142,33 @@ def path_pictures(model: nn.Module, ends: Tensor, t: Tensor, kind: str) -> Tenso
 def path_scene(model: nn.Module, examples: Mapping[str, Tensor]) -> Scene:
     """Both ends, the picture between them, and the norm of the code along the path.
 
-    Returns:
-        A scene of start and end (names of examples), kind (as in ``path_pictures``) and t, the place on it.
+    A scene of start and end (names of examples), kind (as in ``path_pictures``) and t, the place on the path.
     """
     figure = Figure(figsize=(10.0, 3.2), layout="constrained")
     *cells, norm = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.8])
-    blank = torch.zeros_like(next(iter(examples.values())))
-    images = [
-        place_picture(a, blank, text) for a, text in zip(cells, ("from", "t = 0.50", "to"), strict=True)
-    ]
-    codes = dict(zip(examples, mean_code(model, torch.stack(list(examples.values()))), strict=True))
-    steps = torch.linspace(0, 1, 51)
-    typical = expected_norm(model.latent_dim)
+    every = torch.stack(list(examples.values()))
+    images = [place_picture(axes, every[0], "t = 0.50") for axes in cells]
+    cells[0].title.set_text("from")
+    cells[2].title.set_text("to")
+    codes = dict(zip(examples, mean_code(model, every), strict=True))
+    steps, typical = torch.linspace(0, 1, 51), expected_norm(model.latent_dim)
     (curve,) = norm.plot([], [], color=BLUE, linestyle="-")
     (here,) = norm.plot([], [], marker="o", markersize=8, color=VERMILION, linestyle="")
-    none = norm.text(
-        0.5, 0.5, "no code:\npixels are mixed", ha="center", va="center", transform=norm.transAxes
-    )
+    none = norm.text(0.5, 0.5, "no code:\npixels are mixed", transform=norm.transAxes)
+    none.set(ha="center", va="center", bbox={"facecolor": "white", "edgecolor": "none"})
     norm.axhline(typical, color=GREY, linestyle="--")
     norm.set(xlim=(-0.05, 1.05), xlabel="t", ylabel="norm of the code")
     norm.set_ylim(0, 1.15 * max(typical, *(code.norm().item() for code in codes.values())))
     norm.set_title("dashed: mean norm of the prior", fontsize=10)
 
     def update(start: str, end: str, kind: str, t: float) -> None:
-        place = torch.tensor([t])
         ends = torch.stack([examples[start], examples[end]])
-        between = path_pictures(model, ends, torch.tensor([0.0, t, 1.0]), kind)
-        for image, picture in zip(images, between, strict=True):
+        found = path_pictures(model, ends, torch.tensor([0.0, t, 1.0]), kind)
+        for image, picture in zip(images, found, strict=True):
             set_picture(image, picture)
         cells[1].title.set_text(f"t = {t:.2f}")
         none.set_visible(kind == "cross-fade")
-        for line, at in ((curve, steps), (here, place)):
+        for line, at in ((curve, steps), (here, torch.tensor([t]))):
             line.set_visible(kind != "cross-fade")
             if kind != "cross-fade":
                 line.set_data(at.numpy(), PATHS[kind](codes[start], codes[end], at).norm(dim=-1).numpy())
@@ -193,30 +179,25 @@ def path_scene(model: nn.Module, examples: Mapping[str, Tensor]) -> Scene:
 def explore_interpolation(model: nn.Module, examples: Mapping[str, Tensor]) -> Explorer:
     """Menus for two examples and the kind of path, and a slider along it; the strip shows the first pair.
 
-    Args:
-        model: decodes the path.
-        examples: name to picture (C, H, W), float in [0, 1]; at least two.
-
-    Raises:
-        ValueError: fewer than two examples.
+    ``examples``: name to picture, at least two, or a ValueError.
     """
     if len(examples) < 2:
         raise ValueError(f"An interpolation needs at least two examples; got {len(examples)}.")
-    names = list(examples)
+    a, b, *_ = names = list(examples)
     controls = {
-        "start": dropdown("from", names, names[0]),
-        "end": dropdown("to", names, names[1]),
+        "start": dropdown("from", names, a),
+        "end": dropdown("to", names, b),
         "kind": dropdown("path", KINDS),
         "t": slider("t", 0.0, 1.0, 0.5, step=0.02),
     }
     alt = (
-        f"Three rows of nine pictures from {names[0]} to {names[1]}: along the straight line and along the "
+        f"Three rows of nine pictures from {a} to {b}: along the straight line and along the "
         "great circle of the code the strokes change their shape; in the cross-fade one picture shines "
         "through the other."
     )
 
     def strip() -> Figure:
-        pair, t = torch.stack([examples[names[0]], examples[names[1]]]), torch.linspace(0, 1, 9)
+        pair, t = torch.stack([examples[a], examples[b]]), torch.linspace(0, 1, 9)
         rows = torch.stack([path_pictures(model, pair, t, kind) for kind in KINDS.values()])
         return interpolation_strip(rows, row_labels=list(KINDS.values()))
 
@@ -230,14 +211,9 @@ LIMIT = 3.0
 
 @styled
 def traversal_scene(model: nn.Module, code: Tensor) -> Scene:
-    """A code with some dimensions moved: before, after, what changed, and the code itself.
+    """A code (latent,) with some dimensions moved: before, after, what changed, and the code itself.
 
-    Args:
-        model: decodes the code.
-        code: (latent,), the code of a picture.
-
-    Returns:
-        A scene of z1=..., z2=...: dimensions (counted from 1) with their new values.
+    A scene of z1=..., z2=...: dimensions, counted from 1, with their new values.
     """
     figure = Figure(figsize=(10.0, 3.2), layout="constrained")
     left, middle, right, bars = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.8])
@@ -270,18 +246,11 @@ def traversal_scene(model: nn.Module, code: Tensor) -> Scene:
 def explore_traversal(model: nn.Module, image: Tensor, dimensions: list[int]) -> Explorer:
     """A slider for each of some dimensions, starting at the picture's own code; the grid below shows all.
 
-    Args:
-        model: decodes the code.
-        image: (C, H, W), float in [0, 1].
-        dimensions: which ones (from 0), at most eight.
-
-    Raises:
-        ValueError: no dimensions, more than fit on the screen, or some that the model does not have.
+    ``dimensions``: one to eight of those that the model has, counted from 0, or a ValueError.
     """
     if not 1 <= len(dimensions) <= 8:
         raise ValueError(f"Give one to eight dimensions; got {len(dimensions)}.")
-    code = mean_code(model, image[None])[0]
-    controls = {}
+    code, controls = mean_code(model, image[None])[0], {}
     for dimension in dimensions:
         if not 0 <= dimension < len(code):
             raise ValueError(f"The dimensions are 0 to {len(code) - 1}; there is no {dimension}.")
@@ -301,13 +270,12 @@ def explore_traversal(model: nn.Module, image: Tensor, dimensions: list[int]) ->
 def row_scene(shown: Tensor, names: Sequence[str], update, cell: float) -> Scene:
     """Pictures in a row under names; `update(**settings)` gives new ones, and the middle name or None."""
     figure = image_grid(shown, 1, len(shown), column_titles=names, cell=cell)
-    (axes,) = figure.axes
-    image, label = axes.images[0], axes.texts[len(shown) // 2]
+    image, label = figure.axes[0].images[0], figure.axes[0].texts[len(shown) // 2]
 
     def redraw(**settings) -> None:
         found, name = update(**settings)
         image.set_data(montage(found, 1, len(found)))
-        label.set_text(name or names[len(shown) // 2])
+        label.set_text(name or label.get_text())
 
     return Scene(figure, [image, label], redraw)
 
@@ -320,26 +288,11 @@ STRENGTHS = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)
 def edited(
     model: nn.Module, picture: Tensor, vectors: Mapping[str, Tensor], amounts: Mapping[str, float]
 ) -> Tensor:
-    """The decoded picture after adding amounts of attribute vectors to its code: (C, H, W) in [0, 1].
-
-    Args:
-        model: a VAE.
-        picture: (C, H, W), in [0, 1].
-        vectors: attribute to its vector (latent,).
-        amounts: attribute to how often its vector is added; those left out are 0.
-    """
+    """The decoded picture after adding amounts of attribute vectors (latent,) to its code."""
     code = mean_code(model, picture[None])
     for name, amount in amounts.items():
         code = code + amount * vectors[name].to(code)
     return pictures(model, code)[0]
-
-
-def draw_attribute_strip(model: nn.Module, picture: Tensor, vectors: Mapping[str, Tensor]) -> Figure:
-    """One row for each attribute, from taking its vector away to adding it."""
-    rows = torch.stack(
-        [torch.stack([edited(model, picture, vectors, {name: a}) for a in STRENGTHS]) for name in vectors]
-    )
-    return interpolation_strip(rows, [f"{a:+g}" for a in STRENGTHS], row_labels=list(vectors))
 
 
 def explore_attributes(
@@ -348,24 +301,28 @@ def explore_attributes(
     """A menu of pictures and a slider for each attribute; the strip shows the first picture.
 
     Args:
-        model: a VAE.
+        model: encodes and decodes.
         examples: name to picture (C, H, W), in [0, 1].
         vectors: attribute to its vector (latent,).
-        alt: one sentence of alternative text for the strip.
+        alt: one sentence of alternative text for the strip: a row for each attribute, taken away and added.
     """
     names = {f"amount_{number}": name for number, name in enumerate(vectors)}
     controls = {"face": dropdown("face", list(examples))}
     controls |= {key: slider(name, STRENGTHS[0], STRENGTHS[-1], 0.0, step=0.1) for key, name in names.items()}
+    first = next(iter(examples.values()))
 
     def update(face: str, **amounts: float):
-        picture = examples[face]
-        changed = {names[key]: amount for key, amount in amounts.items()}
+        picture, changed = examples[face], {names[key]: amount for key, amount in amounts.items()}
         shown = [picture, edited(model, picture, vectors, {}), edited(model, picture, vectors, changed)]
         return torch.stack(shown), None
 
-    first = next(iter(examples.values()))
+    def strip() -> Figure:
+        rows = [torch.stack([edited(model, first, vectors, {n: a}) for a in STRENGTHS]) for n in vectors]
+        labels = [f"{a:+g}" for a in STRENGTHS]
+        return interpolation_strip(torch.stack(rows), labels, row_labels=list(vectors))
+
     scene = row_scene(torch.stack([first] * 3), ["picture", "decoded", "changed"], update, cell=1.8)
-    return explorer(scene, controls, lambda: draw_attribute_strip(model, first, vectors), alt=alt, fast=True)
+    return explorer(scene, controls, strip, alt=alt, fast=True)
 
 
 # Chapter 11's explorer: one path between two pictures, walked by differently trained VAEs.

@@ -69,12 +69,7 @@ def reconstructed(model: VAE, image: Tensor) -> Tensor:
 def digit_scene(model: VAE, image: Tensor) -> Scene:
     """The spoiled picture, its reconstruction, and both codes, with -ELBO in nats before and after.
 
-    Args:
-        model: a trained VAE.
-        image: (C, H, W), float in [0, 1].
-
-    Returns:
-        A scene of noise, shift and blank, see `corrupt`.
+    A scene of noise, shift and blank, see `corrupt`.
     """
     figure = Figure(figsize=(10.5, 3.4), layout="constrained")
     original, seen, returned, right = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
@@ -128,10 +123,7 @@ def draw_corruption_strip(
 ) -> Figure:
     """Several ways to spoil one picture side by side: what the encoder sees, what comes back, -ELBO in nats.
 
-    Args:
-        model: a trained VAE.
-        image: (C, H, W), float in [0, 1].
-        settings: (noise, shift, blank) of each column, at least one; see `corrupt`.
+    ``settings`` are noise, shift and blank of each column, see `corrupt`.
     """
     figure = Figure(figsize=(max(1.75 * len(settings), 3), 4.2), layout="constrained")
     rows = figure.subplots(2, len(settings), squeeze=False)
@@ -162,9 +154,7 @@ def explore_corrupted_digit(model: VAE, image: Tensor) -> Explorer:
 
 
 def _named(noise: float, shift: int, blank: float) -> str:
-    parts = [
-        f"noise {noise:g}" if noise else "",
-        f"{abs(shift)} px {'right' if shift > 0 else 'left'}" if shift else "",
-        ("half blank" if blank == 0.5 else f"{blank:.0%} blank") if blank else "",
-    ]
-    return ", ".join(filter(None, parts)) or "as it is"
+    parts = [f"noise {noise:g}"] * bool(noise)
+    parts += [f"{abs(shift)} px {'right' if shift > 0 else 'left'}"] * bool(shift)
+    parts += ["half blank" if blank == 0.5 else f"{blank:.0%} blank"] * bool(blank)
+    return ", ".join(parts) or "as it is"

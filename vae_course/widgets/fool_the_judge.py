@@ -19,7 +19,10 @@ from vae_course.teaching.tables import format_number
 from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, slider
 
 SHOWN = 8
-STRIP = ((-1.0, 0.0), (0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (0.0, 0.1))  # detail and noise in the still figure
+JUDGED = 128  # so few answer while a slider is dragged
+# Name, detail and noise of each row of the still figure.
+STRIP = [("detail −1", -1, 0), ("as they are", 0, 0), ("detail +1", 1, 0), ("detail +2", 2, 0)]
+STRIP += [("noise 0.1", 0, 0.1)]
 
 
 def retouch(images: Tensor, detail: float = 0.0, noise: float = 0.0, seed: int = 0) -> Tensor:
@@ -63,10 +66,9 @@ def against(real: Tensor, judge: Classifier) -> Callable[[Tensor], str]:
 
 @styled
 def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) -> Scene:
-    """Some retouched pictures, their measures, and their power spectrum beside that of data.
+    """Retouched pictures, their measures, and their power spectrum beside that of data.
 
-    Returns:
-        A scene of source (a name), detail and noise.
+    A scene of source (a name), detail and noise.
     """
     verdict = against(real, judge)
     figure = Figure(figsize=(9.4, 3.1), layout="constrained")
@@ -93,11 +95,9 @@ def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
     """The same pictures at five settings, with the measures of each above it."""
     verdict = against(real, judge)
     figure = Figure(figsize=(9.4, 0.86 * len(STRIP)), layout="constrained")
-    for axes, (detail, noise) in zip(figure.subplots(len(STRIP), 1), STRIP, strict=True):
+    for axes, (what, detail, noise) in zip(figure.subplots(len(STRIP), 1), STRIP, strict=True):
         shown = retouch(images, detail, noise)
         draw_grid(axes, shown[: 2 * SHOWN], 1, 2 * SHOWN)
-        sharpened = f"detail {detail:+g}".replace("-", "−") if detail else "as they are"
-        what = f"noise {noise:g}" if noise else sharpened
         axes.set_title(f"{what}: {verdict(shown)}", fontsize=10, loc="left")
     return figure
 
@@ -106,13 +106,14 @@ def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classi
     """A menu of pictures, a slider for detail and one for noise; the still figure shows the first source.
 
     Args:
-        sources: name → pictures (n, C, H, W) in [0, 1]; about 200 of each answer at once.
+        sources: name → pictures (n, C, H, W) in [0, 1]; the first 128 of each are judged.
         real: as many held-out pictures.
         judge: the classifier whose features are compared.
     """
     if not sources:
         raise ValueError("give at least one source of pictures, for example {'VAE': samples}.")
-    names = list(sources)
+    names, real = list(sources), real[:JUDGED]
+    sources = {name: pictures[:JUDGED] for name, pictures in sources.items()}
     controls = {
         "source": dropdown("pictures", names),
         "detail": slider("detail (−1 blurs, above 0 sharpens)", -1.0, 3.0, 0.0, step=0.25),

@@ -17,14 +17,9 @@ from vae_course.teaching.tables import format_number
 from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, slider
 
 ERRORS = {"squared error (MSE)": "mse", "cross-entropy (BCE)": "bce", "absolute error (L1)": "l1"}
-SIZES = {
-    "28 × 28 gray (784)": 784,
-    "32 × 32 gray (1,024)": 1024,
-    "32 × 32 color (3,072)": 3072,
-    "64 × 64 color (12,288)": 12288,
-}
+SIZES = {"28 × 28 gray (784)": 784, "32 × 32 gray (1,024)": 1024, "32 × 32 color (3,072)": 3072}
+SIZES |= {"64 × 64 color (12,288)": 12288}
 RANGES = {"0 to 1": 1.0, "−1 to 1": 2.0, "0 to 255": 255.0}
-LATENT_DIM, BATCH_SIZE = 20, 128
 FIRST = LossWeights("mse", 784, name="mean MSE + KL, 28 × 28: the first attempt of nearly everybody")
 LOW, HIGH = 1e-2, 1e4  # β on the live axis; what lies farther out stands at its end, with its number
 
@@ -40,28 +35,21 @@ def translation(loss: LossWeights) -> str:
 
 
 @styled
-def draw_translation(loss: LossWeights) -> Figure:
-    """The loss on the axis of effective β, above the famous ones."""
-    figure, _ = _draw(loss)
-    figure.axes[0].margins(x=0.15, y=0.15)
-    return figure
-
-
-def _draw(loss: LossWeights) -> tuple[Figure, list[Artist]]:
-    """The figure, and what belongs to the loss in it: line, point, number and title."""
+def draw_translation(loss: LossWeights) -> tuple[Figure, list[Artist]]:
+    """The loss on the axis of effective β, above the famous ones; and its line, point, number and title."""
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")
     axes = figure.subplots()
     rows = [*FAMOUS, loss]
+    text = {"textcoords": "offset points", "ha": "center", "fontsize": 9}
     for place, row in enumerate(rows):
         beta = effective_beta(row)
         look = {"color": VERMILION, "marker": "D"} if row is loss else {"color": BLUE, "marker": "o"}
         (line,) = axes.plot([1, beta], [place, place], color=GREY, linewidth=1)
         (point,) = axes.plot(beta, place, linestyle="", markersize=8, **look)
-        number = axes.annotate(
-            format_number(beta), (beta, place), (0, 7), textcoords="offset points", ha="center", fontsize=9
-        )
+        number = axes.annotate(format_number(beta), (beta, place), (0, 7), **text)
     axes.axvline(1, color=GREY, linestyle="--", linewidth=1)
     axes.set_xscale("log")
+    axes.margins(x=0.15, y=0.15)
     axes.set_yticks(range(len(rows)), [row.name or "your loss" for row in rows], fontsize=9)
     axes.set_xlabel("effective β (1 is the ELBO of unit scale)")
     title = figure.suptitle(translation(loss).replace("; ", "\n"), fontsize=10)
@@ -78,35 +66,25 @@ def your_loss(
     pixel_range: float,
 ) -> LossWeights:
     """What the controls say; weights are powers of ten, batch 128, code of size 20."""
-    return LossWeights(
-        error,
-        features,
-        10**log_error_weight,
-        10**log_kl_weight,
-        reduction,
-        kl_reduction,
-        latent_dim=LATENT_DIM,
-        batch_size=BATCH_SIZE,
-        pixel_range=1.0 if error == "bce" else pixel_range,
-    )
+    weights = 10**log_error_weight, 10**log_kl_weight
+    pixel_range = 1.0 if error == "bce" else pixel_range
+    return LossWeights(error, features, *weights, reduction, kl_reduction, 20, 128, pixel_range)
 
 
-@styled
 def translation_scene() -> Scene:
     """A scene of the arguments of `your_loss`."""
-    figure, (line, point, number, title) = _draw(LossWeights("mse", 784))
-    axes = figure.axes[0]
-    axes.set_xlim(LOW, HIGH)
-    axes.margins(y=0.15)
+    figure, (line, point, number, title) = draw_translation(LossWeights("mse", 784))
+    figure.axes[0].set_xlim(LOW, HIGH)
 
     def update(**settings) -> None:
         loss = your_loss(**settings)
         beta = effective_beta(loss)
-        shown = min(max(beta, 1.5 * LOW), HIGH / 1.5)
+        shown = min(max(beta, 2 * LOW), HIGH / 2)
         line.set_xdata([1, shown])
         point.set_xdata([shown])
-        number.set_text(format_number(beta))
         number.xy = (shown, number.xy[1])
+        arrows = "← " * (beta < LOW), " →" * (beta > HIGH)
+        number.set_text(format_number(beta).join(arrows))
         title.set_text(translation(loss).replace("; ", "\n"))
 
     return Scene(figure, [line, point, number, title], update)
@@ -126,4 +104,4 @@ def explore_loss_translator() -> Explorer:
     }
     betas = "; ".join(f"{row.name}: {effective_beta(row):.3g}" for row in (*FAMOUS, FIRST))
     alt = f"Effective β of seven losses on a logarithmic axis, from 0.5 to several hundred. {betas}."
-    return explorer(translation_scene(), controls, lambda: draw_translation(FIRST), alt=alt, fast=True)
+    return explorer(translation_scene(), controls, lambda: draw_translation(FIRST)[0], alt=alt, fast=True)

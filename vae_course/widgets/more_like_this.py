@@ -19,11 +19,10 @@ from vae_course.teaching.display import check_alt, publish_widget, show
 from vae_course.widgets.controls import picture_html, png, slider
 
 CELL = 84  # pixels on the screen
-APART = 3 * GAP
 
 
 def more_like(parents: Tensor, n: int, spread: float, generator: torch.Generator | None = None) -> Tensor:
-    """New codes around picked ones: √(1 − s²)·z + s·ε with z one of the picked and ε ~ N(0, I).
+    """``n`` new codes (n, latent) around picked ones: √(1 − s²)·z + s·ε with z picked and ε ~ N(0, I).
 
     If the picked codes follow N(0, I), so do the new ones, for every spread s: the variances (1 − s²) and s²
     add up to 1. So the children never drift off to where the decoder has seen nothing, as those of z + s·ε
@@ -33,10 +32,7 @@ def more_like(parents: Tensor, n: int, spread: float, generator: torch.Generator
         parents: (m, latent), m ≥ 1; children are dealt to them in turn.
         n: number of children.
         spread: s, from 0 (copies) to 1 (as if nothing had been picked).
-        generator: source of randomness.
-
-    Returns:
-        (n, latent).
+        generator: source of randomness, on the device of the parents.
 
     Raises:
         ValueError: nobody was picked, or a spread outside [0, 1].
@@ -86,9 +82,6 @@ class Breeding:
         Args:
             positions: of the pictures that are liked, from 0; none at all means a fresh start of all.
             spread: 0 (copies) to 1 (as if nothing had been picked).
-
-        Raises:
-            ValueError: a position that is not there.
         """
         positions = sorted(set(positions))
         if positions and not (0 <= positions[0] and positions[-1] < self.n):
@@ -108,12 +101,7 @@ def breed(
     n: int = 12,
     seed: int = 0,
 ) -> Breeding:
-    """Run the game with a function that picks in place of a person.
-
-    Args:
-        choose: from pictures (n, C, H, W) to the positions that it likes.
-        rounds: how often it picks.
-    """
+    """Play some rounds with a function in place of a person: from pictures (n, C, H, W) to positions."""
     game = Breeding(model, n, seed)
     for _ in range(rounds):
         game.pick(choose(game.images), spread)
@@ -124,18 +112,16 @@ def breed(
 def draw_rounds(game: Breeding) -> Figure:
     """Every round in a row; what was picked has a thick frame and a tick."""
     shown = torch.cat([pictures(game.model, codes) for codes in game.codes])
-    rows, (height, width) = len(game.codes), shown.shape[-2:]
-    down, right = height + APART, width + APART
-    inch = min(0.7, 8.0 / game.n) / width
-    size = ((game.n * right - APART) * inch + 0.8, (rows * down - APART) * inch + 0.1)
+    rows, (height, width), gap = len(game.codes), shown.shape[-2:], 3 * GAP
+    down, right, inch = height + gap, width + gap, min(0.7, 8.0 / game.n) / width
+    size = ((game.n * right - gap) * inch + 0.8, (rows * down - gap) * inch + 0.1)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    names = [f"round {row + 1}" for row in range(rows)]
-    draw_grid(axes, shown, rows, game.n, (APART, APART), names=names)
+    draw_grid(axes, shown, rows, game.n, (gap, gap), names=[f"round {row + 1}" for row in range(rows)])
+    look = {"fill": False, "edgecolor": VERMILION, "linewidth": 2.5, "clip_on": False}
     for row, positions in enumerate(game.picked):
         for column in positions:
             x, y = column * right - 2, row * down - 2
-            look = {"fill": False, "edgecolor": VERMILION, "linewidth": 2.5, "clip_on": False}
             axes.add_patch(Rectangle((x, y), width + 3, height + 3, **look))
             axes.text(x + width, y + 2, "✓", ha="right", va="top", color=VERMILION, fontsize=9)
     return figure
@@ -196,23 +182,20 @@ class MoreLikeThis:
         """Nothing: ``explore_more_like_this`` has already displayed the box."""
 
 
-def explore_more_like_this(
-    model: nn.Module, twin: Breeding, *, alt: str, n: int = 12, seed: int = 0
-) -> MoreLikeThis:
+def explore_more_like_this(model: nn.Module, twin: Breeding, *, alt: str) -> MoreLikeThis:
     """Show the game, and under it the rounds of a game that was played already.
 
     Args:
         model: a VAE.
         twin: a finished game for the figure that stands still; see :func:`breed`.
         alt: one sentence of alternative text for that figure.
-        n, seed: of the live game.
     """
     check_alt(alt)
-    shell = MoreLikeThis(model, n, seed)
+    shell = MoreLikeThis(model)
     publish_widget(
         shell.box,
-        f"Interactive: {n} pictures with a button each to pick it, a slider for the spread, and buttons "
-        '"More like these" and "Start over". Run the notebook to play; below is a finished game.',
+        f"Interactive: {len(shell.boxes)} pictures with a button each to pick it, a slider for the spread, "
+        'and buttons "More like these" and "Start over". Run the notebook to play; below is a finished game.',
     )
     show(draw_rounds(twin), alt)
     return shell

@@ -34,13 +34,7 @@ class Watched:
 def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture, least: float) -> Scene:
     """Left the samples at one snapshot, right how many modes were hit up to then and afterwards.
 
-    Args:
-        watched: name → snapshots of a model.
-        mixture: where the modes are.
-        least: good samples that make a mode hit.
-
-    Returns:
-        A scene of model (a name), copy (which of the seeds) and moment (number of the snapshot), from 0.
+    A scene of model (a name), copy (which of the seeds) and moment (number of the snapshot), from 0.
     """
     figure = Figure(figsize=(8.0, 3.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.35])
@@ -70,9 +64,7 @@ def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture, least
 
 
 @styled
-def draw_moments(
-    watched: Mapping[str, Watched], mixture: GaussianMixture, least: float, columns: int = 6
-) -> Figure:
+def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture, least: float, columns=6) -> Figure:
     """A row for each model (its first seed), with snapshots from the start to the end of training."""
     figure = Figure(figsize=(1.65 * columns, 1.95 * len(watched) + 0.2), layout="constrained")
     cells = figure.subplots(len(watched), columns, squeeze=False)
@@ -98,12 +90,11 @@ def explore_training(
         least: good samples that make a mode hit.
         alt: a sentence on the still figure.
     """
-    first = next(iter(watched.values()))
-    last = len(first.steps) - 1
+    snapshots, _, copies, _ = next(iter(watched.values())).points.shape
     controls = {
         "model": dropdown("model", list(watched)),
-        "copy": slider("seed", 0, first.points.shape[2] - 1, 0),
-        "moment": slider("moment of training", 0, last, len(first.steps) // 2),
+        "copy": slider("seed", 0, copies - 1, 0),
+        "moment": slider("moment of training", 0, snapshots - 1, snapshots // 2),
     }
     scene = moment_scene(watched, mixture, least)
     return explorer(scene, controls, lambda: draw_moments(watched, mixture, least), alt=alt, fast=True)
