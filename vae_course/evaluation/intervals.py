@@ -280,6 +280,23 @@ def _rounded(number: float, decimals: int) -> str:
     return f"{round(number, decimals) + 0.0:,.{max(decimals, 0)}f}"  # + 0.0: never "-0"
 
 
+class Interval(NamedTuple):
+    """A number with an interval that does not come from seeds, say a bootstrap over the test examples.
+
+    It is shown as `Runs` are, and a claim takes it as it takes `Runs`.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return measured_text(*self)
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.value:{spec}} ({self.low:{spec}} to {self.high:{spec}})" if spec else str(self)
+
+
 class MeanInterval(NamedTuple):
     """A mean with the ends of its confidence interval, in the unit of the values."""
 
