@@ -177,7 +177,7 @@ def compare(separate: list[dict], shipped: dict[tuple[float, int], dict]) -> lis
         Records sorted by β and k; gap, low and high in nats per example of distortion + β·rate. The interval
         is over the seeds of the separate models (Student's t, 95 %); None where there is only one.
     """
-    from vae_course.evaluation.intervals import mean_interval
+    from vae_course.evaluation.intervals import Runs
 
     records = []
     for (beta, k), part in sorted(shipped.items()):
@@ -185,8 +185,8 @@ def compare(separate: list[dict], shipped: dict[tuple[float, int], dict]) -> lis
         if not mine:
             continue
         losses = [loss(run["measured"]["test"], beta) for run in mine]
-        gaps = [loss(part["test"], beta) - value for value in losses]
-        _, low, high = mean_interval(gaps) if len(gaps) > 1 else (None, None, None)
+        gaps = loss(part["test"], beta) - Runs(losses)
+        low, high = gaps.interval() if gaps.n > 1 else (None, None)
         records.append(
             {
                 "beta": beta,
@@ -194,7 +194,7 @@ def compare(separate: list[dict], shipped: dict[tuple[float, int], dict]) -> lis
                 "shipped": part["test"],
                 "separate": losses,
                 "epochs": sorted({run["epochs"] for run in mine}),
-                "gap": sum(gaps) / len(gaps),
+                "gap": gaps.mean,
                 "low": low,
                 "high": high,
             }

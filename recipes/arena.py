@@ -22,7 +22,7 @@ import torch
 from recipes.arena_measures import MEASURES, SAMPLE_MEASURES, judge_pictures, measure
 from recipes.arena_recipes import LABELS, LIKELIHOODS, RECIPES, decoder_parameters, save_arena, train
 from vae_course.data.loading import load
-from vae_course.evaluation.intervals import mean_interval
+from vae_course.evaluation.intervals import Runs
 from vae_course.files import write_atomically
 from vae_course.training.loop import TrainingDiverged
 from vae_course.weights import (
@@ -122,8 +122,9 @@ def summarize(records: list[dict], names) -> list[dict]:
 
 
 def _interval(values: list[float]) -> dict:
-    mean, low, high = mean_interval(values) if len(values) > 1 else (values[0], None, None)
-    return {"values": values, "mean": mean, "low": low, "high": high}
+    runs = Runs(values)
+    low, high = runs.interval() if runs.n > 1 else (None, None)
+    return {"values": values, "mean": runs.mean, "low": low, "high": high}
 
 
 def ship(runs: list[Run], folder: Path) -> None:

@@ -44,11 +44,12 @@ def test_the_bootstrap_interval_has_the_width_that_theory_gives():
     rng = np.random.RandomState(1)
     n = 400
     normal, anomalous = torch.tensor(rng.randn(n)), torch.tensor(rng.randn(n) + 1)
-    a, low, high = auroc_interval(normal, anomalous, draws=1000)
+    a, low, high = interval = auroc_interval(normal, anomalous, draws=1000)
     q1, q2 = a / (2 - a), 2 * a * a / (1 + a)
     error = math.sqrt((a * (1 - a) + (n - 1) * (q1 - a * a) + (n - 1) * (q2 - a * a)) / n**2)
     assert (high - low) == pytest.approx(2 * 1.96 * error, rel=0.15)
     assert low < a < high
+    assert f"{interval:.2f}" == f"{a:.2f} ({low:.2f} to {high:.2f})"
 
 
 def test_a_paired_difference_is_narrower_than_two_intervals():

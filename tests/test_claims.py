@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_course.evaluation.intervals import Runs
+from vae_course.evaluation.intervals import Interval, Runs
 from vae_course.files import write_atomically
 from vae_course.teaching.claims import ClaimFailed, Claims, claims_table
 from vae_course.teaching.tables import format_number, results_table
@@ -88,6 +88,14 @@ def test_of_runs_the_mean_decides_or_the_whole_interval():
     claims.add("wide", runs, below=1.2, whole_interval=True)
     assert [claim.holds for claim in claims.claims] == [True, False, True]
     assert (claims.claims[0].low, claims.claims[0].high) == runs.interval()
+
+
+def test_an_interval_that_is_not_over_seeds_is_judged_and_written_as_runs_are():
+    claims = Claims("test")
+    claims.add("value", Interval(0.8, 0.65, 0.9), above=0.7)
+    claims.add("whole", Interval(0.8, 0.65, 0.9), above=0.7, whole_interval=True)
+    assert [claim.holds for claim in claims.claims] == [True, False]
+    assert claims.claims[0].measured() == str(Interval(0.8, 0.65, 0.9)) == "0.80 (0.65 to 0.90)"
 
 
 def test_an_exact_claim_over_runs_must_hold_in_every_one():
@@ -269,7 +277,7 @@ def test_a_text_becomes_an_id_until_the_chapter_is_converted():
         ({"below": 1, "above": 0}, "exactly one"),
         ({"below": 1, "low": 0.0}, "both low and high"),
         ({"below": 1, "low": 0.6, "high": 0.4}, "not inside its interval"),
-        ({"below": 1, "whole_interval": True}, "needs Runs, or low and high"),
+        ({"below": 1, "whole_interval": True}, "needs Runs, an Interval, or low and high"),
         ({"below": 1, "value": Runs([0.5]), "low": 0, "high": 1}, "their own interval"),
         ({"below": 1, "id": "A Text", "text": "A text"}, "small letters"),
         ({"below": 1, "id": "noted"}, "a note has this id"),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vae_course.evaluation import Estimate
-from vae_course.evaluation.intervals import Runs, mean_interval, measured_text, over_seeds
+from vae_course.evaluation.intervals import Runs, measured_text, over_seeds
 from vae_course.plots import interval_dots, line_plot
 from vae_course.randomness import base_seeded
 
@@ -22,7 +22,6 @@ def test_the_interval_of_three_seeds_is_the_textbook_one():
     half = 4.302653 / math.sqrt(3)
     runs = Runs([1, 2, 3])
     assert (runs.mean, runs.low, runs.high) == pytest.approx((2, 2 - half, 2 + half), abs=1e-6)
-    assert mean_interval([1.0, 2.0, 3.0]) == (runs.mean, runs.low, runs.high)
 
 
 def test_runs_are_paired_by_seed():

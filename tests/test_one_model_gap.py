@@ -20,7 +20,7 @@ from benchmarks.one_model_gap import (
     table,
     weights_hash,
 )
-from vae_course.evaluation.intervals import mean_interval
+from vae_course.evaluation.intervals import Runs
 
 RESULT = Path(one_model_gap.__file__).parents[1] / "assets" / "results" / "one_model_gap.json"
 # The largest gap that the course may quote. The aim is 3 nats; a worse model must not slip in unnoticed.
@@ -55,7 +55,7 @@ def test_gaps_are_in_nats_of_the_loss_with_an_interval_over_seeds():
     first, second = compare(separate, shipped)
     assert (first["beta"], first["k"]) == (2.0, 4) and first["separate"] == [100, 102, 101]
     assert first["gap"] == pytest.approx(85 + 18 - 101)
-    assert (first["low"], first["high"]) == pytest.approx(mean_interval([3, 1, 2])[1:])
+    assert (first["low"], first["high"]) == pytest.approx(Runs([3, 1, 2]).interval())
     assert second["gap"] == pytest.approx(8) and second["low"] is None  # one seed has no interval
     assert "+2.00 (" in table([first, second]) and "| 8 | +8.00 |" in table([first, second])
 
@@ -107,11 +107,9 @@ def test_the_comparison_is_about_the_weights_that_come_along():
 def test_the_stated_gaps_follow_from_the_losses_and_keep_the_limit():
     for record in json.loads(RESULT.read_text())["cells"]:
         mine = loss(record["shipped"], record["beta"])
-        gaps = [mine - value for value in record["separate"]]
-        mean, low, high = mean_interval(gaps)
-        assert record["gap"] == pytest.approx(mean) and (record["low"], record["high"]) == pytest.approx(
-            (low, high)
-        )
+        gaps = mine - Runs(record["separate"])
+        assert record["gap"] == pytest.approx(gaps.mean)
+        assert (record["low"], record["high"]) == pytest.approx(gaps.interval())
         assert record["gap"] <= WORST, (record["beta"], record["k"])
 
 

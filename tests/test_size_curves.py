@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_course.evaluation.intervals import Runs, mean_interval
+from vae_course.evaluation.intervals import Runs
 from vae_course.evaluation.sizes import (
     bend,
     choose_size,
@@ -75,7 +75,7 @@ def test_intervals_stay_in_what_is_possible():
     records = [record(k, seed) for k in (2, 4) for seed in range(3)]
     records = [r | {name: values[name][r["seed"]] for name in values} for r in records]
     for measure, most in (("used_units", 2), ("rate", math.inf), ("probe_accuracy", 1)):
-        plain = mean_interval(values[measure])
+        plain = Runs(values[measure])
         assert plain.low < 0 or plain.high > most, "else the test shows nothing"
         curve = size_curve(records, measure)
         assert 0 <= curve.low[0] < curve.mean[0] < curve.high[0] <= most

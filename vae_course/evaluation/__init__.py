@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazily(
         "log_aggregate posterior_means probe_accuracy",
         "costs": "training_cost",
         "frechet": "extrapolate frechet_bias_curve frechet_debiased frechet_distance frechet_estimate",
-        "intervals": "mean_interval over_seeds Runs",
+        "intervals": "Interval over_seeds Runs",
         "loss_translator": "effective_beta FAMOUS implied_scale LossWeights",
         "modes": "expected_hits image_coverage mode_coverage ModeCoverage point_coverage",
         "paths": "coin_entropy entropy expected_norm lerp path_cost PathCost slant slerp thickness",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.evaluation.intervals import MeanInterval
+from vae_course.evaluation.intervals import Interval
 from vae_course.randomness import seed_of, seeded_numpy
 
 
@@ -22,7 +22,7 @@ def auroc(normal: Tensor, anomalous: Tensor) -> float:
     return float(_auroc(_scores(normal), _scores(anomalous)))
 
 
-def auroc_interval(normal: Tensor, anomalous: Tensor, *, draws: int = 2000, seed: int = 0) -> MeanInterval:
+def auroc_interval(normal: Tensor, anomalous: Tensor, *, draws: int = 2000, seed: int = 0) -> Interval:
     """AUROC with a 95 % percentile bootstrap interval over the examples (each group resampled by itself).
 
     It tells how far another test set could lie from this one; how far another training run could, only more
@@ -37,7 +37,7 @@ def auroc_difference(
     *,
     draws: int = 2000,
     seed: int = 0,
-) -> MeanInterval:
+) -> Interval:
     """AUROC of one score minus that of another **on the same examples**, with a paired 95 % interval.
 
     ``first`` and ``second`` are (normal, anomalous) scores of the same examples in the same order.
@@ -55,7 +55,7 @@ def auroc_difference(
     point = measured(slice(None), slice(None))
     values = [measured(rng.randint(0, n, n), rng.randint(0, m, m)) for _ in range(draws)]
     low, high = np.quantile(values, [0.025, 0.975])
-    return MeanInterval(point, min(float(low), point), max(float(high), point))
+    return Interval(point, min(float(low), point), max(float(high), point))
 
 
 def isolation_forest_scores(train: Tensor, test: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vae_course.evaluation.intervals import Runs, measured_text
+from vae_course.evaluation.intervals import Interval, Runs, measured_text
 from vae_course.files import write_atomically
 from vae_course.randomness import base_seed
 from vae_course.teaching.display import publish
@@ -144,7 +144,7 @@ class Claims:
         Args:
             id: small letters, digits and underscores; or, in chapters not converted yet, the text itself, of
                 which an id is made.
-            value: a number, or `Runs`.
+            value: a number, `Runs`, or an `Interval`.
             unit: of value and bound, for example "nats" or "times"; "%" writes the share 0.43 as "43 %".
             text: the sentence of the table; the id in words when left out.
             exact: an identity or mathematics, which stops any run; otherwise something measured.
@@ -165,7 +165,7 @@ class Claims:
             )
         number, low, high, each = _numbers(value, low, high, f"Claim {id!r}")
         if whole_interval and low is None and not isinstance(value, Runs):
-            raise ValueError(f"Claim {id!r}: whole_interval=True needs Runs, or low and high.")
+            raise ValueError(f"Claim {id!r}: whole_interval=True needs Runs, an Interval, or low and high.")
         lowest, highest, strict, bound = _bound(id, unit, below, above, between, near)
         # One run alone says nothing about its spread, so its whole interval satisfies no bound.
         ends = [math.nan if end is None else end for end in (low, high)]
@@ -309,12 +309,14 @@ def _id_and_text(id: str, text: str | None) -> tuple[str, str, bool]:
 def _numbers(
     value: Any, low: float | None, high: float | None, what: str
 ) -> tuple[float, float | None, float | None, tuple[float, ...]]:
-    """(value, low, high, every single value) of a number or of Runs."""
+    """(value, low, high, every single value) of a number, of Runs or of an Interval."""
     if (low is None) != (high is None):
         raise ValueError(f"{what}: an interval needs both low and high; got only one.")
+    if isinstance(value, Runs | Interval) and low is not None:
+        raise ValueError(f"{what}: Runs and Interval bring their own interval; leave out low and high.")
+    if isinstance(value, Interval):
+        value, low, high = value
     if isinstance(value, Runs):
-        if low is not None:
-            raise ValueError(f"{what}: Runs bring their own interval; leave out low and high.")
         ends = (None, None) if value.n == 1 else value.interval()
         return value.mean, *ends, value.values
     value = float(value)
