@@ -107,6 +107,87 @@ def test_chapter_without_quick_parameters_is_told(project):
     assert structure.problems(project) == [f"{NAME}: it has no quick parameters in notebooks/quick.yaml"]
 
 
+SECOND = """\
+# %% [markdown]
+# # A chapter of the second edition
+# <!-- badge -->
+# <!-- minutes -->
+# ## Objectives
+# 1. One.
+# 2. Two.
+# 3. Three.
+# %% tags=["setup"]
+# generated
+# %% tags=["parameters"]
+POINTS = 500  # points to draw, 2 or more
+# %%
+from vae_course.teaching import (
+    check,
+    complete,
+    show,
+)
+f = complete("1", f)
+# %% [markdown]
+# ## Play
+# ## Break it
+# %%
+check("2", 2)
+check("3", 3)
+# %% [markdown]
+# ## What you can say now
+# ## References
+"""
+
+
+@pytest.fixture
+def second(tmp_path, monkeypatch) -> Project:
+    """A project whose one chapter is of the second edition, with smaller budgets than the course's."""
+    monkeypatch.setattr(structure, "SECOND_EDITION", (NAME,))
+    for budget, most in {"MOST_CELLS": 8, "MOST_CODE": 6, "LONGEST_CELL": 3, "MOST_PICTURES": 1}.items():
+        monkeypatch.setattr(structure, budget, most)
+    return make_project(tmp_path, {NAME: SECOND}, f"{NAME}: {{POINTS: 50}}\n")
+
+
+def test_chapter_of_the_second_edition_is_whole(second):
+    assert structure.source_problems(second, NAME) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (source_edit("# ## Break it\n", ""), "it has no heading 'Break it'"),
+        (source_edit('check("3", 3)\n', ""), "its exercises call check for 2 of them"),
+        (
+            source_edit('check("3"', 'a = 1\nb = 2\ncheck("3"'),
+            "it has 4 lines in its longest cell",
+        ),
+        (source_edit("# ## Play", "# ## Play\n# %%\na = 1\n# %%\nb = 2\n# %%\n# c"), "it has 10 cells"),
+        (source_edit("# ## Play", "# ## Play\n" + "# word word\n" * 1101), "words of text; at most 2,200"),
+        (source_edit('check("3"', 'show(1)\nshow(2)\ncheck("3"'), "it has 2 pictures; at most 1"),
+        (
+            source_edit("POINTS = 500", "".join(f"P{i} = {i}  # x\n" for i in range(8)) + "POINTS = 500"),
+            "it has 9 parameters; at most 8",
+        ),
+    ],
+)
+def test_too_much_in_a_chapter_of_the_second_edition_is_told(second, edit, message):
+    edit(second)
+    found = structure.source_problems(second, NAME)
+    assert any(message in problem for problem in found), found
+
+
+def test_deeper_notebooks_lie_beside_the_chapters_and_need_no_exercises(second):
+    folder = second.sources / "deeper"
+    folder.mkdir()
+    (folder / "More.py").write_text(SECOND.replace('check("2", 2)\n', "").replace("# ## Break it\n", ""))
+    second.quick_parameters.write_text(f"{NAME}: {{POINTS: 50}}\nMore: {{POINTS: 50}}\n")
+    assert second.written() == [NAME, "More"]
+    assert second.written("deeper") == second.written("More") == ["More"]
+    assert second.notebook("More") == second.notebooks / "deeper" / "More.ipynb"
+    assert "notebooks/deeper/More.ipynb" in build(second, "More").cells[0].source
+    assert structure.source_problems(second, "More") == []
+
+
 def code_cell(notebook, number: int):
     return [cell for cell in notebook.cells if cell.cell_type == "code"][number]
 

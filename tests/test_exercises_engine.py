@@ -8,7 +8,7 @@ import torch
 from exercise_answers import reference_of, stub_of, verdict_of
 
 from vae_course.teaching import engine as engine_module
-from vae_course.teaching.engine import check, exercises, find, hint, solution, solution_source
+from vae_course.teaching.engine import check, complete, exercises, find, hint, solution, solution_source
 from vae_course.teaching.exercise import Exercise, Mistake
 from vae_course.teaching.grading import grade
 
@@ -236,3 +236,20 @@ def test_an_exercise_must_be_complete():
         Exercise(id="99.3", title="", contract="", stub="a = ...", hints=("Think.",))
     with pytest.raises(ValueError, match="cases or grade"):
         Exercise(id="99.3", title="", contract="", stub="a = ...", hints=("Think.",), reference=right)
+
+
+def test_a_chapter_goes_on_with_a_right_answer_of_the_reader_and_else_with_the_reference(capsys):
+    def stub(mean, log_var): ...
+
+    assert complete("02.1", right) is right
+    assert "Yours is used" in capsys.readouterr().out
+    for answer in (stub, lambda mean, log_var: right(mean, log_var).mean()):
+        lent = complete("02.1", answer)
+        assert lent is not answer and "goes on with the reference" in capsys.readouterr().out
+        mean = torch.tensor([[1.0, 0.0]])
+        assert torch.allclose(lent(mean, torch.zeros(1, 2)), torch.tensor([0.5]))
+
+
+def test_an_answer_that_is_a_value_is_not_lent():
+    with pytest.raises(ValueError, match=r"02\.4 asks for a value; use check"):
+        complete("02.4", {})

@@ -106,3 +106,17 @@ def test_a_real_kernel_saves_texts_widgets_and_one_first_frame():
     saved = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
     frames = [model["state"]["value"] for model in saved.values() if model["model_name"] == "HTMLModel"]
     assert len(frames) == 1 and frames[0].count("data:image/png;base64,") == 1
+
+
+def test_a_title_stands_above_all_that_the_figure_holds_and_inside_the_picture(published):
+    def height(**title) -> int:
+        figure = a_figure()
+        figure.axes[0].set_title("of the axes")
+        show(figure, ALT, **title)
+        if title:
+            text = figure.texts[0]
+            box = text.get_window_extent()
+            assert box.y0 > figure.axes[0].title.get_window_extent().y1
+        return int.from_bytes(base64.b64decode(published[-1][0]["image/png"])[20:24], "big")
+
+    assert height(title="It rises") > height() + 15

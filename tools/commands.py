@@ -16,7 +16,7 @@ from tools import numbers
 from tools.execute import Failure, Job, Outcome, execute
 from tools.normalize import normalize, source_hash, to_bytes
 from tools.parameters import assigned, quick_values
-from tools.project import CourseError, Project
+from tools.project import CourseError, Project, short
 from tools.sources import build, with_new_text
 from tools.timing import RunTimes, settled
 from vae_course.files import write_atomically
@@ -246,7 +246,7 @@ def table(outcomes: list[Outcome]) -> str:
         held = "FAILED" if outcome.failure else outcome.claims_held
         lines.append(f"{outcome.name:<{width}}  {outcome.seconds:7.1f}  {memory:>11}  {held}")
     missed = [
-        f"{outcome.name[:2]} {claim['id']}: measured {measured_claim(claim)}, must be {claim['bound']}: "
+        f"{short(outcome.name)} {claim['id']}: measured {measured_claim(claim)}, must be {claim['bound']}: "
         f"{verdict_of(claim, outcome.claims.get('run', ''))}"
         for outcome in outcomes
         for claim in outcome.missed

@@ -23,6 +23,7 @@ from pathlib import Path
 import nbformat
 
 import vae_course
+from tools.project import short
 from tools.worker import work
 from vae_course.files import write_atomically
 
@@ -128,7 +129,7 @@ class Progress:
         return f"about {max(1, round((whole * pace - took) / AT_ONCE / 60))} min left"
 
     def heartbeat(self) -> None:
-        places = [f"{name[:2]} {place}" for name, place in sorted(self.running.items())]
+        places = [f"{short(name)} {place}" for name, place in sorted(self.running.items())]
         if places:
             self.say(f"running: {', '.join(places)}; {self.left()}")
 

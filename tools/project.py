@@ -5,6 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+DEEPER = "deeper"  # folder of the notebooks beside the chapters
+
+
+def is_chapter(name: str) -> bool:
+    """Whether this is the name of a numbered chapter, and not of a deeper notebook."""
+    return name[:2].isdigit()
+
+
+def short(name: str) -> str:
+    """What ONLY= takes to choose this notebook alone: the number of a chapter, else the whole name."""
+    return name[:2] if is_chapter(name) else name
+
 
 class CourseError(RuntimeError):
     """Something the author of a chapter has to mend; the message is one clear sentence."""
@@ -66,10 +78,17 @@ class Project:
         return self.root / "build"
 
     def written(self, only: str | None = None) -> list[str]:
-        """Names of the chapters that have a source, in order; ``only`` keeps those whose name begins so."""
-        names = sorted(path.stem for path in self.sources.glob("[0-9][0-9]_*.py"))
+        """Names that have a source: chapters in order, then deeper notebooks.
+
+        ``only`` keeps those whose name begins so, and "deeper" keeps the deeper ones.
+        """
+        chapters = sorted(path.stem for path in self.sources.glob("[0-9][0-9]_*.py"))
+        deeper = sorted(path.stem for path in (self.sources / DEEPER).glob("*.py"))
+        names = chapters + deeper
         if only is None:
             return names
+        if only == DEEPER and deeper:
+            return deeper
         wanted = only.zfill(2) if only.isdigit() else only
         chosen = [name for name in names if name.startswith(wanted)]
         if not chosen:
@@ -79,17 +98,22 @@ class Project:
         return chosen
 
     def source(self, name: str) -> Path:
-        return self.sources / f"{name}.py"
+        return self.sources / f"{self.place(name)}.py"
 
     def notebook(self, name: str) -> Path:
-        return self.notebooks / f"{name}.ipynb"
+        return self.notebooks / f"{self.place(name)}.ipynb"
+
+    @staticmethod
+    def place(name: str) -> str:
+        """Where a notebook lies below notebooks/: the deeper ones, which have no number, in a folder."""
+        return name if is_chapter(name) else f"{DEEPER}/{name}"
 
     def colab(self, name: str) -> str:
         """Address that opens the committed notebook of chapter ``name`` in Colab."""
         owner_and_name = urlsplit(self.repository).path.strip("/")
         return (
             "https://colab.research.google.com/github/"
-            f"{owner_and_name}/blob/{self.branch}/notebooks/{name}.ipynb"
+            f"{owner_and_name}/blob/{self.branch}/notebooks/{self.place(name)}.ipynb"
         )
 
     def badge(self, name: str) -> str:

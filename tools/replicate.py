@@ -15,7 +15,7 @@ import vae_course
 from tools.commands import data_folder, longest_first, renew_tables, to_json, variables
 from tools.execute import Job, Outcome, execute
 from tools.parameters import quick_values
-from tools.project import Project
+from tools.project import Project, short
 from tools.sources import build
 from vae_course.files import write_atomically
 from vae_course.teaching.tables import format_number
@@ -40,7 +40,7 @@ class Report:
 
     def __str__(self) -> str:
         lines = [
-            f"{name[:2]} stopped under base seed {seed}: {why}"
+            f"{short(name)} stopped under base seed {seed}: {why}"
             for name, failures in self.stopped.items()
             for seed, why in failures.items()
         ]
@@ -53,7 +53,7 @@ class Report:
                         "-" if value is None else format_number(value) for value in claim["values"]
                     )
                     often = f"{claim['held']} of {claim['of']}"
-                    lines.append(f"{name[:2]} {id}: held {often}, must be {claim['bound']}; got {values}")
+                    lines.append(f"{short(name)} {id}: held {often}, must be {claim['bound']}; got {values}")
         return "\n".join(
             [*lines, f"{held} of {total} claims held under each of {len(self.seeds)} base seeds."]
         )

@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools.numbers import fill, record_of
-from tools.project import CourseError, Project
+from tools.project import CourseError, Project, short
 from tools.timing import RunTimes, reading_minutes
 
 BADGE = "<!-- badge -->"
@@ -129,7 +129,7 @@ def with_new_text(notebook: NotebookNode, built: NotebookNode, name: str) -> Not
     if [cell.source for cell in old] != [cell.source for cell in new]:
         raise CourseError(
             f"Code of chapter {name} has changed since it was executed, not only its text; "
-            f"run it again: make notebooks ONLY={name[:2]}"
+            f"run it again: make notebooks ONLY={short(name)}"
         )
     for before, after in zip(old, new, strict=True):
         after.outputs, after.execution_count = before.outputs, before.execution_count

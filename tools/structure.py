@@ -13,11 +13,17 @@ from tools import numbers
 from tools.html import alternative_text
 from tools.normalize import local_folders, machine_traces
 from tools.parameters import assigned, quick_parameters, uncommented
-from tools.project import CourseError, Project
+from tools.project import DEEPER, CourseError, Project, is_chapter, short
 from tools.sources import build, differences, one_tagged
 from tools.widget_state import widget_outputs, widget_problems
 
 SECTIONS = ("Objectives", "Play", "What we measured", "Exercises", "Summary", "References")
+# Chapters of the second edition: shorter, with their exercises where the reader needs them.
+SECOND_EDITION = ("02_Encoder_and_Decoder_in_VAEs",)
+DEEPER_SECTIONS = ("Objectives", "What you can say now", "References")
+SECOND_SECTIONS = ("Objectives", "Play", "Break it", "What you can say now", "References")
+MOST_CELLS, MOST_WORDS, MOST_CODE, LONGEST_CELL = 45, 2200, 350, 25
+MOST_PARAMETERS, MOST_PICTURES, MOST_PREDICTIONS, MOST_CLAIMS = 8, 10, 5, 15
 CLAIM = {"id", "text", "value", "low", "high", "unit", "bound", "exact", "holds"}
 LARGEST_BYTES = 3_000_000
 SHORTEST_ALT = 20
@@ -78,17 +84,17 @@ def described_images(notebook: NotebookNode) -> list[str]:
     return problems
 
 
-def sections(notebook: NotebookNode) -> list[str]:
-    """The anatomy's headings, all there and in order; three to five objectives; three checked exercises."""
+def sections(notebook: NotebookNode, names: tuple[str, ...], exercises: int = 3) -> list[str]:
+    """The anatomy's headings, all there and in order; three to five objectives; enough checked exercises."""
     headings = [(index, title) for index, text in prose(notebook) for title in HEADING.findall(text)]
     places = []
-    for section in SECTIONS:
+    for section in names:
         found = [place for place, (_, title) in enumerate(headings) if re.match(rf"{section}\b", title)]
         if not found:
             return [f"it has no heading {section!r}"]
         places.append(found[0])
     if places != sorted(places):
-        return [f"its sections are not in the order {', '.join(SECTIONS)}"]
+        return [f"its sections are not in the order {', '.join(names)}"]
 
     problems = []
     objectives = headings[places[0]][0]
@@ -99,20 +105,68 @@ def sections(notebook: NotebookNode) -> list[str]:
     count = len(re.findall(r"^(?:[-*]|\d+\.)\s", text, re.MULTILINE))
     if not 3 <= count <= 5:
         problems.append(f"it lists {count} objectives; three to five are asked for")
-    exercises = notebook.cells[headings[places[3]][0] : headings[places[4]][0]]
-    checks = {
-        name for cell in exercises if cell.cell_type == "code" for name in checked_exercises(cell.source)
-    }
-    if len(checks) < 3:
-        problems.append(f"its exercises call check for {len(checks)} of them; at least three are asked for")
+    where = notebook.cells
+    if "Exercises" in names:
+        place = names.index("Exercises")
+        where = notebook.cells[headings[places[place]][0] : headings[places[place + 1]][0]]
+    checks = {name for cell in where if cell.cell_type == "code" for name in checked_exercises(cell.source)}
+    if len(checks) < exercises:
+        problems.append(
+            f"its exercises call check for {len(checks)} of them; at least {exercises} are asked for"
+        )
     return problems
 
 
+def calls(source: str, *names: str) -> list[ast.Call]:
+    """The calls of ``name(...)`` or ``something.name(...)`` in a code cell, for each of ``names``."""
+    found = [node for node in ast.walk(ast.parse(as_python(source))) if isinstance(node, ast.Call)]
+    return [call for call in found if getattr(call.func, "attr", getattr(call.func, "id", None)) in names]
+
+
 def checked_exercises(source: str) -> set[str]:
-    """The exercises for which ``check("name", ...)`` or ``something.check("name", ...)`` is called."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    checks = [call for call in calls if getattr(call.func, "attr", getattr(call.func, "id", None)) == "check"]
-    return {ast.unparse(call.args[0]) for call in checks if call.args}
+    """The exercises for which ``check("name", ...)`` or ``complete("name", ...)`` is called."""
+    return {ast.unparse(call.args[0]) for call in calls(source, "check", "complete") if call.args}
+
+
+def code_lines(source: str) -> int:
+    """Lines of a code cell that say something: imports, comments alone and empty lines apart."""
+    source = as_python(source)
+    imports = {
+        line
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for line in range(node.lineno, node.end_lineno + 1)
+    }
+    lines = enumerate(source.splitlines(), start=1)
+    return sum(
+        bool(line.strip()) and not line.strip().startswith("#") for n, line in lines if n not in imports
+    )
+
+
+def budgets(notebook: NotebookNode, name: str) -> list[str]:
+    """What a chapter of the second edition has too much of; setup and parameters are not counted."""
+    cells = [
+        cell
+        for cell in code_cells(notebook)
+        if not {"setup", "parameters"} & set(cell.metadata.get("tags", []))
+    ]
+    lines = [code_lines(cell.source) for cell in cells]
+    everything = "\n".join(as_python(cell.source) for cell in cells)
+    counts = {
+        "cells": (len(notebook.cells), MOST_CELLS),
+        "words of text": (sum(len(text.split()) for _, text in prose(notebook)), MOST_WORDS),
+        "lines of code": (sum(lines), MOST_CODE),
+        "lines in its longest cell": (max(lines), LONGEST_CELL),
+        "parameters": (len(assigned(notebook, name)), MOST_PARAMETERS),
+        "pictures": (len(calls(everything, "show", "show_html")), MOST_PICTURES),
+        "predictions": (len(calls(everything, "predict")), MOST_PREDICTIONS),
+        "claims": (len(calls(everything, "add")), MOST_CLAIMS),
+    }
+    return [
+        f"it has {count:,} {what}; at most {most:,} are allowed"
+        for what, (count, most) in counts.items()
+        if count > most
+    ]
 
 
 def repeated_ids(notebook: NotebookNode) -> list[str]:
@@ -145,7 +199,13 @@ def source_problems(project: Project, name: str) -> list[str]:
     except CourseError as error:
         return [str(error)]
     quick = quick_parameters(project).get(name)
-    found = parameters_cell(notebook, name) + sections(notebook) + repeated_ids(notebook)
+    found = parameters_cell(notebook, name) + repeated_ids(notebook)
+    if not is_chapter(name):
+        found += sections(notebook, DEEPER_SECTIONS, exercises=0)
+    elif name in SECOND_EDITION:
+        found += sections(notebook, SECOND_SECTIONS) + budgets(notebook, name)
+    else:
+        found += sections(notebook, SECTIONS)
     if quick is None:
         found.append("it has no quick parameters in notebooks/quick.yaml")
     else:
@@ -175,7 +235,7 @@ def notebook_problems(project: Project, name: str) -> list[str]:
     if changed:
         found.append(
             f"its cells {', '.join(map(str, changed[:8]))} are not those of its source; "
-            f"run: make notebooks ONLY={name[:2]}"
+            f"run: make notebooks ONLY={short(name)}"
         )
     found += numbers.unknown(build(project, name, numbers={}), numbers.record_of(project, name), name)
     if numbers.renew_table(notebook, project, name):
@@ -221,6 +281,9 @@ def problems(project: Project) -> list[str]:
         if project.notebook(name).is_file():
             found += notebook_problems(project, name) + results_problems(project, name)
     orphans = [
-        path.stem for path in project.notebooks.glob("*.ipynb") if not project.source(path.stem).is_file()
+        path.stem
+        for folder in (project.notebooks, project.notebooks / DEEPER)
+        for path in folder.glob("*.ipynb")
+        if not project.source(path.stem).is_file()
     ]
     return found + [f"{name}: it has a notebook but no source" for name in orphans]

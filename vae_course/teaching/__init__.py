@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "display": "play show show_html",
-        "engine": "check hint solution",
+        "engine": "check complete hint solution",
         "claims": "ClaimFailed Claims",
         "parameters": "ParameterError check_parameters",
         "predictions": "predict Prediction",

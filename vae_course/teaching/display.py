@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ DPI = 100
 SHORTEST_ALT = 20
 
 
-def show(fig: Figure, alt: str, *, dpi: int = DPI) -> None:
+def show(fig: Figure, alt: str, *, title: str | None = None, dpi: int = DPI) -> None:
     """Display a matplotlib Figure as PNG with alternative text, then close it.
 
     The text goes into the output metadata ({"image/png": {"alt": alt}}, from where the course's HTML pages
@@ -58,17 +59,30 @@ def show(fig: Figure, alt: str, *, dpi: int = DPI) -> None:
     Args:
         fig: the figure; it is closed, so that the notebook's inline backend does not draw it twice.
         alt: one sentence that says what can be seen, at least 20 characters, ending with a period.
+        title: the finding in a few words, written above the figure.
         dpi: dots per inch of the picture.
     """
     import matplotlib.pyplot as plt
 
     alt = check_alt(alt)
+    if title is not None:
+        _entitle(fig, title)
     picture = png_bytes(fig, dpi=dpi)
     plt.close(fig)
     publish(
         {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt},
         {"image/png": {"alt": alt}},
     )
+
+
+def _entitle(fig: Figure, title: str) -> None:
+    """Write a title above all that the figure holds, from its left edge; too long a line is broken."""
+    width, height = fig.get_size_inches()
+    lines = textwrap.fill(title, max(20, int(10.5 * width)))
+    fig.draw_without_rendering()  # lays the figure out: only then is it known how far it reaches
+    box = fig.get_tightbbox()
+    look = {"ha": "left", "va": "bottom", "fontsize": 12, "fontweight": "bold"}
+    fig.text(box.x0 / width, (box.y1 + 0.12) / height, lines, **look)
 
 
 def show_html(html: str, alt: str) -> None:

@@ -1,9 +1,10 @@
-"""The three words a notebook uses: check("02.1", answer), hint("02.1"), solution("02.1")."""
+"""What a notebook says to an exercise such as "02.1": check, complete, hint, solution."""
 
 from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Callable
 from html import escape
 from importlib import import_module
 from typing import Any
@@ -25,6 +26,23 @@ def check(exercise: str | Exercise, answer: Any) -> Verdict:
     verdict = grade(exercise, answer)
     _say(f"Exercise {exercise.id}", verdict.message)
     return verdict
+
+
+def complete(exercise: str | Exercise, answer: Callable) -> Callable:
+    """Check a function that the chapter goes on to use: the reader's own if it is right, else the reference.
+
+    >>> reparameterize = complete("02.2", reparameterize)
+
+    Raises:
+        ValueError: there is no such exercise, or it asks for a value.
+    """
+    exercise = find(exercise)
+    if exercise.reference is None:
+        raise ValueError(f"Exercise {exercise.id} asks for a value; use check.")
+    verdict = grade(exercise, answer)
+    goes_on = "yours is used from here on" if verdict.correct else "the chapter goes on with the reference"
+    _say(f"Exercise {exercise.id}", f"{verdict.message} ({goes_on[0].upper()}{goes_on[1:]}.)")
+    return answer if verdict.correct else exercise.reference
 
 
 def hint(exercise: str | Exercise) -> None:
