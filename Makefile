@@ -62,6 +62,7 @@ lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks
 
 bench: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m bench
 	$(BIN)/python -m benchmarks $(PARTS)
 
 lint: $(STAMP)

@@ -15,6 +15,8 @@ from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
 from vae_course.weights import save_checkpoint
 
+pytestmark = pytest.mark.bench
+
 DATA = tiny_images(96, (1, 8, 8))
 
 

@@ -10,6 +10,8 @@ from benchmarks.muon import Muon, MuonAndAdam, fit_with_muon, orthogonal
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
 
+pytestmark = pytest.mark.bench
+
 DATA = tiny_images(64, (1, 8, 8), binarize="dynamic")
 SETTINGS = {"epochs": 15, "batch_size": 16, "learning_rate": 1e-2, "schedule": "linear"}
 

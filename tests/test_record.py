@@ -16,6 +16,8 @@ from vae_course.evaluation.bounds import importance_weighted_bound
 from vae_course.randomness import seed_everything
 from vae_course.weights import save_checkpoint
 
+pytestmark = pytest.mark.bench
+
 ASSETS = Path(record.__file__).parents[1] / "assets"
 SMALL = {"top_dim": 2, "widths": (4, 4), "layers": (1, 1), "latent_channels": (1, 1), "hidden": 8}
 
