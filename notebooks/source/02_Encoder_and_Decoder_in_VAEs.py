@@ -398,8 +398,11 @@ def train_vae(seed):
     model = NotebookVAE(LATENT_DIM, mean_picture)
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     updates = EPOCHS * math.ceil(len(train) / BATCH_SIZE)
-    shape = lambda t: min(20 * t / updates, 1) * 0.5 * (1 + math.cos(math.pi * t / updates))  # noqa: E731
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, shape)
+
+    def share(t):  # of the highest learning rate: a short rise, then a cosine down to 0
+        return min(20 * t / updates, 1) * 0.5 * (1 + math.cos(math.pi * t / updates))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
     records = [{"epoch": 0, "train": None, "validation": held_out(model)}]
     for epoch in range(1, EPOCHS + 1):
         steps = []
