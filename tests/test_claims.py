@@ -63,7 +63,7 @@ def test_the_value_decides_unless_the_whole_interval_is_asked_for():
     claims = Claims("x")
     claims.add("value", 0.9, below=1, low=0.7, high=1.1)
     claims.add("interval", 0.9, below=1, low=0.7, high=1.1, whole_interval=True)
-    claims.add("interval inside", 0.9, below=1, low=0.8, high=0.99, whole_interval=True)
+    claims.add("interval_inside", 0.9, below=1, low=0.8, high=0.99, whole_interval=True)
     assert [claim.holds for claim in claims.claims] == [True, False, True]
     assert claims.claims[1].miss == pytest.approx(0.1)
 
@@ -255,19 +255,6 @@ def test_a_share_is_written_in_percent_and_judged_as_a_share():
     claims = Claims("x")
     claims.add("share", 0.43, above=0.3, unit="%")
     assert only(claims).holds and only(claims).bound == "> 30 %" and only(claims).measured() == "43 %"
-
-
-def test_a_text_becomes_an_id_until_the_chapter_is_converted():
-    claims = Claims("x")
-    claims.add(
-        "Test −ELBO on digits, gray values, nats per example", 100.0, between=(95, 102), low=99, high=101
-    )
-    assert only(claims).id == "test_elbo_on_digits_gray_values_nats_per_example"
-    assert only(claims).text == "Test −ELBO on digits, gray values, nats per example"
-    claims.add("784 ln 2", 543.4, near=(543.4, 1))
-    assert claims.claims[1].id == "claim_784_ln_2"
-    with pytest.raises(ValueError, match="belongs to '784 ln 2'; give each an id of its own"):
-        claims.add("784 ln 2!", 543.4, near=(543.4, 1))
 
 
 @pytest.mark.parametrize(

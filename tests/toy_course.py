@@ -61,7 +61,7 @@ show(fig, 'A line that wiggles around "zero" & never leaves <-5, 5>.')
 
 # %%
 claims = Claims("NAME", {"SEED": SEED, "POINTS": POINTS})
-claims.add("Mean of the draws", values.mean(), near=(0, 1))
+claims.add("mean", values.mean(), near=(0, 1), text="Mean of the draws")
 claims.report()
 
 # %% [markdown]

@@ -541,7 +541,7 @@ for target in (GLASSES, SMILE):
                 gallery[target] = torch.cat(
                     [pictures(model, codes[:8]), *(x[:8] for x in made.values()), truth[:8]]
                 )
-            for name, images in (made | best).items():
+            for name, images in (made if kind == "biased" else made | best).items():
                 report = judge_edit(before, read(reader, images), target)
                 row = {
                     "gain": report.gain,
@@ -558,8 +558,7 @@ BORDERS = {"success": {"least": 0, "most": 1}, "collateral": {"least": 0}, "dist
 # %% tags=["hide-input"]
 def measured(what, target, kind, name):
     """A number of every model."""
-    values = [row[what] for row in outcome[target, kind, name]][: len(face_models)]
-    return Runs(values, **BORDERS.get(what, {}))
+    return Runs((row[what] for row in outcome[target, kind, name]), **BORDERS.get(what, {}))
 
 
 results_table(

@@ -13,7 +13,6 @@ import math
 import os
 import re
 import time
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -142,8 +141,7 @@ class Claims:
         Adding a claim with the same id replaces the earlier one, so that a cell can be run again.
 
         Args:
-            id: small letters, digits and underscores; or, in chapters not converted yet, the text itself, of
-                which an id is made.
+            id: small letters, digits and underscores.
             value: a number, `Runs`, or an `Interval`.
             unit: of value and bound, for example "nats" or "times"; "%" writes the share 0.43 as "43 %".
             text: the sentence of the table; the id in words when left out.
@@ -152,17 +150,14 @@ class Claims:
             whole_interval: judge the ends of the interval as well.
 
         Raises:
-            ValueError: an id that is none or belongs to another claim, no bound or several, half an
+            ValueError: an id that is none or belongs to a note, no bound or several, half an
                 interval, or an interval that misses its value.
         """
-        id, text, from_text = _id_and_text(id, text)
-        earlier = self._claims.get(id)
+        if not ID.fullmatch(id):
+            raise ValueError(f"A claim's id is made of small letters, digits and underscores; got {id!r}.")
         if id in self._notes:
             raise ValueError(f"Claim {id!r}: a note has this id already; give the claim another one.")
-        if from_text and earlier is not None and earlier.text != text:
-            raise ValueError(
-                f"Claim {text!r}: its id {id!r} belongs to {earlier.text!r}; give each an id of its own."
-            )
+        text = text or id.replace("_", " ").capitalize()
         number, low, high, each = _numbers(value, low, high, f"Claim {id!r}")
         if whole_interval and low is None and not isinstance(value, Runs):
             raise ValueError(f"Claim {id!r}: whole_interval=True needs Runs, an Interval, or low and high.")
@@ -289,21 +284,6 @@ def replication_of(name: str) -> dict[str, Any]:
     if not path.is_file():
         return {}
     return json.loads(path.read_text(encoding="utf-8"))["chapters"].get(name, {})
-
-
-def _slug(text: str) -> str:
-    """An id made of a sentence: all its words."""
-    slug = "_".join(re.findall(r"[a-z0-9]+", unicodedata.normalize("NFKD", text).lower()))
-    return slug if ID.fullmatch(slug) else f"claim_{slug}"
-
-
-def _id_and_text(id: str, text: str | None) -> tuple[str, str, bool]:
-    """(id, text of the table, whether the id was made of the text)."""
-    if ID.fullmatch(id):
-        return id, text or id.replace("_", " ").capitalize(), False
-    if text is not None:
-        raise ValueError(f"A claim's id is made of small letters, digits and underscores; got {id!r}.")
-    return _slug(id), id, True
 
 
 def _numbers(
