@@ -4,6 +4,7 @@ import json
 import statistics
 from pathlib import Path
 
+from benchmarks.runs import words
 from tools.machine import sentence
 from vae_course.files import write_atomically
 
@@ -90,8 +91,6 @@ def spread(values: list[float], digits: int = 2) -> str:
 
 def race(found: dict) -> str:
     """Whole processes and training alone, medians over seeds."""
-    from benchmarks.speed import words
-
     usual_process = statistics.median(of(found, "usual", "process_seconds"))
     usual_training = statistics.median(of(found, "usual", "training_seconds"))
     lines = [
