@@ -458,8 +458,8 @@ claims.add("test_elbo", test_elbo, between=level, unit="nats", text="Test −ELB
 claims.note("rate", Runs(result.kl for result in results), unit="nats")
 claims.note("least", least, unit="nats")
 # %% [markdown]
-# Your network reaches {{test_elbo}}. How good is that? Gray pixels are coins that nobody can foresee: a model that knew every gray value would still pay {{least.value}}. So about a third of the
-# {{test_elbo.value}} is yours to improve, and {{rate.value}} of it is the code.
+# Your network reaches {{test_elbo}}. How good is that? Gray pixels are coins that nobody can foresee: a model that knew every gray value would still pay
+# {{least.value}}. Of what lies above that, {{rate.value}} is the code; the rest is strokes that the code does not describe.
 #
 # ## 5 Mean or draw?
 #
