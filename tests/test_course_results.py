@@ -62,6 +62,17 @@ def test_chapters_that_exist_are_linked_and_the_others_are_not(project):
     assert all("](" not in row and "in preparation" in row for row in rows[3:])
 
 
+def test_deeper_notebooks_are_linked_below_the_table(project):
+    assert "Deeper" not in results.chapter_table(project)
+    for folder in (project.sources / "deeper", project.notebooks / "deeper"):
+        folder.mkdir()
+    (project.sources / "deeper" / "Water_Filling.py").write_text(WHOLE)
+    assert "Deeper" not in results.chapter_table(project)  # not executed yet
+    project.notebook("Water_Filling").write_text(nbformat.writes(nbformat.v4.new_notebook()))
+    last = results.chapter_table(project).splitlines()[-1]
+    assert last == "Deeper, beside the chapters: [Water Filling](notebooks/deeper/Water_Filling.ipynb)."
+
+
 def test_results_are_those_of_the_files(project):
     table = results.results_table(project)
     assert table.count("<details>") == table.count("</details>") == 1

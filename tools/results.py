@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.pages import speed_table
 from tools import numbers
 from tools.chapters import CHAPTERS, Chapter
-from tools.project import CourseError, Project
+from tools.project import CourseError, Project, is_chapter
 from tools.sources import build
 from tools.timing import RunTimes, reading_minutes, rough
 from vae_course.files import write_atomically
@@ -33,7 +33,10 @@ def chapter_row(project: Project, chapter: Chapter) -> str:
 def chapter_table(project: Project) -> str:
     """All eleven chapters; those not written yet by title, without a link."""
     head = "| | Chapter | Open | Read | Run, quick / full |\n|---|---|---|---|---|"
-    return "\n".join([head, *(chapter_row(project, chapter) for chapter in CHAPTERS)])
+    table = "\n".join([head, *(chapter_row(project, chapter) for chapter in CHAPTERS)])
+    deeper = [name for name in project.written() if not is_chapter(name) and project.notebook(name).is_file()]
+    links = [f"[{name.replace('_', ' ')}](notebooks/{project.place(name)}.ipynb)" for name in deeper]
+    return table + (f"\n\nDeeper, beside the chapters: {' · '.join(links)}." if links else "")
 
 
 def claim_row(claim: dict, replicated: dict) -> str:
