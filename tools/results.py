@@ -34,9 +34,13 @@ def chapter_table(project: Project) -> str:
     """All eleven chapters; those not written yet by title, without a link."""
     head = "| | Chapter | Open | Read | Run, quick / full |\n|---|---|---|---|---|"
     table = "\n".join([head, *(chapter_row(project, chapter) for chapter in CHAPTERS)])
-    deeper = [name for name in project.written() if not is_chapter(name) and project.notebook(name).is_file()]
-    links = [f"[{name.replace('_', ' ')}](notebooks/{project.place(name)}.ipynb)" for name in deeper]
+    links = [f"[{name.replace('_', ' ')}](notebooks/{project.place(name)}.ipynb)" for name in deeper(project)]
     return table + (f"\n\nDeeper, beside the chapters: {' · '.join(links)}." if links else "")
+
+
+def deeper(project: Project) -> list[str]:
+    """The executed notebooks beside the chapters."""
+    return [name for name in project.written() if not is_chapter(name) and project.notebook(name).is_file()]
 
 
 def claim_row(claim: dict, replicated: dict) -> str:
@@ -51,13 +55,15 @@ def results_table(project: Project) -> str:
     """Every claim of every full run in assets/results, with what was measured, a table for each chapter."""
     head = "| Claim | Measured (95 % interval) | Must be | Holds | Replicated |\n|---|---|---|---|---|"
     parts = []
-    for chapter in CHAPTERS:
-        claims = numbers.record_of(project, chapter.name).get("claims")
+    titles = {chapter.name: f"{chapter.number} · {chapter.title}" for chapter in CHAPTERS}
+    titles |= {name: f"Deeper · {name.replace('_', ' ')}" for name in deeper(project)}
+    for name, title in titles.items():
+        claims = numbers.record_of(project, name).get("claims")
         if claims is None:
             continue
         held = sum(claim["holds"] for claim in claims)
-        summary = f"{chapter.number} · {chapter.title}: {held} of {len(claims)} claims hold"
-        again = numbers.replicated(project, chapter.name)
+        summary = f"{title}: {held} of {len(claims)} claims hold"
+        again = numbers.replicated(project, name)
         rows = "\n".join([head, *(claim_row(claim, again) for claim in claims)])
         parts.append(f"<details><summary>{summary}</summary>\n\n{rows}\n\n</details>")
     return "\n".join(parts)
