@@ -1,7 +1,5 @@
 """The three words a notebook uses: check("02.1", answer), hint("02.1"), solution("02.1")."""
 
-from __future__ import annotations
-
 import inspect
 import textwrap
 from html import escape
