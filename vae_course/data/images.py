@@ -214,7 +214,7 @@ class ImageData(Examples):
         """
         n = len(self)
         if n < FEWEST:
-            raise DataError(f"{self.name} holds {n} pictures; three parts need at least {FEWEST}.")
+            raise DataError(f"{self.name} holds {n} pictures; at least {FEWEST} are needed for three parts.")
         order, out = np.random.RandomState(0).permutation(n), round(0.2 * n)
         rows = {"train": order[out:], "validation": order[out // 2 : out], "test": order[: out // 2]}
         chosen = {split: self.select(torch.from_numpy(np.sort(index))) for split, index in rows.items()}
