@@ -194,5 +194,5 @@ class TestCommand:
 
 
 def test_unknown_shipped_sweep_is_told():
-    with pytest.raises(ValueError, match="no sweep of 'cats'"):
+    with pytest.raises(ValueError, match="no shipped sweep 'cats'"):
         shipped_sweep("cats")
