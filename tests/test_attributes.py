@@ -62,8 +62,6 @@ def test_judge_edit_counts_what_it_says():
     assert report.changes.tolist() == pytest.approx([0.45, -0.05, 0.0])
     removed = judge_edit(after, before, 0, add=False)
     assert removed.gain == pytest.approx(0.45) and removed.success == 1.0
-    with pytest.raises(ValueError, match="no column 3"):
-        judge_edit(before, after, 3)
     with pytest.raises(ValueError, match="shapes"):
         judge_edit(before, after[:1], 0)
 
@@ -89,5 +87,5 @@ def test_a_reader_learns_to_read_glasses_and_hair():
     glasses = (found[:, 1] > 0.5) == (held_out.factor("glasses") > 0.5)
     assert glasses.float().mean() > 0.9
     assert torch.corrcoef(torch.stack([found[:, 3], held_out.factor("hair_color")]))[0, 1] > 0.9
-    with pytest.raises(ValueError, match="outside"):
+    with pytest.raises(ValueError, match=r"numbers in \[0, 1\]"):
         train_reader(data, data.factors + 1)

@@ -201,9 +201,9 @@ class TestInterpolate:
         [
             ("index:300", "there is no image 300; the test part has 0 to 299"),
             ("12345", "there is no image 12345"),
-            ("tree", "neither an image's number (index:17) nor a class (0, 1, 2"),
-            ("index:-1", "neither an image's number"),
-            ("-1", "neither an image's number"),
+            ("tree", "no image's number (index:17), nor a class (0, 1, 2"),
+            ("index:-1", "no image's number"),
+            ("-1", "no image's number"),
         ],
     )
     def test_images_that_are_not_there(self, run, said, first, sentence):
@@ -242,7 +242,7 @@ class TestFindImage:
     def test_without_labels_only_numbers_count(self):
         data = ImageData("toy", "test", torch.zeros(5, 1, 2, 2, dtype=torch.uint8), None, self.names)
         assert find_image(data, "3", "--from", 0) == 3
-        with pytest.raises(UsageError, match=r"bag is not the number of an image .index:17., and toy has no"):
+        with pytest.raises(UsageError, match=r"bag is no image's number .index:17., and toy has no"):
             find_image(data, "bag", "--from", 0)
 
 

@@ -92,7 +92,7 @@ def test_its_commands_take_the_file_again(place, capsys):
         (["train", "--resume", "--output", "run", "--dataset", "digits"], "was started with mine-"),
         (
             ["interpolate", "--model", "run", "--images", "mine.npy", "--from", "cat", "--to", "1"],
-            "--from: cat is not the number of an image (index:17), and mine-",
+            "--from: cat is no image's number (index:17), and mine-",
         ),
         (["train", "--images", "two.npy", "--output", "new"], "1 or 3 channels is expected"),
         (["train", "--images", "four.npy", "--output", "new"], "1 or 3 channels is expected"),

@@ -12,6 +12,7 @@ import pytest
 import torch
 from cli_run import SMALL, train_small
 
+import vae_course.cli_runs
 import vae_course.cli_train
 from vae_course import History, load, load_model
 from vae_course.__main__ import main
@@ -131,7 +132,7 @@ class TestResults:
         --no_download --binarize dynamic --schedule cosine --warmup 0.1 --kl_warmup 0.5 --gradient_clip 1
         --kl_schedule cyclical --kl_cycles 2 --free_bits 0.1
         --weight_decay 0.01 --optimizer adamw --patience 5 --activation silu --device cpu --quiet
-        --no-center --precision highest --eval-examples 100"""
+        --precision highest --eval-examples 100"""
         folder = tmp_path / "r"
         assert main(["train", *words.split(), "--output", str(folder), "--data_root", str(tmp_path)]) == 0
         settings = json.loads((folder / "config.json").read_text())["settings"]
@@ -141,38 +142,17 @@ class TestResults:
             "likelihood": "gaussian_learned", "seed": 3, "binarize": "dynamic", "schedule": "cosine",
             "warmup": 0.1, "kl_warmup": 0.5, "kl_schedule": "cyclical", "kl_cycles": 2, "free_bits": 0.1,
             "gradient_clip": 1.0, "weight_decay": 0.01,
-            "optimizer": "adamw", "patience": 5, "activation": "silu", "augment": False, "half": False,
-            "center": False, "precision": "highest", "eval_examples": 100,
+            "optimizer": "adamw", "patience": 5, "activation": "silu", "augment": False,
+            "precision": "highest", "eval_examples": 100,
         }  # fmt: skip
         assert load_model(folder / "model.pt").config["architecture"] == "conv"
         assert not (folder / "manifold.png").exists()
-
-    def test_half_precision_is_half_the_size_and_what_is_measured(self, tmp_path, run):
-        assert train_small(tmp_path / "r", "--epochs", "2", "--half", "--quiet") == 0
-        sizes = [(folder / "model.pt").stat().st_size for folder in (tmp_path / "r", run)]
-        assert sizes[0] < 0.6 * sizes[1]
-        half, full = (load_model(folder / "model.pt") for folder in (tmp_path / "r", run))
-        for name, weights in full.state_dict().items():
-            assert torch.equal(half.state_dict()[name], weights.half().float())
-        measured = json.loads((tmp_path / "r" / "metrics.json").read_text())["negative_elbo"]["value"]
-        assert measured == pytest.approx(evaluate(half, load("digits", "test")).negative_elbo.value, abs=1e-4)
 
     def test_augmentation_reaches_the_training_images_alone(self, tmp_path, run):
         assert train_small(tmp_path / "r", "--epochs", "2", "--augment", "--quiet") == 0
         plain, changed = (History.from_json(f / "history.json").records for f in (run, tmp_path / "r"))
         assert changed[0]["validation"] == plain[0]["validation"] and changed[0]["train"] != plain[0]["train"]
         assert changed[2]["validation"] != plain[2]["validation"]
-
-    def test_a_centered_model_starts_from_the_mean_image(self, tmp_path):
-        for folder, option in (("r", "--center"), ("plain", "--no-center")):
-            assert train_small(tmp_path / folder, "--epochs", "0", option, "--quiet") == 0
-        train = load("digits", subset=200)
-        centered = load_model(tmp_path / "r" / "model.pt")
-        assert torch.allclose(centered.input_mean, train.floats().mean(0), atol=0.01)
-        start, plain = (
-            History.from_json(f / "history.json").records[0] for f in (tmp_path / "r", tmp_path / "plain")
-        )
-        assert start["validation"]["negative_elbo"] < 0.6 * plain["validation"]["negative_elbo"]
 
     def test_one_latent_dimension(self, tmp_path):
         assert train_small(tmp_path / "r", "--latent-dim", "1", "--epochs", "1", "--quiet") == 0
@@ -276,7 +256,7 @@ class TestRefusals:
         def refuse(*arguments):
             raise OSError(28, "No space left on device", str(tmp_path / "r" / "samples.png"))
 
-        monkeypatch.setattr(vae_course.cli_train, "save_figure", refuse)
+        monkeypatch.setattr(vae_course.cli_runs, "save_figure", refuse)
         assert train_small(tmp_path / "r", "--epochs", "1", "--quiet") == 1
         err = capsys.readouterr().err
         assert "samples.png" in err and "No space left" in err and err.count("\n") == 1

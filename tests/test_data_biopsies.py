@@ -75,5 +75,5 @@ def test_what_does_not_fit_is_refused():
         load("biopsies", binarize="fixed")
     with pytest.raises(DataError, match="float32 of shape"):
         FeatureData("x", "train", torch.zeros(3, 2), None, (), torch.zeros(3), 0.0, (1, 1, 1))
-    with pytest.raises(DataError, match="log_volume has shape"):
+    with pytest.raises(DataError, match="log_volume are float32 of shape"):
         FeatureData("x", "train", torch.zeros(3, 1, 1, 2), None, (), torch.zeros(2), 0.0, (1, 1, 1))

@@ -100,11 +100,11 @@ def test_a_subset_of_everything_is_everything_in_another_order():
 @pytest.mark.parametrize(
     ("n", "sentence"),
     [
-        (0, "subset is 0, but at least 1 image is needed: give a larger number, or None for all."),
-        (-3, "subset is -3, but at least 1 image is needed: give a larger number, or None for all."),
+        (0, "subset is 0, but a whole number of at least 1 is expected, or None for all."),
+        (-3, "subset is -3, but a whole number of at least 1 is expected, or None for all."),
         (21, "subset asks for 21 images, but toy train has 20: give at most 20, or None for all."),
-        (2.5, "subset is 2.5, but a whole number of images is expected, or None for all."),
-        (True, "subset is True, but a whole number of images is expected, or None for all."),
+        (2.5, "subset is 2.5, but a whole number of at least 1 is expected, or None for all."),
+        (True, "subset is True, but a whole number of at least 1 is expected, or None for all."),
     ],
 )
 def test_a_bad_subset_size_is_one_sentence(n, sentence):
@@ -144,7 +144,7 @@ def test_each_grey_value_is_binarized_with_its_own_probability():
         ({"images": torch.zeros(2, 4, 4, dtype=torch.uint8)}, ["(2, 4, 4)", "(N, C, H, W)"]),
         (
             {"images": torch.zeros(2, 8, 8, 3, dtype=torch.uint8)},
-            ["look like (H, W, C)", "x.permute(0, 3, 1, 2)"],
+            ["have the shape (8, 8, 3)", "x.permute(0, 3, 1, 2)"],
         ),
         ({"images": torch.zeros(2, 4, 8, 8, dtype=torch.uint8)}, ["(4, 8, 8)", "1 or 3 channels"]),
         ({"labels": torch.zeros(3, dtype=torch.int64)}, ["(3,)", "(2,)"]),
@@ -162,7 +162,7 @@ def test_tensors_of_the_wrong_kind_are_refused_in_a_sentence(change, words):
 @pytest.mark.parametrize(
     ("images", "advice"),
     [
-        (np.zeros((2, 1, 4, 4), np.uint8), "of type ndarray, .* torch.as_tensor(x)."),
+        (np.zeros((2, 1, 4, 4), np.uint8), "of type ndarray; .* torch.as_tensor(x)."),
         (torch.zeros(2, 4, 4, dtype=torch.uint8), "x[:, None], which adds the one channel of gray pictures."),
         (torch.zeros(2, 16, dtype=torch.uint8), "x.reshape(-1, C, H, W)."),
         (torch.full((2, 1, 4, 4), 200.0), "with x.round().to(torch.uint8)."),

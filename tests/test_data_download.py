@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -237,12 +236,6 @@ def test_a_nonsense_argument_is_found_before_the_download(sets, server, tmp_path
     with pytest.raises(DataError, match="subset"):
         load("mnist", root=tmp_path, subset=-1)
     assert server.asked == []
-
-
-@pytest.mark.parametrize("name", ["mnist", "celeba"])
-def test_missing_torchvision_is_a_sentence(sets, monkeypatch, tmp_path, name):
-    monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
-    assert "come from torchvision, which cannot be imported" in refused(name, tmp_path / "data")
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(sets, tmp_path):

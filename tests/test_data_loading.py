@@ -115,7 +115,7 @@ LISTED = ", ".join(f'"{name}"' for name in DATASETS)
         ),
         (
             {"name": "imagenet64"},
-            f"unknown data set 'imagenet64': expected one of {LISTED}; \"digits\" needs no download, and "
+            f"unknown data set 'imagenet64': expected one of {LISTED}; "
             '"tfds:NAME" opens a set of tensorflow-datasets.',
         ),
         (
@@ -133,7 +133,7 @@ LISTED = ", ".join(f'"{name}"' for name in DATASETS)
         ),
         (
             {"name": "mnist", "subset": 0},
-            "subset is 0, but at least 1 image is needed: give a larger number, or None for all.",
+            "subset is 0, but a whole number of at least 1 is expected, or None for all.",
         ),
     ],
 )

@@ -8,7 +8,6 @@ import wave
 
 import pytest
 import torch
-from torch import nn
 
 from vae_course import evaluate, load, seed_everything
 from vae_course.evaluation.bounds import (
@@ -92,8 +91,6 @@ def test_training_cost_counts_weights_gradients_and_moments_and_leaves_the_model
     assert small == small and large.seconds_per_epoch > 0 and large.peak_mib == large.peak_bytes / 2**20
     assert training_cost(model, train, batch_size=2, updates=1).peak_bytes == small.peak_bytes
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
-    with pytest.raises(ValueError, match="at least one"):
-        training_cost(nn.Linear(1, 1), [], updates=1)
 
 
 def test_a_clip_becomes_a_wave_file():
@@ -102,8 +99,6 @@ def test_a_clip_becomes_a_wave_file():
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
         assert file.getnframes() == 800
     assert wav_bytes(torch.zeros(5), 8000)[-10:] == b"\0" * 10
-    with pytest.raises(ValueError, match="at least one sample"):
-        wav_bytes(torch.zeros(2, 3), 8000)
 
 
 def test_players_carry_their_names(monkeypatch):

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from vae_course.data.toys import GaussianMixture
 from vae_course.evaluation.modes import mode_coverage, point_coverage
 from vae_course.exercises.chapter_06 import _clouds
-from vae_course.training.adversarial import LOSSES, gradient_penalty
+from vae_course.training.adversarial import discriminator_loss, generator_loss, gradient_penalty
 
 BCE = F.binary_cross_entropy_with_logits
 
@@ -161,7 +161,7 @@ def one_by_one(discriminator, real):
 
 
 def package_losses(generator, discriminator, real, z):
-    d, g = LOSSES["non_saturating"]
+    d, g = discriminator_loss, generator_loss
     fake = generator(z)
     return d(discriminator(real), discriminator(fake.detach())), g(discriminator(fake))
 

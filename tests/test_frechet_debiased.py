@@ -52,9 +52,3 @@ def test_clock_hands_are_equal_but_for_a_turn_and_apart_from_each_other():
     assert many.shape == (16, 1, 16, 16)
     assert torch.pdist(many.flatten(1)).min() > 1
     assert many[0, 0, :, 10:].sum() > 5 * many[0, 0, :, :6].sum()  # three o'clock
-
-
-@pytest.mark.parametrize("settings", [{"hands": 1}, {"side": 4}, {"thickness": 0}])
-def test_clocks_that_cannot_be_drawn_are_refused(settings):
-    with pytest.raises(ValueError, match="expected at least 2"):
-        clock_hands(**settings)

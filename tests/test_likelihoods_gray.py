@@ -187,8 +187,6 @@ def test_scales_out_of_range_are_refused(scale):
     for likelihood in (Laplace, DiscretizedLogistic):
         with pytest.raises(ValueError, match=r"expected a scale of at least 0\.001"):
             likelihood(scale)
-    with pytest.raises(ValueError, match="a pixel needs at least 2 values"):
-        DiscretizedLogistic(levels=1)
 
 
 class TwoLayers(torch.nn.Module):
@@ -223,11 +221,6 @@ def test_feature_loss_sends_gradients_to_the_picture_and_never_to_the_judge():
     assert all(p.requires_grad and p.grad is None for p in judge.parameters()), (
         "the caller's judge is untouched"
     )
-
-
-def test_feature_loss_refuses_a_negative_weight():
-    with pytest.raises(ValueError, match="give 0 or more"):
-        FeatureLoss(TwoLayers(), Gaussian(), weight=-1)
 
 
 @pytest.mark.parametrize("name", sorted(LIKELIHOODS))

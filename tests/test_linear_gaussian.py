@@ -118,8 +118,6 @@ def test_rates_of_a_trained_model_are_those_of_water_filling():
 def test_water_filling_by_hand():
     rates = water_filling(torch.tensor([4.0, 1.0, 0.5]), 1.0)
     assert rates.tolist() == pytest.approx([math.log(2), 0, 0])
-    with pytest.raises(ValueError, match="noise is 0"):
-        water_filling(torch.ones(2), 0)
 
 
 def test_angles_between_subspaces():
@@ -141,7 +139,7 @@ def test_samples_have_the_covariance_of_the_model():
 def test_bad_sizes_are_refused():
     with pytest.raises(ValueError, match="latent_dim is 6"):
         LinearGaussianVAE(5, 6)
-    with pytest.raises(ValueError, match="sigma is 0"):
+    with pytest.raises(ValueError, match="sigma 0"):
         LinearGaussianVAE(5, 2, sigma=0)
     with pytest.raises(ValueError, match="k < D"):
         principal_component_model(torch.randn(10, 3), 3)

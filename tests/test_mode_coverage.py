@@ -122,7 +122,7 @@ def test_the_judge_reads_stacked_digits():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="expected 0 to 7"):
+    with pytest.raises(ValueError, match="modes from 0 to 7"):
         mode_coverage(torch.tensor([8]), torch.tensor([True]), 8)
     with pytest.raises(ValueError, match=r"expected \(n,\) twice"):
         mode_coverage(torch.tensor([1, 2]), torch.tensor([True]), 8)
@@ -130,5 +130,3 @@ def test_refusals():
         mode_coverage(torch.tensor([1]), torch.tensor([True]), 2, data=torch.tensor([0.5, 0.6]))
     with pytest.raises(DataError, match="cannot be stacked"):
         stack_digits(stack_digits(load("digits", "test"), 10), 10)
-    with pytest.raises(DataError, match="at least 1"):
-        stack_digits(load("digits", "test"), 0)

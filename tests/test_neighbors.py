@@ -18,7 +18,7 @@ TRAIN, HELD_OUT, FRESH = rows(2000, seed=1), rows(1000, seed=2), rows(1000, seed
 @given(n=st.integers(1, 30), m=st.integers(3, 40), k=st.integers(1, 3), seed=st.integers(0, 99))
 def test_neighbors_equal_brute_force(n, m, k, seed):
     queries, bank = rows(n, 4, seed), rows(m, 4, seed + 100)
-    found = nearest_neighbors(queries, bank, k, chunk=7)
+    found = nearest_neighbors(queries, bank, k)
     all_distances = (queries[:, None] - bank).square().sum(-1).sqrt()
     assert torch.allclose(found.distance, all_distances.sort(1).values[:, :k])
     assert torch.allclose(all_distances.gather(1, found.index), found.distance)
@@ -66,21 +66,6 @@ def test_ties_count_one_half():
     assert memorization(apart, train, apart.clone()).closer == 0.5
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"k": 1}, "k of at least 2"),
-        ({"level": 0.0}, "inside"),
-        ({"level": 0.0001}, "at least 10000"),
-    ],
-)
-def test_settings_without_an_answer_are_refused(arguments, words):
-    with pytest.raises(ValueError, match=words):
-        memorization(FRESH, TRAIN, HELD_OUT, **arguments)
-
-
-def test_rows_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="expected the same"):
-        nearest_neighbors(rows(3, 4), rows(3, 5))
-    with pytest.raises(ValueError, match="rows of the bank"):
-        nearest_neighbors(rows(3), rows(3), 4)
+def test_too_few_held_out_rows_are_refused():
+    with pytest.raises(ValueError, match="give 100"):
+        memorization(FRESH, TRAIN, HELD_OUT[:99])

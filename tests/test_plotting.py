@@ -145,12 +145,12 @@ class TestImageGrid:
     @pytest.mark.parametrize(
         ("images", "words"),
         [
-            ([[0.5]], "not list"),
-            (torch.zeros(8, 8), r"shape \(n, channels"),
+            ([[0.5]], r"not \(1, 1\)"),
+            (torch.zeros(8, 8), r"height, width\), not \(8, 8\)"),
             (torch.zeros(4, 2, 8, 8), "1 or 3 channels"),
             (torch.zeros(0, 1, 8, 8), "n >= 1"),
-            (torch.zeros(4, 1, 8, 8, dtype=torch.uint8), "divide bytes by 255"),
-            (torch.full((1, 1, 2, 2), float("nan")), "not finite"),
+            (torch.zeros(4, 1, 8, 8, dtype=torch.uint8), "not uint8"),
+            (torch.full((1, 1, 2, 2), float("nan")), "must be finite"),
             (torch.full((1, 1, 2, 2), 2.0), "need a sigmoid"),
         ],
     )
@@ -160,7 +160,7 @@ class TestImageGrid:
 
     @pytest.mark.parametrize(
         "arguments",
-        [{"rows": 1, "columns": 3}, {"rows": 0}, {"column_titles": ["one"]}, {"row_titles": ["a"] * 9}],
+        [{"rows": 1, "columns": 3}, {"column_titles": ["one"]}, {"row_titles": ["a"] * 9}],
     )
     def test_wrong_grids_are_refused(self, arguments):
         with pytest.raises(ValueError, match=r"\.$"):
@@ -209,10 +209,6 @@ class TestTrainingCurves:
 
     def test_only_epoch_0_can_be_drawn(self):
         drawn(plotting.training_curves(make_history([544])))
-
-    def test_what_is_not_there_is_refused(self):
-        with pytest.raises(ValueError, match="no records"):
-            plotting.training_curves(History())
 
 
 class TestPicturesOfAModel:
@@ -293,11 +289,6 @@ class TestPicturesOfAModel:
     def test_what_cannot_be_drawn_is_refused(self):
         with pytest.raises(ValueError, match="Autoencoder has no prior"):
             plotting.samples(make_model(Autoencoder))
-        with pytest.raises(ValueError, match="from 1 to the 30 images"):
-            plotting.reconstructions(make_model(), make_data(), n=31)
-        for function in (plotting.samples, plotting.mean_and_sample):
-            with pytest.raises(ValueError, match="n must be at least 1"):
-                function(make_model(), 0)
 
 
 class TestLatentScatter:
@@ -355,10 +346,9 @@ class TestLatentScatter:
         [
             (torch.zeros(5), None, None, "shape"),
             (torch.zeros(1, 2), None, None, "n >= 2"),
-            (torch.full((4, 2), float("inf")), None, None, "not finite"),
+            (torch.full((4, 2), float("inf")), None, None, "must be finite"),
             (torch.zeros(4, 2), [0, 1], None, "4 whole numbers"),
             (torch.zeros(4, 2), [0.5] * 4, None, "whole numbers"),
-            (torch.zeros(4, 2), [0, 1, 2, 3], ["a", "b"], "2 class names"),
         ],
     )
     def test_wrong_input_is_refused_in_words(self, codes, labels, names, words):
@@ -393,12 +383,6 @@ class TestManifold:
         np.testing.assert_allclose(shown(figure)[8:16, 8:16, 0], expected, atol=1e-5)
         assert "the others at 0" in figure.axes[0].get_xlabel()
 
-    def test_what_is_no_plane_is_refused(self):
-        with pytest.raises(ValueError, match="n must be at least 2"):
-            plotting.manifold(make_model(), 1)
-        with pytest.raises(ValueError, match="two latent dimensions; this model has 1"):
-            plotting.manifold(make_model(latent_dim=1))
-
 
 class TestInterpolationStrip:
     def test_one_path_is_one_row_labelled_from_0_to_1(self):
@@ -415,10 +399,6 @@ class TestInterpolationStrip:
         assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["x", "y"]
 
     def test_wrong_input_is_refused_in_words(self):
-        with pytest.raises(ValueError, match="at least 2 steps"):
-            plotting.interpolation_strip(torch.rand(1, 1, 8, 8))
-        with pytest.raises(ValueError, match="shape"):
-            plotting.interpolation_strip(torch.rand(8, 8))
         with pytest.raises(ValueError, match="must hold 5 texts"):
             plotting.interpolation_strip(torch.rand(5, 1, 8, 8), ["a"])
 
@@ -449,13 +429,6 @@ class TestPosteriorEllipses:
         figure = plotting.posterior_ellipses(GaussianPosterior(mean, torch.zeros(1, 4)))
         assert "z_{2}" in figure.axes[0].get_xlabel() and "z_{4}" in figure.axes[0].get_ylabel()
 
-    def test_wrong_input_is_refused_in_words(self):
-        posterior = GaussianPosterior(torch.zeros(3, 2), torch.zeros(3, 2))
-        with pytest.raises(ValueError, match="3 entries"):
-            plotting.posterior_ellipses(posterior, [1])
-        with pytest.raises(ValueError, match="latent >= 2"):
-            plotting.posterior_ellipses(GaussianPosterior(torch.zeros(3, 1), torch.zeros(3, 1)))
-
 
 class TestStyle:
     def test_a_block_puts_back_what_was_there(self):
@@ -465,8 +438,10 @@ class TestStyle:
         assert matplotlib.rcParams["font.size"] == before
 
     def test_the_style_is_put_back_after_an_error(self):
-        with pytest.raises(ValueError, match="no records"):
-            plotting.training_curves(History())
+        before = matplotlib.rcParams["font.size"]
+        with pytest.raises(ValueError, match="images must"):
+            plotting.image_grid(torch.zeros(2, 2))
+        assert matplotlib.rcParams["font.size"] == before
 
     def test_a_subject_has_its_color_wherever_it_stands(self):
         first, second = style.looks(["GAN", "β = 1", "VAE"]), style.looks(["VAE", "GAN"])

@@ -33,8 +33,3 @@ def test_rows_share_their_axes_and_have_names():
     lefts = figure.axes[::2]
     assert [axes.get_title(loc="left").split(":")[0] for axes in lefts] == ["collapsed", "cured"]
     assert lefts[0].get_ylim() == lefts[1].get_ylim()
-
-
-def test_no_reports():
-    with pytest.raises(ValueError, match="got no reports"):
-        collapse_panel({})

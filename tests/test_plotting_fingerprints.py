@@ -52,8 +52,3 @@ def test_ticks_of_a_wide_range_do_not_crowd(end):
     heights = axes.transAxes.inverted().transform(shown)[:, 1]
     assert 0 in ticks and 3 <= len(ticks) <= 8
     assert min(b - a for a, b in pairwise(heights)) > 0.12
-
-
-def test_a_missing_log_is_named():
-    with pytest.raises(ValueError, match="the broken log has no 'kl'"):
-        fingerprint(log(), {name: [1.0] for name in NAMES if name != "kl"})

@@ -58,10 +58,9 @@ def test_color_frames_stay_colored():
 @pytest.mark.parametrize(
     ("pictures", "options", "words"),
     [
-        (frames(1), {}, "at least 2 steps"),
-        (frames()[:, 0], {}, "shape"),
+        (frames(1), {}, "with 2 steps"),
+        (frames()[:, 0], {}, "must be"),
         (frames() + 1, {}, r"\[0, 1\]"),
-        (frames(), {"seconds": 0.001}, "0.02"),
     ],
 )
 def test_frames_that_cannot_play_are_refused(pictures, options, words):
@@ -76,8 +75,6 @@ def test_the_animation_carries_its_text_and_can_be_stopped():
     assert "code</td>" in html and "pixels</td>" in html
     data = base64.b64decode(re.search(r"base64,([^\"]+)", html).group(1))
     assert data == gif_bytes(frames(n=2))
-    with pytest.raises(ValueError, match="2 texts"):
-        animation_html(frames(n=2), "A morph", ALT, names=("one",))
 
 
 def test_a_minute_of_digits_stays_small():
@@ -129,6 +126,3 @@ def test_the_grid_names_rows_and_columns(model):
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["$z_{1}$", "$z_{3}$"]
     assert [text.get_text() for text in axes.texts] == ["−3", "−2", "−1", "0", "+1", "+2", "+3"]
-    for code, dimensions, words in ((torch.zeros(2), [0], "shape"), (torch.zeros(3), [3], "0 to 2")):
-        with pytest.raises(ValueError, match=words):
-            traverse(model, code, dimensions)

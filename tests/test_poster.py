@@ -44,10 +44,7 @@ def test_a_morph_has_its_frames_there_and_back(tmp_path):
     ("write", "name", "arguments", "words"),
     [
         (write_poster, "mine.jpg", {}, "my_work.png"),
-        (write_poster, "mine.png", {"zoom": 0}, "at least 1"),
-        (write_poster, "mine.png", {"columns": 0}, "at least 1"),
         (write_morph, "mine.png", {}, "my_work.gif"),
-        (write_morph, "mine.gif", {"zoom": 0}, "at least 1"),
     ],
 )
 def test_wrong_wishes_are_one_sentence_and_leave_no_file(tmp_path, write, name, arguments, words):

@@ -77,13 +77,3 @@ def test_channels_are_averaged_and_pictures_need_not_be_square():
 def test_wrong_pictures_are_refused_in_a_sentence(images):
     with pytest.raises(ValueError, match="expected"):
         power_spectrum(images)
-
-
-def test_comparisons_without_an_answer_are_refused():
-    x = noise(3, side=8)
-    with pytest.raises(ValueError, match="cannot be compared"):
-        relative_power(x, noise(3))
-    with pytest.raises(ValueError, match="widen the band"):
-        relative_power(x, x, low=0.26, high=0.27)
-    with pytest.raises(ValueError, match="no power"):
-        relative_power(x, torch.full((3, 1, 8, 8), 0.5))

@@ -59,11 +59,3 @@ def test_of_a_model_needs_labels():
 
     with pytest.raises(ValueError, match="no labels"):
         probe_accuracy(model, replace(data, labels=None), data)
-
-
-def test_shapes_that_do_not_fit_are_told():
-    x, labels = clouds(20, 1.0, 0)
-    with pytest.raises(ValueError, match="the same d"):
-        linear_probe(x, labels, x[:, :2], labels)
-    with pytest.raises(ValueError, match=r"\(n,\)"):
-        linear_probe(x, labels[:5], x, labels)

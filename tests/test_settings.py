@@ -8,12 +8,11 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course import machine
 from vae_course.machine import pick_device
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
-from vae_course.training.settings import PRECISIONS, USUAL_RECIPE, FitSettings
+from vae_course.training.settings import USUAL_RECIPE, FitSettings
 from vae_course.training.vae_gan import VAEGANSettings, fit_vae_gan
 from vae_course.weights import load_checkpoint
 
@@ -62,10 +61,6 @@ def test_every_setting_of_fit_and_of_fit_vae_gan_has_a_rule_and_is_in_the_docstr
             assert allowed or about["rule"].accepts(own.default), own.name
             assert f" {own.name} (" in text and f"{about['text']}; {about['rule']}." in text
         assert "{" not in text
-
-
-def test_the_arithmetics_are_those_of_the_machine():
-    assert PRECISIONS == machine.CHOICES
 
 
 def test_values_at_the_edges_are_accepted():

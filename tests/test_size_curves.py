@@ -54,12 +54,6 @@ def test_bend_out_of_sight_is_the_largest_size():
     assert bend(SIZES, SIZES) == 64
 
 
-@pytest.mark.parametrize(("sizes", "units"), [([4, 2], [4, 2]), ([2], [2]), ([2, 4], [2]), ([2, 2], [2, 2])])
-def test_bend_wants_increasing_sizes(sizes, units):
-    with pytest.raises(ValueError, match="increasing"):
-        bend(sizes, units)
-
-
 def test_saturation_has_an_interval_over_seeds():
     records = [record(k, seed, min(k, 10 + seed)) for k in SIZES for seed in range(3)]
     point = saturation_point(records)
@@ -111,8 +105,6 @@ def test_extra_dimensions_are_priced_for_each_seed():
     records = [record(k, seed, loss=100 + 10 * seed - 0.5 * k) for k in (8, 16, 64) for seed in range(3)]
     gain = nats_per_extra_dimension(records, 16)
     assert (gain.mean, gain.low, gain.high) == pytest.approx((0.5, 0.5, 0.5))
-    with pytest.raises(ValueError, match="below 64"):
-        nats_per_extra_dimension(records, 64)
 
 
 LOSSES = {2: 150.0, 4: 130.0, 8: 120.5, 16: 120.0, 32: 121.0}
@@ -142,8 +134,3 @@ def test_choice_weighs_the_rate_by_beta():
     cheap |= {"distortion": 110.0, "rate": 10.0}
     dear |= {"distortion": 85.0, "rate": 20.0}  # −ELBO lower, 4-weighted loss higher
     assert choose_size([cheap, dear], beta=4.0).best == 4
-
-
-def test_negative_tolerance_is_refused():
-    with pytest.raises(ValueError, match="tolerance is -1"):
-        choose_size([record(2)], tolerance=-1)

@@ -11,7 +11,8 @@ from vae_course.evaluation.text import NGram, bits_per_token, text_quality
 
 
 def few(*texts):
-    return TextData.of("few", "train", texts, Tokenizer.of(["abc"]))
+    tokenizer = Tokenizer.of(["abc"])
+    return TextData("few", "train", texts, tokenizer.encode(texts), tokenizer)
 
 
 def test_the_rule_of_witten_and_bell_by_hand():
@@ -80,7 +81,3 @@ def test_copies_random_letters_and_real_texts_are_told_apart():
     noise = text_quality(train.tokenizer.decode(letters), train, held_out, judge)
     assert noise.novel.value > 0.99 and noise.plausible.value < 0.2 and noise.judge_bits > real.judge_bits
     assert text_quality(["bob"] * 4, train, held_out, judge).distinct == 0.25
-    with pytest.raises(ValueError, match="draw"):
-        text_quality([], train, held_out, judge)
-    with pytest.raises(ValueError, match="order"):
-        NGram(train, 0)

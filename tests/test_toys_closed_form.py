@@ -70,14 +70,6 @@ def test_mixture_centers_are_where_they_are_said_to_be():
     assert grid_mixture().centers.abs().max() == 4 and len(grid_mixture().centers) == 25
 
 
-@pytest.mark.parametrize(
-    "call", [lambda: ring_mixture(0), lambda: grid_mixture(2.5), lambda: ring_mixture(std=0)]
-)
-def test_mixtures_refuse_nonsense_in_a_sentence(call):
-    with pytest.raises(ValueError, match="expected"):
-        call()
-
-
 def linear_model(observed, latent, sigma, seed=0):
     generator = torch.Generator().manual_seed(seed)
     weight = torch.randn(observed, latent, generator=generator)
@@ -138,7 +130,6 @@ def test_linear_log_prob_takes_any_leading_shape():
 @pytest.mark.parametrize(
     ("weight", "bias", "sigma", "words"),
     [
-        (torch.ones(3), torch.ones(3), 1.0, r"\(3,\).*\(D, k\)"),
         (torch.ones(3, 2), torch.ones(2), 1.0, r"\(3, 2\).*\(2,\).*\(D, k\)"),
         (torch.ones(3, 2), torch.ones(3), 0.0, "sigma is 0.0"),
     ],

@@ -73,7 +73,7 @@ def test_the_bars_of_a_row_name_their_unit(domains):
 
 
 def test_the_still_twin_has_a_row_for_each_kind(domains):
-    assert len(draw_all(domains, steps=4).axes) == 16
+    assert len(draw_all(domains).axes) == 20
 
 
 def test_the_explorer_redraws_when_a_control_moves(domains):
@@ -91,7 +91,3 @@ def test_spectrograms_share_axes_in_hertz_and_seconds():
     assert [axes.get_title() for axes in grid[:7]] == list("abcdefg") and not grid[7].get_visible()
     assert grid[0].images[0].get_extent() == [0, 0.63, 0, 4] and bar.get_ylabel() == "level (dB)"
     assert grid[0].get_ylabel() == "frequency (kHz)" and grid[4].get_xlabel() == "time (s)"
-    with pytest.raises(ValueError, match="expected"):
-        spectrograms(torch.zeros(128, 64), data.settings)
-    with pytest.raises(ValueError, match="1 titles for 2"):
-        spectrograms(torch.zeros(2, 128, 64), data.settings, ["a"])

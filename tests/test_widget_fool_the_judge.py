@@ -38,12 +38,6 @@ def test_detail_minus_one_is_the_mean_of_the_neighbors():
     assert retouch(X, -1.0)[0, 0, 5, 7] == pytest.approx(X[0, 0, 4:7, 6:9].mean().item(), abs=1e-6)
 
 
-@pytest.mark.parametrize("settings", [(X[0], 0.0, 0.0), (X, -2.0, 0.0), (X, 0.0, -0.1)])
-def test_what_cannot_be_retouched_is_refused(settings):
-    with pytest.raises(ValueError, match="expected"):
-        retouch(*settings)
-
-
 def test_figures_name_their_measures(judge):
     scene = judge_scene({"data": X}, X, judge)
     scene(source="data", detail=1.0, noise=0.0)
@@ -76,5 +70,3 @@ def test_the_widget_answers_its_controls(judge, capsys):
     assert len({before, sharpened, shell.picture.value}) == 3
     assert "pictures = others" in shell.picture.value
     assert "Five rows" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="at least one source"):
-        explore_the_judge({}, X, judge)

@@ -192,9 +192,9 @@ def test_drawing_leaves_model_gradients_and_random_numbers_alone(model, image):
 
 
 def test_the_digit_strip_has_a_column_for_each_setting(model, image):
-    figure = draw_corruption_strip(model, image, [(0.0, 0, 0.0), (0.2, -1, 0.25)])
+    figure = draw_corruption_strip(model, image)
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
-    assert titles == ["as it is", "noise 0.2, 1 px left, 25% blank"]
+    assert titles == ["as it is", "noise 0.3", "2 px right", "6 px right", "half blank"]
 
 
 def test_the_digit_explorer_follows_its_controls(model, image, capsys):

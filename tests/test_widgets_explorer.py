@@ -184,8 +184,6 @@ def test_no_pyplot_figure_is_left_open(capsys):
 
 
 def test_bad_input_is_refused_before_anything_is_shown(capsys):
-    with pytest.raises(ValueError, match="at least one control"):
-        explorer(draw, {}, alt=ALT)
     with pytest.raises(ValueError, match="ends with a period"):
         explorer(draw, controls(), alt="a line")
     assert capsys.readouterr().out == ""
@@ -214,13 +212,8 @@ def test_only_what_ipywidgets_7_has_is_used():
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [((5, 5, 5), "low <= value <= high"), ((0, 5, 6), "low <= value <= high"), ((0, 5, 1), "low > 0")],
+    [((5, 5, 5), "low <= value <= high"), ((0, 5, 6), "low <= value <= high")],
 )
 def test_an_impossible_slider_is_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
-        slider("β", *arguments, log=words == "low > 0")
-
-
-def test_an_empty_menu_is_refused():
-    with pytest.raises(ValueError, match="at least one option"):
-        dropdown("digit", [])
+        slider("β", *arguments)

@@ -33,13 +33,8 @@ SPLITS = ("train", "validation", "test")
 BINARIZE = ("none", "dynamic", "fixed")
 ARCHITECTURES = ("mlp", "conv")
 LIKELIHOODS = (
-    "bernoulli",
-    "gaussian",
-    "gaussian_learned",
-    "continuous_bernoulli",
-    "laplace",
-    "laplace_learned",
-    "discretized_logistic",
+    *("bernoulli", "gaussian", "gaussian_learned", "continuous_bernoulli"),
+    *("laplace", "laplace_learned", "discretized_logistic"),
 )
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
 
@@ -62,14 +57,10 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message if message.endswith(".") or "?" in message else f"{message}.")
 
     def read(self, words: Sequence[str] | None, known: Callable[[argparse.Namespace], Parser] | None = None):
-        """The settings that the words stand for.
+        """The settings that words (None: this process's) stand for. UsageError, in a sentence: a word is
+        wrong.
 
-        Args:
-            words: of a command line; None: of this process.
-            known: gives the parser whose options a misspelled one may have meant; this one without it.
-
-        Raises:
-            UsageError: a word is wrong.
+        ``known`` gives the parser whose options a misspelled one may have meant; this one without it.
         """
         arguments, unknown = self.parse_known_args(_tidy(sys.argv[1:] if words is None else words))
         if unknown:
@@ -105,10 +96,7 @@ def add(
     metavar: str = "N",
     **more: Any,
 ) -> None:
-    """Add an option whose help ends in its default.
-
-    ``rule`` reads the value; ``shown`` is the default in words where the value says nothing.
-    """
+    """Add an option whose help ends in its default, or in ``shown`` where the value says nothing."""
     if isinstance(rule, Rule):
         if rule.choices:
             metavar = "{" + ",".join(rule.choices) + "}"
@@ -145,10 +133,7 @@ def add_setting(group: argparse._ActionsContainer, name: str, default: Any, text
 
 def add_learned_from(group: argparse._ActionsContainer) -> None:
     add(group, "--dataset", "images to learn from; digits need no network", one_of(DATASETS), shown="digits")
-    text = (
-        "own images instead of --dataset: a .npy file, uint8 (N, H, W) or (N, C, H, W), or a folder or .zip "
-        "of pictures of one size"
-    )
+    text = "own images instead: a .npy file, uint8 (N, H, W) or (N, C, H, W), or a folder or .zip of one size"
     add(group, "--images", text, shown="none", metavar="PATH")
 
 
@@ -174,11 +159,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add(group, "--model", "output folder of `train`, or a model file", metavar="PATH", required=True)
 
 
-def add_picture(group: argparse._ActionsContainer, name: str) -> None:
-    add(group, "--output", ".png, .pdf or .svg file to write", default=name, metavar="FILE")
-
-
-def add_device(group: argparse._ActionsContainer) -> None:
+def add_device(group: argparse._ActionsContainer, picture: str | None = None) -> None:
+    if picture:
+        add(group, "--output", ".png, .pdf or .svg file to write", default=picture, metavar="FILE")
     add(group, "--device", "auto, cpu, cuda or mps", default="auto", metavar="DEVICE")
 
 
@@ -210,13 +193,10 @@ def _train(parser: Parser) -> None:
     add(model, "--latent-dim", "size of the code z", whole(1), 20, metavar="K")
     text = "encoder layers: widths (mlp) or channels (conv); the decoder mirrors them"
     add(model, "--hidden-dims", text, whole(1), shown="512 256; conv: by picture size", nargs="+")
-    text = "start from the mean training image, as VAE.for_data does (default: yes)"
-    model.add_argument("--center", action=argparse.BooleanOptionalAction, default=True, help=text)
     add(model, "--activation", "between layers", one_of(ACTIVATIONS), "gelu")
     add(model, "--likelihood", "p(x|z) of a pixel", one_of(LIKELIHOODS), "bernoulli")
 
     add(run, "--output", "where everything is written", default="results", metavar="FOLDER")
-    run.add_argument("--half", action="store_true", help="write model.pt in half precision, half the size")
     text = "go on with the interrupted run in FOLDER, as it was planned: schedules span it, so it cannot grow"
     run.add_argument("--resume", action="store_true", help=text)
     run.add_argument("--overwrite", action="store_true", help="replace the run that FOLDER holds")
@@ -252,9 +232,8 @@ def _sample(parser: Parser) -> None:
     group = parser.add_argument_group("pictures")
     add(group, "--n", "number of pictures, drawn on a square grid", whole(1), 64)
     group.add_argument("--noise", action="store_true", help="draw from p(x|z) instead of showing its mean")
-    add_picture(group, "samples.png")
     add(group, "--seed", "seed of the codes", whole(0), 0)
-    add_device(group)
+    add_device(group, "samples.png")
 
 
 def _interpolate(parser: Parser) -> None:
@@ -276,9 +255,8 @@ def _interpolate(parser: Parser) -> None:
     for option, end in (("--from", "first"), ("--to", "last")):
         add(group, option, f"{end} {text}", dest=end, metavar="IMAGE", required=True)
     add(group, "--steps", "pictures on the path, both ends included", whole(2), 10)
-    add_picture(group, "interpolation.png")
     add(group, "--seed", "seed of the choice of an image from its class", whole(0), 0)
-    add_device(group)
+    add_device(group, "interpolation.png")
     add_measured_on(parser)
 
 
@@ -356,13 +334,9 @@ def parse(words: Sequence[str], defaults: dict | None = None) -> argparse.Namesp
 def finish(program: str, work: Callable[[], None]) -> int:
     """Do the work of a command, and say in one sentence on standard error why it ended before its time.
 
-    Args:
-        program: the name in front of the sentence.
-        work: raises UsageError, KeyboardInterrupt (with a sentence or without), or what the package raises.
-
-    Returns:
-        The exit code. 0: done. 1: the data could not be had, training diverged, or a file could not be
-        written. 2: the command line is wrong. 130: interrupted.
+    ``work`` raises UsageError, KeyboardInterrupt (with a sentence or without), or what the package raises.
+    Exit codes: 0 done; 1 the data could not be had, training diverged, or a file could not be written; 2 the
+    command line is wrong; 130 interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

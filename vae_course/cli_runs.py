@@ -4,8 +4,6 @@ Everything is checked before the work starts: :class:`UsageError` says in a sent
 right. Files are complete or absent.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import json
@@ -16,47 +14,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 
 from vae_course.cli import DATASETS, UsageError
 from vae_course.data.images import ImageData
 from vae_course.data.loading import finish, load
 from vae_course.data.own_images import load_own_parts
-from vae_course.evaluation.bounds import (
-    Estimate,
-    batches,
-    evaluate,
-    importance_weighted_log_prob,
-    noise_like,
-)
+from vae_course.evaluation.bounds import Estimate, batches, evaluate, importance_weighted_log_prob, noise_like
 from vae_course.evaluation.code_use import active_units
 from vae_course.evaluation.sizes import choose_size, size_report
 from vae_course.files import say, write_atomically
 from vae_course.machine import pick_device
 from vae_course.models.vae import VAE
 from vae_course.plots.chapter_08 import rate_distortion_panel, size_panel
-from vae_course.plots.images import (
-    interpolation_strip,
-    looking_at,
-    mean_code,
-    pictures,
-    samples,
-)
+from vae_course.plots.images import interpolation_strip, looking_at, mean_code, pictures, samples
 from vae_course.randomness import seeded
 from vae_course.training.settings import SWEEP_RECIPE, nearest
 from vae_course.training.sweep import plan, run_sweep, write_csv
-from vae_course.weights import (
-    SHIPPED,
-    CheckpointError,
-    load_checkpoint,
-    load_classifier,
-    load_model,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from vae_course.weights import SHIPPED, CheckpointError, load_checkpoint, load_classifier, load_model
 
 # Reads the same command line again, with other defaults (option name → value); raises UsageError.
 Reparse = Callable[[dict], argparse.Namespace]
@@ -67,10 +45,7 @@ DENSITIES = ("gaussian", "gaussian_learned", "continuous_bernoulli", "laplace", 
 
 
 def check_output(path: Path, option: str = "--output", endings: Sequence[str] | None = None) -> None:
-    """Raise UsageError unless ``path`` can be written.
-
-    endings: of a file, () for any; None for a folder, which is made.
-    """
+    """Raise UsageError unless ``path``, a file with ``endings`` (() for any) or a folder, can be written."""
     if endings is not None and path.is_dir():
         raise UsageError(f"{option}: {path} is a folder; give the name of a file in it.")
     if endings and path.suffix.lower() not in endings:
@@ -105,23 +80,15 @@ def save_json(content: Any, path: Path) -> None:
     write_atomically(path, text.encode() + b"\n")
 
 
-# ---------------------------------------------------------------------- data and models that options name
-
-
 def where(arguments: argparse.Namespace) -> dict:
     """Where ``load`` looks for data, from the options."""
     return {"root": arguments.data_root, "download": not arguments.no_download}
 
 
-def check_one_source(arguments: argparse.Namespace) -> None:
-    """Raise UsageError where both own images and a data set were asked for."""
-    if arguments.images and arguments.dataset:
-        raise UsageError("--images and --dataset exclude each other; give one of them.")
-
-
 def own_images(arguments: argparse.Namespace) -> dict[str, ImageData] | None:
     """The parts of the images that --images names; None without it. Raises UsageError, DataError."""
-    check_one_source(arguments)
+    if arguments.images and arguments.dataset:
+        raise UsageError("--images and --dataset exclude each other; give one of them.")
     return load_own_parts(arguments.images) if arguments.images else None
 
 
@@ -146,15 +113,10 @@ def reading(data: ImageData, binarize: str) -> str:
 
 
 def caveat(likelihood: str | None, how: str) -> str:
-    """What a reader of the losses must know, as lines of its own, or nothing.
-
-    likelihood: its name; how: from :func:`reading`.
-    """
+    """What a reader of the losses must know, as lines of its own, or nothing; ``how`` by `reading`."""
     if likelihood in DENSITIES:
-        return (
-            f"\np(x|z) is {likelihood}, a density: the values may be negative; compare only with the same "
-            "likelihood and scaling."
-        )
+        rule = "the values may be negative; compare only with the same likelihood and scaling"
+        return f"\np(x|z) is {likelihood}, a density: {rule}."
     if likelihood == "bernoulli" and how == "gray values":
         return "\nGray values count as probabilities of white here; binarized images give other numbers."
     return ""
@@ -205,9 +167,6 @@ def open_data(arguments: argparse.Namespace, settings: dict, model: VAE, seed: i
         option = "--images" if own else "--dataset"
         raise UsageError(f"{option}: {name} has images of {size}, and the model takes {taken}.")
     return data
-
-
-# ------------------------------------------------------------------------- evaluate, sample, interpolate
 
 
 def run_evaluate(arguments: argparse.Namespace, reparse: Reparse) -> None:
@@ -277,10 +236,9 @@ def run_interpolate(arguments: argparse.Namespace, reparse: Reparse) -> None:
     first = find_image(data, arguments.first, "--from", arguments.seed)
     last = find_image(data, arguments.last, "--to", arguments.seed + 1)
     save_figure(paths_figure(model, data, [(first, last)], arguments.steps), path)
-    names = [
-        f"image {index}" if data.labels is None else f"{data.class_names[data.labels[index]]} (image {index})"
-        for index in (first, last)
-    ]
+    names = [f"image {index}" for index in (first, last)]
+    if data.labels is not None:
+        names = [f"{data.class_names[data.labels[i]]} (image {i})" for i in (first, last)]
     say(f"Wrote {path}: {' to '.join(names)}")
 
 
@@ -298,19 +256,12 @@ def find_image(data: ImageData, text: str, option: str, seed: int) -> int:
             raise UsageError(f"{option}: the {len(data)} images taken include none of class {text}.")
         return int(members[torch.randint(len(members), (), generator=seeded(seed))])
     if not number.isdecimal():
-        if not classes:
-            raise UsageError(
-                f"{option}: {text} is not the number of an image (index:17), and {data.name} has no classes."
-            )
+        known = f"nor a class ({', '.join(classes)})" if classes else f"and {data.name} has no classes"
         guess = nearest(_plain(text), tuple(names)) or "."
-        listed = ", ".join(classes)
-        raise UsageError(
-            f"{option}: {text} is neither an image's number (index:17) nor a class ({listed}){guess}"
-        )
+        raise UsageError(f"{option}: {text} is no image's number (index:17), {known}{guess}")
     if int(number) >= len(data):
-        raise UsageError(
-            f"{option}: there is no image {number}; the {data.split} part has 0 to {len(data) - 1}."
-        )
+        last = len(data) - 1
+        raise UsageError(f"{option}: there is no image {number}; the {data.split} part has 0 to {last}.")
     return int(number)
 
 
@@ -339,9 +290,6 @@ def paths_figure(model: VAE, data: ImageData, pairs: Sequence[tuple[int, int]], 
     return interpolation_strip(torch.stack(rows), labels, row_labels=names)
 
 
-# ------------------------------------------------------------------------------------------------- sweep
-
-
 def run_sweep_command(arguments: argparse.Namespace, reparse: Reparse) -> None:
     """Train and measure a model for every setting, and say which latent size is enough."""
     folder = Path(arguments.output)
@@ -356,15 +304,9 @@ def run_sweep_command(arguments: argparse.Namespace, reparse: Reparse) -> None:
     train = train if len(train) <= arguments.examples else train.subset(arguments.examples)
     held_out = held_out if len(held_out) <= 2000 else held_out.subset(2000)
     settings = {key: getattr(arguments, key) for key in SWEEP_RECIPE}
-    cells = plan(
-        name,
-        arguments.latent_dims or (2, 4, 8, 16, 32, 64),
-        arguments.betas or (1.0,),
-        arguments.seeds,
-        len(train),
-        hidden_dims=tuple(arguments.hidden_dims or (128, 128)),
-        **settings,
-    )
+    settings["hidden_dims"] = tuple(arguments.hidden_dims or (128, 128))
+    grid = (arguments.latent_dims or (2, 4, 8, 16, 32, 64), arguments.betas or (1.0,), arguments.seeds)
+    cells = plan(name, *grid, len(train), **settings)
     say(f"{name}: {len(train):,} images to learn from, {len(held_out):,} held out; {len(cells)} models")
     measure, kept = partial(size_report, classifier=classifier), folder / "cells"
     try:
@@ -377,13 +319,10 @@ def run_sweep_command(arguments: argparse.Namespace, reparse: Reparse) -> None:
     save_json(records, folder / "sweep.json")
     say(f"\nWrote {folder / 'sweep.csv'} and {folder / 'sweep.json'}")
     betas = sorted({record["beta"] for record in records})
-    figures = {
-        f"{name}_sizes_beta{b:g}.png": size_panel({f"{name}, β = {b:g}": records}, beta=b) for b in betas
-    }
-    figures[f"{name}_rate_distortion.png"] = rate_distortion_panel(records)
-    for file, figure in figures.items():
-        save_figure(figure, folder / file)
-        say(f"Wrote {folder / file}")
+    panels = {f"sizes_beta{b:g}": size_panel({f"{name}, β = {b:g}": records}, beta=b) for b in betas}
+    for what, figure in (panels | {"rate_distortion": rate_distortion_panel(records)}).items():
+        save_figure(figure, folder / f"{name}_{what}.png")
+        say(f"Wrote {folder / f'{name}_{what}.png'}")
     for beta in betas:
         say(f"{name}, β = {beta:g}: {choose_size(records, beta, arguments.tolerance)}")
 

@@ -1,33 +1,16 @@
 """``train``: from settings to a finished run in a folder, which an interruption costs nothing."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import shlex
-from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
 
 import vae_course
+from vae_course import cli_runs as runs
 from vae_course.cli import DATASETS, PROGRAM, UsageError
-from vae_course.cli_runs import (
-    DENSITIES,
-    Reparse,
-    binarization,
-    caveat,
-    check_named,
-    check_one_source,
-    check_output,
-    own_images,
-    paths_figure,
-    reading,
-    save_figure,
-    save_json,
-    where,
-)
 from vae_course.data.images import ImageData
 from vae_course.data.loading import finish, load
 from vae_course.data.own_images import load_own_parts
@@ -42,7 +25,7 @@ from vae_course.randomness import base_seed, seed_everything, seeded
 from vae_course.training import distributed as processes
 from vae_course.training.loop import History, fit
 from vae_course.training.settings import FitSettings
-from vae_course.weights import CheckpointError, load_checkpoint, load_model, save_checkpoint
+from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
 
 MODEL_OPTIONS = ("latent_dim", "hidden_dims", "likelihood", "architecture", "activation")
 MOST_CLASSES = 20  # more would fill the picture of the codes with their names
@@ -83,7 +66,7 @@ class RunFolder:
 
     def check_new(self, overwrite: bool) -> None:
         """Raise UsageError unless a new run may be written here."""
-        check_output(self.path)
+        runs.check_output(self.path)
         taken = [name for name in (*FILES, self.checkpoint.name) if (self / name).exists()]
         if taken and not overwrite:
             raise UsageError(
@@ -105,7 +88,7 @@ class RunFolder:
         """Clear what an earlier run left under our names (other files stay) and write the configuration."""
         for name in (*FILES, self.checkpoint.name):
             (self / name).unlink(missing_ok=True)
-        save_json(config, self / "config.json")
+        runs.save_json(config, self / "config.json")
 
     def listing(self) -> str:
         """One line for each file of the run: name, size, what it is."""
@@ -118,7 +101,7 @@ class RunFolder:
         return "\n".join(lines)
 
 
-def run_train(arguments: argparse.Namespace, reparse: Reparse) -> None:
+def run_train(arguments: argparse.Namespace, reparse: runs.Reparse) -> None:
     """Train in a folder, anew or from its checkpoint, and report."""
     try:
         device = processes.own_device(arguments.device)
@@ -132,13 +115,15 @@ def run_train(arguments: argparse.Namespace, reparse: Reparse) -> None:
             train(folder, settings, arguments)
 
 
-def _checked(folder: RunFolder, arguments: argparse.Namespace, reparse: Reparse) -> argparse.Namespace | None:
+def _checked(
+    folder: RunFolder, arguments: argparse.Namespace, reparse: runs.Reparse
+) -> argparse.Namespace | None:
     """Settings of the run, which the folder has a say in; None when it is finished. Raises UsageError."""
     if processes.restarts() and (folder / "config.json").is_file():  # torchrun repeats the command as it was
         arguments.resume, arguments.overwrite = True, False
     if not arguments.resume:
         folder.check_new(arguments.overwrite)
-        own = own_images(arguments)
+        own = runs.own_images(arguments)
         arguments.dataset = own["train"].name if own else arguments.dataset or "digits"
         return arguments
     arguments = _recorded(folder, arguments, reparse)
@@ -150,14 +135,14 @@ def _checked(folder: RunFolder, arguments: argparse.Namespace, reparse: Reparse)
     return None
 
 
-def _recorded(folder: RunFolder, arguments: argparse.Namespace, reparse: Reparse) -> argparse.Namespace:
+def _recorded(folder: RunFolder, arguments: argparse.Namespace, reparse: runs.Reparse) -> argparse.Namespace:
     """The command line again, with the settings of the run in ``folder`` as defaults.
 
     Raises UsageError when there is no run, or when an option asks for something else than the run had.
     """
     if arguments.overwrite:
         raise UsageError("--resume and --overwrite exclude each other; give one of them.")
-    check_one_source(arguments)
+    own = runs.own_images(arguments)
     saved = folder.settings()
     # The name of own images is none that --dataset would take, so it is not offered as a default.
     again = reparse({name: value for name, value in saved.items() if name != "dataset" or value in DATASETS})
@@ -172,12 +157,10 @@ def _recorded(folder: RunFolder, arguments: argparse.Namespace, reparse: Reparse
     if folder.finished:
         return again
     if not again.images:
-        check_named(saved["dataset"])
-    elif (given := load_own_parts(again.images)["train"].name) != saved["dataset"]:
-        raise UsageError(
-            f"--images: the run in {folder.path} learned from {saved['dataset']}, and {again.images} is "
-            f"{given}; give what it learned from, or choose another --output for a new run."
-        )
+        runs.check_named(saved["dataset"])
+    elif (given := own["train"].name) != saved["dataset"]:
+        found = f"the run in {folder.path} learned from {saved['dataset']}, and {again.images} is {given}"
+        raise UsageError(f"--images: {found}; give what it learned from, or another --output for a new run.")
     return again
 
 
@@ -186,16 +169,11 @@ def _shown(value: object) -> str:
 
 
 def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> None:
-    """Train in ``folder``, anew or from its checkpoint, and report.
+    """Train in ``folder``, anew (then it is cleared) or from its checkpoint, and report.
 
-    Args:
-        folder: checked; a run that is not resumed clears it.
-        settings: everything that decides the result.
-        arguments: where and how to run.
-
-    Raises:
-        UsageError: the settings do not go together. DataError, TrainingDiverged: as they say.
-        KeyboardInterrupt: with a sentence that says how to go on.
+    ``settings`` are all that decides the result, ``arguments`` where and how to run. UsageError: the settings
+    do not go together. DataError, TrainingDiverged: as they say. KeyboardInterrupt: with a sentence that says
+    how to go on.
     """
     main = processes.rank() == 0
     tell = say if main and not arguments.quiet else (lambda *text: None)
@@ -209,31 +187,22 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
         if settings["augment"]:
             parts["train"] = parts["train"].augmented()
         model = VAE(image_shape=parts["train"].shape, **{name: settings[name] for name in MODEL_OPTIONS})
-        if settings["center"]:
-            model.center_on(parts["train"])
+        model.center_on(parts["train"])
     except ValueError as error:
         raise UsageError(str(error)) from error
     if main and not arguments.resume:
         about = {"vae_course": vae_course.__version__, "base_seed": base_seed()}
         folder.start({**about, "settings": settings, "model": model.config})
     counts = ", ".join(f"{len(data):,} {split}" for split, data in parts.items())
-    tell(f"{settings['dataset']}: {counts} images; {reading(parts['train'], settings['binarize'])}")
+    tell(f"{settings['dataset']}: {counts} images; {runs.reading(parts['train'], settings['binarize'])}")
     layers = "-".join(map(str, model.config["hidden_dims"]))
     weights = sum(parameter.numel() for parameter in model.parameters())
-    tell(
-        f"VAE: {settings['architecture']} {layers}, {model.latent_dim} latent dimensions, {weights:,} weights"
-    )
+    kind = f"{settings['architecture']} {layers}"
+    tell(f"VAE: {kind}, {model.latent_dim} latent dimensions, {weights:,} weights")
+    how = {"device": arguments.device, "checkpoint": folder.checkpoint, "resume": arguments.resume}
     try:
-        history = fit(
-            model,
-            parts["train"],
-            parts["validation"],
-            device=arguments.device,
-            checkpoint=folder.checkpoint,
-            resume=arguments.resume,
-            progress=not arguments.quiet,
-            **asdict(config),
-        )
+        data, quiet = (parts["train"], parts["validation"]), arguments.quiet
+        history = fit(model, *data, progress=not quiet, **how, **asdict(config))
         if main:
             report(folder, model, history, parts["test"], settings, tell)
     except ValueError as error:
@@ -250,27 +219,18 @@ def _parts(settings: dict, arguments: argparse.Namespace) -> dict[str, ImageData
     parts = {}
     for split in ("train", "validation", "test"):
         how = {"subset": settings["subset"] if split == "train" else None, "seed": settings["seed"]}
-        how["binarize"] = binarization(settings["binarize"])
+        how["binarize"] = runs.binarization(settings["binarize"])
         if own:
             parts[split] = finish(own[split], **how)
         else:
-            parts[split] = load(settings["dataset"], split, **how, **where(arguments))
+            parts[split] = load(settings["dataset"], split, **how, **runs.where(arguments))
     return parts
 
 
-def report(
-    folder: RunFolder,
-    model: VAE,
-    history: History,
-    test: ImageData,
-    settings: dict,
-    tell: Callable[..., None],
-) -> None:
+def report(folder: RunFolder, model: VAE, history: History, test: ImageData, settings: dict, tell) -> None:
     """Write everything that ``train`` leaves behind, the test losses last, and say what it is."""
     seed = settings["seed"]
-    save_checkpoint(folder / "model.pt", model, half=settings["half"], settings=settings)
-    # What is measured is what was written.
-    model.load_state_dict(load_model(folder / "model.pt").state_dict())
+    save_checkpoint(folder / "model.pt", model, settings=settings)
     history.to_json(folder / "history.json")
     measured = evaluate(model, test, seed=seed)
 
@@ -283,22 +243,22 @@ def report(
         "reconstructions.png": reconstructions(model, test, n=min(8, len(test)), seed=seed),
         "latent_space.png": latent_scatter(codes, *labels),
         "samples.png": samples(model, seed=seed),
-        "interpolation.png": paths_figure(model, test, _pairs(test, 5, seed), steps=10),
+        "interpolation.png": runs.paths_figure(model, test, _pairs(test, 5, seed), steps=10),
     }
     if model.latent_dim == 2:
         figures["manifold.png"] = manifold(model)
     for name, figure in figures.items():
-        save_figure(figure, folder / name)
+        runs.save_figure(figure, folder / name)
 
-    how = reading(test, settings["binarize"])
+    how = runs.reading(test, settings["binarize"])
     about = {"dataset": test.name, "split": test.split, "images": len(test), "pixels": how}
     about |= {"unit": "nats per example", "seed": seed}
-    save_json({**about, **asdict(measured)}, folder / "metrics.json")
+    runs.save_json({**about, **asdict(measured)}, folder / "metrics.json")
     folder.checkpoint.unlink(missing_ok=True)
     tell(f"\nTest part ({len(test):,} images, {how}), nats per example:")
     tell(f"  −ELBO {measured.negative_elbo} = reconstruction {measured.reconstruction} + KL {measured.kl}")
-    if settings["likelihood"] in DENSITIES:
-        tell(caveat(settings["likelihood"], how))
+    if settings["likelihood"] in runs.DENSITIES:
+        tell(runs.caveat(settings["likelihood"], how))
     tell(f"\nWrote to {folder.path}:\n{folder.listing()}")
 
 

@@ -25,15 +25,10 @@ def bound_log_var(raw: Tensor, limit: float = 15.0) -> Tensor:
 
 @dataclass(frozen=True)
 class GaussianPosterior:
-    """q(z|x): a Gaussian with diagonal covariance for each example of a batch.
+    """q(z|x): a Gaussian with diagonal covariance for each example of a batch."""
 
-    Attributes:
-        mean: (batch, latent), float.
-        log_var: (batch, latent), log σ² (not log σ).
-    """
-
-    mean: Tensor
-    log_var: Tensor
+    mean: Tensor  # (batch, latent), float
+    log_var: Tensor  # (batch, latent), log σ² (not log σ)
 
     @classmethod
     def from_network(cls, output: Tensor) -> "GaussianPosterior":
@@ -80,17 +75,11 @@ def standard_normal_log_prob(z: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ElboTerms:
-    """The two terms of the negative ELBO, for each example of a batch, in nats.
+    """The two terms of the negative ELBO, for each example of a batch, in nats."""
 
-    Attributes:
-        reconstruction: (batch,), −E_q[log p(x|z)], also called distortion.
-        kl: (batch,), KL(q(z|x) ‖ p(z)), also called rate.
-        kl_per_dimension: (batch, latent), the same before the sum.
-    """
-
-    reconstruction: Tensor
-    kl: Tensor
-    kl_per_dimension: Tensor
+    reconstruction: Tensor  # (batch,), −E_q[log p(x|z)], also called distortion
+    kl: Tensor  # (batch,), KL(q(z|x) ‖ p(z)), also called rate
+    kl_per_dimension: Tensor  # (batch, latent), the same before the sum
 
     @property
     def negative_elbo(self) -> Tensor:
@@ -105,11 +94,9 @@ class ElboTerms:
     def loss(self, beta: float = 1.0, free_bits: float = 0.0) -> Tensor:
         """Mean over the batch of reconstruction + β·KL, a scalar (β-VAE: Higgins et al. 2017, eq. 4).
 
-        Args:
-            beta: weight of the KL term.
-            free_bits: nats λ of each latent dimension; the KL term is then Σ_j max(λ, KL_j) with KL_j the
-                mean over the batch, so that a dimension gains nothing by falling below λ (Kingma et al.
-                2016, "Improved variational inference with inverse autoregressive flow", free bits).
+        With ``free_bits``, nats λ of each latent dimension, the KL term is Σ_j max(λ, KL_j) with KL_j the
+        mean over the batch, so that a dimension gains nothing by falling below λ (Kingma et al. 2016,
+        "Improved variational inference with inverse autoregressive flow").
         """
         if free_bits == 0:
             return (self.reconstruction + beta * self.kl).mean()
@@ -127,10 +114,8 @@ def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_sam
         raise ValueError(f"n_samples is {n_samples}; the ELBO needs at least 1 draw of z for each example.")
     posterior = model.encode(x)
     if torch.is_tensor(posterior):
-        raise TypeError(
-            f"{type(model).__name__}.encode gives a point and not a distribution, so it has no ELBO; "
-            f"use a VAE, or reconstruction_terms for the loss of an autoencoder."
-        )
+        found = f"{type(model).__name__}.encode gives a point and not a distribution, so it has no ELBO"
+        raise TypeError(f"{found}; use a VAE, or reconstruction_terms for the loss of an autoencoder.")
     if n_samples == 1:
         log_likelihood = model.log_likelihood(x, posterior.sample(generator=generator))
     else:
@@ -158,19 +143,15 @@ def importance_weighted_log_prob(
     Its mean rises with K from the ELBO (K = 1) towards log p(x).
 
     Args:
-        model: a VAE.
         x: (batch, *features); a pair for a conditional model.
         k: number of draws of z for each example.
         generator: source of randomness, on the model's device.
         chunk: draws at a time. Few are faster: tensors of a few MB stay in reach of the processor.
 
-    Returns:
-        (batch,), nats, float64, on the CPU.
+    Gives nats, float64 (batch,), on the CPU.
     """
-    if not (isinstance(k, Integral) and isinstance(chunk, Integral)):
-        raise TypeError(f"k is {k!r} and chunk is {chunk!r}; both must be whole numbers of at least 1.")
-    if k < 1 or chunk < 1:
-        raise ValueError(f"k is {k} and chunk is {chunk}; both must be at least 1.")
+    if not isinstance(k, Integral) or k < 1:
+        raise ValueError(f"k is {k!r}; it must be a whole number of at least 1.")
     keep_freed_memory()
     device = next(model.parameters(), torch.empty(0)).device
     x = tuple(part.to(device) for part in x) if isinstance(x, tuple) else x.to(device)

@@ -16,9 +16,7 @@ from torch.nn import functional as F
 SMALLEST_SIGMA = 1e-3
 LOOKED_AT = 8  # examples of a batch whose range is looked at
 LARGEST_START = 20.0  # logits at which a pixel starts that never varies
-SERIES_BELOW = (
-    0.5  # |logit| below which closed forms subtract nearly equal numbers; the series is exact to 1e-10
-)
+SERIES_BELOW = 0.5  # |logit| below which closed forms lose digits; the series is exact to 1e-10
 
 
 def sum_features(values: Tensor, x: Tensor) -> Tensor:
@@ -37,10 +35,8 @@ def check_unit_interval(x: Tensor) -> None:
         return
     low, high = map(float, torch.aminmax(x[:LOOKED_AT]))
     if -math.inf < low < 0 or 1 < high < math.inf:
-        raise ValueError(
-            f"x has values from {low:.3g} to {high:.3g}, but this likelihood is of values in [0, 1]: divide "
-            "bytes by 255 and undo any normalization, or take batches of ImageData, which are in [0, 1]."
-        )
+        found = f"x has values from {low:.3g} to {high:.3g}, but this likelihood is of values in [0, 1]"
+        raise ValueError(f"{found}: divide bytes by 255 and undo any normalization.")
 
 
 class Bernoulli(nn.Module):
@@ -239,8 +235,6 @@ class DiscretizedLogistic(_Centered):
 
     def __init__(self, scale: float = 0.1, learned: bool = False, levels: int = 256):
         super().__init__(scale, learned)
-        if levels < 2:
-            raise ValueError(f"levels is {levels}; a pixel needs at least 2 values.")
         self.levels = levels
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
@@ -286,15 +280,11 @@ def feature_layers(classifier: nn.Module, x: Tensor, layers: Sequence[int]) -> l
 class FeatureLoss(nn.Module):
     """A pixel likelihood plus a term that compares features (Hou et al. 2017; Larsen et al. 2016, eq. 7).
 
-    log_prob = log p_pixel(x|z) − weight · ½ Σ |φ(x) − φ(x̂)|², with x̂ the mean picture. The second term is
-    a unit Gaussian over *features*; φ is not invertible, so this is no density of x and its "ELBO" is not a
-    bound of log p(x): compare it with nothing but itself. Means and draws are those of the pixels.
-
-    Args:
-        classifier: sees the pictures; a frozen copy of it is kept, and saved with the model.
-        pixel: the likelihood of the pixels, which also turns ``params`` into a picture.
-        weight: nats per squared unit of the features, ≥ 0.
-        layers: places in ``classifier.body`` whose outputs are compared.
+    log_prob = log p_pixel(x|z) − weight · ½ Σ |φ(x) − φ(x̂)|², with x̂ the mean picture. The second term is a
+    unit Gaussian over *features*; φ is not invertible, so this is no density of x and its "ELBO" is not a
+    bound of log p(x): compare it with nothing but itself. Means and draws are those of the ``pixel``
+    likelihood. A frozen copy of the ``classifier`` is kept, and saved with the model; ``layers`` are the
+    places in its ``body`` whose outputs are compared.
     """
 
     def __init__(
@@ -305,8 +295,6 @@ class FeatureLoss(nn.Module):
         layers: Sequence[int] = ACTIVATIONS,
     ):
         super().__init__()
-        if weight < 0:
-            raise ValueError(f"weight is {weight}; a distance can only be punished: give 0 or more.")
         self.classifier = copy.deepcopy(classifier).eval().requires_grad_(False)
         self.pixel, self.weight, self.layers = pixel, weight, tuple(layers)
         self.mean, self.sample, self.params_for_mean = pixel.mean, pixel.sample, pixel.params_for_mean

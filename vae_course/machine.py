@@ -8,15 +8,9 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-# -------- Devices.
-
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" takes CUDA, then Apple's MPS, then the CPU.
-
-    Raises:
-        ValueError: the name is unknown, or this machine has no such device.
-    """
+    """The device of that name, if this machine has one; "auto" takes CUDA, then Apple's MPS, then the CPU."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return torch.device(next(kind for kind, found in there.items() if found))
@@ -25,15 +19,11 @@ def pick_device(name: str = "auto") -> torch.device:
     except RuntimeError:
         raise ValueError(f"unknown device {name!r}; choose 'auto', 'cpu', 'cuda' or 'mps'.") from None
     if not there.get(device.type, True):
-        raise ValueError(
-            f"device {device.type!r} was asked for, but torch sees no {device.type.upper()} device here; use "
-            f"'auto' or 'cpu'."
-        )
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"device {name!r} was asked for, but torch counts CUDA devices from 0 and sees "
-            f"{torch.cuda.device_count()} here."
-        )
+        seen = f"torch sees no {device.type.upper()} device here"
+        raise ValueError(f"device {device.type!r} was asked for, but {seen}; use 'auto' or 'cpu'.")
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        seen = f"torch counts CUDA devices from 0 and sees {count} here"
+        raise ValueError(f"device {name!r} was asked for, but {seen}.")
     return device
 
 
@@ -54,9 +44,6 @@ def working_on(device: torch.device, *modules: nn.Module) -> Iterator[None]:
             module.to(place)
 
 
-# -------- Keep freed memory for the next tensor instead of giving it back to the system after every
-# operation.
-
 KEPT = 31 << 20  # bytes, just below the largest block that glibc learns from (32 MiB)
 
 
@@ -65,16 +52,11 @@ def keep_freed_memory() -> None:
     """Let the C library keep up to about 60 MiB of freed memory; once in a process, in a microsecond.
 
     glibc gives large blocks back to the system as soon as they are free, and the system hands them out again
-    as pages of zeros, one fault for each 4 KiB: for tensors of a few MB dearer than the arithmetic on them.
-    Freeing one large block teaches it better (mallopt(3), M_MMAP_THRESHOLD: "dynamic"; twice that size is
-    kept). The block is never written to, so it costs no memory. Other C libraries take no notice.
+    as pages of zeros: for tensors of a few MB dearer than the arithmetic on them. Freeing one large block
+    teaches it better (mallopt(3), M_MMAP_THRESHOLD: "dynamic"; twice that size is kept). The block is never
+    written to, so it costs no memory. Other C libraries take no notice.
     """
     torch.empty(KEPT, dtype=torch.uint8)
-
-
-# -------- The arithmetic of training.
-
-CHOICES = ("auto", "highest", "medium", "bfloat16")
 
 
 def choose(precision: str, device: torch.device, model: nn.Module | None = None) -> str:
@@ -97,21 +79,13 @@ def choose(precision: str, device: torch.device, model: nn.Module | None = None)
     it is as exact (errors up to 3.7e-7 of the largest entry) and twice as fast, because MKL takes its AVX2
     path on AMD; with AMX it multiplies in bfloat16 (errors up to 4e-3), so float32 stays with MKL. Where
     ``ATEN_CPU_CAPABILITY`` says "avx2" or "default", the first row holds. On CUDA and MPS torch's setting
-    stays as it is.
-
-    Args:
-        precision: "auto", or the answer.
-        device: where the model trains.
-        model: bfloat16 (8 significant bits) is for models with ``trains_in_bfloat16``, and for no other.
-
-    Raises:
-        ValueError: bfloat16 was asked for, and the model cannot be trained in it.
+    stays as it is. bfloat16 (8 significant bits) is for models with ``trains_in_bfloat16``, and for no other.
     """
     able = getattr(model, "trains_in_bfloat16", False)
     if precision == "bfloat16" and not able:
+        rule = "only image models with Bernoulli pixels bear 8 significant bits"
         raise ValueError(
-            f"precision is 'bfloat16', but {type(model).__name__} is trained in float32: only image models "
-            f"with Bernoulli pixels bear 8 significant bits; use 'auto', 'medium' or 'highest'."
+            f"precision is 'bfloat16', but {type(model).__name__} is trained in float32: {rule}."
         )
     if precision != "auto":
         return precision
@@ -151,7 +125,7 @@ def mixed(name: str, device: torch.device):
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
 
 
-# -------- Torch's Adam and AdamW, without the second that a process's first optimizer costs.
+# Torch's Adam and AdamW, without the second that a process's first optimizer costs.
 #
 # ``torch.optim`` wraps the methods of its optimizers for ``torch.compile``, and the wrappers import
 # ``torch._dynamo`` when the first optimizer is built: about a second, more than a short training run takes.

@@ -22,11 +22,7 @@ SEED_VARIABLE = "VAE_COURSE_SEED"
 
 
 def base_seed() -> int:
-    """The base seed of this process: ``VAE_COURSE_SEED``, or 0.
-
-    Raises:
-        ValueError: the variable holds something else than a whole number from 0 on.
-    """
+    """The base seed of this process: ``VAE_COURSE_SEED``, a whole number from 0 on, or 0."""
     text = os.environ.get(SEED_VARIABLE, "").strip() or "0"
     if not text.isdecimal():
         raise ValueError(
@@ -53,10 +49,9 @@ def base_seeded(base: int) -> Iterator[None]:
 def seed_of(name: int | str) -> int:
     """The seed that belongs to ``name`` under the base seed.
 
-    Under base seed 0 a whole number is its own seed, so ``seed_of(3) == 3``. Anything else, a text or
-    another base seed, gives the first 32 bits of sha256 of ``"base/name"``: 32, because torch's CPU
-    generator and numpy read no more. Numbers and texts are different names: ``3`` is not ``"3"``. Equal in
-    every process and on every machine.
+    Under base seed 0 a whole number is its own seed, so ``seed_of(3) == 3``. Anything else, a text or another
+    base seed, gives the first 32 bits of sha256 of ``"base/name"``: 32, because torch's CPU generator and
+    numpy read no more. Numbers and texts are different names: ``3`` is not ``"3"``.
     """
     base = base_seed()
     if isinstance(name, bool) or not isinstance(name, int | str):

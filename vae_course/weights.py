@@ -63,15 +63,12 @@ def save_checkpoint(
         half: store the weights in half precision: half the size, and about three decimal digits.
         int8: the same, and the large ones as whole numbers from −127 to 127 times a scale of each row.
         without: parts of the model that are left out, such as "encoder".
-        extra: more content: tensors, numbers, strings, lists and dicts of these; numpy's become Python's.
-            What could not be read again is a TypeError.
+        extra: more content: tensors, numbers, strings, lists and dicts of these; else a TypeError.
     """
     state = {k: w for k, w in model.state_dict().items() if k.split(".")[0] not in without}
     content = {"format": FORMAT, "kind": type(model).__name__, "model": state}
     for name in extra.keys() & {*content, "config", "stored", "without"}:
-        raise ValueError(
-            f"{name} is written by save_checkpoint itself; choose another name for the extra content."
-        )
+        raise ValueError(f"{name} is written by save_checkpoint itself; choose another name.")
     if half or int8:
         content["stored"] = "float16"
         content["model"] = {k: w.half() if w.is_floating_point() else w for k, w in state.items()}
@@ -113,10 +110,8 @@ def _storable(value: Any, name: str) -> Any:
         return {plain(key): _storable(part, f"{name}[{key!r}]") for key, part in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_storable(part, f"{name}[{i}]") for i, part in enumerate(value))
-    raise TypeError(
-        f"{name} is a {type(value).__name__}, which could not be read again; a checkpoint holds tensors, "
-        f"numbers, text, and lists and dicts of these."
-    )
+    kind = f"{type(value).__name__}, which could not be read again"
+    raise TypeError(f"{name} is a {kind}; a checkpoint holds tensors, numbers, text, and lists and dicts.")
 
 
 def load_checkpoint(path: str | Path) -> dict:
@@ -135,22 +130,16 @@ def load_checkpoint(path: str | Path) -> dict:
     except Exception:  # a damaged file can raise nearly anything
         damaged = True
     if damaged:
-        raise CheckpointError(
-            f"{path} cannot be read: it is cut short, damaged, or no checkpoint at all; take an intact copy."
-        )
+        why = "it is cut short, damaged, or no checkpoint at all; take an intact copy"
+        raise CheckpointError(f"{path} cannot be read: {why}.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise CheckpointError(
-            f"{path} is whole, but holds more than plain weights, numbers and text, and is not read; "
-            f"write it again with save_checkpoint."
-        ) from error
+        more = "holds more than plain weights, numbers and text"
+        raise CheckpointError(f"{path} is whole, but {more}: write it with save_checkpoint.") from error
     needed = {"kind", "config", "model"}
     if not isinstance(content, dict) or content.get("format") != FORMAT or not needed <= content.keys():
-        raise CheckpointError(
-            f"{path} is not a checkpoint of this course (format {FORMAT}); use one that fit or "
-            f"save_checkpoint wrote."
-        )
+        raise CheckpointError(f"{path} is not a checkpoint of this course (format {FORMAT}).")
     content["model"] = {name: _as_float(stored) for name, stored in content["model"].items()}
     return content
 
@@ -180,9 +169,7 @@ def _rebuilt(content: dict, path: str | Path, kinds: Sequence[str] = KINDS) -> n
             setattr(model, part, LeftOut())
         model.load_state_dict(content["model"])
     except (RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"the weights in {path} do not fit the configuration saved with them."
-        ) from error
+        raise CheckpointError(f"the weights in {path} do not fit the configuration beside them.") from error
     return model.eval()
 
 
@@ -246,8 +233,7 @@ def load_one_model(name: str | Path) -> nn.Module:
 def load_text_model(name: str, seed: int = 0) -> tuple[nn.Module, Tokenizer]:
     """A shipped TextVAE of "names", "invented_names", "sentences" or "invented_sentences", and its tokenizer.
 
-    Read data for it with ``load(name, part).with_tokenizer(tokenizer)``: a list that was downloaded later may
-    give another vocabulary.
+    Read data for it with ``load(name, part).with_tokenizer(tokenizer)``.
     """
     from vae_course.data.text import Tokenizer
 
@@ -285,19 +271,13 @@ def load_ablation(stage: str, seed: int = 0) -> nn.Module:
 
 @dataclass(frozen=True)
 class ArenaModel:
-    """One of eight generative models, trained on the same pictures to be judged by the same measures.
-
-    Attributes:
-        model: Autoencoder, VAE, HierarchicalVAE, VQVAE, or a GAN's Generator.
-        prior: the CodePrior of a VQ-VAE, else None.
-        codes: mean (latent,) and Cholesky factor (latent, latent) of an autoencoder's codes, else None.
-    """
+    """One of eight generative models, trained on the same pictures to be judged by the same measures."""
 
     name: str
     seed: int
-    model: nn.Module
-    prior: nn.Module | None = None
-    codes: Sequence[Tensor] | None = None
+    model: nn.Module  # Autoencoder, VAE, HierarchicalVAE, VQVAE, or a GAN's Generator
+    prior: nn.Module | None = None  # the CodePrior of a VQ-VAE
+    codes: Sequence[Tensor] | None = None  # of an autoencoder: mean (latent,) and Cholesky factor
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
@@ -345,10 +325,10 @@ def ablation_results() -> dict:
 
 
 def arena_results() -> dict:
-    """The table of the arena: settings, and measures of every seed.
+    """The table of the arena: settings, and measures of every seed; ``rows`` has an entry for each model.
 
-    ``rows`` has an entry for each model; its ``["measures"]["frechet"]`` is a dict of ``values``, ``mean``,
-    ``low`` and ``high`` (95 %, Student's t over the seeds), or None where a measure does not exist.
+    ``["measures"]["frechet"]`` of a row is a dict of ``values``, ``mean``, ``low`` and ``high`` (95 %,
+    Student's t over the seeds), or None where a measure does not exist.
     """
     return json.loads((WEIGHTS / "arena" / "realism.json").read_text(encoding="utf-8"))
 

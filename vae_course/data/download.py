@@ -1,7 +1,5 @@
 """Files: from the network, whole or not there; and what folders and archives hold."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import os
@@ -39,20 +37,13 @@ def obtain(
     """The file `target`, downloaded if it is missing; it appears only when complete and of the given digest.
 
     Until then the bytes lie in `<target>.part`, and the next call asks the server for the rest alone.
-    Progress is printed to standard error, a line per tenth.
+    Progress is printed to standard error, a line per tenth. ``urls`` is its address, or several that are
+    tried in turn; ``digest`` MD5, SHA-1 or SHA-256 of the whole file in hex (None where its publisher gives
+    none); ``what`` what it is in messages: "MNIST"; ``stand_in`` a data set that needs no files, and
+    ``remedy`` what the reader can put where, if it is not this file; half a sentence.
 
-    Args:
-        target: where the file is, or goes.
-        urls: its address, or several that are tried in turn.
-        digest: MD5, SHA-1 or SHA-256 of the whole file in hex; None where its publisher gives none.
-        what: what it is in messages: "MNIST".
-        download: whether a missing file may be fetched.
-        stand_in: a data set that needs no files, for messages.
-        remedy: what the reader can put where, if it is not this file; half a sentence.
-
-    Raises:
-        DataError: it is missing and may not be fetched, or no network, a refusal, a broken connection,
-            another digest, an unwritable folder.
+    DataError: it is missing and may not be fetched, or no network, a refusal, a broken connection, another
+    digest, an unwritable folder.
     """
     target = target.absolute()
     if target.is_file():
@@ -86,18 +77,6 @@ def obtain(
         part.unlink(missing_ok=True)
     again = f"load again to go on after the first {kept / 1e6:.1f} MB" if kept else "try again later"
     raise DataError(f"cannot download {what} from {' or '.join(failures)}; {again}, or {otherwise}")
-
-
-def of_torchvision(kind: str):
-    """The class of torchvision that knows addresses and checksums. Raises DataError where it is missing."""
-    try:
-        import torchvision.datasets
-    except (ImportError, RuntimeError) as error:  # RuntimeError: torch and torchvision do not fit together
-        raise DataError(
-            f"the addresses of {kind} come from torchvision, which cannot be imported ({error}): pip install "
-            f"torchvision; {way_out()}."
-        ) from error
-    return getattr(torchvision.datasets, kind)
 
 
 def _append(url: str, part: Path) -> None:
@@ -161,10 +140,7 @@ def files_in(path: Path) -> dict[str, tuple[int, Callable[[], bytes]]]:
     """The files below a folder or in a .zip or .tar(.gz): by name, their size and a function that reads them.
 
     In a .zip the checksum stands for the size, and says more. Hidden files and what macOS leaves in archives
-    are left out.
-
-    Raises:
-        DataError: the archive cannot be opened.
+    are left out. DataError: the archive cannot be opened.
     """
     try:
         if path.is_dir():

@@ -3,8 +3,6 @@
 So an edit of a picture has a right answer: the face drawn with one factor changed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,19 +28,13 @@ _EDGE = 0.6  # pixels over which a mask falls from 0.73 to 0.27
 
 
 def draw_faces(factors: Tensor) -> Tensor:
-    """The face of each row of factors.
+    """The face of each row of factors, uint8 (n, 3, 64, 64).
 
     Args:
-        factors: float (n, 9), one column for each of ``FACTORS``, all in [0, 1]: smile from a frown to a
-            smile; glasses from none to black frames; hair length and color (dark to blond); skin from light
-            to dark; pose from a turn to the left to one to the right; width of the face; eyes from narrow to
-            wide open; background from blue to yellow.
-
-    Returns:
-        uint8 (n, 3, 64, 64).
-
-    Raises:
-        ValueError: another shape, or a value outside [0, 1].
+        factors: float (n, 9), one column for each of ``FACTORS``, all in [0, 1], or a ValueError: smile from
+            a frown to a smile; glasses from none to black frames; hair length and color (dark to blond); skin
+            from light to dark; pose from a turn to the left to one to the right; width of the face; eyes from
+            narrow to wide open; background from blue to yellow.
     """
     if factors.ndim != 2 or factors.shape[1] != len(FACTORS):
         raise ValueError(f"factors have the shape {tuple(factors.shape)}; expected (n, {len(FACTORS)}).")
@@ -148,21 +140,16 @@ _SEEDS = {"train": 64, "validation": 65, "test": 66}
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FaceData(ImageData):
-    """Images with the factors that they were drawn from.
+    """Images with the factors that they were drawn from, float32 (N, 9), the columns of ``FACTORS``, in [0,
+    1].
 
-    Attributes:
-        factors: float32 (N, 9), the columns of ``FACTORS``, in [0, 1]; glasses are 0 or 1. An attribute is 1
-            where its factor is above one half.
+    Glasses are 0 or 1. An attribute is 1 where its factor is above one half.
     """
 
     factors: torch.Tensor | None = None
 
     def factor(self, name: str) -> torch.Tensor:
-        """The column of one factor, float32 (N,).
-
-        Raises:
-            DataError: there is no factor of that name.
-        """
+        """The column of one factor, float32 (N,); a DataError where there is no factor of that name."""
         if name not in FACTORS:
             raise DataError(f"faces have no factor {name!r}; there are: {', '.join(FACTORS)}.")
         return self.factors[:, FACTORS.index(name)]

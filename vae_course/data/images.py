@@ -20,12 +20,19 @@ class DataError(RuntimeError):
 FEWEST = 50  # pictures that can be cut into three parts
 
 
+def require(right: bool, name: str, found: Tensor, wanted: str) -> None:
+    """Raise DataError, which says what was found and what is ``wanted``, unless it is right."""
+    if not right:
+        kind = str(found.dtype).removeprefix("torch.")
+        raise DataError(f"{name} are {kind} of shape {tuple(found.shape)}, but {wanted}.")
+
+
 class Examples:
     """What all data in memory can do: tensors with one row per example, read as minibatches by index.
 
-    Everything the course trains on fits in memory (MNIST: 47 MB) or lies in one memory-mapped file, so a
-    minibatch is one indexing operation and there are no worker processes. A subclass is a frozen dataclass
-    and names in ``main`` the field that a model reads; fields with the metadata "shared" are not rows.
+    All of it fits in memory or lies in one memory-mapped file, so a minibatch is one indexing operation. A
+    subclass is a frozen dataclass and names in ``main`` the field that a model reads; fields with the
+    metadata "shared" are not rows.
     """
 
     main: str
@@ -52,14 +59,9 @@ class Examples:
         return self.batch(slice(None), generator)
 
     def subset(self, n: int, seed: int = 0) -> Self:
-        """Draw `n` examples without replacement, in random order, keeping the class proportions.
+        """Draw `n` examples without replacement, in random order, keeping the class proportions (within one).
 
-        Each class gets its share of `n` rounded down or up, so counts are within one of proportional. The
-        same `n` and `seed` give the same examples on every machine; subsets of different sizes are not
-        nested. Without labels the draw is plain.
-
-        Raises:
-            DataError: `n` is not an integer from 1 to the number of examples.
+        The same `n` and `seed` give the same examples on every machine. DataError: `n` is out of range.
         """
         check_subset_size(n, len(self), f"{self.name} {self.split}")
         rng = seeded_numpy(seed)
@@ -86,23 +88,16 @@ class Examples:
 
 def check_subset_size(n: int, available: int | None, where: str) -> None:
     """Raise DataError unless `n` is an integer from 1 to `available` (when that is known already)."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer):
-        raise DataError(f"subset is {n!r}, but a whole number of images is expected, or None for all.")
-    if n < 1:
-        raise DataError(
-            f"subset is {n}, but at least 1 image is needed: give a larger number, or None for all."
-        )
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise DataError(f"subset is {n!r}, but a whole number of at least 1 is expected, or None for all.")
     if available is not None and n > available:
-        raise DataError(
-            f"subset asks for {n:,} images, but {where} has {available:,}: "
-            f"give at most {available:,}, or None for all."
-        )
+        most = f"give at most {available:,}, or None for all"
+        raise DataError(f"subset asks for {n:,} images, but {where} has {available:,}: {most}.")
 
 
 def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
-    """Choose `n` of the examples so that class counts are within one of proportional.
-
-    Shares are rounded by largest remainder. Returns int64 (n,) in random order.
+    """Choose `n` of the examples, class counts within one of proportional (largest remainder): int64 (n,), in
+    random order.
     """
     classes, counts = np.unique(labels, return_counts=True)
     taken, remainder = np.divmod(n * counts, len(labels))
@@ -113,40 +108,22 @@ def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> 
 
 
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in a gray value (ITU-R BT.601)
+JITTER = 0.1
 
 
-def augment(
-    images: Tensor,
-    generator: torch.Generator | None = None,
-    flip: float = 0.5,
-    brightness: float = 0.1,
-    contrast: float = 0.1,
-    saturation: float = 0.1,
-) -> Tensor:
+def augment(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Mirror pictures and let their colors jitter, drawn for every picture on its own and anew at each call.
 
-    The result is a stored picture again (whole numbers from 0 to 255), so that probabilities of the 256
-    values mean the same with and without it.
+    Half of them are mirrored. All values are multiplied by a number from 1 − ``JITTER`` to 1 + ``JITTER``,
+    and so are the distances from the picture's mean gray and, in color, from each pixel's own gray.
 
-    Args:
-        images: uint8 (n, C, H, W); saturation acts on three channels only.
-        generator: source of the draws; torch's global one when None.
-        flip: probability of a mirror image, 0 to 1.
-        brightness: all values are multiplied by a number from 1 − b to 1 + b.
-        contrast: distances from the picture's mean gray are multiplied by a number from 1 − c to 1 + c.
-        saturation: distances from each pixel's own gray are multiplied by a number from 1 − s to 1 + s.
-
-    Returns:
-        uint8 (n, C, H, W), a new tensor.
+    uint8 (n, C, H, W) → the same, stored pictures again: the 256 values mean what they mean without it.
+    ``generator`` is the source of the draws; torch's global one when None.
     """
     device = images.device if generator is None else generator.device
     draws = torch.rand(4, len(images), 1, 1, 1, generator=generator, device=device).to(images.device)
-    images = torch.where(draws[0] < flip, images.flip(-1), images)
-    if not (brightness or contrast or saturation):
-        return images
-    widths = (brightness, contrast, saturation)
-    bright, contrast, saturation = (1 + w * (2 * u - 1) for w, u in zip(widths, draws[1:], strict=True))
-    gray = x = images.float() * bright
+    bright, contrast, saturation = 1 + JITTER * (2 * draws[1:] - 1)
+    gray = x = torch.where(draws[0] < 0.5, images.flip(-1), images).float() * bright
     if x.shape[1] == 3:
         gray = torch.einsum("nchw,c->nhw", x, x.new_tensor(LUMA))[:, None]
         x = gray + saturation * (x - gray)
@@ -158,69 +135,44 @@ def augment(
 class ImageData(Examples):
     """Images, labels and their names, held in memory as bytes and read as float minibatches.
 
-    Attributes:
-        name: the data set, e.g. "mnist".
-        split: "train", "validation", "test", "train+validation", or "all" before it is cut into parts.
-        images: uint8 (N, C, H, W), 0 to 255; C is 1 or 3.
-        labels: int64 (N,), an index into `class_names`, or None where the source has none.
-        class_names: one name per label value.
-        binarize: None, or "dynamic": then each read draws every pixel from Bernoulli(value / 255)
-            (Burda, Grosse & Salakhutdinov 2016, section 5), so two reads of one image differ.
-        attributes: uint8 (N, A), 0 or 1: what each picture shows, one column per name; None without any.
-        attribute_names: one name per column, e.g. "Smiling".
-        augmentation: whether every read changes the images at random; see `augmented`.
-
-    Raises:
-        DataError: a tensor has the wrong type or shape.
+    With "dynamic" binarization each read draws every pixel from Bernoulli(value / 255) (Burda, Grosse &
+    Salakhutdinov 2016, section 5), so two reads of one image differ.
     """
 
-    name: str
-    split: str
-    images: Tensor
-    labels: Tensor | None
+    name: str  # the data set, e.g. "mnist"
+    split: str  # "train", "validation", "test", "train+validation", or "all" before it is cut into parts
+    images: Tensor  # uint8 (N, C, H, W), 0 to 255; C is 1 or 3
+    labels: Tensor | None  # int64 (N,), an index into `class_names`
     class_names: tuple[str, ...]
-    binarize: str | None = None
-    attributes: Tensor | None = None
+    binarize: str | None = None  # or "dynamic"
+    attributes: Tensor | None = None  # uint8 (N, A), 0 or 1: what each picture shows, a column for each name
     attribute_names: tuple[str, ...] = ()
-    augmentation: bool = False
+    augmentation: bool = False  # whether every read changes the images at random; see `augmented`
 
     main = "images"
 
     def __post_init__(self) -> None:
         images, labels, attributes = self.images, self.labels, self.attributes
-        for name in ("images", "labels", "attributes"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, Tensor):
-                raise DataError(
-                    f"{name} are of type {type(value).__name__}, but a torch tensor is expected: "
-                    "convert them with torch.as_tensor(x)."
-                )
-        if images.dtype != torch.uint8 or images.ndim != 4:
-            raise DataError(
-                f"images are {_describe(images)}, but uint8 of shape (N, C, H, W) is expected: "
-                f"convert them with {_conversion(images)}."
-            )
+        if not isinstance(images, Tensor):
+            kind = type(images).__name__
+            raise DataError(f"images are of type {kind}; convert them with torch.as_tensor(x).")
+        right, wanted = images.dtype == torch.uint8 and images.ndim == 4, "uint8 of shape (N, C, H, W)"
+        require(right, "images", images, f"{wanted} is expected: convert them with {_conversion(images)}")
         if images.shape[1] not in (1, 3):
             last = images.shape[-1] in (1, 3)
-            raise DataError(
-                f"images of shape {tuple(images.shape[1:])} "
-                + ("look like (H, W, C), but" if last else "are neither gray nor colored:")
-                + " (C, H, W) with 1 or 3 channels is expected: "
-                + ("convert them with x.permute(0, 3, 1, 2)." if last else "leave out the other channels.")
-            )
-        if labels is not None and (labels.dtype != torch.int64 or labels.shape != images.shape[:1]):
-            raise DataError(
-                f"labels are {_describe(labels)}, but int64 of shape ({len(images)},) is expected: "
-                "one class index per image, or None."
-            )
+            advice = "convert them with x.permute(0, 3, 1, 2)" if last else "leave out the other channels"
+            wanted = f"(C, H, W) with 1 or 3 channels is expected: {advice}"
+            raise DataError(f"images have the shape {tuple(images.shape[1:])}, but {wanted}.")
+        if labels is not None:
+            right = labels.dtype == torch.int64 and labels.shape == images.shape[:1]
+            wanted = f"int64 of shape ({len(images)},) is expected: one class index per image, or None"
+            require(right, "labels", labels, wanted)
         if self.binarize not in (None, "dynamic"):
             raise DataError(f'binarize is {self.binarize!r}, but an ImageData takes None or "dynamic".')
-        wanted = (len(images), len(self.attribute_names))
-        if attributes is not None and (attributes.dtype != torch.uint8 or attributes.shape != wanted):
-            raise DataError(
-                f"attributes are {_describe(attributes)}, but uint8 of shape {wanted} is expected: a row of "
-                "0 and 1 for each image, a column for each name."
-            )
+        shape = (len(images), len(self.attribute_names))
+        if attributes is not None:
+            right = attributes.dtype == torch.uint8 and attributes.shape == shape
+            require(right, "attributes", attributes, f"uint8 of shape {shape} is expected: 0 and 1 by name")
 
     def __repr__(self) -> str:
         size = "x".join(map(str, self.shape))
@@ -230,14 +182,9 @@ class ImageData(Examples):
         return f"ImageData({self.name}, {self.split}: {len(self):,} images {size}, {classes}{reading})"
 
     def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
-        """Read a minibatch.
+        """Read a minibatch, float32 (n, C, H, W) in [0, 1] on the device of the images.
 
-        Args:
-            index: int64 (n,) on any device, or a slice.
-            generator: source of the draws of dynamic binarization; torch's global one when None.
-
-        Returns:
-            float32 (n, C, H, W) in [0, 1], on the device of the images; 0 and 1 only when dynamic.
+        ``index`` is int64 (n,) on any device, or a slice; ``generator`` draws binarization and augmentation.
         """
         if isinstance(index, Tensor) and index.dtype == torch.int64 and index.ndim == 1:
             # Twenty times as fast as images[index], which copies single bytes on a CPU.
@@ -255,41 +202,29 @@ class ImageData(Examples):
         return replace(self, augmentation=True)
 
     def attribute(self, name: str) -> Tensor:
-        """The column of one attribute, uint8 (N,).
-
-        Raises:
-            DataError: the data has no attribute of that name.
-        """
+        """The column of one attribute, uint8 (N,); a DataError where there is no attribute of that name."""
         if self.attributes is None or name not in self.attribute_names:
             known = ", ".join(self.attribute_names) or "none"
             raise DataError(f"{self.name} has no attribute {name!r}; there are: {known}.")
         return self.attributes[:, self.attribute_names.index(name)]
 
     def parts(self) -> tuple[ImageData, ImageData, ImageData]:
-        """Training, validation and test part: eight, one and one in ten of a fixed random order.
-
-        Raises:
-            DataError: there are fewer than 50 images.
+        """Training, validation and test part: eight, one and one in ten of a fixed random order. DataError:
+        under 50 images.
         """
         n = len(self)
         if n < FEWEST:
-            raise DataError(
-                f"{self.name} holds {n} pictures; at least {FEWEST} are needed, a tenth of them to watch "
-                "training and a tenth to test."
-            )
+            raise DataError(f"{self.name} holds {n} pictures; at least {FEWEST} are needed for three parts.")
         order, out = np.random.RandomState(0).permutation(n), round(0.2 * n)
         rows = {"train": order[out:], "validation": order[out // 2 : out], "test": order[: out // 2]}
-        return tuple(
-            replace(self.select(torch.from_numpy(np.sort(index))), split=split)
-            for split, index in rows.items()
-        )
+        chosen = {split: self.select(torch.from_numpy(np.sort(index))) for split, index in rows.items()}
+        return tuple(replace(part, split=split) for split, part in chosen.items())
 
 
 def draw_binary(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Draw each pixel from Bernoulli(value / 255): bool, same shape as the uint8 `images`.
 
-    A uniform integer from 0 to 254 lies below `value` in exactly `value` of 255 cases, so the probability
-    is exact and no float copy of the images is made.
+    A uniform integer from 0 to 254 lies below `value` in exactly `value` of 255 cases: no float copy is made.
     """
     device = images.device if generator is None else generator.device
     threshold = torch.randint(0, 255, images.shape, generator=generator, dtype=torch.uint8, device=device)
@@ -305,17 +240,11 @@ def _conversion(images: Tensor) -> str:
     return "x.round().to(torch.uint8)" if bytes_already else "(255 * x).round().to(torch.uint8)"
 
 
-def _describe(tensor: Tensor) -> str:
-    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class ConditionedData(Examples):
     """Images, each with a vector of what is told about it; ``batch`` gives the pair (x, c).
 
-    Attributes:
-        data: ImageData.
-        conditions: float32 (N, condition size): one-hot classes, attributes, or anything else.
+    ``conditions`` are float32 (N, condition size): one-hot classes, attributes, or anything else.
     """
 
     data: ImageData
@@ -330,12 +259,9 @@ class ConditionedData(Examples):
     split = property(lambda self: self.data.split)
 
     def __post_init__(self) -> None:
-        c = self.conditions
-        if c.ndim != 2 or len(c) != len(self.data) or c.dtype != torch.float32:
-            raise DataError(
-                f"conditions are {_describe(c)}, but float32 of shape ({len(self.data)}, size) is expected: "
-                "a row for each image."
-            )
+        c, n = self.conditions, len(self.data)
+        right = c.ndim == 2 and len(c) == n and c.dtype == torch.float32
+        require(right, "conditions", c, f"float32 of shape ({n}, size) is expected: a row for each image")
 
     def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Images (n, C, H, W) in [0, 1] and their conditions (n, size)."""
@@ -346,12 +272,9 @@ class ConditionedData(Examples):
 
 
 def with_classes(data: ImageData, loudness: float = 1.0) -> ConditionedData:
-    """The data with its class as condition: one-hot, times ``loudness``.
+    """The data with its class as condition: one-hot, times ``loudness``. DataError: it has no labels.
 
     A 1 among hundreds of pixels is easily overheard at the start of training; a larger number is not.
-
-    Raises:
-        DataError: the data has no labels.
     """
     if data.labels is None:
         raise DataError(f"{data.name} has no labels; give conditions of your own to ConditionedData.")
@@ -359,29 +282,13 @@ def with_classes(data: ImageData, loudness: float = 1.0) -> ConditionedData:
 
 
 def stack_digits(data: ImageData, n: int, seed: int = 0) -> ImageData:
-    """Pictures of three digits each, one in each color channel: 1,000 modes (Metz et al. 2017).
+    """``n`` pictures of three digits each, one in each color channel: 1,000 modes (Metz et al. 2017).
 
-    The class of a picture is the number 000 to 999; channel 0 (red) is its first digit. Digits are drawn with
-    replacement and by class, so that all 1,000 numbers are equally likely.
-
-    Args:
-        data: gray digits with labels 0 to 9, such as load("mnist").
-        n: number of pictures.
-        seed: of the draw.
-
-    Returns:
-        ImageData with uint8 images (n, 3, H, W) and labels 0 to 999.
-
-    Raises:
-        DataError: the pictures are not gray, or have no labels of ten classes.
+    uint8 (n, 3, H, W), labels 0 to 999; channel 0 (red) is the first digit. Digits of ``data`` (gray, labels
+    0 to 9, else a DataError) are drawn with replacement and by class, so that all numbers are equally likely.
     """
     if data.shape[0] != 1 or data.labels is None or data.labels.unique().tolist() != list(range(10)):
-        raise DataError(
-            f"{data.name} cannot be stacked: gray pictures with labels 0 to 9 are expected, all of them "
-            'present; use load("mnist") or load("digits").'
-        )
-    if n < 1:
-        raise DataError(f"n is {n}, but at least 1 picture is needed.")
+        raise DataError(f"{data.name} cannot be stacked: gray pictures with all labels 0 to 9 are expected.")
     generator = seeded(seed)
     digits = torch.randint(10, (n, 3), generator=generator)
     chance = torch.rand(n, 3, generator=generator, dtype=torch.float64)

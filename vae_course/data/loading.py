@@ -1,7 +1,5 @@
 """`load`: one call for every data set of the course."""
 
-from __future__ import annotations
-
 import difflib
 import os
 from dataclasses import replace
@@ -69,17 +67,12 @@ def load(
         split: "train", "validation", "test" or "train+validation".
         subset: number of images to draw, with class proportions kept; None for all.
         seed: of the subset and of `binarize="fixed"`.
-        root: the data folder; when None see `data_root`.
-        download: whether missing files may be downloaded into `root`.
+        root, download: the data folder (when None see `data_root`), and whether it may be filled.
         binarize: None; "dynamic", each read draws Bernoulli(x / 255); "fixed", drawn once with `seed`
             (0 and 255 in the stored images), before the subset is taken.
 
-    Returns:
-        ImageData with uint8 images (N, 1, 28, 28), or (N, 3, 64, 64) for faces and dogs; TextData for texts;
-        SoundData for spoken digits and TableData for biopsies, both FeatureData.
-
-    Raises:
-        DataError: an argument is not one of the above, or the data cannot be had; one sentence.
+    Gives ImageData with uint8 images (N, 1, 28, 28), or (N, 3, 64, 64) for faces and dogs; TextData,
+    SoundData or TableData. DataError, in one sentence: a wrong argument, or the data cannot be had.
     """
     home = "tfds.load_tfds" if str(name).startswith("tfds:") else HOMES.get(str(name))
     if home is None:
@@ -143,9 +136,6 @@ def check_choice(what: str, value: object, choices: tuple) -> None:
     near = [c for c in names if given and c.startswith(given)]
     near = near or difflib.get_close_matches(given, names, n=1, cutoff=0.6)
     listed = ", ".join("None" if c is None else f'"{c}"' for c in choices)
-    hint = "."
-    if near:
-        hint = f'; did you mean "{near[0]}"?'
-    elif choices is DATASETS:
-        hint = '; "digits" needs no download, and "tfds:NAME" opens a set of tensorflow-datasets.'
+    hint = '; "tfds:NAME" opens a set of tensorflow-datasets.' if choices is DATASETS else "."
+    hint = f'; did you mean "{near[0]}"?' if near else hint
     raise DataError(f"unknown {what} {value!r}: expected one of {listed}{hint}")

@@ -1,7 +1,5 @@
 """MNIST, Fashion-MNIST, binarized MNIST, and the digits of scikit-learn."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import zlib
@@ -13,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.download import obtain, of_torchvision, way_out
+from vae_course.data.download import obtain, way_out
 from vae_course.data.images import DataError, ImageData, stratified_index
 from vae_course.files import write_atomically
 
@@ -51,10 +49,10 @@ HELD_OUT = 10_000  # the last so many of the training files are the validation p
 
 
 def load_mnist(name: str, split: str, root: Path, download: bool) -> ImageData:
-    """One split of MNIST from `<root>/MNIST/raw`, or of Fashion-MNIST from `<root>/FashionMNIST/raw`.
+    """One split from the four IDX files, plain or compressed, in `<root>/MNIST/raw` or
+    `<root>/FashionMNIST/raw`.
 
-    There are four IDX files, plain or (.gz) compressed; images keep the order of the files.
-    torchvision knows addresses and checksums; with all four files there it is not asked.
+    Images keep the order of the files. With all of them there, torchvision is not asked where they come from.
     """
     kind, class_names = {"mnist": ("MNIST", DIGITS), "fashion_mnist": ("FashionMNIST", GARMENTS)}[name]
     folder = root / kind / "raw"
@@ -77,7 +75,9 @@ def _present(folder: Path, role: str, kind: str, download: bool) -> Path:
         return plain if plain.is_file() else packed
     if not download:
         obtain(packed, (), None, kind, download=False)  # says what is missing
-    source = of_torchvision(kind)
+    from torchvision import datasets  # for the addresses and checksums alone
+
+    source = getattr(datasets, kind)
     urls = [mirror + packed.name for mirror in source.mirrors]
     obtain(packed, urls, dict(source.resources)[packed.name], kind, download=download)
     write_atomically(plain, gzip.decompress(packed.read_bytes()))
@@ -86,16 +86,12 @@ def _present(folder: Path, role: str, kind: str, download: bool) -> Path:
 
 
 def read_idx(path: Path, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """Read an IDX file of unsigned bytes, plain or (name ending in .gz) compressed, checking all of it.
+    """Read an IDX file of unsigned bytes, plain or (name ending in .gz) compressed: uint8 of that shape,
+    writable.
 
-    Format: two zero bytes, type code 0x08, number of dimensions, sizes as big-endian uint32, data
-    (LeCun, Cortes & Burges, "The MNIST database of handwritten digits").
-
-    Returns:
-        uint8 array of that shape, writable.
-
-    Raises:
-        DataError: not IDX, another shape, or fewer or more bytes than that.
+    Format: two zero bytes, type code 0x08, number of dimensions, sizes as big-endian uint32, data (LeCun,
+    Cortes & Burges, "The MNIST database of handwritten digits"). DataError: anything else, or fewer or more
+    bytes.
     """
     try:
         content = path.read_bytes()

@@ -1,7 +1,5 @@
 """Pictures of your own: from files, numpy arrays, torchvision data sets and loaders to ImageData."""
 
-from __future__ import annotations
-
 import io
 import os
 import zipfile
@@ -43,22 +41,13 @@ def decode(
     *,
     share: float = 1.0,
     gray: bool | None = False,
-    background: str = "white",
-    fit: str = "crop",
     done: Counter | None = None,
 ) -> np.ndarray:
-    """Decode a picture as one sees it and bring it to size, with the options of `load_pictures`.
+    """Decode a picture as one sees it, uint8 (C, H, W), and bring it to size; ``done`` counts what was done.
 
-    Args:
-        content: a file in any format that Pillow reads; of an animation the first frame is taken.
-        share: of the largest possible middle part, how much is cut out.
-        done: counts what was done.
-
-    Returns:
-        uint8 (C, H, W).
-
-    Raises:
-        OSError, ValueError: not a whole picture.
+    ``content`` is a file in any format that Pillow reads (the first frame of an animation), ``share`` how
+    much of the largest possible middle part is cut out; ``gray`` as in `load_pictures`. OSError, ValueError:
+    not a whole picture.
     """
     from PIL import Image, ImageOps
 
@@ -76,21 +65,18 @@ def decode(
         was_gray = image.mode in ("1", "L", "LA")
         if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
             image = image.convert("RGBA")
-            done[f"with transparency laid on {background}"] += image.getextrema()[3][0] < 255
-            image = Image.alpha_composite(Image.new("RGBA", image.size, background), image)
+            done["with transparency laid on white"] += image.getextrema()[3][0] < 255
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
         image = image.convert("L" if gray or (was_gray and gray is None) else "RGB")
         if size:
             full = image.size
-            if fit == "pad":
-                image = ImageOps.pad(image, (width, height), Image.Resampling.BICUBIC, background)
-            else:
-                unit = share * min(full[0] / width, full[1] / height)
-                w, h = round(unit * width), round(unit * height)
-                left, top = (full[0] - w) // 2, (full[1] - h) // 2
-                image = image.crop((left, top, left + w, top + h))
-                done["cut to the shape asked for"] += (w, h) != full
-                if (w, h) != (width, height):
-                    image = image.resize((width, height), Image.Resampling.BICUBIC)
+            unit = share * min(full[0] / width, full[1] / height)
+            w, h = round(unit * width), round(unit * height)
+            left, top = (full[0] - w) // 2, (full[1] - h) // 2
+            image = image.crop((left, top, left + w, top + h))
+            done["cut to the shape asked for"] += (w, h) != full
+            if (w, h) != (width, height):
+                image = image.resize((width, height), Image.Resampling.BICUBIC)
             done[f"brought to {height}x{width}"] += full != (width, height)
         pixels = np.asarray(image)
         done["of one single color"] += pixels.min() == pixels.max()
@@ -112,54 +98,36 @@ def load_pictures(
     size: int | tuple[int, int] | None = None,
     *,
     gray: bool | None = None,
-    background: str = "white",
-    fit: str = "crop",
     tell: bool = True,
 ) -> ImageData:
     """Your own pictures as one ImageData; its ``parts()`` are the training, validation and test part.
 
-    Any mode is read as one sees it: 16 bits are scaled to 8, transparent places show the background, the
-    camera's orientation is followed. A line says how many pictures that concerned.
+    Any mode is read as one sees it: 16 bits are scaled to 8, transparent places are white, the camera's
+    orientation is followed, and a line says how many pictures that concerned. Pictures are sorted by name.
+    Where all lie in two or more folders, the folders are the classes. The data's name is made of the source's
+    name and the pixels.
 
     Args:
         source: a folder (pictures anywhere below it), a .zip or .tar of pictures, or a .npy file of an array
             that :func:`as_image_data` takes.
-        size: side in pixels, or (height, width); None where all pictures have one size already.
+        size: side in pixels, or (height, width), cut out of the middle; None where all have one size already.
         gray: True for one channel, False for three; None: one if every picture is gray.
-        background: behind transparent places, and around pictures with fit="pad": a color by name.
-        fit: "crop" cuts the largest middle part of the right shape, "pad" keeps the whole picture.
         tell: whether to print that line.
 
-    Returns:
-        The split "all", pictures sorted by name. Where all lie in two or more folders, the folders are the
-        classes. The name is made of the source's name and the pixels.
-
-    Raises:
-        DataError: there are no pictures, one is damaged, or they differ in size; one sentence.
+    DataError: there are no pictures, one is damaged, or they differ in size; one sentence.
     """
-    from PIL import ImageColor
-
     path, labels, classes = Path(source).expanduser(), None, []
     if not path.exists():
-        raise DataError(
-            f"there is no file {source}; give a folder or .zip of pictures, or write a file with "
-            "numpy.save(name, images)."
-        )
+        raise DataError(f"there is no file {source}; give a folder, .zip or .npy file of pictures.")
     try:
         sides = None if size is None else tuple(int(side) for side in np.broadcast_to(size, 2))
-        ImageColor.getrgb(background)
-        if fit not in ("crop", "pad") or (sides and min(sides) < 1):
+        if sides and min(sides) < 1:
             raise ValueError
     except (TypeError, ValueError):
-        raise DataError(
-            f"size is {size!r}, background {background!r}, fit {fit!r}; expected pixels (a side, or height "
-            'and width), the name of a color, and "crop" or "pad".'
-        ) from None
+        raise DataError(f"size is {size!r}; expected pixels: a side, or height and width.") from None
     if path.suffix == ".npy":
         if size is not None:
-            raise DataError(
-                f"size is for pictures in files: bring the array to size before {path} is written."
-            )
+            raise DataError(f"size is for picture files: bring the array to size before {path} is written.")
         try:
             images = as_image_data(np.load(path, allow_pickle=False), str(path)).images
         except (OSError, ValueError, AttributeError, TypeError):
@@ -169,8 +137,7 @@ def load_pictures(
     else:
         path = path.absolute()
         files, names, done = files_in(path), list(picture_files(path)), Counter()
-        how = {"gray": gray, "background": background, "fit": fit, "done": done}
-        images = _stacked(list(decoded(path, files, names, sides, **how)), names, path)
+        images = _stacked(list(decoded(path, files, names, sides, gray=gray, done=done)), names, path)
         done["left out: they are no pictures"] += len(files) - len(names)
         if tell:
             what = ", ".join(f"{count:,} {what}" for what, count in done.items() if count) or "as they were"
@@ -207,21 +174,16 @@ def _stacked(pictures: list[np.ndarray], names: Sequence[str], path: Path) -> Te
     return torch.from_numpy(images)
 
 
-def as_image_data(data, name: str = "mine", split: str = "train"):
+def as_image_data(data, name: str = "mine"):
     """Pictures that others hold, as an ImageData; data that can be read in minibatches already is returned.
 
     Args:
         data: a numpy array or tensor of pictures, (N, H, W), (N, C, H, W) or (N, H, W, C); or a torchvision
             data set, a DataLoader, or anything else that gives pictures, pairs (picture, label, …) or dicts
             with "image" and "label". It is read once, as one pass gives it, random transforms included.
-        name, split: what to call the result.
 
-    Pixels are bytes, or floats in [0, 1], which become the nearest of 256 values: exact for what was read
-    from an 8-bit file, off by at most 1/510 for anything else.
-
-    Raises:
-        DataError: pixels of another range, pictures of different shapes or of 2, 4 or more channels.
-        TypeError: it holds no pictures.
+    Pixels are bytes, or floats in [0, 1], which become the nearest of 256 values: off by at most 1/510.
+    DataError: another range, different shapes, or 2, 4 or more channels. TypeError: it holds no pictures.
     """
     if all(hasattr(data, method) for method in ("__len__", "batch", "to")):
         return data
@@ -238,7 +200,7 @@ def as_image_data(data, name: str = "mine", split: str = "train"):
         images = images[:, None]
     if images.ndim == 4 and images.shape[1] not in (1, 3) and images.shape[-1] in (1, 3):
         images = images.permute(0, 3, 1, 2).contiguous()
-    return ImageData(name, split, images, labels, class_names)
+    return ImageData(name, "train", images, labels, class_names)
 
 
 def _read_through(data, name: str) -> tuple[Tensor, Tensor | None]:
@@ -257,9 +219,7 @@ def _read_through(data, name: str) -> tuple[Tensor, Tensor | None]:
             pictures.append(_bytes(picture if batched else picture[None], name))
             labels.append(label)
     except (TypeError, KeyError, IndexError) as error:
-        raise TypeError(
-            f"{name} is of type {type(data).__name__}, which holds no pictures ({error})."
-        ) from None
+        raise TypeError(f"{name} is a {type(data).__name__}, which holds no pictures ({error}).") from None
     if not pictures:
         raise DataError(f"{name} is empty: it gives no picture.")
     shapes = sorted({tuple(picture.shape[1:]) for picture in pictures})
@@ -292,13 +252,8 @@ def _bytes(pixels: Tensor, name: str) -> Tensor:
 def check_data(data, part: str, otherwise: str = ""):
     """The data itself if it can be read in minibatches, else what :func:`as_image_data` makes of it.
 
-    Args:
-        data: what was given.
-        part: what it is in the sentence, such as "the training set".
-        otherwise: another way out of an empty one.
-
-    Raises:
-        TypeError: it holds no pictures. ValueError: it is empty. DataError: see :func:`as_image_data`.
+    ``part`` is what it is in the sentence, such as "the training set", ``otherwise`` another way out of an
+    empty one. TypeError: it holds no pictures. ValueError: it is empty.
     """
     try:
         data = as_image_data(data, part)

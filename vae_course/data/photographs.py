@@ -1,7 +1,5 @@
 """Photographs: CelebA and Stanford Dogs at 64x64, decoded once."""
 
-from __future__ import annotations
-
 import csv
 import os
 import re
@@ -16,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.download import obtain, of_torchvision, way_out
+from vae_course.data.download import obtain, way_out
 from vae_course.data.images import DataError, ImageData
 from vae_course.data.own_images import decoded, picture_files
 
@@ -42,21 +40,13 @@ def read_split(
 
     The file is made at the first call, in the folder that the environment variable VAE_COURSE_CACHE names;
     else in `<root>/cache`; else, where `root` may not be written, in `~/.cache/vae_course`. Its name is made
-    of the names and sizes of the pictures, and it appears only when it is complete.
+    of the names and sizes of the pictures, and it appears only when it is complete. ``names`` are pictures in
+    ``path``, ``parts`` tell of each: 0 training, 1 validation, 2 test; ``share`` is the side of the square in
+    the middle, as a share of the shorter side.
 
-    Args:
-        name, split: the data set and its split.
-        path, names: a folder or archive, and which of its pictures.
-        parts: of each picture: 0 training, 1 validation, 2 test.
-        root: the data folder.
-        share: side of the square in the middle, as a share of the shorter side.
-
-    Returns:
-        uint8 (n, 3, 64, 64), of which a row is read from the disk when it is used, and what is written stays
-        in memory; and the places of these pictures in `names`.
-
-    Raises:
-        DataError: the split is empty, a picture is damaged, or there is no room for the file.
+    Gives uint8 (n, 3, 64, 64), of which a row is read from the disk when it is used, and the places of these
+    pictures in `names`. DataError: the split is empty, a picture is damaged, or there is no room for the
+    file.
     """
     order, files = np.argsort(parts, kind="stable"), picture_files(path)
     kept = np.isin(parts[order], [SPLITS.index(part) for part in split.split("+")])  # one stretch of rows
@@ -208,7 +198,9 @@ def _fetch_celeba(folder: Path, download: bool) -> None:
     )
     if download:
         print(CELEBA_TERMS, file=sys.stderr, flush=True)
-    known = {key: (ADDRESS.format(id=number), md5) for number, md5, key in of_torchvision("CelebA").file_list}
+    from torchvision.datasets import CelebA  # for the addresses and checksums alone
+
+    known = {key: (ADDRESS.format(id=number), md5) for number, md5, key in CelebA.file_list}
     more = {"download": download, "stand_in": STAND_IN, "remedy": remedy}
     for key in NEEDED:
         obtain(folder / key, *known[key], "CelebA", **more)

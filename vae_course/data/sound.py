@@ -1,7 +1,5 @@
 """Sound: spectrograms, spoken digits, and digits spoken by a formula."""
 
-from __future__ import annotations
-
 import io
 import math
 import re
@@ -17,7 +15,7 @@ from torch import Tensor
 
 from vae_course.data.download import files_in, obtain, way_out
 from vae_course.data.images import DataError
-from vae_course.data.tables import FeatureData
+from vae_course.data.tables import SHARED, FeatureData
 
 DIGITS = tuple("0123456789")
 STAND_IN = "spoken_digits_synthetic"
@@ -25,22 +23,13 @@ STAND_IN = "spoken_digits_synthetic"
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """Settings of a short-time Fourier transform with a Hann window, and both directions of it.
+    """Settings of a short-time Fourier transform with a Hann window, and both directions of it."""
 
-    Attributes:
-        rate: samples a second.
-        n_fft: samples in a window; there are n_fft / 2 frequencies, rate / n_fft Hz apart (the highest one,
-            half the rate, is left out).
-        hop: samples from one frame to the next.
-        frames: frames of every clip.
-        floor: level added to every magnitude, dB below a sine of full scale: silence has a finite logarithm.
-    """
-
-    rate: int = 8000
-    n_fft: int = 256
-    hop: int = 80
-    frames: int = 64
-    floor: float = -60.0
+    rate: int = 8000  # samples a second
+    n_fft: int = 256  # samples in a window: half as many frequencies, rate / n_fft Hz apart, without rate / 2
+    hop: int = 80  # samples from one frame to the next
+    frames: int = 64  # of every clip
+    floor: float = -60.0  # added to every magnitude, dB below a full sine: silence has a finite logarithm
 
     @property
     def bins(self) -> int:
@@ -64,17 +53,10 @@ class Spectrogram:
 
     @torch.no_grad()
     def griffin_lim(self, decibels: Tensor, iterations: int = 60) -> Tensor:
-        """Waves whose spectrogram is close to the given one; the phases, which it lacks, are searched for.
+        """Waves, float32 (n, samples), whose spectrogram is close to the given one, (n, bins, frames) in dB.
 
         Griffin & Lim (1984): go to a wave and back, keep the new phases, put the wanted magnitudes in again;
         with the momentum of Perraudin, Balazs & Søndergaard (2013). The first phases are random but fixed.
-
-        Args:
-            decibels: (n, bins, frames), dB.
-            iterations: rounds, at least 1.
-
-        Returns:
-            float32 (n, samples); louder than 1 if the spectrogram says so.
         """
         magnitude = (10 ** (decibels / 20) - 10 ** (self.floor / 20)).clamp_min(0) * self._full_scale
         magnitude = torch.nn.functional.pad(magnitude, (0, 0, 0, 1))
@@ -105,26 +87,18 @@ class Spectrogram:
 class SoundData(FeatureData):
     """Spectrograms of clips of equal length, each frequency scaled to mean 0 and standard deviation 1.
 
-    Mean and standard deviation of each frequency come from the training part and belong to the data set, not
-    to a batch. Two neighboring frequencies share a pixel as its two channels, so that 128 × 64 becomes
-    (2, 64, 64), which the course's convolutional networks take.
-
-    Attributes:
-        waves: int16 (N, samples), the clips with their peak at full scale, zeros after their end.
-        used: int64 (N,), samples before the zeros: what is no padding.
-        speakers: int64 (N,), an index into `speaker_names`.
-        speaker_names: one name per value.
-        mean, std: float32 (bins, 1), dB, of the training part.
-        settings: the transform between waves and spectrograms.
+    Both come from the training part and belong to the data set, not to a batch. Two neighboring frequencies
+    share a pixel as its two channels, so that 128 × 64 becomes (2, 64, 64), which the course's convolutional
+    networks take.
     """
 
-    waves: Tensor
-    used: Tensor
-    speakers: Tensor
+    waves: Tensor  # int16 (N, samples), the clips with their peak at full scale, zeros after their end
+    used: Tensor  # int64 (N,), samples before the zeros: what is no padding
+    speakers: Tensor  # int64 (N,), an index into `speaker_names`
     speaker_names: tuple[str, ...]
-    mean: Tensor = field(metadata={"shared": True})
-    std: Tensor = field(metadata={"shared": True})
-    settings: Spectrogram = field(default_factory=Spectrogram)
+    mean: Tensor = field(metadata=SHARED)  # float32 (bins, 1), dB, of the training part
+    std: Tensor = field(metadata=SHARED)
+    settings: Spectrogram = Spectrogram()  # the transform between waves and spectrograms
 
     def decibels(self, values: Tensor) -> Tensor:
         """Undo folding and scaling: (n, 2, bins / 2, frames) → dB, (n, bins, frames)."""
@@ -169,9 +143,8 @@ def make_sound_data(
 ) -> SoundData:
     """Turn clips into a split's SoundData, scaled by the training rows.
 
-    Args:
-        clips: `waves` int16 (N, samples), `used`, `labels`, `speakers` int64 (N,), of all splits.
-        parts: for each of "train", "validation" and "test" bool (N,), the clips in it.
+    ``clips`` of all splits: `waves` int16 (N, samples), `used`, `labels`, `speakers` int64 (N,); ``parts``
+    for each of "train", "validation" and "test" bool (N,), the clips in it.
     """
     settings, rows = Spectrogram(), torch.stack([parts[part] for part in split.split("+")]).any(0)
     decibels = torch.zeros(len(clips["waves"]), settings.bins, settings.frames)
@@ -251,10 +224,8 @@ def read_wave(content: bytes, name: str, rate: int) -> np.ndarray:
     except (wave.Error, EOFError, ValueError) as error:
         raise DataError(f"{name} is damaged: it is not a whole WAV file ({error}).") from None
     if form != (1, 16, rate) or len(samples) == 0:
-        raise DataError(
-            f"{name} has {len(samples)} samples of {form} channels, bits and Hz; expected some of "
-            f"{(1, 16, rate)}."
-        )
+        found = f"{len(samples)} samples of {form} channels, bits and Hz"
+        raise DataError(f"{name} has {found}; expected some of {(1, 16, rate)}.")
     return samples
 
 

@@ -1,14 +1,12 @@
 """Rows of numbers: features, biopsies, points."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.images import DataError, Examples, stratified_index
+from vae_course.data.images import Examples, require, stratified_index
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -16,47 +14,30 @@ class FeatureData(Examples):
     """Examples of real numbers, already scaled with numbers taken from the training part alone.
 
     Scaling changes a density: log p(raw) = log p(scaled) + log |d scaled / d raw|. The last term is kept for
-    each example, so that results can be told in the units of the source.
-
-    Attributes:
-        name: the data set, e.g. "biopsies".
-        split: "train", "validation", "test" or "train+validation".
-        values: float32 (N, C, H, W), scaled; a table of D columns is (N, 1, 1, D).
-        labels: int64 (N,), an index into `class_names`, or None.
-        class_names: one name per label value.
-        log_volume: float64 (N,), log |d scaled / d raw| of each example, nats.
-        log_cell: log of the volume of one cell of the grid on which the source was recorded (or on which we
-            ask to store it), nats: the sum over features of log(step in raw units).
-        sigma_shape: shape of the standard deviations that a Gaussian decoder learns for this kind of data,
-            to be broadcast against (C, H, W).
-
-    Raises:
-        DataError: a tensor has the wrong type or shape.
+    each example, so that results can be told in the units of the source. ``log_cell`` is the log of the
+    volume of one cell of the grid on which the source was recorded (or on which we ask to store it), nats:
+    the sum over features of log(step in raw units).
     """
 
     name: str
     split: str
-    values: Tensor
-    labels: Tensor | None
+    values: Tensor  # float32 (N, C, H, W), scaled; a table of D columns is (N, 1, 1, D)
+    labels: Tensor | None  # int64 (N,), an index into `class_names`
     class_names: tuple[str, ...]
-    log_volume: Tensor
+    log_volume: Tensor  # float64 (N,), log |d scaled / d raw| of each example, nats
     log_cell: float
-    sigma_shape: tuple[int, int, int]
+    sigma_shape: tuple[int, int, int]  # of the σ that a Gaussian decoder learns, broadcast to (C, H, W)
 
     main = "values"
 
     def __post_init__(self) -> None:
-        if self.values.dtype != torch.float32 or self.values.ndim != 4:
-            raise DataError(
-                f"values are {self.values.dtype} of shape {tuple(self.values.shape)}, but float32 of shape "
-                "(N, C, H, W) is expected."
-            )
+        right = self.values.dtype == torch.float32 and self.values.ndim == 4
+        require(right, "values", self.values, "float32 of shape (N, C, H, W) is expected")
         for name in ("labels", "log_volume"):
             rows = getattr(self, name)
-            if rows is not None and rows.shape != self.values.shape[:1]:
-                raise DataError(
-                    f"{name} has shape {tuple(rows.shape)}, but one number per example is expected."
-                )
+            if rows is not None:
+                right = rows.shape == self.values.shape[:1]
+                require(right, name, rows, "one number per example is expected")
 
 
 # Breast biopsies: the Wisconsin diagnostic table of scikit-learn (W. H. Wolberg, W. N. Street & O. L.
@@ -65,22 +46,20 @@ class FeatureData(Examples):
 SKEWED = 1.0  # columns whose training values are more skewed than this are scaled in logarithms
 
 
+SHARED = {"shared": True}  # of a field that has no row for each example
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class TableData(FeatureData):
-    """Rows of a table, (N, 1, 1, D), each column scaled to mean 0 and standard deviation 1 in training.
-
-    Attributes:
-        columns: name of each column.
-        logarithm: bool (D,), columns that are scaled as log(raw + offset), because they are skewed.
-        offset: float64 (D,): 0, or a tenth of the training median where a logarithm would meet a 0.
-        mean, std: float64 (D,), of the training part, after the logarithm.
-    """
+    """Rows of a table, (N, 1, 1, D), each column scaled to mean 0 and standard deviation 1 in training."""
 
     columns: tuple[str, ...]
-    logarithm: Tensor = field(metadata={"shared": True})
-    offset: Tensor = field(metadata={"shared": True})
-    mean: Tensor = field(metadata={"shared": True})
-    std: Tensor = field(metadata={"shared": True})
+    logarithm: Tensor = field(metadata=SHARED)  # bool (D,), columns scaled as log(raw + offset): skewed ones
+    offset: Tensor = field(
+        metadata=SHARED
+    )  # float64 (D,): a tenth of the training median where a log meets 0
+    mean: Tensor = field(metadata=SHARED)  # float64 (D,), of the training part, after the logarithm
+    std: Tensor = field(metadata=SHARED)
 
     def raw(self, values: Tensor) -> Tensor:
         """Undo the scaling: (n, 1, 1, D) → (n, D) in the units of the source, float64."""
@@ -149,13 +128,8 @@ def recorded_steps(raw: np.ndarray) -> Tensor:
 class PointData(Examples):
     """Points of a toy, for ``fit`` and ``fit_gan``.
 
-    Attributes:
-        points: float32 (N, ...): (N, 2) for points in the plane; more axes are passed on as they are.
-        labels: int64 (N,), the mode each came from, or None.
-        class_names: one name per label value.
-
-    Raises:
-        DataError: points are not float32, or have no feature axis.
+    ``points`` are float32 (N, ...): (N, 2) in the plane; more axes are passed on as they are. ``labels``
+    int64 (N,) tell the mode each came from, or are None.
     """
 
     points: Tensor
@@ -165,8 +139,6 @@ class PointData(Examples):
     main, name, split = "points", "points", "train"
 
     def __post_init__(self) -> None:
-        if self.points.dtype != torch.float32 or self.points.ndim < 2:
-            raise DataError(
-                f"points are {self.points.dtype} of shape {tuple(self.points.shape)}, but float32 of shape "
-                "(N, features) is expected: convert them with points.float()."
-            )
+        right = self.points.dtype == torch.float32 and self.points.ndim >= 2
+        wanted = "float32 of shape (N, features) is expected: convert them with points.float()"
+        require(right, "points", self.points, wanted)

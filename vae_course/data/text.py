@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from vae_course.data.download import obtain
-from vae_course.data.images import DataError, Examples
+from vae_course.data.images import DataError, Examples, require
 from vae_course.files import write_atomically
 
 PAD, START, END, UNKNOWN = 0, 1, 2, 3  # the first four tokens of every vocabulary
@@ -28,12 +28,8 @@ class Tokenizer:
     """A vocabulary, and how text is cut into its tokens.
 
     "characters": every character is a token, as it is. "words": lower-case words and punctuation marks, so
-    that decoding gives lower-case text with spaces where they usually stand.
-
-    Attributes:
-        kind: "characters" or "words".
-        vocabulary: all tokens in the order of their numbers; the first four are padding, start, end and
-            unknown.
+    that decoding gives lower-case text with spaces where they usually stand. ``vocabulary`` has all tokens in
+    the order of their numbers; the first four are padding, start, end and unknown.
     """
 
     kind: str
@@ -50,10 +46,7 @@ class Tokenizer:
     def of(cls, texts: Iterable[str], kind: str = "characters", least: int = 1) -> Tokenizer:
         """The vocabulary of some texts (training texts only: held-out text must be able to surprise).
 
-        Args:
-            texts: what to read.
-            kind: "characters" or "words".
-            least: how often a token must occur; rarer ones become unknown. The most frequent come first.
+        ``least`` is how often a token must occur; rarer ones become unknown. The most frequent come first.
         """
         counts = Counter(token for text in texts for token in tokens_of(text, kind))
         known = sorted((token for token, n in counts.items() if n >= least), key=lambda t: (-counts[t], t))
@@ -66,11 +59,7 @@ class Tokenizer:
         return f"Tokenizer({len(self):,} {self.kind}, 4 of them special)"
 
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
-        """Numbers of the tokens of each text, then END, then PAD: int64 (n, longest + 1).
-
-        Raises:
-            DataError: there is no text, or one that is not in a list.
-        """
+        """Numbers of the tokens of each text of a list, then END, then PAD: int64 (n, longest + 1)."""
         if isinstance(texts, str) or len(texts) == 0:
             raise DataError("encode takes a list with at least one text; put a single text into a list.")
         rows = [[self._number.get(t, UNKNOWN) for t in tokens_of(text, self.kind)] + [END] for text in texts]
@@ -109,46 +98,24 @@ def _joined(words: list[str]) -> str:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TextData(Examples):
-    """Texts and their tokens, with the interface of ImageData that ``fit`` and ``evaluate`` use.
-
-    Attributes:
-        name: the data set, e.g. "names".
-        split: "train", "validation", "test" or "train+validation".
-        texts: the texts as they were read, N of them.
-        tokens: int64 (N, longest + 1), END after the last token of a text, PAD after that.
-        tokenizer: turns tokens back into text; its vocabulary is that of the training part.
-        labels: int64 (N,), or None where the source has none.
-        class_names: one name per label value.
-
-    Raises:
-        DataError: the parts do not fit together.
-    """
+    """Texts and their tokens, with the interface of ImageData that ``fit`` and ``evaluate`` use."""
 
     name: str
-    split: str
-    texts: tuple[str, ...]
-    tokens: torch.Tensor
-    tokenizer: Tokenizer
-    labels: torch.Tensor | None = None
+    split: str  # "train", "validation", "test" or "train+validation"
+    texts: tuple[str, ...]  # as they were read, N of them
+    tokens: torch.Tensor  # int64 (N, longest + 1), END after the last token of a text, PAD after that
+    tokenizer: Tokenizer  # turns tokens back into text; its vocabulary is that of the training part
+    labels: torch.Tensor | None = None  # int64 (N,), an index into ``class_names``
     class_names: tuple[str, ...] = ()
 
     main = "tokens"
 
     def __post_init__(self) -> None:
-        if self.tokens.dtype != torch.int64 or self.tokens.ndim != 2 or len(self.tokens) != len(self.texts):
-            raise DataError(
-                f"tokens are {self.tokens.dtype} of shape {tuple(self.tokens.shape)}, but int64 of shape "
-                f"({len(self.texts)}, length) is expected: make them with tokenizer.encode(texts)."
-            )
-        if not (self.tokens == END).any(1).all():
-            raise DataError("a row of tokens has no END: make the rows with tokenizer.encode(texts).")
-        if self.labels is not None and self.labels.shape != self.tokens.shape[:1]:
-            raise DataError(f"{len(self.labels)} labels for {len(self)} texts: give one for each, or None.")
-
-    @classmethod
-    def of(cls, name: str, split: str, texts, tokenizer: Tokenizer, labels=None, class_names=()) -> TextData:
-        """Data from texts; see the attributes."""
-        return cls(name, split, tuple(texts), tokenizer.encode(texts), tokenizer, labels, tuple(class_names))
+        tokens, n = self.tokens, len(self.texts)
+        right = tokens.dtype == torch.int64 and tokens.ndim == 2 and len(tokens) == n
+        right = right and bool((tokens == END).any(1).all())
+        wanted = f"int64 of shape ({n}, length), an END in each row, is expected: use tokenizer.encode(texts)"
+        require(right, "tokens", tokens, wanted)
 
     def __repr__(self) -> str:
         return (
@@ -231,11 +198,9 @@ def load_text(name: str, split: str, root: Path, download: bool) -> TextData:
     | "invented_names" | 4,000 names in 3 styles | characters | none: in the package |
     | "invented_sentences" | 6,000 sentences of 4 kinds | words | none: likewise |
 
-    The invented ones are drawn from small grammars in `recipes/invented_texts.py`, not collected from people:
-    so a reader can say which regularities a model found.
-
-    Every text occurs once. Train, validation and test are 80, 10 and 10 % of a fixed random order; the
-    vocabulary is that of the training part. A downloaded list may differ from a local one in length.
+    The invented ones are drawn from small grammars in `recipes/invented_texts.py`: so a reader can say which
+    regularities a model found. Every text occurs once. Train, validation and test are 80, 10 and 10 % of a
+    fixed random order; the vocabulary is that of the training part.
     """
     labels, class_names, folder = None, (), root / "text"
     if name == "names":
@@ -255,4 +220,5 @@ def load_text(name: str, split: str, root: Path, download: bool) -> TextData:
     chosen = rows[split]
     tokenizer = Tokenizer.of((texts[i] for i in rows["train"]), kind, LEAST if real else 1)
     labels = None if labels is None else torch.tensor(labels)[torch.from_numpy(chosen)]
-    return TextData.of(name, split, [texts[i] for i in chosen], tokenizer, labels, class_names)
+    texts = tuple(texts[i] for i in chosen)
+    return TextData(name, split, texts, tokenizer.encode(texts), tokenizer, labels, class_names)

@@ -1,7 +1,5 @@
 """`load("tfds:NAME")`: any image set of tensorflow-datasets; a prepared one without TensorFlow."""
 
-from __future__ import annotations
-
 import os
 from importlib import import_module
 from pathlib import Path
@@ -17,23 +15,15 @@ FORMAT = "array_record"  # read by number, and without TensorFlow
 
 
 def load_tfds(name: str, split: str, root: Path, download: bool) -> ImageData:
-    """One split of a set of tensorflow-datasets, all its pictures in memory.
+    """One split of a set of tensorflow-datasets ("tfds:kmnist", "tfds:emnist/letters:3.1.0"), in memory.
 
     A set that is prepared in the data folder, in its folder `tensorflow_datasets`, in ~/tensorflow_datasets
     or in the folder that TFDS_DATA_DIR names is read from there: without TensorFlow where it was prepared
     with file_format="array_record". Any other is prepared first where TensorFlow is installed, as on Colab.
+    Validation and test are the set's own, else tenths of its training part.
 
-    Args:
-        name: "tfds:" and what tensorflow-datasets calls it: "tfds:kmnist", "tfds:emnist/letters:3.1.0".
-        split: "validation" is the set's own, else the last tenth of its training part; "test" is the set's
-            own, else a tenth of the training part, too.
-        root, download: as for `load`.
-
-    Returns:
-        Images uint8 (N, C, H, W); labels where the set has one class for each picture.
-
-    Raises:
-        DataError: tensorflow-datasets or the set is not to be had, or its pictures differ in size.
+    Gives images uint8 (N, C, H, W), and labels where the set has one class for each picture. DataError:
+    tensorflow-datasets or the set is not to be had, or its pictures differ in size.
     """
     tfds = _import("tensorflow_datasets", f"{name} needs")
     builder = _builder(tfds, name, root, download)

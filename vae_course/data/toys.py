@@ -1,7 +1,5 @@
 """Problems with a known truth."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -31,8 +29,7 @@ _Q_CHUNK = 256  # Gaussians q handled at once: bounds the memory of a large grid
 class CurveModel:
     """The model above. Points x are (..., 2), latents z are (...,); densities are float64, in nats.
 
-    Attributes:
-        sigma: standard deviation of x around the curve, at least 0.01.
+    ``sigma`` is the standard deviation of x around the curve, at least 0.01.
     """
 
     sigma: float = 0.25
@@ -75,14 +72,9 @@ class CurveModel:
         return z, self._log_posterior(x, z, step).exp()
 
     def elbo(self, x: torch.Tensor, q_mean: torch.Tensor, q_log_var: torch.Tensor) -> torch.Tensor:
-        """E_q[log p(x, z) - log q(z)] for q = N(q_mean, exp(q_log_var)), by a sum around the mean of q.
+        """E_q[log p(x, z) - log q(z)] for q = N(q_mean, exp(q_log_var)), by a sum around the mean of q: nats.
 
-        Args:
-            x: (..., 2).
-            q_mean, q_log_var: (...,); the three are broadcast, so one x meets many q or many x one q.
-
-        Returns:
-            float64 (...,), nats.
+        x (..., 2) and q_mean, q_log_var (...,) are broadcast, so one x meets many q or many x one q.
         """
         shape, x, q_mean, q_std = _broadcast(x, q_mean, q_log_var)
         unit = torch.arange(-_REACH, _REACH + 0.01, 0.02, dtype=torch.float64)
@@ -96,8 +88,8 @@ class CurveModel:
     def kl_to_posterior(self, x: torch.Tensor, q_mean: torch.Tensor, q_log_var: torch.Tensor) -> torch.Tensor:
         """KL(q || p(z|x)) for q = N(q_mean, exp(q_log_var)), from the normalized posterior on a grid over z.
 
-        It shares no sum with `elbo`: that log p(x) - elbo equals it is a result, not a definition.
-        Arguments and result as for `elbo`; the standard deviation of q must be at least 0.001.
+        It shares no sum with `elbo`: that log p(x) - elbo equals it is a result, not a definition. Arguments
+        and result as for `elbo`; the standard deviation of q must be at least 0.001.
         """
         shape, x, q_mean, q_std = _broadcast(x, q_mean, q_log_var)
         if float(q_std.min()) < 1e-3:
@@ -156,23 +148,11 @@ def _chunks(*tensors: torch.Tensor) -> zip:
 
 
 def clock_hands(hands: int = 16, side: int = 16, thickness: float = 2.0) -> ImageData:
-    """All pictures of a clock whose single hand points in one of ``hands`` directions.
+    """All pictures, gray (1, side, side), of a clock whose single hand points in one of ``hands`` directions.
 
-    The data set is these pictures, each equally likely, and nothing else: whatever does not look like one of
-    them is no picture of this world. The label is the direction, 0 at three o'clock, counterclockwise.
-
-    Args:
-        hands: number of directions, at least 2.
-        side: height and width in pixels, at least 8.
-        thickness: of the hand, in pixels, above 0.
-
-    Returns:
-        ImageData with ``hands`` gray pictures of shape (1, side, side).
+    Whatever does not look like one of them is no picture of this world. The label is the direction, 0 at
+    three o'clock, counterclockwise. The hand is ``thickness`` pixels wide.
     """
-    if hands < 2 or side < 8 or thickness <= 0:
-        raise ValueError(
-            f"hands is {hands}, side {side}, thickness {thickness}; expected at least 2, at least 8, above 0."
-        )
     place = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
     y, x = -place[:, None], place[None, :]  # rows run downwards
     angle = 2 * math.pi * torch.arange(hands, dtype=torch.float64) / hands
@@ -189,12 +169,8 @@ def clock_hands(hands: int = 16, side: int = 16, thickness: float = 2.0) -> Imag
 class LinearGaussian:
     """z ~ N(0, I), x | z ~ N(W z + b, sigma^2 I): Tipping & Bishop (1999), "Probabilistic PCA".
 
-    Attributes:
-        weight: W, (D, k).
-        bias: b, (D,).
-        sigma: standard deviation of the noise on each of the D coordinates.
-
-    All are kept in float64, and results are float64.
+    ``weight`` is W, (D, k), ``bias`` b, (D,), ``sigma`` the standard deviation of the noise on each of the D
+    coordinates. All are kept in float64, and results are float64.
     """
 
     weight: torch.Tensor
@@ -203,13 +179,11 @@ class LinearGaussian:
 
     def __post_init__(self) -> None:
         weight, bias = torch.as_tensor(self.weight).double(), torch.as_tensor(self.bias).double()
-        if weight.ndim != 2 or bias.shape != weight.shape[:1]:
-            raise ValueError(
-                f"weight has shape {tuple(weight.shape)} and bias {tuple(bias.shape)}, but (D, k) and (D,) "
-                "are expected: one row of weight and one entry of bias for each coordinate of x."
+        if bias.shape != weight.shape[:1] or not 0 < self.sigma < math.inf:
+            shapes = (
+                f"weight has shape {tuple(weight.shape)}, bias {tuple(bias.shape)}, sigma is {self.sigma}"
             )
-        if not 0 < self.sigma < math.inf:
-            raise ValueError(f"sigma is {self.sigma}, but a positive number is expected: try 0.5.")
+            raise ValueError(f"{shapes}; expected (D, k), (D,) and a positive number.")
         object.__setattr__(self, "weight", weight)
         object.__setattr__(self, "bias", bias)
 
@@ -252,20 +226,12 @@ class GaussianMixture:
     """Equal weights, the same round Gaussian at each center in the plane: a test of mode collapse.
 
     The usual ones are 8 modes on a ring of radius 2 with standard deviation 0.02 (Metz et al. 2017, "Unrolled
-    Generative Adversarial Networks"), and 25 on a square grid, as in Srivastava et al. (2017, "VEEGAN"), here
-    2 apart with standard deviation 0.05.
-
-    Attributes:
-        centers: float64 (modes, 2).
-        std: standard deviation of each mode along each axis.
+    Generative Adversarial Networks"), and 25 on a square grid (Srivastava et al. 2017, "VEEGAN"), here 2
+    apart with standard deviation 0.05. ``centers`` are float64 (modes, 2), ``std`` is along each axis.
     """
 
     centers: torch.Tensor
     std: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.std < math.inf:
-            raise ValueError(f"std is {self.std}, but a positive number is expected: try 0.05.")
 
     def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw points float32 (n, 2) and the mode int64 (n,) each came from; modes equally likely."""
@@ -288,18 +254,11 @@ class GaussianMixture:
 
 def ring_mixture(modes: int = 8, radius: float = 2.0, std: float = 0.02) -> GaussianMixture:
     """`modes` Gaussians equally spaced on a circle around 0, the first at (radius, 0), counterclockwise."""
-    _check_count("modes", modes)
     angle = 2 * math.pi * torch.arange(modes, dtype=torch.float64) / modes
     return GaussianMixture(radius * torch.stack((angle.cos(), angle.sin()), dim=-1), std)
 
 
 def grid_mixture(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> GaussianMixture:
     """`side` x `side` Gaussians on a square grid around 0, `spacing` apart, in rows from the lower left."""
-    _check_count("side", side)
     line = spacing * (torch.arange(side, dtype=torch.float64) - (side - 1) / 2)
     return GaussianMixture(torch.cartesian_prod(line, line).flip(-1), std)
-
-
-def _check_count(name: str, value: int) -> None:
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} is {value!r}, but a whole number from 1 up is expected.")

@@ -3,8 +3,6 @@
 A score is higher for stranger examples. No score here has ever seen an anomaly.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -32,11 +30,7 @@ def auroc_interval(normal: Tensor, anomalous: Tensor, *, draws: int = 2000, seed
 
 
 def auroc_difference(
-    first: tuple[Tensor, Tensor],
-    second: tuple[Tensor, Tensor] | None,
-    *,
-    draws: int = 2000,
-    seed: int = 0,
+    first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor] | None, *, draws: int = 2000, seed: int = 0
 ) -> Interval:
     """AUROC of one score minus that of another **on the same examples**, with a paired 95 % interval.
 

@@ -4,8 +4,6 @@
 attribute and 0 where it does not. Take both from the training part; judge on other pictures.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -23,9 +21,9 @@ def mean_difference(codes: Tensor, has: Tensor) -> Tensor:
 def probe_direction(codes: Tensor, has: Tensor) -> Tensor:
     """The direction across the boundary of a linear probe (logistic regression), (latent,).
 
-    A unit step does what the mean difference does to the probe: it moves the codes as far along the
-    direction as the two groups lie apart. Editing along the normal of a separating plane is the recipe of
-    Shen et al. 2020 ("Interpreting the latent space of GANs", section 3).
+    A unit step moves the codes as far along it as the two groups lie apart, as the mean difference does.
+    Editing along the normal of a separating plane is the recipe of Shen et al. 2020 ("Interpreting the latent
+    space of GANs", section 3).
     """
     has, x = _checked(codes, has), codes.cpu().double()
     probe = logistic_regression(x.numpy(), has.numpy(), WEIGHT_DECAY)
@@ -49,35 +47,23 @@ def adjusted_vectors(codes: Tensor, attributes: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class EditReport:
-    """What an edit did, by the readings of a judge, each from 0 (absent) to 1 (present).
+    """What an edit did, by the readings of a judge, each from 0 (absent) to 1 (present)."""
 
-    Attributes:
-        gain: mean change of the target's reading, in the wanted direction.
-        success: share of the pictures whose target reading ends on the wanted side of ½.
-        collateral: mean absolute change of the other readings, over pictures and readings.
-        changes: (A,), mean signed change of every reading.
-    """
-
-    gain: float
-    success: float
-    collateral: float
-    changes: Tensor
+    gain: float  # mean change of the target's reading, in the wanted direction
+    success: float  # share of the pictures whose target reading ends on the wanted side of ½
+    collateral: float  # mean absolute change of the other readings, over pictures and readings
+    changes: Tensor  # (A,), mean signed change of every reading
 
 
 def judge_edit(before: Tensor, after: Tensor, target: int, *, add: bool = True) -> EditReport:
-    """Compare a judge's readings of pictures before and after an edit.
+    """Compare a judge's readings, (n, A) in [0, 1], before and after an edit that adds column ``target``.
 
-    Args:
-        before, after: (n, A), in [0, 1]; the first of *reconstructions*: else the VAE's blur is collateral.
-        target: column of the attribute that was edited.
-        add: whether it was to be added (else removed).
+    The first are those of *reconstructions*: else the VAE's blur is collateral. ``add=False``: it was
+    removed.
     """
     if before.shape != after.shape or before.ndim != 2 or len(before) == 0:
-        raise ValueError(
-            f"readings have shapes {tuple(before.shape)}, {tuple(after.shape)}; expected (n, A)."
-        )
-    if not 0 <= target < before.shape[1]:
-        raise ValueError(f"there is no column {target}; readings have {before.shape[1]} columns.")
+        shapes = f"readings have shapes {tuple(before.shape)}, {tuple(after.shape)}"
+        raise ValueError(f"{shapes}; expected (n, A) twice.")
     change, after = (after - before).cpu().double(), after.cpu()
     others = torch.arange(before.shape[1]) != target
     return EditReport(

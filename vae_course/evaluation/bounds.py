@@ -63,14 +63,15 @@ def noise_like(model, seed: int) -> torch.Generator:
 
 
 @contextmanager
-def evaluating(model):
-    """The model in evaluation mode, and back in its former one afterwards."""
-    was_training = model.training
+def looking_at(model) -> Iterator[torch.device]:
+    """Evaluation mode without gradients for a block; gives the model's device and restores the mode after."""
+    training = model.training
     model.eval()
     try:
-        yield
+        with torch.no_grad():
+            yield device_of(model)
     finally:
-        model.train(was_training)
+        model.train(training)
 
 
 def batches(model, data, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
@@ -85,14 +86,12 @@ def batches(model, data, batch_size: int, generator: torch.Generator) -> Iterato
 
 @torch.no_grad()
 def over_data(model, data, measure: Callable, batch_size: int, noise: int | torch.Generator):
-    """``measure(x, generator)`` of every batch, put together, on the CPU.
+    """``measure(x, generator)`` of every batch, a tensor (batch, ...) or several, put together, on the CPU.
 
-    Args:
-        measure: returns a tensor (batch, ...), or a tuple of them.
-        noise: seed of z and of dynamic binarization, or their generator on the model's device.
+    ``noise`` is the seed of z and of dynamic binarization, or their generator on the model's device.
     """
     generator = noise_like(model, noise) if isinstance(noise, Integral) else noise
-    with evaluating(model):
+    with looking_at(model):
         parts = [measure(x, generator) for x in batches(model, data, batch_size, generator)]
     if torch.is_tensor(parts[0]):
         return torch.cat(parts).cpu()
@@ -106,13 +105,10 @@ def in_parts(model, measure: Callable, x: Tensor, size: int = 500) -> Tensor:
 
 
 def evaluate(model, data, *, n_samples: int = 1, batch_size: int = 1000, seed: int = 0) -> Evaluation:
-    """The sampled ELBO on a data set: z is drawn from q(z|x), never replaced by its mean.
+    """The sampled ELBO of a VAE on a data set: z is drawn from q(z|x), never replaced by its mean.
 
-    Args:
-        model, data: a VAE (``encode``, ``log_likelihood``) and ImageData.
-        n_samples: draws of z for each example.
-        batch_size: examples at a time.
-        seed: of z, and of dynamic binarization.
+    ``n_samples`` draws of z for each example, ``batch_size`` examples at a time; ``seed`` of z and of dynamic
+    binarization.
     """
 
     def terms(x, generator):
@@ -132,13 +128,12 @@ def elbo_scores(model, data, *, n_samples: int = 16, seed: int = 0) -> Tensor:
     return over_data(model, data, negative_elbo, 500, seed).double()
 
 
-def evaluate_codes(model, prior, data, *, seed: int = 0) -> Evaluation:
+def evaluate_codes(model, prior, data) -> Evaluation:
     """−log p(x|c(x)) − log P(c(x)) ≥ −log p(x) on a data set, of a VQVAE and its CodePrior, nats per example.
 
     p(x) = Σ_c P(c) p(x|c) has n_codes^places terms, and the one with the picture's own letters c(x) is a
     lower bound of the sum. It is the ELBO of a q that puts everything on c(x): the reconstruction term is
-    exact, and the KL to the prior is −log P(c(x)), the price of the letters. Compare it only with models of
-    the same likelihood.
+    exact, and the KL to the prior is −log P(c(x)), the price of the letters.
     """
 
     def terms(x, _generator):
@@ -146,40 +141,33 @@ def evaluate_codes(model, prior, data, *, seed: int = 0) -> Evaluation:
         price = -prior.log_prob(codes.to(device_of(prior))).to(codes.device)
         return -model.likelihood.log_prob(x, model.decode_codes(codes)), price
 
-    with evaluating(prior):
-        distortion, rate = over_data(model, data, terms, 1000, seed)
+    with looking_at(prior):
+        distortion, rate = over_data(model, data, terms, 1000, 0)
     return Evaluation(Estimate.of(distortion + rate), Estimate.of(distortion), Estimate.of(rate))
 
 
-def importance_weighted_scores(
-    model, data, *, k: int = 200, seed: int = 0, batch_size: int = 100, chunk: int = 20
-) -> Tensor:
+def importance_weighted_scores(model, data, *, k: int = 200, seed: int = 0) -> Tensor:
     """−log p̂_K(x) of each example, nats, float64 (n,), on the CPU: closer to −log p(x) than −ELBO."""
 
     def bound(x, generator):
-        return importance_weighted_log_prob(model, x, k, generator, chunk)
+        return importance_weighted_log_prob(model, x, k, generator)
 
-    return -over_data(model, data, bound, batch_size, seed)
+    return -over_data(model, data, bound, 100, seed)
 
 
-def importance_weighted_bound(
-    model, data, *, k: int = 1000, seed: int = 0, batch_size: int = 100, chunk: int = 20
-) -> Estimate:
+def importance_weighted_bound(model, data, *, k: int = 1000, seed: int = 0) -> Estimate:
     """Mean log p̂_K(x) over a data set, nats per example; its negative is what papers call NLL.
 
-    Say with the number which binarization the data have. Memory grows with batch_size × chunk, examples and
-    draws at a time, and not with ``k``, the draws of z for each example.
+    Say with the number which binarization the data have. ``k`` are the draws of z for each example.
     """
-    settings = {"k": k, "seed": seed, "batch_size": batch_size, "chunk": chunk}
-    return Estimate.of(-importance_weighted_scores(model, data, **settings))
+    return Estimate.of(-importance_weighted_scores(model, data, k=k, seed=seed))
 
 
 def gaussian_without_code(train, held_out) -> Estimate:
     """−log p of held-out FeatureData under one Gaussian for each feature, fitted to the training part, nats.
 
     What a GaussianVAE reaches when its code is switched off: every feature has its training mean, and σ is
-    shared where the model shares it (``data.sigma_shape``: over time in a spectrogram), so that features
-    which hardly ever vary, such as padding, bring no boundless density.
+    shared where the model shares it (``data.sigma_shape``).
     """
     known = train.values.double()
     mean = known.mean(0)
@@ -199,24 +187,16 @@ def gaussian_with_covariance(train, held_out) -> Estimate:
 
 
 def bits_per_dimension(
-    negative_log: float | Tensor,
-    dimensions: int,
-    log_volume: float | Tensor = 0.0,
-    log_cell: float = 0.0,
+    negative_log: float | Tensor, dimensions: int, log_volume: float | Tensor = 0.0, log_cell: float = 0.0
 ) -> float | Tensor:
-    """Bits that one dimension of an example costs.
+    """Bits that one of the ``dimensions`` (pixels × channels, columns, characters …) of an example costs.
 
-    A *probability* of stored values (text, discretized pixels) needs only the first two arguments. A
-    *density* of scaled features has no bits of its own: it depends on the unit. Two steps make it the
-    probability of one cell of a grid: −log P ≈ −log p(scaled) − log |d scaled / d raw| − log(volume of a raw
-    cell). The first correction is the change of variables; the second is right for cells in which the density
-    hardly changes.
-
-    Args:
-        negative_log: −log p or an upper bound such as −ELBO, nats per example.
-        dimensions: numbers (pixels × channels, frequencies × frames, columns, characters) of an example.
-        log_volume, log_cell: log |d scaled / d raw| and log of the volume of one raw cell, nats; FeatureData
-            has both.
+    A *probability* of stored values (text, discretized pixels) needs only the first two arguments,
+    ``negative_log`` being −log p or an upper bound such as −ELBO, nats per example. A *density* of scaled
+    features depends on the unit. Two steps make it the probability of one cell of a grid: −log P ≈ −log
+    p(scaled) − log |d scaled / d raw| − log(volume of a raw cell). The first correction, ``log_volume``, is
+    the change of variables; the second, ``log_cell``, is right for cells in which the density hardly changes.
+    FeatureData has both.
     """
     if dimensions < 1:
         raise ValueError(f"dimensions is {dimensions}; an example has at least 1.")

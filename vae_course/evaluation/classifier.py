@@ -1,7 +1,5 @@
 """Judges of pictures: classifiers of what is shown, and readers of numbers in [0, 1]."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch
@@ -14,49 +12,31 @@ from vae_course.models.classifier import Classifier, require_labels
 from vae_course.randomness import seed_of, seeded
 
 
-def train_classifier(
-    data, *, seed: int = 0, epochs: int = 3, batch_size: int = 128, learning_rate: float = 2e-3
-) -> Classifier:
-    """Train a :class:`Classifier` on labeled data; about 4 s an epoch of 60,000 digits on a CPU.
+def train_classifier(data, *, epochs: int = 3, batch_size: int = 128, **settings) -> Classifier:
+    """Train a :class:`Classifier` on ImageData with labels; about 4 s an epoch of 60,000 digits on a CPU.
 
-    Args:
-        data: ImageData with labels.
-        seed: of the weights and the order of the examples; torch's global state is left as it was.
+    ``seed`` is that of weights and order (torch's global state stays as it was); ``learning_rate`` 2e-3.
     """
     require_labels(data)
-    size = len(data.class_names)
-    return _trained(data, size, F.cross_entropy, data.labels, seed, epochs, batch_size, learning_rate)
+    size, how = len(data.class_names), {"epochs": epochs, "batch_size": batch_size, **settings}
+    return _trained(data, size, F.cross_entropy, data.labels, **how)
 
 
-def train_reader(
-    data,
-    targets: Tensor,
-    *,
-    seed: int = 0,
-    epochs: int = 8,
-    batch_size: int = 64,
-    learning_rate: float = 2e-3,
-) -> Classifier:
-    """Train a judge that reads numbers in [0, 1] off pictures, such as attributes or factors.
+def train_reader(data, targets: Tensor, *, epochs: int = 8, batch_size: int = 64, **settings) -> Classifier:
+    """Train a judge that reads numbers in [0, 1] off pictures; settings as for :func:`train_classifier`.
 
     The cross-entropy with a target in [0, 1] is smallest at its expectation, so the same loss serves
-    attributes (0 or 1) and factors (anything between).
-
-    Args:
-        targets: float (N, A), in [0, 1], a row for each picture.
-        seed: as for :func:`train_classifier`.
+    attributes (0 or 1) and factors (anything between): ``targets`` (N, A), a row for each picture.
     """
-    if targets.ndim != 2 or len(targets) != len(data):
-        raise ValueError(f"targets have shape {tuple(targets.shape)}; expected {len(data)} rows.")
-    if not (targets.min() >= 0 and targets.max() <= 1):
-        raise ValueError("a target lies outside [0, 1].")
-    loss, size = F.binary_cross_entropy_with_logits, targets.shape[1]
-    reader = _trained(data, size, loss, targets.float(), seed, epochs, batch_size, learning_rate)
-    return reader.requires_grad_(False)
+    if targets.ndim != 2 or len(targets) != len(data) or not (targets.min() >= 0 and targets.max() <= 1):
+        shape = tuple(targets.shape)
+        raise ValueError(f"targets have shape {shape}; expected {len(data)} rows of numbers in [0, 1].")
+    loss, how = F.binary_cross_entropy_with_logits, {"epochs": epochs, "batch_size": batch_size, **settings}
+    return _trained(data, targets.shape[1], loss, targets.float(), **how).requires_grad_(False)
 
 
 def _trained(
-    data, size: int, loss: Callable, targets: Tensor, seed: int, epochs: int, batch_size: int, rate: float
+    data, size: int, loss: Callable, targets: Tensor, epochs: int, batch_size: int, seed=0, learning_rate=2e-3
 ) -> Classifier:
     """A classifier on the CPU, trained on the fastest device by Adam, its rate falling in a line to 0."""
     with torch.random.fork_rng(devices=[]):
@@ -66,7 +46,7 @@ def _trained(
     total, device = epochs * -(-len(data) // batch_size), pick_device()
     data, targets = data.to(device), targets.to(device)
     with working_on(device, model):
-        optimizer = Adam(model.parameters(), lr=rate)
+        optimizer = Adam(model.parameters(), lr=learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(1 - step / max(total, 1), 0))
         for _ in range(epochs):
             for index in torch.randperm(len(data), generator=order).to(device).split(batch_size):
@@ -78,6 +58,6 @@ def _trained(
     return model.eval()
 
 
-def read(reader: Classifier, images: Tensor, batch_size: int = 500) -> Tensor:
+def read(reader: Classifier, images: Tensor) -> Tensor:
     """The reader's numbers for pictures (n, C, H, W) in [0, 1]: (n, A), in [0, 1], on the CPU."""
-    return in_parts(reader, lambda part: reader(part).sigmoid(), images, batch_size)
+    return in_parts(reader, lambda part: reader(part).sigmoid(), images)

@@ -1,7 +1,5 @@
 """How a model uses its code: KL per dimension, active units, collapse, and what a probe reads from it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -15,57 +13,49 @@ from vae_course.randomness import seeded
 NUMBERS = 2_500_000  # of a batch, so that large pictures take no more memory than small ones
 
 
-def fitting(data, batch_size: int) -> int:
-    """``batch_size``, or fewer where the examples are large."""
-    return max(1, min(batch_size, NUMBERS // math.prod(getattr(data, "shape", (1,)))))
+def fitting(data) -> int:
+    """Examples of a batch: 1000, or fewer where they are large."""
+    return max(1, min(1000, NUMBERS // math.prod(getattr(data, "shape", (1,)))))
 
 
-def posterior_means(model, data, *, batch_size: int = 1000, seed: int = 0) -> Tensor:
+def posterior_means(model, data, *, seed: int = 0) -> Tensor:
     """The mean of q(z|x) for every example, (n, latent), on the CPU; an autoencoder's codes likewise."""
 
     def point(x, _generator):
         code = model.encode(x)
         return code if torch.is_tensor(code) else code.mean
 
-    return over_data(model, data, point, fitting(data, batch_size), seed)
+    return over_data(model, data, point, fitting(data), seed)
 
 
-def kl_per_dimension(model, data, *, batch_size: int = 1000, seed: int = 0) -> Tensor:
+def kl_per_dimension(model, data, *, seed: int = 0) -> Tensor:
     """Mean KL(q(z_j|x) ‖ N(0, 1)) of each latent dimension over a data set, nats, (latent,), on the CPU."""
-    kl = over_data(model, data, lambda x, _: model.encode(x).kl_per_dimension(), batch_size, seed)
+    kl = over_data(model, data, lambda x, _: model.encode(x).kl_per_dimension(), 1000, seed)
     return kl.double().mean(0).float()
 
 
-def active_units(model, data, *, threshold: float = 0.01, seed: int = 0) -> int:
-    """Number of latent dimensions whose posterior mean varies over the data: Var_x[μ_j(x)] > threshold.
+ACTIVE = (
+    0.01  # variance of a posterior mean from which a unit counts as active (Burda et al. 2016, section 5.2)
+)
 
-    Burda et al. 2016, section 5.2, use 0.01.
-    """
+
+def active_units(model, data, *, seed: int = 0) -> int:
+    """Number of latent dimensions whose posterior mean varies over the data: Var_x[μ_j(x)] > ``ACTIVE``."""
     if len(data) < 2:
         raise ValueError("active units need at least 2 examples: a variance over one is not defined.")
-    return int((posterior_means(model, data, seed=seed).double().var(0) > threshold).sum())
+    return int((posterior_means(model, data, seed=seed).double().var(0) > ACTIVE).sum())
 
 
 @dataclass(frozen=True)
 class CollapseReport:
-    """What :func:`collapse_report` measures; everything in nats, for each example on average.
+    """What :func:`collapse_report` measures; everything in nats, for each example on average."""
 
-    Attributes:
-        kl_per_dimension: (latent,), KL(q(z_j|x) ‖ N(0, 1)); their sum is the rate.
-        information_per_dimension: (latent,), mutual information of x and z_j alone: at most the KL.
-        active: bool (latent,), where Var_x[μ_j(x)] exceeds the threshold (Burda et al. 2016, section 5.2).
-        rate: KL(q(z|x) ‖ p(z)), with its standard error.
-        mutual_information: of x and z, when x is one of ``n`` examples; never above ``ceiling``.
-        aggregate_kl: KL(q(z) ‖ p(z)) of the aggregate posterior: rate − mutual_information.
-        n: examples that make up the aggregate posterior.
-    """
-
-    kl_per_dimension: Tensor
-    information_per_dimension: Tensor
-    active: Tensor
-    rate: Estimate
-    mutual_information: Estimate
-    aggregate_kl: float
+    kl_per_dimension: Tensor  # (latent,), KL(q(z_j|x) ‖ N(0, 1)); their sum is the rate
+    information_per_dimension: Tensor  # (latent,), mutual information of x and z_j alone: at most the KL
+    active: Tensor  # bool (latent,), where Var_x[μ_j(x)] exceeds ``ACTIVE``
+    rate: Estimate  # KL(q(z|x) ‖ p(z))
+    mutual_information: Estimate  # of x and z, when x is one of ``n`` examples; never above ``ceiling``
+    aggregate_kl: float  # KL(q(z) ‖ p(z)) of the aggregate of n posteriors: rate − mutual_information
     n: int
 
     @property
@@ -86,9 +76,7 @@ class CollapseReport:
 
 
 @torch.no_grad()
-def collapse_report(
-    model, data, *, threshold: float = 0.01, examples: int = 2000, queries: int = 1000, seed: int = 0
-) -> CollapseReport:
+def collapse_report(model, data, *, examples: int = 2000, queries: int = 1000) -> CollapseReport:
     """Measure how much of its code a VAE uses.
 
     The rate splits into what the code tells and where the codes lie (Hoffman & Johnson 2016, "ELBO surgery"):
@@ -96,14 +84,11 @@ def collapse_report(
         E_x KL(q(z|x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ p(z)),    q(z) = (1/n) Σ_i q(z|x_i)
 
     The mutual information is a Monte Carlo mean of log q(z|x) − log q(z). It belongs to these n examples: a
-    code that tells all of them apart has I = log n however much more it could say, and ``aggregate_kl``
-    is then too large by what is missing. For one dimension at a time, I is far below that ceiling.
+    code that tells all of them apart has I = log n however much more it could say, and ``aggregate_kl`` is
+    then too large by what is missing. For one dimension at a time, I is far below that ceiling.
 
-    Args:
-        threshold: of the variance of the posterior mean, for active units.
-        examples: the first so many examples form q(z); cost and memory grow with examples × queries.
-        queries: examples from which z is drawn.
-        seed: of z, and of dynamic binarization.
+    The first ``examples`` form q(z), and z is drawn from ``queries`` of them; cost and memory grow with their
+    product.
     """
     if len(data) < 2 or examples < 2:
         raise ValueError("collapse_report needs at least 2 examples: a variance over one is not defined.")
@@ -112,8 +97,8 @@ def collapse_report(
         posterior = model.encode(x)
         return posterior.mean, posterior.log_var
 
-    generator = noise_like(model, seed)
-    q = GaussianPosterior(*over_data(model, data, parameters, fitting(data, 1000), generator))
+    generator = noise_like(model, 0)
+    q = GaussianPosterior(*over_data(model, data, parameters, fitting(data), generator))
     kl = q.kl_per_dimension().double()
     n = min(examples, len(q.mean))
     shown = GaussianPosterior(q.mean[:n], q.log_var[:n])
@@ -130,7 +115,7 @@ def collapse_report(
     return CollapseReport(
         kl_per_dimension=kl.mean(0).float(),
         information_per_dimension=(own - torch.stack(alone, dim=1)).mean(0).float(),
-        active=q.mean.double().var(0).float() > threshold,
+        active=q.mean.double().var(0).float() > ACTIVE,
         rate=Estimate.of(kl.sum(-1)),
         mutual_information=information,
         aggregate_kl=kl[:n].sum(-1).mean().item() - information.value,
@@ -169,18 +154,10 @@ def linear_probe(codes: Tensor, labels: Tensor, held_out_codes: Tensor, held_out
     """Accuracy on held-out codes of multinomial logistic regression (Alain & Bengio 2017, "linear probes").
 
     Every code dimension is first brought to mean 0 and standard deviation 1, so that the penalty means the
-    same for all.
-
-    Args:
-        codes, labels: (n, d) float and (n,) int64, the examples to fit on, of at least two classes.
-        held_out_codes, held_out_labels: (m, d) and (m,), the examples to be right about.
+    same for all. Codes are (n, d) and (m, d), labels int64 (n,), of at least two classes, and (m,).
     """
     from sklearn.preprocessing import StandardScaler
 
-    for x, y in ((codes, labels), (held_out_codes, held_out_labels)):
-        if x.dim() != 2 or y.shape != x.shape[:1] or len(x) == 0 or x.shape[1] != codes.shape[1]:
-            shapes = f"codes have shape {tuple(x.shape)} and labels {tuple(y.shape)}"
-            raise ValueError(f"{shapes}; expected (n, d) with the same d on both sides, and (n,).")
     known, asked = (part.cpu().double().numpy() for part in (codes, held_out_codes))
     scaler = StandardScaler().fit(known)
     # Of two classes scikit-learn fits the difference of the two rows of W, whose penalty is half as large.
@@ -205,22 +182,15 @@ def probe_accuracy(model, train, held_out) -> float:
 
 @dataclass(frozen=True)
 class SettingView:
-    """One setting (β, k) of the model for all settings, measured on a batch of pictures.
-
-    Attributes:
-        reconstructions: (n, C, H, W) in [0, 1], decoded posterior means of the first n pictures.
-        samples: (2n, C, H, W) in [0, 1], decoded draws from N(0, I); the same draws at every setting.
-        rate, distortion: KL(q(z|x) ‖ p(z)) and −E log p(x|z), means over all pictures, nats.
-        kl_per_dimension: (k,), nats; they sum to ``rate``.
-    """
+    """One setting (β, k) of the model for all settings, measured on a batch of pictures."""
 
     beta: float
     k: int
-    reconstructions: Tensor
-    samples: Tensor
-    rate: float
-    distortion: float
-    kl_per_dimension: Tensor
+    reconstructions: Tensor  # (n, C, H, W) in [0, 1], decoded posterior means of the first n pictures
+    samples: Tensor  # (2n, C, H, W) in [0, 1], decoded draws from N(0, I); the same draws at every setting
+    rate: float  # KL(q(z|x) ‖ p(z)), mean over all pictures, nats
+    distortion: float  # −E log p(x|z), likewise
+    kl_per_dimension: Tensor  # (k,), nats; they sum to ``rate``
 
     @property
     def loss(self) -> float:
@@ -232,9 +202,8 @@ class SettingView:
 def view_setting(one_model, x: Tensor, beta: float, k: int, *, n: int = 8, seed: int = 0) -> SettingView:
     """Look at one setting, with the same noise at every one, so that a moving slider shows the setting alone.
 
-    Args:
-        one_model: :class:`vae_course.models.one_model.OneModel`, or anything whose ``at(beta, k)`` is a VAE.
-        x: (batch, C, H, W) in [0, 1], held-out pictures; all are measured, the first n reconstructed.
+    ``one_model.at(beta, k)`` is a VAE; all pictures x (batch, C, H, W) in [0, 1] are measured, the first n
+    rebuilt.
     """
     model = one_model.at(beta, k)
     x, generator = x.to(device_of(model)), noise_like(model, seed)

@@ -1,7 +1,5 @@
 """What training a model costs: parameters, processor seconds and memory."""
 
-from __future__ import annotations
-
 import copy
 import time
 from dataclasses import dataclass
@@ -40,8 +38,6 @@ def training_cost(model: nn.Module, data, *, batch_size: int = 64, updates: int 
     The memory is the same in every run; the seconds are this machine's, at this moment: of ``updates`` after
     two that are not timed. Model and data as for ``fit``.
     """
-    if len(data) == 0 or updates < 1:
-        raise ValueError("training_cost needs at least one example and one update.")
     size, data = min(batch_size, len(data)), data.to(device_of(model))
     with PeakMemory() as memory:
         model = copy.deepcopy(model).train()

@@ -56,29 +56,24 @@ class FrechetEstimate:
 
 
 def frechet_bias_curve(
-    a: Tensor, b: Tensor, sizes: Sequence[int] | None = None, *, repeats: int = 5, seed: int = 0
+    a: Tensor, b: Tensor, sizes: Sequence[int] | None = None, *, repeats: int = 5
 ) -> list[BiasPoint]:
     """Measure the same two sets on fewer and fewer pictures: the distance rises, though nothing changed.
 
     The bias is close to a constant over n (Chong & Forsyth 2020, section 3): never compare distances that
-    were measured on different numbers of pictures.
-
-    Args:
-        sizes: numbers of pictures; default: six, in powers of two down from the smaller set.
-        repeats: draws, without replacement, at each size.
+    were measured on different numbers of pictures. ``sizes`` are numbers of pictures (default: six, in powers
+    of two down from the smaller set), ``repeats`` draws, without replacement, at each.
     """
     most = min(len(a), len(b))
     if sizes is None:
         sizes = sorted({max(most // 2**power, 2) for power in range(6)})
-    if not sizes or min(sizes) < 2 or max(sizes) > most or repeats < 1:
-        given = f"sizes are {list(sizes)} with {repeats} repeats"
-        raise ValueError(f"{given}; expected sizes from 2 to {most}, the smaller set, and at least 1 repeat.")
-    generator = seeded(seed)
+    if not sizes or min(sizes) < 2 or max(sizes) > most:
+        raise ValueError(f"sizes are {list(sizes)}; expected sizes from 2 to {most}, the smaller set.")
+    generator = seeded(0)
     curve = []
     for n in sizes:
-        values = [
-            frechet_distance(_shuffled(a, generator)[:n], _shuffled(b, generator)[:n]) for _ in range(repeats)
-        ]
+        pairs = ((_shuffled(a, generator)[:n], _shuffled(b, generator)[:n]) for _ in range(repeats))
+        values = [frechet_distance(*pair) for pair in pairs]
         curve.append(BiasPoint(n, sum(values) / repeats, min(values), max(values)))
     return curve
 
@@ -88,21 +83,17 @@ def extrapolate(curve: Sequence[BiasPoint]) -> float:
 
     Chong & Forsyth 2020, section 3.3. Can be slightly negative for two sets from one distribution.
     """
-    if len({point.n for point in curve}) < 2:
-        raise ValueError("a line needs at least two sizes; give a curve with more points.")
     return linear_regression([1 / point.n for point in curve], [point.mean for point in curve]).intercept
 
 
-def frechet_estimate(a: Tensor, b: Tensor, *, repeats: int = 50, seed: int = 0) -> FrechetEstimate:
+def frechet_estimate(a: Tensor, b: Tensor, *, repeats: int = 50) -> FrechetEstimate:
     """Fréchet distance with a 95 % bootstrap interval for the number of pictures that was used.
 
     Value and interval are biased upwards by an amount that shrinks like 1/n. Only the *spread* of the
     resampled distances is used, around the measured value: their center is too high, because a resample
     holds fewer different pictures (Efron & Tibshirani 1993, section 12.5).
     """
-    if repeats < 2:
-        raise ValueError(f"repeats is {repeats}; a spread needs at least 2.")
-    generator = seeded(seed)
+    generator = seeded(0)
 
     def resampled(rows: Tensor) -> Tensor:
         return rows[torch.randint(len(rows), (len(rows),), generator=generator)]

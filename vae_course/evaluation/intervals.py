@@ -21,20 +21,15 @@ class Runs:
 
     The interval is Student's: mean ± t · s / √n (Student 1908, "The probable error of a mean"). A quantity
     with borders, say a share (``least=0, most=1``), gets it on the scale of log((x − least) / (most − x)), a
-    distance (``least=0``) on that of log(x − least), with the standard error carried over by the slope
-    there; so it never leaves what is possible. Coverage in simulations of three to ten values: 94 to 96 %
-    for beta distributions with both parameters at least 1 (a plain interval cut at the borders: 90 to 95 %;
-    the bootstrap of three values: 71 to 75 %), less where most values sit on a border. Equal values give an
+    distance (``least=0``) on that of log(x − least), with the standard error carried over by the slope there;
+    so it never leaves what is possible. Coverage in simulations of three to ten values: 94 to 96 % for beta
+    distributions with both parameters at least 1 (a plain interval cut at the borders: 90 to 95 %; the
+    bootstrap of three values: 71 to 75 %), less where most values sit on a border. Equal values give an
     interval without width.
 
-    Args:
-        values: at least one number; tensors of one element and `Estimate` are numbers, too. One that is NaN
-            or infinite makes mean and interval NaN, so that no claim about them holds.
-        seeds: the seed of each value; 0, 1, 2, … when left out.
-        least, most: borders of the possible; infinite when left out.
-
-    Raises:
-        ValueError: no value, one that is not possible, or not one seed for each.
+    Tensors of one element and `Estimate` are numbers, too. One that is NaN or infinite makes mean and
+    interval NaN, so that no claim about them holds. ``seeds`` are 0, 1, 2, … when left out. ValueError: no
+    value, one that is not possible, or not one seed for each.
     """
 
     __array_ufunc__ = None  # so that numpy's numbers leave `number * runs` to this class
@@ -85,11 +80,7 @@ class Runs:
         return self.interval()[1]
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """Both ends of the interval of the mean; NaN for a single run, which says nothing about its spread.
-
-        Raises:
-            ValueError: a confidence outside (0, 1).
-        """
+        """Both ends of the interval of the mean; NaN for a single run, which says nothing of its spread."""
         if not 0 < confidence < 1:
             raise ValueError(f"The confidence must lie strictly between 0 and 1; got {confidence!r}.")
         if self.n == 1 or math.isnan(self.mean):
@@ -202,14 +193,8 @@ def over_seeds(n: int, measure: Callable[[int], Any]) -> Any:
     numbers.
 
     Before each call torch, numpy and Python are seeded with that number (`seed_everything`), which the base
-    seed turns into another one in a replication. Hand it on: ``fit(..., seed=seed)``.
-
-    Args:
-        n: number of seeds, at least 1; an interval needs 2.
-        measure: takes a seed; returns a number, or a dict of numbers with the same keys for every seed.
-
-    Raises:
-        ValueError: n below 1, or ``measure`` returns something else.
+    seed turns into another one in a replication. Hand it on: ``fit(..., seed=seed)``. An interval needs 2
+    seeds.
     """
     if n < 1:
         raise ValueError(f"over_seeds needs at least one seed; got n = {n}.")
@@ -236,15 +221,9 @@ def measured_text(
 ) -> str:
     """A number as a sentence wants it: ``7.3 nats (6.6 to 8.0)``.
 
-    With an interval, decimals stop at the second significant digit of its width. Without one nothing says
-    how much is known: two significant digits, three from 100 on; an exact number keeps four. Whole numbers
-    stay whole.
-
-    Args:
-        value: the number; NaN is written "not a number".
-        low, high: ends of its interval, or None (or NaN) when it has none.
-        unit: follows the number, for example "nats"; "%" writes the share 0.43 as "43 %".
-        exact: four digits.
+    With an interval (its ends not None or NaN), decimals stop at the second significant digit of its width.
+    Without one nothing says how much is known: two significant digits, three from 100 on; an ``exact`` number
+    keeps four. Whole numbers stay whole; the unit "%" writes the share 0.43 as "43 %".
     """
     scale = 100 if unit == "%" else 1
     value, unit = value * scale, f" {unit}" if unit else ""

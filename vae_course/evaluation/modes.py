@@ -13,24 +13,18 @@ from vae_course.models.classifier import Classifier
 class ModeCoverage:
     """Samples counted by mode.
 
-    Attributes:
-        hit: modes with enough good samples, of ``modes``.
-        high_quality: share of the samples that are good, in [0, 1].
-        kl_to_data: KL(histogram ‖ data) of the good samples' modes, nats; at most log(modes) for uniform
-            data. The "reverse KL" of the literature, finite although modes are missed; NaN without any.
-        kl_from_data: KL(data ‖ histogram), nats: what maximum likelihood would pay, infinite as soon as one
-            mode of the data is missed.
-        histogram: share of each mode among the good samples, float64 (modes,).
-        n: number of samples, good or not. Few samples miss modes by chance and make both KL too large.
+    KL(histogram ‖ data) is the "reverse KL" of the literature, finite although modes are missed; KL(data ‖
+    histogram) is what maximum likelihood would pay, infinite as soon as one mode of the data is missed. Few
+    samples miss modes by chance and make both too large.
     """
 
-    hit: int
+    hit: int  # modes with enough good samples, of ``modes``
     modes: int
-    high_quality: float
-    kl_to_data: float
-    kl_from_data: float
-    histogram: Tensor
-    n: int
+    high_quality: float  # share of the samples that are good, in [0, 1]
+    kl_to_data: float  # KL(histogram ‖ data), nats; at most log(modes) for uniform data; NaN of none
+    kl_from_data: float  # KL(data ‖ histogram), nats
+    histogram: Tensor  # share of each mode among the good samples, float64 (modes,)
+    n: int  # samples, good or not
 
 
 def mode_coverage(
@@ -39,18 +33,15 @@ def mode_coverage(
     """Count samples by mode.
 
     Args:
-        mode: int64 (n,), the mode of each sample, 0 to modes - 1.
-        good: bool (n,), whether it counts.
-        modes: number of modes.
+        mode: int64 (n,), the mode of each sample, 0 to modes - 1; ``good``: bool (n,), whether it counts.
         data: share of each mode in the data, (modes,); default: all equal.
         least: good samples that make a mode hit: 1 in most papers, which a few stray samples also reach.
     """
-    if mode.shape != good.shape or mode.dim() != 1 or len(mode) == 0:
-        raise ValueError(f"shapes are {tuple(mode.shape)}, {tuple(good.shape)}; expected (n,) twice, n ≥ 1.")
-    if int(mode.min()) < 0 or int(mode.max()) >= modes:
-        raise ValueError(f"mode runs from {int(mode.min())} to {int(mode.max())}; expected 0 to {modes - 1}.")
+    if mode.shape != good.shape or mode.dim() != 1 or len(mode) == 0 or int(mode.max()) >= modes:
+        shapes = f"shapes are {tuple(mode.shape)}, {tuple(good.shape)}"
+        raise ValueError(f"{shapes}; expected (n,) twice, n ≥ 1, with modes from 0 to {modes - 1}.")
     shares = torch.full((modes,), 1 / modes, dtype=torch.float64) if data is None else data.double()
-    if shares.shape != (modes,) or (shares < 0).any() or abs(shares.sum().item() - 1) > 1e-6:
+    if shares.shape != (modes,) or abs(shares.sum().item() - 1) > 1e-6:
         raise ValueError(f"data must hold {modes} shares ≥ 0 that add up to 1.")
     from scipy.special import rel_entr  # p log(p / q), 0 where p is 0, infinite where only q is
 
@@ -72,10 +63,10 @@ def mode_coverage(
 def point_coverage(
     points: Tensor, mixture: GaussianMixture, *, within: float = 3.0, least: float = 1
 ) -> ModeCoverage:
-    """Coverage of a mixture's modes by points (n, 2).
+    """Coverage of a mixture's modes by points (n, 2), good at most ``within`` standard deviations from a
+    center.
 
-    A point is good when it lies at most ``within`` standard deviations from the nearest center. In the plane
-    98.9 % of a Gaussian's own draws lie within 3.
+    In the plane 98.9 % of a Gaussian's own draws lie within 3.
     """
     mode, distance = mixture.nearest(points)
     return mode_coverage(mode, distance <= within * mixture.std, len(mixture.centers), least=least)
@@ -89,16 +80,12 @@ def image_coverage(
     data: Tensor | None = None,
     least: float = 1,
 ) -> ModeCoverage:
-    """Coverage of classes by pictures, as a classifier sees them; each channel is judged by itself.
+    """Coverage of classes by pictures (n, C, H, W) in [0, 1], as a classifier of gray ones sees each channel.
 
     A gray picture has the classifier's classes as modes; one of three channels, stacked digits, has their
-    combinations, numbered as :func:`vae_course.data.images.stack_digits` numbers them.
-
-    Args:
-        images: (n, C, H, W) in [0, 1].
-        classifier: of gray pictures, such as ``load_classifier("mnist")``.
-        confidence: a picture is good when the classifier gives its class at least that probability, in every
-            channel. A classifier also names a class for noise, so 0 counts everything.
+    combinations, numbered as :func:`vae_course.data.images.stack_digits` numbers them. A picture is good when
+    the classifier gives its class at least the probability ``confidence`` in every channel; it also names a
+    class for noise, so 0 counts everything. ``data`` and ``least`` as for :func:`mode_coverage`.
     """
     n, channels = images.shape[:2]
     probabilities = classifier.probabilities(images.reshape(n * channels, 1, *images.shape[2:]))

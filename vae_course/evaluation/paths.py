@@ -1,7 +1,5 @@
 """Paths between codes and between pictures, what they cost along the way, and strokes of digits on them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -10,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, one_hot, pad
 
 from vae_course.elbo import elbo_terms
-from vae_course.evaluation.bounds import evaluating, in_parts, noise_like
+from vae_course.evaluation.bounds import in_parts, looking_at, noise_like
 
 SMALLEST_ANGLE = 1e-4  # radians; below it a great circle and a straight line agree to float32 precision
 
@@ -69,26 +67,17 @@ def _half_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 def expected_norm(latent_dim: int) -> float:
     """E‖z‖ for z ~ N(0, I): the mean of the chi distribution, √2·Γ((k + 1)/2)/Γ(k/2), close to √(k − ½)."""
-    if latent_dim < 1:
-        raise ValueError(f"a code has at least 1 dimension, not {latent_dim}.")
     return math.sqrt(2) * math.exp(math.lgamma((latent_dim + 1) / 2) - math.lgamma(latent_dim / 2))
 
 
 @dataclass(frozen=True)
 class PathCost:
-    """What a judge says about the pictures on paths; each (steps, paths).
+    """What a judge says about the pictures on paths; each (steps, paths)."""
 
-    Attributes:
-        negative_elbo: −ELBO under the judging VAE, nats.
-        coin_entropy: Σ_i H(x_i), nats: what gray pixels read as coins cost any model, however good.
-        entropy, confident_class: of the classifier's answer, in nats from 0 (certain) to log(classes), and
-            its most probable class, int64; None without a classifier.
-    """
-
-    negative_elbo: Tensor
-    coin_entropy: Tensor
-    entropy: Tensor | None
-    confident_class: Tensor | None
+    negative_elbo: Tensor  # −ELBO under the judging VAE, nats
+    coin_entropy: Tensor  # Σ_i H(x_i), nats: what gray pixels read as coins cost any model, however good
+    entropy: Tensor | None  # of the classifier's answer, nats, from 0 (certain) to log(classes)
+    confident_class: Tensor | None  # its most probable class, int64
 
     @property
     def excess(self) -> Tensor:
@@ -100,13 +89,10 @@ class PathCost:
 def path_cost(judge, pictures: Tensor, classifier=None, *, seed: int = 0, n_samples: int = 1) -> PathCost:
     """Let a VAE (and a classifier) judge the pictures on paths: do the in-between ones look like data?
 
-    A model judges its own pictures too kindly. Give as judge one that had no part in drawing them.
-
-    Args:
-        judge: a VAE with Bernoulli pixels.
-        pictures: (steps, paths, C, H, W), float in [0, 1].
-        classifier: has ``probabilities(pictures) -> (n, classes)``.
-        seed, n_samples: of the draws of z for each picture.
+    A model judges its own pictures too kindly: give as ``judge`` a VAE with Bernoulli pixels that had no part
+    in drawing them. ``pictures`` are (steps, paths, C, H, W) in [0, 1]; the classifier has
+    ``probabilities(pictures)`` (n, classes); ``seed`` and ``n_samples`` are of the draws of z for each
+    picture.
     """
     if pictures.ndim != 5:
         raise ValueError(f"expected pictures (steps, paths, C, H, W); got {tuple(pictures.shape)}.")
@@ -115,7 +101,7 @@ def path_cost(judge, pictures: Tensor, classifier=None, *, seed: int = 0, n_samp
     def negative_elbo(x: Tensor) -> Tensor:
         return elbo_terms(judge, x, generator, n_samples).negative_elbo
 
-    with evaluating(judge):
+    with looking_at(judge):
         cost = in_parts(judge, negative_elbo, flat, 1000)
     probabilities = None if classifier is None else classifier.probabilities(flat)
     return PathCost(

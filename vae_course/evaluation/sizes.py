@@ -1,7 +1,5 @@
 """Latent sizes compared: the measures of one model, and what a sweep over many says."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean
@@ -22,19 +20,16 @@ NEIGHBORS = 1000  # of them for precision and recall, whose cost grows with the 
 
 
 def size_report(model, train, held_out, classifier: Classifier | None = None) -> dict:
-    """Distortion, rate, use of the code, quality of samples and cost of one VAE.
+    """Distortion, rate, use of the code, quality of samples and cost of one VAE, as a dict of plain numbers.
 
-    Args:
-        train: ImageData it was trained on, for the probe alone.
-        held_out: ImageData to measure on; never the test part, because sizes are chosen by it.
-        classifier: judge of the samples; None leaves Fréchet distance, precision and recall out (None).
+    ``train`` is for the probe alone; ``held_out`` is never the test part, because sizes are chosen by it;
+    without a ``classifier``, judge of the samples, ``frechet``, ``precision`` and ``recall`` are None.
 
-    Returns:
-        A dict of plain numbers: ``negative_elbo``, ``distortion``, ``rate`` (nats per example),
-        ``active_units`` (Burda et al. 2016: Var_x[μ_j(x)] > 0.01, which is met by a KL of 0.005 nats),
-        ``used_units`` (KL of at least 0.05 nats), ``kl_per_dimension`` (nats, largest first),
-        ``probe_accuracy`` (in [0, 1], None without labels), ``frechet``, ``precision``, ``recall``,
-        ``parameters``, and ``operations``: floating-point operations to encode and decode one picture.
+    Keys: ``negative_elbo``, ``distortion``, ``rate`` (nats per example), ``active_units`` (Burda et al. 2016:
+    Var_x[μ_j(x)] > 0.01, which is met by a KL of 0.005 nats), ``used_units`` (KL of at least 0.05 nats),
+    ``kl_per_dimension`` (nats, largest first), ``probe_accuracy`` (in [0, 1], None without labels),
+    ``frechet``, ``precision``, ``recall``, ``parameters``, and ``operations``: floating-point operations to
+    encode and decode one picture.
     """
     bound = evaluate(model, held_out)
     kl = kl_per_dimension(model, held_out).sort(descending=True).values
@@ -110,8 +105,6 @@ def bend(sizes: Sequence[int], units: Sequence[float]) -> float:
     Up to s every dimension that is offered is used; from s on no more than s are. The largest size when all
     of it is used, so that the bend is not in sight.
     """
-    if len(sizes) != len(units) or len(sizes) < 2 or list(sizes) != sorted(set(sizes)):
-        raise ValueError(f"sizes are {list(sizes)}; expected at least two, increasing, one for each count.")
     best, where = math.inf, float(sizes[-1])
     for i, end in enumerate(sizes):
         # Between two neighboring sizes the error is a parabola in s: lowest at the mean of the counts above.
@@ -123,10 +116,10 @@ def bend(sizes: Sequence[int], units: Sequence[float]) -> float:
     return where
 
 
-def saturation_point(records: Iterable[dict], beta: float = 1.0) -> Runs:
+def saturation_point(records: Iterable[dict]) -> Runs:
     """Latent size where the number of used dimensions saturates, over seeds: :func:`bend` of each."""
     points: dict[int, list[tuple[int, float]]] = {}
-    groups = _by_size(records, beta)
+    groups = _by_size(records, 1.0)
     for k, group in groups.items():
         for record in group:
             points.setdefault(record["seed"], []).append((k, record["used_units"]))
@@ -134,12 +127,10 @@ def saturation_point(records: Iterable[dict], beta: float = 1.0) -> Runs:
     return Runs(bends, seeds=list(points), least=0, most=max(groups))
 
 
-def nats_per_extra_dimension(records: Iterable[dict], start: int, beta: float = 1.0) -> Runs:
+def nats_per_extra_dimension(records: Iterable[dict], start: int) -> Runs:
     """Gain in held-out −ELBO for each dimension from size ``start`` to the largest size, nats, over seeds."""
-    groups = _by_size(records, beta)
+    groups = _by_size(records, 1.0)
     end = max(groups)
-    if start not in groups or start == end:
-        raise ValueError(f"start is {start}; expected a size of the sweep below {end}.")
     before, after = (
         Runs([r["negative_elbo"] for r in groups[k]], seeds=[r["seed"] for r in groups[k]])
         for k in (start, end)
@@ -174,8 +165,6 @@ def choose_size(records: Iterable[dict], beta: float = 1.0, tolerance: float = 1
 
     The loss is distortion + β·rate, which at β = 1 is −ELBO; the records are of one data set.
     """
-    if tolerance < 0:
-        raise ValueError(f"tolerance is {tolerance}; expected a number of nats ≥ 0.")
     loss = {
         k: fmean(record["distortion"] + beta * record["rate"] for record in group)
         for k, group in _by_size(records, beta).items()

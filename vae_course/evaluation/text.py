@@ -1,7 +1,5 @@
 """Measures of text models: bits for each token, an n-gram to beat, and what new texts are worth."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -23,20 +21,17 @@ def bits_per_token(nats_per_text: float, data) -> float:
 
 
 class NGram:
-    """A model that predicts each token from the ``order − 1`` before it, by counting.
+    """A model that predicts each token from the ``order − 1`` before it, by counting in TextData.
 
     Contexts of all lengths are mixed by Witten & Bell's rule (1991; Chen & Goodman 1999, section 2.5): after
     a context h that was seen c(h) times with T(h) different followers,
 
         p(x|h) = (c(h, x) + T(h) p(x|h')) / (c(h) + T(h)),    h' = h without its first token,
 
-    down to all tokens alike. Every text of known and unknown tokens has a probability, and these add up to 1.
-    ``order`` 1 counts tokens alone, 2 pairs, and so on, in TextData, the training part.
+    down to all tokens alike. Every text of known and unknown tokens has a probability; these add up to 1.
     """
 
     def __init__(self, data, order: int = 4):
-        if order < 1:
-            raise ValueError(f"order is {order}; an n-gram needs at least 1.")
         self.order, self.size = order, len(data.tokenizer) - 2  # neither PAD nor START is ever written
         self.counts: dict[tuple[int, ...], Counter] = defaultdict(Counter)
         for row in data.tokens.tolist():
@@ -95,39 +90,27 @@ class NGram:
 class TextQuality:
     """What :func:`text_quality` counts among n drawn texts; shares of all draws, with standard errors.
 
-    Attributes:
-        novel: not in the training texts.
-        distinct: different texts among the draws, divided by n.
-        recovered: novel, and found among held-out texts, which the model has never seen.
-        plausible: as probable to the judge, for each token, as 95 % of the held-out texts are at least; of
-            real texts that is 0.95 by construction.
-        judge_bits: mean bits per token that the judge needs.
+    Plausible texts are as probable to the judge, for each token, as 95 % of the held-out texts are at least.
     """
 
-    novel: Estimate
-    distinct: float
-    recovered: Estimate
-    plausible: Estimate
+    novel: Estimate  # not in the training texts
+    distinct: float  # different texts among the draws, divided by n
+    recovered: Estimate  # novel, and found among held-out texts, which the model has never seen
+    plausible: Estimate  # of real texts that is 0.95 by construction
     plausible_novel: Estimate
-    judge_bits: float
+    judge_bits: float  # mean bits per token that the judge needs
     n: int
 
 
 def text_quality(drawn: Sequence[str], train, held_out, judge: NGram) -> TextQuality:
-    """Count novelty and plausibility of drawn texts.
+    """Count novelty and plausibility of drawn texts (strings).
 
     No list holds every good text, so neither number stands alone: a model that repeats the training list is
     plausible, one that types at random is novel. ``recovered`` is the strictest. Compare models by the same
-    number of draws.
-
-    Args:
-        drawn: texts as strings.
-        train, held_out: TextData that the model was trained on, and of the same kind, disjoint from it.
-        judge: best one that has counted other texts than the model was trained on; it favors texts drawn
-            from n-grams.
+    number of draws. ``train`` and ``held_out`` are the TextData that the model was trained on, and others of
+    the same kind. The ``judge`` is best one that has counted other texts than the model was trained on; it
+    favors texts drawn from n-grams.
     """
-    if len(drawn) == 0:
-        raise ValueError("no texts to judge; draw at least one.")
 
     def bits(tokens: Tensor) -> Tensor:
         return -judge.log_prob(tokens) / (tokens != PAD).sum(1) / math.log(2)

@@ -11,17 +11,14 @@ from vae_course.models.vae import VAE
 class ConditionalVAE(VAE):
     """p(x|c) through p(z) = N(0, I), p(x|z, c) and q(z|x, c) (Sohn, Lee & Yan 2015).
 
-    The ELBO is that of a VAE with c given everywhere, a bound of log p(x|c); ``elbo_terms`` and ``fit`` take
-    the model with data whose batches are pairs (x, c), such as ``with_classes(load("mnist"))``. The prior
-    does not see c, so the code is asked to hold what c does not tell.
-
-    ``condition_dim`` is the size of c, at least 1; the other arguments are those of a VAE.
+    The ELBO is that of a VAE with c, of size ``condition_dim``, given everywhere, a bound of log p(x|c);
+    ``elbo_terms`` and ``fit`` take the model with data whose batches are pairs (x, c), such as
+    ``with_classes(load("mnist"))``. The prior does not see c, so the code is asked to hold what c does not
+    tell.
     """
 
     @keeps_config
     def __init__(self, condition_dim: int, **vae):
-        if condition_dim < 1:
-            raise ValueError(f"condition_dim is {condition_dim}; a condition needs at least 1 number.")
         super().__init__(**vae)
         self.condition_dim, self.architecture = condition_dim, self.config["architecture"]
         channels, height, width = self.image_shape
@@ -70,9 +67,8 @@ class ConditionalVAE(VAE):
 
     @torch.no_grad()
     def reconstruct(self, pair: tuple[Tensor, Tensor], c: Tensor | None = None) -> Tensor:
-        """The decoder's mean at the posterior's mean, (batch, C, H, W), for a pair (x, c).
-
-        Another c (batch, condition) for the decoder gives the same style in another class.
+        """The decoder's mean at the posterior's mean, (batch, C, H, W), for a pair (x, c); another c restyles
+        it.
         """
         return self.likelihood.mean(self.decode(self.encode(pair).mean, pair[1] if c is None else c))
 
@@ -85,9 +81,8 @@ class ConditionalVAE(VAE):
     def _checked(self, c: Tensor, n: int) -> Tensor:
         c = torch.as_tensor(c, device=None if torch.is_tensor(c) else self.input_mean.device)
         if not c.is_floating_point() or tuple(c.shape) != (n, self.condition_dim):
+            found = f"the condition is {c.dtype} of shape {tuple(c.shape)}"
             raise ValueError(
-                f"the condition is {c.dtype} of shape {tuple(c.shape)}; expected floats of shape "
-                f"({n}, {self.condition_dim}), one row for each picture: classes are given one-hot "
-                f"(with_classes does it)."
+                f"{found}; expected floats of shape ({n}, {self.condition_dim}), see with_classes."
             )
         return c.to(self.input_mean.dtype)

@@ -6,19 +6,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm as normalize_spectrum
 
 from vae_course import likelihoods
 from vae_course.data.own_images import check_data
-from vae_course.models.networks import (
-    DEFAULT_WIDTHS,
-    as_codes,
-    build_networks,
-    default_channels,
-    halvings,
-    keeps_config,
-    mlp_decoder,
-)
+from vae_course.models import networks
+from vae_course.models.networks import DEFAULT_WIDTHS, build_networks, keeps_config
 from vae_course.models.vae import mean_image
 
 LEAK = 0.2  # slope of the discriminator's activation below 0, usual since Radford et al. (2016)
@@ -48,7 +40,7 @@ class Generator(nn.Module):
             )
         else:
             sizes = list(hidden_dims or DEFAULT_WIDTHS)
-            self.decoder = mlp_decoder(shape, sizes, latent_dim, activation)
+            self.decoder = networks.mlp_decoder(shape, sizes, latent_dim, activation)
         self.config = {"hidden_dims": sizes}
         self.register_buffer("output_offset", torch.zeros(self.shape))
 
@@ -66,7 +58,7 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(batch, latent) → pictures (batch, C, H, W) in [0, 1], or points (batch, D)."""
-        raw = self.decoder(as_codes(z, self.latent_dim, self.output_offset)) + self.output_offset
+        raw = self.decoder(networks.as_codes(z, self.latent_dim, self.output_offset)) + self.output_offset
         return torch.sigmoid(raw) if len(self.shape) == 3 else raw
 
     @torch.no_grad()
@@ -78,8 +70,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """A picture or a point → one score: positive says real, negative says generated.
 
-    ``spectral_norm`` divides each weight matrix by its largest singular value, so that the score cannot be
-    steep (Miyato et al. 2018). ``layers`` are the hidden ones, in order; ``head`` is the last, linear one.
+    ``layers`` are the hidden ones, in order; ``head`` is the last, linear one.
     """
 
     @keeps_config
@@ -88,25 +79,23 @@ class Discriminator(nn.Module):
         shape: Sequence[int] = (1, 28, 28),
         hidden_dims: Sequence[int] | None = None,
         architecture: str = "mlp",
-        spectral_norm: bool = False,
     ):
         super().__init__()
         self.shape = _check_shape(shape, architecture)
-        wrap = normalize_spectrum if spectral_norm else (lambda layer: layer)
         if architecture == "conv":
-            sizes = list(hidden_dims or default_channels(shape))
+            sizes = list(hidden_dims or networks.default_channels(shape))
             channels = pairwise((shape[0], *sizes))
             layers = (nn.Conv2d(c_in, c_out, 4, stride=2, padding=1) for c_in, c_out in channels)
-            width = math.prod((sizes[-1], *halvings(shape, len(sizes))[-1]))
+            width = math.prod((sizes[-1], *networks.halvings(shape, len(sizes))[-1]))
         else:
             sizes = list(hidden_dims or DEFAULT_WIDTHS)
             layers = (nn.Linear(n_in, n_out) for n_in, n_out in pairwise((math.prod(shape), *sizes)))
             width = sizes[-1]
-        blocks = [[wrap(layer), nn.LeakyReLU(LEAK)] for layer in layers]
+        blocks = [[layer, nn.LeakyReLU(LEAK)] for layer in layers]
         if architecture == "mlp":
             blocks[0].insert(0, nn.Flatten())
         self.layers = nn.ModuleList(nn.Sequential(*block) for block in blocks)
-        self.head = wrap(nn.Linear(width, 1))
+        self.head = nn.Linear(width, 1)
         self.config = {"hidden_dims": sizes}
 
     @classmethod
@@ -125,18 +114,12 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, *shape) → scores (batch,), the logit of "real"."""
         if tuple(x.shape[1:]) != self.shape:
-            expected = f"(batch, {', '.join(map(str, self.shape))})"
-            raise ValueError(
-                f"the discriminator was given a batch of shape {tuple(x.shape)}; expected {expected}."
-            )
+            raise ValueError(f"a batch has shape {tuple(x.shape)}; expected rows of shape {self.shape}.")
         return self.head(self.hidden(x)[-1].flatten(1)).squeeze(-1)
 
 
 def _check_shape(shape: Sequence[int], architecture: str) -> tuple[int, ...]:
-    if len(shape) not in (1, 3) or min(shape) < 1:
-        raise ValueError(f"shape is {tuple(shape)}; expected (C, H, W) of a picture or (D,) of a point.")
-    if architecture not in ("mlp", "conv"):
-        raise ValueError(f"unknown architecture {architecture!r}; choose 'mlp' or 'conv'.")
-    if architecture == "conv" and len(shape) == 1:
-        raise ValueError("points have no neighbors to convolve; choose architecture='mlp' for them.")
+    if architecture not in ("mlp", "conv") or len(shape) not in ((1, 3) if architecture == "mlp" else (3,)):
+        found = f"shape is {tuple(shape)}, architecture {architecture!r}"
+        raise ValueError(f"{found}; expected (C, H, W) for 'conv', and for 'mlp' also (D,) of a point.")
     return tuple(shape)

@@ -1,7 +1,7 @@
 """A VAE with two layers of latent variables, z₂ → z₁ → x, and a posterior that is built from the top down."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -19,19 +19,14 @@ class HierarchicalVAE(VAE):
     whatever the networks do, so everything that measures a VAE measures this one: ``elbo_terms``,
     ``evaluate``, ``importance_weighted_bound``, ``sample``. The first ``top_dim`` dimensions are z₂.
 
-    Args:
-        vae: arguments of :class:`VAE`; ``latent_dim`` is the size of z₁, the decoder's input.
-        top_dim, top_hidden: size of z₂, and width of the one hidden layer in the networks between z₁ and z₂.
-
-    Attributes:
-        latent_dim: length of the whole code, ``top_dim`` + ``lower_dim``, the sizes of z₂ and z₁.
+    Arguments are those of :class:`VAE`, with ``latent_dim`` the size of z₁ (afterwards ``lower_dim``; the
+    model's ``latent_dim`` is the length of the whole code), ``top_dim`` the size of z₂, and ``top_hidden``
+    the width of the one hidden layer in the networks between z₁ and z₂.
     """
 
     @keeps_config
     def __init__(self, *, top_dim: int = 16, top_hidden: int = 128, **vae):
         super().__init__(**vae)
-        if top_dim < 1 or top_hidden < 1:
-            raise ValueError(f"top_dim is {top_dim} and top_hidden {top_hidden}; both must be at least 1.")
         self.lower_dim, self.top_dim = self.latent_dim, top_dim
         self.latent_dim = top_dim + self.lower_dim
 
@@ -70,20 +65,15 @@ class HierarchicalVAE(VAE):
 class LadderPosterior:
     """q(z₂|x) q(ε|x, z₂): what x says of z₁ is joined with what z₂ says (Sønderby et al. 2016, section 2.2).
 
-    The prior p(z₁|z₂) and a Gaussian message N(z₁; μ̂(x), σ̂(x)²) are multiplied: precisions add up, means are
-    weighted by precision. In units of the prior's σ₁ the prior is N(0, 1) and the message N(m, v) with
-    m = (μ̂ − μ₁)/σ₁, v = σ̂²/σ₁², so that q(ε|x, z₂) = N(m/(1 + v), v/(1 + v)).
-
-    Attributes:
-        top, message: q(z₂|x), (batch, top_dim), and μ̂(x), log σ̂²(x), (batch, lower_dim).
-        prior_of_lower: z₂ → p(z₁|z₂).
-        drawn: q(ε|x, z₂) at the z₂ of the last ``sample``, at which the divergence is taken.
+    The prior p(z₁|z₂) and a Gaussian message N(z₁; μ̂(x), σ̂(x)²) are multiplied: precisions add up, means
+    are weighted by precision. In units of the prior's σ₁ the prior is N(0, 1) and the message N(m, v) with m
+    = (μ̂ − μ₁)/σ₁, v = σ̂²/σ₁², so that q(ε|x, z₂) = N(m/(1 + v), v/(1 + v)).
     """
 
-    top: GaussianPosterior
-    message: GaussianPosterior
-    prior_of_lower: Callable[[Tensor], GaussianPosterior]
-    drawn: GaussianPosterior | None = field(default=None, repr=False)
+    top: GaussianPosterior  # q(z₂|x), (batch, top_dim)
+    message: GaussianPosterior  # μ̂(x), log σ̂²(x), (batch, lower_dim)
+    prior_of_lower: Callable[[Tensor], GaussianPosterior]  # z₂ → p(z₁|z₂)
+    drawn: GaussianPosterior | None = None  # q(ε|x, z₂) at the last sample's z₂, where the KL is taken
 
     def lower(self, top: Tensor) -> GaussianPosterior:
         """q(ε|x, z₂) at z₂ of shape (..., batch, top_dim)."""

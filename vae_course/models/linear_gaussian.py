@@ -18,19 +18,15 @@ class LinearGaussianVAE(nn.Module):
     """z ~ N(0, I), x|z ~ N(W z + b, σ² I), q(z|x) = N(V (x − b), diag s²): all maps linear, s² one for all x.
 
     Works on rows x (batch, D) of float64. The encoder is diagonal, as in every VAE of this course, while the
-    exact posterior has a full covariance: its gap can only close if W's columns become orthogonal.
-
-    Args:
-        n_features, latent_dim: D and k, 1 ≤ k ≤ D.
-        sigma: noise of the decoder, > 0: the start, or for good when ``learn_sigma`` is False.
+    exact posterior has a full covariance: its gap can only close if W's columns become orthogonal. ``sigma``
+    is the noise of the decoder, > 0: the start, or for good when ``learn_sigma`` is False.
     """
 
     def __init__(self, n_features: int, latent_dim: int, sigma: float = 1.0, learn_sigma: bool = True):
         super().__init__()
-        if not 1 <= latent_dim <= n_features:
-            raise ValueError(f"latent_dim is {latent_dim}; expected 1 to n_features = {n_features}.")
-        if not 0 < sigma < math.inf:
-            raise ValueError(f"sigma is {sigma}; expected a positive number.")
+        if not 1 <= latent_dim <= n_features or not 0 < sigma < math.inf:
+            found = f"latent_dim is {latent_dim}, sigma {sigma}"
+            raise ValueError(f"{found}; expected 1 to n_features = {n_features}, and a positive number.")
         double = {"dtype": torch.float64}
         self.latent_dim = latent_dim
         self.weight = nn.Parameter(torch.randn(n_features, latent_dim, **double) / n_features**0.5)
@@ -128,6 +124,4 @@ def water_filling(eigenvalues: Tensor, noise: float) -> Tensor:
     the ELBO!", with σ² replaced by β σ²), and so has the rate–distortion function of a Gaussian source
     (reverse water-filling, Cover & Thomas, section 10.3.3). Eigenvalues are variances λ, of any shape.
     """
-    if not noise > 0:
-        raise ValueError(f"noise is {noise}; expected β σ² > 0.")
     return 0.5 * torch.log(eigenvalues.double() / noise).clamp_min(0)

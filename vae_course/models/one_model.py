@@ -117,13 +117,9 @@ class OneModel(nn.Module):
     ):
         super().__init__()
         low, high = self.beta_range = tuple(map(float, beta_range))
-        if not 0 < low < high < math.inf:
-            raise ValueError(f"beta_range is ({low:g}, {high:g}); expected 0 < smallest β < largest β.")
-        if latent_dim <= SMALLEST_SIZE or not hidden_dims or min(hidden_dims) < 1:
-            raise ValueError(
-                f"latent_dim is {latent_dim} and hidden_dims {list(hidden_dims)}; expected a latent size "
-                f"above {SMALLEST_SIZE} and at least one hidden width, all above 0."
-            )
+        if not 0 < low < high or latent_dim <= SMALLEST_SIZE or not hidden_dims:
+            found = f"beta_range is ({low:g}, {high:g}), latent_dim {latent_dim}, hidden_dims {hidden_dims}"
+            raise ValueError(f"{found}; expected 0 < low < high, more than {SMALLEST_SIZE}, and a width.")
         self.image_shape, self.latent_dim = tuple(image_shape), latent_dim
         # Settings at which scales and shifts are learned; between them they are interpolated.
         self.size_knots = [k for k in (2, 4, 8) if k < latent_dim] + [latent_dim]

@@ -19,10 +19,9 @@ class TextVAE(nn.Module):
     Args:
         vocabulary_size: tokens of the tokenizer, the four special ones among them.
         latent_dim, hidden_dim, embedding_dim: of z, of both recurrent states, and of a token's vector.
-        word_dropout: share of the tokens which the decoder reads as unknown during training, in [0, 1]; at 1
-            it reads nothing but the code.
-        uses_code: False gives the same decoder without a code, a language model: its KL is 0 and its
-            "ELBO" is log p(x) itself. The fair opponent of a text VAE.
+        word_dropout: share of the tokens which the decoder reads as unknown during training, in [0, 1].
+        uses_code: False gives the same decoder without a code, a language model, whose KL is 0 and whose
+            "ELBO" is log p(x) itself: the fair opponent.
     """
 
     @keeps_config
@@ -36,10 +35,9 @@ class TextVAE(nn.Module):
         uses_code: bool = True,
     ):
         super().__init__()
-        if vocabulary_size < 5 or min(latent_dim, hidden_dim, embedding_dim) < 1:
-            raise ValueError("a TextVAE needs a vocabulary of 5 tokens or more, and sizes of at least 1.")
-        if not 0 <= word_dropout <= 1:
-            raise ValueError(f"word_dropout is {word_dropout}; expected a share in [0, 1].")
+        if vocabulary_size < 5 or not 0 <= word_dropout <= 1:
+            found = f"vocabulary_size is {vocabulary_size}, word_dropout {word_dropout}"
+            raise ValueError(f"{found}; expected 5 tokens or more, and a share in [0, 1].")
         self.latent_dim, self.word_dropout, self.uses_code = latent_dim, word_dropout, uses_code
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim)
         self.encoder = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
@@ -70,10 +68,8 @@ class TextVAE(nn.Module):
         The state after END and the mean of all states up to it are read off: padding has no influence.
         """
         if x.ndim != 2 or x.dtype != torch.int64:
-            raise ValueError(
-                f"a TextVAE takes tokens, int64 (batch, length), and was given {x.dtype} of shape "
-                f"{tuple(x.shape)}; make them with tokenizer.encode(texts) or data.batch(index)."
-            )
+            found = f"{x.dtype} of shape {tuple(x.shape)}"
+            raise ValueError(f"a TextVAE takes tokens, int64 (batch, length), and was given {found}.")
         if not self.uses_code:
             nothing = self.to_posterior.weight.new_zeros(len(x), self.latent_dim)
             return GaussianPosterior(nothing, nothing)
@@ -85,10 +81,10 @@ class TextVAE(nn.Module):
         return GaussianPosterior.from_network(self.to_posterior(torch.cat([last, average], dim=-1)))
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x|z) in nats, summed over the tokens of each text, its END among them and padding not.
+        """log p(x|z) in nats of each text, its END included: x int64 (batch, length), z (..., batch, latent)
+        → (..., batch).
 
-        x int64 (batch, length) and z (..., batch, latent) → (..., batch). In training mode a share
-        ``word_dropout`` of the tokens is hidden from the decoder's input (they are still predicted).
+        In training mode a share ``word_dropout`` of the tokens is hidden from the decoder's input.
         """
         return self.token_log_probs(x, z).sum(-1)
 
@@ -115,17 +111,13 @@ class TextVAE(nn.Module):
     def write(
         self, z: Tensor, longest: int = 30, temperature: float = 0.0, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Texts for codes, one token after the other, each read back in: int64 (n, at most longest + 1).
+        """Texts for codes z (n, latent), one token after the other, each read back in: int64 (n, at most
+        longest + 1).
 
-        Args:
-            z: (n, latent).
-            longest: tokens after which END is written at the latest.
-            temperature: 0 takes the most probable token each time (greedy, not the most probable text);
-                1 draws from p(x|z) with ``generator``; between them the draws keep to the more probable
-                tokens. Unknown words are never written.
+        After ``longest`` tokens END is written at the latest. A ``temperature`` of 0 takes the most probable
+        token each time (greedy, not the most probable text); 1 draws from p(x|z) with ``generator``; between
+        them the draws keep to the more probable tokens. Unknown words are never written.
         """
-        if temperature < 0 or longest < 1:
-            raise ValueError(f"temperature is {temperature} and longest {longest}; expected ≥ 0 and ≥ 1.")
         state, token = self._first(z), torch.full((len(z), 1), START, device=z.device)
         written, open_ = [], torch.ones(len(z), dtype=torch.bool, device=z.device)
         for _ in range(longest):

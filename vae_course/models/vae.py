@@ -28,10 +28,9 @@ class ImageModel(nn.Module):
         architecture, activation: "mlp" or "conv"; "relu", "gelu", "silu" or "tanh".
         decoder_dims: sizes of the decoder's hidden layers from z to x; a wide last one is cheap and helps.
 
-    Attributes:
-        config: the arguments as a plain dict; ``type(model)(**model.config)`` builds the same network.
-        input_mean, output_offset: (C, H, W), subtracted from every image before the encoder, and added to
-            every output of the decoder; 0 until :meth:`center_on`.
+    ``config`` holds the arguments as a plain dict; ``type(model)(**model.config)`` builds the same network.
+    The buffers ``input_mean`` and ``output_offset`` (C, H, W) are subtracted from every image before the
+    encoder, and added to every output of the decoder; 0 until :meth:`center_on`.
     """
 
     outputs_per_latent: int
@@ -68,12 +67,9 @@ class ImageModel(nn.Module):
         data = check_data(data, "the data set")
         model = cls(image_shape=data.shape, **arguments).center_on(data)
         if (n := _weights(model)) > MANY_WEIGHTS:
-            warnings.warn(
-                f"{cls.__name__} for pictures of {tuple(data.shape)} has {n / 1e6:.0f} million weights: "
-                f"{4 * n / 1e9:.1f} GB, and four times that in training; give smaller hidden_dims, or "
-                f"architecture='conv'.",
-                stacklevel=2,
-            )
+            found = f"{cls.__name__} for pictures of {tuple(data.shape)} has {n / 1e6:.0f} million weights"
+            cure = "four times that in training; give smaller hidden_dims, or architecture='conv'"
+            warnings.warn(f"{found}: {4 * n / 1e9:.1f} GB, and {cure}.", stacklevel=2)
         return model
 
     def extra_repr(self) -> str:
@@ -167,9 +163,8 @@ class VAE(ImageModel):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None, noise: bool = False) -> Tensor:
-        """New images from z ~ N(0, I), (n, C, H, W): the decoder's means.
-
-        With ``noise`` draws from p(x|z), which is what the model claims data look like.
+        """New images from z ~ N(0, I), (n, C, H, W): the decoder's means, or with ``noise`` draws from
+        p(x|z).
         """
         params = self.decode(self.draw_codes(n, generator))
         return self.likelihood.sample(params, generator) if noise else self.likelihood.mean(params)

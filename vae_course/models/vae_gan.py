@@ -17,12 +17,10 @@ class VAEGAN(VAE):
     """A VAE with a discriminator beside it; without the discriminator it *is* that VAE (:meth:`plain`).
 
     Arguments are the VAE's, here convolutional by default, and ``discriminator_dims``, default the encoder's.
-
-    Attributes:
-        discriminator: picture → score, the logit of "real".
-        feature_variance: (channels,), running variance over data of each channel of the discriminator's last
-            hidden layer. Dividing by it fixes the unit of the features, as batch normalization does in the
-            paper's network: without it the discriminator could shrink the feature loss by shrinking itself.
+    The buffer ``feature_variance`` (channels,) is the running variance over data of each channel of the
+    discriminator's last hidden layer. Dividing by it fixes the unit of the features, as batch normalization
+    does in the paper's network: without it the discriminator could shrink the feature loss by shrinking
+    itself.
     """
 
     @keeps_config

@@ -14,27 +14,20 @@ from vae_course.models.vae import ImageModel
 
 
 class Codebook(nn.Module):
-    """Vectors ("letters") by which others are replaced; they follow moving averages, without a gradient.
+    """``n_codes`` ≥ 2 vectors ("letters") of length ``dim`` by which others are replaced.
 
-    Args:
-        n_codes, dim: number of letters, at least 2, and length of each.
-        decay: of the moving averages, in [0, 1).
-
-    Attributes:
-        letters: (n_codes, dim).
-        usage: (n_codes,), moving average of the share of vectors that chose each letter; 0 before training:
-            the first batch finds all letters dead and fills the codebook with vectors of its own.
-        total: (n_codes, dim), moving average of the sum of those vectors, over the number of all.
+    They follow moving averages, without a gradient, ``decay`` in [0, 1): ``letters`` (n_codes, dim);
+    ``usage`` (n_codes,), of the share of vectors that chose each, 0 before training, so that the first batch
+    finds all letters dead and fills the codebook with vectors of its own; ``total`` (n_codes, dim), of their
+    sum, over the number of all vectors.
     """
 
     revive_below = 0.05  # a letter used less than this share of its fair share (1 / n_codes) counts as dead
 
     def __init__(self, n_codes: int, dim: int, decay: float = 0.99):
         super().__init__()
-        if n_codes < 2 or dim < 1:
-            raise ValueError(f"{n_codes} letters of length {dim} are no codebook; give n_codes ≥ 2, dim ≥ 1.")
-        if not 0 <= decay < 1:
-            raise ValueError(f"decay is {decay}; expected a number in [0, 1).")
+        if n_codes < 2 or not 0 <= decay < 1:
+            raise ValueError(f"n_codes is {n_codes}, decay {decay}; expected at least 2, and [0, 1).")
         self.n_codes, self.decay = n_codes, decay
         self.register_buffer("letters", torch.randn(n_codes, dim))
         self.register_buffer("usage", torch.zeros(n_codes))
@@ -53,16 +46,13 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def follow(self, vectors: Tensor, codes: Tensor, generator: torch.Generator | None = None) -> None:
-        """One update: every letter moves to the moving average of the vectors that chose it.
+        """One update: each letter moves to the moving average of the ``vectors`` (..., dim) with its code
+        (...).
 
         van den Oord et al. 2017, appendix A.1, with shares in place of counts. A dead letter is put onto a
         random vector of this batch (Dhariwal et al. 2020, "Jukebox": random restarts). It starts with twice
         the least share: light enough to move at once to the middle of what chooses it, and soon dead again if
         nothing does.
-
-        Args:
-            vectors: (..., dim), what the encoder put out; ``codes``: (...), their nearest letters.
-            generator: source of the random vectors.
         """
         untouched = self.usage.sum() == 0
         flat, chosen = vectors.reshape(-1, vectors.shape[-1]), codes.reshape(-1)
@@ -82,19 +72,14 @@ class Codebook(nn.Module):
 class CodePrior(nn.Module):
     """P(c) = Π_i P(c_i | c_1 … c_{i−1}) over maps of letters in reading order.
 
-    A recurrent network (GRU) walks through the map row by row. At each place it is told the letter before it
-    and the three above it, which are near in the picture but far back in the walk, and where it is.
-
-    Args:
-        n_codes, side: size of the alphabet, at least 2, and of the square map, at least 1.
-        hidden, embedding: width of the GRU, and numbers that stand for a letter.
+    A recurrent network (GRU) walks through the square map row by row. At each place it is told the letter
+    before it and the three above it, which are near in the picture but far back in the walk, and where it is.
+    ``hidden`` is the width of the GRU, ``embedding`` the numbers that stand for a letter.
     """
 
     @keeps_config
     def __init__(self, n_codes: int, side: int, hidden: int = 192, embedding: int = 32):
         super().__init__()
-        if n_codes < 2 or side < 1:
-            raise ValueError(f"n_codes is {n_codes} and side {side}; expected at least 2 and 1.")
         self.n_codes, self.side = n_codes, side
         # One letter more stands for "outside the map" and "before the first letter".
         self.embedding = nn.Embedding(n_codes + 1, embedding)
@@ -160,17 +145,12 @@ class VQVAE(ImageModel):
 
     The convolutions are those of ``VAE(architecture="conv")``. Only what lies between them differs: in place
     of a linear layer to one vector z there is a 1×1 convolution to ``code_dim`` numbers at every place of the
-    last feature map (7 × 7 for 28 pixels), each replaced by its nearest vector of the codebook.
+    last feature map (7 × 7 for 28 pixels), each replaced by its nearest vector of the codebook. Train it with
+    ``fit(model, train, objective=vq_terms)``. ``commitment`` weighs the encoder's distance from its letters,
+    in nats for a squared distance of 1; pictures are square; other arguments as for a VAE and a
+    :class:`Codebook`.
 
-    Train it with ``fit(model, train, objective=vq_terms)``.
-
-    Args:
-        image_shape, hidden_dims, likelihood, activation: as for a VAE; the pictures are square.
-        n_codes, code_dim, decay: of the :class:`Codebook`.
-        commitment: weight of the encoder's distance from its letters, in nats for a squared distance of 1.
-
-    Attributes:
-        latent_dim: numbers in the quantized code, code_dim · side²; ``side``: of the map of letters.
+    ``latent_dim`` is the size of the quantized code, code_dim · side², ``side`` that of the map of letters.
     """
 
     outputs_per_latent = 1
@@ -233,15 +213,11 @@ class VQVAE(ImageModel):
 class VQTerms(ElboTerms):
     """The terms of a VQ-VAE: a bound of −log p(x) if every letter is equally likely, and the commitment.
 
-    Attributes:
-        reconstruction: (batch,), −log p(x|letters), nats.
-        kl: (batch,), side² · log n_codes: what the letters cost under a uniform prior. A constant; a
-            :class:`CodePrior` makes it smaller afterwards.
-        kl_per_dimension: (batch, side²), log n_codes each.
-        commitment: (batch,), weighted squared distance of the encoder from its letters; no part of the bound.
+    ``kl`` is side² · log n_codes: what the letters cost under a uniform prior. A constant; a
+    :class:`CodePrior` makes it smaller afterwards.
     """
 
-    commitment: Tensor | None = None
+    commitment: Tensor | None = None  # (batch,), weighted squared distance from the letters; not in the bound
 
     def loss(self, beta: float = 1.0, free_bits: float = 0.0) -> Tensor:
         """What training minimizes, a scalar: the ELBO's terms plus the commitment."""

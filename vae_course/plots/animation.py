@@ -1,7 +1,5 @@
 """Animations that play in a notebook without a kernel and without scripts; a poster and a morph to keep."""
 
-from __future__ import annotations
-
 import base64
 import html as html_text
 import io
@@ -20,37 +18,25 @@ from vae_course.plots.images import GAP, check_images, grid_shape, montage
 def gif_bytes(frames: Tensor | np.ndarray, *, seconds: float = 0.08, back_and_forth: bool = True) -> bytes:
     """Frames as an animated GIF that repeats for ever, in the pictures' own size.
 
-    Args:
-        frames: (steps, channels, height, width), or (steps, n, channels, height, width) for n pictures
-            side by side in each frame; floats in [0, 1].
-        seconds: time for which each frame stands, at least 0.02 (browsers slow shorter ones down).
-        back_and_forth: append the way back, so that nothing jumps.
-
-    Raises:
-        ValueError: wrong shape or range, fewer than 2 frames, or too little time.
+    ``frames`` are (steps, channels, height, width), or (steps, n, channels, height, width) for n pictures
+    side by side in each; floats in [0, 1]. Each stands for ``seconds``, at least 0.02 (browsers slow shorter
+    ones down); ``back_and_forth`` appends the way back, so that nothing jumps.
     """
     from PIL import Image
 
     if len(frames.shape) == 4:
         frames = frames[:, None]
     if len(frames.shape) != 5 or frames.shape[0] < 2:
-        raise ValueError(
-            "frames must have the shape (steps, [n,] channels, height, width) with at least 2 steps, "
-            f"not {tuple(frames.shape)}."
-        )
-    if seconds < 0.02:
-        raise ValueError(f"seconds must be at least 0.02 for each frame, not {seconds}.")
+        shape = tuple(frames.shape)
+        raise ValueError(f"frames must be (steps, [n,] channels, height, width) with 2 steps, not {shape}.")
     rows = [(255 * montage(row, 1, len(row))).round().astype(np.uint8) for row in frames]
     if frames.shape[2] == 1:
         rows = [row[..., 0] for row in rows]
     film = [Image.fromarray(row) for row in rows]
     if back_and_forth:
         film += film[-2:0:-1]
-    buffer = io.BytesIO()
-    duration = round(1000 * seconds)
-    film[0].save(
-        buffer, "GIF", save_all=True, append_images=film[1:], duration=duration, loop=0, optimize=False
-    )
+    buffer, how = io.BytesIO(), {"duration": round(1000 * seconds), "loop": 0, "optimize": False}
+    film[0].save(buffer, "GIF", save_all=True, append_images=film[1:], **how)
     return buffer.getvalue()
 
 
@@ -71,17 +57,11 @@ def animation_html(
 
     Args:
         frames, seconds, back_and_forth: as in ``gif_bytes``.
-        caption: one line above the animation.
-        alt: a sentence that says what can be seen.
+        caption, alt: one line above the animation, and a sentence that says what can be seen.
         names: text under each of the n pictures of a frame.
         zoom: how many times larger than its pixels a picture is shown.
-
-    Raises:
-        ValueError: as in ``gif_bytes``, or a wrong number of names.
     """
     n = frames.shape[1] if len(frames.shape) == 5 else 1
-    if names is not None and len(names) != n:
-        raise ValueError(f"names must hold {n} texts, not {len(names)}.")
     gif = gif_bytes(frames, seconds=seconds, back_and_forth=back_and_forth)
     width = zoom * (n * frames.shape[-1] + GAP * (n - 1))
     escape = html_text.escape
@@ -106,20 +86,11 @@ def write_poster(
     zoom: int = 4,
     invert: bool = False,
 ) -> Path:
-    """Write pictures in rows and columns, on a sheet with margins, as PNG for print at 200 pixels per inch.
+    """Write pictures (n, channels, height, width) in rows as PNG for print at 200 pixels per inch; returns
+    the path.
 
-    Args:
-        path: file to write, ending in .png; folders on the way are made. It is complete or not there.
-        images: (n, channels, height, width), floats in [0, 1]; row by row.
-        columns: default: near a square.
-        zoom: how many times larger each picture gets, smoothly.
-        invert: print black on white what is white on black, as suits MNIST and Fashion-MNIST.
-
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: wrong shape or range, a zoom below 1, or another ending.
+    The sheet has ``columns`` (default: near a square) and margins, and is complete or not there. Each picture
+    gets ``zoom`` times larger, smoothly. ``invert`` prints black on white what is white on black.
     """
     from PIL import Image
 
@@ -139,27 +110,18 @@ def write_poster(
 def write_morph(
     path: str | Path, frames: Tensor | np.ndarray, *, zoom: int = 6, back_and_forth: bool = True
 ) -> Path:
-    """Write frames as an animated GIF that repeats for ever; the file is complete or not there.
+    """Write frames (steps, channels, height, width) as a GIF that repeats for ever, whole or not; returns the
+    path.
 
-    Args:
-        path: file to write, ending in .gif.
-        frames: (steps, channels, height, width), floats in [0, 1], at least 2 steps.
-        zoom: how many times larger than its pixels, smoothly.
-        back_and_forth: as in ``gif_bytes``.
-
-    Returns:
-        The path.
+    Pictures get ``zoom`` times larger, smoothly; ``back_and_forth`` as in ``gif_bytes``.
     """
     path = _ending(path, ".gif")
-    gif = gif_bytes(_larger(frames, zoom), seconds=0.06, back_and_forth=back_and_forth)
-    write_atomically(path, gif)
+    write_atomically(path, gif_bytes(_larger(frames, zoom), seconds=0.06, back_and_forth=back_and_forth))
     return path
 
 
 def _larger(images: Tensor | np.ndarray, zoom: int) -> Tensor:
     """Pictures (n, channels, height, width) ``zoom`` times as large, smoothly."""
-    if zoom < 1:
-        raise ValueError(f"zoom is {zoom}; it must be a whole number of at least 1.")
     check_images(images)
     small = torch.as_tensor(images).detach().cpu().float().clamp(0, 1)
     return F.interpolate(small, scale_factor=zoom, mode="bicubic", align_corners=False).clamp(0, 1)

@@ -1,7 +1,5 @@
 """Chapter 01's own figures: the map of the course, the toy and its bound."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -61,11 +59,9 @@ def toy_plane(
 ) -> Figure:
     """Left the curve f(z) with samples around it, right the marginal density p(x) with some points marked.
 
-    Args:
-        samples: (n, 2), drawn from the toy.
-        log_p: (rows, columns), log p(x) in nats on a regular grid, first row at the smallest x_2.
-        extent: (x_1 min, x_1 max, x_2 min, x_2 max) of that grid.
-        points: name to x (2,).
+    ``samples`` (n, 2) are drawn from the toy; ``log_p`` (rows, columns) is log p(x) in nats on a regular
+    grid, first row at the smallest x_2, of ``extent`` (x_1 min, x_1 max, x_2 min, x_2 max); ``points``: name
+    to x (2,).
     """
     figure = Figure(figsize=(8.5, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -132,10 +128,8 @@ def toy_posteriors(
 ) -> Figure:
     """One panel for each x: the prior and the exact posterior over z, and a Gaussian q if one is given.
 
-    Args:
-        z: (m,), the grid.
-        densities: name of x to p(z|x) on the grid, (m,).
-        gaussians: (mean, log variance) of q for each x, or None.
+    ``densities``: name of x to p(z|x) on the grid z (m,); ``gaussians``: (mean, log variance) of q for each
+    x, or None.
     """
     figure = Figure(figsize=(8.5, 2.9), layout="constrained")
     panels = figure.subplots(1, len(densities), squeeze=False)[0]
@@ -162,12 +156,9 @@ def bound_landscape(
 ) -> Figure:
     """One row for each x: the best q, a slice through ELBO and log p(x), and the gap for every q.
 
-    Args:
-        z: (m,), the grid.
-        densities: name of x to p(z|x) on the grid, (m,).
-        log_p: log p(x) in nats, one for each x.
-        means, log_vars: (a,) and (b,), the settings of q.
-        elbo, kl: for each x (a, b) in nats; KL(q ‖ p(z|x)), computed without the ELBO.
+    ``densities``: name of x to p(z|x) on the grid z (m,); ``log_p``: in nats, one for each x; ``means`` (a,)
+    and ``log_vars`` (b,): the settings of q; ``elbo``, ``kl``: for each x (a, b) in nats, KL(q ‖ p(z|x))
+    computed without the ELBO.
     """
     figure = Figure(figsize=(8.5, 2.9 * len(densities) + 0.4), layout="constrained")
     rows = figure.subplots(len(densities), 3, squeeze=False, width_ratios=[1, 1.15, 1.15])

@@ -1,21 +1,16 @@
 """Lines: curves of measured numbers, intervals, training curves, the collapse panel."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from vae_course.evaluation.code_use import CollapseReport
 from vae_course.evaluation.intervals import Runs
 from vae_course.plots.style import BLACK, BLUE, DATA, GREY, HELD_OUT, ORANGE, TRAIN, VERMILION, looks, styled
-
-if TYPE_CHECKING:
-    from vae_course.evaluation.code_use import CollapseReport
-    from vae_course.training.loop import History
+from vae_course.training.loop import History
 
 
 @styled
@@ -40,19 +35,10 @@ def line_plot(
         log_x, log_y: logarithmic axes.
         x_ticks: where to write numbers on the x axis; default: matplotlib's choice.
         legend_outside: put the legend to the right of the axes, where it hides nothing.
-
-    Raises:
-        ValueError: no curves, or x and y of different lengths.
     """
-    if not curves:
-        raise ValueError("line_plot got no curves; give at least one name with (x, y).")
     figure = Figure(figsize=(8.6 if legend_outside else 6.4, 3.6), layout="constrained")
     axes = figure.subplots()
     for (name, (x, y, *interval)), look in zip(curves.items(), looks(curves), strict=True):
-        if len(x) != len(y):
-            raise ValueError(
-                f"the curve {name!r} has {len(x)} x values and {len(y)} y values; expected as many."
-            )
         if points:
             del look["marker"]
         if len(y) and isinstance(y[0], Runs):
@@ -92,17 +78,13 @@ def interval_dots(
     """Means with intervals: each measure in a panel of its own, with the same sources in rows.
 
     Args:
-        panels: measure (the axis label, with unit) → source → `Runs` or (mean, low, high). Same sources
-            in every panel.
+        panels: measure (the axis label, with unit) → source → `Runs` or (mean, low, high). Same sources in
+            every panel.
         references: measure → a value drawn as a dotted line, labeled with ``reference_name``.
         log: measures on a logarithmic axis.
-        reference_name: what the references were measured on.
-
-    Raises:
-        ValueError: no panels, or panels with different sources.
     """
-    if not panels or len({tuple(rows) for rows in panels.values()}) != 1:
-        raise ValueError("interval_dots needs at least one panel, and the same sources in every panel.")
+    if len({tuple(rows) for rows in panels.values()}) != 1:
+        raise ValueError("interval_dots needs the same sources in every panel.")
     sources = list(next(iter(panels.values())))
     width = max(8.5, 2 * len(panels))  # inches; more than four panels need more than a text column
     figure = Figure(figsize=(width, 0.42 * len(sources) + 1.3), layout="constrained")
@@ -138,15 +120,7 @@ def training_curves(history: History) -> Figure:
     Before training the loss is so large that it would press the rest of the curve flat. Where that happens,
     the axis covers epochs 1 and later, and a note above the panel gives the value at epoch 0. A run that
     stopped early has a dotted line at its best epoch.
-
-    Args:
-        history: what ``fit`` returns; epoch 0 is the model before training. Nats per example.
-
-    Raises:
-        ValueError: the history is empty.
     """
-    if not history.records:
-        raise ValueError("The history has no records yet; train for at least one epoch first.")
     figure = Figure(figsize=(2.9 * len(TERMS) + 0.4, 3.0), layout="constrained")
     panels = figure.subplots(1, len(TERMS))
     for axes, (name, title) in zip(panels, TERMS.items(), strict=True):
@@ -191,22 +165,13 @@ OFF_PRIOR = {"color": "white", "edgecolor": ORANGE, "hatch": "////"}
 
 @styled
 def collapse_panel(reports: Mapping[str, CollapseReport]) -> Figure:
-    """Draw KL and mutual information of each latent dimension, and the totals beside them.
+    """Draw KL and mutual information of each latent dimension, and the totals: a row for each named report.
 
     Left: a bar for each dimension, largest KL first; its lower, solid part is what the dimension tells about
     x, the hatched rest is what its codes pay for lying elsewhere than the prior. A cross marks an inactive
-    unit.
-    Right: the rate of the whole code, split in the same way, against the ceiling log n of what n examples can
-    show. Rows share their axes, so that models can be compared.
-
-    Args:
-        reports: name → ``collapse_report``.
-
-    Raises:
-        ValueError: no reports.
+    unit. Right: the rate of the whole code, split in the same way, against the ceiling log n of what n
+    examples can show.
     """
-    if not reports:
-        raise ValueError("collapse_panel got no reports; give at least one collapse_report.")
     figure = Figure(figsize=(9.6, 0.8 + 1.85 * len(reports)), layout="constrained")
     rows = figure.subplots(len(reports), 2, squeeze=False, sharex="col", width_ratios=[3, 1.6])
     top = max(float(report.kl_per_dimension.max()) for report in reports.values())

@@ -1,11 +1,7 @@
 """Pictures side by side: grids, samples, reconstructions, paths, manifolds."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,28 +11,14 @@ from matplotlib.image import AxesImage
 from matplotlib.textpath import TextPath
 from torch import Tensor, nn
 
+from vae_course.data.images import ImageData
 from vae_course.elbo import GaussianPosterior
+from vae_course.evaluation.bounds import looking_at
 from vae_course.plots.style import minus, styled
 from vae_course.randomness import seeded
 
-if TYPE_CHECKING:
-    from vae_course.data.images import ImageData
-
-
 # What the plots ask of a model, without touching its state. The model may lie on any device; what comes back
 # lies on the CPU.
-
-
-@contextmanager
-def looking_at(model: nn.Module) -> Iterator[torch.device]:
-    """Evaluation mode without gradients for a block; gives the model's device and restores the mode after."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield next(model.parameters()).device
-    finally:
-        model.train(training)
 
 
 def encoded(model: nn.Module, x: Tensor) -> GaussianPosterior | Tensor:
@@ -55,14 +37,10 @@ def mean_code(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def pictures(model: nn.Module, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """What the decoder makes of codes (n, latent), as pictures in [0, 1], (n, C, H, W).
+    """What the decoder makes of codes z (n, latent), as pictures in [0, 1], (n, C, H, W).
 
-    Means of a Gaussian likelihood and draws may leave [0, 1]; they are clipped, as every screen would.
-
-    Args:
-        model: a VAE or an Autoencoder.
-        z: the codes.
-        generator: on the model's device; with it, one draw from p(x|z) for each code instead of the mean.
+    Means of a Gaussian likelihood and draws may leave [0, 1]; they are clipped, as every screen would. With a
+    ``generator``, on the model's device, one draw from p(x|z) for each code instead of the mean.
     """
     like = model.likelihood
     with looking_at(model) as device:
@@ -78,42 +56,28 @@ EDGE = 0.04  # inches around the grid
 GAP = 2  # white pixels between pictures
 
 
-def check_images(images: Tensor | np.ndarray, name: str = "images") -> np.ndarray:
+def check_images(images: Tensor | np.ndarray) -> np.ndarray:
     """Bring images to a float32 array (n, height, width, 3) with values in [0, 1].
 
     ``images`` is a tensor or array (n, channels, height, width) of floats in [0, 1] with 1 (grey) or 3 (red,
     green, blue) channels. Raises ValueError when it is anything else, with what to do about it.
     """
-    if not isinstance(images, Tensor | np.ndarray):
-        raise ValueError(f"{name} must be a tensor or an array, not {type(images).__name__}.")
-    array = images.detach().cpu().numpy() if isinstance(images, Tensor) else images
+    array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
-        raise ValueError(
-            f"{name} must have the shape (n, channels, height, width) with n >= 1 and 1 or 3 channels, "
-            f"not {tuple(array.shape)}."
-        )
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"{name} must be floats in [0, 1], not {array.dtype}; divide bytes by 255.")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} contain values that are not finite; the model may have diverged.")
+        shape = tuple(array.shape)
+        raise ValueError(f"images must be (n >= 1, 1 or 3 channels, height, width), not {shape}.")
+    if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
+        raise ValueError(f"images must be finite floats in [0, 1], not {array.dtype}, NaN or infinite.")
     low, high = float(array.min()), float(array.max())
     if low < -1e-3 or high > 1 + 1e-3:
-        raise ValueError(
-            f"{name} must lie in [0, 1], not in [{low:.3g}, {high:.3g}]; logits need a sigmoid, "
-            "bytes a division by 255."
-        )
+        found = f"[{low:.3g}, {high:.3g}]; logits need a sigmoid, bytes a division by 255"
+        raise ValueError(f"images must lie in [0, 1], not in {found}.")
     array = np.clip(array, 0, 1).astype(np.float32).transpose(0, 2, 3, 1)
     return np.repeat(array, 3, axis=3) if array.shape[3] == 1 else array
 
 
 def grid_shape(n: int, rows: int | None = None, columns: int | None = None) -> tuple[int, int]:
-    """Rows and columns for ``n`` pictures: what is given is kept, what is missing is chosen, near a square.
-
-    Raises ValueError when the cells are fewer than the pictures.
-    """
-    for name, value in (("rows", rows), ("columns", columns)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be at least 1, not {value}.")
+    """Rows and columns for ``n`` pictures: what is given is kept, the rest is chosen, near a square."""
     if rows is None:
         columns = columns or math.ceil(math.sqrt(n))
         rows = math.ceil(n / columns)
@@ -175,20 +139,14 @@ def image_grid(
     column_titles: Sequence[str] | None = None,
     cell: float = 0.84,
 ) -> Figure:
-    """Draw images row by row on one grid.
+    """Draw images row by row on one grid: a Figure with one axes, which holds one large picture, the
+    ``montage``.
 
     Args:
         images: (n, channels, height, width), floats in [0, 1], 1 or 3 channels; black is 0.
         rows, columns: the grid; what is left out is chosen, near a square. Cells left over stay white.
-        row_titles: one text per row, to its left.
-        column_titles: one text per column, on top.
+        row_titles, column_titles: one text per row, to its left; one per column, on top.
         cell: largest width of a picture in inches; it shrinks until the figure fits a notebook.
-
-    Returns:
-        A Figure with one axes, which holds one large picture: ``montage`` of the images.
-
-    Raises:
-        ValueError: wrong shape or range, too few cells, or a wrong number of titles.
     """
     n, _, height, width = check_images(images).transpose(0, 3, 1, 2).shape
     rows, columns = grid_shape(n, rows, columns)
@@ -234,12 +192,8 @@ def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0
     """Draw ``n`` images of a data set above their reconstructions; ``seed`` chooses images and codes.
 
     Rows: the original; the decoder's mean at the mean code; and, for a VAE, the decoder's mean at a code
-    drawn from q(z|x), which is what the ELBO scores. An autoencoder has one code per picture and so two rows.
+    drawn from q(z|x), which is what the ELBO scores.
     """
-    if not 1 <= n <= len(data):
-        raise ValueError(
-            f"n must be from 1 to the {len(data)} images of {data.name} ({data.split}), not {n}."
-        )
     index = torch.randperm(len(data), generator=seeded(seed))[:n].to(data.images.device)
     x = data.batch(index, seeded(seed, data.images.device)).cpu()
     code = encoded(model, x)
@@ -273,8 +227,6 @@ def _from_prior(model: nn.Module, n: int, seed: int) -> tuple[Tensor, Tensor]:
     """For ``n`` codes from the prior, the decoder's means and a draw from p(x|z) of each."""
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} has no prior to draw codes from; give a VAE instead.")
-    if n < 1:
-        raise ValueError(f"n must be at least 1, not {n}.")
     z = torch.randn(n, model.latent_dim, generator=seeded(seed))
     with looking_at(model) as device:
         return pictures(model, z), pictures(model, z, seeded(seed, device))
@@ -288,17 +240,10 @@ def interpolation_strip(
 ) -> Figure:
     """Draw the pictures along one path in a row, or several paths in rows of the same length.
 
-    Args:
-        images: (steps, channels, height, width) or (paths, steps, channels, height, width), floats in [0, 1].
-        labels: text above each step (default: the position along the path from 0 to 1).
-        row_labels: text to the left of each path.
+    ``images`` are ([paths,] steps, channels, height, width), floats in [0, 1]; ``labels`` stand above each
+    step (default: the position along the path from 0 to 1), ``row_labels`` to the left of each path.
     """
     paths = images[None] if len(images.shape) == 4 else images
-    if len(paths.shape) != 5 or paths.shape[1] < 2:
-        raise ValueError(
-            "images must have the shape ([paths,] steps, channels, height, width) with at least 2 steps, "
-            f"not {tuple(images.shape)}."
-        )
     rows, steps = paths.shape[:2]
     labels = labels or [f"{i / (steps - 1):.2g}" for i in range(steps)]
     flat = paths.reshape(-1, *paths.shape[2:])
@@ -313,20 +258,9 @@ def traverse(
 ) -> Tensor:
     """What one latent dimension does: decode copies of a code (latent,) in which it is set to each value.
 
-    Args:
-        model: a VAE or an Autoencoder.
-        code: (latent,).
-        dimensions: which ones, from 0; a row of the result each.
-        values: in standard deviations of the prior.
-
-    Returns:
-        Pictures (dimensions, values, C, H, W), float in [0, 1].
+    A row for each of the ``dimensions``, from 0, a column for each of the ``values``, in standard deviations
+    of the prior: pictures (dimensions, values, C, H, W), float in [0, 1].
     """
-    latent = model.latent_dim
-    if tuple(code.shape) != (latent,):
-        raise ValueError(f"the code must have the shape ({latent},), not {tuple(code.shape)}.")
-    if not dimensions or not all(0 <= dimension < latent for dimension in dimensions):
-        raise ValueError(f"dimensions must be some of 0 to {latent - 1}, not {list(dimensions)}.")
     z = code.detach().cpu().float().repeat(len(dimensions), len(values), 1)
     for row, dimension in enumerate(dimensions):
         z[row, :, dimension] = torch.tensor(values, dtype=torch.float32)
@@ -353,16 +287,9 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
     """Decode an n x n grid of codes, spaced so that every picture stands for the same share of the prior.
 
     Along each axis the codes are the quantiles of N(0, 1) at equal steps of probability (Kingma & Welling
-    2014, figure 4). Ticks give z in standard deviations of the prior; the second axis points up.
-
-    Args:
-        model: a VAE or an Autoencoder with at least two latent dimensions; the others stay at 0.
-        n: pictures along each axis, at least 2.
+    2014, figure 4). Ticks give z in standard deviations of the prior; the second axis points up. Of more than
+    two latent dimensions the others stay at 0.
     """
-    if n < 2:
-        raise ValueError(f"n must be at least 2, not {n}.")
-    if model.latent_dim < 2:
-        raise ValueError("a manifold needs two latent dimensions; this model has 1.")
     values = torch.special.ndtri(torch.linspace(LOW, HIGH, n, dtype=torch.float64)).float()
     z = torch.zeros(n * n, model.latent_dim)
     z[:, 0], z[:, 1] = values.repeat(n), values.flip(0).repeat_interleave(n)

@@ -1,7 +1,5 @@
 """Samples of point models over the modes of a mixture, as panels and as small frames of an animation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -29,21 +27,14 @@ def point_clouds(
     *,
     columns: int = 5,
     least: float = 1,
-    size: float = 1.95,
 ) -> Figure:
     """A panel for each set of samples: dots lie on a mode, crosses do not; circles are the modes.
 
-    Args:
-        panels: name → points (n, 2). The first 600 are drawn; the counts in the title are of all.
-        mixture: where the modes are.
-        columns: panels in a row.
-        least: good samples that make a mode hit.
-        size: width of a panel in inches.
+    ``panels``: name → points (n, 2). The first 600 are drawn; the counts in the title are of all. ``least``:
+    good samples that make a mode hit.
     """
-    if not panels:
-        raise ValueError("point_clouds got no panels; give at least one name with points (n, 2).")
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(size * columns, (size + 0.35) * rows), layout="constrained")
+    figure = Figure(figsize=(1.95 * columns, (1.95 + 0.35) * rows), layout="constrained")
     cells = figure.subplots(rows, columns, squeeze=False).flat
     for axes, (name, points) in zip(cells, panels.items(), strict=False):
         draw_cloud(axes, points, mixture)

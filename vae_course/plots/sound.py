@@ -1,17 +1,12 @@
 """Spectrograms side by side: time to the right, frequency upwards, level as brightness."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from vae_course.data.sound import Spectrogram
 from vae_course.plots.style import styled
-
-if TYPE_CHECKING:
-    from vae_course.data.sound import Spectrogram
 
 
 @styled
@@ -20,19 +15,9 @@ def spectrograms(
 ) -> Figure:
     """Draw log-magnitude spectrograms on common axes, at most `columns` in a row.
 
-    Args:
-        levels: (n, bins, frames), dB; drawn from the transform's floor (black) to 0 (white).
-        settings: of the transform; gives hertz and seconds.
-        titles: one for each.
-        columns: pictures in a row.
-
-    Raises:
-        ValueError: levels are not (n, bins, frames), or titles are too few.
+    ``levels`` (n, bins, frames) in dB are drawn from the transform's floor (black) to 0 (white); its
+    ``settings`` give hertz and seconds.
     """
-    if levels.ndim != 3 or len(levels) == 0:
-        raise ValueError(f"levels have shape {tuple(levels.shape)}; expected (n, bins, frames) with n ≥ 1.")
-    if titles is not None and len(titles) != len(levels):
-        raise ValueError(f"{len(titles)} titles for {len(levels)} spectrograms; give one for each.")
     columns = min(columns, len(levels))
     rows = -(-len(levels) // columns)
     figure = Figure(figsize=(min(2.1 * columns + 0.9, 11.5), 1.9 * rows + 0.4), layout="constrained")

@@ -5,8 +5,6 @@ common forms of color blindness. Every color comes with a line style and a marke
 grey print says the same thing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from itertools import cycle
 from typing import ParamSpec, TypeVar

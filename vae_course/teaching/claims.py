@@ -5,8 +5,6 @@ parameter, and one that fails stops the run. A **measured** claim says what this
 in the committed full run; where it misses, the table says so and nothing stops.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import math
@@ -41,34 +39,18 @@ class ClaimFailed(AssertionError):
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement, the number measured for it, and whether the bound holds.
+    """One statement, the number measured for it, and whether the bound holds."""
 
-    Attributes:
-        id: short name, unique in the chapter; ``{{id}}`` in the text becomes the number.
-        text: the statement as the table shows it.
-        value: the number; the mean where there is one for each seed.
-        low, high: ends of its interval, or None where there is none.
-        unit: of the number; "" for none, "%" for a share between 0 and 1.
-        bound: the bound as a reader sees it, for example "< 0.001".
-        exact: whether it is an identity or mathematics.
-        holds: whether the bound holds.
-        miss: by how much it is missed; 0 when it holds, NaN when the value is not finite.
-    """
-
-    id: str
-    text: str
-    value: float
-    low: float | None
+    id: str  # short name, unique in the chapter; ``{{id}}`` in the text becomes the number
+    text: str  # the statement as the table shows it
+    value: float  # the number; the mean where there is one for each seed
+    low: float | None  # ends of its interval, or None where there is none
     high: float | None
-    unit: str
-    bound: str
-    exact: bool
+    unit: str  # "" for none, "%" for a share between 0 and 1
+    bound: str  # as a reader sees it, for example "< 0.001"
+    exact: bool  # whether it is an identity or mathematics
     holds: bool
-    miss: float
-
-    def measured(self) -> str:
-        """The value with unit and interval."""
-        return measured_text(self.value, self.low, self.high, self.unit, exact=self.exact)
+    miss: float  # by how much it is missed; 0 when it holds, NaN when the value is not finite
 
     def failure(self) -> str:
         """Which bound is missed and by how much, for the error message."""
@@ -90,18 +72,14 @@ class Claims:
     >>> claims.note("seconds_per_epoch", 3.2, unit="s")                         # a number for a sentence
     >>> claims.report()
 
-    Args:
-        name: the chapter's file name without extension; also the name of the results file.
-        parameters: the values of the parameters cell, JSON-able. The tools know them without.
+    ``name`` is the chapter's file name without extension; also the name of the results file. ``parameters``
+    are the values of the parameters cell, JSON-able.
     """
 
     def __init__(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
         if not name or Path(name).name != name:
             raise ValueError(f"Claims needs a plain name such as '02_Encoder_and_Decoder'; got {name!r}.")
-        try:
-            json.dumps(dict(parameters or {}), allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"Claims: parameters must be plain numbers, text and lists ({error}).") from None
+        json.dumps(dict(parameters or {}), allow_nan=False)  # raises where they could not be saved
         self.name = name
         self.parameters = dict(parameters or {})
         self._claims: dict[str, Claim] = {}
@@ -136,9 +114,8 @@ class Claims:
 
         **What is compared:** a number itself; of `Runs` the mean. The interval is shown and saved, but does
         not decide, unless `whole_interval=True`: then both its ends must satisfy the bound too. An exact
-        claim over `Runs` must hold in every one. NaN and infinity never hold.
-
-        Adding a claim with the same id replaces the earlier one, so that a cell can be run again.
+        claim over `Runs` must hold in every one. NaN and infinity never hold. Adding a claim with the same id
+        replaces the earlier one, so that a cell can be run again.
 
         Args:
             id: small letters, digits and underscores.
@@ -147,11 +124,6 @@ class Claims:
             text: the sentence of the table; the id in words when left out.
             exact: an identity or mathematics, which stops any run; otherwise something measured.
             low, high: ends of the interval of a number that is not `Runs`.
-            whole_interval: judge the ends of the interval as well.
-
-        Raises:
-            ValueError: an id that is none or belongs to a note, no bound or several, half an
-                interval, or an interval that misses its value.
         """
         if not ID.fullmatch(id):
             raise ValueError(f"A claim's id is made of small letters, digits and underscores; got {id!r}.")
@@ -174,11 +146,7 @@ class Claims:
     def note(
         self, id: str, value: Any, *, unit: str = "", low: float | None = None, high: float | None = None
     ) -> None:
-        """Record a number that a sentence names as ``{{id}}`` and that no bound judges.
-
-        Raises:
-            ValueError: an id that is none or belongs to a claim, or half an interval.
-        """
+        """Record a number that a sentence names as ``{{id}}`` and that no bound judges."""
         if not ID.fullmatch(id):
             raise ValueError(f"A note's id is made of small letters, digits and underscores; got {id!r}.")
         if id in self._claims:
@@ -192,10 +160,6 @@ class Claims:
 
         When the environment variable VAE_COURSE_RESULTS names a folder, claims and notes are written to
         <folder>/<name>.json (also when a claim fails), with the seconds since this object was made.
-
-        Raises:
-            ClaimFailed: names each exact claim that does not hold and by how much it misses.
-            ValueError: there are no claims to report.
         """
         if not self._claims:
             raise ValueError(f"{self.name} has no claims to report: call claims.add(...) first.")
@@ -236,9 +200,7 @@ class Claims:
 def claims_table(record: Mapping[str, Any], replicated: Mapping[str, Any]) -> tuple[str, str]:
     """The table of a record, folded, as HTML, and its twin in plain text, one line a claim.
 
-    Args:
-        record: what `Claims.record` gives.
-        replicated: claim id → {"held": 5, "of": 5, "bound": "> 2", …}, from the file of replications.
+    ``replicated``: claim id → {"held": 5, "of": 5, "bound": "> 2", …}, from the file of replications.
     """
     cells, lines = [], []
     for claim in record["claims"]:

@@ -24,9 +24,8 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 def publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
     """Display a MIME bundle in a notebook; print its text where there is no notebook.
 
-    Args:
-        data: MIME type to content; must hold "text/plain". Pictures are base64 strings.
-        metadata: by MIME type, for example {"image/png": {"alt": "..."}}.
+    ``data``: MIME type to content, "text/plain" among them; pictures are base64 strings. ``metadata`` by MIME
+    type, for example {"image/png": {"alt": "..."}}.
     """
     try:
         from IPython import get_ipython
@@ -51,16 +50,11 @@ SHORTEST_ALT = 20
 
 
 def show(fig: Figure, alt: str, *, title: str | None = None, dpi: int = DPI) -> None:
-    """Display a matplotlib Figure as PNG with alternative text, then close it.
+    """Display a matplotlib Figure as PNG with alternative text, then close it, so that it is not drawn twice.
 
-    The text goes into the output metadata ({"image/png": {"alt": alt}}, from where the course's HTML pages
-    take it) and into text/plain (for terminals and screen readers).
-
-    Args:
-        fig: the figure; it is closed, so that the notebook's inline backend does not draw it twice.
-        alt: one sentence that says what can be seen, at least 20 characters, ending with a period.
-        title: the finding in a few words, written above the figure.
-        dpi: dots per inch of the picture.
+    ``alt`` is one sentence that says what can be seen. It goes into the output metadata ({"image/png":
+    {"alt": alt}}, from where the course's HTML pages take it) and into text/plain (for terminals, screen
+    readers). ``title`` is the finding in a few words, written above the figure.
     """
     import matplotlib.pyplot as plt
 
@@ -99,10 +93,8 @@ def check_alt(alt: str) -> str:
     """Return the alternative text without surrounding space; ValueError when it is not a sentence."""
     text = alt.strip() if isinstance(alt, str) else ""
     if len(text) < SHORTEST_ALT or not text.endswith("."):
-        raise ValueError(
-            f"Alternative text must be a sentence of at least {SHORTEST_ALT} characters that ends with a "
-            f"period and says what can be seen; got {alt!r}."
-        )
+        wanted = f"a sentence of at least {SHORTEST_ALT} characters that ends with a period"
+        raise ValueError(f"Alternative text must be {wanted} and says what can be seen; got {alt!r}.")
     return text
 
 
@@ -139,8 +131,6 @@ def wav_bytes(clip: Tensor, rate: int) -> bytes:
     from scipy.io import wavfile
 
     samples = torch.as_tensor(clip).detach().cpu().double().numpy()
-    if samples.ndim != 1 or len(samples) == 0:
-        raise ValueError(f"a clip has shape {samples.shape}; expected (n,) with at least one sample.")
     peak = np.abs(samples).max()
     scaled = np.round(samples * (0.9 * 32_767 / peak)) if peak > 0 else samples * 0
     buffer = io.BytesIO()

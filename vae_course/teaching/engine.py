@@ -1,7 +1,5 @@
 """What a notebook says to an exercise such as "02.1": check, complete, hint, solution."""
 
-from __future__ import annotations
-
 import inspect
 import textwrap
 from collections.abc import Callable

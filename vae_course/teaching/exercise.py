@@ -1,7 +1,5 @@
 """What an exercise is: a contract, a reference answer, and the mistakes people make."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,16 +13,13 @@ CONTRACT, WRONG, ERROR = "contract", "wrong", "error"
 class Verdict:
     """What a check found.
 
-    Attributes:
-        status: "not answered", "correct", "mistake" (a classic one, named), "contract" (wrong type, shape,
-            dtype, range, or not finite), "wrong" (none of these) or "error" (the answer raised).
-        message: one or two sentences for the reader.
-        mistake: name of the classic mistake, or None.
+    ``status`` is "not answered", "correct", "mistake" (a classic one, named), "contract" (wrong type, shape,
+    dtype, range, or not finite), "wrong" (none of these) or "error" (the answer raised).
     """
 
     status: str
-    message: str
-    mistake: str | None = None
+    message: str  # one or two sentences for the reader
+    mistake: str | None = None  # name of the classic mistake
 
     @property
     def correct(self) -> bool:
@@ -36,19 +31,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A classic mistake, recognized because the answer behaves as it would.
+    """A classic mistake, recognized because the answer behaves as it would."""
 
-    Attributes:
-        name: short and unique within the exercise, for example "missing one half".
-        hint: one line that helps without giving the solution away.
-        broken: for functions: the reference with this mistake in it, or several ways of making it.
-        value: for value exercises: the wrong number or code, or a dict with the parts that give it away.
-    """
-
-    name: str
-    hint: str
-    broken: Callable | tuple[Callable, ...] = ()
-    value: Any = None
+    name: str  # short and unique within the exercise, for example "missing one half"
+    hint: str  # one line that helps without giving the solution away
+    broken: Callable | tuple[Callable, ...] = ()  # the reference with this mistake, or ways of making it
+    value: Any = None  # of value exercises: the wrong number or code, or a dict of the parts that tell
 
     @property
     def variants(self) -> tuple[Callable, ...]:
@@ -60,43 +48,27 @@ class Mistake:
 class Exercise:
     """One exercise; give it `reference` (the answer is a function) or `value` (numbers or choices).
 
-    Attributes:
-        id: "02.1" is the first exercise of chapter 02.
-        title: a few words.
-        contract: what is asked: signature, shapes, dtype, unit, range.
-        stub: the unsolved cell, ready to copy; it must run and count as "not answered".
-        hints: progressive, each one line.
-        mistakes: classic ones, most specific first.
-        reference: the solution, a function whose source is shown to the reader.
-        cases: seed -> list of argument tuples on which answer and reference are compared.
-        observe: (function, *arguments) -> outcome to compare; default: what the function returns.
-        grade: for random answers, instead of `cases`: called with the guarded answer, returns the Verdict of
-            the first thing that is wrong, or None when nothing is.
-        low, high: range of the returned numbers, or None.
-        value: the right number or code, or a dict of them by name.
-        codes: for choices: by part of the answer ("" if there is only one), what each code stands for.
-        explanation: shown with the solution of a value exercise.
-        tolerance: absolute and relative, when numbers are compared.
-        seed: the randomness of the check.
+    `grade` is for random answers, instead of `cases`: called with the guarded answer, it returns the Verdict
+    of the first thing that is wrong, or None when nothing is.
     """
 
-    id: str
+    id: str  # "02.1" is the first exercise of chapter 02
     title: str
-    contract: str
-    stub: str
-    hints: tuple[str, ...]
-    mistakes: tuple[Mistake, ...] = ()
-    reference: Callable | None = None
-    cases: Callable[[int], list[tuple]] | None = None
-    observe: Callable | None = None
+    contract: str  # what is asked: signature, shapes, dtype, unit, range
+    stub: str  # the unsolved cell, ready to copy; it must run and count as "not answered"
+    hints: tuple[str, ...]  # progressive, each one line
+    mistakes: tuple[Mistake, ...] = ()  # most specific first
+    reference: Callable | None = None  # the solution, whose source is shown to the reader
+    cases: Callable[[int], list[tuple]] | None = None  # seed -> argument tuples on which both are compared
+    observe: Callable | None = None  # (function, *arguments) -> outcome to compare; default: what it returns
     grade: Callable[[Callable], Verdict | None] | None = None
-    low: float | None = None
+    low: float | None = None  # range of the returned numbers
     high: float | None = None
-    value: Any = None
-    codes: Mapping[str, Mapping[str, str]] | None = None
-    explanation: str = ""
-    tolerance: float = 1e-4
-    seed: int = 0
+    value: Any = None  # the right number or code, or a dict of them by name
+    codes: Mapping[str, Mapping[str, str]] | None = None  # by part ("" if only one), what each stands for
+    explanation: str = ""  # shown with the solution of a value exercise
+    tolerance: float = 1e-4  # absolute and relative, when numbers are compared
+    seed: int = 0  # the randomness of the check
 
     def __post_init__(self) -> None:
         if (self.reference is None) == (self.value is None):

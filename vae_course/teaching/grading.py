@@ -3,8 +3,6 @@
 Outcomes are compared forgivingly about form and strictly about values.
 """
 
-from __future__ import annotations
-
 import copy
 import random
 import re
@@ -55,8 +53,7 @@ class ContractBroken(Exception):
 def leaves(answer: Any, expected: Any, label: str = "") -> list[tuple[str, Any, Any]]:
     """Label, answer and expectation of every entry of nested dicts, tuples and lists.
 
-    Raises:
-        ContractBroken: the answer is nested in another way; a dict may have more entries than expected.
+    ContractBroken: the answer is nested in another way; a dict may have more entries than expected.
     """
     if isinstance(expected, Mapping):
         names = ", ".join(map(repr, expected))
@@ -78,8 +75,8 @@ def leaves(answer: Any, expected: Any, label: str = "") -> list[tuple[str, Any, 
 def same(answer: Any, expected: Any, tolerance: float) -> bool:
     """Whether two outcomes agree: values within tolerance, shapes equal, form and dtype as they like.
 
-    A number, an array and a tensor of one element are the same thing; NaN equals NaN (a mistake that
-    yields NaN must recognize itself). Dicts agree when all expected entries do.
+    A number, an array and a tensor of one element are the same thing; NaN equals NaN (a mistake that yields
+    NaN must recognize itself). Dicts agree when all expected entries do.
     """
     try:
         return all(_same_leaf(a, e, tolerance) for _, a, e in leaves(answer, expected))

@@ -1,7 +1,5 @@
 """The parameters cell of a chapter: its values are checked at once, before anything is trained."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -13,19 +11,15 @@ class ParameterError(ValueError):
 
 
 def check_parameters(scope: Mapping[str, Any], **rules: Any) -> dict[str, Any]:
-    """The chapter's parameters as a dict, if each of them follows its rule.
+    """The chapter's parameters as a dict, if each of them follows its rule, else a ParameterError that names
+    all others.
 
     >>> parameters = check_parameters(globals(), DATASET=("mnist", "digits"), EPOCHS=1, BETAS=[0.0])
 
-    Args:
-        scope: ``globals()`` of the notebook, after the parameters cell and what papermill set.
-        rules: for each parameter what it may be: a tuple of the allowed values; an int n for a whole number
-            of at least n; a float x for a number above x; a bool for True or False; "" for any text; a list
-            with one of these for a list of at least one such value; a function that returns whether a value
-            will do (its docstring says what is asked for).
-
-    Raises:
-        ParameterError: names every parameter that breaks its rule, its value and what was expected.
+    ``scope`` is ``globals()`` of the notebook, after the parameters cell and what papermill set. A rule is a
+    tuple of the allowed values; an int n for a whole number of at least n; a float x for a number above x; a
+    bool for True or False; "" for any text; a list with one of these for a list of at least one such value;
+    or a function that returns whether a value will do (its docstring says what is asked for).
     """
     missing = [name for name in rules if name not in scope]
     if missing:

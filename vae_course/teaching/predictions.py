@@ -1,7 +1,5 @@
 """Ask the reader for a prediction before the cell that answers it, and compare afterwards."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 from string import ascii_lowercase
@@ -12,9 +10,8 @@ from vae_course.teaching.display import publish, publish_widget
 class Prediction:
     """A multiple-choice question about what comes next, and the reader's answer; made by `predict`.
 
-    Attributes:
-        question, options: as they were asked.
-        index: position of the chosen option; None until the reader chooses, and in a run without a reader.
+    ``index`` is the position of the chosen option; None until the reader chooses, and in a run without a
+    reader.
     """
 
     def __init__(self, question: str, options: Sequence[str]) -> None:
@@ -35,9 +32,8 @@ class Prediction:
     def compare(self, outcome: int | str, measured: str) -> None:
         """Say what happened, and whether it was predicted.
 
-        Args:
-            outcome: the option that came true, by number (from 0) or by text, computed from this run.
-            measured: a sentence with the numbers of this run.
+        ``outcome`` is the option that came true, by number (from 0) or by text, computed from this run;
+        ``measured`` a sentence with the numbers of this run.
         """
         outcome = self._position(outcome)
         lines = [f"Measured: {measured.strip()}", f"What happened: {self.options[outcome]}."]
@@ -58,15 +54,12 @@ class Prediction:
 
 
 def predict(question: str, options: Sequence[str], default: object = None) -> Prediction:
-    """Ask a multiple-choice question; nothing is chosen until the reader presses a button.
+    """Ask what will happen, before the cell that answers it; nothing is chosen until the reader presses a
+    button.
 
-    Question and lettered options are text, so that they can be read where no widget is drawn (GitHub, print);
-    the buttons below carry the letters alone.
-
-    Args:
-        question: what will happen? Asked before the cell that answers it.
-        options: at least two possible outcomes.
-        default: ignored; chapters of the first edition give it.
+    Question and lettered options, at least two, are text, so that they can be read where no widget is drawn
+    (GitHub, print); the buttons below carry the letters alone. ``default`` is ignored; chapters of the first
+    edition give it.
     """
     from ipywidgets import ToggleButtons
 

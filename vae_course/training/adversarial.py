@@ -16,22 +16,18 @@ from vae_course.randomness import seeded
 from vae_course.training.loop import TrainingDiverged
 from vae_course.training.settings import Settings, lists_settings, number, one_of, setting, whole
 
-# -------- The terms of a GAN's game: losses of both players, the gradient penalty, instance noise.
-
-# Each loss: (discriminator's on real scores and fake scores, generator's on fake scores). Scores are
+# The terms of a GAN's game: losses of both players, the gradient penalty, instance noise. Scores are
 # (batch, ...): the batch is averaged and further axes, networks that are trained side by side, are summed.
-LOSSES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
-    # Goodfellow et al. 2014, section 3: the generator maximizes log D instead of minimizing log(1 − D).
-    "non_saturating": (
-        lambda real, fake: mean_over_batch(F.softplus(-real) + F.softplus(fake)),
-        lambda fake: mean_over_batch(F.softplus(-fake)),
-    ),
-    # Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17.
-    "hinge": (
-        lambda real, fake: mean_over_batch(F.relu(1 - real) + F.relu(1 + fake)),
-        lambda fake: mean_over_batch(-fake),
-    ),
-}
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """−log D(x) − log(1 − D(G(z))), from scores that are the logits of D (Goodfellow et al. 2014, eq. 1)."""
+    return mean_over_batch(F.softplus(-real) + F.softplus(fake))
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """The generator maximizes log D instead of minimizing log(1 − D) (Goodfellow et al. 2014, section 3)."""
+    return mean_over_batch(F.softplus(-fake))
 
 
 def mean_over_batch(values: Tensor) -> Tensor:
@@ -48,9 +44,7 @@ def share_right(real_score: Tensor, fake_score: Tensor) -> Tensor:
 def gradient_penalty(scores: Tensor, x: Tensor) -> Tensor:
     """R1: mean over the batch of ‖∇ₓ D(x)‖², differentiable (Mescheder et al. 2018, equation 9).
 
-    Args:
-        scores: D(x), (batch, ...), computed from ``x`` with ``x.requires_grad_()`` set before.
-        x: real data, (batch, ...).
+    ``scores`` D(x), (batch, ...), come from real data x (batch, ...) that ``requires_grad``.
     """
     (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
     return mean_over_batch(slope.square())
@@ -62,8 +56,6 @@ def add_noise(x: Tensor, std: float, generator: torch.Generator | None = None) -
         return x
     return x + std * torch.randn(x.shape, generator=generator, device=x.device)
 
-
-# -------- Settings and history.
 
 BETAS = (0.5, 0.999)  # of Adam, for every player: in a game the gradients' past tells little
 
@@ -80,14 +72,9 @@ class GanSettings(Settings):
     discriminator_learning_rate: float | None = setting(
         None, number(0, ends="(]"), "that of the discriminator", none="the same"
     )
-    loss: str = setting("non_saturating", one_of(LOSSES), "of both players")
-    penalty: float = setting(
-        0.0, number(0), "weight g of R1, g/2 times the mean squared slope at real data, for the discriminator"
-    )
+    penalty: float = setting(0.0, number(0), "weight g of R1, g/2 times the mean squared slope at real data")
     penalty_every: int = setting(
-        1,
-        whole(1),
-        "updates from one R1 to the next, that many times as strong (Karras et al. 2020)",
+        1, whole(1), "updates from one R1 to the next, that many times as strong (Karras et al. 2020)"
     )
     instance_noise: float = setting(
         0.0, number(0), "std of Gaussian noise on all that the discriminator sees, in units of the data"
@@ -106,29 +93,19 @@ TERMS = ("discriminator", "generator", "penalty", "real_score", "fake_score", "a
 class AdversarialHistory:
     """One record now and then, each the mean over the updates since the record before it.
 
-    Attributes:
-        records: dicts with ``step`` (updates of each player so far), ``seconds``, and the players' terms:
-            ``discriminator`` and ``generator`` (their losses, without the penalty), ``penalty`` (mean squared
-            norm of the score's slope at real data, before its weight; 0 when not used), ``real_score`` and
-            ``fake_score`` (mean logits), ``accuracy`` (share of scores with the right sign; 0.5 is a blind
-            discriminator).
+    ``records`` are dicts with ``step`` (updates of each player so far), ``seconds``, and the players' terms:
+    ``discriminator`` and ``generator`` (their losses, without the penalty), ``penalty`` (mean squared norm of
+    the score's slope at real data, before its weight; 0 when not used), ``real_score`` and ``fake_score``
+    (mean logits), ``accuracy`` (share of scores with the right sign; 0.5 is a blind discriminator).
     """
 
     records: list[dict] = field(default_factory=list)
 
+    last = property(lambda self: self.records[-1], doc="The latest record.")
+
     def curve(self, term: str) -> tuple[list[int], list[float]]:
         """Steps and values of one term: one of ``discriminator``, ``generator``, ``penalty``, ..."""
-        if term not in TERMS:
-            raise ValueError(f"unknown term {term!r}; choose one of {', '.join(TERMS)}.")
         return [record["step"] for record in self.records], [record[term] for record in self.records]
-
-    @property
-    def last(self) -> dict:
-        """The latest record."""
-        return self.records[-1]
-
-
-# -------- Train a generator against a discriminator.
 
 
 @lists_settings(GanSettings)
@@ -149,15 +126,10 @@ def fit_gan(
     Args:
         generator: (batch, latent) → data; has ``latent_dim``. discriminator: data → logits (batch,).
         train: ImageData, PointData, or anything with ``len``, ``to(device)`` and ``batch(index, generator)``.
-        device: where to train; both networks are afterwards back where they were.
-        progress: print about ten lines of plain text during the run.
+        device, progress: as for :func:`vae_course.training.loop.fit`, which also says what is raised.
         watch: called as ``watch(step, generator)`` before the first update and at every record, with the
             generator where it was before the run.
         settings: fields of :class:`GanSettings`, by name:
-
-    Raises:
-        ValueError, TypeError: as for :func:`vae_course.training.loop.fit`.
-        TrainingDiverged: a loss became NaN or infinite.
     """
     config = GanSettings.from_arguments(settings)
     train = check_data(train, "the training set")
@@ -211,7 +183,6 @@ class Game:
     def update(self) -> None:
         """One step of each player."""
         config, generator, discriminator = self.config, self.model, self.discriminator
-        discriminator_loss, generator_loss = LOSSES[config.loss]
         optimizer_g, optimizer_d = self.optimizers
         std = config.instance_noise * (1 - self.step / config.steps if config.anneal_noise else 1.0)
         real = add_noise(self.next_batch(), std, self.noise)
@@ -240,8 +211,7 @@ class Game:
         if (self.device.type == "cpu" or self.step % 50 == 0) and not torch.isfinite(total + loss_g):
             raise TrainingDiverged(
                 f"a loss of the game is not finite at step {self.step} (discriminator {total.item():.3g}, "
-                f"generator {loss_g.item():.3g}); lower learning_rate, or give penalty=... to hold the "
-                f"discriminator's slope."
+                f"generator {loss_g.item():.3g}); lower learning_rate, or give penalty=..."
             )
         self.step += 1
         with torch.no_grad():
@@ -265,10 +235,10 @@ class Game:
 
 def report(history: AdversarialHistory, steps: int) -> None:
     """About ten lines in a run, without seconds, so that a repeated run prints the same text."""
-    done, before = history.last["step"], history.records[-2]["step"] if len(history.records) > 1 else 0
+    last, before = history.records[-1], history.records[-2]["step"] if len(history.records) > 1 else 0
+    done = last["step"]
     if done * 10 // steps == before * 10 // steps:
         return
-    last = history.last
     say(
         f"step {done:>{len(str(steps))},}/{steps:,}   discriminator {last['discriminator']:.3f}   "
         f"generator {last['generator']:.3f}   right {last['accuracy']:.0%}"

@@ -12,8 +12,6 @@ from torch.overrides import TorchFunctionMode
 
 from vae_course.machine import pick_device
 
-# -------- The processes of one training run: who they are, what they agree on, and who writes.
-#
 # ``torchrun --nproc-per-node N -m vae_course train ...`` starts N processes that know of each other by the
 # variables of their environment. Everything here does nothing where there is only one.
 
@@ -46,8 +44,7 @@ def rank() -> int:
 def own_device(name: str = "auto") -> torch.device:
     """The device of this process by ``pick_device``; with CUDA, each process of a machine has one of its own.
 
-    Raises:
-        ValueError: there is no such device, or the processes cannot share it.
+    ValueError: there is no such device, or the processes cannot share it.
     """
     device = pick_device(name)
     if started() == 1:
@@ -72,14 +69,8 @@ def own_device(name: str = "auto") -> torch.device:
 def process_group(device: torch.device | None = None) -> Iterator[None]:
     """Join the processes that torchrun started, for :func:`fit` to train with all of them together.
 
-    They talk by NCCL on CUDA and by gloo on CPUs.
-
-    Args:
-        device: from :func:`own_device`; None stands for "auto".
-
-    Raises:
-        ValueError: as :func:`own_device`.
-        ProcessLost: another process ended before its time.
+    They talk by NCCL on CUDA and by gloo on CPUs. ``device`` is from :func:`own_device`; None stands for
+    "auto". ProcessLost: another process ended before its time.
     """
     if started() == 1 or count() > 1:
         yield
@@ -140,7 +131,7 @@ def first_on_each_machine() -> Iterator[None]:
         distributed.barrier()
 
 
-# -------- One model trained by several processes at once, with the result of one process.
+# One model trained by several processes at once, with the result of one process.
 #
 # Every batch is divided among the processes, and PyTorch's DistributedDataParallel averages their gradients.
 # Three things make the result that of one process, up to the rounding of sums:
@@ -149,11 +140,9 @@ def first_on_each_machine() -> Iterator[None]:
 # - all draw the noise of the whole batch from the same generator, and each takes its rows;
 # - a share of the batch counts by its number of examples, so that an uneven last batch is right as well.
 #
-# Whatever a run saves is therefore independent of the number of processes, and any number can resume it.
-#
-# Of that rounding: a gradient in float32 is off by some 1e-7 of the terms that it is the sum of, and Adam
-# makes a whole step out of a gradient that is nothing but rounding, as that of a pixel which is always black.
-# So single weights can end some learning rates apart, while the loss does not notice.
+# Whatever a run saves is therefore independent of the number of processes, and any number can resume it. Of
+# the rounding: Adam makes a whole step out of a gradient that is nothing but rounding, as that of a pixel
+# which is always black, so single weights can end some learning rates apart; the loss does not notice.
 
 
 class Shared:
@@ -240,13 +229,9 @@ def share(examples: int) -> tuple[slice, int]:
 class RowsOfDraws(TorchFunctionMode):
     """Within it, ``torch.randn``, ``rand`` and ``randint`` with ``generator`` draw for the whole batch.
 
-    The caller asks for noise for its own rows and gets them out of that draw, so that the processes
-    together use what one process would have drawn, and their generators stay in step.
-
-    Args:
-        generator: whose draws are shared.
-        rows: of the batch, this process's own.
-        examples: of the whole batch.
+    The caller asks for noise for its own ``rows`` and gets them out of a draw for all ``examples`` of the
+    batch, so that the processes together use what one process would have drawn, and their generators stay in
+    step.
     """
 
     def __init__(self, generator: torch.Generator, rows: slice, examples: int):

@@ -10,31 +10,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from vae_course import machine
 from vae_course.data.own_images import check_data
 from vae_course.elbo import ElboTerms, elbo_terms, reconstruction_terms
 from vae_course.files import say, write_atomically
-from vae_course.machine import (
-    OPTIMIZERS,
-    choose,
-    keep_freed_memory,
-    matrix_products,
-    mixed,
-    pick_device,
-    working_on,
-)
+from vae_course.machine import matrix_products, mixed, pick_device, working_on
 from vae_course.models.vae import Autoencoder
 from vae_course.randomness import seed_of, seeded
 from vae_course.training import distributed as processes
-from vae_course.training.settings import (
-    FitSettings,
-    kl_settled,
-    kl_weight,
-    learning_rate_factor,
-    lists_settings,
-)
+from vae_course.training import settings as rules
+from vae_course.training.settings import FitSettings, lists_settings
 from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
-
-# -------- A loss that is no longer a number, and what probably made it so.
 
 
 class TrainingDiverged(RuntimeError):
@@ -44,10 +30,8 @@ class TrainingDiverged(RuntimeError):
 def diagnose(step: int, epoch: int, model: nn.Module, x: Tensor, terms: ElboTerms) -> str:
     """One sentence for :class:`TrainingDiverged`: where, and the likely cause.
 
-    Args:
-        step: updates made so far; epoch: the one under way, counted from 1.
-        model: as it is now.
-        x: the batch whose loss is not finite, and ``terms`` what the objective made of it.
+    ``step`` updates were made, ``epoch`` is the one under way, from 1; the objective made ``terms`` of the
+    batch x.
     """
     if torch.is_tensor(x) and not torch.isfinite(x).all():
         cause = "the data hold NaN or infinite values: remove these examples or mend them"
@@ -62,8 +46,6 @@ def diagnose(step: int, epoch: int, model: nn.Module, x: Tensor, terms: ElboTerm
     return f"the loss is not finite at step {step} (epoch {epoch}); {cause}."
 
 
-# -------- What happened during training.
-
 TERMS = ("negative_elbo", "reconstruction", "kl")
 
 
@@ -71,38 +53,25 @@ TERMS = ("negative_elbo", "reconstruction", "kl")
 class History:
     """One record for each epoch, the first of them (epoch 0) taken before any update.
 
-    Attributes:
-        records: dicts with ``epoch``, ``step`` (updates so far), ``learning_rate``, ``beta`` (weight of the
-            KL term at that moment), ``seconds`` since the start, and ``train`` and ``validation``: dicts of
-            ``negative_elbo``, ``reconstruction``, ``kl``, mean nats per example with a sample from q(z|x),
-            always at KL weight 1 (validation is None when none was given).
-        stopped_early: training ended before its last epoch because the held-out −ELBO no longer fell.
-        best_epoch: epoch with the lowest held-out −ELBO, or None without held-out data.
+    Records are dicts with ``epoch``, ``step`` (updates so far), ``learning_rate``, ``beta`` (weight of the KL
+    term at that moment), ``seconds`` since the start, and ``train`` and ``validation`` (None when none was
+    given): dicts of ``negative_elbo``, ``reconstruction``, ``kl``, mean nats per example with a sample from
+    q(z|x), always at KL weight 1.
     """
 
     records: list[dict] = field(default_factory=list)
-    stopped_early: bool = False
-    best_epoch: int | None = None
+    stopped_early: bool = False  # before the last epoch, because the held-out −ELBO no longer fell
+    best_epoch: int | None = None  # with the lowest held-out −ELBO; None without held-out data
 
     def curve(self, part: str = "validation", term: str = "negative_elbo") -> tuple[list[int], list[float]]:
-        """Epochs and values of one term.
-
-        Args:
-            part: "train" or "validation".
-            term: "negative_elbo", "reconstruction" or "kl".
+        """Epochs and values of one term ("negative_elbo", "reconstruction", "kl") of a part ("train",
+        "validation").
         """
-        if part not in ("train", "validation"):
-            raise ValueError(f"unknown part {part!r}; choose 'train' or 'validation'.")
-        if term not in TERMS:
-            raise ValueError(f"unknown term {term!r}; choose one of {', '.join(TERMS)}.")
         if any(record[part] is None for record in self.records):
             raise ValueError("this run had no held-out data: give validation=... to fit.")
         return [r["epoch"] for r in self.records], [r[part][term] for r in self.records]
 
-    @property
-    def last(self) -> dict:
-        """The record of the last epoch."""
-        return self.records[-1]
+    last = property(lambda self: self.records[-1], doc="The record of the last epoch.")
 
     def to_json(self, path: str | Path) -> None:
         """Write the history as JSON; the file is complete or not there."""
@@ -112,9 +81,6 @@ class History:
     def from_json(cls, path: str | Path) -> "History":
         """Read what :meth:`to_json` wrote."""
         return cls(**json.loads(Path(path).read_text()))
-
-
-# -------- The training loop.
 
 
 @lists_settings(FitSettings)
@@ -130,7 +96,7 @@ def fit(
     objective=None,
     **settings,
 ) -> History:
-    """Train a model on data in memory and return what happened.
+    """Train a model on data in memory and return what happened, from epoch 0 (before training).
 
     The defaults are the fast recipe of assets/results/speed.md, where each part's gain is measured; for the
     recipe of most tutorials give ``**training.settings.USUAL_RECIPE``.
@@ -144,16 +110,13 @@ def fit(
         device: where to train: "auto" (CUDA, MPS, CPU), or a torch device name; the model is afterwards back
             where it was.
         checkpoint: file to write after each epoch, and with the best weights at the end of a run with
-            ``patience``; None writes nothing.
+            ``patience``.
         resume: continue from ``checkpoint`` if it exists; on the same kind of device the result equals an
             uninterrupted run's.
         progress: print about ten lines of plain text during the run.
-        objective: ``objective(model, x, generator) -> ElboTerms``; default: the ELBO, and for an
-            Autoencoder its reconstruction term.
+        objective: ``objective(model, x, generator) -> ElboTerms``; default: the ELBO, and for an Autoencoder
+            its reconstruction term.
         settings: fields of :class:`vae_course.training.settings.FitSettings`, by name:
-
-    Returns:
-        The history, from epoch 0 (before training).
 
     Inside :func:`vae_course.training.distributed.process_group`, as in ``train`` under torchrun, all
     processes train the model together, with the result of one; ``batch_size`` is that of all of them.
@@ -189,7 +152,7 @@ def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool
     held_out = validation.to(run.device) if validation is not None else None
     if resume and Path(checkpoint).exists():
         restore_run(run, checkpoint)
-    keep_freed_memory()
+    machine.keep_freed_memory()
     epochs, history = run.config.epochs, run.history
     start = time.perf_counter() - (history.last["seconds"] if history.records else 0.0)
     if not history.records:
@@ -218,7 +181,7 @@ class Run:
         self.model, self.train, self.config, self.objective = model, train, config, objective
         self.device, self.epoch, self.step = device, 0, 0
         self.total_steps = -(-len(train) // config.batch_size) * config.epochs
-        self.arithmetic = choose(config.precision, device, model)
+        self.arithmetic = machine.choose(config.precision, device, model)
         self.kl_course = (config.kl_warmup, config.kl_schedule, config.kl_cycles)
         self.optimizer = self.make_optimizer()
         # The order lives on the CPU so that it is the same on every device.
@@ -228,7 +191,7 @@ class Run:
 
     def make_optimizer(self):
         """What steps: an optimizer of torch, or anything with its methods that a derived class prefers."""
-        return OPTIMIZERS[self.config.optimizer](
+        return machine.OPTIMIZERS[self.config.optimizer](
             self.model.parameters(),
             lr=self.config.learning_rate,
             weight_decay=self.config.weight_decay,
@@ -248,7 +211,7 @@ class Run:
         config = self.config
         course = (config.schedule, self.step, self.total_steps, config.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = config.learning_rate * learning_rate_factor(*course)
+            group["lr"] = config.learning_rate * rules.learning_rate_factor(*course)
         with mixed(self.arithmetic, self.device):
             x, terms = self.terms(self.train, index, self.noise)
         loss = self.loss(terms, self.beta, len(index))
@@ -265,7 +228,7 @@ class Run:
     @property
     def beta(self) -> float:
         """The weight of the KL term at this step."""
-        return kl_weight(self.config.beta, self.step, self.total_steps, *self.kl_course)
+        return rules.kl_weight(self.config.beta, self.step, self.total_steps, *self.kl_course)
 
     def terms(self, data, index: Tensor, noise: torch.Generator):
         """The batch of the examples at ``index``, and what the objective makes of it."""
@@ -285,27 +248,19 @@ class Run:
         """Measure the model, add a record to the history, and keep the weights if they are the best."""
         with matrix_products(self.arithmetic):
             measured = [self.measure(data) if data is not None else None for data in (self.train, held_out)]
-        self.history.records.append(
-            {
-                "epoch": self.epoch,
-                "step": self.step,
-                "learning_rate": self.optimizer.param_groups[0]["lr"],
-                "beta": self.beta,
-                "seconds": seconds,
-                "train": measured[0],
-                "validation": measured[1],
-            }
-        )
-        if held_out is not None and kl_settled(self.step, self.total_steps, *self.kl_course):
+        record = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+        }
+        record |= {"beta": self.beta, "seconds": seconds, "train": measured[0], "validation": measured[1]}
+        self.history.records.append(record)
+        if held_out is not None and rules.kl_settled(self.step, self.total_steps, *self.kl_course):
             self._keep_best(measured[1]["negative_elbo"])
 
     @torch.no_grad()
     def measure(self, data) -> dict[str, float]:
-        """Mean ELBO terms on fixed examples with fixed noise, so that records differ by the weights alone.
-
-        Raises:
-            TrainingDiverged: a term is NaN or infinite.
-        """
+        """Mean ELBO terms on fixed examples with fixed noise, so that records differ by the weights alone."""
         chooser, noise = seeded(self.config.seed), seeded(self.config.seed + 2, self.device)
         index = torch.randperm(len(data), generator=chooser)[: self.config.eval_examples].to(self.device)
         self.model.eval()
@@ -369,9 +324,6 @@ class SharedRun(processes.Shared, Run):
     """A run of which each of several processes does its share."""
 
 
-# -------- Plain-text progress: readable with and without a front end.
-
-
 def report(history: History, epochs: int, progress: bool) -> None:
     """About ten lines in a run, without seconds, so that a repeated run prints the same text."""
     record = history.last
@@ -396,7 +348,7 @@ def _terms(values: dict[str, float]) -> str:
     return f"−ELBO {values['negative_elbo']:7.2f} = {values['reconstruction']:7.2f} + KL {values['kl']:5.2f}"
 
 
-# -------- Save a run, and continue it later as if it had never been interrupted.
+AFRESH = "start afresh in another file"
 
 
 def save_run(run, path: str | Path) -> None:
@@ -408,36 +360,26 @@ def save_run(run, path: str | Path) -> None:
 def restore_run(run, path: str | Path) -> None:
     """Put a run into the state that :func:`save_run` wrote.
 
-    Raises:
-        CheckpointError: the file is damaged, or belongs to another model, to other settings or to other data.
+    CheckpointError: the file is damaged, or belongs to another model, to other settings or to other data.
     """
     content = load_checkpoint(path)
     state = content.get("training")
     if state is None:
-        raise CheckpointError(
-            f"{path} holds a model without the state of its training; only a file that was written as the "
-            f"checkpoint of a run can be resumed: start afresh in another file."
-        )
+        raise CheckpointError(f"{path} holds a model without the state of its training: {AFRESH}.")
     model = run.model
     if (content["kind"], content["config"]) != (type(model).__name__, getattr(model, "config", None)):
-        raise CheckpointError(
-            f"{path} belongs to another model; resume with the same model, or start afresh in another file."
-        )
+        raise CheckpointError(f"{path} belongs to another model; resume with the same, or {AFRESH}.")
     asked = {**asdict(run.config), "examples": len(run.train)}
     saved = {**state["settings"], "examples": state["examples"]}
     changed = [
         f"{name} {saved.get(name)!r} → {asked[name]!r}" for name in asked if asked[name] != saved.get(name)
     ]
     if changed:
-        raise CheckpointError(
-            f"{path} is a run with other settings ({'; '.join(changed)}); resume with the same ones, "
-            f"because schedules depend on them, or start afresh in another file."
-        )
+        other = f"other settings ({'; '.join(changed)}), on which schedules depend"
+        raise CheckpointError(f"{path} is a run with {other}; resume with the same ones, or {AFRESH}.")
     if state.get("data") not in (None, fingerprint(run.train)):
-        raise CheckpointError(
-            f"{path} is a run on other training data: as many examples, but not the same; resume with the "
-            f"same data, or start afresh in another file."
-        )
+        other = "other training data: as many examples, but not the same"
+        raise CheckpointError(f"{path} is a run on {other}; resume with the same data, or {AFRESH}.")
     try:
         model.load_state_dict(content["model"])
     except RuntimeError as error:

@@ -18,36 +18,22 @@ KL_SCHEDULES = ("constant", "linear", "cyclical")
 PRECISIONS = ("auto", "highest", "medium", "bfloat16")
 
 # The recipe of countless tutorials and of pytorch/examples, to compare with.
-USUAL_RECIPE = {
-    "batch_size": 128,
-    "learning_rate": 1e-3,
-    "schedule": "constant",
-    "warmup": 0.0,
-    "kl_schedule": "constant",
-}
+USUAL_RECIPE = {"batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "warmup": 0.0}
+USUAL_RECIPE |= {"kl_schedule": "constant"}
 
 # Of each model of a sweep: smaller than the usual one, so trained for less long and at another pace.
 SWEEP_RECIPE = {"epochs": 6, "batch_size": 160, "learning_rate": 6e-3, "kl_warmup": 0.5}
 
-# -------- What a setting may be.
-
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value may be.
+    """What a value may be."""
 
-    Attributes:
-        kind: int, float or str.
-        low, high: the range of a number.
-        ends: whether low and high belong to it: "[" and "]" do, "(" and ")" do not.
-        choices: the names that a str may be.
-    """
-
-    kind: type
-    low: float = -math.inf
+    kind: type  # int, float or str
+    low: float = -math.inf  # the range of a number
     high: float = math.inf
-    ends: str = "[]"
-    choices: tuple[str, ...] = ()
+    ends: str = "[]"  # whether low and high belong to it: "[" and "]" do, "(" and ")" do not
+    choices: tuple[str, ...] = ()  # the names that a str may be
 
     def accepts(self, value: object) -> bool:
         """Whether a value of Python is allowed; True and False are no numbers."""
@@ -62,8 +48,7 @@ class Rule:
     def read(self, text: str) -> int | float | str:
         """The value that a word of the command line stands for; capitals and hyphens in names do not matter.
 
-        Raises:
-            ValueError: it stands for none that is allowed; one sentence.
+        ValueError, with one sentence: it stands for none that is allowed.
         """
         if self.kind is str:
             value = text.lower().replace("-", "_")
@@ -110,13 +95,8 @@ def nearest(word: object, known: Sequence[str]) -> str:
 def setting(default, rule: Rule, text: str, *, none: str = "", group: str = "", metavar: str = "N"):
     """A field of a dataclass of settings.
 
-    Args:
-        default: its default.
-        rule: what it may be.
-        text: what it does, in plain ASCII.
-        none: what None stands for; "" where None is not allowed.
-        group: heading under which the command line explains it.
-        metavar: what stands for a value there.
+    ``rule`` is what it may be, ``text`` what it does, in plain ASCII, ``none`` what None stands for ("" where
+    None is not allowed). The command line explains it under ``group``, with ``metavar`` for a value.
     """
     about = {"rule": rule, "text": text, "none": none, "group": group, "metavar": metavar}
     return field(default=default, metadata=about)
@@ -184,8 +164,6 @@ class Settings:
         return cls(**plain)
 
 
-# -------- The settings of fit.
-
 _steps, _objective = partial(setting, group="optimization"), partial(setting, group="objective")
 
 
@@ -196,9 +174,7 @@ class FitSettings(Settings):
     caller = "fit"
 
     epochs: int = _steps(10, whole(0), "passes through the training part")
-    batch_size: int | None = _steps(
-        None, whole(1), "examples in each update", none="256, fewer for small data"
-    )
+    batch_size: int | None = _steps(None, whole(1), "examples of an update", none="256, fewer for small data")
     learning_rate: float = _steps(8e-3, number(0, ends="(]"), "step size at its highest", metavar="RATE")
     optimizer: str = _steps("adam", one_of(OPTIMIZERS), "way to step")
     weight_decay: float = _steps(0.0, number(0), "pull of the weights towards 0", metavar="RATE")
@@ -238,11 +214,7 @@ class FitSettings(Settings):
     )
     seed: int = setting(0, whole(0), "seed of the order of the examples and of the noise", group="run")
     eval_examples: int | None = setting(
-        2000,
-        whole(1),
-        "fixed random examples of each part that the history is measured on",
-        none="all",
-        group="run",
+        2000, whole(1), "fixed random examples of a part for the history", none="all", group="run"
     )
 
     def __post_init__(self):
@@ -265,17 +237,11 @@ class FitSettings(Settings):
         )
 
 
-# -------- How the learning rate and the weight of the KL term move during training.
-
-
 def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:
-    """Factor in [0, 1] on the learning rate at ``step`` (0 is the first update).
+    """Factor in [0, 1] on the learning rate at ``step`` (0 is the first update) of ``total_steps``.
 
-    Args:
-        schedule: "constant", or "linear" / "cosine" decay that reaches 0 after the last step.
-        step: number of updates already made.
-        total_steps: number of updates of the whole run.
-        warmup: share of the run, in [0, 1), over which the rate first rises linearly.
+    ``schedule`` is "constant", or "linear" / "cosine" decay that reaches 0 after the last step; ``warmup`` is
+    the share of the run, in [0, 1), over which the rate first rises linearly.
     """
     warmup_steps = warmup * total_steps
     if step < warmup_steps:
@@ -298,19 +264,13 @@ def kl_weight(
     kl_schedule: str = "linear",
     kl_cycles: int = 4,
 ) -> float:
-    """Weight of the KL term at ``step`` (0 is the first update).
+    """Weight of the KL term at ``step`` (0 is the first update) of ``total_steps``.
 
     One idea, three uses: the run is cut into equal cycles, and in each the weight rises linearly from 0 to β
-    over a share ``kl_warmup`` of the cycle and then stays. Early in training the decoder ignores z, and a KL
-    term at full weight then pushes q(z|x) onto the prior before z is of any use.
-
-    Args:
-        beta: the full weight.
-        step: number of updates already made; total_steps: of the whole run.
-        kl_warmup: share of each cycle, in [0, 1], over which the weight rises; 0 means that it never does.
-        kl_schedule: "constant" (β throughout), "linear" (one cycle: Bowman et al. 2016, §3.1) or "cyclical"
-            (several: Fu et al. 2019, who take 4 cycles and a share of ½).
-        kl_cycles: number of cycles of the cyclical schedule.
+    over a share ``kl_warmup`` of the cycle (0: never) and then stays. Early in training the decoder ignores
+    z, and a KL term at full weight then pushes q(z|x) onto the prior before z is of any use. ``kl_schedule``
+    is "constant" (β throughout), "linear" (one cycle: Bowman et al. 2016, §3.1) or "cyclical" (``kl_cycles``
+    of them: Fu et al. 2019, who take 4 and a share of ½).
     """
     length = total_steps / _cycles(kl_schedule, kl_cycles)
     ramp = length * kl_warmup

@@ -10,8 +10,6 @@ Each cell leaves a file, so an interrupted sweep goes on where it stopped. It is
 seeds of its own: its numbers are the same wherever it is trained.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
@@ -40,22 +38,14 @@ class WorkerLost(RuntimeError):
 
 @dataclass(frozen=True)
 class Cell:
-    """One model of a sweep: everything that decides its numbers.
-
-    Attributes:
-        dataset: name of the data.
-        latent_dim, beta, seed: the setting.
-        examples: training pictures.
-        hidden_dims: widths of the encoder; the decoder mirrors them.
-        epochs, batch_size, learning_rate, kl_warmup: as for :func:`vae_course.training.loop.fit`.
-    """
+    """One model of a sweep: everything that decides its numbers."""
 
     dataset: str
     latent_dim: int
     beta: float
     seed: int
-    examples: int
-    hidden_dims: tuple[int, ...] = (128, 128)
+    examples: int  # training pictures
+    hidden_dims: tuple[int, ...] = (128, 128)  # of the encoder; the decoder mirrors them
     epochs: int = SWEEP_RECIPE["epochs"]
     batch_size: int = SWEEP_RECIPE["batch_size"]
     learning_rate: float = SWEEP_RECIPE["learning_rate"]
@@ -78,21 +68,11 @@ def plan(
 ) -> list[Cell]:
     """The cells of a sweep; the seed changes slowest, so that a whole curve is there early.
 
-    Args:
-        dataset: name of the data.
-        latent_dims: sizes of z, each ≥ 1.
-        betas: weights of the KL term.
-        seeds: number of repetitions: seeds 0, 1, ...
-        examples: number of training pictures.
-        settings: further attributes of :class:`Cell`.
-
-    Raises:
-        ValueError: nothing to do, or a size below 1.
+    ``seeds`` is the number of repetitions, ``examples`` of training pictures; more settings as for
+    :class:`Cell`.
     """
     if not latent_dims or not betas or seeds < 1:
         raise ValueError("a sweep needs at least one latent size, one β and one seed.")
-    if min(latent_dims) < 1:
-        raise ValueError(f"latent sizes are {list(latent_dims)}; each must be at least 1.")
     return [
         Cell(dataset, int(k), float(beta), seed, examples, **settings)
         for seed in range(seeds)
@@ -114,9 +94,7 @@ def run_sweep(
     """Train and measure every cell; a cell that has a file in ``folder`` is read instead.
 
     Args:
-        cells: from :func:`plan`.
-        train: ImageData of ``cell.examples`` pictures.
-        held_out: ImageData on which models are measured.
+        train: ImageData of ``cell.examples`` pictures; ``held_out``: on which models are measured.
         measure: ``measure(model, train, held_out)`` gives a dict of plain numbers, such as
             ``evaluation.sizes.size_report``.
         folder: where each finished cell leaves a JSON file, for one ``measure`` only (on a cluster, a folder
@@ -125,12 +103,8 @@ def run_sweep(
             ``joblib.parallel_config`` says, and one after another without it.
         progress: print a line for each cell.
 
-    Returns:
-        A record for each cell, in their order: its settings and what ``measure`` found.
-
-    Raises:
-        ValueError: ``train`` has not the size that the cells ask for.
-        TrainingDiverged: says in which cell. WorkerLost: a process was ended. Finished cells are kept.
+    Gives a record for each cell, in their order: its settings and what ``measure`` found. TrainingDiverged
+    says in which cell; WorkerLost: a process was ended. Finished cells are kept.
     """
     from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
@@ -176,22 +150,10 @@ def run_cell(cell: Cell, train, held_out, measure: Callable) -> dict:
     with _BUILDING, torch.random.fork_rng(devices=[]):
         seed_everything(cell.seed)
         model = VAE.for_data(train, latent_dim=cell.latent_dim, hidden_dims=cell.hidden_dims)
-    fit(
-        model,
-        train,
-        epochs=cell.epochs,
-        batch_size=cell.batch_size,
-        learning_rate=cell.learning_rate,
-        schedule="linear",
-        warmup=0.05,
-        beta=cell.beta,
-        kl_warmup=cell.kl_warmup,
-        seed=cell.seed,
-        device="cpu",
-        progress=False,
-        eval_examples=1,
-        precision="medium",  # not chosen by each machine: all shall do the same
-    )
+    how = {name: getattr(cell, name) for name in (*SWEEP_RECIPE, "beta", "seed")}
+    # The precision is not chosen by each machine: all shall do the same.
+    how |= {"schedule": "linear", "warmup": 0.05, "eval_examples": 1, "precision": "medium"}
+    fit(model, train, device="cpu", progress=False, **how)
     settings = {**asdict(cell), "hidden_dims": list(cell.hidden_dims)}
     return {**settings, **measure(model, train, held_out)}
 
@@ -233,8 +195,6 @@ def describe(record: dict) -> str:
 
 def write_csv(records: Sequence[dict], path: str | Path) -> None:
     """One row for each model; lists (widths, the KL of each dimension) are left to the JSON file."""
-    if not records:
-        raise ValueError("there are no records to write.")
     columns = [name for name, value in records[0].items() if not isinstance(value, (list, tuple))]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")

@@ -13,11 +13,11 @@ from vae_course.data.own_images import check_data
 from vae_course.elbo import elbo_terms
 from vae_course.machine import Adam, pick_device, working_on
 from vae_course.models.vae_gan import VAEGAN
-from vae_course.training.adversarial import BETAS, LOSSES, gradient_penalty, mean_over_batch, share_right
+from vae_course.training import adversarial as game
 from vae_course.training.loop import History, Run, complete
 from vae_course.training.settings import FitSettings, lists_settings, number, other_default, setting
 
-# -------- The losses of a VAE-GAN, cut so that each reaches only the networks it is meant for.
+# The losses of a VAE-GAN, cut so that each reaches only the networks it is meant for.
 #
 # Algorithm 1 of Larsen et al. 2016 in one graph with three cuts: the game's z and its pictures are detached,
 # and the discriminator is frozen wherever it serves as a ruler or as an opponent. So one backward pass
@@ -26,27 +26,16 @@ from vae_course.training.settings import FitSettings, lists_settings, number, ot
 
 @dataclass(frozen=True)
 class VAEGANLosses:
-    """The five terms of one batch. Each is a mean over the batch, and each reaches only its own networks.
+    """The five terms of one batch. Each is a mean over the batch, and each reaches only its own networks."""
 
-    Attributes:
-        kl: KL(q(z|x) ‖ N(0, I)), nats: the encoder.
-        pixel: −log p(x|z), nats: encoder and decoder.
-        feature: distance of x and its reconstruction in the hidden layer: encoder and decoder.
-        fool: the decoder's loss in the game, on reconstructions and samples: the decoder alone.
-        catch_real, catch_fake: the discriminator's two losses: the discriminator alone.
-        slope: mean squared norm of the score's gradient at real pictures (R1): the discriminator alone; None
-            when not asked for.
-        right: share of the discriminator's scores with the right sign.
-    """
-
-    kl: Tensor
-    pixel: Tensor
-    feature: Tensor
-    fool: Tensor
-    catch_real: Tensor
+    kl: Tensor  # KL(q(z|x) ‖ N(0, I)), nats: the encoder
+    pixel: Tensor  # −log p(x|z), nats: encoder and decoder
+    feature: Tensor  # distance of x and its reconstruction in the hidden layer: encoder and decoder
+    fool: Tensor  # the decoder's loss in the game, on reconstructions and samples: the decoder alone
+    catch_real: Tensor  # with the next the discriminator's two losses: the discriminator alone
     catch_fake: Tensor
-    slope: Tensor | None
-    right: Tensor
+    slope: Tensor | None  # R1 at real pictures, if asked for: the discriminator alone
+    right: Tensor  # share of the discriminator's scores with the right sign
 
 
 @contextmanager
@@ -70,18 +59,15 @@ def vae_gan_losses(
     with_game: bool = True,
     with_slope: bool = False,
 ) -> VAEGANLosses:
-    """All losses of one batch from one pass, each attached to its own networks only.
+    """All losses of one batch x (batch, C, H, W) in [0, 1] from one pass, each attached to its own networks
+    only.
 
     Two departures from the paper's algorithm, both usual: the decoder's loss in the game is the
     non-saturating one, and the features are in units of their variance (``VAEGAN.feature_variance``). In
     print the algorithm lets the discriminator *descend* its log-likelihood; it has to climb it.
 
-    Args:
-        x: (batch, C, H, W), in [0, 1].
-        generator: source of randomness for both draws of z, on the device of x.
-        with_features: False leaves out the discriminator altogether: a plain VAE.
-        with_game: False trains the discriminator, but its judgment does not reach the decoder.
-        with_slope: compute R1 as well.
+    Without ``with_features`` the discriminator is left out altogether: a plain VAE; without ``with_game`` it
+    is trained, but its judgment does not reach the decoder; ``with_slope`` computes R1 as well.
     """
     posterior = model.encode(x)
     z = posterior.sample(generator=generator)
@@ -108,21 +94,19 @@ def vae_gan_losses(
     with frozen(model.discriminator):
         rebuilt = model.discriminator.hidden(model.likelihood.mean(parameters))[-1]
         feature = model.feature_distance(rebuilt, hidden.detach()).mean()
-        fool = LOSSES["non_saturating"][1](model.discriminator(fakes)) if with_game else zero
+        fool = game.generator_loss(model.discriminator(fakes)) if with_game else zero
 
     return VAEGANLosses(
         kl=kl,
         pixel=pixel,
         feature=feature,
         fool=fool,
-        catch_real=mean_over_batch(F.softplus(-real_score)),
-        catch_fake=mean_over_batch(F.softplus(fake_score)),
-        slope=gradient_penalty(real_score, real) if with_slope else None,
-        right=share_right(real_score, fake_score),
+        catch_real=game.mean_over_batch(F.softplus(-real_score)),
+        catch_fake=game.mean_over_batch(F.softplus(fake_score)),
+        slope=game.gradient_penalty(real_score, real) if with_slope else None,
+        right=game.share_right(real_score, fake_score),
     )
 
-
-# -------- Train a VAE-GAN: pixel loss, learned-feature loss and adversary, each switched by its weight.
 
 PLAYERS = ("feature", "fool", "catch_real", "catch_fake", "right", "decoder_skipped", "discriminator_skipped")
 
@@ -146,18 +130,13 @@ class VAEGANSettings(FitSettings):
         0.1, number(0), "of the distance in the discriminator's hidden layer, nats"
     )
     adversary_weight: float = setting(300.0, number(0), "of the decoder's wish to fool the discriminator")
-    penalty: float = setting(
-        0.2,
-        number(0),
-        "weight g of R1, g/2 times the mean squared slope at real pictures, in the discriminator's loss",
-    )
+    penalty: float = setting(0.2, number(0), "weight g of R1, g/2 times the mean squared slope at real data")
     margin: float | None = setting(
         None,
         number(0),
-        "the equilibrium trick of the authors' code (it is not in the paper; they used 0.35). The "
-        "discriminator skips an update when one of its two losses is below equilibrium - margin (it is "
-        "winning), the game does not reach the decoder when one is above equilibrium + margin (it is "
-        "losing), and when both would have to wait, neither does",
+        "the equilibrium trick of the authors' code (not in the paper; they used 0.35). The discriminator "
+        "skips an update when one of its losses is below equilibrium - margin (it is winning), the game does "
+        "not reach the decoder when one is above equilibrium + margin, and if both had to wait, neither does",
         none="no such trick",
     )
     equilibrium: float = setting(0.68, number(0), "about log 2, the loss of a discriminator that cannot tell")
@@ -166,8 +145,7 @@ class VAEGANSettings(FitSettings):
         super().__post_init__()
         if self.pixel_weight == self.feature_weight == 0:
             raise ValueError(
-                "pixel_weight and feature_weight are both 0, so nothing ties a code to its picture; "
-                "give one of them a weight, or train a GAN with fit_gan."
+                "pixel_weight and feature_weight are both 0: nothing ties a code to its picture."
             )
         if self.patience is not None or self.free_bits > 0:
             raise ValueError("patience and free_bits are settings of fit; a VAE-GAN has no bound to watch.")
@@ -189,8 +167,8 @@ def fit_vae_gan(
 
     The sum that is minimized: β · kl + pixel_weight · pixel + feature_weight · feature + adversary_weight ·
     fool + catch, where every term reaches its own networks only (``vae_gan_losses``). The paper multiplies
-    the decoder's reconstruction by γ; Adam does not see a common factor, so γ is
-    feature_weight / adversary_weight here. The weights switch the ablation:
+    the decoder's reconstruction by γ; Adam does not see a common factor, so γ is feature_weight /
+    adversary_weight here. The weights switch the ablation:
 
         pixel_weight=1, feature_weight=0, adversary_weight=0: a plain VAE; the discriminator is not trained.
         feature_weight=0.1, adversary_weight=0: learned features; the discriminator only measures.
@@ -200,15 +178,10 @@ def fit_vae_gan(
         model: trained in place. train, validation, device, checkpoint, resume, progress: as for :func:`fit`.
         settings: fields of :class:`VAEGANSettings`, by name, without patience and free_bits:
 
-    Returns:
-        The history. Its ``train`` and ``validation`` entries are ELBO terms under the pixel likelihood,
-        whatever was trained, so that they can be compared. Each record after the first has ``players``: means
-        over the epoch of feature, fool, catch_real, catch_fake (losses), right (share of the discriminator's
-        answers), decoder_skipped and discriminator_skipped (shares of the updates).
-
-    Raises:
-        ValueError, TypeError, CheckpointError: as :func:`fit`.
-        TrainingDiverged: a loss became NaN or infinite.
+    The history's ``train`` and ``validation`` entries are ELBO terms under the pixel likelihood, whatever was
+    trained, so that they can be compared. Each record after the first has ``players``: means over the epoch
+    of feature, fool, catch_real, catch_fake (losses), right (share of the discriminator's answers),
+    decoder_skipped and discriminator_skipped (shares of the updates). Raises as :func:`fit`.
     """
     config = VAEGANSettings.from_arguments(settings)
     train = check_data(train, "the training set")
@@ -226,7 +199,7 @@ class VAEGANRun(Run):
         return Adam(
             self.model.parameters(),
             lr=self.config.learning_rate,
-            betas=BETAS,
+            betas=game.BETAS,
             weight_decay=self.config.weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
         )

@@ -1,7 +1,5 @@
 """The β and latent-size explorer of chapters 04 and 08, with a button that trains a setting for real."""
 
-from __future__ import annotations
-
 import html
 import math
 import threading
@@ -25,7 +23,7 @@ from vae_course.plots.images import GAP, draw_grid, montage
 from vae_course.plots.style import BLACK, BLUE, COLORS, LINE_STYLES, VERMILION, styled
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
-from vae_course.widgets.controls import Explorer, Scene, error_html, explorer, one_thread, slider
+from vae_course.widgets.controls import Explorer, Scene, error_html, one_thread, slider
 
 CURVE_BETAS, CURVE_SIZES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (2, 4, 8, 16, 32)
 STRIP_BETAS, STRIP_SIZES = (0.25, 1.0, 4.0), (2, 8, 32)
@@ -35,12 +33,9 @@ APART = (3 * GAP, GAP)
 
 
 class BetaLatentView:
-    """From (β, k) to the picture. Everything that can be prepared is prepared once.
+    """From (β, k) to the picture: ``scene(beta=1.0, k=8)``. Everything that can be prepared is prepared once.
 
-    Attributes:
-        view: (β, k) → SettingView, what the model does there.
-        scene: draws a setting, ``scene(beta=1.0, k=8)``.
-        image, dot, bars, title: what moves in it.
+    ``view`` maps (β, k) to a SettingView; ``image``, ``dot``, ``bars`` and ``title`` are what moves.
     """
 
     @styled
@@ -120,15 +115,10 @@ def draw_setting_strip(views: Sequence[Sequence[SettingView]]) -> Figure:
 def explore_beta_latent(one_model, held_out, train=None, *, epochs: int = 4, n: int = 8) -> Explorer:
     """Sliders for β and latent size over one model, redrawn while they are dragged; below, a still figure.
 
-    Args:
-        one_model: for example ``load_one_model("mnist")``.
-        held_out: ImageData that it was not trained on.
-        train: ImageData for the button "train this setting for real"; None leaves the button out.
-        epochs: passes through ``train`` when the button is pressed.
-        n: pictures to show.
-
-    Returns:
-        The explorer; its ``training`` is a :class:`RealTraining`, or None without training data.
+    ``one_model`` is such as ``load_one_model("mnist")`` gives, ``held_out`` ImageData that it was not trained
+    on, of which ``n`` are shown. ``train`` is ImageData for the button "train this setting for real",
+    ``epochs`` passes; None leaves the button out, else the explorer's ``training`` is a
+    :class:`RealTraining`.
     """
     view = BetaLatentView(one_model, held_out, n)
     size = one_model.latent_dim
@@ -140,16 +130,12 @@ def explore_beta_latent(one_model, held_out, train=None, *, epochs: int = 4, n: 
     training = None if train is None else RealTraining(one_model, train, held_out, controls, epochs)
     shown = view.strip_views()
     corners = [row[place] for row in (shown[0], shown[-1]) for place in (0, -1)]
-    numbers = "; ".join(
-        f"β = {v.beta:g}, k = {v.k}: distortion {v.distortion:.0f}, rate {v.rate:.0f} nats" for v in corners
-    )
-    alt = (
-        f"Blocks of decoded pictures and samples, one for each latent size (rows) and β (columns). "
-        f"At the corners: {numbers}."
-    )
+    said = "β = {0.beta:g}, k = {0.k}: distortion {0.distortion:.0f}, rate {0.rate:.0f} nats"
+    alt = "Blocks of decoded pictures and samples, one for each latent size (rows) and β (columns). "
+    alt += f"At the corners: {'; '.join(map(said.format, corners))}."
     below = training.rows if training else ()
     strip = partial(draw_setting_strip, shown)
-    shell = explorer(view.scene, controls, strip, alt=alt, fast=True, below=below)
+    shell = Explorer(view.scene, controls, strip, alt=alt, fast=True, below=below)
     shell.training = training
     return shell
 
@@ -166,12 +152,7 @@ class TrainingCanceled(Exception):
 
 
 class Comparison(NamedTuple):
-    """A model trained for one setting against the one-for-all model at that setting, on held-out pictures.
-
-    Attributes:
-        trained, shortcut: distortion + β·rate of the two, nats per example.
-        model: the model that was trained.
-    """
+    """Distortion + β·rate of a model trained for one setting, and of the shortcut, in nats, held out."""
 
     trained: float
     shortcut: float
@@ -196,15 +177,11 @@ def train_for_real(
     on_progress: Callable[[float], None] = lambda share: None,
     canceled: Callable[[], bool] = lambda: False,
 ) -> Comparison:
-    """Train an ordinary VAE of the same size for one (β, k), and measure both on held-out pictures.
+    """Train an ordinary VAE of the same size for one (β, k), ``epochs`` passes, and measure both on held-out
+    pictures.
 
-    Args:
-        one_model: the :class:`vae_course.models.one_model.OneModel` to compare with.
-        train, held_out: ImageData.
-        beta, k: the setting.
-        epochs: passes through ``train``.
-        on_progress: called now and then with the share of the run that is done, 0 to 1.
-        canceled: asked before every update; True ends the run with TrainingCanceled.
+    ``on_progress`` is called now and then with the share of the run that is done, 0 to 1; ``canceled`` is
+    asked before every update: True ends the run with TrainingCanceled.
     """
     seed_everything(0)
     names = ("hidden_dims", "likelihood", "activation")
@@ -229,11 +206,10 @@ def train_for_real(
 
 
 class RealTraining:
-    """A button that trains the present setting in the background, with progress, cancel and status.
+    """A button that trains the present setting in the background, with progress, cancel and status in
+    ``rows``.
 
-    Attributes:
-        button, cancel, progress, status: its widgets, in ``rows``.
-        comparison: the last finished :class:`Comparison`, or None.
+    ``comparison`` is the last finished :class:`Comparison`, or None.
     """
 
     def __init__(self, one_model, train, held_out, controls, epochs: int) -> None:

@@ -4,8 +4,6 @@ Every model may be a VAE or an Autoencoder, on any device. Codes are in standard
 pictures are (C, H, W), floats in [0, 1].
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -24,15 +22,7 @@ from vae_course.plots.images import (
 )
 from vae_course.plots.latent import draw_prior
 from vae_course.plots.style import BLACK, BLUE, GREY, VERMILION, class_style, minus, styled
-from vae_course.widgets.controls import (
-    Explorer,
-    Scene,
-    dropdown,
-    explorer,
-    place_picture,
-    set_picture,
-    slider,
-)
+from vae_course.widgets.controls import Explorer, Scene, dropdown, place_picture, set_picture, slider
 
 # Chapter 03's pad: move through a two-dimensional code and see what the decoder draws there.
 
@@ -43,7 +33,7 @@ STATIONS = ((-2.0, 1.5), (-1.2, 0.6), (-0.4, -0.2), (0.5, -0.8), (1.4, -0.4), (2
 def pad_scene(model: nn.Module, codes: Tensor, labels: Tensor) -> Scene:
     """The plane with the present place, and what the decoder draws there: a scene of z1 and z2.
 
-    ``codes`` (n, 2) and ``labels`` (n,) of data are the background; glyphs show the class.
+    The background are ``codes`` (n, 2) of data; glyphs show the class in ``labels`` (n,).
     """
     figure = Figure(figsize=(7.2, 3.9), layout="constrained")
     plane, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
@@ -77,11 +67,8 @@ def draw_pad_strip(model: nn.Module, codes: Tensor, labels: Tensor) -> Figure:
 
 
 def explore_latent_pad(model: nn.Module, data) -> Explorer:
-    """Two sliders over the plane of a two-dimensional code; the strip below shows six places.
-
-    Args:
-        model: with two latent dimensions.
-        data: ImageData for the background, a few hundred pictures.
+    """Two sliders over the plane of a two-dimensional code, data as its background; the strip shows six
+    places.
     """
     codes = mean_code(model, data.floats())
     controls = {f"z{i}": slider(f"z{'₁₂'[i - 1]}", -3.0, 3.0, 0.0, step=0.05) for i in (1, 2)}
@@ -90,7 +77,7 @@ def explore_latent_pad(model: nn.Module, data) -> Explorer:
         "a dashed line. Right: what the decoder draws at each of the six."
     )
     scene = pad_scene(model, codes, data.labels)
-    return explorer(scene, controls, lambda: draw_pad_strip(model, codes, data.labels), alt=alt, fast=True)
+    return Explorer(scene, controls, lambda: draw_pad_strip(model, codes, data.labels), alt=alt, fast=True)
 
 
 def decoded(model: nn.Module, places: Sequence[tuple[float, float]]) -> Tensor:
@@ -117,21 +104,12 @@ KINDS |= {"cross-fade of the pictures": "cross-fade"}
 
 
 def path_pictures(model: nn.Module, ends: Tensor, t: Tensor, kind: str) -> Tensor:
-    """The pictures on a path between two: (steps, C, H, W), float in [0, 1].
+    """The pictures on a path between two ``ends`` (2, C, H, W), at ``t`` (steps,) from 0 to 1: (steps, C, H,
+    W).
 
-    Every path starts and ends at the same two pictures, the decoded ends, so that kinds differ only between.
-
-    Args:
-        model: decodes the path.
-        ends: (2, C, H, W), float in [0, 1].
-        t: (steps,), from 0 to 1.
-        kind: "lerp" or "slerp" (through the latent space) or "cross-fade" (of the decoded ends).
-
-    Raises:
-        ValueError: another kind.
+    Kinds are "lerp" and "slerp" (through the latent space) and "cross-fade". Every path starts and ends at
+    the same two pictures, the decoded ends, so that kinds differ only between.
     """
-    if kind not in KINDS.values():
-        raise ValueError(f"There is no path {kind!r}; there are {', '.join(KINDS.values())}.")
     codes = mean_code(model, ends)
     if kind == "cross-fade":
         return lerp(*pictures(model, codes), t)
@@ -177,12 +155,9 @@ def path_scene(model: nn.Module, examples: Mapping[str, Tensor]) -> Scene:
 
 
 def explore_interpolation(model: nn.Module, examples: Mapping[str, Tensor]) -> Explorer:
-    """Menus for two examples and the kind of path, and a slider along it; the strip shows the first pair.
-
-    ``examples``: name to picture, at least two, or a ValueError.
+    """Menus for two of the named pictures and the kind of path, and a slider along it; a strip of the first
+    two.
     """
-    if len(examples) < 2:
-        raise ValueError(f"An interpolation needs at least two examples; got {len(examples)}.")
     a, b, *_ = names = list(examples)
     controls = {
         "start": dropdown("from", names, a),
@@ -191,9 +166,8 @@ def explore_interpolation(model: nn.Module, examples: Mapping[str, Tensor]) -> E
         "t": slider("t", 0.0, 1.0, 0.5, step=0.02),
     }
     alt = (
-        f"Three rows of nine pictures from {a} to {b}: along the straight line and along the "
-        "great circle of the code the strokes change their shape; in the cross-fade one picture shines "
-        "through the other."
+        f"Three rows of nine pictures from {a} to {b}: along the straight line and along the great circle of "
+        "the code the strokes change their shape; in the cross-fade one picture shines through the other."
     )
 
     def strip() -> Figure:
@@ -201,7 +175,7 @@ def explore_interpolation(model: nn.Module, examples: Mapping[str, Tensor]) -> E
         rows = torch.stack([path_pictures(model, pair, t, kind) for kind in KINDS.values()])
         return interpolation_strip(rows, row_labels=list(KINDS.values()))
 
-    return explorer(path_scene(model, examples), controls, strip, alt=alt, fast=True)
+    return Explorer(path_scene(model, examples), controls, strip, alt=alt, fast=True)
 
 
 # Chapter 03's traversal: one slider for each of the dimensions that matter most for a picture's code.
@@ -244,16 +218,11 @@ def traversal_scene(model: nn.Module, code: Tensor) -> Scene:
 
 
 def explore_traversal(model: nn.Module, image: Tensor, dimensions: list[int]) -> Explorer:
-    """A slider for each of some dimensions, starting at the picture's own code; the grid below shows all.
-
-    ``dimensions``: one to eight of those that the model has, counted from 0, or a ValueError.
+    """A slider for each of some ``dimensions`` (from 0), starting at the picture's own code; the grid shows
+    all.
     """
-    if not 1 <= len(dimensions) <= 8:
-        raise ValueError(f"Give one to eight dimensions; got {len(dimensions)}.")
     code, controls = mean_code(model, image[None])[0], {}
     for dimension in dimensions:
-        if not 0 <= dimension < len(code):
-            raise ValueError(f"The dimensions are 0 to {len(code) - 1}; there is no {dimension}.")
         value = min(max(round(code[dimension].item(), 1), -LIMIT), LIMIT)
         controls[f"z{dimension + 1}"] = slider(f"z{dimension + 1}", -LIMIT, LIMIT, value, step=0.1)
     alt = (
@@ -261,7 +230,7 @@ def explore_traversal(model: nn.Module, image: Tensor, dimensions: list[int]) ->
         "columns: the same code decoded with that dimension at −3 to +3 and all others kept."
     )
     scene = traversal_scene(model, code)
-    return explorer(scene, controls, lambda: traversal_grid(model, code, dimensions), alt=alt, fast=True)
+    return Explorer(scene, controls, lambda: traversal_grid(model, code, dimensions), alt=alt, fast=True)
 
 
 # Explorers whose picture is one row of pictures.
@@ -300,11 +269,8 @@ def explore_attributes(
 ) -> Explorer:
     """A menu of pictures and a slider for each attribute; the strip shows the first picture.
 
-    Args:
-        model: encodes and decodes.
-        examples: name to picture (C, H, W), in [0, 1].
-        vectors: attribute to its vector (latent,).
-        alt: one sentence of alternative text for the strip: a row for each attribute, taken away and added.
+    ``examples``: name to picture (C, H, W), in [0, 1]; ``vectors``: attribute to its vector (latent,);
+    ``alt``: a sentence on the strip, which has a row for each attribute, taken away and added.
     """
     names = {f"amount_{number}": name for number, name in enumerate(vectors)}
     controls = {"face": dropdown("face", list(examples))}
@@ -322,7 +288,7 @@ def explore_attributes(
         return interpolation_strip(torch.stack(rows), labels, row_labels=list(vectors))
 
     scene = row_scene(torch.stack([first] * 3), ["picture", "decoded", "changed"], update, cell=1.8)
-    return explorer(scene, controls, strip, alt=alt, fast=True)
+    return Explorer(scene, controls, strip, alt=alt, fast=True)
 
 
 # Chapter 11's explorer: one path between two pictures, walked by differently trained VAEs.
@@ -331,16 +297,9 @@ def explore_attributes(
 def explore_stages(models: Mapping[str, nn.Module], pairs: Mapping[str, Tensor], seen: str = "") -> Explorer:
     """Choose how the model was trained, two pictures, and a place between them; the strip below shows all.
 
-    Args:
-        models: name → VAE.
-        pairs: name → two pictures (2, C, H, W), in [0, 1]; the strip shows the first pair.
-        seen: sentences on what the strip shows, the end of its alternative text.
-
-    Raises:
-        ValueError: no models or no pairs.
+    ``models``: name to VAE; ``pairs``: name to two pictures (2, C, H, W), in [0, 1], of which the strip shows
+    the first; ``seen``: sentences on what it shows, the end of its alternative text.
     """
-    if not models or not pairs:
-        raise ValueError("explore_stages needs at least one model and one pair of pictures.")
     first = next(iter(pairs.values()))
     controls = {
         "stage": dropdown("trained by", list(models)),
@@ -363,4 +322,4 @@ def explore_stages(models: Mapping[str, nn.Module], pairs: Mapping[str, Tensor],
         f"A strip with {len(models)} rows, one for each way of training, and 7 columns: decoded "
         f"codes on the straight line between the codes of two pictures, {next(iter(pairs))}. {seen}"
     )
-    return explorer(scene, controls, strip, alt=alt.strip(), fast=True)
+    return Explorer(scene, controls, strip, alt=alt.strip(), fast=True)

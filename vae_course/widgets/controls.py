@@ -4,8 +4,6 @@ A drawing function does all the work and is tested as a function. The frame redr
 reader looks, and always leaves a still figure for GitHub, print and screen readers.
 """
 
-from __future__ import annotations
-
 import base64
 import html as html_text
 import math
@@ -45,22 +43,13 @@ def slider(
 ) -> widgets.IntSlider | widgets.FloatSlider | widgets.FloatLogSlider:
     """A labeled slider: whole numbers if low, high and value are ints, else real ones.
 
-    Args:
-        label: what it sets.
-        low, high, value: range and first value.
-        step: default 1 for whole numbers, a hundredth of the range for real ones.
-        unit: shown behind the label, for example "nats" or "pixels".
-        log: equal steps in the logarithm; needs low > 0. Then `step` is in powers of ten (default 0.05).
-
-    Raises:
-        ValueError: an empty range, a value outside it, or a log slider that touches 0.
+    ``step`` is 1 for whole numbers and a hundredth of the range for real ones, unless given; ``unit`` is
+    shown behind the label. ``log`` makes equal steps in the logarithm, then in powers of ten (default 0.05).
     """
     if not low < high or not low <= value <= high:
         raise ValueError(f"Slider {label!r}: expected low <= value <= high; got {low}, {value}, {high}.")
     common = {"value": value, "continuous_update": False} | _labeled(f"{label} ({unit})" if unit else label)
     if log:
-        if low <= 0:
-            raise ValueError(f"Slider {label!r}: a log slider needs low > 0; got {low}.")
         powers = {"min": math.log10(low), "max": math.log10(high), "step": step or 0.05}
         return widgets.FloatLogSlider(base=10, readout_format=".3g", **powers, **common)
     if all(isinstance(number, int) for number in (low, high, value)):
@@ -71,8 +60,6 @@ def slider(
 def dropdown(label: str, options: Sequence[Any] | Mapping[str, Any], value: Any = None) -> widgets.Dropdown:
     """A labeled menu; a mapping shows its keys and gives its values. The first option is the first value."""
     choices = list(options.items()) if isinstance(options, Mapping) else list(options)
-    if not choices:
-        raise ValueError(f"Menu {label!r}: expected at least one option; got none.")
     menu = widgets.Dropdown(options=choices, **_labeled(label))
     if value is not None:
         menu.value = value
@@ -105,12 +92,9 @@ class Scene:
     """A figure that is laid out once, and then draws only what a move changes: settings in, PNG out.
 
     Drawing a matplotlib figure from nothing takes 0.1 to 0.3 s, nearly all of it layout, ticks and text. A
-    scene keeps a picture of all that and draws the moving parts on top of it.
-
-    Args:
-        figure: with the first setting in it, and room for what later settings say.
-        moving: the artists, or whole axes, that `update` changes.
-        update: takes the settings as keyword arguments; returns True where it has changed anything else.
+    scene keeps a picture of all that and draws ``moving``, the artists or whole axes that ``update`` changes,
+    on top of it. ``update`` takes the settings as keyword arguments, and returns True where it has changed
+    anything else.
     """
 
     def __init__(self, figure: Figure, moving: Sequence[Artist], update: Callable[..., bool | None]) -> None:
@@ -176,27 +160,21 @@ def png(pixels: np.ndarray) -> bytes:
 class Explorer:
     """Controls with a live picture, and under them a still figure of the same thing; shown when it is made.
 
-    The picture is one HTML widget whose content is replaced as a whole. An Output widget would collapse
-    while it is cleared, would not carry alternative text in every front end, and swallows exceptions.
+    The picture is one HTML widget whose content is replaced as a whole: an Output widget would collapse while
+    it is cleared, would not carry alternative text in every front end, and swallows exceptions.
 
     Args:
         draw: plain function from the controls' values (by name) to a Figure, or to a PNG (see `Scene`). It
-            must only look up, decode and draw: a second at most, and no training.
+            must only look up, decode and draw: a second at most, and no training. What it raises is shown in
+            place of the picture, and raised.
         controls: name of an argument of `draw` to a control; see `slider` and `dropdown`.
-        static: function without arguments that returns the still figure, usually a strip over the range of
-            the controls; default: `draw` at the first setting.
+        static: gives the still figure, usually a strip over the range of the controls; default: `draw` at the
+            first setting.
         alt: one sentence of alternative text for the still figure.
         fast: redraw while a slider is being dragged, not only when it is let go; for drawings under 0.1 s.
-        below: more widgets for the box.
 
-    Attributes:
-        draw, controls: as given.
-        picture: HTML widget with the present picture, or with the error that drawing it raised.
-        box: everything, as displayed.
-
-    Raises:
-        ValueError: no controls, or alternative text that is not a sentence.
-        Exception: whatever `draw` raises, at once for the first picture and again for every later one.
+    ``picture`` is the present picture or error, ``box`` everything, as displayed, ``below`` more widgets for
+    it.
     """
 
     def __init__(
@@ -210,10 +188,6 @@ class Explorer:
         below: Sequence[widgets.Widget] = (),
     ) -> None:
         check_alt(alt)
-        if not controls:
-            raise ValueError(
-                "explorer needs at least one control, for example {'beta': slider('β', 0.1, 10, 1.0)}."
-            )
         self.draw, self.controls, self.picture = draw, dict(controls), widgets.HTML()
         self.redraw()
         label = 0.55 * max(len(control.description) for control in controls.values()) + 1

@@ -1,54 +1,41 @@
 """Chapter 02's explorer: spoil a digit and watch its code, its reconstruction and its -ELBO."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Sequence
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
+from torch.nn import functional as F
 
 from vae_course.elbo import GaussianPosterior, elbo_terms
 from vae_course.models.vae import VAE
 from vae_course.plots.images import encoded, looking_at, mean_code, pictures
 from vae_course.plots.style import BLUE, PRIOR, VERMILION, styled
 from vae_course.randomness import seeded
-from vae_course.widgets.controls import Explorer, Scene, explorer, place_picture, set_picture, slider
+from vae_course.widgets.controls import Explorer, Scene, place_picture, set_picture, slider
 
 # Noise, shift and blank of each column of the strip.
 EXAMPLES = ((0.0, 0, 0.0), (0.3, 0, 0.0), (0.0, 2, 0.0), (0.0, 6, 0.0), (0.0, 0, 0.5))
 
 
 def corrupt(image: Tensor, noise: float = 0.0, shift: int = 0, blank: float = 0.0, seed: int = 0) -> Tensor:
-    """A spoiled copy of a picture: shifted, then partly blanked, then noisy.
+    """A spoiled copy of a picture (C, H, W) in [0, 1]: shifted, then partly blanked, then noisy; in [0, 1]
+    again.
 
     Args:
-        image: (C, H, W), float in [0, 1].
         noise: standard deviation of Gaussian noise added to every pixel; the result is cut off at 0 and 1.
         shift: pixels to the right (negative: to the left); what moves in is 0.
         blank: part of the picture, from its right edge, that is set to 0; 0 to 1.
         seed: of the noise, so that the same setting gives the same picture.
-
-    Returns:
-        (C, H, W), float in [0, 1].
-
-    Raises:
-        ValueError: a shape other than (C, H, W), or blank outside [0, 1].
     """
-    if image.ndim != 3:
-        raise ValueError(f"corrupt needs one picture of shape (C, H, W); got {tuple(image.shape)}.")
-    if not 0 <= blank <= 1:
-        raise ValueError(f"blank is the part of the picture that is wiped, 0 to 1; got {blank}.")
+    if image.ndim != 3 or not 0 <= blank <= 1:
+        found = f"the picture has shape {tuple(image.shape)}, blank is {blank}"
+        raise ValueError(f"{found}; expected (C, H, W) and a share from 0 to 1.")
     width = image.shape[-1]
-    spoiled = torch.zeros_like(image)
-    kept = max(width - abs(shift), 0)
-    if shift >= 0:
-        spoiled[..., width - kept :] = image[..., :kept]
-    else:
-        spoiled[..., :kept] = image[..., width - kept :]
+    left, right = max(shift, 0), max(-shift, 0)  # columns that are empty, and those that are lost
+    spoiled = F.pad(image, (left, right))[..., right : right + width]
     spoiled[..., round(width * (1 - blank)) :] = 0
     return (spoiled + noise * torch.randn(image.shape, generator=seeded(seed))).clamp(0, 1)
 
@@ -118,16 +105,11 @@ def _bars(axes: Axes, place: Tensor, code: GaussianPosterior, look: dict[str, st
 
 
 @styled
-def draw_corruption_strip(
-    model: VAE, image: Tensor, settings: Sequence[tuple[float, int, float]] = EXAMPLES
-) -> Figure:
-    """Several ways to spoil one picture side by side: what the encoder sees, what comes back, -ELBO in nats.
-
-    ``settings`` are noise, shift and blank of each column, see `corrupt`.
-    """
-    figure = Figure(figsize=(max(1.75 * len(settings), 3), 4.2), layout="constrained")
-    rows = figure.subplots(2, len(settings), squeeze=False)
-    for (above, below), setting in zip(rows.T, settings, strict=True):
+def draw_corruption_strip(model: VAE, image: Tensor) -> Figure:
+    """The ``EXAMPLES`` side by side: what the encoder sees, what comes back, -ELBO in nats."""
+    figure = Figure(figsize=(1.75 * len(EXAMPLES), 4.2), layout="constrained")
+    rows = figure.subplots(2, len(EXAMPLES))
+    for (above, below), setting in zip(rows.T, EXAMPLES, strict=True):
         spoiled = corrupt(image, *setting)
         place_picture(above, spoiled, _named(*setting))
         place_picture(below, reconstructed(model, spoiled), "", f"{negative_elbo(model, spoiled):.1f} nats")
@@ -150,7 +132,7 @@ def explore_corrupted_digit(model: VAE, image: Tensor) -> Explorer:
         f"and the negative ELBO in nats ({measured})."
     )
     scene = digit_scene(model, image)
-    return explorer(scene, controls, lambda: draw_corruption_strip(model, image), alt=alt, fast=True)
+    return Explorer(scene, controls, lambda: draw_corruption_strip(model, image), alt=alt, fast=True)
 
 
 def _named(noise: float, shift: int, blank: float) -> str:

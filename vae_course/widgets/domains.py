@@ -1,7 +1,5 @@
 """Chapter 10's explorer: one slider between two examples, whatever kind of data they are."""
 
-from __future__ import annotations
-
 import functools
 import textwrap
 from collections.abc import Callable, Mapping
@@ -15,17 +13,14 @@ from torch import Tensor, nn
 from vae_course.evaluation.paths import lerp
 from vae_course.plots.images import looking_at, mean_code, pictures
 from vae_course.plots.style import BLUE, GREY, styled
-from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, place_picture, slider
+from vae_course.widgets.controls import Explorer, Scene, dropdown, place_picture, slider
 
 
 @dataclass(frozen=True)
 class Domain:
-    """One kind of data: its model, two examples, and how one decoded example is drawn.
+    """One kind of data: its model, which has ``encode``; two examples as one batch; and how a code is drawn.
 
-    Attributes:
-        model: has ``encode``; what decodes is `draw`.
-        ends: the two examples as one batch, as ``model.encode`` takes them.
-        draw: (model, code (1, latent), axes) -> None; draws what the decoder makes of the code.
+    ``draw`` (model, code (1, latent), axes) draws what the decoder makes of the code.
     """
 
     model: nn.Module
@@ -64,26 +59,21 @@ def place_scene(domain: Domain) -> Scene:
 
 
 @styled
-def draw_all(domains: Mapping[str, Domain], steps: int = 5) -> Figure:
-    """The still twin: a row for each kind of data, `steps` places from one end to the other."""
+def draw_all(domains: Mapping[str, Domain]) -> Figure:
+    """The still twin: a row for each kind of data, five places from one end to the other."""
     figure = Figure(figsize=(8.5, 1.45 * len(domains) + 0.3), layout="constrained")
-    grid = figure.subplots(len(domains), steps, squeeze=False)
+    grid = figure.subplots(len(domains), 5, squeeze=False)
     for row, (kind, domain) in zip(grid, domains.items(), strict=True):
-        for axes, t in zip(row, torch.linspace(0, 1, steps).tolist(), strict=True):
+        for axes, t in zip(row, (0.0, 0.25, 0.5, 0.75, 1.0), strict=True):
             domain.place(axes, t, f"t = {t:.2f}" if t else f"{kind}, t = 0", 9)
     return figure
 
 
 def explore_domains(domains: Mapping[str, Domain], alt: str) -> Explorer:
-    """A menu for the kind of data and a slider between two examples of it; the strip shows all kinds.
-
-    Args:
-        domains: name to :class:`Domain`, at least one.
-        alt: one sentence of alternative text for the strip.
-    """
+    """A menu for the kind of data and a slider between two examples of it; the strip shows all (``alt``)."""
     controls = {"kind": dropdown("data", list(domains)), "t": slider("t", 0.0, 1.0, 0.5, step=0.05)}
     scene = functools.cache(lambda kind: place_scene(domains[kind]))
-    return explorer(lambda kind, t: scene(kind)(t=t), controls, lambda: draw_all(domains), alt=alt, fast=True)
+    return Explorer(lambda kind, t: scene(kind)(t=t), controls, lambda: draw_all(domains), alt=alt, fast=True)
 
 
 def draw_picture(model: nn.Module, code: Tensor, axes: Axes) -> None:

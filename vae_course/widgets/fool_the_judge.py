@@ -1,7 +1,5 @@
 """Chapter 07's explorer: retouch pictures by hand and see which measure of realism believes it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import torch
@@ -16,7 +14,7 @@ from vae_course.plots.images import draw_grid, montage
 from vae_course.plots.style import DATA, VERMILION, styled
 from vae_course.randomness import seeded
 from vae_course.teaching.tables import format_number
-from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, slider
+from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
 SHOWN = 8
 JUDGED = 128  # so few answer while a slider is dragged
@@ -25,26 +23,15 @@ STRIP = [("detail −1", -1, 0), ("as they are", 0, 0), ("detail +1", 1, 0), ("d
 STRIP += [("noise 0.1", 0, 0.1)]
 
 
-def retouch(images: Tensor, detail: float = 0.0, noise: float = 0.0, seed: int = 0) -> Tensor:
-    """Blur or sharpen pictures, then add noise: no knowledge of any data goes in.
+def retouch(images: Tensor, detail: float = 0.0, noise: float = 0.0) -> Tensor:
+    """Blur or sharpen pictures (n, C, H, W) in [0, 1], then add noise, and clip: no knowledge of data goes
+    in.
 
-    Args:
-        images: (n, C, H, W), floats in [0, 1].
-        detail: −1 replaces each pixel by the mean of its 3×3 neighbors, 0 keeps it, +d adds d times the
-            difference (unsharp masking).
-        noise: standard deviation of independent Gaussian noise, in pixel values, ≥ 0.
-        seed: of the noise.
-
-    Returns:
-        The same shape, clipped to [0, 1].
+    ``detail`` −1 replaces each pixel by the mean of its 3×3 neighbors, 0 keeps it, +d adds d times the
+    difference (unsharp masking). ``noise`` is the standard deviation of independent Gaussian noise, ≥ 0.
     """
-    if images.dim() != 4 or detail < -1 or noise < 0:
-        raise ValueError(
-            f"images have shape {tuple(images.shape)}, detail is {detail}, noise {noise}; expected "
-            f"(n, C, H, W), at least −1, at least 0."
-        )
     smooth = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    grain = torch.randn(images.shape, generator=seeded(seed)) if noise else 0.0
+    grain = torch.randn(images.shape, generator=seeded(0)) if noise else 0.0
     return (images + detail * (images - smooth) + noise * grain).clamp(0, 1)
 
 
@@ -66,9 +53,8 @@ def against(real: Tensor, judge: Classifier) -> Callable[[Tensor], str]:
 
 @styled
 def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) -> Scene:
-    """Retouched pictures, their measures, and their power spectrum beside that of data.
-
-    A scene of source (a name), detail and noise.
+    """Retouched pictures, their measures, and their power spectrum: a scene of source (a name), detail and
+    noise.
     """
     verdict = against(real, judge)
     figure = Figure(figsize=(9.4, 3.1), layout="constrained")
@@ -105,13 +91,9 @@ def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
 def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) -> Explorer:
     """A menu of pictures, a slider for detail and one for noise; the still figure shows the first source.
 
-    Args:
-        sources: name → pictures (n, C, H, W) in [0, 1]; the first 128 of each are judged.
-        real: as many held-out pictures.
-        judge: the classifier whose features are compared.
+    ``sources``: name to pictures (n, C, H, W) in [0, 1], of which the first 128 are judged; ``real``: as many
+    held-out pictures; ``judge``: the classifier whose features are compared.
     """
-    if not sources:
-        raise ValueError("give at least one source of pictures, for example {'VAE': samples}.")
     names, real = list(sources), real[:JUDGED]
     sources = {name: pictures[:JUDGED] for name, pictures in sources.items()}
     controls = {
@@ -124,4 +106,4 @@ def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classi
         "with noise; each row has its Fréchet distance, precision, recall and sharpness above it."
     )
     scene = judge_scene(sources, real, judge)
-    return explorer(scene, controls, lambda: draw_strip(sources[names[0]], real, judge), alt=alt, fast=True)
+    return Explorer(scene, controls, lambda: draw_strip(sources[names[0]], real, judge), alt=alt, fast=True)

@@ -1,7 +1,5 @@
 """Chapter 05's explorer: somebody's loss weights in, effective β out."""
 
-from __future__ import annotations
-
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
@@ -14,7 +12,7 @@ from vae_course.evaluation.loss_translator import (
 )
 from vae_course.plots.style import BLUE, GREY, VERMILION, styled
 from vae_course.teaching.tables import format_number
-from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, slider
+from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
 ERRORS = {"squared error (MSE)": "mse", "cross-entropy (BCE)": "bce", "absolute error (L1)": "l1"}
 SIZES = {"28 × 28 gray (784)": 784, "32 × 32 gray (1,024)": 1024, "32 × 32 color (3,072)": 3072}
@@ -104,4 +102,4 @@ def explore_loss_translator() -> Explorer:
     }
     betas = "; ".join(f"{row.name}: {effective_beta(row):.3g}" for row in (*FAMOUS, FIRST))
     alt = f"Effective β of seven losses on a logarithmic axis, from 0.5 to several hundred. {betas}."
-    return explorer(translation_scene(), controls, lambda: draw_translation(FIRST)[0], alt=alt, fast=True)
+    return Explorer(translation_scene(), controls, lambda: draw_translation(FIRST)[0], alt=alt, fast=True)

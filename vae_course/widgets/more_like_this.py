@@ -1,7 +1,5 @@
 """Chapter 09's breeder: pick the pictures you like, get more like them; with a figure that stands still."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,25 +20,19 @@ CELL = 84  # pixels on the screen
 
 
 def more_like(parents: Tensor, n: int, spread: float, generator: torch.Generator | None = None) -> Tensor:
-    """``n`` new codes (n, latent) around picked ones: √(1 − s²)·z + s·ε with z picked and ε ~ N(0, I).
+    """``n`` new codes (n, latent) around picked ones (m, latent): √(1 − s²)·z + s·ε with z picked and ε ~
+    N(0, I).
 
     If the picked codes follow N(0, I), so do the new ones, for every spread s: the variances (1 − s²) and s²
     add up to 1. So the children never drift off to where the decoder has seen nothing, as those of z + s·ε
     would. (The proposal of preconditioned Crank–Nicolson: Cotter et al. 2013, section 4.2.)
 
-    Args:
-        parents: (m, latent), m ≥ 1; children are dealt to them in turn.
-        n: number of children.
-        spread: s, from 0 (copies) to 1 (as if nothing had been picked).
-        generator: source of randomness, on the device of the parents.
-
-    Raises:
-        ValueError: nobody was picked, or a spread outside [0, 1].
+    Children are dealt to their parents in turn; ``spread`` is s, from 0 (copies) to 1 (as if nothing had been
+    picked); ``generator`` is on the device of the parents.
     """
-    if parents.ndim != 2 or len(parents) == 0:
-        raise ValueError(f"parents have shape {tuple(parents.shape)}; pick at least one: (m, latent).")
-    if not 0 <= spread <= 1:
-        raise ValueError(f"spread is {spread}; it must lie in [0, 1].")
+    if len(parents) == 0 or not 0 <= spread <= 1:
+        found = f"{len(parents)} were picked, spread is {spread}"
+        raise ValueError(f"{found}; pick at least one, and a spread in [0, 1].")
     chosen = parents[torch.arange(n, device=parents.device) % len(parents)]
     noise = torch.randn(chosen.shape, generator=generator, device=parents.device, dtype=parents.dtype)
     return (1 - spread**2) ** 0.5 * chosen + spread * noise
@@ -48,14 +40,8 @@ def more_like(parents: Tensor, n: int, spread: float, generator: torch.Generator
 
 @dataclass
 class Breeding:
-    """The rounds so far: what was shown, and what was picked. Plain data, without any widget.
-
-    Attributes:
-        model: a VAE.
-        n: pictures in a round.
-        seed: of every draw.
-        codes: the codes of each round, (n, latent).
-        picked: the positions picked in each finished round.
+    """The rounds so far, ``n`` pictures each: codes (n, latent) shown, and positions picked. Plain data, no
+    widget.
     """
 
     model: nn.Module
@@ -77,15 +63,10 @@ class Breeding:
         return pictures(self.model, self.codes[-1])
 
     def pick(self, positions: Sequence[int], spread: float) -> None:
-        """Finish the round: keep the picked ones, fill up with new codes around them.
-
-        Args:
-            positions: of the pictures that are liked, from 0; none at all means a fresh start of all.
-            spread: 0 (copies) to 1 (as if nothing had been picked).
+        """Finish the round: keep what was picked (none: a fresh start of all), fill up with new codes around
+        it.
         """
         positions = sorted(set(positions))
-        if positions and not (0 <= positions[0] and positions[-1] < self.n):
-            raise ValueError(f"pictures are numbered 0 to {self.n - 1}; got {positions}.")
         kept, missing = self.codes[-1][positions], self.n - len(positions)
         new = more_like(kept, missing, spread, self.generator) if positions else self._fresh(missing)
         self.picked.append(positions)
@@ -130,10 +111,7 @@ def draw_rounds(game: Breeding) -> Figure:
 class MoreLikeThis:
     """Pictures with a button each to pick it, a slider for how close the next ones stay, and two buttons.
 
-    Attributes:
-        game: the Breeding behind it.
-        boxes: one toggle button for each picture.
-        box: everything, ready to display.
+    ``game`` is the Breeding behind it, ``boxes`` are the toggle buttons, and ``box`` is everything.
     """
 
     def __init__(self, model: nn.Module, n: int = 12, seed: int = 0) -> None:
@@ -153,7 +131,6 @@ class MoreLikeThis:
 
     @property
     def chosen(self) -> list[int]:
-        """Positions that are ticked now."""
         return [i for i, box in enumerate(self.boxes) if box.value]
 
     @property
@@ -183,13 +160,7 @@ class MoreLikeThis:
 
 
 def explore_more_like_this(model: nn.Module, twin: Breeding, *, alt: str) -> MoreLikeThis:
-    """Show the game, and under it the rounds of a game that was played already.
-
-    Args:
-        model: a VAE.
-        twin: a finished game for the figure that stands still; see :func:`breed`.
-        alt: one sentence of alternative text for that figure.
-    """
+    """Show the game, and under it the rounds of a finished one (:func:`breed`), which ``alt`` describes."""
     check_alt(alt)
     shell = MoreLikeThis(model)
     publish_widget(

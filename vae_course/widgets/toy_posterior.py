@@ -1,7 +1,5 @@
 """Chapter 01's explorer: move a Gaussian q(z|x) over the exact posterior and watch the gap to log p(x)."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +13,7 @@ from torch import Tensor
 from vae_course.data.toys import CurveModel
 from vae_course.plots.chapter_01 import draw_posterior, gaussian
 from vae_course.plots.style import BLACK, BLUE, GREEN, GREY, VERMILION, minus, styled
-from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, slider
+from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
 Z_LIMIT = 3.3
 NATS_SHOWN = 8.0
@@ -64,11 +62,8 @@ def draw_toy_strip(model: CurveModel, x: Tensor, candidates: Sequence[tuple[floa
 
 
 def explore_toy_posterior(model: CurveModel, points: Mapping[str, Tensor]) -> Explorer:
-    """Sliders for the mean and log variance of q and a menu of points x; below, a strip for the first point.
-
-    Args:
-        model: the toy.
-        points: name to x (2,), for example {"where the curve crosses itself": tensor}.
+    """Sliders for the mean and log variance of q and a menu of points x (2,); below, a strip for the first of
+    them.
     """
     points = {name: x.double() for name, x in points.items()}
     first, x = next(iter(points.items()))
@@ -85,7 +80,7 @@ def explore_toy_posterior(model: CurveModel, points: Mapping[str, Tensor]) -> Ex
         f"{', '.join(gaps)} nats."
     )
     strip = functools.partial(draw_toy_strip, model, x, CANDIDATES)
-    return explorer(lambda x, **q: scene(x)(**q), controls, strip, alt=alt, fast=True)
+    return Explorer(lambda x, **q: scene(x)(**q), controls, strip, alt=alt, fast=True)
 
 
 def _number(value: float) -> Tensor:

@@ -1,7 +1,5 @@
 """Chapter 06's explorer: walk through the training of several point models and watch their modes."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +12,13 @@ from vae_course.data.toys import GaussianMixture
 from vae_course.evaluation.modes import ModeCoverage, point_coverage
 from vae_course.plots.points import draw_cloud, place_cloud
 from vae_course.plots.style import BLUE, GREY, VERMILION, styled
-from vae_course.widgets.controls import Explorer, Scene, dropdown, explorer, slider
+from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What was seen of a model during training.
-
-    Attributes:
-        steps: updates made at each snapshot.
-        points: (snapshots, n, copies, 2), samples of every copy at each of them.
+    """What was seen of a model in training: samples of every copy, points (snapshots, n, copies, 2), after
+    ``steps``.
     """
 
     steps: tuple[int, ...]
@@ -64,8 +59,9 @@ def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture, least
 
 
 @styled
-def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture, least: float, columns=6) -> Figure:
-    """A row for each model (its first seed), with snapshots from the start to the end of training."""
+def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture, least: float) -> Figure:
+    """A row for each model (its first seed), with six snapshots from the start to the end of training."""
+    columns = 6
     figure = Figure(figsize=(1.65 * columns, 1.95 * len(watched) + 0.2), layout="constrained")
     cells = figure.subplots(len(watched), columns, squeeze=False)
     for row, (name, seen) in zip(cells, watched.items(), strict=True):
@@ -82,13 +78,11 @@ def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture, least
 def explore_training(
     watched: Mapping[str, Watched], mixture: GaussianMixture, least: float, alt: str
 ) -> Explorer:
-    """A menu of models, a slider for the seed and one for the moment; the still figure shows seed 0.
+    """A menu of models, a slider for the seed and one for the moment; ``alt`` tells of the still figure, seed
+    0.
 
-    Args:
-        watched: name → snapshots; all with as many snapshots and copies.
-        mixture: where the modes are.
-        least: good samples that make a mode hit.
-        alt: a sentence on the still figure.
+    ``watched``: name to snapshots, all with as many of them and copies; ``least``: good samples of a hit
+    mode.
     """
     snapshots, _, copies, _ = next(iter(watched.values())).points.shape
     controls = {
@@ -97,4 +91,4 @@ def explore_training(
         "moment": slider("moment of training", 0, snapshots - 1, snapshots // 2),
     }
     scene = moment_scene(watched, mixture, least)
-    return explorer(scene, controls, lambda: draw_moments(watched, mixture, least), alt=alt, fast=True)
+    return Explorer(scene, controls, lambda: draw_moments(watched, mixture, least), alt=alt, fast=True)
