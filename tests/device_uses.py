@@ -40,7 +40,7 @@ from vae_course.models.points import PointDiscriminator, PointGenerator
 from vae_course.models.text import TextVAE
 from vae_course.models.vae_gan import VAEGAN
 from vae_course.models.vq_vae import VQVAE, CodePrior, vq_terms
-from vae_course.plots.images import manifold, mean_and_sample, reconstructions, samples, traversal_grid
+from vae_course.plots.images import manifold, reconstructions, samples, traversal_grid
 from vae_course.training.adversarial import fit_gan
 from vae_course.training.code_prior import fit_prior
 from vae_course.training.loop import TrainingDiverged
@@ -318,7 +318,6 @@ def test_pictures_of_a_model(where):
     reconstructions(model, HELD_OUT)
     samples(model, 4)
     samples(model, 4, noise=True)
-    mean_and_sample(model, 4)
     manifold(model, 5)
     start, end = posterior_means(model, HELD_OUT)[:2]
     assert (start != end).any()

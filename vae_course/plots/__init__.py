@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazily(
         "chapter_05": "fingerprint",
         "chapter_08": "size_panel",
         "curves": "collapse_panel interval_dots line_plot training_curves",
-        "images": "image_grid interpolation_strip manifold mean_and_sample pictures reconstructions "
+        "images": "image_grid interpolation_strip manifold pictures reconstructions "
         "samples traversal_grid traverse",
         "latent": "latent_scatter point_map posterior_ellipses prior_square",
         "points": "cloud_frames draw_cloud point_clouds",

@@ -209,27 +209,12 @@ def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False
 
     ``noise``: False shows the decoder's mean, True a draw from p(x|z), clipped to [0, 1].
     """
-    means, draws = _from_prior(model, n, seed)
-    return image_grid(draws if noise else means, cell=0.56)
-
-
-def mean_and_sample(model: nn.Module, n: int = 8, seed: int = 0) -> Figure:
-    """Draw the decoder's mean above a draw from p(x|z), for the same codes from the prior.
-
-    The decoder is a distribution over pictures. Its mean is what is usually shown; a draw is what the model
-    claims that data look like, pixel noise included.
-    """
-    shown = torch.cat(_from_prior(model, n, seed))
-    return image_grid(shown, 2, n, row_titles=["mean of p(x|z)", "draw from p(x|z)"])
-
-
-def _from_prior(model: nn.Module, n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """For ``n`` codes from the prior, the decoder's means and a draw from p(x|z) of each."""
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} has no prior to draw codes from; give a VAE instead.")
     z = torch.randn(n, model.latent_dim, generator=seeded(seed))
     with looking_at(model) as device:
-        return pictures(model, z), pictures(model, z, seeded(seed, device))
+        images = pictures(model, z, seeded(seed, device) if noise else None)
+    return image_grid(images, cell=0.56)
 
 
 def interpolation_strip(
