@@ -37,7 +37,7 @@ KINDS = (
         "VQVAE",
         "CodePrior",
     ),
-    *("Generator", "Discriminator", "TextVAE", "OneModel", "Classifier"),
+    *("Generator", "Discriminator", "TextVAE", "OneModel", "Classifier", "LetterVAE"),
 )
 INT8_FROM = 10_000  # numbers of a weight from which it is worth a scale for each row
 
@@ -200,7 +200,8 @@ ARENA = {
     **dict.fromkeys(("ae", "vae_gan", "vq_vae", "hierarchical"), ONE),
 }
 SHIPPED = {
-    "classifier": ("classifier_{name}.pt", PICTURES),
+    "classifier": ("classifier_{name}.pt", {**PICTURES, "letters": ONE}),
+    "model of letters": ("{name}.pt", {"letters": ONE}),
     "reader": ("reader_{name}.pt", {"faces_synthetic": ONE}),
     "model for all settings": ("one_model_{name}.pt", PICTURES),
     "model of photographs": ("photographs_{name}.pt", PHOTOGRAPHS),
@@ -225,9 +226,14 @@ def shipped_file(family: str, name: str, seed: int = 0) -> Path:
 
 
 def load_classifier(name: str) -> nn.Module:
-    """The shipped judge of "digits", "mnist", "binarized_mnist" or "fashion_mnist": a Classifier, frozen."""
+    """The shipped judge of "digits", "letters", "fashion_mnist", (binarized) "mnist": a Classifier, frozen."""
     path = shipped_file("classifier", "mnist" if name == "binarized_mnist" else name)
     return load_model(path, "Classifier").requires_grad_(False)
+
+
+def load_letters() -> nn.Module:
+    """The shipped LetterVAE: ``write_alphabet`` from one letter, ``alphabet`` from a style."""
+    return load_model(shipped_file("model of letters", "letters"), "LetterVAE")
 
 
 def load_reader(name: str = "faces_synthetic") -> nn.Module:

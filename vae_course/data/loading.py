@@ -16,6 +16,7 @@ from vae_course.data.images import DataError, Examples, ImageData, check_subset_
 # Where each is read: a function of name, split, root and download. Only the module that is needed is loaded.
 HOMES = {
     "digits": "mnist.load_digits",
+    "letters": "letters.load_letters",
     "mnist": "mnist.load_mnist",
     "fashion_mnist": "mnist.load_mnist",
     "binarized_mnist": "mnist.load_binarized_mnist",
@@ -50,6 +51,7 @@ def load(
     | name | train / validation / test | where from |
     | --- | --- | --- |
     | "digits" | 1,197 / 300 / 300 | inside scikit-learn: no files, no network |
+    | "letters" | 361 / 40 / 56 faces of 26 | capitals of typefaces, 32x32, inside the package |
     | "mnist", "fashion_mnist" | 50,000 / 10,000 / 10,000 | `<root>/MNIST/raw`, else torchvision's mirrors |
     | "binarized_mnist" | 50,000 / 10,000 / 10,000 | `<root>/binarized_mnist`, else Larochelle's site |
     | "faces_synthetic" | 8,000 / 1,000 / 1,000 | drawn by us, 64x64 in color, with attributes and factors |
@@ -75,8 +77,8 @@ def load(
             (0 and 255 in the stored images), before the subset is taken.
 
     Returns:
-        ImageData with uint8 images (N, 1, 28, 28), or (N, 3, 64, 64) for faces and dogs; TextData for texts;
-        SoundData for spoken digits and TableData for biopsies, both FeatureData.
+        ImageData with uint8 images (N, 1, 28, 28), letters (N, 1, 32, 32), faces and dogs (N, 3, 64, 64);
+        TextData for texts; SoundData for spoken digits and TableData for biopsies, both FeatureData.
 
     Raises:
         DataError: an argument is not one of the above, or the data cannot be had; one sentence.
