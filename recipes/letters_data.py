@@ -26,6 +26,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -195,8 +196,14 @@ def described(cache: Path, package: str, version: str) -> dict:
         "weight": about.get("weight", ""),
         "category": about.get("category", ""),
         "license": license_.get("type", ""),
-        "copyright": " ".join((license_.get("attribution") or "").split()),
+        "copyright": once(license_.get("attribution") or ""),
     }
+
+
+def once(attribution: str) -> str:
+    """The copyright lines of a package, which repeats them for each of its fonts, each once."""
+    lines = re.split(r"\S+\.ttf:", " ".join(attribution.split()))
+    return "; ".join(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 def build(cache: Path, packages: list[tuple[str, str]]) -> tuple[list[dict], np.ndarray]:

@@ -226,14 +226,14 @@ def shipped_file(family: str, name: str, seed: int = 0) -> Path:
 
 
 def load_classifier(name: str) -> nn.Module:
-    """The shipped judge of "digits", "letters", "fashion_mnist", (binarized) "mnist": a Classifier, frozen."""
+    """The shipped judge of "digits", "letters", "fashion_mnist", (binarized) "mnist": frozen."""
     path = shipped_file("classifier", "mnist" if name == "binarized_mnist" else name)
     return load_model(path, "Classifier").requires_grad_(False)
 
 
-def load_letters() -> nn.Module:
+def load_letters(seed: int = 0) -> nn.Module:
     """The shipped LetterVAE: ``write_alphabet`` from one letter, ``alphabet`` from a style."""
-    return load_model(shipped_file("model of letters", "letters"), "LetterVAE")
+    return load_model(shipped_file("model of letters", "letters", seed), "LetterVAE")
 
 
 def load_reader(name: str = "faces_synthetic") -> nn.Module:

@@ -41,9 +41,13 @@ class LetterData(ImageData):
         Raises:
             DataError: letters are missing, as in a subset.
         """
-        if len(self) % 26 or (self.labels.view(-1, 26) != torch.arange(26)).any():
-            raise DataError(f"{self!r} holds no whole alphabets; take a whole split of load('letters').")
+        self.check_whole()
         return self.floats().view(-1, 26, *self.shape)
+
+    def check_whole(self) -> None:
+        """Raise DataError unless the pictures are whole alphabets, face by face."""
+        if len(self) % 26 or (self.labels.view(-1, 26).cpu() != torch.arange(26)).any():
+            raise DataError(f"{self!r} holds no whole alphabets; take a whole split of load('letters').")
 
 
 def load_letters(name: str, split: str, *_) -> LetterData:
@@ -103,6 +107,9 @@ class LetterPairs(Examples):
     images = property(lambda self: self.data.images)
     name = property(lambda self: self.data.name)
     split = property(lambda self: self.data.split)
+
+    def __post_init__(self) -> None:
+        self.data.check_whole()
 
     def batch(self, index: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
         """The pairs at ``index``, int64 (n,)."""
