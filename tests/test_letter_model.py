@@ -159,7 +159,7 @@ def test_the_shipped_model_beats_the_mean_and_the_nearest_face_as_its_record_say
     assert read_share(ours) == pytest.approx(given["read"], abs=0.01)
     assert said["error"] < 0.75 * min(said["error_of_nearest_face"], said["error_of_mean_face"])
     assert said["error"] == pytest.approx(record["before_8_bits"]["error"], rel=0.02)
-    assert record["held_out_change_over_the_last_fifth"] < 0.01
+    assert record["held_out_change_over_the_last_fifth"] < 0.005
     assert record["curve"][0]["step"] == 0 and len(record["curve"]) == record["epochs"] + 1
 
 
