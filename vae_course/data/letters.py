@@ -73,10 +73,7 @@ WIDER, HIGHER, SLANT, SHIFT = 0.10, 0.08, 0.12, 0.05
 
 
 def warp(pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Stretch, slant and shift pictures (n, C, H, W) a little: all channels of one alike, each anew.
-
-    As wider or slanted faces exist too, two letters that are changed alike still share a style.
-    """
+    """Stretch, slant and shift pictures (n, C, H, W) a little: all channels of one alike, each anew."""
     device = pictures.device if generator is None else generator.device
     draws = 2 * torch.rand(5, len(pictures), generator=generator, device=device).to(pictures.device) - 1
     affine = torch.zeros(len(pictures), 2, 3, device=pictures.device)
