@@ -50,7 +50,7 @@ class TestMistakes:
             ("train --seed -1", "--seed: -1 is not"),
             ("train --dataset mnits", "did you mean mnist?"),
             ("train --dataset fashion", "did you mean fashion_mnist?"),
-            ("train --dataset zebra", "zebra is not one of digits, mnist, fashion_mnist, binarized_mnist,"),
+            ("train --dataset zebra", "zebra is not one of digits, letters, mnist, fashion_mnist,"),
             ("train --likelihood bernouli", "did you mean bernoulli?"),
             ("train --schedule cos", "did you mean cosine?"),
             ("train --latent-dims 3", "--latent-dims is not understood; did you mean --latent-dim?"),

@@ -36,8 +36,8 @@ __getattr__, __dir__, __all__ = lazily(
         "data.toys": "clock_hands CurveModel grid_mixture LinearGaussian ring_mixture",
         "models.vae": "Autoencoder VAE",
         "weights": "ablation_results arena_results arena_rows load_ablation load_arena load_classifier "
-        "load_face_model load_model load_one_model load_photograph_model load_reader load_stacked "
-        "load_text_model save_checkpoint shipped_sweep STAGES",
+        "load_face_model load_letters load_model load_one_model load_photograph_model load_reader "
+        "load_stacked load_text_model save_checkpoint shipped_sweep STAGES",
         "training.adversarial": "fit_gan",
         "training.code_prior": "fit_prior letters_of",
         "training.loop": "fit History TrainingDiverged",

@@ -22,6 +22,7 @@ DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 DATASETS = (
     "digits",
+    "letters",
     "mnist",
     "fashion_mnist",
     "binarized_mnist",

@@ -14,6 +14,7 @@ from vae_course.data.images import DataError, Examples, ImageData, check_subset_
 # Where each is read: a function of name, split, root and download. Only the module that is needed is loaded.
 HOMES = {
     "digits": "mnist.load_digits",
+    "letters": "letters.load_letters",
     "mnist": "mnist.load_mnist",
     "fashion_mnist": "mnist.load_mnist",
     "binarized_mnist": "mnist.load_binarized_mnist",
@@ -48,6 +49,7 @@ def load(
     | name | train / validation / test | where from |
     | --- | --- | --- |
     | "digits" | 1,197 / 300 / 300 | inside scikit-learn: no files, no network |
+    | "letters" | 361 / 40 / 56 faces of 26 | capitals of typefaces, 32x32, inside the package |
     | "mnist", "fashion_mnist" | 50,000 / 10,000 / 10,000 | `<root>/MNIST/raw`, else torchvision's mirrors |
     | "binarized_mnist" | 50,000 / 10,000 / 10,000 | `<root>/binarized_mnist`, else Larochelle's site |
     | "faces_synthetic" | 8,000 / 1,000 / 1,000 | drawn by us, 64x64 in color, with attributes and factors |
@@ -71,8 +73,8 @@ def load(
         binarize: None; "dynamic", each read draws Bernoulli(x / 255); "fixed", drawn once with `seed`
             (0 and 255 in the stored images), before the subset is taken.
 
-    Gives ImageData with uint8 images (N, 1, 28, 28), or (N, 3, 64, 64) for faces and dogs; TextData,
-    SoundData or TableData. DataError, in one sentence: a wrong argument, or the data cannot be had.
+    Gives ImageData with uint8 images (N, 1, 28, 28), letters (N, 1, 32, 32), faces and dogs (N, 3, 64, 64);
+    TextData, SoundData or TableData. DataError, in one sentence: a wrong argument, or the data cannot be had.
     """
     home = "tfds.load_tfds" if str(name).startswith("tfds:") else HOMES.get(str(name))
     if home is None:

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazily(
         "conditional": "ConditionalVAE",
         "gan": "Discriminator Generator",
         "hierarchical": "HierarchicalVAE",
+        "letters": "alphabet_terms LetterVAE",
         "linear_gaussian": "covariance_spectrum LinearGaussianVAE principal_component_model subspace_angle "
         "water_filling",
         "one_model": "OneModel",
