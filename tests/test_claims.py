@@ -325,3 +325,11 @@ def test_the_results_table_has_one_line_per_row_and_leaves_out_what_is_empty(cap
         "1. model: VAE; nats: 104.2",
         "2. model: AE; samples: 8",
     ]
+
+
+def test_numbers_with_a_gradient_are_taken_without_a_warning(recwarn):
+    value = torch.tensor(0.5, requires_grad=True) * 1
+    claims = Claims("x")
+    claims.add("one", value, below=1)
+    claims.add("runs", Runs([value, 2 * value]), below=1)
+    assert [claim.value for claim in claims.claims] == [0.5, 0.75] and not recwarn.list

@@ -12,6 +12,11 @@ from vae_course.randomness import seed_everything
 CONFIDENCE = 0.95
 
 
+def as_number(value: Any) -> float:
+    """A Python float of a number, or of a tensor of one element, also one with a gradient."""
+    return float(value.item() if hasattr(value, "item") else value)
+
+
 class Runs:
     """One number for each seed, with its mean and 95 % interval. ``a - b`` and ``a / b`` pair by seed.
 
@@ -42,7 +47,7 @@ class Runs:
         least: float = -math.inf,
         most: float = math.inf,
     ) -> None:
-        self.values = tuple(float(value) for value in values)
+        self.values = tuple(map(as_number, values))
         self.seeds = tuple(range(len(self.values)) if seeds is None else seeds)
         self.least, self.most = float(least), float(most)
         if not self.values:

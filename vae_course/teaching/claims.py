@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from vae_course.evaluation.intervals import Interval, Runs, measured_text
+from vae_course.evaluation.intervals import Interval, Runs, as_number, measured_text
 from vae_course.files import write_atomically
 from vae_course.randomness import base_seed
 from vae_course.teaching.display import publish
@@ -261,7 +261,7 @@ def _numbers(
     if isinstance(value, Runs):
         ends = (None, None) if value.n == 1 else value.interval()
         return value.mean, *ends, value.values
-    value = float(value)
+    value = as_number(value)
     if low is None:
         return value, None, None, (value,)
     low, high = float(low), float(high)
