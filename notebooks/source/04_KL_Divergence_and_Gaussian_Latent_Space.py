@@ -161,7 +161,7 @@ claims.add("closed_form", off, below=1e-9, exact=True, text="Your KL off PyTorch
 claims.add("monte_carlo", worst, below=4, text="Monte Carlo off it, largest of 20, in standard errors")
 claims.note("draws", round(needed))
 # %% [markdown]
-# Of 20 such Gaussians the worst estimate is {{monte_carlo}} standard errors off. About {{draws}} draws give 1 %, and a hundred times as many the next digit, because the error falls with $1/\sqrt n$.
+# Of 20 such Gaussians the worst estimate is {{monte_carlo}} standard errors off. About {{draws}} draws give 1 %, a hundred times as many the next digit: the error falls with $1/\sqrt n$.
 #
 # **The direction matters.** Take a target $p$ with two humps and find the best single Gaussian $q$. *Forward*, $\mathrm{KL}(p\|q)$, is what maximum likelihood makes small when $p$ is the data. *Reverse*,
 # $\mathrm{KL}(q\|p)$, is what an encoder makes small, with the exact posterior $p(z|x)$ as target.
@@ -252,8 +252,8 @@ show(
 )
 # %% [markdown]
 # A speaking dimension pays because it saves more reconstruction than it costs. At the end {{awake}} of {{size.number}} are awake with warm-up, {{awake_at_once}} without; the rest equal the prior and tell the decoder nothing.
-# With warm-up {{fell_asleep}} dimensions had spoken before the price silenced them. So a sleeping unit need not be a unit that never learned anything, and a count of units in mid-training says little. (In its last pass the held-out
-# −ELBO fell by {{flat}}: flat enough for what follows.)
+# With warm-up {{fell_asleep}} dimensions had spoken before the price silenced them. So a count of units in mid-training says little. (In its last pass the held-out
+# −ELBO fell by {{flat}}.)
 #
 # ## 3 What does a nat of rate buy?
 #
@@ -291,12 +291,12 @@ show(
 
 # %% [markdown]
 # From β = 0.25 to 0.5 a nat of rate is worth {{cheap.value}} of distortion, from 4 to 8 it is worth {{dear.value}}. {{inside}} of the 5 exchange rates lie between the two β. The models that were trained here for one β each come within
-# {{behind.value}} of the one model in $D + \beta R$. (The entropy of gray pixels is part of every distortion; no code removes it, and it changes no slope.)
+# {{behind.value}} of the one model in $D + \beta R$.
 #
 # ## 4 How does a code fall silent?
 #
 # When $q(z_j|x) = p(z_j)$ for every $x$, dimension $j$ has **collapsed**. The usual suspect is a decoder so strong that it needs no code: one that *reads* the pixels before the one it predicts, as text decoders do. But such
-# decoders are usually deep as well. So vary the two apart: depth 1 or 4, reading or not. The data are digits at half size, drawn in black and white; the encoder is the same everywhere.
+# decoders are deep as well. So vary the two apart: depth 1 or 4, reading or not. The data are black-and-white digits of half size; the encoder is always the same.
 # %%
 class ReadingVAE(VAE):
     """A VAE whose decoder adds to each logit a weighted sum of all pixels before it, in reading order."""
@@ -327,7 +327,7 @@ probe = small_held_out.batch(slice(0, 1000), seeded(1))
 # \underbrace{\mathbb E_x \mathrm{KL}(q(z|x)\,\|\,p)}_{\text{rate}} = \underbrace{\mathbb E\bigl[\log q(z|x) - \log q(z)\bigr]}_{I(x;\,z):\ \text{what the code tells}} + \underbrace{\mathrm{KL}(q(z)\,\|\,p)}_{\text{waste}} .
 # $$
 #
-# In words: you pay for telling pictures apart, and for codes that all together do not look like the prior.
+# In words: you pay for telling pictures apart, and for codes that together do not look like the prior.
 #
 # **Your turn (04.5).** $\log q(z)$ of the mixture of $n$ clouds, finite also far from all of them.
 
@@ -434,11 +434,11 @@ show(
 
 
 # %% [markdown]
-# Both make the code poorer: reading by {{rate_reading.value}} of rate, depth by {{rate_depth.value}}. But depth silences {{by_depth}} of ten dimensions, and reading, at equal depth, {{by_reading}}. What is usually blamed on the decoder's reach
+# Both make the code poorer: reading by {{rate_reading.value}} of rate, depth by {{rate_depth.value}}. But depth silences {{by_depth}} of ten dimensions, and reading, at equal depth, {{by_reading}}. What is blamed on the decoder's reach
 # is here mostly its depth.
 #
 # Does the optimum want this silence? Compare the −ELBO. The deep decoder is {{worse}} *worse* than the shallow one, though it could do whatever the shallow one does. And for the decoder that is deep and reads, with equal start and equally many updates, warm-up wakes {{woken}} dimensions and *lowers* the −ELBO
-# by {{mended}}. So the silence was an accident: at first the code is noise, the quickest gain is not to pay for it, and a deep decoder takes long to learn a use for it. More of the same training is no cure: the curves are level.
+# by {{mended}}. So the silence was an accident: at first the code is noise, the quickest gain is not to pay for it, and a deep decoder takes long to learn a use for it.
 #
 # Free bits keep all dimensions awake by construction. But of their rate {{mute_free.value}} tell nothing (warm-up: {{mute_warm.value}}), and their −ELBO is {{price.value}} above that of warm-up. Judge a cure by what the code tells and by
 # the −ELBO, never by a count. (An optimum *can* want silence: [Water-filling](deeper/Water_Filling.ipynb) computes when.)
@@ -500,7 +500,7 @@ show(
     title="Scale is cheap, holes are not; and it takes thousands of codes to see them",
 )
 # %% [markdown]
-# At β = 0.2 place and scale cost {{scale.value}}, the holes at least {{holes.value}}; at β = 1 at least {{holes_one.value}}, at β = 4 {{holes_four.value}}. With few codes the ten Gaussians are themselves too poor to show it; between the last two n the bound still rises by {{settled.value}}. What do holes look like?
+# At β = 0.2 place and scale cost {{scale.value}}, the holes at least {{holes.value}}; at β = 1 at least {{holes_one.value}}, at β = 4 {{holes_four.value}}. With few codes you would not have seen them. What do holes look like?
 # %%
 judge, model, (q, z) = load_classifier(DATASET), one_model.at(0.2, SIZE), codes[0.2]
 g = gaussian_of(q, slice(None))
@@ -632,8 +632,8 @@ show(
 # At β = 1 the MIG is {{mig_one}}, at β = 4 it is {{mig_four}}: higher by {{better}}. From β to β the means differ by up to {{between}}, from seed to seed at one β by up to {{within}}. So on this little set β does help. Now look what it helps with. At β = 4 the dimension that knows the angle best knows
 # {{angle.value}} of it: the price has forgotten that factor rather than given it a dimension. At β = 16 nearly all is forgotten, and the MIG is {{mig_sixteen}}. (The curves of $D + \beta R$ moved by {{bars_flat}} at most in the last tenth.)
 #
-# Nor would you have known which β to take: the MIG needs the factors, and who has them needs no disentangling. Locatello et al. (2019) trained more than 10,000 models and found that seeds and settings matter more than the method, and that without labels good ones cannot be told from bad ones. In general no unsupervised method
-# can be sure to find factors: with a prior that is round, a rotated code explains the data as well.
+# Nor would you have known which β to take: the MIG needs the factors. Locatello et al. (2019) trained more than 10,000 models and found that seeds and settings matter more than the method, and that good ones cannot be told without labels. In general no unsupervised method
+# can be sure to find factors: under a round prior, a rotated code explains the data as well.
 #
 # ## Play
 #
@@ -646,7 +646,7 @@ explorer = explore_beta_latent(one_model, held_out, train)
 # Write `kl_cost` with the two Gaussians swapped: $\mathrm{KL}(p\|q)$ for each dimension, by your `kl_of_two`, and train one small model of section 4 with it. **Before** you run it, write down what the widths $\sigma$ of the clouds will do, which dimensions can still fall silent, and whether
 # the loss is still a bound.
 #
-# A good answer: predicts all three with a reason from section 1 (what does the forward direction charge for a narrow $q$?); shows the two curves of the usual rate in one figure; reports the −ELBO with the *right* KL for both; says which term stopped the clouds from shrinking; and names one experiment that
+# A good answer: predicts all three with a reason from section 1 (what does the forward direction charge for a narrow $q$?); shows both curves of the usual rate in one figure; reports the −ELBO with the *right* KL for both; says what kept the clouds from shrinking; and names an experiment that
 # would prove it wrong. Two of five is a start.
 #
 # ## What you can say now
