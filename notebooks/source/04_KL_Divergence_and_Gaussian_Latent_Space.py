@@ -24,7 +24,7 @@
 OFFLINE = False  # True: no network, only data that comes with the course (1,797 small digits for 60,000)
 EPOCHS = 6  # passes through the digits in sections 2 and 3, 4 or more
 BATCH_SIZE = 256  # digits in one of their updates
-UPDATES = 1200  # of each small model in section 4, 200 or more
+UPDATES = 1000  # of each small model in section 4, 200 or more
 BAR_UPDATES = 1000  # of each model of drawn bars in section 6, 200 or more
 N_SEEDS = 3  # repetitions in sections 4 and 6, 2 or more: their spread is the interval
 FREE_NATS = 0.5  # allowance of each latent dimension in one of the cures, nats
@@ -242,7 +242,7 @@ with style.use():
         for values, sleeps in zip(smooth, asleep[name], strict=True):
             color, line = (style.VERMILION, "--") if sleeps else (style.BLUE, "-")
             axes.plot(range(8, 15 * len(values) + 8, 15), values, color=color, linestyle=line, linewidth=1)
-        axes.set(xscale="log", xlabel="update", ylim=(0, 3.5))
+        axes.set(xscale="log", xlabel="update")
         axes.set_title(f"{name}: {awake[name]} awake at the end", loc="left")
     figure.axes[0].set_ylabel("KL of one dimension (nats)")
 show(
@@ -278,10 +278,13 @@ figure = line_plot(
     {"one model for all β": tuple(zip(*curve.values(), strict=True))},
     x_label="rate (nats per digit)",
     y_label="distortion (nats per digit)",
-    points={"trained here, β = 1 and 4": tuple(zip(*live, strict=True))},
 )
 for beta, place in curve.items():
     figure.axes[0].annotate(f"β = {beta:g}", place, (8, 5), textcoords="offset points")
+look = dict(color=style.VERMILION, linestyle="", marker="s", label="trained here, β = 1 and 4")
+figure.axes[0].plot(*zip(*live, strict=True), **look)
+figure.axes[0].margins(0.1)
+figure.axes[0].legend()
 show(
     figure,
     alt="Rate-distortion curve on held-out digits: distortion falls steeply at small rates and flatter at large ones, with β written along it from the largest at the upper left to the smallest at the lower right. Two squares for models trained here lie near the curve.",
@@ -397,7 +400,7 @@ made = {name: [collapse(seed, **recipe) for seed in range(N_SEEDS)] for name, re
 ends = {name: [curve[UPDATES] for curve, _ in tries] for name, tries in made.items()}
 speak = {name: [(t.kl_per_dimension.mean(0) > ASLEEP).sum() for t in e] for name, e in ends.items()}
 awake = {name: Runs(counts, least=0, most=10) for name, counts in speak.items()}
-rate = {name: Runs(t.kl.mean() for t in e) for name, e in ends.items()}
+rate = {name: Runs((t.kl.mean() for t in e), least=0) for name, e in ends.items()}
 told = {name: Runs(nats for _, nats in tries) for name, tries in made.items()}
 elbo = {name: Runs(t.negative_elbo.mean() for t in e) for name, e in ends.items()}
 # %%
@@ -413,21 +416,18 @@ claims.add("mended", elbo[both] - elbo[warm], above=0, unit="nats", text="−ELB
 claims.add("mute", mute[free] - mute[warm], above=0, unit="nats", text="Waste, free bits minus warm-up")
 nats = dict(rate_reading=rate[plain] - rate[reads], rate_depth=rate[plain] - rate[deep])
 nats |= dict(mute_free=mute[free], mute_warm=mute[warm], price=elbo[free] - elbo[warm])
-for name, number in nats.items():
-    claims.note(name, number, unit="nats")
-claims.note("by_depth", by_depth)
-claims.note("by_reading", by_reading)
+for name, number in (nats | dict(by_depth=by_depth, by_reading=by_reading)).items():
+    claims.note(name, number, unit="nats" if name in nats else "")
 # %% tags=["hide-input"]
 t = list(made[plain][0][0])
-curves = {n: (t, [Runs(c[u].kl.mean() for c, _ in tries) for u in t]) for n, tries in made.items()}
+curves = {n: (t, [Runs(c[u].kl.mean() for c, _ in tries).mean for u in t]) for n, tries in made.items()}
 show(
     line_plot(curves, x_label="update", y_label="rate (nats per digit)", legend_outside=True),
-    alt="Held-out rate against the update for six recipes, with 95 % intervals over the seeds. Shallow ends highest; deep, and shallow with reading, end lower; deep with reading stays lowest throughout. Both cures of it end well above it. All curves level off.",
+    alt="Held-out rate against the update for six recipes, means over the seeds. Shallow ends highest; deep, and shallow with reading, end lower; deep with reading stays lowest throughout. Both cures of it end well above it. All curves level off.",
     title="Depth and reading each lower the rate; both cures bring it back",
 )
-panels = {"dimensions awake, of 10": awake, "rate (nats)": rate, "told (nats)": told, "−ELBO (nats)": elbo}
 show(
-    interval_dots(panels),
+    interval_dots({"awake, of 10": awake, "rate (nats)": rate, "told (nats)": told, "−ELBO (nats)": elbo}),
     alt="Four panels with a row for each of six recipes, mean and 95 % interval: dimensions awake, rate, information told and negative ELBO. Depth has fewer dimensions awake than reading; both together the fewest. Warm-up and free bits wake them again.",
     title="Depth silences dimensions, reading makes them say less; of the cures, look at all four columns",
 )
@@ -495,7 +495,7 @@ for name, number in nats.items():
 lines = {f"holes, at least: β = {beta:g}": (sizes, values) for beta, values in growth.items()}
 lines["place and scale: β = 0.2"] = (sizes, [scale[0.2]] * len(sizes))
 show(
-    line_plot(lines, x_label="codes n", y_label="nats", log_x=True, legend_outside=True),
+    line_plot(lines, x_label="codes n", y_label="nats", log_x=True, x_ticks=sizes[::2], legend_outside=True),
     alt="Nats of holes, at least, against the number of codes, logarithmic, for three weights: each curve rises and levels off, highest for the smallest weight. The level line of place and scale lies near 0.",
     title="Scale is cheap, holes are not; and it takes thousands of codes to see them",
 )
