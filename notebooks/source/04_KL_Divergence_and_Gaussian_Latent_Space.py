@@ -16,7 +16,7 @@
 #
 # <!-- minutes -->
 #
-# Half of a VAE's loss asks: how much may the code say? Turn the weight β of that half up, and a digit is written down in fewer nats, until all digits look alike.
+# Half of a VAE's loss asks: how much may the code say? Turn its weight β up, and a digit is written down in fewer nats, until it is a blur.
 # Here you compute the KL term, watch it wake and silence single units, break it and mend it, and test the best-known promise made about it.
 # %% tags=["setup"]
 # (generated)
@@ -253,7 +253,7 @@ show(
 # %% [markdown]
 # A speaking dimension pays because it saves more reconstruction than it costs. At the end {{awake}} of {{size.number}} are awake with warm-up, {{awake_at_once}} without; the rest equal the prior and tell the decoder nothing.
 # With warm-up {{fell_asleep}} dimensions had spoken before the price silenced them. So a count of units in mid-training says little. (In its last pass the held-out
-# −ELBO still fell by {{flat}}: not the end, but near it.)
+# −ELBO still fell by {{flat}}.)
 #
 # ## 3 What does a nat of rate buy?
 #
@@ -434,11 +434,11 @@ show(
 
 
 # %% [markdown]
-# Both make the code poorer: reading by {{rate_reading.value}} of rate, depth by {{rate_depth.value}}. But depth silences {{by_depth}} of ten dimensions, and reading, at equal depth, {{by_reading}}. What is blamed on the decoder's reach
-# is here mostly its depth.
+# Both make the code poorer: reading by {{rate_reading.value}} of rate, depth by {{rate_depth.value}}. But depth silences {{by_depth}} of ten dimensions, and reading, at equal depth, {{by_reading}}. The silence that is blamed on the decoder's reach
+# comes here with its depth.
 #
 # Does the optimum want this silence? Compare the −ELBO. The deep decoder is {{worse}} *worse* than the shallow one, though it could imitate the shallow one. And for the decoder that is deep and reads, with equal start and equally many updates, warm-up wakes {{woken}} dimensions and *lowers* the −ELBO
-# by {{mended}}. So the silence was an accident: at first the code is noise, the quickest gain is not to pay for it, and a deep decoder takes long to learn a use for it.
+# by {{mended}}. So part of the silence was an accident: at first the code is noise, the quickest gain is not to pay for it, and a deep decoder takes long to find a use for it.
 #
 # Free bits keep all dimensions awake by construction. But of their rate {{mute_free.value}} tell nothing (warm-up: {{mute_warm.value}}), and their −ELBO is {{price.value}} above that of warm-up. Judge a cure by what the code tells and by
 # the −ELBO, never by a count. (An optimum *can* want silence: [Water-filling](deeper/Water_Filling.ipynb) computes when.)
@@ -629,15 +629,14 @@ show(
     title="β = 4: what each dimension does, and what share of each factor it knows",
 )
 # %% [markdown]
-# At β = 1 the MIG is {{mig_one}}, at β = 4 it is {{mig_four}}. The gain is {{better}}: every seed has it, the interval reaches below 0. At β = 16 the MIG is {{mig_sixteen}}. So here β moves it more than seeds do (by up to {{between}} and {{within}}), but mostly downward. Look at the rows: at β = 4 the two positions have
-# a dimension each, two dimensions share the size, and the one that knows the angle best knows {{angle.value}} of it. The price did not sort that factor out; it forgot it. (In the last tenth $D + \beta R$ fell by {{bars_flat}} at most.)
+# At β = 1 the MIG is {{mig_one}}, at β = 4 it is {{mig_four}}. The gain is {{better}}: every seed has it, the interval reaches below 0. At β = 16 the MIG is {{mig_sixteen}}. So here β moves it more than seeds do (by up to {{between}} and {{within}}), but mostly downward. At β = 4 the two positions have
+# a dimension each, two dimensions share the size, and the one that knows the angle best knows {{angle.value}} of it. That factor was not sorted out but forgotten. (In the last tenth $D + \beta R$ fell by {{bars_flat}} at most.)
 #
-# Nor would you have known which β to take: the MIG needs the factors. Locatello et al. (2019) trained more than 12,000 models and found that seeds and settings matter more than the method, and that good ones cannot be told without labels. In general no unsupervised method
-# can be sure to find factors: under a round prior, a rotated code explains the data as well.
+# Nor would you have known which β to take: the MIG needs the factors. Locatello et al. (2019) trained more than 12,000 models and found that seeds and settings matter more than the method, and that good ones cannot be told without labels. Under a round prior a rotated code explains the data as well.
 #
 # ## Play
 #
-# Sliders for β and the size of the code, which answer at once. Watch the bars: which go out first as β grows? At which β do two digits of the top row become one? Do the samples ever look better than the decoded digits?
+# Sliders for β and the size of the code, which answer at once. Which bars go out first as β grows? At which β do two digits of the top row become one?
 # %%
 explorer = explore_beta_latent(one_model, held_out, train)
 # %% [markdown]
@@ -652,7 +651,7 @@ explorer = explore_beta_latent(one_model, held_out, train)
 # ## What you can say now
 #
 # - The KL term is what a code costs, in nats, dimension by dimension; at weight β one nat of it is worth β nats of picture.
-# - A collapsed code can be an accident of a deep decoder: warm-up saved {{mended.value}} of −ELBO. Counting awake units does not tell you so.
+# - A collapsed code can be an accident of depth: warm-up saved {{mended.value}} of −ELBO. Counting awake units does not tell you so.
 # - At small β samples are spoiled by holes, not by scale; and a large β buys tidy dimensions partly by forgetting.
 #
 # **Dig deeper**: the one VAE where all of this has a formula is [Water-filling, or the VAE that is PCA](deeper/Water_Filling.ipynb).
