@@ -38,6 +38,12 @@ def saw(step, total, cycles):
     return step / length - math.floor(step / length)
 
 
+def best_two(information, scale):
+    """The gap of the two best latents for each factor, divided by ``scale``."""
+    ordered = information.sort(0).values
+    return (ordered[-1] - ordered[-2]) / scale
+
+
 BROKEN = {
     "04.1": {
         "allowance for each example": [lambda kl, free: torch.maximum(kl, torch.tensor(free)).sum(1).mean(0)],
@@ -115,6 +121,23 @@ BROKEN = {
         ],
         "summed over the points": [lambda z, m, lv: torch.logsumexp(pairs(z, m, lv), 0) - math.log(len(z))],
     },
+    "04.6": {
+        "gap between factors instead of latents": [
+            lambda i, h: (
+                sum((row.sort().values[-1] - row.sort().values[-2]) / h[row.argmax()] for row in i) / len(i)
+            )
+        ],
+        "not divided by the entropy": [lambda i, h: best_two(i, torch.ones_like(h)).mean()],
+        "divided by the largest information": [lambda i, h: best_two(i, i.max(0).values).mean()],
+        "the second best forgotten": [lambda i, h: (i.max(0).values / h).mean()],
+        "largest minus smallest": [lambda i, h: ((i.max(0).values - i.min(0).values) / h).mean()],
+        "largest minus the mean of the others": [
+            lambda i, h: ((s := i.sort(0).values)[-1] - s[:-1].mean(0)).div(h).mean()
+        ],
+        "summed over the factors": [lambda i, h: best_two(i, h).sum()],
+        "mean gap over mean entropy": [lambda i, h: best_two(i, torch.ones_like(h)).sum() / h.sum()],
+        "not averaged over the factors": [best_two],
+    },
 }
 
 UNUSUAL = {
@@ -142,6 +165,16 @@ UNUSUAL = {
     "04.5": {
         "torch.distributions": mixture,
         "the package": lambda z, m, lv: log_aggregate(z, GaussianPosterior(m, lv)),
+    },
+    "04.6": {
+        "numpy": lambda i, h: float(np.mean(-np.diff(-np.sort(-i.numpy(), axis=0), axis=0)[0] / h.numpy())),
+        "a loop": lambda i, h: (
+            sum(
+                (column.max() - column[column < column.max()].max()) / own
+                for column, own in zip(i.T, h, strict=True)
+            )
+            / len(h)
+        ),
     },
 }
 

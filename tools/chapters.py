@@ -35,7 +35,7 @@ CHAPTERS = (
     Chapter(
         "04_KL_Divergence_and_Gaussian_Latent_Space",
         "KL divergence and the Gaussian latent space",
-        "the KL term from every side; posterior collapse made and cured",
+        "what a code costs; collapse made and cured; holes; does β disentangle?",
     ),
     Chapter(
         "05_Reconstruction_Loss_and_Image_Quality",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vae_course.teaching.exercise import Exercise, Mistake
 
-# -------- Exercises of chapter 04 on densities: the KL of two Gaussians, and the aggregate posterior.
+# -------- Densities: the KL of two Gaussians, and the aggregate posterior.
 
 
 def kl_of_two(mean_q: Tensor, log_var_q: Tensor, mean_p: Tensor, log_var_p: Tensor) -> Tensor:
@@ -194,8 +194,7 @@ LOG_MIXTURE = Exercise(
 )
 
 
-# -------- Exercises of chapter 04, in order; this file holds the free bits, the water level and the KL
-# schedule.
+# -------- Free bits, the water level (asked in deeper/Water_Filling) and the KL schedule.
 
 
 def kl_cost(kl_per_dimension: Tensor, free_bits: float) -> Tensor:
@@ -409,4 +408,92 @@ CYCLES = Exercise(
     high=1.0,
 )
 
-EXERCISES = (FREE_BITS, WATER_LEVEL, CYCLES, KL_OF_TWO, LOG_MIXTURE)
+# -------- The mutual information gap of chapter 04's last section.
+
+
+def information_gap(information: Tensor, entropy: Tensor) -> Tensor:
+    best, second = information.sort(dim=0, descending=True).values[:2]
+    return ((best - second) / entropy).mean()
+
+
+def _information_cases(seed: int) -> list[tuple]:
+    """More latents than factors, as many, and fewer; each factor with an entropy of its own."""
+    generator = torch.Generator().manual_seed(seed)
+    cases = []
+    for latents, factors in ((6, 4), (3, 3), (2, 5)):
+        entropy = 1 + 2 * torch.rand(factors, generator=generator)
+        cases.append((entropy * torch.rand(latents, factors, generator=generator) ** 2, entropy))
+    return cases
+
+
+def _two_best(information: Tensor, dim: int = 0) -> Tensor:
+    return information.topk(2, dim=dim).values
+
+
+INFORMATION_GAP = Exercise(
+    id="04.6",
+    title="The mutual information gap",
+    contract="information_gap(information, entropy): information is float (latents, factors), the mutual "
+    "information of each latent with each factor, nats, at least two latents; entropy is float (factors,), "
+    "of each factor, nats, > 0. Returns a scalar: for each factor the largest information minus the second "
+    "largest, divided by its entropy; then the mean over factors.",
+    stub='''def information_gap(information: torch.Tensor, entropy: torch.Tensor) -> torch.Tensor:
+    """information: (latents, factors), nats; entropy: (factors,), nats. Returns a scalar, 0 to 1."""
+    ...''',
+    hints=(
+        "One factor is one column: which latent knows most about it, and which comes second?",
+        "torch.sort and torch.topk take a `dim`; along which one do the latents lie?",
+        "Divide each gap by the entropy of its own factor before you average.",
+    ),
+    mistakes=(
+        Mistake(
+            "gap between factors instead of latents",
+            "A factor asks which latent knows it: compare within a column.",
+            lambda i, h: ((p := _two_best(i, 1))[:, 0] - p[:, 1]).div(h[i.argmax(1)]).mean(),
+        ),
+        Mistake(
+            "not divided by the entropy",
+            "A factor with ten values has more to tell than one with two: as a share, please.",
+            lambda i, h: ((p := _two_best(i))[0] - p[1]).mean(),
+        ),
+        Mistake(
+            "divided by the largest information",
+            "Then a latent that knows next to nothing, alone, would score 1. What is the most it could know?",
+            lambda i, h: (1 - (p := _two_best(i))[1] / p[0]).mean(),
+        ),
+        Mistake(
+            "the second best forgotten",
+            "Two latents that both know the factor are no disentangled code; what must be taken off?",
+            lambda i, h: (_two_best(i)[0] / h).mean(),
+        ),
+        Mistake(
+            "largest minus smallest",
+            "Who could also tell the factor: the worst latent, or the runner-up?",
+            lambda i, h: ((i.amax(0) - i.amin(0)) / h).mean(),
+        ),
+        Mistake(
+            "largest minus the mean of the others",
+            "One rival is enough to spoil it: take off the best of the others, not their mean.",
+            lambda i, h: ((i.amax(0) - (i.sum(0) - i.amax(0)) / (len(i) - 1)) / h).mean(),
+        ),
+        Mistake(
+            "summed over the factors",
+            "A score between 0 and 1 is asked for: the mean over factors.",
+            lambda i, h: (((p := _two_best(i))[0] - p[1]) / h).sum(),
+        ),
+        Mistake(
+            "mean gap over mean entropy",
+            "Every factor counts alike: divide first, then average.",
+            lambda i, h: ((p := _two_best(i))[0] - p[1]).mean() / h.mean(),
+        ),
+        Mistake(
+            "not averaged over the factors",
+            "These are the gaps of each factor; the score is one number.",
+            lambda i, h: ((p := _two_best(i))[0] - p[1]) / h,
+        ),
+    ),
+    reference=information_gap,
+    cases=_information_cases,
+)
+
+EXERCISES = (FREE_BITS, WATER_LEVEL, CYCLES, KL_OF_TWO, LOG_MIXTURE, INFORMATION_GAP)
