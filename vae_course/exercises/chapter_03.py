@@ -392,9 +392,9 @@ SLERP = Exercise(
     id="03.6",
     title="A great circle between codes",
     contract="slerp(start, end, t): start and end float tensors (pairs, latent), no code is 0; t (steps,) "
-    "from 0 to 1. Returns (steps, pairs, latent): sin((1-t)w)/sin(w)*start + sin(t*w)/sin(w)*end with w the angle "
-    "between the two. Where both point in the same direction: the straight line. Exactly opposite codes have "
-    "no shortest circle: what such a pair gets is up to you, but the others in the batch must stay right.",
+    "from 0 to 1. Returns (steps, pairs, latent): sin((1-t)w)/sin(w)*start + sin(t*w)/sin(w)*end with w the "
+    "angle between the two. Where both point in the same direction: the straight line. Exactly opposite "
+    "codes have no shortest circle: what such a pair gets is up to you, but the others must stay right.",
     stub='''def slerp(start: torch.Tensor, end: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     """start, end: (pairs, latent); t: (steps,) from 0 to 1. Returns (steps, pairs, latent)."""
     ...''',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from matplotlib.axes import Axes
@@ -26,20 +26,29 @@ def place_classes(axes: Axes, points: Tensor, labels: Tensor, names: Sequence[st
 
 @styled
 def paths_on_map(
-    magnification: Tensor, reach: float, straight: Tensor, bent: Tensor, ends: Sequence[str] = ()
+    metric: Callable[[Tensor], Tensor],
+    straight: Tensor,
+    bent: Tensor,
+    names: Sequence[tuple] = (),
+    *,
+    reach: float = 3.5,
+    points: int = 71,
 ) -> Figure:
     """Straight lines and geodesics between codes, over a decoder's magnification √det G.
 
     Args:
-        magnification: (n, n), first axis z₂ and second z₁, both rising from −reach to reach.
+        metric: codes (n, 2) → G, (n, 2, 2).
         straight, bent: paths (steps, paths, 2).
-        ends: what to write at each path's start and end, in turn; 2 texts for each path, or none.
+        names: what to write at start and end of each path.
+        reach: the plane goes from −reach to reach; points: places along each axis where G is computed.
     """
+    side = torch.linspace(-reach, reach, points)
+    grid = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1).flatten(0, 1)
+    magnification = metric(grid).det().clamp_min(0).sqrt().unflatten(0, (points, points))
     figure = Figure(figsize=(7.6, 6.2), layout="constrained")
     axes = figure.subplots()
-    shown = axes.imshow(
-        magnification.numpy(), origin="lower", extent=(-reach, reach, -reach, reach), cmap="Blues"
-    )
+    extent = (-reach, reach, -reach, reach)
+    shown = axes.imshow(magnification.detach().cpu().numpy(), origin="lower", extent=extent, cmap="Blues")
     figure.colorbar(shown, ax=axes, shrink=0.8, label="magnification √det G (change of picture per area)")
     draw_prior(axes)
     axes.text(0, -PRIOR_95, "95% of the prior", ha="center", va="top", fontsize=9.5)
@@ -47,8 +56,9 @@ def paths_on_map(
         axes.plot(*line.T.numpy(), color=BLACK, linestyle="--", linewidth=1.2)
         axes.plot(*curve.T.numpy(), color=ORANGE, linestyle="-", linewidth=2.4)
     box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": BLACK}
-    for name, place in zip(ends, torch.stack([straight[0], straight[-1]], 1).flatten(0, 1), strict=False):
-        axes.text(*place.tolist(), name, ha="center", va="center", fontsize=12, bbox=box)
+    for path, pair in zip(straight.unbind(1), names, strict=False):
+        for place, name in zip(path[[0, -1]].tolist(), pair, strict=True):
+            axes.text(*place, str(name), ha="center", va="center", fontsize=12, bbox=box)
     axes.plot([], [], color=BLACK, linestyle="--", linewidth=1.2, label="straight line")
     axes.plot([], [], color=ORANGE, linestyle="-", linewidth=2.4, label="geodesic")
     axes.legend(loc="upper right", frameon=True)
@@ -66,7 +76,9 @@ def maps_side_by_side(maps: Mapping[str, Tensor], labels: Tensor, class_names: S
         labels: (n,) class numbers; class_names: of 1 or 2 letters, or the number is written.
     """
     figure = Figure(figsize=(4.3 * len(maps), 4.5), layout="constrained")
-    for axes, (title, points) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
+    for axes, (title, points) in zip(
+        figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True
+    ):
         place_classes(axes, points.detach().cpu().float(), labels.cpu(), [str(name) for name in class_names])
         axes.set(xticks=[], yticks=[])
         axes.set_title(title, loc="left", fontsize=11)
