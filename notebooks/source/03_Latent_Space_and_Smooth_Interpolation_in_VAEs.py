@@ -264,19 +264,13 @@ for k in (2, 32):
 ends = [(model.encode(first).mean, model.encode(second).mean) for model in wide]
 shells = [torch.cat(pair).norm(dim=-1).quantile(torch.tensor([0.025, 0.5, 0.975])) for pair in ends]
 between = [lerp(*pair, middle).norm(dim=-1) for pair in ends]
-hits = [((n > s[0]) & (n < s[2])).double().mean() for n, s in zip(between, shells, strict=True)]
+inside = Runs(((n > s[0]) & (n < s[2])).double().mean() for n, s in zip(between, shells, strict=True))
 norms["lerp between means, 32-D"] = lerp(*ends[0], t).norm(dim=-1).median(1).values / expected_norm(32)
 same = (slerp(a, b, t) - package_slerp(a, b, t)).abs().max()
 claims.add("same_slerp", same, below=1e-3, exact=True, text="Your slerp and the package's, difference")
 claims.note("lines_32", ordinary["lerp", 32], unit="%")
 claims.note("lines_2", ordinary["lerp", 2], unit="%")
-claims.add(
-    "means_inside",
-    Runs(hits, least=0, most=1),
-    below=0.5,
-    unit="%",
-    text="Lines between means, midpoint in their shell",
-)
+claims.add("means_inside", inside, below=0.5, unit="%", text="Lines between means, midpoint in their shell")
 claims.note("own_shell", Runs(s[1] for s in shells))
 claims.note("own_middle", Runs(n.median() for n in between))
 # %% tags=["hide-input"]
