@@ -113,7 +113,7 @@ def factors_moved(model, reader, faces: Tensor, ways: Tensor) -> float:
         ways: directions (m, latent) of length 1.
     """
     codes = model.encode(faces).mean[:, None]
-    ends = (codes + sign * ways for sign in (-1, 1))
+    ends = (codes + sign * ways.to(codes) for sign in (-1, 1))
     low, high = (read(reader, model.likelihood.mean(model.decode(z.flatten(0, 1))).clamp(0, 1)) for z in ends)
     change = (high - low).abs().unflatten(0, (len(faces), len(ways))).mean(0)
     return (change.sum(1).square() / change.square().sum(1)).mean().item()

@@ -84,7 +84,7 @@ def retimed(
     line = lerp(start, end, torch.linspace(0, 1, fine * (steps - 1) + 1))
     gone = place(line).diff(dim=0).norm(dim=-1).cumsum(0)
     gone = torch.cat([torch.zeros_like(gone[:1]), gone])
-    asked = torch.linspace(0, 1, steps)[:, None, None] * gone[-1]
+    asked = torch.linspace(0, 1, steps).to(gone)[:, None, None] * gone[-1]
     stops = (gone[None] - asked).abs().argmin(1)
     return torch.take_along_dim(line, stops[..., None], 0)
 
