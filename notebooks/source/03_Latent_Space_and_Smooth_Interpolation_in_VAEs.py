@@ -269,7 +269,7 @@ same = (slerp(a, b, t) - package_slerp(a, b, t)).abs().max()
 claims.add("same_slerp", same, below=1e-3, exact=True, text="Your slerp and the package's, difference")
 claims.note("lines_32", ordinary["lerp", 32], unit="%")
 claims.note("lines_2", ordinary["lerp", 2], unit="%")
-claims.add("means_inside", inside, below=0.5, unit="%", text="Lines between means, midpoint in their shell")
+claims.add("means_inside", inside.within(0, 1), below=0.5, unit="%", text="Midpoints in the means' shell")
 claims.note("own_shell", Runs(s[1] for s in shells))
 claims.note("own_middle", Runs(n.median() for n in between))
 # %% tags=["hide-input"]
@@ -359,7 +359,7 @@ claims.add("too_far", worse, above=0, unit="nats", text="Excess, midpoint times 
 claims.note("farther", compared[2, math.sqrt(2)] - compared[2, 3.0], unit="nats")
 # %% [markdown]
 # The circle's pictures are better, between posterior means as well: they cost the judge {{circle_saves}} less, and the classifier's doubt falls by {{circle_doubt}}. But is the empty shell the reason? In two
-# dimensions nothing is empty, and the circle saves {{circle_flat}} there. Note that between codes of equal length slerp's midpoint is lerp's, divided by $\cos(\omega/2)$: the same direction,
+# dimensions nothing is empty; there the circle saves {{circle_flat}}, which decides nothing. Note that between codes of equal length slerp's midpoint is lerp's, divided by $\cos(\omega/2)$: the same direction,
 # farther out. So push midpoints outwards and look (second table). In 32 dimensions $\sqrt2$ is good, which is the factor that leads back to the shell, and 3 is {{too_far}} worse: the folklore has its reason.
 # In the plane there is no best place; three times as far out saves another {{farther}}. What helps there is to leave the center, where all classes meet.
 #
@@ -532,7 +532,7 @@ claims.note("surer", surer, unit="nats")
 claims.note("retimed", ways["its stops re-timed", "largest step / mean"])
 claims.note("mirror", ways["geodesic, mirrored", "length"] / ways["straight line", "length"] - 1, unit="%")
 # %% [markdown]
-# A geodesic does what it promises: it is {{shorter}} shorter, and it goes round the dark middle of the map. Bent to the other side, it would be longer than the straight line by {{mirror}}: the side matters. Its
+# A geodesic does what it promises: it is {{shorter}} shorter, and it goes round the dark middle of the map. Bent to the other side, the same curve gains nothing ({{mirror}} longer than the straight line): the side matters. Its
 # steps are more even: the largest is {{even}} times the mean one (a perfect geodesic has 1), on the straight line {{smoother}} more than that. But even steps are to be had without bending: stop at other places of the *same* straight line,
 # and the factor is {{retimed}}. And the pictures? Excess saved: {{better}}. Doubt saved: {{surer}}. No gain that these seeds could show. Shao et al. (2018) found straight lines close to geodesics, too.
 #
