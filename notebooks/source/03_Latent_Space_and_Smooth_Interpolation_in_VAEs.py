@@ -16,7 +16,7 @@
 #
 # <!-- minutes -->
 #
-# An encoder gives every picture a place, and a decoder draws a picture for every place, also where no picture has ever been. So you can walk from one face to
+# An encoder gives every picture a place, and a decoder draws one for every place, also where none has ever been. So you can walk from one face to
 # another. What lies on the way? Which way is best? And how would you know, apart from liking what you see?
 # %% tags=["setup"]
 # (generated)
@@ -284,8 +284,7 @@ show(
     title="A straight line sags between any two codes, and posterior means are no exception",
 )
 # %% [markdown]
-# Halfway the norm has shrunk to $1/\sqrt2$, in **every** number of dimensions. In two that is ordinary: {{lines_2}} of the midpoints have a norm within the middle 95 % of
-# the prior. In 32 it is {{lines_32}}: the folklore is right about norms. You will mostly walk between *pictures*, from posterior mean to posterior mean. These are shorter
+# Halfway the norm has shrunk to $1/\sqrt2$, in **every** number of dimensions. In two that is ordinary: {{lines_2}} of the midpoints have a norm within the prior's middle 95 %. In 32 it is {{lines_32}}: the folklore is right about norms. You will mostly walk between *pictures*, from posterior mean to posterior mean. These are shorter
 # than draws, but have a shell of their own: their median norm is {{own_shell}}, halfway it is {{own_middle}}, and only {{means_inside}} of the midpoints lie in that shell.
 #
 # An unusual norm is one thing, a bad picture another. Let two witnesses judge that drew none of the pictures. One is a VAE with other weights: its −ELBO, less the entropy
@@ -359,9 +358,9 @@ claims.add("too_far", worse, above=0, unit="nats", text="Excess, midpoint times 
 claims.note("farther", compared[2, math.sqrt(2)] - compared[2, 3.0], unit="nats")
 # %% [markdown]
 # The circle's pictures are better, between posterior means as well: they cost the judge {{circle_saves}} less, and the classifier's doubt falls by {{circle_doubt}}. But is the empty shell the reason? In two
-# dimensions nothing is empty; there the circle saves {{circle_flat}}, which decides nothing. Note that between codes of equal length slerp's midpoint is lerp's, divided by $\cos(\omega/2)$: the same direction,
-# farther out. So push midpoints outwards and look (second table). In 32 dimensions $\sqrt2$ is good, which is the factor that leads back to the shell, and 3 is {{too_far}} worse: the folklore has its reason.
-# In the plane there is no best place; three times as far out saves another {{farther}}. What helps there is to leave the center, where all classes meet.
+# dimensions nothing is empty; there the circle saves {{circle_flat}}, which decides nothing. Between codes of equal length slerp's midpoint is lerp's, divided by $\cos(\omega/2)$: the same direction,
+# farther out. So push midpoints outwards (second table). In 32 dimensions $\sqrt2$ is good, which is the factor that leads back to the shell, and 3 is {{too_far}} worse: the folklore has its reason.
+# In the plane farther out is better, up to 3 at least ({{farther}} from $\sqrt2$ on): the center is where the classes meet.
 #
 # ## 3 Why not simply fade?
 #
@@ -398,21 +397,20 @@ claims.add("saved", saved, above=3, unit="nats", text="Excess halfway, cross-fad
 claims.note("fade_doubt", faded["doubt"], unit="nats")
 claims.note("third", faded["third"].within(0, 1), unit="%")
 # %% [markdown]
-# The cross-fade costs the judge {{saved}} more, many times what the choice between line and circle was worth, and leaves the classifier {{fade_doubt}} more in doubt. No path is safe, though: halfway through
-# the code the classifier sees a *third* digit in {{third}} of the pairs. A path through the code is smooth because the decoder is continuous. Nobody asked it to
+# The cross-fade costs the judge {{saved}} more, many times what the choice of line or circle was worth, and leaves the classifier {{fade_doubt}} more in doubt. No path is safe, though: halfway through
+# the code the classifier sees a *third* digit in {{third}} of the pairs. The path is smooth because the decoder is continuous. Nobody asked it to
 # pass through digits only.
 #
 # ## 4 How far apart are two codes?
 #
-# A straight line is straight for the ruler in the code. Is that the right ruler? A step of 0.1 may change the picture much or not at all. So measure steps by what
-# the **decoder** does. Two codes are far apart if you could tell their pictures apart: for a small step $\delta$,
+# A straight line is straight for a ruler in the code. A step of 0.1 there may change the picture much or not at all. So measure by what
+# the **decoder** does: two codes are far apart if you can tell their pictures apart. For a small step $\delta$,
 #
 # $$
 # \mathrm{KL}\bigl(p(x|z)\,\|\,p(x|z+\delta)\bigr) \approx \tfrac12\,\delta^\top G(z)\,\delta, \qquad G(z) = J^\top J .
 # $$
 #
-# In words: the metric $G$ prices a step in every direction. $J$ holds the derivatives of the decoder's output, measured so that equal steps can be told apart equally
-# well. For a pixel that is a coin with $p = \operatorname{sigmoid}(\ell)$ this is the angle $\varphi = 2\arctan e^{\ell/2}$ (Fisher's metric: Arvanitidis et al. 2022; Gaussian
+# In words: the metric $G$ prices a step in every direction. $J$ holds derivatives of the decoder's output, scaled so that equal steps are equally easy to tell apart. For a pixel that is a coin with $p = \operatorname{sigmoid}(\ell)$ this is the angle $\varphi = 2\arctan e^{\ell/2}$ (Fisher's metric: Arvanitidis et al. 2022; Gaussian
 # decoders: Arvanitidis et al. 2018, Shao et al. 2018). $\sqrt{\det G}$ is the **magnification**: how much change of picture an area of the code holds.
 
 
@@ -536,8 +534,8 @@ claims.note("mirror", ways["geodesic, mirrored", "length"] / ways["straight line
 # steps are more even: the largest is {{even}} times the mean one (a perfect geodesic has 1), on the straight line {{smoother}} more than that. But even steps are to be had without bending: stop at other places of the *same* straight line,
 # and the factor is {{retimed}}. And the pictures? Excess saved: {{better}}. Doubt saved: {{surer}}. No gain that these seeds could show. Shao et al. (2018) found straight lines close to geodesics, too.
 #
-# One more warning. Where a decoder has never seen a code it may be very sure of itself, $G$ is small, and the ruler says "near". Arvanitidis et al. (2018) therefore let the
-# decoder's uncertainty grow away from the data.
+# One warning. Where a decoder has never seen a code it may be sure of itself all the same: $G$ is small, and the ruler says "near". Arvanitidis et al. (2018) let its uncertainty grow
+# away from the data.
 #
 # ## 5 Can you draw 32 dimensions?
 #
@@ -582,8 +580,8 @@ show(
     title="Neat patches, and still many neighbors are lost on the way to the plane",
 )
 # %% [markdown]
-# The patches look trustworthy. Yet of a digit's 5 nearest neighbors in the code t-SNE keeps {{tsne_keeps}}, PCA {{pca_keeps}} (by chance it would be less than one in a hundred). A neat patch says that neighbors on
-# the map are of one class; it does not say that they are *the* neighbors. So compute in the code, and look at the map. Nor is the code the only truth: the nearest neighbors in pixels share {{pixels_keep}} with it.
+# The patches look trustworthy. Yet of a digit's 5 nearest neighbors in the code t-SNE keeps {{tsne_keeps}}, PCA {{pca_keeps}} (by chance it would be less than one in a hundred). A neat patch says that neighbors are of
+# one class, not that they are *the* neighbors. So compute in the code, and look at the map. Nor is the code the only truth: neighbors in pixels share {{pixels_keep}} with it.
 #
 # **Your turn (03.1).** Give `"yes"` (it follows) or `"no"`: `a`: two groups lie twice as far apart as two others on a t-SNE map, so they do in the code; `b`: two points are close
 # neighbors on a t-SNE map, so they are probably neighbors in the code; `c`: two points coincide on a PCA map, so their codes are equal; `d`: two points are a distance of 3 apart on a PCA map, so
@@ -598,7 +596,7 @@ solution("03.1")
 # %% [markdown]
 # ## 6 What does an axis mean?
 #
-# Move one number of a code and watch: the picture changes. It is tempting to give that number a name. But turn all codes by a rotation $R$, and let the decoder turn them back first. The prior
+# Move one number of a code, and the picture changes. It is tempting to give that number a name. But turn all codes by a rotation $R$, and let the decoder turn them back first. The prior
 # $\mathcal N(0, I)$ looks the same from every side, so nothing that can be measured on pictures changes.
 # %%
 model, x = deepcopy(wide[0]).double(), first[:100].double()
@@ -661,14 +659,14 @@ pad = explore_latent_pad(flat[0], validation.subset(min(300, len(validation)), s
 # Teach the ruler to fear the unknown: add to `angles` one more number, $\lambda$ times the distance from $z$ to the nearest code of a training digit, and find the geodesics again. **Before** you run it, write down
 # for $\lambda$ = 1, 10 and 100 whether the paths get longer, where they will go on the map, and whether their pictures will cost the judge less.
 #
-# A good answer: predicts all three and gives reasons; draws old and new paths on one map; measures length, steps and both verdicts over seeds; finds the $\lambda$ from which the paths hug the data and says what that
-# costs in length; and tells whether fewer pictures fall between classes, with the straight line as the opponent. Two of five is a start.
+# A good answer: predicts all three, with reasons; draws old and new paths on one map; measures length, steps and both verdicts over seeds; finds the $\lambda$ from which paths hug the data, and its
+# price in length; and tells whether fewer pictures fall between classes than on the straight line. Two of five is a start.
 #
 # ## What you can say now
 #
-# - Codes that spread wider than the prior are unfinished training: shrink them, tell the decoder, and you gain {{gained}} for nothing. What remains are gaps, and no scale mends those.
-# - A path through the code beats a cross-fade by {{saved}}; a great circle adds {{circle_saves}} to that; a geodesic is {{shorter}} shorter, and its pictures are no better.
-# - A map of many dimensions loses neighbors (t-SNE kept {{tsne_keeps}}), and an axis has no name: turn the whole code, and nothing that you can see changes.
+# - Codes wider than the prior are unfinished training: shrink them, tell the decoder, and gain {{gained.value}} for nothing. Gaps remain, and no scale mends those.
+# - A path through the code beats a cross-fade by {{saved.value}}; a great circle adds {{circle_saves.value}} to that; a geodesic is {{shorter.value}} shorter, and its pictures are no better.
+# - A map of many dimensions loses neighbors (t-SNE kept {{tsne_keeps.value}}), and an axis has no name: turn the whole code, and nothing that you can see changes.
 #
 # ## References
 #
