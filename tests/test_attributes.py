@@ -6,6 +6,7 @@ import torch
 from vae_course.data.faces import draw_factors, faces_from
 from vae_course.evaluation.attributes import (
     adjusted_vectors,
+    factors_moved,
     judge_edit,
     mean_difference,
     probe_direction,
@@ -89,3 +90,28 @@ def test_a_reader_learns_to_read_glasses_and_hair():
     assert torch.corrcoef(torch.stack([found[:, 3], held_out.factor("hair_color")]))[0, 1] > 0.9
     with pytest.raises(ValueError, match=r"numbers in \[0, 1\]"):
         train_reader(data, data.factors + 1)
+
+
+def test_factors_that_move_together_are_counted():
+    class Pictures:  # the code is the picture, and the reader reads its pixels
+        likelihood = type("Plain", (), {"mean": staticmethod(lambda x: x)})
+
+        def encode(self, x):
+            return type("Posterior", (), {"mean": x.flatten(1)})
+
+        def decode(self, z):
+            return z.reshape(-1, 1, 2, 2)
+
+    class Reader(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            return torch.logit(x.flatten(1), eps=1e-6)
+
+    faces = torch.full((5, 1, 2, 2), 0.5)
+    assert factors_moved(Pictures(), Reader(), faces, torch.eye(4)[:2]) == pytest.approx(1, abs=1e-3)
+    assert factors_moved(Pictures(), Reader(), faces, torch.full((1, 4), 0.5)) == pytest.approx(4, abs=1e-3)
+    two = torch.tensor([[0.5, -0.5, 0.0, 0.0]])
+    assert factors_moved(Pictures(), Reader(), faces, two) == pytest.approx(2, abs=1e-3)

@@ -45,7 +45,94 @@ def one_by_one(z, w, bias, target, divide=lambda w: (w**2).sum(), sign=1):
     return torch.stack(rows)
 
 
+def directions(a, b):
+    a, b = a / a.norm(dim=-1, keepdim=True), b / b.norm(dim=-1, keepdim=True)
+    return a, b, torch.arccos((a * b).sum(-1).clamp(-1, 1))[..., None]
+
+
+def kahan(a, b, t):
+    """By half-angles, pair by pair; opposite codes get NaN."""
+    rows = []
+    for x, y in zip(a, b, strict=True):
+        u, v = x / x.norm(), y / y.norm()
+        w = 2 * torch.atan2((u - v).norm(), (u + v).norm())
+        if w > math.pi - 1e-4:
+            rows.append(torch.full((len(t), len(x)), math.nan))
+        elif w < 1e-4:
+            rows.append(torch.stack([torch.lerp(x, y, float(s)) for s in t]))
+        else:
+            rows.append(
+                torch.stack([(torch.sin((1 - s) * w) * x + torch.sin(s * w) * y) / w.sin() for s in t])
+            )
+    return torch.stack(rows, 1)
+
+
+def rotated(a, b, t):
+    """One step at a time."""
+    return torch.cat([kahan(a, b, t[i : i + 1]) for i in range(len(t))])
+
+
+def sines(a, b, t, w, divide=True):
+    s = t.reshape(-1, 1, 1)
+    straight = (1 - s) * a + s * b
+    path = torch.sin((1 - s) * w) * a + torch.sin(s * w) * b
+    return torch.where(w.abs() < 1e-3, straight, path / w.sin() if divide else path)
+
+
+def squared_steps(path, reduce=torch.sum):
+    return torch.stack([reduce((path[i + 1] - path[i]) ** 2, -1) for i in range(len(path) - 1)]).sum(0)
+
+
 BROKEN = {
+    "03.6": {
+        "straight line": [lambda a, b, t: torch.stack([torch.lerp(a, b, float(s)) for s in t])],
+        "not a number for equal directions": [
+            lambda a, b, t: torch.stack(
+                [
+                    (torch.sin((1 - s) * directions(a, b)[2]) * a + torch.sin(s * directions(a, b)[2]) * b)
+                    / torch.sin(directions(a, b)[2])
+                    for s in t
+                ]
+            )
+        ],
+        "given up for the whole batch": [
+            lambda a, b, t: (
+                torch.stack([torch.lerp(a, b, float(s)) for s in t])
+                if (directions(a, b)[2] > 3.1).any()
+                else kahan(a, b, t)
+            )
+        ],
+        "ends of length 1": [lambda a, b, t: kahan(*directions(a, b)[:2], t)],
+        "angle from codes that are not normalized": [
+            lambda a, b, t: sines(a, b, t, torch.arccos(torch.einsum("pl,pl->p", a, b).clamp(-1, 1))[:, None])
+        ],
+        "walked backwards": [lambda a, b, t: kahan(a, b, 1 - t)],
+        "straight line pushed out": [
+            lambda a, b, t: torch.stack(
+                [
+                    torch.lerp(a, b, float(s))
+                    / torch.lerp(a, b, float(s)).norm(dim=1, keepdim=True)
+                    * ((1 - s) * a.norm(dim=1) + s * b.norm(dim=1))[:, None]
+                    for s in t
+                ]
+            )
+        ],
+        "not divided by the sine": [lambda a, b, t: sines(a, b, t, directions(a, b)[2], divide=False)],
+    },
+    "03.7": {
+        "length instead of energy": [
+            lambda p: sum((p[i + 1] - p[i]).pow(2).sum(-1).sqrt() for i in range(len(p) - 1))
+        ],
+        "no gradient": [torch.no_grad()(squared_steps), lambda p: squared_steps(p).tolist()],
+        "mean instead of sum": [
+            lambda p: squared_steps(p, torch.mean),
+            lambda p: squared_steps(p) / (len(p) - 1),
+            lambda p: squared_steps(p, torch.mean) / (len(p) - 1),
+        ],
+        "from start to end in one step": [lambda p: torch.norm(p[0] - p[-1], dim=1) ** 2],
+        "distance from the start": [lambda p: sum(((q - p[0]) ** 2).sum(1) for q in p)],
+        "not squared": [lambda p: (p[-1] - p[0]).sum(1), lambda p: torch.diff(p, dim=0).abs().sum((0, 2))],
+    },
     "03.1": {
         "t-SNE distances taken at face value": [{"a": "yes", "b": "yes", "c": "no", "d": "yes"}],
         "shadow taken for the thing": [{"a": "no", "b": "yes", "c": "yes", "d": "yes"}],
@@ -111,6 +198,13 @@ BROKEN = {
     },
 }
 UNUSUAL = {
+    "03.6": {"half-angles, NaN for opposite codes": kahan, "step by step": rotated},
+    "03.7": {
+        "a loop": squared_steps,
+        "two inner products": lambda p: (p.diff(dim=0) * p.diff(dim=0)).sum((0, 2)),
+        "norms": lambda p: p.diff(dim=0).norm(dim=-1).pow(2).sum(0),
+        "float64": lambda p: squared_steps(p.double()),
+    },
     "03.1": {"capitals": {"a": "No", "b": "YES", "c": "no", "d": "Yes"}},
     "03.2": {"rounded": {"lerp": 7.1, "slerp": torch.tensor(10), "three": 5.8}},
     "03.3": {

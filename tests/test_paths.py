@@ -13,7 +13,9 @@ from vae_course.evaluation.paths import (
     entropy,
     expected_norm,
     lerp,
+    mirrored,
     path_cost,
+    retimed,
     slerp,
 )
 from vae_course.models.vae import VAE
@@ -158,3 +160,24 @@ def test_path_cost_is_the_elbo_of_each_picture_and_the_classifiers_doubt():
     assert path_cost(judge, pictures).entropy is None
     with pytest.raises(ValueError, match="steps, paths"):
         path_cost(judge, flat)
+
+
+def test_retimed_stops_lie_on_the_line_at_equal_distances_by_the_other_ruler():
+    def place(z):  # the second half of the way counts four times as much
+        return torch.where(z < 0.5, z, 4 * z - 1.5)
+
+    stops = retimed(place, torch.zeros(2, 1), torch.ones(2, 1), 6, fine=200)
+    assert stops.shape == (6, 2, 1)
+    assert torch.equal(stops[[0, -1]], torch.tensor([0.0, 1.0])[:, None, None].expand(2, 2, 1))
+    assert torch.allclose(place(stops).diff(dim=0), torch.full((5, 2, 1), 0.5), atol=0.01)
+
+
+def test_a_mirrored_path_bends_to_the_other_side_and_is_as_long():
+    path = torch.tensor([[[0.0, 0.0]], [[1.0, 1.0]], [[2.0, 0.5]], [[3.0, 0.0]]])
+    assert torch.allclose(mirrored(path), path * torch.tensor([1.0, -1.0]))
+    turn = torch.linalg.qr(torch.randn(2, 2, generator=torch.Generator().manual_seed(0))).Q
+    moved = path @ turn + 5
+    twin = mirrored(moved)
+    assert torch.allclose(twin[[0, -1]], moved[[0, -1]], atol=1e-5)
+    assert torch.allclose(twin.diff(dim=0).norm(dim=-1), moved.diff(dim=0).norm(dim=-1), atol=1e-5)
+    assert torch.allclose(mirrored(twin), moved, atol=1e-5)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vae_course.evaluation.classifier import read
 from vae_course.evaluation.code_use import WEIGHT_DECAY, logistic_regression
 
 
@@ -83,3 +84,22 @@ def _checked(codes: Tensor, has: Tensor) -> Tensor:
     if not has.any() or has.all():
         raise ValueError("an attribute vector needs pictures with the attribute and pictures without.")
     return has
+
+
+@torch.no_grad()
+def factors_moved(model, reader, faces: Tensor, ways: Tensor) -> float:
+    """How many factors of a drawn face move together when its code moves one step along a direction.
+
+    The participation ratio (Σ|Δ|)²/ΣΔ² of the mean changes Δ of all factors that the reader reads: 1 where
+    one factor moves alone, the number of factors where all move alike. Mean over the directions.
+
+    Args:
+        model: a VAE of faces; reader: as for :func:`vae_course.evaluation.read`.
+        faces: (n, C, H, W), float in [0, 1]; the step goes from −1 to 1 around each one's mean code.
+        ways: directions (m, latent) of length 1.
+    """
+    codes = model.encode(faces).mean[:, None]
+    ends = (codes + sign * ways.to(codes) for sign in (-1, 1))
+    low, high = (read(reader, model.likelihood.mean(model.decode(z.flatten(0, 1))).clamp(0, 1)) for z in ends)
+    change = (high - low).abs().unflatten(0, (len(faces), len(ways))).mean(0)
+    return (change.sum(1).square() / change.square().sum(1)).mean().item()

@@ -1,6 +1,7 @@
 """Paths between codes and between pictures, what they cost along the way, and strokes of digits on them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -63,6 +64,34 @@ def _half_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     middle = normalize(axis - (axis * line).sum(-1, keepdim=True) * line, dim=-1)
     halves = slerp(a, middle, 2 * t), slerp(middle, b, 2 * t - 1)
     return torch.where((t <= 0.5).reshape(-1, 1, 1), *halves)
+
+
+@torch.no_grad()
+def retimed(
+    place: Callable[[Tensor], Tensor], start: Tensor, end: Tensor, steps: int, fine: int = 20
+) -> Tensor:
+    """The straight line between codes (pairs, latent), with stops at equal distances by another ruler.
+
+    Args:
+        place: codes (..., latent) → where the ruler puts them, (..., size).
+        steps: number of stops; fine: measured places for each of them.
+
+    Returns:
+        (steps, pairs, latent).
+    """
+    line = lerp(start, end, torch.linspace(0, 1, fine * (steps - 1) + 1))
+    gone = place(line).diff(dim=0).norm(dim=-1).cumsum(0)
+    gone = torch.cat([torch.zeros_like(gone[:1]), gone])
+    asked = torch.linspace(0, 1, steps).to(gone)[:, None, None] * gone[-1]
+    stops = (gone[None] - asked).abs().argmin(1)
+    return torch.take_along_dim(line, stops[..., None], 0)
+
+
+def mirrored(path: Tensor) -> Tensor:
+    """A path (steps, pairs, latent), bent to the other side of the straight line between its ends."""
+    along = normalize(path[-1] - path[0], dim=-1)
+    foot = path[0] + ((path - path[0]) * along).sum(-1, keepdim=True) * along
+    return 2 * foot - path
 
 
 def expected_norm(latent_dim: int) -> float:

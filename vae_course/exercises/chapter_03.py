@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.teaching.grading import ContractBroken, to_tensor
 
 # -------- Exercises of chapter 03 on moving through the code.
 
@@ -317,4 +319,224 @@ DOUBT = Exercise(
     low=0.0,
 )
 
-EXERCISES = (MAPS, NORMS, DOUBT, CHAIN, MOVE_TO)
+# -------- Exercises of chapter 03 that the chapter goes on to use: a great circle, the energy of a path.
+
+
+def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    a, b = normalize(start, dim=-1), normalize(end, dim=-1)
+    omega = torch.acos((a * b).sum(-1, keepdim=True).clamp(-1, 1))
+    t = t[:, None, None]
+    circle = (torch.sin((1 - t) * omega) * start + torch.sin(t * omega) * end) / torch.sin(omega)
+    return torch.where(omega < 1e-3, (1 - t) * start + t * end, circle)
+
+
+def _slerp_cases(seed: int) -> list[tuple]:
+    generator = torch.Generator().manual_seed(seed)
+    start, end = torch.randn(2, 5, 4, generator=generator)
+    alike, opposite = end.clone(), end.clone()
+    start[1] = alike[1] = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    start[2] = opposite[2] = torch.tensor([0.0, 2.0, 0.0, 0.0])
+    opposite[2] *= -1
+    plane = torch.randn(2, 3, 2, generator=generator)
+    return [
+        (3 * start[3:], end[3:], torch.linspace(0, 1, 5)),
+        (*plane, torch.tensor([0.0, 0.2, 0.9])),
+        (start, alike, torch.tensor([0.0, 0.25, 1.0])),
+        (start, opposite, torch.linspace(0, 1, 4)),
+    ]
+
+
+def _where_there_is_one(call, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """The paths of all pairs but the opposite ones, through which many circles are equally short."""
+    path = to_tensor(call(start, end, t))
+    if path is None or path.shape != (len(t), *start.shape):
+        got = "something else" if path is None else tuple(path.shape)
+        raise ContractBroken(f"The path must have shape {(len(t), *start.shape)}; got {got}.")
+    cosine = (normalize(start, dim=-1) * normalize(end, dim=-1)).sum(-1)
+    return path[:, cosine > -0.999999]
+
+
+def _with_angle(start: Tensor, end: Tensor, t: Tensor, omega: Tensor, ends=None) -> Tensor:
+    t = t[:, None, None]
+    first, last = (start, end) if ends is None else ends
+    path = (torch.sin((1 - t) * omega) * first + torch.sin(t * omega) * last) / torch.sin(omega)
+    return torch.where(omega < 1e-3, (1 - t) * first + t * last, path)
+
+
+def _angle(start: Tensor, end: Tensor) -> Tensor:
+    return torch.acos((normalize(start, dim=-1) * normalize(end, dim=-1)).sum(-1, keepdim=True).clamp(-1, 1))
+
+
+def _straight(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    return (1 - t)[:, None, None] * start + t[:, None, None] * end
+
+
+def _plain_circle(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """The formula as it stands: 0/0 for equal directions."""
+    omega, t = _angle(start, end), t[:, None, None]
+    return (torch.sin((1 - t) * omega) * start + torch.sin(t * omega) * end) / torch.sin(omega)
+
+
+def _all_or_none(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    if (_angle(start, end) > 3.14).any():
+        return _straight(start, end, t)
+    return slerp(start, end, t)
+
+
+def _pushed_out(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    length = _straight(start.norm(dim=-1, keepdim=True), end.norm(dim=-1, keepdim=True), t)
+    return normalize(_straight(start, end, t), dim=-1) * length
+
+
+SLERP = Exercise(
+    id="03.6",
+    title="A great circle between codes",
+    contract="slerp(start, end, t): start and end float tensors (pairs, latent), no code is 0; t (steps,) "
+    "from 0 to 1. Returns (steps, pairs, latent): sin((1-t)w)/sin(w)*start + sin(t*w)/sin(w)*end with w the "
+    "angle between the two. Where both point in the same direction: the straight line. Exactly opposite "
+    "codes have no shortest circle: what such a pair gets is up to you, but the others must stay right.",
+    stub='''def slerp(start: torch.Tensor, end: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """start, end: (pairs, latent); t: (steps,) from 0 to 1. Returns (steps, pairs, latent)."""
+    ...''',
+    hints=(
+        "Shapes first: t[:, None, None] meets (pairs, latent) in (steps, pairs, latent).",
+        "The angle is the arccos of the inner product of both directions: divide each code by its norm.",
+        "For equal directions sin w is 0. torch.where can take the straight line there, pair by pair.",
+    ),
+    mistakes=(
+        Mistake("straight line", "This path cuts through the inside. Where is the angle?", _straight),
+        Mistake(
+            "not a number for equal directions",
+            "A code and its double: the angle is 0, and so is its sine. What is the limit?",
+            _plain_circle,
+        ),
+        Mistake(
+            "given up for the whole batch",
+            "One pair of opposite codes, and all others changed their path.",
+            _all_or_none,
+        ),
+        Mistake(
+            "ends of length 1",
+            "The angle needs directions, the path needs the codes themselves: does it start at start?",
+            lambda start, end, t: _with_angle(
+                start, end, t, _angle(start, end), (normalize(start, dim=-1), normalize(end, dim=-1))
+            ),
+        ),
+        Mistake(
+            "angle from codes that are not normalized",
+            "The inner product is the cosine only for codes of length 1.",
+            lambda start, end, t: _with_angle(
+                start, end, t, torch.acos((start * end).sum(-1, keepdim=True).clamp(-1, 1))
+            ),
+        ),
+        Mistake(
+            "walked backwards",
+            "Which end belongs to t = 0?",
+            lambda start, end, t: slerp(end, start, t),
+        ),
+        Mistake(
+            "straight line pushed out",
+            "The norm is right, the pace is not: the angle must grow evenly.",
+            (_pushed_out, lambda start, end, t: _pushed_out(end, start, 1 - t)),
+        ),
+        Mistake(
+            "not divided by the sine",
+            "At t = 0 the first factor must be 1.",
+            lambda start, end, t: (
+                slerp(start, end, t) * torch.where(_angle(start, end) < 1e-3, 1.0, _angle(start, end).sin())
+            ),
+        ),
+    ),
+    reference=slerp,
+    cases=_slerp_cases,
+    observe=_where_there_is_one,
+    tolerance=1e-3,
+)
+
+
+def energy(path: Tensor) -> Tensor:
+    steps = path[1:] - path[:-1]
+    return steps.square().sum(-1).sum(0)
+
+
+def _energy_cases(seed: int) -> list[tuple]:
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        (torch.randn(steps, paths, size, generator=generator),)
+        for steps, paths, size in ((5, 3, 4), (2, 2, 6), (4, 1, 3))
+    ]
+
+
+def _value_and_gradient(call, path: Tensor) -> dict[str, Tensor]:
+    """The energies, and how the second path point feels them: geodesics are found by descending it."""
+    path = path.requires_grad_()
+    value = call(path)
+    found = to_tensor(value)
+    if found is None or found.shape != path.shape[1:2]:
+        got = "something else" if found is None else tuple(found.shape)
+        raise ContractBroken(f"The result must have shape {tuple(path.shape[1:2])}; got {got}.")
+    gradient = torch.zeros_like(path)
+    if isinstance(value, Tensor) and value.requires_grad:
+        (gradient,) = torch.autograd.grad(value.sum(), path)
+    return {"the energy": found.to(path), "its gradient": gradient}
+
+
+ENERGY = Exercise(
+    id="03.7",
+    title="The energy of a path",
+    contract="energy(path): float tensor (steps, paths, size), the places of several paths after each step. "
+    "Returns, for each path, the sum over its steps of the squared distance from one place to the next: "
+    "(paths,). Gradients must reach path.",
+    stub='''def energy(path: torch.Tensor) -> torch.Tensor:
+    """path: (steps, paths, size). Returns the sum of squared steps of each path, (paths,)."""
+    ...''',
+    hints=(
+        "A path with n places has n - 1 steps: path[1:] minus path[:-1].",
+        "Square, sum over the last axis: a squared distance for each step and path. Then sum over the steps.",
+    ),
+    mistakes=(
+        Mistake(
+            "length instead of energy",
+            "A root too many: with lengths, the descent would not care how the steps are spread.",
+            lambda path: path.diff(dim=0).norm(dim=-1).sum(0),
+        ),
+        Mistake(
+            "no gradient",
+            "The numbers are right, but no gradient reaches the path, so nothing can be moved.",
+            lambda path: energy(path.detach()),
+        ),
+        Mistake(
+            "mean instead of sum",
+            "Sum over the coordinates and over the steps.",
+            (
+                lambda path: path.diff(dim=0).square().mean(-1).sum(0),
+                lambda path: path.diff(dim=0).square().sum(-1).mean(0),
+                lambda path: path.diff(dim=0).square().mean((0, 2)),
+            ),
+        ),
+        Mistake(
+            "from start to end in one step",
+            "All places count, not just the first and the last.",
+            lambda path: (path[-1] - path[0]).square().sum(-1),
+        ),
+        Mistake(
+            "distance from the start",
+            "Each step goes from one place to the next.",
+            lambda path: (path[1:] - path[:1]).square().sum(-1).sum(0),
+        ),
+        Mistake(
+            "not squared",
+            "Distances are never negative, sums of differences are.",
+            (
+                lambda path: path.diff(dim=0).sum(-1).sum(0),
+                lambda path: path.diff(dim=0).abs().sum(-1).sum(0),
+            ),
+        ),
+    ),
+    reference=energy,
+    cases=_energy_cases,
+    observe=_value_and_gradient,
+    tolerance=1e-3,
+)
+
+EXERCISES = (MAPS, NORMS, DOUBT, CHAIN, MOVE_TO, SLERP, ENERGY)

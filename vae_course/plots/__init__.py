@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "animation": "animation_html gif_bytes write_morph write_poster",
         "chapter_01": "bound_landscape course_map gap_map toy_plane toy_posteriors",
+        "chapter_03": "maps_side_by_side paths_on_map",
         "chapter_05": "fingerprint",
         "chapter_08": "size_panel",
         "curves": "collapse_panel interval_dots line_plot training_curves",
