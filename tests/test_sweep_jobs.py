@@ -137,7 +137,8 @@ def test_ctrl_c_ends_all_with_one_sentence(tmp_path):
     )
     try:
         assert "500 models" in process.stdout.readline()
-        assert "seed" in process.stdout.readline()  # the workers are at work
+        for _ in range(30):  # by then all workers are at work
+            assert "seed" in process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=120)
     finally:

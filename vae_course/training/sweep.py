@@ -10,15 +10,19 @@ Each cell leaves a file, so an interrupted sweep goes on where it stopped. It is
 seeds of its own: its numbers are the same wherever it is trained.
 """
 
+import contextlib
 import csv
 import hashlib
 import io
 import json
 import os
+import signal
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from multiprocessing import current_process
 from pathlib import Path
 
 import torch
@@ -129,11 +133,13 @@ def run_sweep(
         with threadpool_limits(1):  # put back here, after cells that were trained in this process
             work = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
             data = (train, held_out, measure, base_seed())
-            for place, record in work(
-                delayed(_keep)(place, cells[place], paths[place], *data) for place in todo
-            ):
-                records[place] = record
-                tell(place)
+            found = work(delayed(_keep)(place, cells[place], paths[place], *data) for place in todo)
+            with warnings.catch_warnings(), contextlib.closing(found):
+                # Where the sweep is interrupted: the caller is told in a sentence of its own.
+                warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
+                for place, record in found:
+                    records[place] = record
+                    tell(place)
     except BrokenProcessPool as error:
         raise WorkerLost(
             "a process that trained a model was ended from outside (out of memory?); the numbers of finished "
@@ -167,6 +173,8 @@ def _keep(
     """The work of one job, wherever it runs: the cell's place and record, which is written to ``path``."""
     from threadpoolctl import threadpool_limits
 
+    if current_process().name.startswith("Loky"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches workers, too; the parent answers it
     # One thread, because the rounding of a sum depends on how many share it.
     torch.set_num_threads(1)
     threadpool_limits(1)
