@@ -87,8 +87,8 @@ show(
 # 4. **tell** a mean from a draw, a bound from a tighter bound, and four data sets called MNIST from each other.
 #
 # You need Python, PyTorch modules and gradients, and chapter 01's ELBO. Five functions are left for you to write. Each is checked at once; if
-# yours is not right yet, the chapter goes on with the reference. Numbers in the text are those of the full run with the
-# parameters above; an interval in brackets is a 95 % t-interval over the models.
+# yours is not right yet, the chapter goes on with the reference. Numbers in the text are those of the full run;
+# an interval in brackets is a 95 % t-interval over the models.
 #
 # ## 1 What should an encoder put out?
 #
@@ -369,7 +369,7 @@ guess.compare(
 claims.add("untrained", start, near=(784 * math.log(2), 5), unit="nats", text="Untrained −ELBO")
 claims.add("centered", centered, below=start / 2, unit="nats", text="Untrained, from the mean picture")
 # %% [markdown]
-# A coin that knows nothing costs $\ln 2$ nats. There are 784, which makes 543.4; measured are {{untrained.value}}. Check this number first in anybody's code. A first loss of 0.69 means that
+# A coin that knows nothing costs $\ln 2$ nats. There are 784: 543.4 nats; measured, {{untrained.value}}. Check this number first in anybody's code. A first loss of 0.69 means that
 # somebody averaged over the pixels; one that is larger by the size of the batch, that somebody summed over the batch.
 #
 # The mean picture of the training set is known before any training. Give it to both networks, and you start at {{centered.value}}. We do so from here on.
@@ -527,7 +527,7 @@ show(
     title="Smooth gray pictures are means; what the model claims pictures look like is the last row",
 )
 # %% [markdown]
-# In the last row every pixel is tossed on its own. Frayed edges are what this model predicts to see. When you compare models by eye, say which of the two you show.
+# In the last row every pixel is tossed on its own. Frayed edges are what this model predicts. When you compare models by eye, say which you show.
 #
 # The code has a mean and a draw as well, and the ELBO is about the draw. Now and then published code reports the test loss at the mean.
 
