@@ -42,6 +42,7 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 from vae_course import (
     VAE,
     GaussianPosterior,
+    ImageData,
     Runs,
     elbo_terms,
     fit,
@@ -51,7 +52,6 @@ from vae_course import (
     seed_everything,
     seeded,
 )
-from vae_course.data.images import ImageData
 from vae_course.plots import image_grid, interval_dots, line_plot, style, traversal_grid
 from vae_course.teaching import (
     Claims,
