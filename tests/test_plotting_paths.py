@@ -12,7 +12,6 @@ from PIL import Image
 from vae_course.models.vae import VAE
 from vae_course.plots.animation import animation_html, gif_bytes
 from vae_course.plots.images import traversal_grid, traverse
-from vae_course.plots.latent import point_map, prior_square
 
 ALT = "A gray square that becomes lighter and darker again."
 
@@ -82,25 +81,6 @@ def test_a_minute_of_digits_stays_small():
     t = torch.linspace(0, 1, 60).reshape(-1, 1, 1, 1, 1)
     html = animation_html((1 - t) * noise[0] + t * noise[1], "Noise", ALT, back_and_forth=False)
     assert len(html) < 600_000
-
-
-def test_the_prior_fills_the_square_and_classes_keep_their_glyphs():
-    codes = torch.tensor([[0.0, 0.0], [-1.2816, 1.2816], [8.0, -8.0]])
-    axes = prior_square(codes, torch.tensor([0, 1, 1])).axes[0]
-    drawn = np.concatenate([np.asarray(collection.get_offsets()) for collection in axes.collections])
-    assert drawn == pytest.approx(np.array([[0.5, 0.5], [0.1, 0.9], [1.0, 0.0]]), abs=1e-4)
-    assert [text.get_text() for text in axes.texts] == ["0", "1"]
-    assert axes.get_xlim()[0] < 0 < 1 < axes.get_xlim()[1]
-
-
-def test_a_map_with_long_names_has_a_legend_and_labels():
-    axes = point_map(
-        torch.rand(6, 2), [0, 1] * 3, ["boot", "bag"], x_label="first (a.u.)", y_label="second (a.u.)"
-    ).axes[0]
-    assert {text.get_text() for text in axes.get_legend().get_texts()} == {"boot", "bag"}
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("first (a.u.)", "second (a.u.)")
-    with pytest.raises(ValueError, match=r"\(n, 2\)"):
-        point_map(torch.rand(6, 3), [0] * 6, x_label="x", y_label="y")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazily(
         "curves": "collapse_panel interval_dots line_plot training_curves",
         "images": "image_grid interpolation_strip manifold pictures reconstructions "
         "samples traversal_grid traverse",
-        "latent": "latent_scatter point_map posterior_ellipses prior_square",
+        "latent": "latent_scatter posterior_ellipses",
         "points": "cloud_frames draw_cloud point_clouds",
         "sound": "spectrograms",
     },

@@ -61,43 +61,6 @@ def latent_scatter(
     return figure
 
 
-@styled
-def point_map(
-    points: torch.Tensor | np.ndarray,
-    labels: Labels,
-    class_names: Sequence[str] | None = None,
-    *,
-    x_label: str,
-    y_label: str,
-    square: bool = False,
-) -> Figure:
-    """Points (n, 2) in a plane that is no latent space, by class, as in ``latent_scatter``.
-
-    ``x_label`` and ``y_label`` say what the axes show, with unit; ``square``: the axes are exactly the square
-    from 0 to 1, with a frame.
-    """
-    points = np.asarray(points.detach().cpu() if isinstance(points, torch.Tensor) else points, dtype=float)
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise ValueError(f"points must be finite numbers of shape (n, 2), not {points.shape}.")
-    labels, names = _check_labels(labels, class_names, len(points))
-    points, labels = _some(points, labels)
-    figure, axes = _plane(any(len(name) > 1 for name in names))
-    _draw_classes(axes, points, labels, names)
-    axes.set(xlabel=x_label, ylabel=y_label)
-    if square:
-        axes.plot([0, 1, 1, 0, 0], [0, 0, 1, 1, 0], color=BLACK, linewidth=1, linestyle="-")
-        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    axes.set_aspect("equal", adjustable="box" if square else "datalim")
-    return figure
-
-
-def prior_square(codes: torch.Tensor, labels: Labels, class_names: Sequence[str] | None = None) -> Figure:
-    """Draw codes (n, 2) at Φ(z), the normal distribution function: the prior fills the square evenly."""
-    x, y = "$Φ(z_1)$ (share of the prior to the left)", "$Φ(z_2)$ (share of the prior below)"
-    share = torch.special.ndtr(codes.cpu().double())
-    return point_map(share, labels, class_names, x_label=x, y_label=y, square=True)
-
-
 def draw_prior(axes: Axes, linewidth: float = 1.2) -> None:
     """The dashed circle that holds 95 % of the prior."""
     angle = np.linspace(0, 2 * np.pi, 200)
