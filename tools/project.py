@@ -105,8 +105,8 @@ class Project:
 
     @staticmethod
     def place(name: str) -> str:
-        """Where a notebook lies below notebooks/: the deeper ones, which have no number, in a folder."""
-        return name if is_chapter(name) else f"{DEEPER}/{name}"
+        """Where a notebook lies below notebooks/: the deeper ones, without a number, in a folder of theirs."""
+        return name if is_chapter(name) or "/" in name else f"{DEEPER}/{name}"
 
     def colab(self, name: str) -> str:
         """Address that opens the committed notebook of chapter ``name`` in Colab."""
