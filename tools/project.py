@@ -105,7 +105,7 @@ class Project:
 
     @staticmethod
     def place(name: str) -> str:
-        """Where a notebook lies below notebooks/: the deeper ones, without a number, in a folder of theirs."""
+        """Where a notebook lies below notebooks/: the deeper ones, which have no number, in a folder."""
         return name if is_chapter(name) or "/" in name else f"{DEEPER}/{name}"
 
     def colab(self, name: str) -> str:
