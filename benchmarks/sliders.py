@@ -81,8 +81,6 @@ EXPLORERS: dict[str, Callable] = {
     ),
     "02 corrupted digit": lambda: widgets.explore_corrupted_digit(_vae(20), _pictures(1).floats()[0]),
     "03 latent pad": lambda: widgets.explore_latent_pad(_vae(2), _pictures(300)),
-    "03 interpolation": lambda: widgets.explore_interpolation(_vae(32), _named(_pictures(5).floats())),
-    "03 traversal": lambda: widgets.explore_traversal(_vae(32), _pictures(1).floats()[0], [0, 1, 2, 3, 4]),
     "04 and 08 β and latent size": lambda: widgets.explore_beta_latent(
         load_one_model("digits"), load("digits", "test")
     ),

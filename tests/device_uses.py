@@ -50,10 +50,8 @@ from vae_course.weights import load_model
 from vae_course.widgets import (
     explore_attributes,
     explore_corrupted_digit,
-    explore_interpolation,
     explore_latent_pad,
     explore_stages,
-    explore_traversal,
 )
 
 DIGITS = load("digits", subset=160, binarize="dynamic")
@@ -326,8 +324,6 @@ def test_pictures_of_a_model(where):
     for explorer in (
         explore_corrupted_digit(model, one),
         explore_latent_pad(model, HELD_OUT),
-        explore_interpolation(model, {"one": one, "other": other}),
-        explore_traversal(model, one, [0, 1]),
         explore_attributes(model, {"one": one}, {"up": end - start}, alt="One row of an edited picture."),
         explore_stages({"only": model}, {"one to other": torch.stack([one, other])}),
     ):

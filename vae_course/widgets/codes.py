@@ -1,4 +1,4 @@
-"""Explorers that move a code and decode it: pad, path, single dimensions, attributes, stages of training.
+"""Explorers that move a code and decode it: pad, attributes, stages of training.
 
 Every model may be a VAE or an Autoencoder, on any device. Codes are in standard deviations of the prior;
 pictures are (C, H, W), floats in [0, 1].
@@ -11,17 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from vae_course.evaluation.paths import expected_norm, lerp, slerp
+from vae_course.evaluation.paths import lerp
 from vae_course.plots.images import (
     image_grid,
     interpolation_strip,
     mean_code,
     montage,
     pictures,
-    traversal_grid,
 )
 from vae_course.plots.latent import draw_prior
-from vae_course.plots.style import BLACK, BLUE, GREY, VERMILION, class_style, minus, styled
+from vae_course.plots.style import BLACK, VERMILION, class_style, minus, styled
 from vae_course.widgets.controls import Explorer, Scene, dropdown, place_picture, set_picture, slider
 
 # Chapter 03's pad: move through a two-dimensional code and see what the decoder draws there.
@@ -96,143 +95,6 @@ def _draw_plane(axes: Axes, codes: Tensor, labels: Tensor) -> None:
     axes.set(xlabel="$z_1$ (dashed: 95% of the prior)", ylabel="$z_2$")
 
 
-# Chapter 03's interpolation: two chosen examples, a slider between them, three kinds of path.
-
-PATHS = {"lerp": lerp, "slerp": slerp}
-KINDS = {"straight line (lerp)": "lerp", "great circle (slerp)": "slerp"}
-KINDS |= {"cross-fade of the pictures": "cross-fade"}
-
-
-def path_pictures(model: nn.Module, ends: Tensor, t: Tensor, kind: str) -> Tensor:
-    """The pictures on a path between two ``ends`` (2, C, H, W), at ``t`` (steps,) from 0 to 1: (steps, C, H,
-    W).
-
-    Kinds are "lerp" and "slerp" (through the latent space) and "cross-fade". Every path starts and ends at
-    the same two pictures, the decoded ends, so that kinds differ only between.
-    """
-    codes = mean_code(model, ends)
-    if kind == "cross-fade":
-        return lerp(*pictures(model, codes), t)
-    return pictures(model, PATHS[kind](*codes, t))
-
-
-@styled
-def path_scene(model: nn.Module, examples: Mapping[str, Tensor]) -> Scene:
-    """Both ends, the picture between them, and the norm of the code along the path.
-
-    A scene of start and end (names of examples), kind (as in ``path_pictures``) and t, the place on the path.
-    """
-    figure = Figure(figsize=(10.0, 3.2), layout="constrained")
-    *cells, norm = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.8])
-    every = torch.stack(list(examples.values()))
-    images = [place_picture(axes, every[0], "t = 0.50") for axes in cells]
-    cells[0].title.set_text("from")
-    cells[2].title.set_text("to")
-    codes = dict(zip(examples, mean_code(model, every), strict=True))
-    steps, typical = torch.linspace(0, 1, 51), expected_norm(model.latent_dim)
-    (curve,) = norm.plot([], [], color=BLUE, linestyle="-")
-    (here,) = norm.plot([], [], marker="o", markersize=8, color=VERMILION, linestyle="")
-    none = norm.text(0.5, 0.5, "no code:\npixels are mixed", transform=norm.transAxes)
-    none.set(ha="center", va="center", bbox={"facecolor": "white", "edgecolor": "none"})
-    norm.axhline(typical, color=GREY, linestyle="--")
-    norm.set(xlim=(-0.05, 1.05), xlabel="t", ylabel="norm of the code")
-    norm.set_ylim(0, 1.15 * max(typical, *(code.norm().item() for code in codes.values())))
-    norm.set_title("dashed: mean norm of the prior", fontsize=10)
-
-    def update(start: str, end: str, kind: str, t: float) -> None:
-        ends = torch.stack([examples[start], examples[end]])
-        found = path_pictures(model, ends, torch.tensor([0.0, t, 1.0]), kind)
-        for image, picture in zip(images, found, strict=True):
-            set_picture(image, picture)
-        cells[1].title.set_text(f"t = {t:.2f}")
-        none.set_visible(kind == "cross-fade")
-        for line, at in ((curve, steps), (here, torch.tensor([t]))):
-            line.set_visible(kind != "cross-fade")
-            if kind != "cross-fade":
-                line.set_data(at.numpy(), PATHS[kind](codes[start], codes[end], at).norm(dim=-1).numpy())
-
-    return Scene(figure, [*images, cells[1].title, curve, here, none], update)
-
-
-def explore_interpolation(model: nn.Module, examples: Mapping[str, Tensor]) -> Explorer:
-    """Menus for two of the named pictures and the kind of path, and a slider along it; a strip of the first
-    two.
-    """
-    a, b, *_ = names = list(examples)
-    controls = {
-        "start": dropdown("from", names, a),
-        "end": dropdown("to", names, b),
-        "kind": dropdown("path", KINDS),
-        "t": slider("t", 0.0, 1.0, 0.5, step=0.02),
-    }
-    alt = (
-        f"Three rows of nine pictures from {a} to {b}: along the straight line and along the great circle of "
-        "the code the strokes change their shape; in the cross-fade one picture shines through the other."
-    )
-
-    def strip() -> Figure:
-        pair, t = torch.stack([examples[a], examples[b]]), torch.linspace(0, 1, 9)
-        rows = torch.stack([path_pictures(model, pair, t, kind) for kind in KINDS.values()])
-        return interpolation_strip(rows, row_labels=list(KINDS.values()))
-
-    return Explorer(path_scene(model, examples), controls, strip, alt=alt, fast=True)
-
-
-# Chapter 03's traversal: one slider for each of the dimensions that matter most for a picture's code.
-
-LIMIT = 3.0
-
-
-@styled
-def traversal_scene(model: nn.Module, code: Tensor) -> Scene:
-    """A code (latent,) with some dimensions moved: before, after, what changed, and the code itself.
-
-    A scene of z1=..., z2=...: dimensions, counted from 1, with their new values.
-    """
-    figure = Figure(figsize=(10.0, 3.2), layout="constrained")
-    left, middle, right, bars = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.8])
-    before = pictures(model, code[None])[0]
-    place_picture(left, before, "before")
-    after = place_picture(middle, before, "after")
-    change = place_picture(right, before, "change, 0 pixels' worth")
-    change.set(cmap="PuOr", clim=(-1, 1))
-    places = torch.arange(1, model.latent_dim + 1)
-    bars.plot(places, code, linestyle="", marker="o", color=BLUE, label="before")
-    (moved,) = bars.plot(places, code, linestyle="", marker="x", markersize=7, color=VERMILION, label="after")
-    bars.axhline(0, color=GREY, linewidth=0.8, linestyle=":")
-    bars.set(ylim=(-LIMIT - 1, LIMIT + 1), xlabel="latent dimension", ylabel="z (prior: 0 ± 1)")
-    bars.legend(loc="lower right", ncols=2, fontsize=9)
-
-    def update(**values: float) -> None:
-        new = code.clone()
-        for name, value in values.items():
-            new[int(name[1:]) - 1] = value
-        picture = pictures(model, new[None])[0]
-        difference = (picture - before).mean(0)
-        set_picture(after, picture)
-        change.set_data(difference.numpy())
-        right.title.set_text(f"change, {difference.abs().sum():.0f} pixels' worth")
-        moved.set_ydata(new.numpy())
-
-    return Scene(figure, [after, change, right.title, moved], update)
-
-
-def explore_traversal(model: nn.Module, image: Tensor, dimensions: list[int]) -> Explorer:
-    """A slider for each of some ``dimensions`` (from 0), starting at the picture's own code; the grid shows
-    all.
-    """
-    code, controls = mean_code(model, image[None])[0], {}
-    for dimension in dimensions:
-        value = min(max(round(code[dimension].item(), 1), -LIMIT), LIMIT)
-        controls[f"z{dimension + 1}"] = slider(f"z{dimension + 1}", -LIMIT, LIMIT, value, step=0.1)
-    alt = (
-        f"A grid with {len(dimensions)} rows, one for each latent dimension that has a slider, and seven "
-        "columns: the same code decoded with that dimension at −3 to +3 and all others kept."
-    )
-    scene = traversal_scene(model, code)
-    return Explorer(scene, controls, lambda: traversal_grid(model, code, dimensions), alt=alt, fast=True)
-
-
 # Explorers whose picture is one row of pictures.
 
 
@@ -294,6 +156,11 @@ def explore_attributes(
 # Chapter 11's explorer: one path between two pictures, walked by differently trained VAEs.
 
 
+def on_the_line(model: nn.Module, ends: Tensor, t: Tensor) -> Tensor:
+    """What lies between the codes of two pictures (2, C, H, W), at ``t`` (steps,) from 0 to 1."""
+    return pictures(model, lerp(*mean_code(model, ends), t))
+
+
 def explore_stages(models: Mapping[str, nn.Module], pairs: Mapping[str, Tensor], seen: str = "") -> Explorer:
     """Choose how the model was trained, two pictures, and a place between them; the strip below shows all.
 
@@ -308,12 +175,12 @@ def explore_stages(models: Mapping[str, nn.Module], pairs: Mapping[str, Tensor],
     }
 
     def update(stage: str, pair: str, t: float):
-        found = path_pictures(models[stage], pairs[pair], torch.tensor([0.0, t, 1.0]), "lerp")
+        found = on_the_line(models[stage], pairs[pair], torch.tensor([0.0, t, 1.0]))
         return torch.stack([pairs[pair][0], *found, pairs[pair][1]]), f"t = {t:.2f}"
 
     def strip() -> Figure:
         t = torch.linspace(0, 1, 7)
-        rows = torch.stack([path_pictures(model, first, t, "lerp") for model in models.values()])
+        rows = torch.stack([on_the_line(model, first, t) for model in models.values()])
         return interpolation_strip(rows, row_labels=list(models))
 
     names = ["picture", "t = 0", "t = 0.50", "t = 1", "picture"]
