@@ -286,7 +286,7 @@ def _breeds(table: Path, path: Path) -> dict[str, str]:
 
 def load_cifar10(name: str, split: str, root: Path, download: bool) -> ImageData:
     """One split of CIFAR-10, uint8 (n, 3, 32, 32), from `<root>/cifar10`: of a .zip (train/CLASS/x.jpg and
-    test/CLASS/x.jpg), else of the original, which torchvision fetches (170 MB).
+    test/CLASS/x.jpg), else of the original (170 MB).
 
     Validation is every tenth training picture.
     """
@@ -301,12 +301,9 @@ def load_cifar10(name: str, split: str, root: Path, download: bool) -> ImageData
     else:
         from torchvision.datasets import CIFAR10
 
-        try:
-            whole = CIFAR10(folder, train=training, download=download)
-        except (RuntimeError, OSError) as error:
-            raise DataError(
-                f"CIFAR-10 is not in {folder} and did not come ({error}); {way_out(STAND_IN)}."
-            ) from None
+        archive = folder / CIFAR10.filename
+        obtain(archive, CIFAR10.url, CIFAR10.tgz_md5, "CIFAR-10", download=download, stand_in=STAND_IN)
+        whole = CIFAR10(folder, train=training, download=True)  # unpacks what is there
         images, labels, class_names = whole.data.transpose(0, 3, 1, 2), np.array(whole.targets), whole.classes
     held_out = np.arange(len(images)) % 10 == 9
     kept = {"train": ~held_out, "validation": held_out}.get(split, slice(None))
