@@ -360,7 +360,7 @@ show(
     fingerprint(tame[0], wild[0], names=("bounded", "unbounded")),
     alt="Two runs at a learning rate that is far too high, with a bounded and an unbounded log σ²: the curves of both jump, "
     "those of the unbounded one by more or until their numbers stop being finite.",
-    title="One wild output of the encoder, and exp(log σ²) leaves the range of numbers",
+    title="Without a bound the KL jumps by orders of magnitude",
 )
 named["log σ² not bounded"] = diagnose_loss(unbounded).mistake == "log σ² not bounded"
 x, out = held_out.images[:2], torch.zeros(2, 784).view(2, 1, 28, 28)
