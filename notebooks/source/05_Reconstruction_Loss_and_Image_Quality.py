@@ -406,8 +406,7 @@ show(
     title=f"The learned σ = {sigma.mean:.2f} lies at the bottom of the valley",
 )
 # %% [markdown]
-# The learned σ, {{sigma}}, is off what the formula asks for by {{rule.value}}. It leads the best of the fine grid by {{lead}}; on a grid of 0.05, 0.1, 0.2, 0.5 and 1 its lead would have been {{coarse}}. Look at the opponents before
-# you believe a lead.
+# The learned σ, {{sigma}}, is {{rule.value}} off the formula's. It leads the best of the fine grid by {{lead}}; on a grid of 0.05, 0.1, 0.2, 0.5 and 1 its lead would have been {{coarse}}. Look at the opponents before you believe a lead.
 #
 # With σ = 1 the code gets {{rate_1}}, with the learned one {{rate}}. What does that do to pictures? *Blur* is 1 minus the sharpness of reconstructions (variance of the Laplacian) relative to the digits'. Speckle would count as sharp, so look at the squared error beside it: the
 # share of the digits' variance that is *lost*.
@@ -433,7 +432,7 @@ show(
     title=f"The constant before the squared error: σ learned brings back {kept.mean:.0%} of what σ = 1 loses",
 )
 # %% [markdown]
-# Learning σ removes {{explained.value}} of the blur and brings back {{kept.value}} of the lost variance. A still smaller σ changes the blur by {{more.value}} of it. So the constant matters to every digit, but *most* of the blur, by this measure, is not its
+# Learning σ removes {{explained.value}} of the blur and brings back {{kept.value}} of the lost variance. A still smaller σ changes the blur by {{more.value}} of it. So the constant matters, but *most* of the blur, by this measure, is not its
 # fault. A larger network with twice the code, σ learned as well, removes another {{larger.value}} of it: much of what remains belongs to the network and its code (chapters 07 and 08).
 #
 # ## 4 What does a pixel loss not see?
