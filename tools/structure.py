@@ -23,6 +23,7 @@ SECOND_EDITION = (
     "02_Encoder_and_Decoder_in_VAEs",
     "03_Latent_Space_and_Smooth_Interpolation_in_VAEs",
     "04_KL_Divergence_and_Gaussian_Latent_Space",
+    "05_Reconstruction_Loss_and_Image_Quality",
 )
 DEEPER_SECTIONS = ("Objectives", "What you can say now", "References")
 SECOND_SECTIONS = ("Objectives", "Play", "Break it", "What you can say now", "References")
