@@ -8,6 +8,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from vae_course.data.toys import CurveModel
@@ -212,5 +213,6 @@ def trio_panel(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
         else:
             axes.plot(passes, [100 * record["sure"] for record in records], color=ORANGE, marker="o")
             axes.set_ylabel("classifier sure (%)")
-        axes.set(title={"autoencoder": "autoencoder", "vae": "VAE", "gan": "GAN"}[name], xlabel="passes")
+        axes.set(title=name if name == "autoencoder" else name.upper(), xlabel="passes")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     return figure
