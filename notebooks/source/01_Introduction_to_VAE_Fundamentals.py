@@ -133,7 +133,7 @@ show(
 # z \sim \mathcal N(0, 1), \qquad x \mid z \sim \mathcal N\bigl(f(z),\ \sigma^2 I\bigr), \qquad f(z) = (0.9\,z - 1.5 \sin 2.2 z,\ -1.5 \cos 2.2 z).
 # $$
 #
-# **Your turn (01.7).** Draw `n` points from $p(x)$, from the top down. `decoder` maps codes `(n,)` to means `(n, 2)`. All randomness comes from `generator`, or from torch's own when it is None.
+# **Your turn (01.7).** Draw `n` points from $p(x)$, from the top down. `decoder` maps codes `(n,)` to means `(n, 2)`. All randomness comes from `generator` (None: torch's own).
 
 
 # %%
@@ -319,13 +319,13 @@ claims.add("monte_carlo", z_score, below=5, text="ELBO from draws, off the exact
 # %% [markdown]
 # For each of {{n_q.number}} Gaussians and both points, gap and KL agree to {{gap_is_kl}}, although they were computed apart: one by a sum around $q$, the other on a grid from the true posterior. At
 # the bottom a Gaussian fits: the gap is {{bottom_gap}}. At the crossing the best of them misses {{crossing_gap}}. It does not straddle the peaks but picks one. There it is twice
-# as high as the posterior, so $\log q/p \approx \ln 2$ wherever $q$ has mass. To cover both it would have to put mass between them, and KL charges heavily for that.
+# as high as the posterior, so $\log q/p \approx \ln 2$ wherever $q$ has mass. To cover both it would put mass between them, and KL charges heavily for that.
 #
 # So the ELBO can rise in two ways. Move $q$: the gap closes, **inference** gets better. Move the decoder: $\log p(x)$ itself may rise, the **model** gets better. A VAE does both.
 #
 # ## 4 One encoder for every x
 #
-# To search $q$ anew for each $x$ is slow. An **encoder** reads $x$ and gives mean and log variance at once; all $x$ share it. Train one on your ELBO, with one
+# Searching $q$ for each $x$ is slow. An **encoder** reads $x$ and gives mean and log variance at once; all $x$ share it. Train one on your ELBO, with one
 # draw $z = \mu + \sigma_q\varepsilon$ for each $x$, so that gradients reach both (chapter 02). The decoder stays the true one; its noise starts wide and narrows, so that the encoder learns the rough shape first.
 # %%
 held_out = sample_model(curve, 0.25, 1000, seeded(2)).double()
@@ -482,7 +482,7 @@ show(
     image_grid(
         torch.cat([digits, *[pictures[name][:10] for name in shown]]), 5, 10, row_titles=["written", *shown]
     ),
-    alt="Five rows of ten pictures: test digits; the autoencoder's from N(0, I), faint and blurred; its pictures from the fitted Gaussian, many of which do; the VAE's, smooth, "
+    alt="Five rows of ten pictures: test digits; the autoencoder's from N(0, I), faint and blurred; its pictures from the fitted Gaussian, many of which read as digits; the VAE's, smooth, "
     "most of which do; and the GAN's, with hard edges.",
     title="One decoder, four ways to draw: the first ten of each, as they came",
 )
@@ -501,8 +501,6 @@ ahead = shares["gan_sure"] - shares["vae_normal"]
 claims.add("ahead", ahead, above=0, unit="%", text="Sure: GAN − VAE, N(0, I)")
 for id in ids:
     claims.note(id, shares[id], unit="%")
-rarest = torch.bincount(read["GAN"].argmax(1), minlength=10).min() / len(read["GAN"])
-claims.note("rarest", rarest, unit="%")
 spread = autoencoder.encode(train.floats()[:N_CODES]).std(0).mean()
 claims.note("spread", spread)
 # %% tags=["hide-input"]
@@ -518,8 +516,7 @@ show(
 # From $\mathcal N(0, I)$ the classifier is sure of {{ae_normal}} of the autoencoder's pictures, {{vae_normal}} of the VAE's and {{gan_sure}} of the GAN's (written digits: {{written_sure}}). But nobody told the autoencoder where to put its codes. Their standard deviation is {{spread.number}}, and
 # $\mathcal N(0, I)$ finds only the faint middle. With a Gaussian that fits them it gets {{ae_fitted}}: "an autoencoder cannot generate" is not true as it stands. (For regularized autoencoders Ghosh et al. 2020 make it a method.) Like with like, the VAE gets {{vae_fitted}}. What sets it apart is that training put its codes where you will look.
 #
-# Being sure is not being right: this classifier is sure of {{blends}} of the *means of two* written digits, pixel by pixel. Variety it does not see (chapters 06 and 07). The GAN's strokes are crisp, also where they are no digit. Its rarest digit
-# makes up {{rarest}} of its pictures. All three models are small.
+# Being sure is not being right: this classifier is sure of {{blends}} of the *means of two* written digits, pixel by pixel. Variety it does not see (chapters 06 and 07). The GAN's strokes are crisp, also where they are no digit.
 #
 # What the GAN lacks is a density. Its generator adds no noise, so all that it can draw is a thin sheet among 784 dimensions, and other pictures hardly ever lie on it.
 #
@@ -569,13 +566,13 @@ explorer = explore_toy_posterior(toy, points)
 # ## References
 #
 # - D. P. Kingma, M. Welling: *Auto-Encoding Variational Bayes*, ICLR 2014.
-# - D. J. Rezende, S. Mohamed, D. Wierstra: *Stochastic Backpropagation and Approximate Inference in Deep Generative Models*, ICML 2014.
+# - D. J. Rezende, S. Mohamed, D. Wierstra: *Stochastic Backpropagation …*, ICML 2014.
 # - I. Goodfellow et al.: *Generative Adversarial Nets*, NeurIPS 2014.
 # - C. Cremer, X. Li, D. Duvenaud: *Inference Suboptimality in Variational Autoencoders*, ICML 2018.
 # - P. Ghosh et al.: *From Variational to Deterministic Autoencoders*, ICLR 2020.
 # - R. Rombach et al.: *High-Resolution Image Synthesis with Latent Diffusion Models*, CVPR 2022.
 # - J. Ballé et al.: *Variational Image Compression with a Scale Hyperprior*, ICLR 2018.
-# - R. Gómez-Bombarelli et al.: *Automatic Chemical Design Using a Data-Driven Continuous Representation of Molecules*, ACS Central Science 2018.
+# - R. Gómez-Bombarelli et al.: *Automatic Chemical Design …*, ACS Central Science 2018.
 #
 # Next: [02 · Encoder and decoder](02_Encoder_and_Decoder_in_VAEs.ipynb)
 # %% tags=["hide-input"]
