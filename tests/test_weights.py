@@ -267,7 +267,7 @@ def test_the_three_digit_models_share_one_decoder_and_tell_how_they_were_trained
     shapes = [[p.shape for p in model.decoder.parameters()] for model in models.values()]
     assert list(models) == ["autoencoder", "vae", "gan"] and shapes[0] == shapes[1] == shapes[2]
     assert all(curve[0]["epoch"] == 0 and len(curve) > 5 for curve in curves.values())
-    record = json.loads((RESULTS / "trio.json").read_text(encoding="utf-8"))
+    record = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert {name: len(curve) - 1 for name, curve in curves.items()} == record["passes"]
     judge, z = load_classifier("mnist"), torch.randn(500, 10, generator=seeded(0))
     for name, model in models.items():
