@@ -799,7 +799,7 @@ print(f"{ordered[0]} keeps least, {ordered[-1]} most; the difference is {gap:.2f
 #
 # So far the word "better" has leaned on a Fréchet distance. It fits a Gaussian to the judge's features of each set and measures how far the two Gaussians are apart. Three questions to any such number: from how many pictures? by whose eyes? and what do these eyes not see?
 #
-# **From how many pictures?** Chapter 05 showed that the distance is biased: fewer pictures, larger distance. Here is what that does to a *comparison*.
+# **From how many pictures?** The distance is biased (Chong and Forsyth 2020): fewer pictures, larger distance. Here is what that does to a *comparison*.
 # %%
 order = sorted(("VAE", "GAN"), key=lambda name: score[name]["Fréchet"].values[0])
 nearer, farther_off = order
