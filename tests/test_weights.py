@@ -33,13 +33,12 @@ from vae_course.weights import (
     load_one_model,
     load_photograph_model,
     load_reader,
-    load_stacked,
     load_text_model,
     shipped_file,
     shipped_sweep,
 )
 
-TABLES = {"README.md", "arena/realism.json", "ablation/ablation.json", "stacked/made.json"}
+TABLES = {"README.md", "arena/realism.json", "ablation/ablation.json"}
 FILES = {
     shipped_file(family, name, seed): (family, name, seed)
     for family, (_, known) in SHIPPED.items()
@@ -79,7 +78,6 @@ UNKNOWN = {
     "text model": lambda: load_text_model("sentences", seed=1),
     "arena model": lambda: load_arena("ae", 1),
     "ablation": lambda: load_ablation("pixels"),
-    "model of stacked digits": lambda: load_stacked("vae", 3),
     "sweep": lambda: shipped_sweep("digits"),
 }
 

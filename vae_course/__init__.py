@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazily(
         "machine": "pick_device",
         "randomness": "base_seed base_seeded seed_everything seed_of seeded seeded_numpy",
         "data.faces": "draw_faces FACTORS",
-        "data.images": "DataError ImageData stack_digits with_classes",
+        "data.images": "DataError ImageData with_classes",
         "data.loading": "load",
         "data.own_images": "load_pictures",
         "data.tables": "PointData",
@@ -37,7 +37,7 @@ __getattr__, __dir__, __all__ = lazily(
         "models.vae": "Autoencoder VAE",
         "weights": "ablation_results arena_results arena_rows load_ablation load_arena load_classifier "
         "load_face_model load_letters load_model load_one_model load_photograph_model load_reader "
-        "load_stacked load_text_model save_checkpoint shipped_sweep STAGES",
+        "load_text_model save_checkpoint shipped_sweep STAGES",
         "training.adversarial": "fit_gan",
         "training.code_prior": "fit_prior letters_of",
         "training.loop": "fit History TrainingDiverged",
