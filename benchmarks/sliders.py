@@ -87,7 +87,7 @@ EXPLORERS: dict[str, Callable] = {
         load_one_model("digits"), load("digits", "test")
     ),
     "05 loss translator": widgets.explore_loss_translator,
-    "06 training": lambda: widgets.explore_training(_watched(), grid_mixture(), 1.0, ALT),
+    "06 training": lambda: widgets.explore_training(_watched(), grid_mixture(), ALT),
     "07 judge": lambda: widgets.explore_the_judge(
         {"VAE": _pictures(128).floats()}, _pictures(256).floats()[128:], Classifier((1, 28, 28), 10).eval()
     ),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.randomness import seeded, seeded_numpy
+from vae_course.randomness import seeded_numpy
 
 
 class DataError(RuntimeError):

@@ -1,4 +1,4 @@
-"""Which modes do samples reach, how evenly, and how many samples lie on one? Three questions, three numbers."""
+"""Which modes do samples reach, how evenly, and how many samples lie on one? Three numbers."""
 
 import math
 from dataclasses import dataclass
@@ -20,14 +20,16 @@ class ModeCoverage:
 
     hit: int  # modes with a tenth of their fair share of the good samples, of ``modes``
     modes: int
-    effective: float  # exp of the entropy of the shares: as varied as so many equal modes; 0 without good ones
+    effective: (
+        float  # exp of the entropy of the shares: as varied as so many equal modes; 0: none good
+    )
     high_quality: float  # share of the samples that are good, in [0, 1]
     histogram: Tensor  # share of each mode among the good samples, float64 (modes,)
     n: int  # samples, good or not
 
     @property
     def kl_to_data(self) -> float:
-        """KL(histogram ‖ equal shares), nats, the "reverse KL" of the literature; NaN without good samples."""
+        """KL(histogram ‖ equal shares), nats, the literature's "reverse KL"; NaN without good samples."""
         return math.log(self.modes / self.effective) if self.effective else math.nan
 
 
