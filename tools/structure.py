@@ -23,6 +23,7 @@ SECOND_EDITION = (
     "02_Encoder_and_Decoder_in_VAEs",
     "03_Latent_Space_and_Smooth_Interpolation_in_VAEs",
     "04_KL_Divergence_and_Gaussian_Latent_Space",
+    "06_Handling_Mode_Collapse_in_VAEs",
 )
 DEEPER_SECTIONS = ("Objectives", "What you can say now", "References")
 SECOND_SECTIONS = ("Objectives", "Play", "Break it", "What you can say now", "References")
