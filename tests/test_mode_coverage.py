@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from vae_course.data.toys import grid_mixture, ring_mixture
+from vae_course.data.toys import ring_mixture
 from vae_course.evaluation.modes import image_coverage, mode_coverage, point_coverage
 
 
@@ -26,8 +26,8 @@ def test_one_mode_of_eight():
 
 
 def test_half_of_the_modes_cost_log_two():
-    grid = grid_mixture(side=4)
-    found = point_coverage(grid.centers[::2].repeat(10, 1), grid)
+    ring = ring_mixture(16)
+    found = point_coverage(ring.centers[::2].repeat(10, 1), ring)
     assert found.hit == 8 and found.kl_to_data == pytest.approx(math.log(2))
 
 
@@ -47,7 +47,7 @@ def test_the_border_and_the_fair_share():
     points = torch.cat([inside.repeat(79, 1), outside.repeat(9, 1), ring.centers[2:3]])
     assert point_coverage(points, ring).hit == 2  # 1 of 80: exactly a tenth of the fair share
     assert point_coverage(torch.cat([points, inside]), ring).hit == 1
-    assert point_coverage(points, ring, within=3.2).high_quality == 1
+    assert point_coverage(points, ring).high_quality == pytest.approx(80 / 89)
 
 
 def test_coverage_does_not_depend_on_how_many_samples_are_good():

@@ -344,9 +344,9 @@ order = sorted(range(N_SEEDS), key=lambda s: hits.values[s])[:4]  # the four tha
 panels = {f"VAE, seed {s}": vae_points[:, s] for s in order}
 panels |= {f"GAN, seed {s}": moments[steps[-1]][:, s] for s in order}
 show(
-    plots.point_clouds(panels, RING),
+    plots.point_clouds(panels, RING, columns=len(order)),
     alt="Samples on the ring for four seeds, VAEs above, GANs below. The VAEs' dots lie in all eight circles, with crosses between neighbors. The GANs' dots lie tightly in their circles, and in some panels a circle stays empty.",
-    title="The same decoder, trained by a likelihood and by a game: the four seeds whose GAN misses most",
+    title="One decoder, trained by a likelihood (above) and by a game (below)",
 )
 # %% [markdown]
 # {{whole}} of the GANs end with all modes; on average {{missing}} of 8 are missing, and training on does not bring them back: between the last fifth and the one before the hits moved by {{rest}}. (The *quality* still rose, by {{quality_rise.value}},
@@ -570,9 +570,10 @@ show(
 )
 # %% [markdown]
 # **The KL term is not what covers.** Without it, and sampled fairly, the VAE makes {{free_fitted_kinds}} effective kinds, {{no_kl}} of what held-out digits make. Ten times the KL term leaves {{strong_fitted_kinds}}. It is the *reconstruction* that asks for every single picture, as section 3 says of a likelihood; the KL term
-# alone is best served by a code that says nothing. (At β = 10 the code still says {{told_strong.value}}, at β = 0 {{told.value}}. A code that falls silent is **posterior collapse**, chapter 04: a fault of the code. Mode collapse is a fault of the samples. Here one model has the first, and, as the next sentence shows, the other can have the second.)
+# alone is best served by a code that says nothing. At β = 10
+# the code still says {{told_strong.value}}. A code that falls silent is **posterior collapse**, chapter 04: a fault of the code, where mode collapse is a fault of the samples.
 #
-# **What the KL term buys** is that $\mathcal N(0, I)$ knows where the codes are. From $\mathcal N(0, I)$ the VAE without KL makes only {{free_kinds}} kinds, the usual one {{usual_kinds}}.
+# **What the KL term buys** is that $\mathcal N(0, I)$ knows where the codes are. From there the VAE without KL makes only {{free_kinds}} kinds, although its code says {{told.value}}; the usual one makes {{usual_kinds}}.
 #
 # **The VAE's own remedy** is a prior that is fitted, or learned (chapter 11), after training: no weight of the VAE changes. At β = 1 the quality rises by {{mended}} and the kinds by {{mended_kinds}}. Does it only correct the scale? One single fitted Gaussian does that, and changes the quality by {{one_gaussian}}.
 # What remains is the shape: $\mathcal N(0, I)$ has mass where no code is.
@@ -584,7 +585,7 @@ show(
 # Its trouble is that nobody sees what is missing. Two ways out:
 #
 # - **Packing** (PacGAN, Lin et al. 2018): let the discriminator judge *two* samples at once. Two generated points from too few modes resemble each other too often, and that it can see. Minibatch statistics (Salimans et al. 2016; the standard deviation over the batch in Karras et al. 2018) follow the same idea.
-# - **R1**, your penalty: a discriminator that must be flat at data cannot send the generator around in circles (Mescheder et al. 2018). The gradient penalty of WGAN-GP (Gulrajani et al. 2017) also bounds the slope, for a critic that estimates a distance.
+# - **R1**, your penalty: a discriminator that is flat at data leaves a generator alone that has arrived there, and does not send it around in circles (Mescheder et al. 2018 prove it near the goal). The gradient penalty of WGAN-GP (Gulrajani et al. 2017) also bounds the slope, for a critic that estimates a distance.
 #
 # Change one thing at a time; data, generator, updates and noise stay.
 # %%

@@ -12,6 +12,6 @@ __getattr__, __dir__, __all__ = lazily(
         "loading": "DATASETS load SPLITS",
         "tables": "FeatureData PointData",
         "text": "END PAD padding_mask START TextData Tokenizer UNKNOWN",
-        "toys": "clock_hands CurveModel GaussianMixture grid_mixture LinearGaussian ring_mixture",
+        "toys": "clock_hands CurveModel GaussianMixture LinearGaussian ring_mixture",
     },
 )

@@ -20,9 +20,7 @@ class ModeCoverage:
 
     hit: int  # modes with a tenth of their fair share of the good samples, of ``modes``
     modes: int
-    effective: (
-        float  # exp of the entropy of the shares: as varied as so many equal modes; 0: none good
-    )
+    effective: float  # exp of the entropy of the shares: as varied as so many equal modes; 0: none good
     high_quality: float  # share of the samples that are good, in [0, 1]
     histogram: Tensor  # share of each mode among the good samples, float64 (modes,)
     n: int  # samples, good or not
@@ -51,14 +49,14 @@ def mode_coverage(mode: Tensor, good: Tensor, modes: int) -> ModeCoverage:
     )
 
 
-def point_coverage(points: Tensor, mixture: GaussianMixture, *, within: float = 3.0) -> ModeCoverage:
-    """Coverage of a mixture's modes by points (n, 2), good at most ``within`` standard deviations from a
+def point_coverage(points: Tensor, mixture: GaussianMixture) -> ModeCoverage:
+    """Coverage of a mixture's modes by points (n, 2), good at most 3 standard deviations from a
     center.
 
-    In the plane 98.9 % of a Gaussian's own draws lie within 3.
+    In the plane 98.9 % of a Gaussian's own draws are good.
     """
     mode, distance = mixture.nearest(points)
-    return mode_coverage(mode, distance <= within * mixture.std, len(mixture.centers))
+    return mode_coverage(mode, distance <= 3 * mixture.std, len(mixture.centers))
 
 
 def image_coverage(images: Tensor, classifier: Classifier, *, confidence: float = 0.0) -> ModeCoverage:
