@@ -76,14 +76,14 @@ show(
 #
 # After this chapter you can
 #
-# 1. **count** coverage and quality apart, and say what a counting rule confuses;
-# 2. **write** a discriminator, the game's two losses and one update, and read when a game has come to rest;
+# 1. **count** coverage and quality apart;
+# 2. **write** a GAN's losses, discriminator and update, and read when the game has come to rest;
 # 3. **derive** how hard a likelihood and a GAN pull at a mode that is missing;
 # 4. **decide** by experiment whether the KL term makes a VAE cover;
-# 5. **mend** a VAE with a fitted prior, and a GAN with R1 or by packing, and measure what each buys.
+# 5. **mend** a VAE by a fitted prior, and a GAN by packing or R1.
 #
-# You need chapter 02's VAE and chapter 04's posterior collapse. Three functions and one set of numbers are left for you; if a function is not right yet, the chapter goes on with the reference. Numbers in the text are those of the full run;
-# an interval in brackets is a 95 % t-interval over seeds.
+# You need chapter 02's VAE and chapter 04's posterior collapse. Three functions and three numbers are left for you; the chapter goes on with the reference where a function is not right yet. Numbers in the text are those of the full run,
+# with 95 % t-intervals over seeds.
 #
 # ## 1 When is a mode covered?
 #
@@ -117,7 +117,7 @@ def count_apart(points: torch.Tensor, centers: torch.Tensor, std: float) -> tupl
 count_apart = complete("06.1", count_apart)
 solution("06.1")
 # %% [markdown]
-# Test the rule, and the usual one, on the four samples.
+# Test both rules on the four samples.
 # %%
 from vae_course.evaluation import point_coverage
 
@@ -162,7 +162,7 @@ claims.note("blurred_quality", ours["blurred"][2], unit="%")
 claims.note("uneven_effective", ours["uneven"][1])
 # %% [markdown]
 # A sample that serves all modes alike hits {{blurred_usual}} of 8 modes by the usual rule and {{blurred_hit.value}} by yours. Its fault stands where it belongs, in the quality: {{blurred_quality.value}}. Uneven shares lose no mode, but the
-# eight are as varied as {{uneven_effective.value}} even ones. A rule that mixes the two faults finds a mode collapse in every blur.
+# eight are as varied as {{uneven_effective.value}} even ones.
 #
 # ## 2 What does a GAN do?
 #
@@ -173,7 +173,7 @@ claims.note("uneven_effective", ours["uneven"][1])
 # L_G = \mathbb E_{z}\bigl[-\log \sigma(s(G(z)))\bigr].
 # $$
 #
-# In words: the discriminator wants to tell real from generated, the generator wants to be called real. The second loss is the *non-saturating* one: it keeps its slope while the discriminator is winning.
+# In words: the discriminator wants to tell real from generated, the generator to be called real. Its loss is the *non-saturating* one, which keeps its slope while the discriminator wins.
 #
 # **Your turn (06.3).** Return both losses as scalars. The discriminator's must not reach the generator.
 
@@ -214,7 +214,7 @@ def slope_penalty(discriminator: nn.Module, real: torch.Tensor) -> torch.Tensor:
 slope_penalty = complete("06.4", slope_penalty)
 solution("06.4")
 # %% [markdown]
-# Now the networks and the update. To save time all seeds train side by side: `SideBySide` holds a separate network for each, and a batch has the rows (example, seed).
+# Now the networks and the update. All seeds train side by side: `SideBySide` holds a network for each, and a batch has the rows (example, seed).
 # `packed` is for section 5.
 
 
@@ -352,7 +352,7 @@ show(
 # {{whole}} of the GANs end with all modes; on average {{missing}} of 8 are missing. While the samples were still a smear, the hits had been {{peak}}; they fell as the samples got tidy ({{gan_quality}} are good). In effective modes the game has come to rest: between the
 # last fifth and the one before they moved by {{rest}}, the hits by {{plain_moved}}. The discriminators do not run away: they are right in {{right}} of the cases, and half would be guessing.
 #
-# The VAEs have the same decoder and as many updates. They hit {{vae_hits}}. But only {{vae_quality}} of their samples are good, as the crosses between the modes show. So one covers and smears, the other is tidy and leaves out. Why?
+# The VAEs have the same decoder and as many updates. They hit {{vae_hits}}. But only {{vae_quality}} of their samples are good, as the crosses between the modes show. One covers and smears, the other is tidy and leaves out. Why?
 # (In the last fifth of its training the VAE's −ELBO still fell by {{vae_flat}}.)
 #
 # ## 3 Who pulls at a missing mode?
@@ -423,18 +423,17 @@ show(
     title="The rarer a mode, the less a GAN pulls at it; a likelihood does not let go",
 )
 # %% [markdown]
-# The likelihood pulls with $p_k - g_k$: the data points of that mode are there, whatever the model draws, and each of them complains. A GAN's loss is an average over its *own* samples, so its pull carries the factor $g_k$, and nobody complains about a sample that was never drawn.
+# The likelihood pulls with $p_k - g_k$: the data points of that mode are there, whatever the model draws. A GAN's loss is an average over its *own* samples, so its pull carries the factor $g_k$, and nobody complains about a sample that was never drawn.
 # At a share of 1/800 the likelihood pulls {{ratio}} as hard as the trained loss ({{minimax_ratio.value}} as hard as the minimax one).
 #
-# This is not the whole story. In the plane the score slopes towards a missing mode, and neighbors can slide over; and the players move in turns, so the generator chases the discriminator (Metz et al. 2017 let it look some moves ahead: *unrolled* GANs). It does say
-# who asks for a missing mode at all.
+# This is not the whole story. In the plane the score slopes towards a missing mode, and neighbors can slide over. And the players move in turns, so one chases the other (*unrolled* GANs let the generator look some moves ahead, Metz et al. 2017).
 #
 # ## 4 Is it the KL term that makes a VAE cover?
 #
-# The folklore: the KL term spreads the codes, so it enforces diversity. Then without it, a VAE should collapse. Test it on digits, 784 pixels and a code of 20 numbers, at three weights β of the KL term, and nothing else changed.
+# The folklore: the KL term spreads the codes, so it enforces diversity. Then without it, a VAE should collapse. Test it on digits, 784 pixels and a code of 20 numbers, at three weights β.
 #
-# The rule of section 1 needs modes. Take 100 **kinds** of digits: clusters of the features of the course's classifier on training digits. A sample is good if the classifier is above 90 % sure of its digit. How good is that judge? On pure noise it is
-# sure in {{judge_noise.value}} of the cases, so quality alone can be fooled; but it finds only {{judge_noise_kinds.number}} effective kinds there. Read both numbers together.
+# The rule of section 1 needs modes. Take 100 **kinds** of digits: clusters of the features of the course's classifier on training digits. A sample is good if the classifier is above 90 % sure of its digit. Who judges the judge? On pure noise it is
+# sure in {{judge_noise.value}} of the cases, but finds only {{judge_noise_kinds.number}} effective kinds. Read both numbers together.
 # %% tags=["hide-input"]
 from sklearn.cluster import KMeans
 
@@ -463,9 +462,9 @@ noise = judged(torch.rand(2000, *train.shape, generator=seeded("noise")))
 claims.note("judge_noise", noise[0], unit="%")
 claims.note("judge_noise_kinds", noise[1])
 # %% [markdown]
-# How do you sample a VAE without a KL term? Nothing tied its codes to $\mathcal N(0, I)$, so draws from there are unfair. Draw from where the codes are: fit a mixture of 50 Gaussians to the codes of training digits, a **fitted prior**.
+# Without a KL term nothing tied the codes to $\mathcal N(0, I)$, so draws from there are unfair. Draw from where the codes are: fit a mixture of 50 Gaussians to the codes of training digits, a **fitted prior**.
 #
-# And a control: is it the mixture that covers, with no need of a VAE? Fit the same mixture to the data themselves: to their 20 leading principal components, a linear code of the same size, and to the 100 leading ones, nearly the raw pixels.
+# A control: does the mixture cover by itself? Fit the same to the data: to their 20 leading principal components, a linear code of the same size, and to the 100 leading ones, nearly the raw pixels.
 # %%
 guess = predict(
     f"The real digits make {real[1]:.0f} effective kinds. How many does a VAE without KL term make, from the fitted prior?",
@@ -577,16 +576,16 @@ show(
 # **The VAE's own remedy** is a prior that is fitted, or learned (chapter 11), after training: no weight of the VAE changes. It adds {{mended_kinds}} kinds at β = 1. Was that VAE only trained too little? A larger one, trained much longer (chapter 04's model for all β, at β = 1), gets from {{usual_quality.value}} to
 # {{ready_quality.value}} by that, and by the fitted prior to {{ready_fitted_quality.value}}: {{mended}} more. Does the prior only correct the scale? One single fitted Gaussian does that, and changes the quality by {{one_gaussian}}. What remains is the shape: $\mathcal N(0, I)$ has mass where no code is.
 #
-# **The control.** The mixture on 20 principal components makes {{linear_kinds}} kinds and reaches a quality of {{linear_quality}}; on nearly raw data, {{raw_kinds}} and {{raw_quality}}. So a mixture covers a good deal by itself, as it is fitted by a likelihood, too. What the VAE adds is quality: {{over_raw}} more than even the latter, {{usual_fitted_quality.value}} at β = 1.
+# **The control.** The mixture on 20 principal components makes {{linear_kinds}} kinds and reaches a quality of {{linear_quality}}; on nearly raw data, {{raw_kinds}} and {{raw_quality}}. So a mixture, fitted by a likelihood too, covers a good deal by itself. What the VAE adds is quality: {{over_raw}} more than even the latter, {{usual_fitted_quality.value}} at β = 1.
 #
 # ## 5 What helps a GAN?
 #
 # Its trouble is that nobody sees what is missing. Two ways out:
 #
-# - **Packing** (PacGAN, Lin et al. 2018): let the discriminator judge *two* samples at once. Two generated points from too few modes resemble each other too often, and that it can see. Minibatch statistics (Salimans et al. 2016; the standard deviation over the batch in Karras et al. 2018) follow the same idea.
+# - **Packing** (PacGAN, Lin et al. 2018): let the discriminator judge *two* samples at once. Points from too few modes resemble each other too often, and that it can see. Minibatch statistics (Salimans et al. 2016; Karras et al. 2018) follow the same idea.
 # - **R1**, your penalty: a discriminator that is flat at data leaves a generator alone that has arrived there, and does not send it around in circles (Mescheder et al. 2018 prove it near the goal). The gradient penalty of WGAN-GP (Gulrajani et al. 2017) also bounds the slope, for a critic that estimates a distance.
 #
-# Change one thing at a time; data, generator, updates and noise stay.
+# Change one thing at a time.
 # %%
 guess = predict(
     "Effective modes of 8, over the last fifth of the training. Which remedy gains more over the plain GAN?",
@@ -619,7 +618,7 @@ for name, key in {"plain": "GAN", "packed": "GAN, packed", "r1": "GAN, R1"}.item
 #
 # ## Play
 #
-# Walk through the training of the three GANs. Which modes come last? Does a mode once lost return? Watch the share on a mode while the hits stand still.
+# Walk through the training of the three GANs. Which modes come last? Does a mode once lost return?
 # %%
 from vae_course.widgets import Watched, explore_training
 
