@@ -162,7 +162,7 @@ claims.note("blurred_quality", ours["blurred"][2], unit="%")
 claims.note("uneven_effective", ours["uneven"][1])
 # %% [markdown]
 # A sample that serves all modes alike hits {{blurred_usual}} of 8 modes by the usual rule and {{blurred_hit.value}} by yours. Its fault stands where it belongs, in the quality: {{blurred_quality}}. Uneven shares lose no mode, but the
-# eight are as varied as {{uneven_effective.value}} even ones.
+# eight are worth {{uneven_effective.value}} even ones.
 #
 # ## 2 What does a GAN do?
 #
@@ -214,7 +214,7 @@ def slope_penalty(discriminator: nn.Module, real: torch.Tensor) -> torch.Tensor:
 slope_penalty = complete("06.4", slope_penalty)
 solution("06.4")
 # %% [markdown]
-# Now the networks and the update. All seeds train side by side: `SideBySide` holds a network for each, and a batch has the rows (example, seed).
+# Networks and update: all seeds train side by side: `SideBySide` holds a network for each, and a batch has the rows (example, seed).
 # `packed` is for section 5.
 
 
@@ -430,7 +430,7 @@ show(
 #
 # ## 4 Is it the KL term that makes a VAE cover?
 #
-# The folklore: the KL term spreads the codes, so it enforces diversity. Then without it, a VAE should collapse. Test it on digits, 784 pixels and a code of 20 numbers, at three weights β.
+# The folklore: the KL term spreads the codes, so it enforces diversity. Then without it, a VAE should collapse. Test it on digits (784 pixels, 20 numbers of code) at three weights β.
 #
 # The rule of section 1 needs modes. Take 100 **kinds** of digits: clusters of the features of the course's classifier on training digits. A sample is good if the classifier is above 90 % sure of its digit. Who judges the judge? On pure noise it is
 # sure in {{judge_noise.value}} of the cases, but finds only {{judge_noise_kinds.number}} effective kinds. Read both numbers together.
@@ -585,7 +585,7 @@ show(
 # - **Packing** (PacGAN, Lin et al. 2018): let the discriminator judge *two* samples at once. Points from too few modes resemble each other too often, and that it can see. Minibatch statistics (Salimans et al. 2016; Karras et al. 2018) follow the same idea.
 # - **R1**, your penalty: a discriminator that is flat at data leaves a generator alone that has arrived there, and does not send it around in circles (Mescheder et al. 2018 prove it near the goal). The gradient penalty of WGAN-GP (Gulrajani et al. 2017) also bounds the slope, for a critic that estimates a distance.
 #
-# Change one thing at a time.
+# One change at a time.
 # %%
 guess = predict(
     "Effective modes of 8, over the last fifth of the training. Which remedy gains more over the plain GAN?",
