@@ -16,7 +16,7 @@ from torch import Tensor
 from vae_course import widgets
 from vae_course.data.images import ImageData
 from vae_course.data.loading import load
-from vae_course.data.toys import CurveModel, grid_mixture
+from vae_course.data.toys import CurveModel, ring_mixture
 from vae_course.models.classifier import Classifier
 from vae_course.models.text import TextVAE
 from vae_course.models.vae import VAE, GaussianVAE
@@ -85,7 +85,7 @@ EXPLORERS: dict[str, Callable] = {
         load_one_model("digits"), load("digits", "test")
     ),
     "05 loss translator": widgets.explore_loss_translator,
-    "06 training": lambda: widgets.explore_training(_watched(), grid_mixture(), 1.0, ALT),
+    "06 training": lambda: widgets.explore_training(_watched(), ring_mixture(), ALT),
     "07 judge": lambda: widgets.explore_the_judge(
         {"VAE": _pictures(128).floats()}, _pictures(256).floats()[128:], Classifier((1, 28, 28), 10).eval()
     ),

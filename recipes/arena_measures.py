@@ -17,7 +17,6 @@ from vae_course.randomness import seeded
 from vae_course.training.code_prior import letters_of
 from vae_course.weights import ArenaModel
 
-LEAST_SHARE = 0.01  # of all samples, that a class needs to count as covered; its fair share is 0.1
 SAMPLE_MEASURES = ("frechet", "precision", "recall", "coverage", "sharpness", "classes", "class_kl")
 MEASURES = (
     *SAMPLE_MEASURES,
@@ -64,7 +63,7 @@ def judge_pictures(pictures: Tensor, real: Tensor, classifier: Classifier) -> di
         pictures (it does not cover the bias of a finite n).
     """
     quality = sample_quality(pictures, real, classifier)
-    classes = image_coverage(pictures, classifier, least=LEAST_SHARE * len(pictures))
+    classes = image_coverage(pictures, classifier)
     spread = frechet_estimate(classifier.features(pictures), classifier.features(real), repeats=30)
     return {
         "frechet": quality.frechet,

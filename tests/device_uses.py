@@ -15,7 +15,6 @@ from tiny_data import InterruptedAt, tiny_images
 from recipes.one_model import train_one_model
 from vae_course import VAE, elbo_terms, evaluate, fit, importance_weighted_bound, load, seed_everything
 from vae_course.data.images import with_classes
-from vae_course.data.tables import PointData
 from vae_course.evaluation.bounds import elbo_scores, evaluate_codes
 from vae_course.evaluation.classifier import read, train_classifier, train_reader
 from vae_course.evaluation.code_use import (
@@ -36,7 +35,6 @@ from vae_course.models.conditional import ConditionalVAE
 from vae_course.models.gan import Discriminator, Generator
 from vae_course.models.hierarchical import HierarchicalVAE
 from vae_course.models.one_model import OneModel
-from vae_course.models.points import PointDiscriminator, PointGenerator
 from vae_course.models.text import TextVAE
 from vae_course.models.vae_gan import VAEGAN
 from vae_course.models.vq_vae import VQVAE, CodePrior, vq_terms
@@ -206,7 +204,7 @@ def test_a_gan_of_pictures_and_what_watches_it(penalty):
             Discriminator(DIGITS.shape, hidden_dims=(8,), architecture="mlp"),
         )
 
-    usual = {"batch_size": 40, "penalty": penalty, "instance_noise": 0.1, "progress": False}
+    usual = {"batch_size": 40, "penalty": penalty, "progress": False}
     generator, discriminator = players()
     fit_gan(generator, discriminator, DIGITS, steps=6, record_every=2, watch=watch, **usual)
     assert on_cpu(generator) and on_cpu(discriminator)
@@ -217,16 +215,6 @@ def test_a_gan_of_pictures_and_what_watches_it(penalty):
     with pytest.raises(KeyboardInterrupt):
         fit_gan(*reference, InterruptedAt(DIGITS, 5), steps=6, **usual)
     assert on_cpu(reference[0]) and on_cpu(reference[1])
-
-
-def test_a_gan_of_points():
-    points = PointData(torch.randn(100, 2, 2))
-    generator, discriminator = (
-        PointGenerator(2, latent_dim=3, hidden_dims=(8,)),
-        PointDiscriminator(2, hidden_dims=(8,)),
-    )
-    fit_gan(generator, discriminator, points, steps=3, batch_size=20, progress=False)
-    assert on_cpu(generator) and on_cpu(discriminator)
 
 
 @pytest.mark.parametrize("margin", [None, 0.35])

@@ -1,4 +1,4 @@
-"""fit_gan: gradient routing, losses by hand, penalty, noise, repetition."""
+"""fit_gan: gradient routing, losses by hand, penalty, repetition."""
 
 import math
 
@@ -10,7 +10,6 @@ from vae_course.data.toys import ring_mixture
 from vae_course.models.gan import Discriminator, Generator
 from vae_course.randomness import seed_everything
 from vae_course.training.adversarial import (
-    add_noise,
     discriminator_loss,
     fit_gan,
     generator_loss,
@@ -139,25 +138,6 @@ def test_it_learns_one_gaussian():
     assert (points.mean(0) - 2).abs().max() < 0.3 and (points.std(0) - 0.5).abs().max() < 0.25
 
 
-def test_instance_noise_is_seen_by_the_discriminator_and_annealed():
-    assert torch.equal(add_noise(RING.points, 0.0), RING.points)
-    noisy = add_noise(torch.zeros(20000), 0.5, torch.Generator().manual_seed(0))
-    assert noisy.std().item() == pytest.approx(0.5, rel=0.03)
-    still = PointData(torch.zeros(64, 2))
-    spreads = {}
-    for anneal in (True, False):
-        generator, discriminator = players(still)
-        seen = []
-        discriminator.register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0].std().item()))
-        fit_gan(
-            generator, discriminator, still, steps=10, batch_size=64, instance_noise=1.0, anneal_noise=anneal,
-            learning_rate=1e-30, **QUIET,
-        )  # fmt: skip
-        spreads[anneal] = seen[::3]  # real, fake, fake of the generator's turn
-    assert spreads[True][0] == pytest.approx(1, abs=0.2) and spreads[True][-1] == pytest.approx(0.1, abs=0.04)
-    assert spreads[False][-1] == pytest.approx(1, abs=0.2)
-
-
 def test_every_example_is_read_once_in_each_pass():
     rows = PointData(torch.arange(10.0)[:, None])
     seen = []
@@ -193,9 +173,8 @@ def test_divergence_is_reported():
     "settings, sentence",
     [
         ({"penalty": -1.0}, "penalty is -1.0"),
-        ({"anneal_noise": 2}, "anneal_noise is 2; expected one of True, False"),
         ({"batch_size": 0}, "batch_size is 0"),
-        ({"instance_noise": float("nan")}, "instance_noise is nan"),
+        ({"penalty": float("nan")}, "penalty is nan"),
     ],
 )
 def test_bad_settings_are_refused(settings, sentence):

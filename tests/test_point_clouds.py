@@ -1,11 +1,9 @@
-"""Panels and frames of point samples, and the explorer that walks through a training."""
+"""Panels of point samples, and the explorer that walks through a training."""
 
-import pytest
 import torch
 
 from vae_course.data.toys import ring_mixture
-from vae_course.plots.animation import animation_html
-from vae_course.plots.points import cloud_frames, point_clouds
+from vae_course.plots.points import point_clouds
 from vae_course.widgets.training_watch import Watched, draw_moments, explore_training, moment_scene
 
 RING = ring_mixture(std=0.05)
@@ -30,22 +28,6 @@ def test_panels_show_what_lies_on_a_mode_and_count_it():
     assert sum(len(line.get_xydata()) for line in second.lines[1:]) == 600  # not all are drawn
 
 
-def test_frames_mark_points_by_where_they_lie():
-    snapshots = torch.stack([half_good(), torch.full((40, 2), 99.0)])[:, :, None].expand(-1, -1, 2, -1)
-    frames = cloud_frames(snapshots, RING, pixels=60)
-    assert frames.shape == (2, 2, 3, 60, 60) and frames.min() >= 0 and frames.max() <= 1
-    # The middle of the plane holds the stray points (red), the far right of the middle row the good ones.
-    assert frames[0, 0, :, 29, 30].tolist() == pytest.approx([0.835, 0.369, 0.0], abs=1e-3)
-    right = int((2 / 2.6 + 1) / 2 * 60)
-    assert frames[0, 1, :, 29, right].tolist() == pytest.approx([0.0, 0.447, 0.698], abs=1e-3)
-    # Not by color alone: a stray point is a cross, with empty sides, and a good one is a filled dot.
-    assert (frames[0, 0, :, 29, 31] == 1).all() and frames[0, 0, 2, 28, 31] == 0
-    assert (frames[0, 0, :, 28:31, right - 1 : right + 2] == frames[0, 0, :, 29:30, right : right + 1]).all()
-    # Points outside the picture are not drawn at its border.
-    assert set(frames[1].unique().tolist()) == {0.75, 1.0}
-    assert "<img" in animation_html(frames, "caption", "Two frames of two pictures.")
-
-
 def watched():
     torch.manual_seed(0)
     points = torch.stack([torch.zeros(30, 2, 2), RING.sample(60, seed=1)[0].view(30, 2, 2)])
@@ -53,7 +35,7 @@ def watched():
 
 
 def test_a_moment_says_its_step_and_modes():
-    scene = moment_scene({"a": watched()}, RING, least=1)
+    scene = moment_scene({"a": watched()}, RING)
     scene(model="a", copy=0, moment=1)
     left, right = scene.figure.axes
     assert left.get_title() == "step 50: 8 of 8 modes"
@@ -61,10 +43,10 @@ def test_a_moment_says_its_step_and_modes():
 
 
 def test_the_explorer_follows_its_controls(capsys):
-    explorer = explore_training({"a": watched(), "b": watched()}, RING, 1, "Two rows of panels with points.")
+    explorer = explore_training({"a": watched(), "b": watched()}, RING, "Two rows of panels with points.")
     assert "Interactive controls" in capsys.readouterr().out
     before = explorer.picture.value
     explorer.controls["moment"].value = 0
     assert explorer.picture.value != before and "moment of training = 0" in explorer.picture.value
-    still = draw_moments({"a": watched(), "b": watched()}, RING, 1)
+    still = draw_moments({"a": watched(), "b": watched()}, RING)
     assert [axes.get_title() for axes in still.axes] == (["step 0: 0"] * 3 + ["step 50: 8"] * 3) * 2

@@ -7,32 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
+from torch.distributions import Independent, MultivariateNormal, Normal
 
-from vae_course.data.toys import LinearGaussian, grid_mixture, ring_mixture
+from vae_course.data.toys import LinearGaussian, ring_mixture
 
-MIXTURES = {"ring": (ring_mixture(), 8), "grid": (grid_mixture(), 25)}
-
-
-@pytest.mark.parametrize("kind", MIXTURES)
-def test_mixture_log_density_against_torch_distributions(kind):
-    mixture, modes = MIXTURES[kind]
-    reference = MixtureSameFamily(
-        Categorical(torch.ones(modes, dtype=torch.float64)),
-        Independent(Normal(mixture.centers, mixture.std), 1),
-    )
-    points = torch.cat((mixture.sample(500, seed=1)[0].double(), torch.randn(500, 2, dtype=torch.float64)))
-    assert torch.allclose(mixture.log_prob(points), reference.log_prob(points), rtol=1e-12, atol=1e-9)
-    assert mixture.log_prob(points.reshape(10, 100, 2)).shape == (10, 100)
-
-
-@pytest.mark.parametrize(
-    "mixture", [ring_mixture(5, radius=1.0, std=0.1), grid_mixture(3, spacing=0.5, std=0.1)]
-)
-def test_mixture_density_integrates_to_one(mixture):
-    axis = torch.arange(-2.5, 2.5, 0.02, dtype=torch.float64)
-    total = mixture.log_prob(torch.cartesian_prod(axis, axis)).exp().sum() * 0.02**2
-    assert float(total) == pytest.approx(1, abs=1e-9)
+MIXTURES = {"ring": (ring_mixture(), 8), "large": (ring_mixture(25, radius=9.0, std=0.05), 25)}
 
 
 @pytest.mark.parametrize("kind", MIXTURES)
@@ -55,19 +34,9 @@ def test_mixture_samples_stay_at_their_modes_and_hit_all_equally(kind):
     assert not torch.equal(mixture.sample(n, seed=1)[0], points)
 
 
-def test_mixture_entropy_by_monte_carlo():
-    # modes far apart: entropy = log(modes) + entropy of one round Gaussian, log(2 pi e std^2)
-    mixture = ring_mixture()
-    terms = -mixture.log_prob(mixture.sample(20_000, seed=2)[0])
-    exact = math.log(8) + math.log(2 * math.pi * math.e * mixture.std**2)
-    assert abs(float(terms.mean()) - exact) < 4 * float(terms.std()) / math.sqrt(20_000)
-
-
 def test_mixture_centers_are_where_they_are_said_to_be():
-    ring, grid = ring_mixture(4, radius=3.0), grid_mixture(2, spacing=1.0)
+    ring = ring_mixture(4, radius=3.0)
     assert torch.allclose(ring.centers, torch.tensor([[3, 0], [0, 3], [-3, 0], [0, -3]]).double(), atol=1e-12)
-    assert grid.centers.tolist() == [[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [0.5, 0.5]]
-    assert grid_mixture().centers.abs().max() == 4 and len(grid_mixture().centers) == 25
 
 
 def linear_model(observed, latent, sigma, seed=0):

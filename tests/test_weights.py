@@ -34,7 +34,6 @@ from vae_course.weights import (
     load_one_model,
     load_photograph_model,
     load_reader,
-    load_stacked,
     load_text_model,
     load_trio,
     shipped_file,
@@ -42,7 +41,7 @@ from vae_course.weights import (
     trio_curves,
 )
 
-TABLES = {"README.md", "arena/realism.json", "ablation/ablation.json", "stacked/made.json"}
+TABLES = {"README.md", "arena/realism.json", "ablation/ablation.json"}
 FILES = {
     shipped_file(family, name, seed): (family, name, seed)
     for family, (_, known) in SHIPPED.items()
@@ -82,7 +81,6 @@ UNKNOWN = {
     "text model": lambda: load_text_model("sentences", seed=1),
     "arena model": lambda: load_arena("ae", 1),
     "ablation": lambda: load_ablation("pixels"),
-    "model of stacked digits": lambda: load_stacked("vae", 3),
     "digit model": lambda: shipped_file("digit model", "flow"),
     "sweep": lambda: shipped_sweep("digits"),
 }

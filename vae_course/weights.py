@@ -206,7 +206,6 @@ SHIPPED = {
     "text model": ("text_{name}_{seed}.pt", TEXTS),
     "arena model": ("arena/{name}_{seed}.pt", ARENA),
     "ablation": ("ablation/{name}_{seed}.pt", dict.fromkeys(STAGES, THREE)),
-    "model of stacked digits": ("stacked/{name}_{seed}.pt", dict.fromkeys(("vae", "gan", "gan_r1"), THREE)),
     "digit model": ("trio/{name}.pt", dict.fromkeys(("autoencoder", "vae", "gan"), ONE)),
     "sweep": ("sweep_{name}.json", dict.fromkeys(("mnist", "fashion_mnist"), ONE)),
 }
@@ -286,11 +285,6 @@ def load_face_model(seed: int = 0) -> nn.Module:
     Seeds 0, 1 and 2 are runs of one command; 0 and 1 were cut short (22 and 12 of 24 epochs).
     """
     return load_model(shipped_file("model of faces", "synthetic", seed))
-
-
-def load_stacked(name: str, seed: int = 0) -> nn.Module:
-    """A shipped Generator of stacked digits: "vae" (its decoder), "gan" or "gan_r1" (gradient penalty)."""
-    return load_model(shipped_file("model of stacked digits", name, seed))
 
 
 def load_ablation(stage: str, seed: int = 0) -> nn.Module:

@@ -6,12 +6,12 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "faces": "draw_faces FACTORS",
-        "images": "DataError ImageData stack_digits with_classes",
+        "images": "DataError ImageData with_classes",
         "own_images": "as_image_data load_pictures",
         "letters": "LetterPairs",
         "loading": "DATASETS load SPLITS",
         "tables": "FeatureData PointData",
         "text": "END PAD padding_mask START TextData Tokenizer UNKNOWN",
-        "toys": "clock_hands CurveModel GaussianMixture grid_mixture LinearGaussian ring_mixture",
+        "toys": "clock_hands CurveModel GaussianMixture LinearGaussian ring_mixture",
     },
 )

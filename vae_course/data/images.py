@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.randomness import seeded, seeded_numpy
+from vae_course.randomness import seeded_numpy
 
 
 class DataError(RuntimeError):
@@ -279,22 +279,3 @@ def with_classes(data: ImageData, loudness: float = 1.0) -> ConditionedData:
     if data.labels is None:
         raise DataError(f"{data.name} has no labels; give conditions of your own to ConditionedData.")
     return ConditionedData(data, loudness * F.one_hot(data.labels, len(data.class_names)).float())
-
-
-def stack_digits(data: ImageData, n: int, seed: int = 0) -> ImageData:
-    """``n`` pictures of three digits each, one in each color channel: 1,000 modes (Metz et al. 2017).
-
-    uint8 (n, 3, H, W), labels 0 to 999; channel 0 (red) is the first digit. Digits of ``data`` (gray, labels
-    0 to 9, else a DataError) are drawn with replacement and by class, so that all numbers are equally likely.
-    """
-    if data.shape[0] != 1 or data.labels is None or data.labels.unique().tolist() != list(range(10)):
-        raise DataError(f"{data.name} cannot be stacked: gray pictures with all labels 0 to 9 are expected.")
-    generator = seeded(seed)
-    digits = torch.randint(10, (n, 3), generator=generator)
-    chance = torch.rand(n, 3, generator=generator, dtype=torch.float64)
-    order, counts = data.labels.cpu().argsort(stable=True), data.labels.cpu().bincount(minlength=10)
-    starts = counts.cumsum(0) - counts
-    rows = order[starts[digits] + (chance * counts[digits]).long()]
-    labels = (digits * torch.tensor([100, 10, 1])).sum(1)
-    names = tuple(f"{number:03d}" for number in range(1000))
-    return ImageData(f"stacked {data.name}", data.split, data.images.cpu()[rows, 0], labels, names)

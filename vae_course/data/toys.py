@@ -225,9 +225,8 @@ class LinearGaussian:
 class GaussianMixture:
     """Equal weights, the same round Gaussian at each center in the plane: a test of mode collapse.
 
-    The usual ones are 8 modes on a ring of radius 2 with standard deviation 0.02 (Metz et al. 2017, "Unrolled
-    Generative Adversarial Networks"), and 25 on a square grid (Srivastava et al. 2017, "VEEGAN"), here 2
-    apart with standard deviation 0.05. ``centers`` are float64 (modes, 2), ``std`` is along each axis.
+    The usual one has 8 modes on a ring of radius 2 with standard deviation 0.02 (Metz et al. 2017, "Unrolled
+    Generative Adversarial Networks"). ``centers`` are float64 (modes, 2), ``std`` is along each axis.
     """
 
     centers: torch.Tensor
@@ -240,12 +239,6 @@ class GaussianMixture:
         noise = torch.randn(n, 2, generator=generator, dtype=torch.float64)
         return (self.centers[mode] + self.std * noise).float(), mode
 
-    def log_prob(self, points: torch.Tensor) -> torch.Tensor:
-        """Exact log density in nats: (..., 2) to float64 (...,)."""
-        squared = (points.double()[..., None, :] - self.centers).square().sum(-1)
-        log_modes = -squared / (2 * self.std**2) - math.log(2 * math.pi * self.std**2)
-        return torch.logsumexp(log_modes, dim=-1) - math.log(len(self.centers))
-
     def nearest(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Of points (..., 2): the nearest mode, int64 (...,), and the distance to its center, float64."""
         distance, mode = torch.cdist(points.double().reshape(-1, 2), self.centers).min(dim=-1)
@@ -256,9 +249,3 @@ def ring_mixture(modes: int = 8, radius: float = 2.0, std: float = 0.02) -> Gaus
     """`modes` Gaussians equally spaced on a circle around 0, the first at (radius, 0), counterclockwise."""
     angle = 2 * math.pi * torch.arange(modes, dtype=torch.float64) / modes
     return GaussianMixture(radius * torch.stack((angle.cos(), angle.sin()), dim=-1), std)
-
-
-def grid_mixture(side: int = 5, spacing: float = 2.0, std: float = 0.05) -> GaussianMixture:
-    """`side` x `side` Gaussians on a square grid around 0, `spacing` apart, in rows from the lower left."""
-    line = spacing * (torch.arange(side, dtype=torch.float64) - (side - 1) / 2)
-    return GaussianMixture(torch.cartesian_prod(line, line).flip(-1), std)

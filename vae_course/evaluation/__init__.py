@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazily(
         "frechet": "extrapolate frechet_bias_curve frechet_debiased frechet_distance frechet_estimate",
         "intervals": "Interval over_seeds Runs",
         "loss_translator": "effective_beta FAMOUS implied_scale LossWeights",
-        "modes": "expected_hits image_coverage mode_coverage ModeCoverage point_coverage",
+        "modes": "image_coverage mode_coverage ModeCoverage point_coverage",
         "paths": "coin_entropy entropy expected_norm lerp mirrored path_cost PathCost retimed slant slerp "
         "thickness",
         "samples": "coverage Memorization memorization nearest_neighbors Neighbors power_spectrum "

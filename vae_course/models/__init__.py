@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazily(
         "linear_gaussian": "covariance_spectrum LinearGaussianVAE principal_component_model subspace_angle "
         "water_filling",
         "one_model": "OneModel",
-        "points": "PointDiscriminator PointGenerator PointVAE",
+        "points": "PointVAE SideBySide",
         "text": "TextVAE",
         "vae": "Autoencoder GaussianVAE VAE",
         "vae_gan": "VAEGAN",

@@ -73,32 +73,3 @@ class PointVAE(nn.Module):
         """n points of each copy, (n, copies, 2): draws from p(x|z), or its means without ``noise``."""
         mean = self.decode(self.decoder.noise(n, self.latent_dim, generator=generator))
         return mean + noise * self.log_sigma.exp() * self.decoder.noise(*mean.shape, generator=generator)
-
-
-class PointGenerator(nn.Module):
-    """Generators of points: the decoders of :class:`PointVAE` alone; for ``fit_gan``."""
-
-    def __init__(self, copies: int = 1, latent_dim: int = 2, hidden_dims: Sequence[int] = (64, 64)):
-        super().__init__()
-        self.copies, self.latent_dim = copies, copies * latent_dim
-        self.decoder = SideBySide(copies, (latent_dim, *reversed(hidden_dims), 2))
-
-    def forward(self, z: Tensor) -> Tensor:
-        """(batch, copies · latent) → points (batch, copies, 2)."""
-        return self.decoder(z)
-
-    @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n points of each copy, (n, copies, 2)."""
-        return self(self.decoder.noise(n, self.latent_dim, generator=generator))
-
-
-class PointDiscriminator(nn.Module):
-    """A score for each copy's point: (batch, copies, 2) → (batch, copies), the logit of "real"."""
-
-    def __init__(self, copies: int = 1, hidden_dims: Sequence[int] = (64, 64)):
-        super().__init__()
-        self.layers = SideBySide(copies, (2, *hidden_dims, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x).squeeze(-1)

@@ -14,9 +14,9 @@ from vae_course.files import say
 from vae_course.machine import Adam, pick_device, working_on
 from vae_course.randomness import seeded
 from vae_course.training.loop import TrainingDiverged
-from vae_course.training.settings import Settings, lists_settings, number, one_of, setting, whole
+from vae_course.training.settings import Settings, lists_settings, number, setting, whole
 
-# The terms of a GAN's game: losses of both players, the gradient penalty, instance noise. Scores are
+# The terms of a GAN's game: losses of both players, the gradient penalty. Scores are
 # (batch, ...): the batch is averaged and further axes, networks that are trained side by side, are summed.
 
 
@@ -50,13 +50,6 @@ def gradient_penalty(scores: Tensor, x: Tensor) -> Tensor:
     return mean_over_batch(slope.square())
 
 
-def add_noise(x: Tensor, std: float, generator: torch.Generator | None = None) -> Tensor:
-    """x + std · ε with ε ~ N(0, I): instance noise, on real and generated alike (Sønderby et al. 2017)."""
-    if std == 0:
-        return x
-    return x + std * torch.randn(x.shape, generator=generator, device=x.device)
-
-
 BETAS = (0.5, 0.999)  # of Adam, for every player: in a game the gradients' past tells little
 
 
@@ -76,14 +69,10 @@ class GanSettings(Settings):
     penalty_every: int = setting(
         1, whole(1), "updates from one R1 to the next, that many times as strong (Karras et al. 2020)"
     )
-    instance_noise: float = setting(
-        0.0, number(0), "std of Gaussian noise on all that the discriminator sees, in units of the data"
-    )
-    anneal_noise: bool = setting(True, one_of((True, False)), "let that noise fall linearly to 0")
     record_every: int | None = setting(
         None, whole(1), "updates from one record to the next", none="50 records in a run"
     )
-    seed: int = setting(0, whole(0), "seed of the order of the examples, of z and of the noise")
+    seed: int = setting(0, whole(0), "seed of the order of the examples and of z")
 
 
 TERMS = ("discriminator", "generator", "penalty", "real_score", "fake_score", "accuracy")
@@ -184,15 +173,14 @@ class Game:
         """One step of each player."""
         config, generator, discriminator = self.config, self.model, self.discriminator
         optimizer_g, optimizer_d = self.optimizers
-        std = config.instance_noise * (1 - self.step / config.steps if config.anneal_noise else 1.0)
-        real = add_noise(self.next_batch(), std, self.noise)
+        real = self.next_batch()
         z = torch.randn(len(real), generator.latent_dim, generator=self.noise, device=self.device)
         fake = generator(z)
 
         penalize = config.penalty > 0 and self.step % config.penalty_every == 0
         # detach: the discriminator's loss must not reach the generator, which would make it easy to catch.
         real_score = discriminator(real.requires_grad_(penalize))
-        fake_score = discriminator(add_noise(fake.detach(), std, self.noise))
+        fake_score = discriminator(fake.detach())
         loss_d = total = discriminator_loss(real_score, fake_score)
         slope = None
         if penalize:
@@ -203,7 +191,7 @@ class Game:
         optimizer_d.step()
 
         # Gradients of the generator alone: the discriminator's would be thrown away before its next update.
-        loss_g = generator_loss(discriminator(add_noise(fake, std, self.noise)))
+        loss_g = generator_loss(discriminator(fake))
         optimizer_g.zero_grad(set_to_none=True)
         loss_g.backward(inputs=list(generator.parameters()))
         optimizer_g.step()

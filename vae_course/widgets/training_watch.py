@@ -26,7 +26,7 @@ class Watched:
 
 
 @styled
-def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture, least: float) -> Scene:
+def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Scene:
     """Left the samples at one snapshot, right how many modes were hit up to then and afterwards.
 
     A scene of model (a name), copy (which of the seeds) and moment (number of the snapshot), from 0.
@@ -45,7 +45,7 @@ def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture, least
 
     @functools.cache
     def found(model: str, copy: int) -> list[ModeCoverage]:
-        return [point_coverage(points[:, copy], mixture, least=least) for points in watched[model].points]
+        return [point_coverage(points[:, copy], mixture) for points in watched[model].points]
 
     def update(model: str, copy: int, moment: int) -> None:
         seen, coverage = watched[model], found(model, copy)
@@ -59,7 +59,7 @@ def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture, least
 
 
 @styled
-def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture, least: float) -> Figure:
+def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Figure:
     """A row for each model (its first seed), with six snapshots from the start to the end of training."""
     columns = 6
     figure = Figure(figsize=(1.65 * columns, 1.95 * len(watched) + 0.2), layout="constrained")
@@ -69,20 +69,17 @@ def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture, least
         for axes, moment in zip(row, chosen, strict=True):
             points = seen.points[moment, :, 0]
             draw_cloud(axes, points, mixture)
-            hit = point_coverage(points, mixture, least=least).hit
+            hit = point_coverage(points, mixture).hit
             axes.set_title(f"step {seen.steps[moment]:,}: {hit}", fontsize=9)
         row[0].set_ylabel(name, fontsize=9)
     return figure
 
 
-def explore_training(
-    watched: Mapping[str, Watched], mixture: GaussianMixture, least: float, alt: str
-) -> Explorer:
+def explore_training(watched: Mapping[str, Watched], mixture: GaussianMixture, alt: str) -> Explorer:
     """A menu of models, a slider for the seed and one for the moment; ``alt`` tells of the still figure, seed
     0.
 
-    ``watched``: name to snapshots, all with as many of them and copies; ``least``: good samples of a hit
-    mode.
+    ``watched``: name to snapshots, all with as many of them and copies.
     """
     snapshots, _, copies, _ = next(iter(watched.values())).points.shape
     controls = {
@@ -90,5 +87,5 @@ def explore_training(
         "copy": slider("seed", 0, copies - 1, 0),
         "moment": slider("moment of training", 0, snapshots - 1, snapshots // 2),
     }
-    scene = moment_scene(watched, mixture, least)
-    return Explorer(scene, controls, lambda: draw_moments(watched, mixture, least), alt=alt, fast=True)
+    scene = moment_scene(watched, mixture)
+    return Explorer(scene, controls, lambda: draw_moments(watched, mixture), alt=alt, fast=True)
