@@ -87,13 +87,6 @@ def retimed(
     return torch.take_along_dim(line, stops[..., None], 0)
 
 
-def mirrored(path: Tensor) -> Tensor:
-    """A path (steps, pairs, latent), bent to the other side of the straight line between its ends."""
-    along = normalize(path[-1] - path[0], dim=-1)
-    foot = path[0] + ((path - path[0]) * along).sum(-1, keepdim=True) * along
-    return 2 * foot - path
-
-
 def expected_norm(latent_dim: int) -> float:
     """E‖z‖ for z ~ N(0, I): the mean of the chi distribution, √2·Γ((k + 1)/2)/Γ(k/2), close to √(k − ½)."""
     return math.sqrt(2) * math.exp(math.lgamma((latent_dim + 1) / 2) - math.lgamma(latent_dim / 2))
@@ -149,6 +142,16 @@ def entropy(probabilities: Tensor) -> Tensor:
 def coin_entropy(pictures: Tensor) -> Tensor:
     """Entropy of the pixels read as coins, summed over a picture, nats: (n, C, H, W) in [0, 1] → (n,)."""
     return (torch.special.entr(pictures) + torch.special.entr(1 - pictures)).flatten(1).sum(-1)
+
+
+def with_contrast(logits: Tensor, like: Tensor) -> Tensor:
+    """Pictures from logits (n, C, H, W), times the factor that makes them as gray on average as others."""
+    wanted, low, high = coin_entropy(like).mean(), 0.1, 10.0
+    for _ in range(20):
+        factor = math.sqrt(low * high)
+        too_gray = coin_entropy((factor * logits).sigmoid()).mean() > wanted
+        low, high = (factor, high) if too_gray else (low, factor)
+    return (factor * logits).sigmoid()
 
 
 def _checked(start: Tensor, end: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
