@@ -13,10 +13,10 @@ from vae_course.evaluation.paths import (
     entropy,
     expected_norm,
     lerp,
-    mirrored,
     path_cost,
     retimed,
     slerp,
+    with_contrast,
 )
 from vae_course.models.vae import VAE
 
@@ -172,12 +172,8 @@ def test_retimed_stops_lie_on_the_line_at_equal_distances_by_the_other_ruler():
     assert torch.allclose(place(stops).diff(dim=0), torch.full((5, 2, 1), 0.5), atol=0.01)
 
 
-def test_a_mirrored_path_bends_to_the_other_side_and_is_as_long():
-    path = torch.tensor([[[0.0, 0.0]], [[1.0, 1.0]], [[2.0, 0.5]], [[3.0, 0.0]]])
-    assert torch.allclose(mirrored(path), path * torch.tensor([1.0, -1.0]))
-    turn = torch.linalg.qr(torch.randn(2, 2, generator=torch.Generator().manual_seed(0))).Q
-    moved = path @ turn + 5
-    twin = mirrored(moved)
-    assert torch.allclose(twin[[0, -1]], moved[[0, -1]], atol=1e-5)
-    assert torch.allclose(twin.diff(dim=0).norm(dim=-1), moved.diff(dim=0).norm(dim=-1), atol=1e-5)
-    assert torch.allclose(mirrored(twin), moved, atol=1e-5)
+def test_contrast_is_brought_to_that_of_other_pictures():
+    logits = torch.randn(20, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    for factor in (0.5, 3.0):
+        like = (factor * logits).sigmoid()
+        assert torch.allclose(with_contrast(logits, like), like, atol=1e-4)
