@@ -134,8 +134,9 @@ spreads = [spread(model) for model in flat]
 share = Runs((outside(z) for z, _ in spreads), least=0, most=1)
 guess.compare(1 if share.mean < 0.04 else 2 if share.mean > 0.08 else 0, f"{share:.1%} ({N_SEEDS} seeds).")
 claims.add("outside", share, above=0.08, unit="%", text="Codes outside the prior's 95 % circle")
-for id, models in dict(moment=flat, moment_wide=wide, moment_long=[patient]).items():
-    claims.note(id, Runs(spread(model)[1].mean() for model in models))
+claims.note("moment", Runs(m.mean() for _, m in spreads))
+for id, models in dict(moment_wide=wide, moment_long=[patient]).items():
+    claims.note(id, sum(spread(model)[1].mean().item() for model in models) / len(models))
 claims.note("outside_long", outside(spread(patient)[0]), unit="%")
 show(
     latent_scatter(spreads[0][0][:2000], train.labels[:2000], train.class_names),
@@ -167,9 +168,9 @@ claims.add("free_lunch", max(off), below=1e-3, unit="nats", exact=True, text="KL
 claims.note("gained", Runs(gained), unit="nats")
 claims.note("narrower", Runs(narrower, least=0, most=1), unit="%")
 # %% [markdown]
-# A free gain of {{gained}}: too little to see on the curve. Train on, and the surplus melts: after 28 passes $\mathbb E[z_j^2]$ is {{moment_long.value}}, and
-# {{outside_long.value}} lie outside. Not gone; and the long run ends {{longer.value}} lower, so the flat ends are the schedule's, not the learning's. In 32 dimensions there is hardly
-# any surplus: {{moment_wide.value}}.
+# A free gain of {{gained}}: too little to see on the curve. Train on, and the surplus melts: after 28 passes $\mathbb E[z_j^2]$ is {{moment_long}}, and
+# {{outside_long}} lie outside. Not gone; and the long run ends {{longer}} lower, so the flat ends are the schedule's, not the learning's. In 32 dimensions it
+# is {{moment_wide}}.
 #
 # After rescaling, {{narrower.value}} remain outside. That rest is *shape*: patches with gaps between them. Chapter 04 looks into the gaps.
 #
@@ -347,7 +348,7 @@ fade, gray = against("line", WAYS[4]), against("line", WAYS[5])
 more = matched["judge"]
 guess.compare(0 if more.mean > 0.5 else 2 if more.mean < -0.5 else 1, f"line minus circle {more} nats.")
 claims.add("circle_doubt", line["doubt"], above=0, unit="nats", text="Classifier's doubt that slerp saves")
-claims.note("sharper", line["gray"], unit="nats")
+claims.note("sharper", line["gray"].mean, unit="nats")
 claims.add("saved", fade["judge"], above=3, unit="nats", text="Excess halfway, cross-fade minus line")
 claims.add("gray", 1 - gray["judge"] / fade["judge"], above=0.5, unit="%", text="Share that logits undo")
 for id, found in dict(circle=line, matched=matched, fade=fade, logits=gray).items():
@@ -368,11 +369,11 @@ show(
     title="Along the code strokes move; in a fade two digits share the picture",
 )
 # %% [markdown]
-# **Line or circle?** The circle's pictures have {{sharper.value}} less gray, and the classifier doubts less, by {{circle_doubt}}; {{matched_unsure.value}} is left at equal contrast. Do they cost less? The first judge says by {{circle_first}}, the second by {{circle_second}}.
-# Against a line of equal contrast: by {{matched_first.value}} and {{matched_second.value}}. White's (2016) "sharper samples" are real; *better* ones these judges do not show.
+# **Line or circle?** The circle's pictures have {{sharper}} less gray, and the classifier doubts less, by {{circle_doubt.value}}; {{matched_unsure.value}} is left at equal contrast. What does the circle save? {{circle_first}}, says the first judge; {{circle_second}}, the second.
+# Against a line of equal contrast: {{matched_first.value}} and {{matched_second.value}}. White's (2016) "sharper samples" are real; *better* ones these judges do not show.
 #
 # **Code or fade?** Both judges prefer the code, by {{saved.value}} and {{fade_second.value}}. But {{gray.value}} of the first is gray: fade logits instead, and {{logits_first.value}} remain (second judge: {{logits_second.value}}).
-# The classifier puts the fade only {{fade_unsure.value}} behind. And it sees a *third* digit halfway in {{third}} of the pairs, in the fade in {{third_fade}}: here the code loses.
+# The classifier puts the fade only {{fade_unsure.value}} behind. And it sees a *third* digit halfway in {{third.value}} of the pairs, in the fade in {{third_fade.value}}: here the code loses.
 # A path is smooth because the decoder is continuous. Nobody asked it to pass through digits only.
 #
 # ## 4 How far apart are two codes?
@@ -500,13 +501,13 @@ claims.add("better", better, below=3, unit="nats", text="Excess that it saves ag
 claims.note("better_second", second, unit="nats")
 claims.note("surer", surer, unit="nats")
 for id, path in dict(jump=PATHS[0], retimed=PATHS[1], even=PATHS[3]).items():
-    claims.note(id, walked[path, "largest / mean step"])
+    claims.note(id, walked[path, "largest / mean step"].mean)
 # %% [markdown]
 # In two dimensions the geodesic is {{shorter}} shorter. (Our ruler looks at ten places between any two stops; else the descent could cut corners unseen. The map's color is an area, but a path pays only
 # along its own direction: it need not always avoid the dark.)
 #
-# Its stops are even: the largest step is {{even.value}} times the mean one, {{jump.value}} times on the straight line. But stop at other places of the *same* line, and the factor is {{retimed.value}}. That is the fair opponent for the pictures. Against it the
-# geodesic saves the judge {{better}}, the second one {{better_second}}, the classifier {{surer}}: no gain that these seeds could show. The literature disagrees: Shao et al. (2018) found straight lines close to geodesics, Arvanitidis et al. (2018) that a metric improves interpolation. Theirs
+# Its stops are even: the largest step is {{even}} times the mean one, {{jump}} times on the straight line. But stop at other places of the *same* line, and the factor is {{retimed}}. That is the fair opponent for the pictures. Against it the
+# geodesic saves the judge {{better}}, the second one {{better_second}}, the classifier {{surer}}: no gain that these seeds could show. (The great circle, the longest way, is cheapest for the first judge alone.) The literature disagrees: Shao et al. (2018) found straight lines close to geodesics, Arvanitidis et al. (2018) that a metric improves interpolation. Theirs
 # holds what ours lacks: the decoder's uncertainty, which grows away from the data.
 #
 # ## 5 Can you draw 32 dimensions?
@@ -635,13 +636,13 @@ show(
     title=f"Of nine factors a labeled direction moves {moved['labeled'].mean:.1f}, an axis {moved['axis'].mean:.1f}, a random one {moved['random'].mean:.1f}",
 )
 # %% [markdown]
-# A diagonal encoder in a turned basis would lose {{diagonal}} (digits, 32-D). So training does choose axes: those that suit the encoder's noise (Rolínek et al. 2019). They are not those with names. A true factor, changed alone,
+# A diagonal encoder in a turned basis would lose {{diagonal.value}} (digits, 32-D). So training does choose axes: those that suit the encoder's noise (Rolínek et al. 2019). They are not those with names. A true factor, changed alone,
 # scores {{single.number}}; a direction fitted to labels {{labeled_factors}}; an axis {{axis_factors}}; a random direction {{random_factors}}. Axes mix as much as chance does; names cost labels. (Two of the three models were stopped
 # after 22 and 12 of 24 passes.) Chapter 09 looks for directions with labels.
 #
 # ## Play
 #
-# Watch a path move. Then walk through the plane: find where two classes meet, a gap, and what lies outside the circle.
+# Watch a path move. Then walk through the plane: find where classes meet, a gap, and what lies outside the circle.
 # %% tags=["hide-input"]
 from vae_course.plots import animation_html
 from vae_course.teaching import show_html
