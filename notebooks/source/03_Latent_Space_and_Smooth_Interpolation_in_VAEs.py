@@ -169,8 +169,8 @@ claims.note("gained", Runs(gained), unit="nats")
 claims.note("narrower", Runs(narrower, least=0, most=1), unit="%")
 # %% [markdown]
 # A free gain of {{gained}}: too little to see on the curve. Train on, and the surplus melts: after 28 passes $\mathbb E[z_j^2]$ is {{moment_long}}, and
-# {{outside_long}} lie outside. Not gone; and the long run ends {{longer}} lower, so the flat ends are the schedule's, not the learning's. In 32 dimensions it
-# is {{moment_wide}}.
+# {{outside_long}} lie outside. Not gone; and the long run ends {{longer}} lower, so the flat ends are the schedule's, not the learning's. In 32 dimensions
+# $\mathbb E[z_j^2]$ is {{moment_wide}}.
 #
 # After rescaling, {{narrower.value}} remain outside. That rest is *shape*: patches with gaps between them. Chapter 04 looks into the gaps.
 #
@@ -507,7 +507,7 @@ for id, path in dict(jump=PATHS[0], retimed=PATHS[1], even=PATHS[3]).items():
 # along its own direction: it need not always avoid the dark.)
 #
 # Its stops are even: the largest step is {{even}} times the mean one, {{jump}} times on the straight line. But stop at other places of the *same* line, and the factor is {{retimed}}. That is the fair opponent for the pictures. Against it the
-# geodesic saves the judge {{better}}, the second one {{better_second}}, the classifier {{surer}}: no gain that these seeds could show. (The great circle, the longest way, is cheapest for the first judge alone.) The literature disagrees: Shao et al. (2018) found straight lines close to geodesics, Arvanitidis et al. (2018) that a metric improves interpolation. Theirs
+# geodesic saves the judge {{better}}, the second one {{better_second}}, the classifier {{surer}}: no gain that these seeds could show. (The great circle, the longest way, costs the judges no more.) The literature disagrees: Shao et al. (2018) found straight lines close to geodesics, Arvanitidis et al. (2018) that a metric improves interpolation. Theirs
 # holds what ours lacks: the decoder's uncertainty, which grows away from the data.
 #
 # ## 5 Can you draw 32 dimensions?
