@@ -287,8 +287,8 @@ def verdict(pictures, second_judge):
 
 kinds = ("real digits", "black or white", "all black", "blurred, 3 × 3", "redrawn by a VAE")
 blurred = torch.nn.functional.avg_pool2d(first, 3, stride=1, padding=1)
-known = (first, (first > 0.5).float(), 0 * first, blurred, decode(wide[0], ends[0][0]))
-known = [verdict(pictures, wide[1]) for pictures in known]
+seen = (first, (first > 0.5).float(), 0 * first, blurred, decode(wide[0], ends[0][0]))
+known = [verdict(pictures, wide[1]) for pictures in seen]
 results_table(
     [{"pictures": kind} | found for kind, found in zip(kinds, known, strict=True)],
     caption="What the witnesses say of pictures that you know (nats)",
@@ -343,15 +343,15 @@ def against(base, way):
     return {name: half[way, name] - half[base, name] for name in witnesses}
 
 
-line, matched = against("circle", "line"), against("circle", WAYS[2])
+plain, matched = against("circle", "line"), against("circle", WAYS[2])
 fade, gray = against("line", WAYS[4]), against("line", WAYS[5])
 more = matched["judge"]
 guess.compare(0 if more.mean > 0.5 else 2 if more.mean < -0.5 else 1, f"line minus circle {more} nats.")
-claims.add("circle_doubt", line["doubt"], above=0, unit="nats", text="Classifier's doubt that slerp saves")
-claims.note("sharper", line["gray"].mean, unit="nats")
+claims.add("circle_doubt", plain["doubt"], above=0, unit="nats", text="Classifier's doubt that slerp saves")
+claims.note("sharper", plain["gray"].mean, unit="nats")
 claims.add("saved", fade["judge"], above=3, unit="nats", text="Excess halfway, cross-fade minus line")
 claims.add("gray", 1 - gray["judge"] / fade["judge"], above=0.5, unit="%", text="Share that logits undo")
-for id, found in dict(circle=line, matched=matched, fade=fade, logits=gray).items():
+for id, found in dict(circle=plain, matched=matched, fade=fade, logits=gray).items():
     claims.note(f"{id}_first", found["judge"], unit="nats")
     claims.note(f"{id}_second", found["second judge"], unit="nats")
     claims.note(f"{id}_unsure", found["doubt"], unit="nats")
@@ -360,9 +360,9 @@ for id, way in dict(third="line", third_fade=WAYS[4]).items():
 # %% tags=["hide-input"]
 shown = torch.tensor([0, 2])  # of the pairs
 (a, b), steps = (x[shown] for x in ends[0]), torch.linspace(0, 1, 9)
-line, faded = decode(wide[0], lerp(a, b, steps)), lerp(*(decode(wide[0], x) for x in (a, b)), steps)
-logits = lerp(*(wide[0].decode(x) for x in (a, b)), steps).sigmoid()
-strips = torch.stack([line, faded, logits], 1).permute(2, 1, 0, 3, 4, 5).flatten(0, 2)
+bent, faded = decode(wide[0], lerp(a, b, steps)), lerp(*(decode(wide[0], x) for x in (a, b)), steps)
+by_logits = lerp(*(wide[0].decode(x) for x in (a, b)), steps).sigmoid()
+strips = torch.stack([bent, faded, by_logits], 1).permute(2, 1, 0, 3, 4, 5).flatten(0, 2)
 show(
     image_grid(strips, 6, 9, row_titles=["line", "fade", "fade of logits"] * 2),
     alt="Two pairs of digits, three rows of nine pictures each. Along the line through the code the strokes bend from one digit into the other. In the cross-fade one digit fades out while the other fades in; in that of logits only what both digits share stays bright in the middle.",

@@ -18,8 +18,7 @@ __getattr__, __dir__, __all__ = lazily(
         "intervals": "Interval over_seeds Runs",
         "loss_translator": "effective_beta FAMOUS implied_scale LossWeights",
         "modes": "expected_hits image_coverage mode_coverage ModeCoverage point_coverage",
-        "paths": "coin_entropy entropy expected_norm lerp path_cost PathCost retimed slant slerp thickness "
-        "with_contrast",
+        "paths": "coin_entropy lerp path_cost PathCost retimed slant slerp thickness with_contrast",
         "samples": "coverage Memorization memorization nearest_neighbors Neighbors power_spectrum "
         "precision_recall Quality relative_power relative_sharpness sample_quality sharpness "
         "Spectrum ssim",
