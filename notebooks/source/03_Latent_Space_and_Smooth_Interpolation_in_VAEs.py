@@ -169,7 +169,7 @@ claims.note("gained", Runs(gained), unit="nats")
 claims.note("narrower", Runs(narrower, least=0, most=1), unit="%")
 # %% [markdown]
 # A free gain of {{gained}}: too little to see on the curve. Train on, and the surplus melts: after 24 passes $\mathbb E[z_j^2]$ is {{moment_long.value}}, and
-# {{outside_long.value}} lie outside. Not gone; and the long runs end {{longer}} lower: the flat ends are the schedule's, not the learning's. In 32 dimensions
+# {{outside_long.value}} lie outside. Not gone; and the long runs end {{longer}} lower: flat ends may be the schedule's, not the learning's. In 32 dimensions
 # $\mathbb E[z_j^2]$ is {{moment_wide.value}}.
 #
 # After rescaling, {{narrower.value}} remain outside. That rest is *shape*: patches with gaps between them. Chapter 04 looks into the gaps.
