@@ -454,8 +454,8 @@ curve = geodesic(flat[0], line)
 # %% tags=["hide-input"]
 show(
     paths_on_map(lambda z: metric(flat[0], z), line, curve, torch.stack([a, b], 1).tolist()),
-    alt="The plane of the code, darker where a step changes the picture more: darkest around the center. Three dashed straight lines join the middles of digit classes; the three geodesics between the same ends are bent.",
-    title="Most geodesics avoid the darkest place",
+    alt="The plane of the code, darker where a step changes the picture more: darkest around the center. Three dashed straight lines join the middles of digit classes; of the three geodesics between the same ends some make a detour, others hardly bend.",
+    title="A geodesic bends where a detour is cheaper: not every one avoids the dark",
 )
 
 
