@@ -146,7 +146,7 @@ def measures(model) -> list:
     bound = importance_weighted_bound(model, HELD_OUT, k=30)
     judge = train_classifier(HELD_OUT, epochs=1)
     pictures = HELD_OUT.floats()
-    cost = path_cost(model, pictures[:6].reshape(3, 2, *pictures.shape[1:]), judge)
+    cost = path_cost(model, pictures[:6].reshape(3, 2, *pictures.shape[1:]))
     sizes = size_report(model, DIGITS, HELD_OUT, judge)
     return [
         evaluate(model, HELD_OUT, n_samples=3).negative_elbo.value,
@@ -160,7 +160,6 @@ def measures(model) -> list:
         report.kl_per_dimension,
         report.information_per_dimension,
         cost.excess,
-        cost.entropy,
         torch.tensor([sizes[name] for name in ("distortion", "rate", "frechet", "precision")]),
     ]
 

@@ -84,7 +84,7 @@ def squared_steps(path, reduce=torch.sum):
 
 
 BROKEN = {
-    "03.6": {
+    "03.2": {
         "straight line": [lambda a, b, t: torch.stack([torch.lerp(a, b, float(s)) for s in t])],
         "not a number for equal directions": [
             lambda a, b, t: torch.stack(
@@ -119,7 +119,7 @@ BROKEN = {
         ],
         "not divided by the sine": [lambda a, b, t: sines(a, b, t, directions(a, b)[2], divide=False)],
     },
-    "03.7": {
+    "03.4": {
         "length instead of energy": [
             lambda p: sum((p[i + 1] - p[i]).pow(2).sum(-1).sqrt() for i in range(len(p) - 1))
         ],
@@ -133,13 +133,13 @@ BROKEN = {
         "distance from the start": [lambda p: sum(((q - p[0]) ** 2).sum(1) for q in p)],
         "not squared": [lambda p: (p[-1] - p[0]).sum(1), lambda p: torch.diff(p, dim=0).abs().sum((0, 2))],
     },
-    "03.1": {
+    "03.5": {
         "t-SNE distances taken at face value": [{"a": "yes", "b": "yes", "c": "no", "d": "yes"}],
         "shadow taken for the thing": [{"a": "no", "b": "yes", "c": "yes", "d": "yes"}],
         "t-SNE distrusted altogether": [{"a": "no", "b": "no", "c": "no", "d": "yes"}],
         "shadow thought to be longer than the thing": [{"a": "no", "b": "yes", "c": "no", "d": "no"}],
     },
-    "03.2": {
+    "03.1": {
         "no shrinking on the straight line": [{"lerp": 10, "slerp": 10, "three": 5.77}],
         "halved instead of divided by √2": [{"lerp": 5, "slerp": 10, "three": 5.77}],
         "sum instead of mean": [{"lerp": 14.1, "slerp": 10, "three": 5.77}],
@@ -160,7 +160,7 @@ BROKEN = {
         ],
         "not weighted by the probability": [lambda p: torch.sum(torch.log(1 / p), dim=1)],
     },
-    "03.4": {
+    "03.6": {
         "inner codes twice": [twice],
         "last code missing": [lambda codes, steps: walk(codes, steps, stop=-1)],
         "first code missing": [lambda codes, steps: walk(codes, steps, start=1)],
@@ -175,7 +175,7 @@ BROKEN = {
             )
         ],
     },
-    "03.5": {
+    "03.7": {
         "what the code already has forgotten": [
             lambda z, w, bias, target: z + target / w.norm() ** 2 * w,
             lambda z, w, bias, target: z + (target - bias) / w.norm() ** 2 * w,
@@ -198,23 +198,23 @@ BROKEN = {
     },
 }
 UNUSUAL = {
-    "03.6": {"half-angles, NaN for opposite codes": kahan, "step by step": rotated},
-    "03.7": {
+    "03.2": {"half-angles, NaN for opposite codes": kahan, "step by step": rotated},
+    "03.4": {
         "a loop": squared_steps,
         "two inner products": lambda p: (p.diff(dim=0) * p.diff(dim=0)).sum((0, 2)),
         "norms": lambda p: p.diff(dim=0).norm(dim=-1).pow(2).sum(0),
         "float64": lambda p: squared_steps(p.double()),
     },
-    "03.1": {"capitals": {"a": "No", "b": "YES", "c": "no", "d": "Yes"}},
-    "03.2": {"rounded": {"lerp": 7.1, "slerp": torch.tensor(10), "three": 5.8}},
+    "03.5": {"capitals": {"a": "No", "b": "YES", "c": "no", "d": "Yes"}},
+    "03.1": {"rounded": {"lerp": 7.1, "slerp": torch.tensor(10), "three": 5.8}},
     "03.3": {
         "torch.special": lambda p: torch.special.entr(p).sum(-1),
         "torch.distributions": lambda p: Categorical(probs=p).entropy(),
         "xlogy": lambda p: -torch.xlogy(p, p).sum(-1),
         "pure Python": lambda p: [-sum(q * math.log(q) for q in row if q > 0) for row in p.tolist()],
     },
-    "03.4": {"numpy": walk},
-    "03.5": {"pseudo-inverse": nearest, "row by row": one_by_one},
+    "03.6": {"numpy": walk},
+    "03.7": {"pseudo-inverse": nearest, "row by row": one_by_one},
 }
 
 
@@ -239,7 +239,7 @@ def test_an_unsolved_stub_is_not_answered(exercise):
 def test_the_norms_asked_for_are_those_of_draws():
     a, b, c = torch.randn(3, 4000, 100, generator=torch.Generator().manual_seed(0))
     measured = {"lerp": ((a + b) / 2).norm(dim=1).mean(), "three": ((a + b + c) / 3).norm(dim=1).mean()}
-    assert verdict_of("03.2", {**measured, "slerp": a.norm(dim=1).mean()}).correct
+    assert verdict_of("03.1", {**measured, "slerp": a.norm(dim=1).mean()}).correct
 
 
 def test_the_nearest_code_is_asked_for_not_just_any_with_the_property():
@@ -248,4 +248,4 @@ def test_the_nearest_code_is_asked_for_not_just_any_with_the_property():
         z[:, 0] += (target - bias - z @ w) / w[0]
         return z
 
-    assert verdict_of("03.5", first_coordinate_only).status == "wrong"
+    assert verdict_of("03.7", first_coordinate_only).status == "wrong"

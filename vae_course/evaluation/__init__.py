@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "anomaly": "auroc auroc_difference auroc_interval isolation_forest_scores pca_scores",
-        "attributes": "adjusted_vectors factors_moved judge_edit mean_difference probe_direction",
+        "attributes": "adjusted_vectors at_once factors_moved judge_edit mean_difference probe_direction",
         "bounds": "bits_per_dimension elbo_scores Estimate evaluate evaluate_codes Evaluation feature_bits "
         "gaussian_with_covariance gaussian_without_code importance_weighted_bound "
         "importance_weighted_log_prob importance_weighted_scores",
@@ -18,8 +18,7 @@ __getattr__, __dir__, __all__ = lazily(
         "intervals": "Interval over_seeds Runs",
         "loss_translator": "effective_beta FAMOUS implied_scale LossWeights",
         "modes": "image_coverage mode_coverage ModeCoverage point_coverage",
-        "paths": "coin_entropy entropy expected_norm lerp mirrored path_cost PathCost retimed slant slerp "
-        "thickness",
+        "paths": "coin_entropy lerp path_cost PathCost retimed slant slerp thickness with_contrast",
         "samples": "coverage Memorization memorization nearest_neighbors Neighbors power_spectrum "
         "precision_recall Quality relative_power relative_sharpness sample_quality sharpness "
         "Spectrum",

@@ -86,12 +86,16 @@ def _checked(codes: Tensor, has: Tensor) -> Tensor:
     return has
 
 
+def at_once(change: Tensor) -> Tensor:
+    """Participation ratio (Σ|Δ|)²/ΣΔ² of changes Δ (..., A): 1 where one is alone, A where all are equal."""
+    return change.abs().sum(-1).square() / change.square().sum(-1)
+
+
 @torch.no_grad()
 def factors_moved(model, reader, faces: Tensor, ways: Tensor) -> float:
     """How many factors of a drawn face move together when its code moves one step along a direction.
 
-    The participation ratio (Σ|Δ|)²/ΣΔ² of the mean changes Δ of all factors that the reader reads: 1 where
-    one factor moves alone, the number of factors where all move alike. Mean over the directions.
+    The mean changes of all factors that the reader reads, counted by `at_once`. Mean over the directions.
 
     Args:
         model: a VAE of faces; reader: as for :func:`vae_course.evaluation.read`.
@@ -102,4 +106,4 @@ def factors_moved(model, reader, faces: Tensor, ways: Tensor) -> float:
     ends = (codes + sign * ways.to(codes) for sign in (-1, 1))
     low, high = (read(reader, model.likelihood.mean(model.decode(z.flatten(0, 1))).clamp(0, 1)) for z in ends)
     change = (high - low).abs().unflatten(0, (len(faces), len(ways))).mean(0)
-    return (change.sum(1).square() / change.square().sum(1)).mean().item()
+    return at_once(change).mean().item()

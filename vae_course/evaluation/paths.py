@@ -87,26 +87,12 @@ def retimed(
     return torch.take_along_dim(line, stops[..., None], 0)
 
 
-def mirrored(path: Tensor) -> Tensor:
-    """A path (steps, pairs, latent), bent to the other side of the straight line between its ends."""
-    along = normalize(path[-1] - path[0], dim=-1)
-    foot = path[0] + ((path - path[0]) * along).sum(-1, keepdim=True) * along
-    return 2 * foot - path
-
-
-def expected_norm(latent_dim: int) -> float:
-    """E‖z‖ for z ~ N(0, I): the mean of the chi distribution, √2·Γ((k + 1)/2)/Γ(k/2), close to √(k − ½)."""
-    return math.sqrt(2) * math.exp(math.lgamma((latent_dim + 1) / 2) - math.lgamma(latent_dim / 2))
-
-
 @dataclass(frozen=True)
 class PathCost:
     """What a judge says about the pictures on paths; each (steps, paths)."""
 
     negative_elbo: Tensor  # −ELBO under the judging VAE, nats
     coin_entropy: Tensor  # Σ_i H(x_i), nats: what gray pixels read as coins cost any model, however good
-    entropy: Tensor | None  # of the classifier's answer, nats, from 0 (certain) to log(classes)
-    confident_class: Tensor | None  # its most probable class, int64
 
     @property
     def excess(self) -> Tensor:
@@ -115,13 +101,12 @@ class PathCost:
 
 
 @torch.no_grad()
-def path_cost(judge, pictures: Tensor, classifier=None, *, seed: int = 0, n_samples: int = 1) -> PathCost:
-    """Let a VAE (and a classifier) judge the pictures on paths: do the in-between ones look like data?
+def path_cost(judge, pictures: Tensor, *, seed: int = 0, n_samples: int = 1) -> PathCost:
+    """Let a VAE judge the pictures on paths: do the in-between ones look like data?
 
     A model judges its own pictures too kindly: give as ``judge`` a VAE with Bernoulli pixels that had no part
-    in drawing them. ``pictures`` are (steps, paths, C, H, W) in [0, 1]; the classifier has
-    ``probabilities(pictures)`` (n, classes); ``seed`` and ``n_samples`` are of the draws of z for each
-    picture.
+    in drawing them. ``pictures`` are (steps, paths, C, H, W) in [0, 1]; ``seed`` and ``n_samples`` are of the
+    draws of z for each picture.
     """
     if pictures.ndim != 5:
         raise ValueError(f"expected pictures (steps, paths, C, H, W); got {tuple(pictures.shape)}.")
@@ -132,23 +117,22 @@ def path_cost(judge, pictures: Tensor, classifier=None, *, seed: int = 0, n_samp
 
     with looking_at(judge):
         cost = in_parts(judge, negative_elbo, flat, 1000)
-    probabilities = None if classifier is None else classifier.probabilities(flat)
-    return PathCost(
-        cost.reshape(shape),
-        coin_entropy(flat).reshape(shape),
-        None if probabilities is None else entropy(probabilities).reshape(shape),
-        None if probabilities is None else probabilities.argmax(-1).reshape(shape),
-    )
-
-
-def entropy(probabilities: Tensor) -> Tensor:
-    """−Σ p log p over the last axis in nats, 0·log 0 being 0: (..., classes) → (...)."""
-    return torch.special.entr(probabilities).sum(-1)
+    return PathCost(cost.reshape(shape), coin_entropy(flat).reshape(shape))
 
 
 def coin_entropy(pictures: Tensor) -> Tensor:
     """Entropy of the pixels read as coins, summed over a picture, nats: (n, C, H, W) in [0, 1] → (n,)."""
     return (torch.special.entr(pictures) + torch.special.entr(1 - pictures)).flatten(1).sum(-1)
+
+
+def with_contrast(logits: Tensor, like: Tensor) -> Tensor:
+    """Pictures from logits (n, C, H, W), times the factor that makes them as gray on average as others."""
+    wanted, low, high = coin_entropy(like).mean(), 0.1, 10.0
+    for _ in range(20):
+        factor = math.sqrt(low * high)
+        too_gray = coin_entropy((factor * logits).sigmoid()).mean() > wanted
+        low, high = (factor, high) if too_gray else (low, factor)
+    return (factor * logits).sigmoid()
 
 
 def _checked(start: Tensor, end: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -33,7 +33,7 @@ def _legs(codes: Tensor, t: Tensor) -> list[Tensor]:
 
 
 CHAIN = Exercise(
-    id="03.4",
+    id="03.6",
     title="A path through several codes",
     contract="chain(codes, steps): float tensor (n, latent) with n >= 2, and a whole number >= 1. Returns "
     "the codes of a walk in straight lines from the first to the last through all the others, `steps` equal "
@@ -106,7 +106,7 @@ def _missing(codes: Tensor, weight: Tensor, bias: float, target: float) -> Tenso
 
 
 MOVE_TO = Exercise(
-    id="03.5",
+    id="03.7",
     title="Give every picture the same slant",
     contract="A property of a picture is read off its code z as weight·z + bias (a linear regression). "
     "move_to(codes, weight, bias, target): codes (n, latent) and weight (latent,) float tensors, bias and "
@@ -178,13 +178,13 @@ MOVE_TO = Exercise(
 YES_NO = {"yes": "it follows", "no": "it does not follow"}
 
 MAPS = Exercise(
-    id="03.1",
+    id="03.5",
     title="What a map can show",
     contract='Give "yes" or "no" for each. a: two groups lie twice as far apart as two others on a t-SNE '
     "map, so they do in the code. b: two points are close neighbors on a t-SNE map, so they are probably "
     "neighbors in the code. c: two points coincide on a PCA map, so their codes are equal. d: two points "
     "are a distance of 3 apart on a PCA map, so their codes are at least 3 apart.",
-    stub='answer_03_1 = {"a": ..., "b": ..., "c": ..., "d": ...}',
+    stub='answer_03_5 = {"a": ..., "b": ..., "c": ..., "d": ...}',
     hints=(
         "What does t-SNE try to keep, and what does it give up for it?",
         "A PCA map is the shadow of the cloud. What can a shadow make shorter, and what longer?",
@@ -218,12 +218,12 @@ MAPS = Exercise(
 )
 
 NORMS = Exercise(
-    id="03.2",
+    id="03.1",
     title="Norms between codes",
     contract="Codes are drawn from N(0, I) in 100 dimensions; each has a norm of about 10. Give the typical "
     "norm, to 2 %, of 'lerp': the midpoint of the straight line between two of them; 'slerp': the midpoint "
     "of the great circle; 'three': the mean of three of them.",
-    stub='answer_03_2 = {"lerp": ..., "slerp": ..., "three": ...}',
+    stub='answer_03_1 = {"lerp": ..., "slerp": ..., "three": ...}',
     hints=(
         "In many dimensions two independent draws are nearly at right angles. Draw the triangle.",
         "The mean of n independent draws from N(0, 1) has the variance 1/n.",
@@ -389,7 +389,7 @@ def _pushed_out(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 
 
 SLERP = Exercise(
-    id="03.6",
+    id="03.2",
     title="A great circle between codes",
     contract="slerp(start, end, t): start and end float tensors (pairs, latent), no code is 0; t (steps,) "
     "from 0 to 1. Returns (steps, pairs, latent): sin((1-t)w)/sin(w)*start + sin(t*w)/sin(w)*end with w the "
@@ -482,7 +482,7 @@ def _value_and_gradient(call, path: Tensor) -> dict[str, Tensor]:
 
 
 ENERGY = Exercise(
-    id="03.7",
+    id="03.4",
     title="The energy of a path",
     contract="energy(path): float tensor (steps, paths, size), the places of several paths after each step. "
     "Returns, for each path, the sum over its steps of the squared distance from one place to the next: "

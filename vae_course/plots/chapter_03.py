@@ -9,19 +9,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_course.plots.latent import PRIOR_95, UNIT, draw_prior
+from vae_course.plots.latent import PRIOR_95, UNIT, apart, draw_prior
 from vae_course.plots.style import BLACK, ORANGE, class_style, styled
 
 
 def place_classes(axes: Axes, points: Tensor, labels: Tensor, names: Sequence[str], size: float = 15) -> None:
-    """Each point small, in its class's color; each class's name, or its number, at the median."""
-    for index in labels.unique().tolist():
-        look, mine = class_style(index), points[labels == index]
+    """Each point small, in its class's color; each class's name, or its number, near the median."""
+    classes = labels.unique().tolist()
+    medians = torch.stack([points[labels == index].median(0).values for index in classes]).numpy()
+    reach = (points.max(0).values - points.min(0).values).max().item()
+    for index, place in zip(classes, apart(medians, 0.07 * reach), strict=True):
+        color = class_style(index)["color"]
         name = names[index] if len(names[index]) < 3 else str(index)
-        axes.scatter(*mine.T.numpy(), s=7, alpha=0.6, linewidths=0, color=look["color"])
-        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": look["color"], "alpha": 0.9}
-        middle = mine.median(0).values.tolist()
-        axes.text(*middle, name, ha="center", va="center", fontsize=size, color=look["color"], bbox=box)
+        axes.scatter(*points[labels == index].T.numpy(), s=7, alpha=0.6, linewidths=0, color=color)
+        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": color, "alpha": 0.9}
+        axes.text(*place, name, ha="center", va="center", fontsize=size, color=color, bbox=box)
 
 
 @styled

@@ -48,7 +48,9 @@ def latent_scatter(
     figure, axes = _plane(latent > 1 and any(len(name) > 1 for name in names))
     if latent == 2:
         draw_prior(axes)
-        axes.text(0, -1.02 * PRIOR_95, "95% of the prior", color=PRIOR, fontsize=9.5, ha="center", va="top")
+        look = {"color": PRIOR, "fontsize": 9.5, "ha": "center", "va": "top"}
+        halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
+        axes.text(0, -1.02 * PRIOR_95, "95% of the prior", path_effects=halo, zorder=4, **look)
     if labels is None:
         axes.scatter(*points.T, s=9, color=DATA, alpha=0.6, linewidths=0)
     else:
@@ -123,7 +125,7 @@ def _draw_classes(
         return
     places = np.array([np.median(points[labels == index], axis=0) for index in classes])
     if all(len(name) == 1 for name in names):
-        places = _apart(places, 0.055 * np.ptp(points, axis=0).max())
+        places = apart(places, 0.055 * np.ptp(points, axis=0).max())
     halo = [patheffects.withStroke(linewidth=3.5, foreground="white")]
     for index, place in zip(classes, places, strict=True):
         name, look = names[index], class_style(int(index))
@@ -136,7 +138,7 @@ def _draw_classes(
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=1.6)
 
 
-def _apart(places: np.ndarray, gap: float) -> np.ndarray:
+def apart(places: np.ndarray, gap: float) -> np.ndarray:
     """Move labels at (classes, 2) just far enough that no two are closer than ``gap``."""
     places = places.copy()
     for _ in range(60):

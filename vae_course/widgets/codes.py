@@ -56,7 +56,7 @@ def draw_pad_strip(model: nn.Module, codes: Tensor, labels: Tensor) -> Figure:
     plane, right = figure.subfigures(1, 2, width_ratios=[1.05, 1.2])
     axes = plane.subplots()
     _draw_plane(axes, codes, labels)
-    axes.plot(*zip(*STATIONS, strict=True), color=BLACK, linewidth=1, linestyle="--")
+    axes.plot(*zip(*STATIONS, strict=True), color=BLACK, linewidth=1.2)
     box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": VERMILION, "linewidth": 1.5}
     shown = zip(STATIONS, right.subplots(2, 3).flat, decoded(model, STATIONS), strict=True)
     for number, (place, cell, picture) in enumerate(shown, start=1):
@@ -73,7 +73,7 @@ def explore_latent_pad(model: nn.Module, data) -> Explorer:
     controls = {f"z{i}": slider(f"z{'₁₂'[i - 1]}", -3.0, 3.0, 0.0, step=0.05) for i in (1, 2)}
     alt = (
         "Left: the plane of a two-dimensional code with the codes of data and six numbered places joined by "
-        "a dashed line. Right: what the decoder draws at each of the six."
+        "a line. Right: what the decoder draws at each of the six."
     )
     scene = pad_scene(model, codes, data.labels)
     return Explorer(scene, controls, lambda: draw_pad_strip(model, codes, data.labels), alt=alt, fast=True)
