@@ -211,7 +211,7 @@ def _kl_cases(seed: int) -> list[tuple]:
 
 
 FREE_BITS = Exercise(
-    id="04.4",
+    id="04.5",
     title="Free bits",
     contract="kl_cost(kl_per_dimension, free_bits): a float tensor (batch, latent) of KL values in nats, "
     "each >= 0, and a number of nats >= 0. Returns the KL term of a loss with free bits, a scalar: a "
@@ -431,7 +431,7 @@ def _two_best(information: Tensor, dim: int = 0) -> Tensor:
 
 
 INFORMATION_GAP = Exercise(
-    id="04.5",
+    id="04.4",
     title="The mutual information gap",
     contract="information_gap(information, entropy): information is float (latents, factors), the mutual "
     "information of each latent with each factor, nats, at least two latents; entropy is float (factors,), "
@@ -496,4 +496,4 @@ INFORMATION_GAP = Exercise(
     cases=_information_cases,
 )
 
-EXERCISES = (KL_OF_TWO, WATER_LEVEL, LOG_MIXTURE, FREE_BITS, INFORMATION_GAP, CYCLES)
+EXERCISES = (KL_OF_TWO, WATER_LEVEL, LOG_MIXTURE, INFORMATION_GAP, FREE_BITS, CYCLES)
