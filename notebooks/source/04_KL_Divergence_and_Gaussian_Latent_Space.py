@@ -312,11 +312,11 @@ class ReadingVAE(VAE):
         return self.likelihood.log_prob(x, self.decode(z) + (units @ (self.out * (1 - self.sees))).view_as(x))
 
 
-def halved(part):
-    """Up to 10,000 binary digits of 14 by 14 pixels, drawn anew at each reading."""
-    data = load(DATASET, part, binarize="dynamic")
+def halved(data):
+    """Up to 10,000 black-and-white digits of 14 by 14 pixels, drawn anew at each reading."""
     data = data.subset(min(10_000, len(data)), seed=0)
-    return replace(data, images=nn.functional.avg_pool2d(data.images.float(), 2).round().to(torch.uint8))
+    images = nn.functional.avg_pool2d(data.images.float(), 2).round().to(torch.uint8)
+    return replace(data, images=images, binarize="dynamic")
 
 
 # %% [markdown]
@@ -361,7 +361,7 @@ def place_and_scale(mean, covariance):
 def split(q):
     """The three parts of the rate, nats; log q(z) is averaged over the first 1,000 pictures' codes."""
     z, moments = q.sample(generator=seeded("split"))[:1000], moments_of(q)
-    log_q = torch.cat([log_mixture(part, q.mean, q.log_var) for part in z.split(50)])
+    log_q = torch.cat([log_mixture(part, q.mean, q.log_var) for part in z.split(20)])
     holes = (log_q - Gaussian(*moments).log_prob(z.double())).mean().item()
     scale = place_and_scale(*moments)
     return dict(zip(PARTS, (q.kl().mean().item() - scale - holes, scale, holes), strict=True))
@@ -371,7 +371,7 @@ def split(q):
 question = "Both lower the rate. Whose silence costs −ELBO, so that warm-up can save some?"
 guess = predict(question, ["depth's", "reading's", "both"])
 # %%
-small, small_held_out = halved("train"), halved("validation")
+small, small_held_out = halved(train), halved(held_out)
 pictures = small_held_out.floats(seeded(1))
 recipes = {"shallow": {}, "deep": dict(depth=4), "deep, warm-up": dict(depth=4, kl_warmup=0.5)}
 reads = dict(kind=ReadingVAE, hidden={"hidden": 512})
