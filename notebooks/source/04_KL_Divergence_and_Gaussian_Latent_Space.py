@@ -95,7 +95,7 @@ show(
 # 4. **split** the KL term into what a code tells, where the codes lie, and holes;
 # 5. **judge** whether β disentangles.
 #
-# You need chapter 02's VAE. Three functions are left for you to write; if yours is not right yet, the chapter goes on with the reference. The numbers in the text are those of the full run
+# You need chapter 02's VAE. Three functions are yours to write; if one is not right yet, the chapter goes on with the reference. The numbers in the text are those of the full run
 # with the parameters above, measured on validation digits.
 #
 # ## 1 What does it cost to be wrong?
@@ -290,7 +290,7 @@ show(
 # ## 4 How does a code fall silent?
 #
 # When $q(z_j|x) = p(z_j)$ for every $x$, dimension $j$ has **collapsed**. The usual suspect is a decoder that *reads* the pixels before the one it predicts, as text decoders do, and so needs no code. But such
-# decoders are deep as well. Vary the two apart: depth 1 or 4 without reading, or depth 1 and a hidden layer that reads. The data are black-and-white digits of half size; the encoder is always the same.
+# decoders are deep as well. Vary the two apart: depth 1 or 4 without reading, or depth 1 and a hidden layer that reads. The data are black-and-white digits of half size; the encoder stays the same.
 # %%
 from dataclasses import replace
 from functools import partial
@@ -434,9 +434,9 @@ show(
 # **Depth** lowers the rate from {{rate_plain.value}} to {{rate_deep.value}}, and the −ELBO is {{worse}} *worse* (after 6 passes, from PyTorch's initial weights). Warm-up, with equal start and equally many updates, brings the rate to {{rate_warm.value}} and saves {{mended}}. So the silence cost something: an **accident**. At first the code is noise, the quickest gain is not to pay for it, and a deep decoder takes long to find a use for it.
 # (After four times as many passes, one seed, deep is {{longer.value}} behind shallow.)
 #
-# **Reading** lowers the rate even to {{rate_reads.value}}, yet the −ELBO is {{gained}} *better* than the shallow one's. Warm-up brings the rate back here too, to {{rate_brought.value}}, but moves the −ELBO by {{spared}} at most, in any seed. What the decoder can read it need not be told, so a nat of code saves about the nat that it costs. This silence was **free**.
+# **Reading** lowers the rate even to {{rate_reads.value}}, yet the −ELBO is {{gained}} *better* than the shallow one's. Warm-up brings the rate back here too, to {{rate_brought.value}}, but moves the −ELBO by at most {{spared}}. What the decoder can read it need not be told, so a nat of code saves about the nat that it costs. This silence was **free**.
 #
-# A count of awake dimensions says neither: {{awake_deep}} of ten with depth, {{awake_reads}} with reading, at {{each.value}} each. Ask what the code tells, and for the −ELBO. (When the optimum *wants* silence, [Water-filling](deeper/Water_Filling.ipynb) computes.)
+# A count of awake dimensions says neither: {{awake_deep}} of ten with depth, {{awake_reads}} with reading, at {{each.value}} each. Ask what the code tells, and the −ELBO. (When the optimum *wants* silence, [Water-filling](deeper/Water_Filling.ipynb) computes.)
 #
 # The red has a floor. As $n$ pictures cannot be told apart by more than $\log n$, here 9.2 nats, even codes without waste seem to have {{floor.value}} of holes at the shallow one's rate, where {{holes_plain.value}} are found.
 #
@@ -509,7 +509,7 @@ show(
 # At β = 0.2 place and scale cost {{scale.value}}, the holes at least {{holes.value}}. A classifier is sure (over 90 %) of {{from_codes.value}} of the pictures decoded from $q(z)$, and of {{from_prior.value}} from the prior. That is poor: of *averages of two different digits* {{mixed.value}} pass. $G$ has {{from_g.value}}, as it had to: it is nearly $\mathcal N(0, I)$. Ten Gaussians
 # reach {{from_ten.value}} and close {{filled}} of the gap. So most of what spoils samples here is room between the classes.
 #
-# A larger β is no cure. At β = 4 the prior passes {{prior_four.value}}, the codes {{codes_four.value}}: the gap narrows mostly because the decoded codes get worse. A prior fitted to the codes keeps the rate (chapter 06).
+# A larger β is no cure. At β = 4 the prior passes {{prior_four.value}}, the codes {{codes_four.value}}: half of what the gap narrows is that the decoded codes get worse. A prior fitted to the codes keeps the rate (chapter 06).
 #
 # ## 6 Does β disentangle?
 #
