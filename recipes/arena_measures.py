@@ -2,12 +2,13 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from vae_course.evaluation.bounds import evaluate, evaluate_codes
 from vae_course.evaluation.code_use import active_units, probe_accuracy
 from vae_course.evaluation.frechet import frechet_estimate
 from vae_course.evaluation.modes import image_coverage
-from vae_course.evaluation.samples import sample_quality, ssim
+from vae_course.evaluation.samples import sample_quality
 from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
 from vae_course.models.vae import VAE
@@ -23,6 +24,32 @@ MEASURES = (
     *("negative_elbo", "distortion", "rate", "mse", "ssim", "probe"),
     *("active_units", "perplexity", "cpu_seconds"),
 )
+
+
+def ssim(a: Tensor, b: Tensor) -> Tensor:
+    """Mean structural similarity of pairs of pictures (Wang et al. 2004, eq. 13), with their constants.
+
+    Luminance, contrast and structure are compared in an 11×11 Gaussian window (σ = 1.5) that moves over all
+    places where it fits, and averaged: twice (n, C, H, W) in [0, 1] → (n,), 1 for equal pictures; rarely
+    below 0.
+    """
+    if a.shape != b.shape or a.dim() != 4 or min(a.shape[-2:]) < 11:
+        shapes = f"pictures have shapes {tuple(a.shape)} and {tuple(b.shape)}"
+        raise ValueError(f"{shapes}; expected the same (n, C, H, W) twice, with sides of at least 11.")
+    place = torch.arange(11, dtype=a.dtype, device=a.device) - 5
+    line = torch.exp(-0.5 * (place / 1.5) ** 2)
+    line = line / line.sum()
+
+    def blur(images: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(images, line.reshape(1, 1, -1, 1)), line.reshape(1, 1, 1, -1))
+
+    n, (a, b) = len(a), (picture.reshape(-1, 1, *picture.shape[-2:]) for picture in (a, b))
+    mean_a, mean_b = blur(a), blur(b)
+    var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
+    covariance = blur(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + 0.01**2) / (mean_a**2 + mean_b**2 + 0.01**2)
+    structure = (2 * covariance + 0.03**2) / (var_a + var_b + 0.03**2)
+    return (luminance * structure).reshape(n, -1).mean(1)
 
 
 def judge_pictures(pictures: Tensor, real: Tensor, classifier: Classifier) -> dict[str, float]:

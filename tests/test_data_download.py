@@ -204,6 +204,7 @@ def test_dogs_arrive(sets, server, tmp_path):
 
 
 STAND_IN = {
+    "cifar10": "faces_synthetic",
     "celeba": "faces_synthetic",
     "stanford_dogs": "faces_synthetic",
     "names": "invented_names",
@@ -214,6 +215,7 @@ PLACES = {
     "mnist": "MNIST/raw",
     "fashion_mnist": "FashionMNIST/raw",
     "binarized_mnist": "binarized_mnist",
+    "cifar10": "cifar10",
     "celeba": "celeba",
     "stanford_dogs": "stanford_dogs",
     "names": "text",

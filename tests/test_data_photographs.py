@@ -1,6 +1,7 @@
 """CelebA and Stanford Dogs from local files: forms, splits, attributes, and the cache of decoded pictures."""
 
 import os
+import zipfile
 from itertools import chain
 
 import numpy as np
@@ -211,3 +212,19 @@ def test_the_real_dogs(data_root):
     data = [load("stanford_dogs", split, root=data_root, download=False) for split in SPLITS]
     assert sum(map(len, data)) in (1_800, 20_580)
     assert len([name for name in data[0].class_names if name != "unknown"]) == 120
+
+
+def test_cifar_from_folders_in_an_archive(tmp_path):
+    (tmp_path / "cifar10").mkdir()
+    with zipfile.ZipFile(tmp_path / "cifar10" / "some.zip", "w") as archive:
+        for part, n in (("train", 20), ("test", 3)):
+            for i in range(n):
+                kind = "cat" if i % 2 else "airplane"
+                archive.writestr(f"{part}/{kind}/{i:04d}.png", picture(i, 32, 32))
+    parts = {split: local("cifar10", split, tmp_path) for split in (*SPLITS, "train+validation")}
+    assert [len(data) for data in parts.values()] == [18, 2, 3, 20]
+    train, validation, test, both = (set(number_of(data.images)) for data in parts.values())
+    assert not train & validation and train | validation == both == set(range(20)) and test == {0, 1, 2}
+    data = parts["test"]
+    assert data.shape == (3, 32, 32) and data.class_names == ("airplane", "cat")
+    assert data.labels.tolist() == [number % 2 for number in number_of(data.images)]

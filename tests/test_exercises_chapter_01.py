@@ -34,6 +34,14 @@ def written_out(mq, sq, mp, sp, half=0.5, constant=0.5, power=2):
     return sp.log() - sq.log() + half * (sq**2 + (mq - mp) ** power) / sp**2 - constant
 
 
+def randn(shape, generator):
+    return torch.randn(shape, generator=generator)
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
 MATCH = {"autoencoder": "A", "vae": "B", "gan": "D", "held_out": "none"}
 
 BROKEN = {
@@ -133,7 +141,48 @@ BROKEN = {
     },
 }
 
+BROKEN["01.7"] = {
+    "one code for all": [lambda f, s, n, g=None: f(randn(1, g)) + s * randn((n, 2), g)],
+    "codes in order": [lambda f, s, n, g=None: f(randn(n, g).sort().values) + s * randn((n, 2), g)],
+    "codes not from the prior": [
+        lambda f, s, n, g=None: f(torch.empty(n).uniform_(-1, 1, generator=g)) + s * randn((n, 2), g),
+        lambda f, s, n, g=None: f(3 * randn(n, g)) + s * randn((n, 2), g),
+    ],
+    "noise added to the code": [lambda f, s, n, g=None: f(randn(n, g) + s * randn(n, g))],
+    "noise left out": [lambda f, s, n, g=None: f(randn(n, g))],
+    "one noise vector for all": [lambda f, s, n, g=None: f(randn(n, g)) + s * randn(2, g)],
+    "one noise number for both coordinates": [lambda f, s, n, g=None: f(randn(n, g)) + s * randn((n, 1), g)],
+    "noise not scaled": [lambda f, s, n, g=None: f(randn(n, g)) + randn((n, 2), g)],
+    "standard deviation taken for the variance": [
+        lambda f, s, n, g=None: f(randn(n, g)) + math.sqrt(s) * randn((n, 2), g)
+    ],
+    "variance taken for the standard deviation": [
+        lambda f, s, n, g=None: f(randn(n, g)) + s * s * randn((n, 2), g)
+    ],
+    "noise not Gaussian": [
+        lambda f, s, n, g=None: f(randn(n, g)) + s * randn((n, 2), g).sign(),
+        lambda f, s, n, g=None: (
+            f(randn(n, g)) + s * math.sqrt(3) * torch.empty(n, 2).uniform_(-1, 1, generator=g)
+        ),
+    ],
+    "generator ignored": [
+        lambda f, s, n, g=None: f(randn(n, g)) + s * torch.randn(n, 2),
+        lambda f, s, n, g=None: f(torch.randn(n)) + s * randn((n, 2), g),
+    ],
+    "always the same draw": [lambda f, s, n, g=None: f(randn(n, seeded(3))) + s * randn((n, 2), seeded(4))],
+}
+
 UNUSUAL = {
+    "01.7": {
+        "torch.normal": lambda f, s, n, g=None: torch.normal(f(randn(n, g)), s, generator=g),
+        "noise first": lambda f, s, n, g=None: s * randn((n, 2), g) + f(randn(n, g)),
+        "transposed noise": lambda f, s, n, g=None: f(-randn(n, g)) + s * randn((2, n), g).T,
+        "point by point": lambda f, s, n, g=None: torch.cat(
+            [f(randn(1, g)) + s * randn((1, 2), g) for _ in range(n)]
+        ),
+        "numpy": lambda f, s, n, g=None: (f(randn(n, g)) + s * randn((n, 2), g)).numpy(),
+        "float64": lambda f, s, n, g=None: f(randn(n, g).double()) + s * randn((n, 2), g).double(),
+    },
     "01.1": {
         "torch.distributions": lambda x, mean, std: Independent(Normal(mean, std), 1).log_prob(x),
         "float64": lambda x, mean, std: normal(x.double(), mean.double(), std).sum(1),
@@ -210,3 +259,18 @@ def test_parts_of_a_choice_can_be_open_or_unknown():
     verdict = verdict_of("01.4", {**MATCH, "gan": "A"})
     assert verdict.status == "wrong" and "3 of 4" in verdict.message and "'gan'" in verdict.message
     assert verdict_of("01.4", "B").status == "contract"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda f, s, n, g=None: randn((n, 2), g), "never called"),
+        (lambda f, s, n, g=None: f(randn((n, 1), g))[:, 0], "(n,); it was given (20000, 1)"),
+        (lambda f, s, n, g=None: (f(randn(n, g)) + s * randn((n, 2), g)).T, "(20000, 2)"),
+        (lambda f, s, n, g=None: (f(randn(2 * n, g)) + s * randn((2 * n, 2), g))[:n], "20000 codes"),
+        (lambda f, s, n, g=None: f(randn(n, g)) + 0.5 * s * randn((n, 2), g), "instead of 0.3"),
+    ],
+)
+def test_a_sampler_that_breaks_its_contract_hears_how(answer, said):
+    verdict = verdict_of("01.7", answer)
+    assert not verdict.correct and said in verdict.message, verdict

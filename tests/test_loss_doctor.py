@@ -43,7 +43,7 @@ BUGS = {
         loss(pixels=lambda bce: bce.mean((1, 2, 3)), latent=lambda kl: kl.mean(-1))
     ],
     "summed over the batch": [loss(batch=torch.sum)],
-    "σ read as log σ²": [loss(noise=lambda m, s, t: m + s * torch.randn_like(m))],
+    "log σ² read as σ": [loss(noise=lambda m, s, t: m + s * torch.randn_like(m))],
     "variance used as standard deviation": [loss(noise=lambda m, lv, t: m + lv.exp() * torch.randn_like(m))],
     "no sampling": [loss(noise=lambda mean, log_var, training: mean)],
     "no sampling in training": [

@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
+from recipes.arena_measures import ssim
 from vae_course.evaluation import samples as samples_module
 from vae_course.evaluation.classifier import train_classifier
 from vae_course.evaluation.frechet import (
@@ -20,7 +21,6 @@ from vae_course.evaluation.samples import (
     relative_sharpness,
     sample_quality,
     sharpness,
-    ssim,
 )
 
 

@@ -12,6 +12,7 @@ from tiny_data import tiny_images
 from recipes import ablation, classifier, text_models
 from recipes.ablation import plan
 from recipes.arena_recipes import RECIPES
+from recipes.trio import RESULTS
 from vae_course import evaluate, load, weights
 from vae_course.evaluation.bounds import elbo_scores
 from vae_course.evaluation.classifier import read
@@ -35,8 +36,10 @@ from vae_course.weights import (
     load_reader,
     load_stacked,
     load_text_model,
+    load_trio,
     shipped_file,
     shipped_sweep,
+    trio_curves,
 )
 
 TABLES = {"README.md", "arena/realism.json", "ablation/ablation.json", "stacked/made.json"}
@@ -80,6 +83,7 @@ UNKNOWN = {
     "arena model": lambda: load_arena("ae", 1),
     "ablation": lambda: load_ablation("pixels"),
     "model of stacked digits": lambda: load_stacked("vae", 3),
+    "digit model": lambda: shipped_file("digit model", "flow"),
     "sweep": lambda: shipped_sweep("digits"),
 }
 
@@ -256,3 +260,18 @@ def test_the_readme_is_short_and_names_every_family():
     assert len(text.splitlines()) <= 80
     for pattern, _ in SHIPPED.values():
         assert Path(pattern).name.split("{")[0] in text
+
+
+def test_the_three_digit_models_share_one_decoder_and_tell_how_they_were_trained():
+    models, curves = load_trio(), trio_curves()
+    shapes = [[p.shape for p in model.decoder.parameters()] for model in models.values()]
+    assert list(models) == ["autoencoder", "vae", "gan"] and shapes[0] == shapes[1] == shapes[2]
+    assert all(curve[0]["epoch"] == 0 and len(curve) > 5 for curve in curves.values())
+    record = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert {name: len(curve) - 1 for name, curve in curves.items()} == record["passes"]
+    judge, z = load_classifier("mnist"), torch.randn(500, 10, generator=seeded(0))
+    for name, model in models.items():
+        made = model(z) if name == "gan" else torch.sigmoid(model.decode(z))
+        sure = (judge.probabilities(made).amax(1) >= 0.8).float().mean().item()
+        key = name if name == "gan" else f"{name}, N(0, I)"
+        assert sure == pytest.approx(record["stored"]["read"][key]["sure"], abs=0.08)  # 3.5 standard errors

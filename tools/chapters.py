@@ -40,7 +40,7 @@ CHAPTERS = (
     Chapter(
         "05_Reconstruction_Loss_and_Image_Quality",
         "Reconstruction loss and image quality",
-        "the loss is a likelihood; what its scale does; a gallery of bugs",
+        "the loss is a likelihood; what its scale does; what pixels do not see",
     ),
     Chapter(
         "06_Handling_Mode_Collapse_in_VAEs",

@@ -30,7 +30,7 @@ from vae_course.files import write_atomically
 AT_ONCE = 2
 UNFINISHED = ".unfinished"  # folder beside the outputs: what an interrupted run has done already
 DECIDING = ("ATEN_CPU_CAPABILITY", "VAE_COURSE_SEED", "VAE_COURSE_STAND_IN")
-CELL_SECONDS = 600
+CELL_SECONDS = 3600  # against a cell that hangs; far above any cell on a machine that others use as well
 HEARTBEAT_SECONDS = 10
 
 

@@ -20,9 +20,11 @@ from tools.widget_state import widget_outputs, widget_problems
 SECTIONS = ("Objectives", "Play", "What we measured", "Exercises", "Summary", "References")
 # Chapters of the second edition: shorter, with their exercises where the reader needs them.
 SECOND_EDITION = (
+    "01_Introduction_to_VAE_Fundamentals",
     "02_Encoder_and_Decoder_in_VAEs",
     "03_Latent_Space_and_Smooth_Interpolation_in_VAEs",
     "04_KL_Divergence_and_Gaussian_Latent_Space",
+    "05_Reconstruction_Loss_and_Image_Quality",
 )
 DEEPER_SECTIONS = ("Objectives", "What you can say now", "References")
 SECOND_SECTIONS = ("Objectives", "Play", "Break it", "What you can say now", "References")

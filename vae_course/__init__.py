@@ -37,7 +37,7 @@ __getattr__, __dir__, __all__ = lazily(
         "models.vae": "Autoencoder VAE",
         "weights": "ablation_results arena_results arena_rows load_ablation load_arena load_classifier "
         "load_face_model load_letters load_model load_one_model load_photograph_model load_reader "
-        "load_stacked load_text_model save_checkpoint shipped_sweep STAGES",
+        "load_stacked load_text_model load_trio save_checkpoint shipped_sweep STAGES trio_curves",
         "training.adversarial": "fit_gan",
         "training.code_prior": "fit_prior letters_of",
         "training.loop": "fit History TrainingDiverged",

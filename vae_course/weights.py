@@ -207,6 +207,7 @@ SHIPPED = {
     "arena model": ("arena/{name}_{seed}.pt", ARENA),
     "ablation": ("ablation/{name}_{seed}.pt", dict.fromkeys(STAGES, THREE)),
     "model of stacked digits": ("stacked/{name}_{seed}.pt", dict.fromkeys(("vae", "gan", "gan_r1"), THREE)),
+    "digit model": ("trio/{name}.pt", dict.fromkeys(("autoencoder", "vae", "gan"), ONE)),
     "sweep": ("sweep_{name}.json", dict.fromkeys(("mnist", "fashion_mnist"), ONE)),
 }
 
@@ -231,6 +232,18 @@ def load_classifier(name: str) -> nn.Module:
 def load_letters(seed: int = 0) -> nn.Module:
     """The shipped LetterVAE: ``write_alphabet`` from one letter, ``alphabet`` from a style."""
     return load_model(shipped_file("model of letters", "letters", seed), "LetterVAE")
+
+
+def load_trio() -> dict[str, nn.Module]:
+    """Three shipped models of MNIST around one decoder: an "autoencoder", a "vae" and a "gan" (Generator)."""
+    names = SHIPPED["digit model"][1]
+    return {name: load_model(shipped_file("digit model", name)).requires_grad_(False) for name in names}
+
+
+def trio_curves() -> dict[str, list[dict]]:
+    """What was recorded of each of the three while it was trained, from before its first update."""
+    names = SHIPPED["digit model"][1]
+    return {name: load_checkpoint(shipped_file("digit model", name))["about"]["curve"] for name in names}
 
 
 def load_reader(name: str = "faces_synthetic") -> nn.Module:

@@ -29,7 +29,7 @@
 # 4. **correct** a Fréchet distance for its bias, and say why a FID of digits or garments tells little;
 # 5. **detect** copies of training pictures, with a baseline from held-out pictures and a planted thief.
 #
-# You need the GAN from chapter 01, chapter 02's VAE, the rate from chapter 04, sharpness and the Fréchet distance from chapter 05, and precision and recall from chapter 06.
+# You need chapter 02's VAE, the rate from chapter 04, the likelihoods and the blur of chapter 05, and the GAN and its R1 penalty from chapter 06.
 #
 # ## Setup
 # %% tags=["setup"]
@@ -427,7 +427,8 @@ claims.add("toy_gan", toy_gan, below=0.6, whole_interval=True, text="Toy: distan
 # ## 3 One decoder, two principles
 #
 # Now garments. The same training pictures, the same number of pictures seen, and one convolutional decoder: trained by the ELBO as a VAE, and against a discriminator as a GAN. Three seeds each. Of the columns in the table, you know
-# the Fréchet distance, precision, recall and sharpness (edge strength relative to data). "Debiased" is explained in section 6, and "fine power" right after the table.
+# the **Fréchet distance** (fit a Gaussian to the features of the samples and one to those of the data: $\lVert\mu-\mu'\rVert^2+\operatorname{tr}(\Sigma+\Sigma'-2(\Sigma\Sigma')^{1/2})$, Heusel et al. 2017),
+# **precision** (the share of samples that lie as close to some real picture as its k-th nearest real neighbor does), **recall** (the same with the roles exchanged, Kynkäänniemi et al. 2019) and sharpness (variance of the Laplacian relative to data). "Debiased" is explained in section 6, and "fine power" right after the table.
 # %%
 guess = predict(
     "The judge counts which share of the samples lies where real pictures lie (precision). Which of the two has more?",
@@ -798,7 +799,7 @@ print(f"{ordered[0]} keeps least, {ordered[-1]} most; the difference is {gap:.2f
 #
 # So far the word "better" has leaned on a Fréchet distance. It fits a Gaussian to the judge's features of each set and measures how far the two Gaussians are apart. Three questions to any such number: from how many pictures? by whose eyes? and what do these eyes not see?
 #
-# **From how many pictures?** Chapter 05 showed that the distance is biased: fewer pictures, larger distance. Here is what that does to a *comparison*.
+# **From how many pictures?** The distance is biased (Chong and Forsyth 2020): fewer pictures, larger distance. Here is what that does to a *comparison*.
 # %%
 order = sorted(("VAE", "GAN"), key=lambda name: score[name]["Fréchet"].values[0])
 nearer, farther_off = order

@@ -30,7 +30,7 @@
 # 4. **count** how many invented names are new, and how many of these are plausible;
 # 5. **rank** cases by −ELBO, with an interval, beside simple baselines, and **predict** when the ranking fails.
 #
-# You need chapters 02 (the VAE) and 03 (paths through the code); section 6 borrows the importance-weighted bound from chapter 01, section 7 the gray pixels from chapter 05.
+# You need chapters 02 (the VAE) and 03 (paths through the code); section 6 borrows the importance-weighted bound from chapter 02, section 7 the gray pixels from chapter 05.
 #
 # ## Setup
 # %% tags=["setup"]

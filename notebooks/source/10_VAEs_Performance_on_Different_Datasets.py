@@ -29,7 +29,7 @@
 # 4. **diagnose** collapse, averaging and memorizing in any domain, with the same three numbers;
 # 5. **judge** where a VAE earns its keep, by comparing it with a fair opponent of each domain.
 #
-# You need the ELBO and its importance-weighted cousin (chapter 01), the collapse panel (chapter 04) and likelihoods (chapter 05).
+# You need the ELBO (chapter 01) and its importance-weighted cousin (chapter 02), the collapse panel (chapter 04) and likelihoods (chapter 05).
 #
 # ## Setup
 # %% tags=["setup"]
@@ -948,7 +948,7 @@ claims.add("idle", -idle, below=0.2, unit="nats", whole_interval=True, text=text
 # $$
 #
 # In words: the size of a file with all held-out names, written in the code that the model suggests, per character. Now there is a fair opponent, Shannon's from 1948: count which character follows the last three (a **4-gram**, with shorter contexts mixed in where the count is thin).
-# A VAE does not give $\log p(x)$, only a bound of it; the −ELBO charges it for the gap. The importance-weighted bound of chapter 01 takes most of that charge back.
+# A VAE does not give $\log p(x)$, only a bound of it; the −ELBO charges it for the gap. The importance-weighted bound of chapter 02 takes most of that charge back.
 # %%
 guess = predict(
     "Fewest bits per character on held-out names, all trained on the same ones:",

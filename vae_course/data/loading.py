@@ -19,6 +19,7 @@ HOMES = {
     "fashion_mnist": "mnist.load_mnist",
     "binarized_mnist": "mnist.load_binarized_mnist",
     "faces_synthetic": "faces.load_faces",
+    "cifar10": "photographs.load_cifar10",
     "celeba": "photographs.load_celeba",
     "stanford_dogs": "photographs.load_stanford_dogs",
     "names": "text.load_text",
@@ -53,6 +54,7 @@ def load(
     | "mnist", "fashion_mnist" | 50,000 / 10,000 / 10,000 | `<root>/MNIST/raw`, else torchvision's mirrors |
     | "binarized_mnist" | 50,000 / 10,000 / 10,000 | `<root>/binarized_mnist`, else Larochelle's site |
     | "faces_synthetic" | 8,000 / 1,000 / 1,000 | drawn by us, 64x64 in color, with attributes and factors |
+    | "cifar10" | 45,000 / 5,000 / 10,000 | `<root>/cifar10`, else Toronto; 32x32 in color |
     | "celeba" | 162,770 / 19,867 / 19,962 | `<root>/celeba`, else Google Drive; 64x64, with attributes |
     | "stanford_dogs" | 80 / 10 / 10 % of 20,580 | `<root>/stanford_dogs`, else Stanford; 64x64, breeds |
     | "names", "sentences" | 80 / 10 / 10 % of the texts | `<root>/text`, else their publishers |
@@ -73,8 +75,9 @@ def load(
         binarize: None; "dynamic", each read draws Bernoulli(x / 255); "fixed", drawn once with `seed`
             (0 and 255 in the stored images), before the subset is taken.
 
-    Gives ImageData with uint8 images (N, 1, 28, 28), letters (N, 1, 32, 32), faces and dogs (N, 3, 64, 64);
-    TextData, SoundData or TableData. DataError, in one sentence: a wrong argument, or the data cannot be had.
+    Gives ImageData with uint8 images (N, 1, 28, 28), letters (N, 1, 32, 32), CIFAR-10 (N, 3, 32, 32), faces
+    and dogs (N, 3, 64, 64); TextData, SoundData or TableData. DataError, in one sentence: a wrong argument,
+    or the data cannot be had.
     """
     home = "tfds.load_tfds" if str(name).startswith("tfds:") else HOMES.get(str(name))
     if home is None:

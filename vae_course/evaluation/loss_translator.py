@@ -36,6 +36,7 @@ class LossWeights:
     batch_size: int | None = None  # needed when one term is averaged over the batch and the other is not
     pixel_range: float = 1.0  # from black to white: 1 for pixels in [0, 1], 2 for [−1, 1], 255 for bytes
     name: str = ""
+    source: str = ""  # where that line stands: file, line or call, commit
 
     def __post_init__(self):
         if self.error not in NATS_PER_ERROR:
@@ -79,12 +80,37 @@ def implied_scale(loss: LossWeights) -> float | None:
     return {"mse": beta**0.5, "l1": beta, "bce": None}[loss.error]
 
 
-# As found in the sources' own files; each calls itself "the VAE loss".
+# As they stand in the named files (numbers are lines, of a notebook the cell's line is quoted; commits in
+# brackets); each calls itself "the VAE loss".
 FAMOUS = (
-    LossWeights("bce", 784, 1, 1, "sum", "sum", name="pytorch/examples, keras-io: sum BCE + sum KL"),
-    LossWeights("mse", 3 * 64 * 64, 1, 0.00025, name="PyTorch-VAE: mean MSE + 0.00025 KL"),
-    LossWeights("mse", 3 * 32 * 32, 2000, 1, name="Generative Deep Learning, faces: 2000 mean MSE + KL"),
-    LossWeights("bce", 32 * 32, 500, 1, name="Generative Deep Learning, Fashion: 500 mean BCE + KL"),
-    LossWeights("mse", 784, 1, 1 / 784, name="handson-ml3: mean MSE + KL / 784"),
-    LossWeights("l1", 3 * 64 * 64, 1, 0.0005, name="introtodeeplearning: mean L1 + 0.0005 KL"),
+    LossWeights(
+        *("bce", 784, 1, 1, "sum", "sum"),
+        name="pytorch/examples, keras-io: sum BCE + sum KL",
+        source="pytorch/examples, vae/main.py, 74–82 (cd01f93); keras-io, examples/generative/vae.py, 92–99",
+    ),
+    LossWeights(
+        *("mse", 3 * 64 * 64, 1, 0.00025),
+        name="PyTorch-VAE: mean MSE + 0.00025 KL",
+        source="AntixK/PyTorch-VAE, configs/vae.yaml, 19 (a6896b9), models/vanilla_vae.py, F.mse_loss",
+    ),
+    LossWeights(
+        *("mse", 3 * 32 * 32, 2000, 1),
+        name="Generative Deep Learning, faces: 2000 mean MSE + KL",
+        source="davidADSP/Generative_Deep_Learning_2nd_Edition, 03_vae/03_vae_faces, BETA = 2000 (5951133)",
+    ),
+    LossWeights(
+        *("bce", 32 * 32, 500, 1),
+        name="Generative Deep Learning, Fashion: 500 mean BCE + KL",
+        source="the same, 03_vae/02_vae_fashion, BETA = 500 (3d28172)",
+    ),
+    LossWeights(
+        *("mse", 784, 1, 1 / 784),
+        name="handson-ml3: mean MSE + KL / 784",
+        source="ageron/handson-ml3, 17_autoencoders_gans_and_diffusion_models, add_loss(… / 784.)",
+    ),
+    LossWeights(
+        *("l1", 3 * 64 * 64, 1, 0.0005),
+        name="introtodeeplearning: mean L1 + 0.0005 KL",
+        source="aamini/introtodeeplearning, lab2/…/Part2_Debiasing_Solution, kl_weight=0.0005 (0428dfe)",
+    ),
 )

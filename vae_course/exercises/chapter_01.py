@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
+from vae_course.teaching.grading import ContractBroken, contract_problem, to_tensor
 
 # -------- Exercise of chapter 01 about what autoencoder, VAE and GAN optimize.
 
@@ -515,4 +517,217 @@ MARGINAL = Exercise(
     cases=_marginal_cases,
 )
 
-EXERCISES = (DENSITY, MARGINAL, ELBO, OBJECTIVES, KL_GAUSSIANS, IMPORTANCE_WEIGHTED)
+
+# -------- Exercise of chapter 01 whose answer is random: the ancestral sampler.
+
+ROWS = 20_000
+
+
+def sample_model(decoder: Callable, sigma: float, n: int, generator: torch.Generator | None = None) -> Tensor:
+    z = torch.randn(n, generator=generator)
+    mean = decoder(z)
+    return mean + sigma * torch.randn(mean.shape, generator=generator)
+
+
+def _line(z: Tensor) -> Tensor:
+    """A decoder whose mean tells the code: z ↦ (z, 2z + 50)."""
+    return torch.stack([z, 2 * z + 50], dim=-1)
+
+
+def _grade_sampler(answer: Callable) -> Verdict | None:
+    """Contract, then the law of the codes that reach the decoder, then that of the noise, then the seed."""
+    for sigma in (0.3, 1.7):
+        seen = []
+
+        def decoder(z: Tensor, seen: list = seen) -> Tensor:
+            if not isinstance(z, Tensor) or z.dim() != 1:
+                found = f"{tuple(z.shape)}" if isinstance(z, Tensor) else f"a {type(z).__name__}"
+                raise ContractBroken(f"decoder takes a tensor of codes (n,); it was given {found}.")
+            seen.append(z.detach())
+            return _line(z)
+
+        x = answer(decoder, sigma, ROWS, torch.Generator().manual_seed(0))
+        problem = contract_problem(x, torch.zeros(ROWS, 2), label="x")
+        if problem:
+            return Verdict(CONTRACT, problem.capitalize())
+        if not seen:
+            return Verdict(CONTRACT, "decoder was never called: where does x come from?")
+        z = torch.cat(seen).double()
+        if len(z) == 1:
+            return SAMPLER.named("one code for all")
+        if len(z) != ROWS:
+            return Verdict(CONTRACT, f"{ROWS} points need {ROWS} codes; decoder was given {len(z)}.")
+        verdict = _judge_codes(z, sigma) or _judge_pixels(to_tensor(x).double() - _line(z), sigma)
+        if verdict:
+            return verdict
+    return _judge_seed(lambda generator: to_tensor(answer(_line, 0.5, 5, generator)))
+
+
+def _near(found: Tensor, wanted: float) -> bool:
+    """20,000 draws: standard errors are 0.5 %, the limit 4 %."""
+    return bool(((found - wanted).abs() < 0.04 * wanted).all())
+
+
+def _judge_codes(z: Tensor, sigma: float) -> Verdict | None:
+    center, spread = z.mean(), z.std()
+    if spread < 1e-3:
+        return SAMPLER.named("one code for all")
+    if (z.diff() >= 0).all() or (z.diff() <= 0).all():
+        return SAMPLER.named("codes in order")
+    inside = ((z - center).abs() < spread).double().mean()  # 68.3 % of a Gaussian, 57.7 % of a uniform law
+    if center.abs() > 0.05 or inside < 0.66 or inside > 0.71:
+        return SAMPLER.named("codes not from the prior")
+    if not _near(spread, 1.0):
+        return SAMPLER.named(
+            "noise added to the code" if _near(spread, math.hypot(1, sigma)) else "codes not from the prior"
+        )
+    return None
+
+
+def _judge_pixels(noise: Tensor, sigma: float) -> Verdict | None:
+    """What is left of x when the decoder's mean is taken away, (n, 2)."""
+    named, spread = SAMPLER.named, noise.std(0)
+    if noise.abs().max() < 1e-4 * sigma:
+        return named("noise left out")
+    if (noise - noise[0]).abs().max() < 1e-4:
+        return named("one noise vector for all")
+    if torch.corrcoef(noise.T)[0, 1].abs() > 0.9:
+        return named("one noise number for both coordinates")
+    for wrong, name in (
+        (1.0, "noise not scaled"),
+        (sigma**0.5, "standard deviation taken for the variance"),
+        (sigma**2, "variance taken for the standard deviation"),
+    ):
+        if _near(spread, wrong):
+            return named(name)
+    if not _near(spread, sigma):
+        found = " and ".join(f"{value:.3g}" for value in spread.tolist())
+        return Verdict(WRONG, f"Not yet: the noise has standard deviations {found} instead of {sigma:.3g}.")
+    inside = (noise.abs() < sigma).double().mean(0)
+    if (noise.mean(0).abs() > 0.05 * sigma).any() or (inside < 0.66).any() or (inside > 0.71).any():
+        return named("noise not Gaussian")
+    return None
+
+
+def _judge_seed(draw: Callable) -> Verdict | None:
+    """The same seed must repeat the draw, another seed or another call must not."""
+    first, again, other = (draw(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    if not torch.equal(first, again):
+        return SAMPLER.named("generator ignored")
+    if torch.equal(first, other) or torch.equal(draw(None), draw(None)):
+        return SAMPLER.named("always the same draw")
+    return None
+
+
+def _broken_sampler(codes: Callable | None = None, noise: Callable | None = None) -> Callable:
+    """The sampler with other codes, ``codes(n, generator)``, or noise, ``noise(mean, sigma, generator)``."""
+
+    def broken(decoder: Callable, sigma: float, n: int, generator: torch.Generator | None = None) -> Tensor:
+        z = torch.randn(n, generator=generator) if codes is None else codes(n, generator)
+        mean = decoder(z)
+        if noise is not None:
+            return mean + noise(mean, sigma, generator)
+        return mean + sigma * torch.randn(mean.shape, generator=generator)
+
+    return broken
+
+
+def _white(mean: Tensor, generator: torch.Generator | None) -> Tensor:
+    return torch.randn(mean.shape, generator=generator)
+
+
+SAMPLER = Exercise(
+    id="01.7",
+    title="Draw from a latent-variable model",
+    contract="sample_model(decoder, sigma, n, generator=None): decoder maps codes (n,) to means (n, 2), "
+    "sigma > 0 is one number. Returns n independent draws x of p(x), (n, 2): each from a code z ~ N(0, 1) of "
+    "its own, then x ~ N(decoder(z), sigma² I). All randomness comes from the torch.Generator, or from "
+    "torch's own when it is None.",
+    stub='''def sample_model(
+    decoder, sigma: float, n: int, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """decoder: codes (n,) → means (n, 2). Returns n draws x ~ p(x), each from its own z ~ N(0, 1): (n, 2)."""
+    ...''',
+    hints=(
+        "Go through the model from the top: first the cause z, then what it makes, then the noise.",
+        "torch.randn takes a shape and generator=...; you need n numbers for z and 2n for the noise.",
+        "x = decoder(z) + sigma · ε, with ε ~ N(0, 1) anew for every point and every coordinate.",
+    ),
+    mistakes=(
+        Mistake(
+            "one code for all",
+            "Points that share their cause are not independent draws of p(x).",
+            _broken_sampler(codes=lambda n, g: torch.randn(1, generator=g).expand(n)),
+        ),
+        Mistake(
+            "codes in order",
+            "Codes come from a distribution, in no order: a grid is no sample.",
+            _broken_sampler(codes=lambda n, g: torch.linspace(-3, 3, n)),
+        ),
+        Mistake(
+            "codes not from the prior",
+            "The prior is N(0, 1): mean 0, standard deviation 1, and a bell.",
+            _broken_sampler(codes=lambda n, g: torch.rand(n, generator=g)),
+        ),
+        Mistake(
+            "noise added to the code",
+            "The noise belongs to x given z: it comes after the decoder.",
+            lambda decoder, sigma, n, g=None: decoder(
+                torch.randn(n, generator=g) + sigma * torch.randn(n, generator=g)
+            ),
+        ),
+        Mistake(
+            "noise left out",
+            "decoder(z) is the mean of x given z. The model has one more random step.",
+            _broken_sampler(noise=lambda mean, sigma, g: 0 * mean),
+        ),
+        Mistake(
+            "one noise vector for all",
+            "Every point needs noise of its own.",
+            _broken_sampler(noise=lambda mean, sigma, g: sigma * _white(mean[:1], g)),
+        ),
+        Mistake(
+            "one noise number for both coordinates",
+            "σ² I has no correlations: a number for each coordinate.",
+            _broken_sampler(noise=lambda mean, sigma, g: sigma * _white(mean[:, :1], g)),
+        ),
+        Mistake(
+            "noise not scaled",
+            "torch.randn has standard deviation 1; the model has σ.",
+            _broken_sampler(noise=lambda mean, sigma, g: _white(mean, g)),
+        ),
+        Mistake(
+            "standard deviation taken for the variance",
+            "sigma is σ already: it needs no square root.",
+            _broken_sampler(noise=lambda mean, sigma, g: sigma**0.5 * _white(mean, g)),
+        ),
+        Mistake(
+            "variance taken for the standard deviation",
+            "Noise is stretched by σ, not by σ².",
+            _broken_sampler(noise=lambda mean, sigma, g: sigma**2 * _white(mean, g)),
+        ),
+        Mistake(
+            "noise not Gaussian",
+            "The noise has the right width, but not the shape of a bell around 0.",
+            _broken_sampler(
+                noise=lambda mean, sigma, g: sigma * 12**0.5 * (torch.rand(mean.shape, generator=g) - 0.5)
+            ),
+        ),
+        Mistake(
+            "generator ignored",
+            "Two calls with equal generators must return equal points.",
+            lambda decoder, sigma, n, g=None: sample_model(decoder, sigma, n),
+        ),
+        Mistake(
+            "always the same draw",
+            "Another seed, or no generator, must give other points.",
+            lambda decoder, sigma, n, g=None: sample_model(
+                decoder, sigma, n, torch.Generator().manual_seed(0)
+            ),
+        ),
+    ),
+    reference=sample_model,
+    grade=_grade_sampler,
+)
+
+EXERCISES = (DENSITY, MARGINAL, ELBO, OBJECTIVES, KL_GAUSSIANS, IMPORTANCE_WEIGHTED, SAMPLER)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vae_course.exercises.loss_doctor import VAE_TERMS
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
 from vae_course.teaching.grading import to_tensor
 
@@ -430,7 +431,7 @@ BEST_SCALE = Exercise(
     ...''',
     hints=(
         "Write −log p of all pixels as a function of b: one term falls with b, the other one grows.",
-        "Set the derivative with respect to b to 0. Section 7 does the same for σ.",
+        "Set the derivative with respect to b to 0. Chapter 05 does the same for σ, in section 3.",
     ),
     mistakes=(
         Mistake(
@@ -481,4 +482,4 @@ BEST_SCALE = Exercise(
     cases=_scale_cases,
 )
 
-EXERCISES = (BETA_OF, LOG_NORMALIZER, BEST_SCALE, GAUSSIAN_NATS, FINGERPRINTS)
+EXERCISES = (VAE_TERMS, BETA_OF, LOG_NORMALIZER, BEST_SCALE, GAUSSIAN_NATS, FINGERPRINTS)

@@ -170,7 +170,7 @@ VAE_TERMS = Exercise(
             _variant(over_batch=lambda values: values.sum()),
         ),
         Mistake(
-            "σ read as log σ²",
+            "log σ² read as σ",
             "The encoder's second output is log σ², and it may be negative; a spread cannot.",
             (
                 _variant(std=lambda log_var: log_var),

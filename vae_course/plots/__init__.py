@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "animation": "animation_html gif_bytes write_morph write_poster",
-        "chapter_01": "bound_landscape course_map gap_map toy_plane toy_posteriors",
+        "chapter_01": "bound_slice course_map gap_map toy_plane toy_posteriors trio_panel",
         "chapter_03": "maps_side_by_side paths_on_map",
         "chapter_05": "fingerprint",
         "chapter_08": "size_panel",

@@ -8,10 +8,23 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from vae_course.data.toys import CurveModel
-from vae_course.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, minus, styled
+from vae_course.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    HELD_OUT,
+    ORANGE,
+    PURPLE,
+    TRAIN,
+    VERMILION,
+    minus,
+    styled,
+)
 
 LAST = (11, "More realism", "07")
 # Theme, color, and its chapters: number, title, the chapters it builds on.
@@ -105,7 +118,7 @@ def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
     _curve(axes, model, linewidth=0.8)
     order = gap.argsort()
     shown = gap[order].clamp(0.01, 30)
-    sizes = 4 + 14 * (shown / 0.01).log10()
+    sizes = 3 + 5 * (shown / 0.01).log10()
     look = {"norm": LogNorm(0.01, 30), "cmap": "cividis_r", "linewidths": 0}
     dots = axes.scatter(*x[order].T, c=shown, s=sizes, **look)
     bar = figure.colorbar(dots, ax=axes, label="gap, nats (log scale)")
@@ -123,73 +136,47 @@ def _curve(axes: Axes, model: CurveModel, **look) -> None:
 
 
 @styled
-def toy_posteriors(
-    z: Tensor, densities: Mapping[str, Tensor], gaussians: Sequence[tuple[float, float]] | None = None
-) -> Figure:
-    """One panel for each x: the prior and the exact posterior over z, and a Gaussian q if one is given.
-
-    ``densities``: name of x to p(z|x) on the grid z (m,); ``gaussians``: (mean, log variance) of q for each
-    x, or None.
-    """
+def toy_posteriors(z: Tensor, densities: Mapping[str, Tensor]) -> Figure:
+    """One panel for each x: the prior and the exact posterior; name of x to p(z|x) on the grid z (m,)."""
     figure = Figure(figsize=(8.5, 2.9), layout="constrained")
     panels = figure.subplots(1, len(densities), squeeze=False)[0]
-    for i, (axes, (name, density)) in enumerate(zip(panels, densities.items(), strict=True)):
+    for axes, (name, density) in zip(panels, densities.items(), strict=True):
         axes.plot(z, gaussian(z, 0.0, 0.0), color=GREY, linestyle=":", label="prior p(z)")
-        draw_posterior(axes, z, density, "exact posterior p(z|x)")
-        if gaussians is not None:
-            axes.plot(z, gaussian(z, *gaussians[i]), color=VERMILION, linestyle="--", label="q(z|x)")
+        draw_posterior(axes, z, density, "posterior p(z|x)")
         axes.set(xlim=(-3, 3), title=name, xlabel="z")
     panels[0].set_ylabel("density")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    panels[-1].legend(loc="upper left")
     return figure
 
 
 @styled
-def bound_landscape(
+def bound_slice(
     z: Tensor,
-    densities: Mapping[str, Tensor],
-    log_p: Sequence[float],
+    density: Tensor,
+    best: tuple[float, float],
     means: Tensor,
-    log_vars: Tensor,
-    elbo: Sequence[Tensor],
-    kl: Sequence[Tensor],
+    elbo: Tensor,
+    log_p_minus_kl: Tensor,
+    log_p: float,
 ) -> Figure:
-    """One row for each x: the best q, a slice through ELBO and log p(x), and the gap for every q.
-
-    ``densities``: name of x to p(z|x) on the grid z (m,); ``log_p``: in nats, one for each x; ``means`` (a,)
-    and ``log_vars`` (b,): the settings of q; ``elbo``, ``kl``: for each x (a, b) in nats, KL(q ‖ p(z|x))
-    computed without the ELBO.
+    """Left the exact posterior on the grid z (m,) and the best q, (mean, log variance); right the ELBO of q
+    against its mean (a,), and log p(x) − KL, computed another way, as dots; between it and log p(x) the gap.
     """
-    figure = Figure(figsize=(8.5, 2.9 * len(densities) + 0.4), layout="constrained")
-    rows = figure.subplots(len(densities), 3, squeeze=False, width_ratios=[1, 1.15, 1.15])
+    figure = Figure(figsize=(8.5, 3.4), layout="constrained")
+    fit, cut = figure.subplots(1, 2, width_ratios=[1, 1.25])
+    draw_posterior(fit, z, density, "p(z|x)")
+    fit.plot(z, gaussian(z, *best), color=VERMILION, linestyle="--", label="best q")
+    fit.set(xlim=(-2.5, 2.5), xlabel="z", ylabel="density")
+    fit.legend(loc="upper right")
+    look = {"color": VERMILION, "alpha": 0.25, "hatch": "//", "linewidth": 0, "label": "the gap"}
+    cut.fill_between(means, elbo, log_p, **look)
+    cut.axhline(log_p, color=BLACK, linestyle="-")
+    cut.annotate("log p(x)", (means[0], log_p), (2, 4), textcoords="offset points", va="bottom")
+    cut.plot(means, elbo, color=GREEN, linestyle="-", label="ELBO")
     every = slice(None, None, max(1, len(means) // 50))
-    for (fit, cut, plane), (name, density), lp, bound, divergence in zip(
-        rows, densities.items(), log_p, elbo, kl, strict=True
-    ):
-        a, b = divmod(int(bound.argmax()), bound.shape[1])
-        best = (float(means[a]), float(log_vars[b]))
-        draw_posterior(fit, z, density, "p(z|x)")
-        fit.plot(z, gaussian(z, *best), color=VERMILION, linestyle="--", label="best q")
-        fit.set(xlim=(-2.5, 2.5), title=name, xlabel="z", ylabel="density")
-
-        line, dots = bound[:, b], lp - divergence[every, b]
-        cut.fill_between(means, line, lp, color=VERMILION, alpha=0.25, hatch="//", linewidth=0, label="gap")
-        cut.axhline(lp, color=BLACK, linestyle="-", label="log p(x)")
-        cut.plot(means, line, color=GREEN, linestyle="-", label="ELBO")
-        cut.plot(means[every], dots, "o", color=BLACK, markersize=3, label="log p(x) − KL")
-        cut.set(ylim=(lp - 12, lp + 1.5), ylabel="nats")
-        cut.set_xlabel(minus(f"mean of q (log variance {best[1]:.1f})"))
-
-        gap = (lp - bound).clamp_min(1e-3)
-        look = {"norm": LogNorm(0.05, 100), "cmap": "cividis_r", "rasterized": True}
-        image = plane.pcolormesh(means, log_vars, gap.T, **look)
-        plane.plot(*best, marker="*", color="white", markeredgecolor=BLACK, markersize=13, linestyle="")
-        plane.set(xlabel="mean of q", ylabel="log variance of q")
-        plane.grid(False)
-        bar = figure.colorbar(image, ax=plane, label="gap, nats")
-        bar.set_ticks([0.1, 1, 10, 100], labels=["0.1", "1", "10", "100"])
-    rows[0, 0].legend(loc="upper right", handlelength=1.4)  # one legend serves both rows
-    figure.legend(*rows[0, 1].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    cut.plot(means[every], log_p_minus_kl[every], "o", color=BLACK, markersize=3, label="log p(x) − KL")
+    cut.set(xlim=(means[0], means[-1]), ylim=(log_p - 12, log_p + 1.5), xlabel="mean of q", ylabel="nats")
+    cut.legend(loc="lower center", ncols=3, framealpha=0.9, frameon=True, edgecolor="white")
     return figure
 
 
@@ -202,3 +189,30 @@ def gaussian(z: Tensor, mean: float, log_var: float) -> Tensor:
     """The density of N(mean, exp(log_var)) at z."""
     std = torch.tensor(log_var, dtype=torch.float64).mul(0.5).exp()
     return torch.distributions.Normal(torch.tensor(mean, dtype=torch.float64), std).log_prob(z).exp()
+
+
+# The three models of real digits.
+
+
+@styled
+def trio_panel(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Nats of training and held-out digits for autoencoder and VAE, share of sure readings for the GAN.
+
+    ``curves``: as ``trio_curves()`` gives them. The value before the first update is left out: it would press
+    the rest flat.
+    """
+    figure = Figure(figsize=(8.5, 3.0), layout="constrained")
+    for axes, (name, records) in zip(figure.subplots(1, 3), curves.items(), strict=True):
+        records = records[1:]
+        passes = [record["epoch"] for record in records]
+        if "validation" in records[0]:
+            for part, label, look in (("train", "training", TRAIN), ("validation", "held out", HELD_OUT)):
+                axes.plot(passes, [record[part] for record in records], **look, label=label)
+            axes.legend()
+            axes.set_ylabel("nats")
+        else:
+            axes.plot(passes, [100 * record["sure"] for record in records], color=ORANGE, marker="o")
+            axes.set_ylabel("classifier sure (%)")
+        axes.set(title=name if name == "autoencoder" else name.upper(), xlabel="passes")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    return figure
