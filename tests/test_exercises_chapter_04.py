@@ -45,7 +45,7 @@ def best_two(information, scale):
 
 
 BROKEN = {
-    "04.1": {
+    "04.5": {
         "allowance for each example": [lambda kl, free: torch.maximum(kl, torch.tensor(free)).sum(1).mean(0)],
         "one allowance for the whole code": [
             lambda kl, free: max(kl.sum(1).mean(), torch.tensor(free)),
@@ -70,7 +70,7 @@ BROKEN = {
         "level of the wrong eigenvalue": [{"active": 2, "rate": 2.079, "beta": 8 / 0.25}],
         "λ taken for β": [{"active": 2, "rate": 2.079, "beta": 2}],
     },
-    "04.3": {
+    "04.6": {
         "one long rise": [lambda s, t, c, r: min(s / (r * t), 1.0)],
         "rising through the whole cycle": [lambda s, t, c, r: saw(s, t, c)],
         "never reaching 1": [lambda s, t, c, r: min(saw(s, t, c), r)],
@@ -82,7 +82,7 @@ BROKEN = {
         "share of the run instead of the cycle": [lambda s, t, c, r: min(1.0, s % (t / c) / (r * t))],
         "number of cycles taken for their length": [lambda s, t, c, r: min(1.0, (s % c) / (r * c))],
     },
-    "04.4": {
+    "04.1": {
         "direction swapped": [lambda mq, lq, mp, lp: each(mp, lp, mq, lq).sum(1)],
         "p taken for the standard normal": [
             lambda mq, lq, mp, lp: divergence(normal(mq, lq), Normal(0.0, 1.0)).sum(1)
@@ -101,7 +101,7 @@ BROKEN = {
         "not summed over the latent dimensions": [each],
         "averaged over the latent dimensions": [lambda mq, lq, mp, lp: each(mq, lq, mp, lp).mean(1)],
     },
-    "04.5": {
+    "04.3": {
         "mean of the logarithms": [lambda z, m, lv: pairs(z, m, lv).mean(1)],
         "divided by n forgotten": [lambda z, m, lv: mixture(z, m, lv) + math.log(len(m))],
         "a mixture for each dimension by itself": [
@@ -121,7 +121,7 @@ BROKEN = {
         ],
         "summed over the points": [lambda z, m, lv: torch.logsumexp(pairs(z, m, lv), 0) - math.log(len(z))],
     },
-    "04.6": {
+    "04.4": {
         "gap between factors instead of latents": [
             lambda i, h: (
                 sum((row.sort().values[-1] - row.sort().values[-2]) / h[row.argmax()] for row in i) / len(i)
@@ -141,7 +141,7 @@ BROKEN = {
 }
 
 UNUSUAL = {
-    "04.1": {
+    "04.5": {
         "the package's loss": lambda kl, free: ElboTerms(torch.zeros(len(kl)), kl.sum(-1), kl).loss(
             1.0, free
         ),
@@ -149,11 +149,11 @@ UNUSUAL = {
         "a loop": lambda kl, free: sum(max(free, column.mean().item()) for column in kl.T),
     },
     "04.2": {"tensors": {"active": 2.0, "rate": torch.tensor(2.0794), "beta": np.int64(8)}},
-    "04.3": {
+    "04.6": {
         "the package's schedule": lambda s, t, c, r: kl_weight(1.0, s, t, r, "cyclical", c),
         "numpy": lambda s, t, c, r: np.clip(saw(s, t, c) / r, 0, 1),
     },
-    "04.4": {
+    "04.1": {
         "torch.distributions": lambda mq, lq, mp, lp: divergence(
             Independent(normal(mq, lq), 1), Independent(normal(mp, lp), 1)
         ),
@@ -162,11 +162,11 @@ UNUSUAL = {
             MultivariateNormal(mp, torch.diag_embed(lp.exp())),
         ),
     },
-    "04.5": {
+    "04.3": {
         "torch.distributions": mixture,
         "the package": lambda z, m, lv: log_aggregate(z, GaussianPosterior(m, lv)),
     },
-    "04.6": {
+    "04.4": {
         "numpy": lambda i, h: float(np.mean(-np.diff(-np.sort(-i.numpy(), axis=0), axis=0)[0] / h.numpy())),
         "a loop": lambda i, h: (
             sum(

@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = lazily(
         "data.own_images": "load_pictures",
         "data.tables": "PointData",
         "data.text": "PAD padding_mask START",
-        "data.toys": "clock_hands CurveModel LinearGaussian ring_mixture",
+        "data.toys": "clock_hands CurveModel draw_bars LinearGaussian ring_mixture",
         "models.vae": "Autoencoder VAE",
         "weights": "ablation_results arena_results arena_rows load_ablation load_arena load_classifier "
         "load_face_model load_letters load_model load_one_model load_photograph_model load_reader "

@@ -165,6 +165,19 @@ def clock_hands(hands: int = 16, side: int = 16, thickness: float = 2.0) -> Imag
     return ImageData("clock hands", "train", images, torch.arange(hands), names)
 
 
+def draw_bars(factors: torch.Tensor) -> ImageData:
+    """Pictures, gray (1, 16, 16), of a bar with the ``factors`` x, y, size and angle, (n, 4) in [0, 1].
+
+    The angle covers 160 degrees, so that no two stand for the same bar.
+    """
+    left, top, size, angle = (column.reshape(-1, 1, 1) for column in factors.T)
+    place, turn, length = torch.arange(16) - 7.5, 2.8 * (angle - 0.5), 2.5 + 3 * size
+    across, down = place - 7 * (left - 0.5), place[:, None] - 7 * (top - 0.5)
+    u, v = across * turn.cos() + down * turn.sin(), down * turn.cos() - across * turn.sin()
+    ink = torch.sigmoid(-2 * torch.maximum(u.abs() - length, v.abs() - 0.45 * length))
+    return ImageData("bars", "train", (255 * ink[:, None]).round().byte(), None, ())
+
+
 @dataclass(frozen=True, eq=False)
 class LinearGaussian:
     """z ~ N(0, I), x | z ~ N(W z + b, sigma^2 I): Tipping & Bishop (1999), "Probabilistic PCA".

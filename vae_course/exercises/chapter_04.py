@@ -31,7 +31,7 @@ def _two(mq: Tensor, lq: Tensor, mp: Tensor, lp: Tensor) -> Tensor:
 
 
 KL_OF_TWO = Exercise(
-    id="04.4",
+    id="04.1",
     title="The KL of two Gaussians",
     contract="kl_of_two(mean_q, log_var_q, mean_p, log_var_p): four float tensors (batch, latent); log_var "
     "is log σ². Returns KL(q || p) of the two diagonal Gaussians of each example in nats, (batch,). With "
@@ -119,7 +119,7 @@ def _densities(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
 
 
 LOG_MIXTURE = Exercise(
-    id="04.5",
+    id="04.3",
     title="The aggregate posterior",
     contract="log_mixture(z, mean, log_var): z is (m, latent); mean and log_var = log σ² are (n, latent), "
     "one q(z|x) for each of n examples. Returns log q(z) of the aggregate posterior at each z, nats, (m,), "
@@ -211,7 +211,7 @@ def _kl_cases(seed: int) -> list[tuple]:
 
 
 FREE_BITS = Exercise(
-    id="04.1",
+    id="04.5",
     title="Free bits",
     contract="kl_cost(kl_per_dimension, free_bits): a float tensor (batch, latent) of KL values in nats, "
     "each >= 0, and a number of nats >= 0. Returns the KL term of a loss with free bits, a scalar: a "
@@ -345,7 +345,7 @@ def _within(step: int, total: int, cycles: int) -> float:
 
 
 CYCLES = Exercise(
-    id="04.3",
+    id="04.6",
     title="A cyclical KL weight",
     contract="cyclical_weight(step, total_steps, cycles, share): step is 0 ... total_steps - 1. The run is "
     "cut into equal cycles; in each, the weight rises linearly from 0 and reaches 1 after `share` of the "
@@ -431,7 +431,7 @@ def _two_best(information: Tensor, dim: int = 0) -> Tensor:
 
 
 INFORMATION_GAP = Exercise(
-    id="04.6",
+    id="04.4",
     title="The mutual information gap",
     contract="information_gap(information, entropy): information is float (latents, factors), the mutual "
     "information of each latent with each factor, nats, at least two latents; entropy is float (factors,), "
@@ -496,4 +496,4 @@ INFORMATION_GAP = Exercise(
     cases=_information_cases,
 )
 
-EXERCISES = (FREE_BITS, WATER_LEVEL, CYCLES, KL_OF_TWO, LOG_MIXTURE, INFORMATION_GAP)
+EXERCISES = (KL_OF_TWO, WATER_LEVEL, LOG_MIXTURE, INFORMATION_GAP, FREE_BITS, CYCLES)
