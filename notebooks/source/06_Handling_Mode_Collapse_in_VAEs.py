@@ -349,8 +349,8 @@ show(
     title="One decoder, trained by a likelihood (above) and by a game (below)",
 )
 # %% [markdown]
-# {{whole}} of the GANs end with all modes; on average {{missing}} of 8 are missing. While the samples were still a smear, the hits had been {{peak}}; they fell as the samples got tidy ({{gan_quality}} are good). In effective modes the game has come to rest: between the
-# last fifth and the one before they moved by {{rest}}, the hits by {{plain_moved}}. The discriminators do not run away: they are right in {{right}} of the cases, and half would be guessing.
+# {{whole}} of the GANs end with all modes; on average {{missing}} of 8 are missing (the picture shows the worst four seeds). While the samples were still a smear, the hits had been {{peak}}; they fell as the samples got tidy ({{gan_quality}} are good). In effective modes the game has come to rest: between the
+# last fifth and the one before they moved by {{rest}}, the hits by {{plain_moved}}. The discriminators do not run away: they are right in {{right}} of the cases.
 #
 # The VAEs have the same decoder and as many updates. They hit {{vae_hits}}. But only {{vae_quality}} of their samples are good, as the crosses between the modes show. One covers and smears, the other is tidy and leaves out. Why?
 # (In the last fifth of its training the VAE's −ELBO still fell by {{vae_flat}}.)
