@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.patheffects import withStroke
@@ -109,7 +111,7 @@ def toy_plane(
 
 @styled
 def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
-    """Held-out points x (n, 2) in the data plane; color and size both grow with the gap of their q.
+    """Held-out points x (n, 2) in the data plane; the larger the gap of their q, the darker.
 
     ``gap`` (n,) is log p(x) minus ELBO in nats, ≥ 0.
     """
@@ -118,9 +120,10 @@ def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
     _curve(axes, model, linewidth=0.8)
     order = gap.argsort()
     shown = gap[order].clamp(0.01, 30)
-    sizes = 3 + 5 * (shown / 0.01).log10()
-    look = {"norm": LogNorm(0.01, 30), "cmap": "cividis_r", "linewidths": 0}
-    dots = axes.scatter(*x[order].T, c=shown, s=sizes, **look)
+    colors = ListedColormap(
+        colormaps["cividis_r"](np.linspace(0.2, 1, 256))
+    )  # its yellow end is lost on white
+    dots = axes.scatter(*x[order].T, c=shown, s=14, norm=LogNorm(0.01, 30), cmap=colors, linewidths=0)
     bar = figure.colorbar(dots, ax=axes, label="gap, nats (log scale)")
     bar.set_ticks([0.01, 0.1, 1, 10, 30], labels=["≤ 0.01", "0.1", "1", "10", "≥ 30"])
     axes.set(xlabel="$x_1$", ylabel="$x_2$")
@@ -168,15 +171,23 @@ def bound_slice(
     fit.plot(z, gaussian(z, *best), color=VERMILION, linestyle="--", label="best q")
     fit.set(xlim=(-2.5, 2.5), xlabel="z", ylabel="density")
     fit.legend(loc="upper right")
-    look = {"color": VERMILION, "alpha": 0.25, "hatch": "//", "linewidth": 0, "label": "the gap"}
-    cut.fill_between(means, elbo, log_p, **look)
     cut.axhline(log_p, color=BLACK, linestyle="-")
     cut.annotate("log p(x)", (means[0], log_p), (2, 4), textcoords="offset points", va="bottom")
     cut.plot(means, elbo, color=GREEN, linestyle="-", label="ELBO")
     every = slice(None, None, max(1, len(means) // 50))
     cut.plot(means[every], log_p_minus_kl[every], "o", color=BLACK, markersize=3, label="log p(x) − KL")
     cut.set(xlim=(means[0], means[-1]), ylim=(log_p - 12, log_p + 1.5), xlabel="mean of q", ylabel="nats")
-    cut.legend(loc="lower center", ncols=3, framealpha=0.9, frameon=True, edgecolor="white")
+    at = means.tolist()[int(elbo.argmax())]
+    arrow = {"arrowstyle": "->", "color": VERMILION, "linewidth": 1.8, "shrinkB": 0}
+    where = {"ha": "center", "va": "center", "color": VERMILION}
+    cut.annotate(
+        "the gap of\nthe best q",
+        (at, (log_p + float(elbo.max())) / 2),
+        (0, log_p - 5),
+        arrowprops=arrow,
+        **where,
+    )
+    cut.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
 
@@ -209,7 +220,7 @@ def trio_panel(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
             for part, label, look in (("train", "training", TRAIN), ("validation", "held out", HELD_OUT)):
                 axes.plot(passes, [record[part] for record in records], **look, label=label)
             axes.legend()
-            axes.set_ylabel("nats")
+            axes.set_ylabel("reconstruction (nats)" if name == "autoencoder" else "−ELBO (nats)")
         else:
             axes.plot(passes, [100 * record["sure"] for record in records], color=ORANGE, marker="o")
             axes.set_ylabel("classifier sure (%)")

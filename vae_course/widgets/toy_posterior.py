@@ -73,11 +73,14 @@ def explore_toy_posterior(model: CurveModel, points: Mapping[str, Tensor]) -> Ex
         "q_mean": slider("mean of q", -3.0, 3.0, 0.0, step=0.05),
         "q_log_var": slider("log variance of q", -7.0, 1.0, 0.0, step=0.1),
     }
-    gaps = [f"{float(model.kl_to_posterior(x, *map(_number, candidate))):.2f}" for candidate in CANDIDATES]
+    gaps = []
+    for mean, log_var in CANDIDATES:
+        gap = float(model.kl_to_posterior(x, _number(mean), _number(log_var)))
+        gaps.append(f"{gap:.2f} for mean {minus(f'{mean:g}')} and standard deviation {_std(log_var):.2f}")
     alt = (
         f"For x = {first}, {len(gaps)} Gaussians q drawn over the exact posterior of z, and below each "
         f"the gap between its ELBO and log p(x), which is its KL divergence to the posterior: "
-        f"{', '.join(gaps)} nats."
+        f"{'; '.join(gaps)} (nats)."
     )
     strip = functools.partial(draw_toy_strip, model, x, CANDIDATES)
     return Explorer(lambda x, **q: scene(x)(**q), controls, strip, alt=alt, fast=True)
