@@ -198,6 +198,18 @@ def test_changed_bytes_never_give_other_weights(path):
     assert refused > 20
 
 
+def test_weights_marked_as_a_folder_are_refused(path):
+    """Torch 2.6 would leave them as whatever lies in memory."""
+    save_checkpoint(path, MODELS["vae"]())
+    content = path.read_bytes()
+    start = content.rindex(b"PK\x01\x02", 0, content.index(b"archive/data/3", content.index(b"PK\x01\x02")))
+    damaged = bytearray(content)
+    damaged[start + 38] |= 0x10
+    path.write_bytes(damaged)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_model(path)
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -137,6 +137,8 @@ def load_checkpoint(path: str | Path) -> dict:
     try:
         with zipfile.ZipFile(path) as archive:  # torch.load does not look at the checksums
             damaged = archive.testzip() is not None
+            # ... and torch 2.6 fills weights that are marked as a folder with whatever lies in memory.
+            damaged |= any(entry.external_attr & 0x10 for entry in archive.infolist())
     except Exception:  # a damaged file can raise nearly anything
         damaged = True
     if damaged:
