@@ -368,7 +368,7 @@ show(
     title=f"The learned σ = {sigma.mean:.2f} lies at the bottom of the valley",
 )
 # %% [markdown]
-# The learned σ, {{sigma}}, is {{rule.value}} above the formula's, which costs {{rule_cost}}. Over σ = 0.13, fixed, it leads by {{lead}}, seed by seed. The σ is the same, so a lead comes from the path of training (σ starts at 0.3) or from the seed. We only claim that learning σ, without a grid, is no worse.
+# The learned σ, {{sigma}}, is {{rule.value}} above the formula's, which costs {{rule_cost}}. Over σ = 0.13, fixed, it leads by {{lead}}, paired by seed. The σ is the same, so this lead comes from the path of training (σ starts at 0.3) or, over three seeds, luck. We only claim that learning σ, without a grid, is no worse.
 #
 # With σ = 1 the code gets {{rate_1}}, with the learned one {{rate}}. What does that do to pictures?
 # %%
@@ -403,7 +403,7 @@ show(
     title="Learning σ halves the error of σ = 1; with it, a larger network sharpens further",
 )
 # %% [markdown]
-# In points of blur: a learned σ alone takes {{by_sigma}}; the larger network and code, with a smaller σ, {{larger}} more; {{rest.number}} remain unexplained. σ = 0.05 leaves {{blur_small.number}} where the learned one leaves {{blur.value}}. With σ = 1 the larger network takes {{by_size}}: size helps where the loss pays for detail. The learned σ brings
+# A learned σ alone takes {{by_sigma}} of blur; the larger network and code, with a smaller σ, {{larger}} more; {{rest.number}} remain unexplained. σ = 0.05 leaves {{blur_small.number}}, like the learned one. With σ = 1 the larger network takes only {{by_size}}: size helps where the loss pays for detail. The learned σ brings
 # back about half of the lost variance.
 #
 # ## 4 What does a pixel loss not see?
@@ -472,7 +472,7 @@ show(
     title=f"One pixel costs more than a blank half: {part:.0%} of photographs, {digits:.0%} of digits",
 )
 # %% [markdown]
-# The tutorial is right: it *can* happen, for {{photos}} of the photographs, and for {{digits}} of the digits. But it takes all its choices: moved only to the right the shift costs more for {{right}}, with a black half for
+# The tutorial is right: it *can* happen, for {{photos}} of the photographs, and for {{digits}} of the digits. But every choice matters: moved only to the right it happens for {{right}}, with a black half for
 # {{black}} photographs of {{n_photos.number}}, moved by two pixels for {{two}}. So {{photos.value}} belongs to *one* pixel at 32 × 32.
 #
 # Can a loss see what you see? A **perceptual loss** compares what a trained classifier φ computes on the way (Hou et al. 2017), here two convolutions and a last layer of 64 numbers:
@@ -554,7 +554,7 @@ show(
 # Training makes the last layer forgive: the shift is {{forgives}} as far as the half, untrained {{untrained}}, in pixels {{pixels}}. It does not hold the picture: the bottom row, {{loose}} as wrong as plain gray, lies at {{impostor}} the distance of the shift. The untrained layer holds it no better ({{loose_untrained}}), so this goes with 64 numbers for 784 pixels, not
 # with forgiving: the nearest of nine forgives ({{nine}}) and holds better ({{nine_holds}}).
 #
-# UvA goes on to recommend *lower* layers: here they hold, and hardly forgive (layer 1: {{layer_1}}). So real losses combine layers (LPIPS), add pixels, or a discriminator (chapter 11).
+# UvA goes on to recommend *lower* layers: they hold, but do not forgive (layer 1: {{layer_1}}). So real losses combine layers (LPIPS), add pixels, or a discriminator (chapter 11).
 #
 # ## 5 Which bug is it?
 #
