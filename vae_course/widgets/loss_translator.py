@@ -18,7 +18,7 @@ ERRORS = {"squared error (MSE)": "mse", "cross-entropy (BCE)": "bce", "absolute 
 SIZES = {"28 × 28 gray (784)": 784, "32 × 32 gray (1,024)": 1024, "32 × 32 color (3,072)": 3072}
 SIZES |= {"64 × 64 color (12,288)": 12288}
 RANGES = {"0 to 1": 1.0, "−1 to 1": 2.0, "0 to 255": 255.0}
-FIRST = LossWeights("mse", 784, name="mean MSE + KL, 28 × 28: the first attempt of nearly everybody")
+FIRST = LossWeights("mse", 784, name="mean MSE + KL, 28 × 28, as first attempts often have it")
 LOW, HIGH = 1e-2, 1e4  # β on the live axis; what lies farther out stands at its end, with its number
 
 
