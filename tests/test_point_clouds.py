@@ -19,8 +19,8 @@ def half_good(n=40):
 def test_panels_show_what_lies_on_a_mode_and_count_it():
     figure = point_clouds({"a": half_good(), "b": RING.sample(900, seed=0)[0]}, RING, columns=3)
     first, second, empty = figure.axes
-    assert first.get_title() == "a\n1 of 8 modes, 50% on one"
-    assert second.get_title().startswith("b\n8 of 8 modes")
+    assert first.get_title() == "a\n1 of 8 hit, 50% good"
+    assert second.get_title().startswith("b\n8 of 8 hit")
     assert not empty.axison
     centers, stray, good = (line.get_xydata() for line in first.lines)
     assert len(centers) == 8 and len(stray) == len(good) == 20

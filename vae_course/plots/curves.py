@@ -24,6 +24,7 @@ def line_plot(
     log_y: bool = False,
     x_ticks: Sequence[float] | None = None,
     legend_outside: bool = False,
+    bands: bool = False,
 ) -> Figure:
     """One axes with a line for each name; lines differ in color, dash and marker.
 
@@ -35,6 +36,7 @@ def line_plot(
         log_x, log_y: logarithmic axes.
         x_ticks: where to write numbers on the x axis; default: matplotlib's choice.
         legend_outside: put the legend to the right of the axes, where it hides nothing.
+        bands: draw the intervals as bands instead of error bars.
     """
     figure = Figure(figsize=(8.6 if legend_outside else 6.4, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -43,6 +45,9 @@ def line_plot(
             del look["marker"]
         if len(y) and isinstance(y[0], Runs):
             y, interval = [runs.mean for runs in y], zip(*[runs.interval() for runs in y], strict=True)
+        if bands:
+            axes.fill_between(x, *interval, color=look["color"], alpha=0.15, linewidth=0)
+            interval = ()
         axes.errorbar(x, y, yerr=error_bars(y, *interval), label=name, capsize=3, **look)
     for (name, (x, y)), look in zip((points or {}).items(), looks(points or ()), strict=True):
         axes.plot(x, y, label=name, **look | {"linestyle": "none"})
@@ -74,6 +79,7 @@ def interval_dots(
     *,
     log: tuple[str, ...] = (),
     reference_name: str = "real digits",
+    colors: Sequence[str] = (),
 ) -> Figure:
     """Means with intervals: each measure in a panel of its own, with the same sources in rows.
 
@@ -82,6 +88,7 @@ def interval_dots(
             every panel.
         references: measure → a value drawn as a dotted line, labeled with ``reference_name``.
         log: measures on a logarithmic axis.
+        colors: one for each source instead of the course's.
     """
     if len({tuple(rows) for rows in panels.values()}) != 1:
         raise ValueError("interval_dots needs the same sources in every panel.")
@@ -91,6 +98,7 @@ def interval_dots(
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (measure, rows) in zip(row, panels.items(), strict=True):
         for i, (runs, look) in enumerate(zip(rows.values(), looks(sources), strict=True)):
+            look["color"] = colors[i] if colors else look["color"]
             mean, low, high = (runs.mean, *runs.interval()) if isinstance(runs, Runs) else runs
             axes.plot([low, high], [i, i], color=look["color"], linestyle="-", linewidth=3, alpha=0.5)
             axes.plot(mean, i, **look | {"linestyle": ""}, markersize=7)

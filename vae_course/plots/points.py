@@ -31,7 +31,7 @@ def point_clouds(
     for axes, (name, points) in zip(cells, panels.items(), strict=False):
         draw_cloud(axes, points, mixture)
         found = point_coverage(points, mixture)
-        title = f"{name}\n{found.hit} of {found.modes} modes, {found.high_quality:.0%} on one"
+        title = f"{name}\n{found.hit} of {found.modes} hit, {found.high_quality:.0%} good"
         axes.set_title(title.lstrip(), fontsize=9.5)
     for axes in list(figure.axes)[len(panels) :]:
         axes.set_axis_off()
@@ -44,7 +44,7 @@ def draw_cloud(axes: Axes, points: Tensor, mixture: GaussianMixture) -> list[Lin
     ring = {"color": "none", "markeredgecolor": BLACK, "markersize": 9, "markeredgewidth": 0.7}
     axes.plot(*mixture.centers.T.numpy(), "o", **ring)
     lines = axes.plot([], [], "x", color=VERMILION, markersize=2.6, markeredgewidth=0.6)
-    lines += axes.plot([], [], "o", color=BLUE, markersize=1.8, markeredgewidth=0)
+    lines += axes.plot([], [], "o", color=BLUE, markersize=1.8, markeredgewidth=0, alpha=0.35)
     place_cloud(lines, points, mixture)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     return lines

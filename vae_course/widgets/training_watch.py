@@ -70,7 +70,7 @@ def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Fi
             points = seen.points[moment, :, 0]
             draw_cloud(axes, points, mixture)
             hit = point_coverage(points, mixture).hit
-            axes.set_title(f"step {seen.steps[moment]:,}: {hit}", fontsize=9)
+            axes.set_title(f"step {seen.steps[moment]:,}: {hit} hit", fontsize=9)
         row[0].set_ylabel(name, fontsize=9)
     return figure
 
