@@ -16,7 +16,7 @@
 #
 # <!-- minutes -->
 #
-# "GANs collapse, VAEs cover everything, and it is the KL term that keeps them diverse." Three claims in one sentence. In this chapter you write the rule that counts, and count: a GAN
+# "GANs collapse, VAEs cover everything, and it is the KL term that keeps them diverse." In this chapter you write the rule that counts, and count: a GAN
 # and a VAE with the same decoder, a VAE without its KL term, and three remedies. In pictures of the ring circles are modes, blue dots samples on one, red crosses all others.
 # %% tags=["setup"]
 # (generated)
@@ -331,7 +331,7 @@ show(
     title="One decoder after training: by a likelihood (above), by a game (below)",
 )
 # %% [markdown]
-# {{whole}} of the GANs keep all modes through the last fifth (the picture above shows the last moment); on average {{missing}} of 8 are missing. At their highest, while half the samples were still off, the hits were {{peak}} (the largest of 41 looks). In effective modes the game has come to rest: between the
+# {{whole}} of the GANs keep all modes through the last fifth (the picture above shows the last moment); on average {{missing}} of 8 are missing. At their highest, while about half the samples were still off, the hits were {{peak}} (the largest of 41 looks). In effective modes the game has come to rest: between the
 # last fifth and the one before they moved by {{rest}}. {{plain_good.value}} of the samples are good. The discriminators do not run away: they are right in {{right}} of the cases, and half would be guessing.
 #
 # The VAEs have the same decoder (plus an encoder) and as many updates, at a learning rate of 5e-3 (the GANs' is 1e-3). They hit {{vae_hits.value}}. But only {{vae_quality.value}} of their samples are good; without the decoder's noise, {{vae_sharp.value}}. One covers and smears, the other is tidy and may leave out. Why?
@@ -424,7 +424,7 @@ show(
 # The likelihood pulls with $p_k - g_k$: the data points of that mode are there, whatever the model draws. A GAN averages over its *own* samples: the trained loss pulls with $g_k(\log D_k - \sum_j g_j \log D_j)$, where $D = p/(p+g)$. Nobody complains about a sample that was never drawn.
 # At a share of 1/800 the likelihood pulls {{ratio}} as hard.
 #
-# **Is that why section 2 loses modes?** A hypothesis, no more. Follow these slopes from a share of 1/800 to half its due. Plain gradient descent takes {{sgd_likelihood}} updates for the likelihood, {{sgd_gan}} for the GAN. Adam divides out the length of a slope: {{adam_likelihood}} and {{adam_gan}}. The order turns round, and every network here uses Adam.
+# **Is that why section 2 loses modes?** Only a hypothesis. Follow these slopes from a share of 1/800 to half its due. Plain gradient descent takes {{sgd_likelihood}} updates for the likelihood, {{sgd_gan}} for the GAN. Adam divides out the length of a slope: {{adam_likelihood}} and {{adam_gan}}. The order turns round, and every network here uses Adam.
 # In the plane, samples of a neighboring mode can also slide over, and the players chase each other (*unrolled* GANs look some moves ahead, Metz et al. 2017).
 #
 # **And the smear?** It costs a likelihood little: with {{vae_quality.value}} of the mass on the modes, about {{smear}}. A continuous decoder has to cross the gaps somewhere.
@@ -627,8 +627,8 @@ for name, key in {"plain": "plain GAN", "packed": "packed GAN", "r1": "GAN with 
     claims.note(f"{name}_moved", moved(key))
     claims.note(f"{name}_hits", late(key, 0))
 # %% [markdown]
-# The packed GANs hit {{packed_hits.value}} modes, those with R1 {{r1_hits.value}}, the plain ones {{plain_hits}}. In effective modes packing gains {{packed}}, R1 {{r1}}: the lower ends lie just above zero, since some plain GANs lose little. In quality: {{packed_good.value}} and {{r1_good.value}}, against {{plain_good.value}}.
-# The penalty's weight (γ = 0.1) and the pack size were not tuned.
+# The packed GANs hit {{packed_hits.value}} modes, those with R1 {{r1_hits.value}}, the plain ones {{plain_hits}}. In effective modes packing gains {{packed}}, R1 {{r1}}, both just clear of zero, since some plain GANs lose little. Quality: {{packed_good.value}} and {{r1_good.value}}, against {{plain_good.value}}.
+# Penalty weight (γ = 0.1) and pack size were not tuned; both remedies are on from the first update.
 #
 # ## Play
 #
@@ -654,7 +654,7 @@ explorer = explore_training(
 # ## What you can say now
 #
 # - Losing modes and losing focus are two faults. Count them apart, or every blur looks like a collapse.
-# - GANs collapse: all but {{whole}} miss something. A rare mode's pull is {{ratio}} weaker in a GAN, but Adam rescales it: that this loses modes stays a hypothesis.
+# - GANs collapse: all but {{whole}} miss something. A rare mode's pull is {{ratio}} weaker in a GAN, but Adam rescales it; whether it loses the modes stays open.
 # - VAEs cover everything: the ring, yes, with a smear. It is the KL term: no; it makes $\mathcal N(0, I)$ a usable prior.
 # - For a VAE trained long, a fitted prior mends quality ({{ready_quality.value}} become {{ready_fitted_quality.value}}) more than coverage.
 #
@@ -667,7 +667,7 @@ explorer = explore_training(
 # - L. Metz, B. Poole, D. Pfau, J. Sohl-Dickstein: *Unrolled Generative Adversarial Networks*, ICLR 2017.
 # - L. Mescheder, A. Geiger, S. Nowozin: *Which Training Methods for GANs do actually Converge?*, ICML 2018 (R1).
 # - Z. Lin, A. Khetan, G. Fanti, S. Oh: *PacGAN: The Power of Two Samples in Generative Adversarial Networks*, NeurIPS 2018.
-# - E. Richardson, Y. Weiss: *On GANs and GMMs*, NeurIPS 2018 (mixtures on pixels cover; counting by clusters).
+# - E. Richardson, Y. Weiss: *On GANs and GMMs*, NeurIPS 2018 (mixtures cover).
 # - P. Ghosh et al.: *From Variational to Deterministic Autoencoders*, ICLR 2020 (a prior fitted afterwards).
 #
 # Next: [07 · Limits of realism](07_Limitations_of_VAEs_in_Realism.ipynb)
