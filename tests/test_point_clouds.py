@@ -49,4 +49,4 @@ def test_the_explorer_follows_its_controls(capsys):
     explorer.controls["moment"].value = 0
     assert explorer.picture.value != before and "moment of training = 0" in explorer.picture.value
     still = draw_moments({"a": watched(), "b": watched()}, RING)
-    assert [axes.get_title() for axes in still.axes] == (["step 0: 0"] * 3 + ["step 50: 8"] * 3) * 2
+    assert [axes.get_title() for axes in still.axes] == (["step 0: 0 hit"] * 3 + ["step 50: 8 hit"] * 3) * 2
