@@ -523,7 +523,7 @@ for id, (name, models) in zip(("free", "usual", "strong", "ready"), runs.items()
 flat = x.flatten(1).numpy()
 for id, size in {"linear": 20, "raw": 40 if OFFLINE else 100}.items():
     labels[id] = f"mixture on {size} components"
-    pca = PCA(size, random_state=0).fit(flat)
+    pca = PCA(size, random_state=seed_of(0)).fit(flat)
     codes = torch.from_numpy(pca.transform(flat))
     made = [pca.inverse_transform(drawn_like(codes, s).numpy()) for s in range(DIGIT_SEEDS)]
     pictures[id] = [torch.from_numpy(rows).clamp(0, 1).view(-1, *train.shape) for rows in made]
