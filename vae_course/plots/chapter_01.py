@@ -120,9 +120,8 @@ def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
     _curve(axes, model, linewidth=0.8)
     order = gap.argsort()
     shown = gap[order].clamp(0.01, 30)
-    colors = ListedColormap(
-        colormaps["cividis_r"](np.linspace(0.2, 1, 256))
-    )  # its yellow end is lost on white
+    # Without its yellow end, which is lost on white.
+    colors = ListedColormap(colormaps["cividis_r"](np.linspace(0.2, 1, 256)))
     dots = axes.scatter(*x[order].T, c=shown, s=14, norm=LogNorm(0.01, 30), cmap=colors, linewidths=0)
     bar = figure.colorbar(dots, ax=axes, label="gap, nats (log scale)")
     bar.set_ticks([0.01, 0.1, 1, 10, 30], labels=["≤ 0.01", "0.1", "1", "10", "≥ 30"])
@@ -163,7 +162,7 @@ def bound_slice(
     log_p: float,
 ) -> Figure:
     """Left the exact posterior on the grid z (m,) and the best q, (mean, log variance); right the ELBO of q
-    against its mean (a,), and log p(x) − KL, computed another way, as dots; between it and log p(x) the gap.
+    against its mean (a,), and log p(x) − KL, computed another way, as dots; an arrow shows the gap.
     """
     figure = Figure(figsize=(8.5, 3.4), layout="constrained")
     fit, cut = figure.subplots(1, 2, width_ratios=[1, 1.25])
