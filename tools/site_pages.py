@@ -92,7 +92,7 @@ class Pages:
         top = "../" * place.count("/")
         colab = self.project.colab(place.removeprefix("notebooks/"))
         download = f"{top}_sources/{place}.ipynb"
-        head = buttons(("Open in Colab", colab, ""), ("Download the notebook", download, "download"))
+        head = buttons(("Open in Colab", colab, ""), ("Download notebook", download, "download"))
         card = Card(f"{place}.html")
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
@@ -100,6 +100,7 @@ class Pages:
                 card.minutes = card.minutes or "".join(MINUTES.findall(cell.source)[:1])
             folded = [FOLDED[tag] for tag in cell.metadata.get("tags", []) if tag in FOLDED]
             if folded:
+                cell.outputs = [] if "setup" in cell.metadata.tags else cell.outputs  # the version, for Colab
                 cell.metadata.tags = ["hide-input"]
                 prompts = {f"code_prompt_{verb.lower()}": f"{verb} {folded[0]}" for verb in ("Show", "Hide")}
                 cell.metadata.mystnb = prompts
@@ -113,7 +114,7 @@ class Pages:
         """Turn one output into HTML that needs no kernel: words for widgets, files for pictures."""
         data = output.get("data", {})
         if WIDGET_VIEW in data:
-            live = f'<a href="{escape(colab)}">Open the notebook in Colab</a>'
+            live = f'<a href="{escape(colab)}">Open it in Colab</a>'
             html = f'<p class="needs-kernel">{escape(data["text/plain"])} {live}.</p>'
         elif "image/png" in data:
             picture, alt = base64.b64decode(data["image/png"]), alternative_text(output, "image/png")

@@ -25,6 +25,7 @@ html_theme_options = {
     "launch_buttons": {"colab_url": "https://colab.research.google.com"},
     "use_repository_button": True,
     "use_source_button": False,
+    "footer_content_items": "copyright.html",
     "show_toc_level": 1,
     "search_bar_text": "Search the course",
     "pygments_light_style": "a11y-high-contrast-light",
