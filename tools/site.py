@@ -70,6 +70,8 @@ class Site:
         self.sphinx(source, output)
         for path in paths:  # to download: as committed, not as shown
             pages.copy(path, output / "_sources")
+        for path in output.rglob("*.html"):
+            path.write_text(named_by_their_words(path.read_text(encoding="utf-8")), encoding="utf-8")
         add_mathjax(output / "_static" / "mathjax")
         for path in output.rglob("*.map"):  # what only the theme's authors need
             path.unlink()
@@ -139,6 +141,12 @@ class Site:
         if run.returncode:
             said = re.sub(r"\x1b\[[\d;]*m", "", run.stderr).strip()
             raise CourseError(f"Sphinx complained about the site:\n{said}")
+
+
+def named_by_their_words(page: str) -> str:
+    """``page`` without the labels that hide from screen readers what folds and the search field say."""
+    page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    return re.sub(r'(<button[^>]*search-button-field[^>]*?) aria-label="Search"', r"\1", page)
 
 
 def add_mathjax(folder: Path) -> None:
