@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.vae-course-installed
 COURSE := $(BIN)/python -m tools
 
-.PHONY: help course test devices notebooks replicate assignments rehearsal lab bench lint format clean
+.PHONY: help course test devices notebooks replicate assignments rehearsal lab site bench lint format clean
 
 help:
 	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
@@ -22,6 +22,7 @@ help:
 	@echo "make assignments renew the student notebooks of the graded assignments, and the cheat sheet"
 	@echo "make rehearsal   take a made-up class of five through nbgrader: release, grade, feedback"
 	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make site        build the course's site into build/site: read and search, no kernel, no network"
 	@echo "make bench       measure speed and memory (about 12 minutes; PARTS=\"growth imports\" for some)"
 	@echo "make lint        check the style of code and notebooks"
 	@echo "make format      mend the style of code and notebook sources"
@@ -60,6 +61,9 @@ rehearsal: $(STAMP)
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks
+
+site: $(STAMP)
+	$(COURSE) site
 
 bench: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m bench

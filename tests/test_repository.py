@@ -192,7 +192,7 @@ def test_requirements_are_those_of_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     asked = {*project["dependencies"], *(line for name in extras for line in extras[name])}
-    asked -= {"vae-course[tfds,instructor]", "jupyterlab>=4.2,<5"}  # the second is nbgrader's own wish
+    asked -= {"vae-course[tfds,instructor,site]", "jupyterlab>=4.2,<5"}  # the second is nbgrader's own wish
     assert requirement_lines() == asked
 
 

@@ -50,6 +50,8 @@ def parser() -> argparse.ArgumentParser:
     actions.add_parser("sheet", help="renew assets/cheat_sheet.html, two pages of formulas")
     rehearsal = actions.add_parser("rehearsal", help="take a made-up class of five through nbgrader")
     rehearsal.add_argument("--folder", type=Path, help="keep nbgrader's folders here (default: thrown away)")
+    site = actions.add_parser("site", help="build the course's site from the committed notebooks")
+    site.add_argument("--output", type=Path, help="folder of the site (default: build/site)")
     actions.add_parser("check", help="check sources, committed notebooks, results and tables")
     return top
 
@@ -70,6 +72,11 @@ def run(arguments: argparse.Namespace) -> int:
         path = project.root / "assets" / "cheat_sheet.html"
         write_atomically(path, cheat_sheet().encode())
         print(f"{path.relative_to(project.root)} renewed")
+        return 0
+    if arguments.action == "site":
+        from tools import site
+
+        print(f"{site.build(project, arguments.output) / 'index.html'}: open it in a browser")
         return 0
     if arguments.action == "rehearsal":
         return _rehearsal(project, arguments.folder)
