@@ -31,6 +31,13 @@ def correct_at(threshold, normal, strange):
     return ((normal <= threshold).sum() + (strange > threshold).sum()) / (len(normal) + len(strange))
 
 
+ALL = torch.arange(26)
+
+
+def style(model, letter, label):
+    return model.encode((letter[None], torch.tensor([label]))).mean
+
+
 BROKEN = {
     "09.1": {
         "vector from test data": [lambda c, h, t: gap(c, h, ~h), lambda c, h, t: gap(c, h & ~t, ~h & ~t)],
@@ -86,9 +93,29 @@ BROKEN = {
             lambda c, a: torch.cov(torch.cat([a, c], 1).T)[: a.shape[1], a.shape[1] :],
         ],
     },
+    "09.6": {
+        "logits taken for probabilities": [lambda m, x, c: m.decode(style(m, x, c).repeat(26, 1), ALL)],
+        "the given letter 26 times": [
+            lambda m, x, c: m.decode(style(m, x, c).repeat(26, 1), 0 * ALL + c).sigmoid()
+        ],
+        "one picture, encoded as 26 letters": [
+            lambda m, x, c: m.decode(m.encode((torch.stack([x] * 26), ALL)).mean, ALL).sigmoid()
+        ],
+        "taken for an A whatever it is": [lambda m, x, c: m.write_alphabet(x, 0)],
+        "the prior's mean": [lambda m, x, c: m.alphabet(torch.zeros(1, m.latent_dim))[0]],
+        "the log variance taken for the style": [
+            lambda m, x, c: m.alphabet(m.encode((x[None], torch.tensor([c]))).log_var)[0]
+        ],
+    },
 }
 
 UNUSUAL = {
+    "09.6": {
+        "the package": lambda m, x, c: m.write_alphabet(x, c),
+        "a loop over the letters": lambda m, x, c: torch.cat(
+            [m.decode(style(m, x, c), torch.tensor([k])).sigmoid() for k in range(26)]
+        ),
+    },
     "09.1": {"the package": lambda c, h, t: mean_difference(c[t], h[t])},
     "09.2": {"angles": lambda p, e, s: np.cos(np.arcsin(s)) * p + s * e},
     "09.3": {

@@ -46,6 +46,26 @@ def adjusted_vectors(codes: Tensor, attributes: Tensor) -> Tensor:
     return torch.linalg.lstsq(design, codes.cpu().double()).solution[1:].to(codes.dtype)
 
 
+@torch.no_grad()
+def dose_for(
+    model, reader, vector: Tensor, codes: Tensor, target: int, wanted: float, *, most: float = 4.0
+) -> float:
+    """How often to add a vector (latent,) so that the mean reading of column ``target`` rises by ``wanted``.
+
+    Of the decoded ``codes`` (n, latent), which should be training codes; from 0 to ``most``, by halving.
+    """
+
+    def reading(dose: float) -> float:
+        pictures = model.likelihood.mean(model.decode(codes + dose * vector)).clamp(0, 1)
+        return read(reader, pictures)[:, target].mean().item()
+
+    start, low, high = reading(0.0), 0.0, most
+    for _ in range(6):
+        middle = (low + high) / 2
+        low, high = (low, middle) if reading(middle) - start >= wanted else (middle, high)
+    return high
+
+
 @dataclass(frozen=True)
 class EditReport:
     """What an edit did, by the readings of a judge, each from 0 (absent) to 1 (present)."""

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazily(
         "images": "image_grid interpolation_strip manifold pictures reconstructions "
         "samples traversal_grid traverse",
         "latent": "latent_scatter posterior_ellipses",
+        "letters": "ink_preserving_cut letter_poster set_letters write_figure",
         "points": "draw_cloud point_clouds",
         "sound": "spectrograms",
     },

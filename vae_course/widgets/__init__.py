@@ -5,6 +5,7 @@ from vae_course._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
+        "alphabet": "explore_alphabet",
         "beta_latent": "explore_beta_latent",
         "codes": "explore_attributes explore_latent_pad explore_stages",
         "controls": "dropdown explorer Explorer Scene slider",
