@@ -46,7 +46,6 @@ from vae_course.training.sweep import plan, run_sweep
 from vae_course.training.vae_gan import fit_vae_gan
 from vae_course.weights import load_model
 from vae_course.widgets import (
-    explore_attributes,
     explore_corrupted_digit,
     explore_latent_pad,
     explore_stages,
@@ -311,7 +310,6 @@ def test_pictures_of_a_model(where):
     for explorer in (
         explore_corrupted_digit(model, one),
         explore_latent_pad(model, HELD_OUT),
-        explore_attributes(model, {"one": one}, {"up": end - start}, alt="One row of an edited picture."),
         explore_stages({"only": model}, {"one to other": torch.stack([one, other])}),
     ):
         first = explorer.picture.value

@@ -60,8 +60,8 @@ names = [unseen.families[face] for face in unseen.faces[::26].tolist()]
 
 
 def word(alphabet, text=WORD):
-    """The pictures of a word, from those of an alphabet (26, 1, 32, 32)."""
-    return alphabet[[ord(letter) - ord("A") for letter in text]]
+    """The pictures of a word, from those of an alphabet (..., 26, 1, 32, 32)."""
+    return alphabet[..., [ord(letter) - ord("A") for letter in text], :, :, :]
 
 
 def note(unit="", **numbers):
@@ -70,13 +70,13 @@ def note(unit="", **numbers):
         claims.note(name, number, unit=unit)
 
 
-rows, blank = [], torch.zeros(1, 1, 32, 32)
+rows, blank, (GRAY, BLACK, BLUE) = [], torch.zeros(1, 1, 32, 32), ("#6E6E6E", "black", "#0072B2")
 for name in ("Rubik One", "Barlow Condensed", "Suez One"):
     seen = truth[names.index(name), given]
     written = model.write_alphabet(seen, given)
     rows += [(name, torch.cat([seen[None], written[:13]])), ("", torch.cat([blank, written[13:]]))]
 show(
-    set_letters(rows, step=28, framed=(0, 2, 4)),
+    set_letters(rows, framed=(0, 2, 4)),
     alt="Three blocks of letters. In each a framed letter of a typeface on the left and the alphabet from A to Z in its style: one heavy and wide, one light and narrow, one with strong serifs.",
     title=f"It saw the framed {GIVEN}, and wrote the alphabets",
 )
@@ -180,33 +180,23 @@ def recognized(alphabets):
 error = {n: Runs((a - truth).square().flatten(1).mean(1), least=0) for n, a in answers.items()}
 right = {n: Runs(recognized(a), least=0, most=1) for n, a in answers.items() if n != "mean face"}
 readable = {n: reads(a).mean() for n, a in answers.items()} | {"true letters": reads(truth).mean()}
-teaching.results_table(
-    [
-        {
-            "written by": n,
-            "error": error[n],
-            "face recognized": right.get(n, ""),
-            "read": f"{readable[n]:.1%}",
-        }
-        for n in answers
-    ]
-)
+columns = "written by", "error", "face recognized", "read as meant"
+found = [(n, error[n], right.get(n, ""), f"{readable[n]:.1%}") for n in answers]
+teaching.results_table([dict(zip(columns, row, strict=True)) for row in found])
 gain, tie = error["nearest"] - error["VAE"], error["regression"] - error["VAE"]
-known_best = right["VAE"].mean
 guess.compare(0 if tie.low > 0 else 1 if gain.low > 0 else 2, f"regression minus VAE: {tie}.")
 claims.add("over_nearest", gain, above=0, whole_interval=True, text="Error, nearest training face minus VAE")
 claims.add("tie", tie, between=(-0.003, 0.003), text="Error, regression minus VAE")
 claims.add("recognized", right["VAE"], above=0.2, unit="%", text="VAE: the right face of 56 is the nearest")
 claims.add("read", readable["VAE"], above=0.95, unit="%", text="VAE: letters read as meant")
-note("%", recognized_regression=right["regression"])
-note("%", read_true=readable["true letters"])
+note("%", recognized_regression=right["regression"], read_true=readable["true letters"])
 # %% tags=["hide-input"]
 rows = []
 for name in ("Suez One", "Krona One", "Raleway", "Indie Flower"):
     place = names.index(name)
     rows += [(name, word(truth[place]))] + [(n, word(answers[n][place])) for n in ("regression", "VAE")]
 show(
-    set_letters(rows, step=28, ink=("#6E6E6E", "black", "#0072B2")),
+    set_letters(rows, ink=(GRAY, BLACK, BLUE)),
     alt="Four typefaces, each as a word of twelve letters in three rows: true, by regression, by the VAE. Of three faces both writers keep weight, width and serifs; of the fourth, a handwriting, both leave broken strokes.",
     title=f"From one {GIVEN}: weight, width and serifs carry over, a hand does not",
 )
@@ -263,9 +253,8 @@ invented = {
 # %%
 def variety(alphabets):
     """Mean squared difference of a pixel between two alphabets, as a share of that of unseen faces."""
-    return (
-        torch.pdist(alphabets.flatten(1)).square().mean() / torch.pdist(truth.flatten(1)).square().mean()
-    ).item()
+    own, real = (torch.pdist(a.flatten(1)).square().mean() for a in (alphabets, truth))
+    return (own / real).item()
 
 
 shape = {n: sound(a) for n, a in invented.items()}
@@ -273,22 +262,16 @@ spread = {n: variety(a) for n, a in invented.items()}
 gap = Runs(shape["VAE, fitted"].values) - Runs(shape["linear model"].values)
 guess.compare(1 if gap.low > 0.03 else 0 if gap.high < -0.03 else 2, f"VAE minus linear model: {gap:.2f}.")
 claims.add("sound", gap, above=0.03, unit="%", text="Usual pieces and holes, VAE (fitted) minus linear model")
-note("%", sound_vae=shape["VAE, fitted"])
-note("%", sound_linear=shape["linear model"])
-note("%", sound_true=sound(truth))
-wider = spread["VAE, fitted"] / spread["VAE, N(0, I)"]
-claims.add("wider", wider, above=1.2, unit="times", text="Variety, fitted prior over N(0, I)")
-for key, name in (("prior", "VAE, N(0, I)"), ("fitted", "VAE, fitted"), ("linear", "linear model")):
-    claims.note(f"variety_{key}", spread[name], unit="%")
+linear, prior, fitted = spread.values()
+claims.add("wider", fitted / prior, above=1.2, unit="times", text="Variety, fitted prior over N(0, I)")
+note("%", sound_vae=shape["VAE, fitted"], sound_linear=shape["linear model"], sound_true=sound(truth))
+note("%", variety_prior=prior, variety_fitted=fitted, variety_linear=linear)
 # %% tags=["hide-input"]
-mixed = torch.stack([alphabet[c] for alphabet, c in zip(invented["VAE, fitted"], range(26), strict=False)])
+mixed = invented["VAE, fitted"][torch.arange(26), torch.arange(26)]
 rows = [(f"{name} {i + 1}", word(invented[name][i])) for name in invented for i in range(3)]
+rows.append(("a new style\nfor each letter", word(mixed)))
 show(
-    set_letters(
-        [*rows, ("a new style\nfor each letter", word(mixed))],
-        step=28,
-        ink=["black"] * 3 + ["#0072B2"] * 6 + ["black"],
-    ),
+    set_letters(rows, ink=[BLACK] * 3 + [BLUE] * 6 + [BLACK]),
     alt="Rows of a word of twelve letters. Three by the linear model, with double strokes and stains in some; three by the VAE from N(0, I), clean and much alike; three by the VAE from the fitted prior, clean and more different from one another. In the last row every letter has another style, like a ransom note.",
     title="One style for all letters makes a typeface, one for each a ransom note",
 )
@@ -302,37 +285,24 @@ show(
 #
 # Two unseen faces, two A's, two codes, and the straight line between them.
 # %%
-ends = [names.index(name) for name in ("Rubik One", "EB Garamond")]
+pair = "Rubik One", "EB Garamond"
+ends = truth[[names.index(name) for name in pair]]
 with torch.no_grad():
-    z = model.encode((truth[ends, given], torch.full((2,), given))).mean
-way = model.alphabet(ev.lerp(z[0], z[1], torch.linspace(0, 1, 25)))
-rows = [(names[ends[0]], word(truth[ends[0]]))] + [(f"{i / 24:.2g}", word(way[i])) for i in range(0, 25, 4)]
+    z = model.encode((ends[:, given], torch.full((2,), given))).mean
+way = model.alphabet(ev.lerp(*z, torch.linspace(0, 1, 25)))
+rows = [(f"{i / 24:.2g}", word(way[i])) for i in range(0, 25, 4)]
+rows = [(pair[0], word(ends[0])), *rows, (pair[1], word(ends[1]))]
 show(
-    set_letters(
-        [*rows, (names[ends[1]], word(truth[ends[1]]))],
-        step=28,
-        ink=["#6E6E6E"] + ["#0072B2"] * 7 + ["#6E6E6E"],
-    ),
+    set_letters(rows, ink=[GRAY] + [BLUE] * 7 + [GRAY]),
     alt="A word in nine rows. On top as a heavy sans-serif typeface draws it, at the bottom as a light one with serifs does; between them seven rows get lighter step by step, and serifs grow.",
     title="From one face to another: the strokes thin out, serifs grow",
 )
-teaching.show_html(
-    animation_html(
-        1
-        - torch.stack([ink_preserving_cut(word(alphabet, "WALKING"), 2) for alphabet in way])[
-            ..., 6:58, 5:59
-        ],
-        f"From {names[ends[0]]} to {names[ends[1]]} and back",
-        alt="The word WALKING, black on white, gets lighter and grows serifs, then goes the same way back.",
-        zoom=2,
-    ),
-    alt="An animation of the word WALKING that turns from a heavy typeface into a light one with serifs and back.",
-)
-halfway = sound(way[12:13])
-weight = way.mean((1, 2, 3, 4))
-monotone = (weight.diff() < 0).float().mean()
-claims.add("steps", monotone, above=0.9, unit="%", text="Steps of the walk on which the ink gets less")
-note(halfway=halfway.mean * 26)
+alt = "The word WALKING, black on white, gets lighter and grows serifs, then goes the same way back."
+film = 1 - ink_preserving_cut(word(way, "WALKING"), 2)[..., 6:58, 5:59]
+teaching.show_html(animation_html(film, f"From {pair[0]} to {pair[1]} and back", alt, zoom=2), alt)
+less = (way.mean((1, 2, 3, 4)).diff() < 0).float().mean()
+claims.add("steps", less, above=0.9, unit="%", text="Steps of the walk on which the ink gets less")
+note(halfway=sound(way[12:13]).mean * 26)
 # %% [markdown]
 # Every step is a typeface: halfway {{halfway.value}} of 26 letters have their usual pieces and holes, and the ink gets less on {{steps}} of the steps. Nobody told the model that a weight axis exists.
 #
@@ -361,13 +331,10 @@ for picked in PICKS:
     dealt = parents[torch.arange(8 - len(picked)) % len(picked)]  # the picks take turns
     u = torch.cat([parents, child(dealt, torch.randn(dealt.shape, generator=generator), 0.5)])
 favorites = u[: len(PICKS[-1])]
-lines = [
-    (f"{i} and {i + 1}", torch.cat([word(sheet[i], "DESIGN"), word(sheet[i + 1], "DESIGN")]))
-    for sheet in (sheets[0], sheets[-1])
-    for i in range(0, 8, 2)
-]
+lines = [(sheet[i], sheet[i + 1], i) for sheet in (sheets[0], sheets[-1]) for i in range(0, 8, 2)]
+rows = [(f"{i} and {i + 1}", torch.cat([word(a, "DESIGN"), blank, word(b, "DESIGN")])) for a, b, i in lines]
 show(
-    set_letters(lines, step=28, ink=["black"] * 4 + ["#0072B2"] * 4),
+    set_letters(rows, ink=[BLACK] * 4 + [BLUE] * 4),
     alt="Eight rows, in each the word DESIGN in two designs with their numbers on the left. The upper four rows are the first round, all different; the lower four the last round, more alike.",
     title="The first round (black) and the last (blue): change PICKS and run again",
 )
@@ -386,12 +353,8 @@ corners = torch.stack([(1 - down) * (1 - across), (1 - down) * across, down * (1
 mix = torch.nn.functional.normalize(corners, dim=1) @ favorites[torch.arange(4) % len(favorites)]
 with torch.no_grad():
     logits = model.decode(center + mix @ factor.T, torch.tensor([letter for letter, _ in letters]))
-poster = letter_poster(
-    torch.sigmoid(logits),
-    COLUMNS,
-    [color for _, color in letters],
-    line="VAE course, chapter 09. Every letter is a point between four designs.",
-)
+line = "VAE course, chapter 09. Every letter is a point between four designs."
+poster = letter_poster(torch.sigmoid(logits), COLUMNS, [color for _, color in letters], line=line)
 for kind in ("png", "svg"):
     path = write_figure(poster, Path(FOLDER) / f"poster.{kind}")
     print(f"written: {path.name}, {path.stat().st_size / 1000:,.0f} kB")
@@ -431,31 +394,25 @@ both = torch.cat([people_codes, other_codes])
 labels = torch.cat([people.attributes, others.attributes]).bool()
 training = torch.arange(len(both)) < len(people)
 column = people.attribute_names.index
-ways = {
-    name: attribute_vector(both, labels[:, column(name)], training)
-    for name in ("Smiling", "Eyeglasses", "Blond_Hair")
-}
+WANTED = ("Smiling", "Eyeglasses", "Blond_Hair")
+ways = {name: attribute_vector(both, labels[:, column(name)], training) for name in WANTED}
 off = (ways["Smiling"] - ev.mean_difference(people_codes, people.attribute("Smiling"))).abs().max()
 claims.add("same_vector", off, below=1e-5, exact=True, text="Your vector off the package's")
-plain = (~others.attributes.bool()[:, [column(name) for name in ways]].any(1)).nonzero()[:, 0]
+plain = (others.attributes[:, [column(name) for name in WANTED]].sum(1) == 0).nonzero()[:, 0]
 some = other_codes[plain[:8]]
-rows = {"decoded": some} | {
-    f"+ {name.replace('_', ' ').lower()}": some + 1.5 * way for name, way in ways.items()
-}
+edited = torch.cat([some, *(some + 1.5 * way for way in ways.values())])
+titles = ["decoded", "+ smile", "+ glasses", "+ light hair"]
 show(
-    image_grid(
-        torch.cat([pictures(painter, z) for z in rows.values()]), 4, 8, row_titles=list(rows), cell=1.0
-    ),
+    image_grid(pictures(painter, edited), 4, 8, row_titles=titles, cell=1.0),
     alt="Eight decoded faces, and below them the same faces after each of three vectors was added to their codes: the mouths smile, glasses darken the eyes, the hair turns light.",
     title="One vector for everybody: a smile, glasses, light hair",
 )
 # %% [markdown]
 # The same vector for every face, one and a half times. And between two faces lies a straight line, as between two typefaces:
 # %% tags=["hide-input"]
-pairs = [(some[0], some[3]), (some[5], some[6])]
-walks = torch.cat([ev.lerp(a, b, torch.linspace(0, 1, 8)) for a, b in pairs])
+walks = [ev.lerp(some[a], some[b], torch.linspace(0, 1, 8)) for a, b in ((0, 3), (5, 6))]
 show(
-    image_grid(pictures(painter, walks), 2, 8, cell=1.0),
+    image_grid(pictures(painter, torch.cat(walks)), 2, 8, cell=1.0),
     alt="Two rows of eight decoded faces. In each the face on the left turns into the one on the right step by step, and each step looks like a face.",
     title="Half of one face and half of another is a face",
 )
@@ -529,7 +486,6 @@ solution("09.5")
 # %%
 question = "Vectors from the biased album. Which adds glasses and leaves the color of the hair alone?"
 guess = predict(question, ["the mean difference", "least squares", "both", "neither"])
-# %%
 faces, test_faces = load("faces_synthetic", "train", subset=PEOPLE), load("faces_synthetic", "test")
 GLASSES, HAIR = FACTORS.index("glasses"), FACTORS.index("hair_color")
 drawn_reader, has = weights.load_reader(), faces.attributes

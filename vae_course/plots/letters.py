@@ -22,7 +22,7 @@ from vae_course.plots.style import BLUE, styled
 
 FINER = 4  # times as many places in which an outline is looked for
 SPECK = 2.0  # pixels²: smaller islands and holes are left out
-AROUND = 1.3  # pixels of white on either side of a letter in a word
+STEP = 28.0  # pixels from letter to letter in a row
 TOP, BOTTOM = 28.0, 4.0  # between them stand the letters, in pixels from below
 
 
@@ -63,18 +63,10 @@ def _area(line: np.ndarray) -> float:
     return float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2
 
 
-def _place_row(paths: Sequence[Path], x: float, y: float, step: float | None) -> tuple[list[Path], float]:
-    """Letters from (x, y) to the right, each in a cell of `step` or close to one another; where they end."""
-    placed = []
-    for path in paths:
-        if len(path.vertices) == 0:
-            x += step or 8.0
-            continue
-        low, high = path.vertices[:, 0].min(), path.vertices[:, 0].max()
-        left = x + (step / 2 - 16 if step else AROUND - low)
-        placed.append(Path(path.vertices + (left, y), path.codes))
-        x = x + step if step else left + high + AROUND
-    return placed, x
+def _placed(paths: Sequence[Path], x: float, y: float, step: float = STEP) -> list[Path]:
+    """Letters from (x, y) to the right, each in the middle of a cell; empty ones are left out."""
+    places = ((path, (x + (i + 0.5) * step - 16, y)) for i, path in enumerate(paths) if len(path.vertices))
+    return [Path(path.vertices + place, path.codes) for path, place in places]
 
 
 def _draw(axes: Axes, paths: Sequence[Path], color: str) -> None:
@@ -88,7 +80,6 @@ def _draw(axes: Axes, paths: Sequence[Path], color: str) -> None:
 def set_letters(
     rows: Mapping[str, Tensor] | Sequence[tuple[str, Tensor]],
     *,
-    step: float | None = None,
     framed: Sequence[int] = (),
     ink: Sequence[str] = ("black",),
     width: float = MAX_WIDTH,
@@ -97,7 +88,6 @@ def set_letters(
 
     Args:
         rows: name to pictures (n, 1, 32, 32).
-        step: width of a letter's cell in pixels, so that columns align; None sets the letters as a word.
         framed: rows whose first letter has a frame.
         ink: colors, row by row, in turn.
         width: inches.
@@ -106,17 +96,15 @@ def set_letters(
     names, drawn = [name for name, _ in rows], [outlines(pictures) for _, pictures in rows]
     figure = Figure(figsize=(width, 1))
     axes = figure.add_axes((0, 0, 1, 1))
-    down, across = TOP - BOTTOM + 7, 0.0
+    down, across = TOP - BOTTOM + 7, STEP * max(map(len, drawn))
     for row, paths in enumerate(drawn):
-        placed, end = _place_row(paths, 0, -down * row, step)
-        across = max(across, end)
-        _draw(axes, placed, ink[row % len(ink)])
+        _draw(axes, _placed(paths, 0, -down * row), ink[row % len(ink)])
     label = text_width([line for name in names for line in name.split("\n")], 10)
     left = (label + 0.15) * across / (width - label - 0.15) if label else 1.0
     for row, name in enumerate(names):
         axes.text(-left, 16 - down * row, name, va="center", fontsize=10)
         if row in framed:
-            box = Rectangle((-1, BOTTOM - 2 - down * row), (step or 30) + 1, TOP - BOTTOM + 4, fill=False)
+            box = Rectangle((-1, BOTTOM - 2 - down * row), STEP + 1, TOP - BOTTOM + 4, fill=False)
             box.set(edgecolor=BLUE, linewidth=2)
             axes.add_patch(box)
     bottom, top = BOTTOM - 3 - down * (len(rows) - 1), TOP + 3
@@ -147,7 +135,7 @@ def letter_poster(
     for number, (path, color) in enumerate(zip(outlines(pictures), colors, strict=True)):
         row, column = divmod(number, columns)
         place = margin + column * cell, foot + (rows - 1 - row) * cell
-        placed.setdefault(color, []).extend(_place_row([path], *place, cell)[0])
+        placed.setdefault(color, []).extend(_placed([path], *place, cell))
     for color, paths in placed.items():
         _draw(axes, paths, color)
     axes.text(margin, 0.55 * foot, line, color=colors[0], fontsize=8.5, va="center", alpha=0.8)

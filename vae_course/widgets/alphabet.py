@@ -33,7 +33,7 @@ def draw_directions(model: nn.Module, center: Tensor, ways: Mapping[str, Tensor]
     for name in ways:
         at = [designed(model, center, ways, {name: amount})[list(SAMPLE)] for amount in (-2.0, 0.0, 2.0)]
         rows.append((name, torch.cat([at[0], gap, at[1], gap, at[2]])))
-    return set_letters(rows, step=28)
+    return set_letters(rows)
 
 
 def explore_alphabet(
@@ -70,7 +70,7 @@ def explore_alphabet(
     def save(button: widgets.Button) -> None:
         kind = button.description.rsplit(" ", 1)[1].lower()
         path = Path(folder) / f"alphabet.{kind}"
-        write_figure(set_letters(two_rows(shown(**explorer.values)), step=28), path)
+        write_figure(set_letters(two_rows(shown(**explorer.values))), path)
         saved.value = f"written: {path.name}, {path.stat().st_size / 1000:,.0f} kB"
 
     for button in buttons:
