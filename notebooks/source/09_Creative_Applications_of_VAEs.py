@@ -268,18 +268,23 @@ note("%", sound_vae=shape["VAE, fitted"], sound_linear=shape["linear model"], so
 note("%", variety_prior=prior, variety_fitted=fitted, variety_linear=linear)
 # %% tags=["hide-input"]
 mixed = invented["VAE, fitted"][torch.arange(26), torch.arange(26)]
-rows = [(f"{name} {i + 1}", word(invented[name][i])) for name in invented for i in range(3)]
+ranks = {name: torch.tensor(shape[name].values).argsort() for name in invented}
+rows = [
+    (f"{name}: {label}", word(invented[name][ranks[name][int(share * N_INVENTED)]]))
+    for name in invented
+    for label, share in (("low", 0.1), ("middle", 0.5), ("high", 0.9))
+]
 rows.append(("a new style\nfor each letter", word(mixed)))
 show(
     set_letters(rows, ink=[BLACK] * 3 + [BLUE] * 6 + [BLACK]),
-    alt="Rows of a word of twelve letters. Three by the linear model, with double strokes and stains in some; three by the VAE from N(0, I), clean and much alike; three by the VAE from the fitted prior, clean and more different from one another. In the last row every letter has another style, like a ransom note.",
+    alt="Rows of a word of twelve letters. Three by the linear model, of which the first has broken strokes; three by the VAE from N(0, I), much alike; three by the VAE from the fitted prior, more different from one another. In the last row every letter has another style, like a ransom note.",
     title="One style for all letters makes a typeface, one for each a ransom note",
 )
 # %% [markdown]
-# Here the two part. {{sound_vae.value}} of the VAE's invented letters have the usual pieces and holes, {{sound_linear.value}} of the linear model's: half a thin face plus half a bold one is a ghost, not a face in between. (True ones: {{sound_true.value}}; stencils and scripts have more pieces.)
+# Here the two part. {{sound_vae.value}} of the VAE's invented letters have the usual pieces and holes, {{sound_linear.value}} of the linear model's: a thin stroke minus half a bold one leaves a hole. (True ones: {{sound_true.value}}; stencils and scripts have more pieces. *Low*, *middle* and *high* are the alphabets at a tenth, the half and nine tenths of each model's ranks.)
 #
 # But look at the middle rows. The typefaces from $\mathcal N(0, I)$ are dull: they differ by {{variety_prior.value}} of what real faces differ by. The model pays for a style only once in 26 letters, so its codes spread much wider than the prior. The remedy is chapter 06's: fit a Gaussian to the training codes and draw from that. The variety grows {{wider}}, to {{variety_fitted.value}} of
-# the real one. (The linear model's {{variety_linear.value}} includes its ghosts.) From here on a design is a $u \sim \mathcal N(0, I)$, and its style `center + u @ factor.T`.
+# the real one. (The linear model reaches {{variety_linear.value}}, holes and all.) From here on a design is a $u \sim \mathcal N(0, I)$, and its style `center + u @ factor.T`.
 #
 # ## 3 What lies between two typefaces?
 #
@@ -387,7 +392,7 @@ solution("09.1")
 PHOTOS = "faces_synthetic" if OFFLINE else "celeba"
 people, others = (load(PHOTOS, part) for part in ("train", "validation"))
 people = people.subset(min(PEOPLE, len(people)))
-painter = weights.load_face_model() if OFFLINE else weights.load_photograph_model("celeba")
+painter = weights.load_face_model() if OFFLINE else weights.load_celeba("vae")
 reader = weights.load_reader(PHOTOS)
 people_codes, other_codes = (ev.posterior_means(painter, data) for data in (people, others))
 both = torch.cat([people_codes, other_codes])
@@ -404,13 +409,13 @@ edited = torch.cat([some, *(some + 1.5 * way for way in ways.values())])
 titles = ["decoded", "+ smile", "+ glasses", "+ light hair"]
 show(
     image_grid(pictures(painter, edited), 4, 8, row_titles=titles, cell=1.0),
-    alt="Eight decoded faces, and below them the same faces after each of three vectors was added to their codes: the mouths smile, glasses darken the eyes, the hair turns light.",
-    title="One vector for everybody: a smile, glasses, light hair",
+    alt="Eight decoded faces, and below them the same faces after each of three vectors was added to their codes: the mouths smile, something dark surrounds the eyes, the hair turns light.",
+    title="One vector for everybody: a smile, a pair of glasses, light hair",
 )
 # %% [markdown]
-# The same vector for every face, one and a half times. And between two faces lies a straight line, as between two typefaces:
+# The same vector for every face, one and a half times. The smile is a smile. The glasses are mere shadows: a VAE that blurs has no frames to draw (chapter 11 sharpens it). And between two faces lies a straight line, as between two typefaces:
 # %% tags=["hide-input"]
-walks = [ev.lerp(some[a], some[b], torch.linspace(0, 1, 8)) for a, b in ((0, 3), (5, 6))]
+walks = [ev.lerp(some[a], some[b], torch.linspace(0, 1, 8)) for a, b in ((1, 4), (6, 3))]
 show(
     image_grid(pictures(painter, torch.cat(walks)), 2, 8, cell=1.0),
     alt="Two rows of eight decoded faces. In each the face on the left turns into the one on the right step by step, and each step looks like a face.",
@@ -420,7 +425,9 @@ show(
 # Back to the row with the glasses. Did only the glasses change? Ask a reader of all attributes, a network that learned them from training photographs. It reads the decoded face before and after; the dose of the vector is set on training faces, so that the reading of glasses rises by 0.4.
 # %%
 question = "Besides the glasses, which reading changes most?"
-guess = predict(question, ["smile or mouth", "age or gender", "none: all others move by less than 0.05"])
+guess = predict(
+    question, ["smile or mouth", "gender, age or looks", "none: all others move by less than 0.05"]
+)
 
 
 # %%
@@ -463,7 +470,7 @@ claims.add(
 )
 note(glasses_rise=Runs(moved[:, TARGET]))
 # %% [markdown]
-# Nobody asked for that. The table says where it may come from: among CelebA's people, glasses go with men and with age, and a difference of means takes along whatever differs. Two other suspects: the decoder may be unable to change one thing alone; and the *reader* may take glasses for a sign of age, as it learned from the same album. Photographs cannot tell: nobody has the same person with and without.
+# Nobody asked for that. The first row of the table moves by {{photo_before.value}}. The table says where it may come from: people with glasses are labeled differently in other ways, too, and a difference of means takes along whatever differs. Two other suspects: the decoder may be unable to change one thing alone; and the *reader* may take glasses for a sign of the rest, as it learned from the same album. Photographs cannot tell: nobody has the same person with and without.
 #
 # ## 6 Can a biased album be repaired?
 #
