@@ -268,12 +268,10 @@ note("%", sound_vae=shape["VAE, fitted"], sound_linear=shape["linear model"], so
 note("%", variety_prior=prior, variety_fitted=fitted, variety_linear=linear)
 # %% tags=["hide-input"]
 mixed = invented["VAE, fitted"][torch.arange(26), torch.arange(26)]
-ranks = {name: torch.tensor(shape[name].values).argsort() for name in invented}
-rows = [
-    (f"{name}: {label}", word(invented[name][ranks[name][int(share * N_INVENTED)]]))
-    for name in invented
-    for label, share in (("low", 0.1), ("middle", 0.5), ("high", 0.9))
-]
+rows, levels = [], (("low", 0.1), ("middle", 0.5), ("high", 0.9))
+for name, alphabets in invented.items():
+    order = torch.tensor(shape[name].values).argsort()
+    rows += [(f"{name}: {q}", word(alphabets[order[int(at * N_INVENTED)]])) for q, at in levels]
 rows.append(("a new style\nfor each letter", word(mixed)))
 show(
     set_letters(rows, ink=[BLACK] * 3 + [BLUE] * 6 + [BLACK]),
@@ -425,9 +423,7 @@ show(
 # Back to the row with the glasses. Did only the glasses change? Ask a reader of all attributes, a network that learned them from training photographs. It reads the decoded face before and after; the dose of the vector is set on training faces, so that the reading of glasses rises by 0.4.
 # %%
 question = "Besides the glasses, which reading changes most?"
-guess = predict(
-    question, ["smile or mouth", "gender, age or looks", "none: all others move by less than 0.05"]
-)
+guess = predict(question, ["smile or mouth", "gender, age or looks", "none moves by 0.05"])
 
 
 # %%
