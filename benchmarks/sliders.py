@@ -102,21 +102,18 @@ def slider_latency(name: str, moves: int = 40) -> Latency:
 
     Args:
         name: one of ``EXPLORERS``.
-        moves: number of moves; of the breeder's button, if it has no slider that draws.
+        moves: number of moves.
     """
     seed_everything(0)
     with redirect_stdout(io.StringIO()):
         shell = EXPLORERS[name]()
-    controls = getattr(shell, "controls", {})
+    controls = shell.controls
     menus = [control for control in controls.values() if hasattr(control, "options")]
     sliders = [control for control in controls.values() if hasattr(control, "step")]
     draw, times = random.Random(0), []
     for move in range(moves):
         if menus and move % 10 == 0:  # ten moves with each entry, not counted itself
             menus[-1].index = move // 10 % len(menus[-1].options)
-        if not sliders:
-            times.append(_milliseconds(shell.next_round))
-            continue
         control = sliders[move % len(sliders)]
         value = control.value
         while value == control.value:  # a move that changes nothing draws nothing
