@@ -196,21 +196,13 @@ normal, strange = kind(NORMAL, "validation", N_STRANGE, OFFLINE), kind(STRANGE, 
 
 
 def trained(likelihood, seed):
-    """A VAE of the normal kind."""
+    """A VAE of the normal kind, and by how much its held-out −ELBO still falls in the last quarter."""
     seed_everything(seed)
     model = VAE.for_data(learned, latent_dim=16, hidden_dims=(256, 128), likelihood=likelihood)
     how = dict(epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=2e-3, schedule="linear", warmup=0.05)
-    fit(
-        model,
-        learned,
-        seed=seed,
-        kl_warmup=0.3,
-        eval_examples=100,
-        progress=False,
-        gradient_clip=1000.0,
-        **how,
-    )
-    return model
+    how |= dict(kl_warmup=0.3, gradient_clip=1000.0, eval_examples=N_STRANGE, progress=False)
+    curve = fit(model, learned, normal, seed=seed, **how).curve("validation")[1]
+    return model, curve[-1 - EPOCHS // 4] - curve[-1]
 
 
 def zipped(data):
@@ -224,10 +216,11 @@ own = {
 }
 own[" minus zlib"] = zipped(normal), zipped(strange)
 # %%
-found = {}
+found, falling = {}, {}
 for name, likelihood in NAMES.items():
     for seed in range(N_SEEDS):
-        model = trained(likelihood, seed)
+        model, fall = trained(likelihood, seed)
+        falling.setdefault(name, []).append(fall)
         pair = [evaluation.elbo_scores(model, data, n_samples=4) for data in (normal, strange)]
         for less, costs in own.items():
             area_of = evaluation.auroc(*(score - cost for score, cost in zip(pair, costs, strict=True)))
@@ -266,8 +259,9 @@ claims.add(
 )
 for key, name in (("bernoulli", "Bernoulli"), ("gaussian", "Gaussian, learned σ"), ("logistic", "logistic")):
     claims.note(f"zlib_{key}", found[name, " minus zlib"])
+    claims.note(f"falls_{key}", Runs(falling[name]), unit="nats")
 # %% [markdown]
-# The Bernoulli model ranks digits as more normal than garments (AUROC {{wrong_bernoulli}}), the logistic one too ({{wrong_logistic}}), the Gaussian does not ({{right_gaussian}}). The trap is no property of VAEs. It belongs to what the likelihood charges for.
+# The Bernoulli model ranks digits as more normal than garments (AUROC {{wrong_bernoulli}}), the logistic one too ({{wrong_logistic}}), the Gaussian does not ({{right_gaussian}}). (These are short runs: in the last pass the held-out −ELBO still fell by {{falls_bernoulli.value}}, {{falls_gaussian.value}} and {{falls_logistic.value}}.) The trap is no property of VAEs. It belongs to what the likelihood charges for.
 #
 # A Bernoulli charges up to log 2 nats for a gray pixel whatever the model knows, and nearly nothing for a black one; a logistic charges nearly nothing for black pixels that it is sure of. Digits are mostly black, so strange but simple beats normal but complex. A Gaussian with one σ for all pixels charges for squared error alone, and a
 # stroke where no garment has one is expensive. Nalisnick et al. (2019) found the trap with deep models of many kinds.
