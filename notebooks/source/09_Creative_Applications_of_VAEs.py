@@ -310,7 +310,7 @@ less = (way.mean((1, 2, 3, 4)).diff() < 0).float().mean()
 claims.add("steps", less, above=0.9, unit="%", text="Steps of the walk on which the ink gets less")
 note(halfway=sound(way[12:13]).mean * 26)
 # %% [markdown]
-# On this walk every step is a typeface: halfway {{halfway.value}} of 26 letters have their usual pieces and holes, and the ink gets less on {{steps}} of the steps. Nobody told the model that a weight axis exists.
+# Every step on this walk is a typeface, until the last hairlines break: they are thinner than one of the 32 pixels. Halfway {{halfway.value}} of 26 letters have their usual pieces and holes, and the ink gets less on {{steps}} of the steps. Nobody told the model that a weight axis exists.
 #
 # ## 4 Breed your own
 #
@@ -364,11 +364,8 @@ poster = letter_poster(torch.sigmoid(logits), COLUMNS, [color for _, color in le
 for kind in ("png", "svg"):
     path = write_figure(poster, Path(FOLDER) / f"poster.{kind}")
     print(f"written: {path.name}, {path.stat().st_size / 1000:,.0f} kB")
-show(
-    poster,
-    alt="A dark blue poster of large capitals, seventeen rows of twelve, words in turn cream and amber. Weight, width and serifs change smoothly over the sheet.",
-    dpi=90,
-)
+alt = "A dark blue poster of large capitals, seventeen rows of twelve, words in turn cream and amber. Weight, width and serifs change smoothly over the sheet."
+show(poster, alt, dpi=90)
 # %% [markdown]
 # The SVG holds outlines: print it as large as your wall.
 #
