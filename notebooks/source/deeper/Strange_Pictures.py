@@ -266,7 +266,7 @@ for key, name in (("bernoulli", "Bernoulli"), ("gaussian", "Gaussian, learned σ
 # A Bernoulli charges up to log 2 nats for a gray pixel whatever the model knows, and nearly nothing for a black one; a logistic charges nearly nothing for black pixels that it is sure of. Digits are mostly black, so strange but simple beats normal but complex. A Gaussian with one σ for all pixels charges for squared error alone, and a
 # stroke where no garment has one is expensive. Nalisnick et al. (2019) found the trap with deep models of many kinds.
 #
-# A remedy: take off what the picture costs by itself. For the Bernoulli its pixels' own entropy ("coins") does it: {{coins}}. Serrà et al. (2020) take off what a general compressor needs. With zlib that gives {{zlib_bernoulli}}, {{zlib_gaussian}} and {{zlib_logistic}}. No score is right for all: test your detector on anomalies of the kind that you fear.
+# A remedy: take off what the picture costs by itself. For the Bernoulli its pixels' own entropy ("coins") does it: {{coins}}. Serrà et al. (2020) take off what a general compressor needs. With zlib that gives {{zlib_bernoulli.value}}, {{zlib_gaussian.value}} and {{zlib_logistic.value}}: here it repairs all three. It repairs *this* trap, where the strange kind is the simpler one. Test your detector on anomalies of the kind that you fear.
 #
 # ## What you can say now
 #
