@@ -21,7 +21,7 @@ from vae_course.models.classifier import Classifier
 from vae_course.models.text import TextVAE
 from vae_course.models.vae import VAE, GaussianVAE
 from vae_course.randomness import seed_everything, seeded
-from vae_course.weights import load_one_model
+from vae_course.weights import load_letters, load_one_model
 
 LIMIT = 50.0  # milliseconds of one core: what still feels like moving the thing itself
 ALT = "Still pictures of the same thing, of which the benchmark takes no notice."
@@ -89,14 +89,8 @@ EXPLORERS: dict[str, Callable] = {
     "07 judge": lambda: widgets.explore_the_judge(
         {"VAE": _pictures(128).floats()}, _pictures(256).floats()[128:], Classifier((1, 28, 28), 10).eval()
     ),
-    "09 attributes": lambda: widgets.explore_attributes(
-        _vae(32, (3, 32, 32)),
-        _named(_pictures(4, (3, 32, 32)).floats()),
-        _named(torch.randn(5, 32, generator=seeded(0))),
-        alt=ALT,
-    ),
-    "09 more like this": lambda: widgets.explore_more_like_this(
-        _vae(16), widgets.breed(_vae(16), lambda images: [0], rounds=1, spread=0.4), alt=ALT
+    "09 alphabet": lambda: widgets.explore_alphabet(
+        load_letters(), torch.zeros(32), _named(torch.randn(4, 32, generator=seeded(0))), "my_work", alt=ALT
     ),
     "10 domains": lambda: widgets.explore_domains(_domains(), ALT),
     "11 stages": lambda: widgets.explore_stages({"pixel": _vae(16)}, {"a to b": _pictures(2).floats()}),
@@ -108,21 +102,18 @@ def slider_latency(name: str, moves: int = 40) -> Latency:
 
     Args:
         name: one of ``EXPLORERS``.
-        moves: number of moves; of the breeder's button, if it has no slider that draws.
+        moves: number of moves.
     """
     seed_everything(0)
     with redirect_stdout(io.StringIO()):
         shell = EXPLORERS[name]()
-    controls = getattr(shell, "controls", {})
+    controls = shell.controls
     menus = [control for control in controls.values() if hasattr(control, "options")]
     sliders = [control for control in controls.values() if hasattr(control, "step")]
     draw, times = random.Random(0), []
     for move in range(moves):
         if menus and move % 10 == 0:  # ten moves with each entry, not counted itself
             menus[-1].index = move // 10 % len(menus[-1].options)
-        if not sliders:
-            times.append(_milliseconds(shell.next_round))
-            continue
         control = sliders[move % len(sliders)]
         value = control.value
         while value == control.value:  # a move that changes nothing draws nothing

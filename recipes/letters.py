@@ -30,6 +30,7 @@ from vae_course.evaluation.bounds import in_parts
 from vae_course.files import write_atomically
 from vae_course.machine import pick_device
 from vae_course.models.letters import LetterVAE, alphabet_terms
+from vae_course.plots.letters import ink_preserving_cut
 from vae_course.randomness import seed_everything, seeded
 from vae_course.training.loop import History, fit
 from vae_course.weights import load_classifier, load_model, save_checkpoint, shipped_file
@@ -119,16 +120,6 @@ def written(model: LetterVAE, alphabets: Tensor, letter: int, variant: str) -> T
     """Alphabets (n, 26, 1, 32, 32) that the model writes when it sees one letter of each."""
     result = in_parts(model, lambda x: model.write_alphabet(x, letter), alphabets[:, letter], 50)
     return from_distance(result) if variant == "distance" else result
-
-
-def ink_preserving_cut(pictures: Tensor, finer: int = 4) -> Tensor:
-    """Each picture (..., 1, 32, 32) finer and cut to black and white at the threshold that keeps its ink."""
-    large = F.interpolate(pictures.reshape(-1, 1, 32, 32), scale_factor=finer, mode="bicubic").flatten(1)
-    ink = (pictures.reshape(len(large), -1).mean(1) * large.shape[1]).long().clamp(1, large.shape[1])
-    threshold = large.sort(1, descending=True).values.gather(1, ink[:, None] - 1)
-    side = 32 * finer
-    crisp = ((large - threshold) * 3 + 0.5).clamp(0, 1)
-    return crisp.view(*pictures.shape[:-2], side, side)
 
 
 def error(ours: Tensor, truth: Tensor) -> float:

@@ -14,7 +14,6 @@ from tiny_data import InterruptedAt, tiny_images
 
 from recipes.one_model import train_one_model
 from vae_course import VAE, elbo_terms, evaluate, fit, importance_weighted_bound, load, seed_everything
-from vae_course.data.images import with_classes
 from vae_course.evaluation.bounds import elbo_scores, evaluate_codes
 from vae_course.evaluation.classifier import read, train_classifier, train_reader
 from vae_course.evaluation.code_use import (
@@ -31,7 +30,6 @@ from vae_course.evaluation.paths import path_cost
 from vae_course.evaluation.samples import sample_quality
 from vae_course.evaluation.sizes import size_report
 from vae_course.machine import pick_device
-from vae_course.models.conditional import ConditionalVAE
 from vae_course.models.gan import Discriminator, Generator
 from vae_course.models.hierarchical import HierarchicalVAE
 from vae_course.models.one_model import OneModel
@@ -46,7 +44,6 @@ from vae_course.training.sweep import plan, run_sweep
 from vae_course.training.vae_gan import fit_vae_gan
 from vae_course.weights import load_model
 from vae_course.widgets import (
-    explore_attributes,
     explore_corrupted_digit,
     explore_latent_pad,
     explore_stages,
@@ -258,18 +255,14 @@ def bounds(model, data) -> list[float]:
     return [evaluate(model, data).negative_elbo.value, importance_weighted_bound(model, data, k=5).value]
 
 
-def test_two_layers_and_conditions():
+def test_two_layers():
     data = tiny_images(64)
     seed_everything(0)
     layers = HierarchicalVAE.for_data(data, latent_dim=3, top_dim=2, hidden_dims=(16,), top_hidden=8)
     fit(layers, data, **SETTINGS)
-    conditioned = with_classes(data)
-    conditional = ConditionalVAE.for_data(conditioned, latent_dim=3, hidden_dims=(16,))
-    fit(conditional, conditioned, conditioned, **SETTINGS)
-    for model, held_out in ((layers, data), (conditional, conditioned)):
-        assert on_cpu(model)
-        here = bounds(model, held_out)
-        assert bounds(model.to(THERE), held_out) == pytest.approx(here, rel=1e-4 if EXACT else 0.2)
+    assert on_cpu(layers)
+    here = bounds(layers, data)
+    assert bounds(layers.to(THERE), data) == pytest.approx(here, rel=1e-4 if EXACT else 0.2)
 
 
 def test_texts():
@@ -311,7 +304,6 @@ def test_pictures_of_a_model(where):
     for explorer in (
         explore_corrupted_digit(model, one),
         explore_latent_pad(model, HELD_OUT),
-        explore_attributes(model, {"one": one}, {"up": end - start}, alt="One row of an edited picture."),
         explore_stages({"only": model}, {"one to other": torch.stack([one, other])}),
     ):
         first = explorer.picture.value

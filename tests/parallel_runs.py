@@ -10,9 +10,7 @@ from pathlib import Path
 import torch
 from tiny_data import InterruptedAt, tiny_images
 
-from vae_course.data.images import with_classes
 from vae_course.elbo import elbo_terms
-from vae_course.models.conditional import ConditionalVAE
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
 from vae_course.training import distributed as processes
@@ -33,7 +31,6 @@ RUNS = {
         "patience": 2,
     },
     "four draws of z": {"draws": 4},
-    "conditional": {"conditional": True},
 }
 
 
@@ -69,10 +66,7 @@ def run(name: str, checkpoint=None, interrupt_at=None, **more):
     if settings.pop("draws", None):
         settings["objective"] = four_draws
     seed_everything(0)
-    kind = VAE
-    if settings.pop("conditional", False):
-        kind, train, held_out = ConditionalVAE, with_classes(train), with_classes(held_out)
-    model = kind.for_data(train, latent_dim=2, hidden_dims=[8]).double()
+    model = VAE.for_data(train, latent_dim=2, hidden_dims=[8]).double()
     train, held_out = InFloat64(train), InFloat64(held_out)
     if interrupt_at is not None:
         train = InterruptedAt(train, interrupt_at)

@@ -1,15 +1,16 @@
 """Attribute vectors on codes whose true directions are known, and the judge of edits."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from vae_course.data.faces import draw_factors, faces_from
 from vae_course.evaluation.attributes import (
     adjusted_vectors,
+    dose_for,
     factors_moved,
-    judge_edit,
     mean_difference,
-    probe_direction,
 )
 from vae_course.evaluation.classifier import read, train_reader
 
@@ -42,29 +43,16 @@ def test_attributes_that_come_together_only_regression_keeps_apart():
     assert torch.allclose(adjusted_vectors(codes, attributes)[0], TRUE[0], atol=0.05)
 
 
-def test_the_probe_s_direction_separates_and_is_not_the_change():
-    """With shared noise the best boundary leans against the noise (Haufe et al. 2014: filter and pattern)."""
-    codes, attributes = codes_of(both=0.5)
-    has = attributes[:, 0].bool()
-    direction = probe_direction(codes, has)
-    apart = (codes[has].mean(0) - codes[~has].mean(0)) @ direction / direction.norm()
-    assert direction.norm() == pytest.approx(apart.item(), rel=1e-4)
-    assert direction[3] < -0.4 * direction[0]  # though the attribute does not change dimension 3 at all
-    rank = lambda v: ((codes @ v)[has][:2000, None] > (codes @ v)[~has][None, :2000]).float().mean()  # noqa: E731
-    assert rank(direction) > rank(mean_difference(codes, has)) + 0.02
-
-
-def test_judge_edit_counts_what_it_says():
-    before = torch.tensor([[0.1, 0.5, 0.2], [0.3, 0.5, 0.6]])
-    after = torch.tensor([[0.9, 0.6, 0.2], [0.4, 0.3, 0.6]])
-    report = judge_edit(before, after, 0)
-    assert report.gain == pytest.approx(0.45) and report.success == 0.5
-    assert report.collateral == pytest.approx((0.1 + 0.2) / 4)
-    assert report.changes.tolist() == pytest.approx([0.45, -0.05, 0.0])
-    removed = judge_edit(after, before, 0, add=False)
-    assert removed.gain == pytest.approx(0.45) and removed.success == 1.0
-    with pytest.raises(ValueError, match="shapes"):
-        judge_edit(before, after[:1], 0)
+def test_the_dose_is_the_smallest_that_lets_the_reading_rise_as_wanted():
+    """A decoder that shows the code itself, and a reader of it: the answer is known."""
+    model = SimpleNamespace(decode=lambda z: z, likelihood=SimpleNamespace(mean=lambda z: z))
+    reader = torch.nn.Linear(2, 2, bias=False).requires_grad_(False)
+    reader.weight.copy_(torch.tensor([[4.0, 0.0], [0.0, 4.0]]))
+    codes = torch.zeros(3, 2)  # readings sigmoid(4 · 0) = ½
+    wanted = torch.tensor(4 * 0.3).sigmoid().item() - 0.5
+    vector = torch.tensor([0.0, 0.2])
+    assert dose_for(model, reader, vector, codes, 1, wanted) == pytest.approx(1.5, abs=0.07)
+    assert dose_for(model, reader, vector, codes, 0, wanted) == 4.0  # never: the other column
 
 
 def test_vectors_refuse_what_cannot_be_answered():
@@ -72,7 +60,7 @@ def test_vectors_refuse_what_cannot_be_answered():
     with pytest.raises(ValueError, match="pictures with the attribute and pictures without"):
         mean_difference(codes, torch.ones(10))
     with pytest.raises(ValueError, match=r"expected \(n, latent\) and \(n,\)"):
-        probe_direction(codes, torch.ones(9))
+        mean_difference(codes, torch.ones(9))
     twice = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).repeat(5, 1)
     with pytest.raises(ValueError, match="follows from the others"):
         adjusted_vectors(codes, twice)

@@ -13,13 +13,13 @@ from recipes.letters import (
     error,
     flatness,
     from_distance,
-    ink_preserving_cut,
     read_share,
     to_distance,
 )
 from vae_course import elbo_terms, load, load_letters, load_model, save_checkpoint
 from vae_course.data.letters import LetterPairs
 from vae_course.models.letters import LetterVAE, alphabet_terms
+from vae_course.plots.letters import ink_preserving_cut
 from vae_course.training.loop import History, fit
 from vae_course.weights import shipped_file
 

@@ -1,4 +1,4 @@
-"""Explorers that move a code: pad, attributes and stages, by what they draw."""
+"""Explorers that move a code: pad and stages, by what they draw."""
 
 import base64
 
@@ -14,8 +14,6 @@ from vae_course.widgets.codes import (
     STATIONS,
     decoded,
     draw_pad_strip,
-    edited,
-    explore_attributes,
     explore_latent_pad,
     explore_stages,
     pad_scene,
@@ -68,21 +66,6 @@ def test_the_pad_follows_its_sliders():
     background = model.encode(data.floats()).mean.detach()
     assert same_picture(shell, pad_scene(model, background, data.labels)(z1=1.5, z2=-2.0))
     assert shell.controls["z1"].continuous_update
-
-
-def test_amounts_are_added_to_the_code_and_the_live_picture_follows(capsys):
-    model = vae(3, (3, 8, 8))
-    faces = {"one": torch.rand(3, 8, 8), "two": torch.rand(3, 8, 8)}
-    vectors = {"glasses": torch.tensor([3.0, 0.0, 0.0]), "smile": torch.tensor([0.0, 3.0, 0.0])}
-    with torch.no_grad():
-        code = model.encode(faces["one"][None]).mean + 0.5 * vectors["glasses"] - vectors["smile"]
-        wanted = model.likelihood.mean(model.decode(code))[0]
-    assert torch.allclose(edited(model, faces["one"], vectors, {"glasses": 0.5, "smile": -1.0}), wanted)
-    shell = explore_attributes(model, faces, vectors, alt="Rows of one face with attributes added and taken.")
-    before = shell.picture.value
-    shell.controls["amount_1"].value = 1.5
-    assert shell.picture.value != before
-    assert "smile = 1.5" in shell.picture.value
 
 
 def test_the_stages_explorer_offers_every_stage_and_pair_and_says_where_it_is():

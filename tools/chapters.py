@@ -60,7 +60,7 @@ CHAPTERS = (
     Chapter(
         "09_Creative_Applications_of_VAEs",
         "Creative applications",
-        "hybrids, attributes, conditional generation, anomaly detection",
+        "an alphabet from one letter, a poster of your own, and what else comes with a smile",
     ),
     Chapter(
         "10_VAEs_Performance_on_Different_Datasets",

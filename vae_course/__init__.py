@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazily(
         "machine": "pick_device",
         "randomness": "base_seed base_seeded seed_everything seed_of seeded seeded_numpy",
         "data.faces": "draw_faces FACTORS",
-        "data.images": "DataError ImageData with_classes",
+        "data.images": "DataError ImageData",
         "data.loading": "load",
         "data.own_images": "load_pictures",
         "data.tables": "PointData",

@@ -143,7 +143,7 @@ def importance_weighted_log_prob(
     Its mean rises with K from the ELBO (K = 1) towards log p(x).
 
     Args:
-        x: (batch, *features); a pair for a conditional model.
+        x: (batch, *features).
         k: number of draws of z for each example.
         generator: source of randomness, on the model's device.
         chunk: draws at a time. Few are faster: tensors of a few MB stay in reach of the processor.

@@ -31,7 +31,6 @@ KINDS = (
         "VAE",
         "Autoencoder",
         "GaussianVAE",
-        "ConditionalVAE",
         "HierarchicalVAE",
         "VAEGAN",
         "VQVAE",

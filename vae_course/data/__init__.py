@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "faces": "draw_faces FACTORS",
-        "images": "DataError ImageData with_classes",
+        "images": "DataError ImageData",
         "own_images": "as_image_data load_pictures",
         "letters": "LetterPairs",
         "loading": "DATASETS load SPLITS",

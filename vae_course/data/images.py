@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vae_course.randomness import seeded_numpy
 
@@ -238,44 +237,3 @@ def _conversion(images: Tensor) -> str:
         return gray if images.ndim == 3 else "x.reshape(-1, C, H, W)"
     bytes_already = not images.is_floating_point() or (images.numel() > 0 and images.max() > 1)
     return "x.round().to(torch.uint8)" if bytes_already else "(255 * x).round().to(torch.uint8)"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ConditionedData(Examples):
-    """Images, each with a vector of what is told about it; ``batch`` gives the pair (x, c).
-
-    ``conditions`` are float32 (N, condition size): one-hot classes, attributes, or anything else.
-    """
-
-    data: ImageData
-    conditions: Tensor
-
-    main = "conditions"
-    images = property(lambda self: self.data.images)
-    labels = property(lambda self: self.data.labels)
-    class_names = property(lambda self: self.data.class_names)
-    shape = property(lambda self: self.data.shape)
-    name = property(lambda self: self.data.name)
-    split = property(lambda self: self.data.split)
-
-    def __post_init__(self) -> None:
-        c, n = self.conditions, len(self.data)
-        right = c.ndim == 2 and len(c) == n and c.dtype == torch.float32
-        require(right, "conditions", c, f"float32 of shape ({n}, size) is expected: a row for each image")
-
-    def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Images (n, C, H, W) in [0, 1] and their conditions (n, size)."""
-        return self.data.batch(index, generator), super().batch(index)
-
-    def _each(self, change) -> ConditionedData:
-        return ConditionedData(self.data._each(change), change(self.conditions))
-
-
-def with_classes(data: ImageData, loudness: float = 1.0) -> ConditionedData:
-    """The data with its class as condition: one-hot, times ``loudness``. DataError: it has no labels.
-
-    A 1 among hundreds of pixels is easily overheard at the start of training; a larger number is not.
-    """
-    if data.labels is None:
-        raise DataError(f"{data.name} has no labels; give conditions of your own to ConditionedData.")
-    return ConditionedData(data, loudness * F.one_hot(data.labels, len(data.class_names)).float())

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "anomaly": "auroc auroc_difference auroc_interval isolation_forest_scores pca_scores",
-        "attributes": "adjusted_vectors at_once factors_moved judge_edit mean_difference probe_direction",
+        "attributes": "adjusted_vectors at_once dose_for factors_moved mean_difference",
         "bounds": "bits_per_dimension elbo_scores Estimate evaluate evaluate_codes Evaluation feature_bits "
         "gaussian_with_covariance gaussian_without_code importance_weighted_bound "
         "importance_weighted_log_prob importance_weighted_scores",

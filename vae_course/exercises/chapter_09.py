@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+from vae_course.models.letters import LetterVAE
 from vae_course.teaching.exercise import Exercise, Mistake
 
 # -------- Exercises of chapter 09: AUROC, and attribute vectors with the others held fixed.
@@ -404,4 +407,109 @@ def _others(values: Tensor, target: int) -> Tensor:
     return torch.cat([values[:, :target], values[:, target + 1 :]], dim=1)
 
 
-EXERCISES = (VECTOR, CHILD, COLLATERAL, AUROC, HELD_FIXED)
+# -------- Exercise of chapter 09: an alphabet from one letter.
+
+
+def write_alphabet(model: LetterVAE, letter: Tensor, label: int) -> Tensor:
+    style = model.encode((letter[None], torch.tensor([label]))).mean
+    return torch.sigmoid(model.decode(style.expand(26, -1), torch.arange(26)))
+
+
+def _letter_cases(seed: int) -> list[tuple]:
+    """Small models of letters with weights large enough that pictures differ."""
+    cases = []
+    for label in (0, 17):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + label)
+            model = LetterVAE(latent_dim=4, width=2)
+            for parameter in model.parameters():
+                parameter.data.mul_(2)
+            cases.append((model.eval(), torch.rand(1, 32, 32), label))
+    return cases
+
+
+def _written(z: Callable, letters: Callable, picture: Callable[[Tensor], Tensor] = torch.sigmoid) -> Callable:
+    def function(model: LetterVAE, letter: Tensor, label: int) -> Tensor:
+        return picture(model.decode(z(model, letter, label), letters(label)))
+
+    return function
+
+
+def _style(model: LetterVAE, letter: Tensor, label: int) -> Tensor:
+    return model.encode((letter[None], torch.tensor([label]))).mean.expand(26, -1)
+
+
+def _all_letters(label: int) -> Tensor:
+    return torch.arange(26)
+
+
+ALPHABET = Exercise(
+    id="09.6",
+    title="An alphabet from one letter",
+    contract="write_alphabet(model, letter, label): model.encode((pictures, letters)) gives a posterior with "
+    ".mean (n, latent), model.decode(z, letters) logits (n, 1, 32, 32); letters are int64 (n,). letter is a "
+    "picture (1, 32, 32), label an int from 0 to 25: which letter it is. Returns the letters A to Z in its "
+    "style, at the posterior's mean, as pixel probabilities (26, 1, 32, 32).",
+    stub='''def write_alphabet(model, letter: torch.Tensor, label: int) -> torch.Tensor:
+    """letter: (1, 32, 32), label: 0 to 25. Returns the 26 letters in its style, (26, 1, 32, 32)."""
+    ...''',
+    hints=(
+        "The encoder sees one picture and is told which letter it is: a batch of one.",
+        "One style serves all: z.expand(26, -1) repeats it, and the decoder is told 26 different letters.",
+        "The decoder gives logits: sigmoid makes them probabilities.",
+    ),
+    mistakes=(
+        Mistake(
+            "logits taken for probabilities",
+            "The decoder gives logits; a picture needs probabilities.",
+            _written(_style, _all_letters, lambda logits: logits),
+        ),
+        Mistake(
+            "the given letter 26 times",
+            "The decoder must be told another letter each time: 0 to 25.",
+            _written(_style, lambda label: torch.full((26,), label)),
+        ),
+        Mistake(
+            "one picture, encoded as 26 letters",
+            "The encoder is told which letter it *sees*. It sees one letter, not 26.",
+            _written(
+                lambda model, letter, label: (
+                    model.encode((letter.expand(26, 1, 32, 32), torch.arange(26))).mean
+                ),
+                _all_letters,
+            ),
+        ),
+        Mistake(
+            "taken for an A whatever it is",
+            "The encoder must be told `label`, the letter that it sees.",
+            _written(
+                lambda model, letter, label: model.encode((letter[None], torch.tensor([0]))).mean.expand(
+                    26, -1
+                ),
+                _all_letters,
+            ),
+        ),
+        Mistake(
+            "the prior's mean",
+            "z = 0 is nobody's style: the given letter was not looked at.",
+            _written(lambda model, letter, label: torch.zeros(26, model.latent_dim), _all_letters),
+        ),
+        Mistake(
+            "the log variance taken for the style",
+            "The style is where the posterior lies, its mean, not how wide it is.",
+            _written(
+                lambda model, letter, label: model.encode(
+                    (letter[None], torch.tensor([label]))
+                ).log_var.expand(26, -1),
+                _all_letters,
+            ),
+        ),
+    ),
+    reference=write_alphabet,
+    cases=_letter_cases,
+    low=0.0,
+    high=1.0,
+)
+
+
+EXERCISES = (VECTOR, CHILD, COLLATERAL, AUROC, HELD_FIXED, ALPHABET)

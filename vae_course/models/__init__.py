@@ -6,7 +6,6 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "classifier": "Classifier",
-        "conditional": "ConditionalVAE",
         "gan": "Discriminator Generator",
         "hierarchical": "HierarchicalVAE",
         "letters": "alphabet_terms LetterVAE",

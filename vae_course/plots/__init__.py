@@ -11,7 +11,7 @@ from vae_course._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "animation": "animation_html gif_bytes write_morph write_poster",
+        "animation": "animation_html gif_bytes",
         "chapter_01": "bound_slice course_map gap_map toy_plane toy_posteriors trio_panel",
         "chapter_03": "maps_side_by_side paths_on_map",
         "chapter_05": "fingerprint",
@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazily(
         "images": "image_grid interpolation_strip manifold pictures reconstructions "
         "samples traversal_grid traverse",
         "latent": "latent_scatter posterior_ellipses",
+        "letters": "ink_preserving_cut letter_poster set_letters write_figure",
         "points": "draw_cloud point_clouds",
         "sound": "spectrograms",
     },

@@ -1,18 +1,14 @@
-"""Animations that play in a notebook without a kernel and without scripts; a poster and a morph to keep."""
+"""Animations that play in a notebook without a kernel and without scripts."""
 
 import base64
 import html as html_text
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from vae_course.files import write_atomically
-from vae_course.plots.images import GAP, check_images, grid_shape, montage
+from vae_course.plots.images import GAP, montage
 
 
 def gif_bytes(frames: Tensor | np.ndarray, *, seconds: float = 0.08, back_and_forth: bool = True) -> bytes:
@@ -76,59 +72,3 @@ def animation_html(
     labels = f'<table style="width: {width}px; margin: 0"><tr>{cells}</tr></table>' if cells else ""
     summary = f"{escape(caption)} (close to stop the movement)"
     return f"<details open><summary>{summary}</summary>{image}{labels}</details>"
-
-
-def write_poster(
-    path: str | Path,
-    images: Tensor | np.ndarray,
-    columns: int | None = None,
-    *,
-    zoom: int = 4,
-    invert: bool = False,
-) -> Path:
-    """Write pictures (n, channels, height, width) in rows as PNG for print at 200 pixels per inch; returns
-    the path.
-
-    The sheet has ``columns`` (default: near a square) and margins, and is complete or not there. Each picture
-    gets ``zoom`` times larger, smoothly. ``invert`` prints black on white what is white on black.
-    """
-    from PIL import Image
-
-    path, large = _ending(path, ".png"), _larger(images, zoom)
-    width = large.shape[-1]
-    gap = round(0.08 * width)
-    sheet = montage(1 - large if invert else large, *grid_shape(len(large), None, columns), (gap, gap))
-    margin = round(0.6 * width)
-    sheet = np.pad(sheet, ((margin, margin), (margin, margin), (0, 0)), constant_values=1.0)
-    sheet *= 0.98 if invert else 1.0  # paper is not quite white
-    buffer = io.BytesIO()
-    Image.fromarray((255 * sheet).round().astype(np.uint8)).save(buffer, "PNG", optimize=True, dpi=(200, 200))
-    write_atomically(path, buffer.getvalue())
-    return path
-
-
-def write_morph(
-    path: str | Path, frames: Tensor | np.ndarray, *, zoom: int = 6, back_and_forth: bool = True
-) -> Path:
-    """Write frames (steps, channels, height, width) as a GIF that repeats for ever, whole or not; returns the
-    path.
-
-    Pictures get ``zoom`` times larger, smoothly; ``back_and_forth`` as in ``gif_bytes``.
-    """
-    path = _ending(path, ".gif")
-    write_atomically(path, gif_bytes(_larger(frames, zoom), seconds=0.06, back_and_forth=back_and_forth))
-    return path
-
-
-def _larger(images: Tensor | np.ndarray, zoom: int) -> Tensor:
-    """Pictures (n, channels, height, width) ``zoom`` times as large, smoothly."""
-    check_images(images)
-    small = torch.as_tensor(images).detach().cpu().float().clamp(0, 1)
-    return F.interpolate(small, scale_factor=zoom, mode="bicubic", align_corners=False).clamp(0, 1)
-
-
-def _ending(path: str | Path, suffix: str) -> Path:
-    path = Path(path)
-    if path.suffix.lower() != suffix:
-        raise ValueError(f"{path.name} does not end in {suffix}; give a name such as my_work{suffix}.")
-    return path

@@ -156,7 +156,7 @@ def image_grid(
 
     # Inches: margins as wide as the texts in them, and no layout engine, so that cells keep the size they
     # are given.
-    left = EDGE + (_width(row_titles, 10) + 0.1 if row_titles else 0)
+    left = EDGE + (text_width(row_titles, 10) + 0.1 if row_titles else 0)
     top = EDGE + (0.2 if column_titles else 0)
     cell = min(cell, (MAX_WIDTH - left) / columns)
     inch = cell / width  # of one pixel
@@ -167,14 +167,14 @@ def image_grid(
     draw_grid(axes, images, rows, columns, names=row_titles)
     axes.set_aspect("auto")
     room = 0.95 * cell  # text on the screen is a little wider than its outlines
-    points = max(7.0, min(9.5, 9.5 * room / max(_width(column_titles or (), 9.5), 1e-6)))
+    points = max(7.0, min(9.5, 9.5 * room / max(text_width(column_titles or (), 9.5), 1e-6)))
     for column, text in enumerate(column_titles or ()):
         place = (column * (width + GAP) + (width - 1) / 2, -1)
         axes.text(*place, _shorten(text, points, room), ha="center", va="bottom", fontsize=points)
     return figure
 
 
-def _width(texts: Sequence[str], size: float) -> float:
+def text_width(texts: Sequence[str], size: float) -> float:
     """Width in inches of the longest text at a font size in points."""
     widths = [TextPath((0, 0), text, size=size).get_extents().width for text in texts if text.strip()]
     return max(widths, default=0.0) / 72
@@ -183,7 +183,7 @@ def _width(texts: Sequence[str], size: float) -> float:
 def _shorten(text: str, size: float, room: float) -> str:
     """The text, cut with an ellipsis where it is wider than ``room`` inches."""
     short = text
-    while _width([short], size) > room and len(short) > 2:
+    while text_width([short], size) > room and len(short) > 2:
         short = short[:-2].rstrip() + "…"
     return short
 

@@ -1,4 +1,4 @@
-"""Explorers that move a code and decode it: pad, attributes, stages of training.
+"""Explorers that move a code and decode it: pad, stages of training.
 
 Every model may be a VAE or an Autoencoder, on any device. Codes are in standard deviations of the prior;
 pictures are (C, H, W), floats in [0, 1].
@@ -109,48 +109,6 @@ def row_scene(shown: Tensor, names: Sequence[str], update, cell: float) -> Scene
         label.set_text(name or label.get_text())
 
     return Scene(figure, [image, label], redraw)
-
-
-# Chapter 09's sliders: a face, and how much of each attribute vector is added to its code.
-
-STRENGTHS = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5)
-
-
-def edited(
-    model: nn.Module, picture: Tensor, vectors: Mapping[str, Tensor], amounts: Mapping[str, float]
-) -> Tensor:
-    """The decoded picture after adding amounts of attribute vectors (latent,) to its code."""
-    code = mean_code(model, picture[None])
-    for name, amount in amounts.items():
-        code = code + amount * vectors[name].to(code)
-    return pictures(model, code)[0]
-
-
-def explore_attributes(
-    model: nn.Module, examples: Mapping[str, Tensor], vectors: Mapping[str, Tensor], *, alt: str
-) -> Explorer:
-    """A menu of pictures and a slider for each attribute; the strip shows the first picture.
-
-    ``examples``: name to picture (C, H, W), in [0, 1]; ``vectors``: attribute to its vector (latent,);
-    ``alt``: a sentence on the strip, which has a row for each attribute, taken away and added.
-    """
-    names = {f"amount_{number}": name for number, name in enumerate(vectors)}
-    controls = {"face": dropdown("face", list(examples))}
-    controls |= {key: slider(name, STRENGTHS[0], STRENGTHS[-1], 0.0, step=0.1) for key, name in names.items()}
-    first = next(iter(examples.values()))
-
-    def update(face: str, **amounts: float):
-        picture, changed = examples[face], {names[key]: amount for key, amount in amounts.items()}
-        shown = [picture, edited(model, picture, vectors, {}), edited(model, picture, vectors, changed)]
-        return torch.stack(shown), None
-
-    def strip() -> Figure:
-        rows = [torch.stack([edited(model, first, vectors, {n: a}) for a in STRENGTHS]) for n in vectors]
-        labels = [f"{a:+g}" for a in STRENGTHS]
-        return interpolation_strip(torch.stack(rows), labels, row_labels=list(vectors))
-
-    scene = row_scene(torch.stack([first] * 3), ["picture", "decoded", "changed"], update, cell=1.8)
-    return Explorer(scene, controls, strip, alt=alt, fast=True)
 
 
 # Chapter 11's explorer: one path between two pictures, walked by differently trained VAEs.
