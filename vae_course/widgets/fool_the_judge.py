@@ -16,7 +16,7 @@ from vae_course.randomness import seeded
 from vae_course.teaching.tables import format_number
 from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
-SHOWN = 8
+SHOWN = 6  # in each of two rows; the still figure has one row of twice as many
 JUDGED = 128  # so few answer while a slider is dragged
 # Name, detail and noise of each row of the still figure.
 STRIP = [("detail −1", -1, 0), ("as they are", 0, 0), ("detail +1", 1, 0), ("detail +2", 2, 0)]
