@@ -16,8 +16,8 @@
 #
 # <!-- minutes -->
 #
-# "VAE pictures are blurry." Here you find out what blurs them: the code, the decoder, the training, or the pixels. Then you judge the judges.
-# Below, a filter that has learned nothing sharpens the VAE's digits, and another blurs the GAN's. Both improve a famous mark (section 4 defines them).
+# "VAE pictures are blurry." What blurs them: code, decoder, training, or pixels? And who judges the judges?
+# Below, a filter that has learned nothing sharpens the VAE's digits, and another blurs the GAN's. Both improve a famous mark (section 4).
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -74,11 +74,11 @@ show(
 #
 # 1. **compute** what a decoder draws when its code leaves several pictures possible;
 # 2. **separate** what a blurry picture lacks in bits, in its decoder and in its training;
-# 3. **choose** what a decoder should write, so that its doubt shows where it hurts least;
+# 3. **explain** how what a decoder writes decides where its doubt shows;
 # 4. **define** Fréchet distance, precision and recall, and say what each cannot see;
 # 5. **turn** one dial that trades precision for recall.
 #
-# You need chapter 02's VAE, chapter 04's rate and chapter 06's GAN. Four functions are yours to write; if one is not right yet, the chapter goes on with the reference.
+# You need chapter 02's VAE, chapter 04's rate and chapter 06's GAN. Four functions are yours to write; the reference stands in for one that is not right.
 # Numbers in the text are those of the full run.
 #
 # ## 1 What does a decoder draw when it cannot tell?
@@ -160,7 +160,9 @@ def look(model, seed):
 
 
 toys = {beta: [look(train_toy(beta, seed), seed) for seed in range(N_SEEDS)] for beta in TOY_BETAS}
-rate, off, far_off = ({b: Runs(t[i].item() for t in found) for b, found in toys.items()} for i in (1, 2, 3))
+rate, off, far_off = (
+    {b: Runs((t[i].item() for t in found), least=0) for b, found in toys.items()} for i in (1, 2, 3)
+)
 worst = max(max(runs.values) for runs in off.values())
 claims.add("off_average", worst, below=0.06, unit="%", text="Toy: off the exact average, of the range")
 torn = min(TOY_BETAS, key=lambda beta: abs(rate[beta].mean - math.log(4)))
@@ -181,7 +183,7 @@ show(
 #
 # ## 2 Whose fault is the blur of real pictures?
 #
-# Careful: that decoder was as good as it gets. On real pictures the code may say too little, the decoder may be too small to draw what the code says, or nobody trained it long enough. All three look the same.
+# Careful: that decoder was as good as it gets. On real pictures the code may say too little, the decoder may be too small, or nobody trained it long enough. All three look the same.
 #
 # First a measure. A picture is a sum of waves; the fine ones are edges and texture. **Fine power** is the power of all waves of 0.25 cycles per pixel or more, as a share of the data's.
 #
@@ -314,7 +316,7 @@ ends = [curves[name][1][-1] for name in ("small, short", "small, long")]
 show(
     line_plot(curves, "updates", "−ELBO while training (nats)", log_x=True),
     alt="Training loss of three VAEs at beta 1 against the updates, logarithmic. The large network falls faster than the small one; the small network's long training ends below its short one, nearly flat.",
-    title=f"More updates take the small network from {ends[0]:.0f} to {ends[1]:.0f} nats, the last fifth of them by {fell.mean:.1%}",
+    title=f"More updates take the small network from {ends[0]:.0f} to {ends[1]:.0f} nats; over their last fifth it changes by {abs(fell.mean):.1%}",
 )
 # %% [markdown]
 # At the same price of bits, {{first_nats.value}} and {{best_nats.value}}, fine power goes from {{first}} to {{best.value}}: {{same_bits}} as much. Whose merit is it?
@@ -323,7 +325,7 @@ show(
 # - **Which nats the code spends**: the rest of the way to {{best.value}} came with the better encoder. It is not the new decoder's short training: on the large model's codes it comes within {{anew_large.value}} of that model's own. Longer training alone takes the small network to {{trained.value}}.
 # - **What no code here says**: the large model has about as much fine power as it gets *right* ({{right.value}}), the mark of an average: a decoder that commits itself has more power than it gets right.
 #
-# More bits helped less than a better network. At β = 0.2 the small one spends {{small_nats.value}} and keeps {{small.value}}, {{few_bits.value}} less than the large one at β = 1; the large one keeps {{cheap.value}} with {{cheap_nats.value}}. So section 1's law holds, and {{still.value}} of the fine power stays unsaid. But before you blame a VAE for its blur, train it.
+# More bits helped less than a better network. At β = 0.2 the small one spends {{small_nats.value}} and keeps {{small.value}}, {{few_bits.value}} less than the large one at β = 1; the large one keeps {{cheap.value}} with {{cheap_nats.value}}. So section 1's law holds, and {{still.value}} of the fine power stays unsaid. But before you blame a VAE for its blur, train it. (The short trainings stop on purpose; the new decoders' is short, too.)
 #
 # ## 3 Must doubt look like blur?
 #
@@ -373,7 +375,7 @@ guess.compare(1, "an R of medium weight, crisp; look at what became of the thin 
 
 
 # %% [markdown]
-# The same with a model. One VAE of letters gives the codes; then two equal decoders learn from them, with the same squared error: one writes ink, the other distances. So neither bits nor loss can make the difference.
+# The same with a model. One VAE of letters gives the codes; then two equal decoders learn from them, with the same squared error: one writes ink, the other distances. Neither bits nor loss can make the difference.
 # %%
 # A VAE of ink; then, for its codes, a decoder of ink and one of distances.
 def train_letters(seed):
@@ -437,7 +439,7 @@ show(
 )
 # %% [markdown]
 # With the same codes, ink leaves {{gray_ink}} of the pixels gray, distances {{gray_far}} (true letters {{gray_true}}). The sharper row looks better, and is *worse*: the mean squared error of a pixel is {{error_far.value}}, in ink {{error_ink.value}}; a classifier reads {{read_far.value}} as meant, in ink {{read_ink.value}}. The doubt has only moved, from gray edges to *where*
-# a crisp edge runs (a G became a C), and to whether a thin stroke is there at all: the lightest letters get {{left_far.value}} of their ink, in ink {{left_ink.value}}. What a decoder writes decides how doubt looks. (The codes were learned for ink; a VAE of distances from the start may do better. Curves: in the last fifth the losses fell by up to {{letters_fell}}, not quite flat.)
+# a crisp edge runs (a G became a C), and to whether a thin stroke is there at all: the lightest letters get {{left_far.value}} of their ink, in ink {{left_ink.value}}. What a decoder writes decides how doubt looks. (The codes were learned for ink; a VAE of distances may do better. In the last fifth the losses fell by up to {{letters_fell}}: not quite flat.)
 #
 # ## 4 A GAN worth comparing
 #
@@ -538,7 +540,7 @@ surer = vae_marks["precision"] - gan_marks["precision"]
 claims.add("surer", surer, above=0, text="Precision: VAE − GAN")
 # %% [markdown]
 # From $\mathcal N(0, I)$ the GAN is nearer by Fréchet distance ({{gan_far.value}} against {{vae_far.value}}) and has the data's fine power ({{gan_fine.value}}, VAE {{vae_fine.value}}). The VAE has more precision: {{vae_sure.value}} against {{gan_sure.value}}. Written digits get {{people_far.value}} and {{people_sure.value}}: no model is near them.
-# With a fitted Gaussian, autoencoder and VAE differ little: {{auto_far.value}} and {{fitted_far.value}}. So who is more realistic? Ask the judges something to which you know the answer.
+# With a fitted Gaussian, autoencoder and VAE differ little: {{auto_far.value}} and {{fitted_far.value}}. Who is more realistic? Ask the judges what you know.
 #
 # ## 5 Who judges the judges?
 # %%
@@ -589,11 +591,11 @@ note(lead_left=vae_marks["precision"] - soft["precision"], hard_far=hard["Fréch
 #
 # - **Precision rewards blur.** Blurred, written digits gain {{blur_precision}}. The GAN gains {{blur_pays}} by the same filter: of the VAE's lead of {{surer.value}} in section 4, {{lead_left}} is left. So that lead need not mean better shapes.
 # - **Recall rewards what is strange.** With a fifth overlaid it moves by {{over_recall}}, sharpened by {{sharp_recall}}: little, but upward. Samples far from each other have long reaches. Coverage (Naeem et al. 2020) draws all reaches around real pictures, and falls: {{over_coverage}} and {{sharp_coverage}}.
-# - **Fréchet distance rewards a filter.** The VAE goes from {{vae_far.value}} to {{hard_far.value}}; its precision moves by {{hard_precision}}. On digits that are sharp already a sharper filter buys nothing ({{sharp_frechet.value}}).
-# - **Precision does not see a missing class** ({{dropped_precision}}); Fréchet distance ({{dropped_frechet}}), recall ({{dropped_recall}}) and coverage ({{dropped_coverage}}) do.
+# - **Fréchet distance rewards a filter.** The VAE goes from {{vae_far.value}} to {{hard_far.value}}, and no shape has changed; its precision moves by {{hard_precision}}. On digits that are sharp already a sharper filter buys nothing ({{sharp_frechet.value}}).
+# - **Precision does not see a missing class** ({{dropped_precision}}); Fréchet distance ({{dropped_frechet}}) and coverage ({{dropped_coverage}}) do; of recall these draws do not tell ({{dropped_recall}}).
 # - **Nobody sees a thief.** Training digits, handed out as samples, differ from fresh ones by {{thief_frechet}} in Fréchet distance and {{thief_precision}} in precision ([how to catch one](deeper/The_Thief.ipynb)).
 #
-# All of them are opinions of one network, and a Fréchet distance also depends on how many pictures you compare. Quote real pictures beside a model, and never one mark alone.
+# All are opinions of one network, and a Fréchet distance depends on how many pictures you compare. Quote real pictures beside a model, never one mark alone.
 #
 # ## 6 Is there a dial between the two?
 #
@@ -621,7 +623,7 @@ note(dial_cost=loss)
 #
 # ## Play
 #
-# You are the forger. Sharpen the VAE's digits until their power meets the data's: what does the Fréchet distance say? Blur the GAN's until its precision beats the VAE's. Then find a setting that every mark likes and your eye does not.
+# You are the forger. Sharpen the VAE's digits until their power meets the data's: what does the Fréchet distance say? Blur the GAN's until its precision beats the VAE's. Then find a setting that every mark likes and your eye does not. (It judges 128 digits only: its marks are no match for the tables'.)
 # %%
 from vae_course.widgets import explore_the_judge
 

@@ -80,7 +80,7 @@ def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) 
 def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
     """The same pictures at five settings, with the measures of each above it."""
     verdict = against(real, judge)
-    figure = Figure(figsize=(9.4, 0.86 * len(STRIP)), layout="constrained")
+    figure = Figure(figsize=(9.4, 1.05 * len(STRIP)), layout="constrained")
     for axes, (what, detail, noise) in zip(figure.subplots(len(STRIP), 1), STRIP, strict=True):
         shown = retouch(images, detail, noise)
         draw_grid(axes, shown[: 2 * SHOWN], 1, 2 * SHOWN)

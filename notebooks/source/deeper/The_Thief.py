@@ -152,16 +152,16 @@ guess = predict(
     ["about a half: nobody copied them", "well above a half", "well below a half"],
 )
 loot = known[torch.randperm(len(known), generator=seeded(3))[:n]]
+few = min(n, 1000)  # that are searched
 suspects = {
     "written by people": fresh,
     "the same, blurred": retouch(fresh, -1.0),
     "VAE": made["vae"],
     "GAN": made["gan"],
     "thief, with grain": retouch(loot, 0.0, 0.05),
-    "GAN, a tenth stolen": torch.cat([loot[: n // 10], made["gan"][n // 10 :]]),
+    "GAN, a tenth stolen": torch.cat([loot[: few // 10], made["gan"][few // 10 :]]),
     "thief, moved by a pixel": loot.roll(1, -1),
 }
-few = min(n, 1000)
 search = {name: memorization(x[:few], known, real[:few]) for name, x in suspects.items()}
 results_table(
     [
