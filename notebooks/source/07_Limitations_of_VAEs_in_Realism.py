@@ -322,10 +322,10 @@ show(
 # At the same price of bits, {{first_nats.value}} and {{best_nats.value}}, fine power goes from {{first}} to {{best.value}}: {{same_bits}} as much. Whose merit is it?
 #
 # - **Decoder and training**: from the very same codes, the new decoder draws {{anew}}. So {{anew_small.value}} of the data's fine power were in the code and not in the picture.
-# - **Which nats the code spends**: the rest of the way to {{best.value}} came with the better encoder. It is not the new decoder's short training: on the large model's codes it comes within {{anew_large.value}} of that model's own. Longer training alone takes the small network to {{trained.value}}.
+# - **Which nats the code spends**: the rest of the way to {{best.value}} came with the better encoder. It is not the new decoder's short training: on the large model's codes it differs from that model's own by {{anew_large.value}}. Longer training alone takes the small network to {{trained.value}}.
 # - **What no code here says**: the large model has about as much fine power as it gets *right* ({{right.value}}), the mark of an average: a decoder that commits itself has more power than it gets right.
 #
-# More bits helped less than a better network. At β = 0.2 the small one spends {{small_nats.value}} and keeps {{small.value}}, {{few_bits.value}} less than the large one at β = 1; the large one keeps {{cheap.value}} with {{cheap_nats.value}}. So section 1's law holds, and {{still.value}} of the fine power stays unsaid. But before you blame a VAE for its blur, train it. (The short trainings stop on purpose; the new decoders' is short, too.)
+# More bits helped less than a better network. At β = 0.2 the small one spends {{small_nats.value}} and keeps {{small.value}}, {{few_bits.value}} less than the large one at β = 1; the large one keeps {{cheap.value}} with {{cheap_nats.value}}. Even there {{still.value}} of the fine power is missing. But before you blame a VAE for its blur, train it. (The short trainings stop on purpose; the new decoders' is short, too.)
 #
 # ## 3 Must doubt look like blur?
 #
@@ -623,7 +623,7 @@ note(dial_cost=loss)
 #
 # ## Play
 #
-# You are the forger. Sharpen the VAE's digits until their power meets the data's: what does the Fréchet distance say? Blur the GAN's until its precision beats the VAE's. Then find a setting that every mark likes and your eye does not. (It judges 128 digits only: its marks are no match for the tables'.)
+# You are the forger. Sharpen the VAE's digits until their power meets the data's: what does the Fréchet distance say? Blur the GAN's until its precision meets the VAE's. Then find a setting that every mark likes and your eye does not. (It judges 128 digits only: its marks are no match for the tables'.)
 # %%
 from vae_course.widgets import explore_the_judge
 
