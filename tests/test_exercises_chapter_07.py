@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from exercise_answers import assert_recognized, reference_of, stub_of, verdict_of
+from scipy.linalg import sqrtm
 
-from vae_course.evaluation.frechet import BiasPoint, extrapolate
-from vae_course.evaluation.samples import memorization, relative_power
+from vae_course.evaluation.frechet import BiasPoint, extrapolate, frechet_distance
+from vae_course.evaluation.samples import memorization, precision_recall, relative_power
 from vae_course.teaching.engine import exercises
 
 
@@ -33,6 +34,32 @@ def fit(x, distances, at=0.0):
 
 def reach(points, bank):
     return np.sqrt(((points.numpy()[:, None] - bank.numpy()[None]) ** 2).sum(-1))
+
+
+def spread(x, ddof=1):
+    return np.cov(x.numpy(), rowvar=False, ddof=ddof)
+
+
+def gaussians(a, b, times=2.0, ddof=1):
+    """Squared Fréchet distance with scipy's matrix root."""
+    means = np.square(a.numpy().mean(0) - b.numpy().mean(0)).sum()
+    cov = [spread(x, ddof) for x in (a, b)]
+    return means + np.trace(cov[0] + cov[1]) - times * np.trace(np.real(sqrtm(cov[0] @ cov[1])))
+
+
+def means_apart(a, b):
+    return float(np.linalg.norm(a.numpy().mean(0) - b.numpy().mean(0)))
+
+
+def radii(centers, k):
+    return np.array([sorted(row)[k] for row in reach(centers, centers)])
+
+
+def inside(points, centers, k):
+    found = [
+        any(d <= r for d, r in zip(row, radii(centers, k), strict=True)) for row in reach(points, centers)
+    ]
+    return float(np.mean(found))
 
 
 def wins(a, b, tie=0.5):
@@ -122,6 +149,47 @@ BROKEN = {
             lambda s, t, h: reach(s, t).min(1).mean() / reach(h, t).min(1).mean()
         ],
     },
+    "07.6": {
+        "means only": [lambda a, b: means_apart(a, b) ** 2],
+        "covariances only": [lambda a, b: gaussians(a, b) - means_apart(a, b) ** 2],
+        "distance of the means not squared": [
+            lambda a, b: gaussians(a, b) - means_apart(a, b) ** 2 + means_apart(a, b)
+        ],
+        "the factor 2 is missing": [lambda a, b: gaussians(a, b, times=1.0)],
+        "the root of each entry": [
+            lambda a, b: (
+                means_apart(a, b) ** 2 + np.trace(spread(a) + spread(b))
+                - 2 * np.sqrt(np.abs(np.diag(spread(a) @ spread(b)))).sum()
+            )
+        ],
+        "variances only": [
+            lambda a, b: (
+                means_apart(a, b) ** 2 + ((np.diag(spread(a)) ** 0.5 - np.diag(spread(b)) ** 0.5) ** 2).sum()
+            )
+        ],
+        "no root": [
+            lambda a, b: (
+                means_apart(a, b) ** 2 + np.trace(spread(a) + spread(b)) - 2 * np.trace(spread(a) @ spread(b))
+            )
+        ],
+        "the root of the distance": [lambda a, b: math.sqrt(gaussians(a, b))],
+        "divided by n": [lambda a, b: gaussians(a, b, ddof=0)],
+    },
+    "07.7": {
+        "the center counted as its own neighbor": [lambda p, c, k: inside(p, c, k - 1)],
+        "only the nearest center asked": [
+            lambda p, c, k: np.mean(reach(p, c).min(1) <= radii(c, k)[reach(p, c).argmin(1)])
+        ],
+        "roles exchanged": [lambda p, c, k: inside(c, p, k)],
+        "reach of the points": [lambda p, c, k: np.mean(reach(p, c).min(1) <= radii(p, k))],
+        "share of centers with a point": [lambda p, c, k: np.mean(reach(p, c).min(0) <= radii(c, k))],
+        "one reach for all": [lambda p, c, k: np.mean(reach(p, c).min(1) <= radii(c, k).mean())],
+        "mean over pairs": [lambda p, c, k: np.mean(reach(p, c) <= radii(c, k)[None])],
+        "squared distances against distances": [
+            lambda p, c, k: np.mean((reach(p, c) ** 2 <= radii(c, k)).any(1))
+        ],
+        "the share outside": [lambda p, c, k: 1 - inside(p, c, k)],
+    },
 }  # fmt: skip
 
 UNUSUAL = {
@@ -131,6 +199,8 @@ UNUSUAL = {
     "07.3": {"numpy": lost},
     "07.4": {"polyfit": lambda n, d: fit(1 / np.array(n), d)},
     "07.5": {"loops": lambda s, t, h: wins(reach(s, t).min(1), reach(h, t).min(1))},
+    "07.6": {"a matrix root": gaussians, "the package": frechet_distance},
+    "07.7": {"loops": inside, "the package": lambda p, c, k: precision_recall(c, p, k=k).precision},
 }
 
 

@@ -447,4 +447,215 @@ REPORT = Exercise(
     "D: pictures as good as real ones that cover a twentieth of the data.",
 )
 
-EXERCISES = (BEST_PICTURE, REPORT, MISSING_POWER, AT_INFINITY, CLOSER)
+# -------- Exercises of chapter 07 on its judges: the Fréchet distance, and who lies within whose reach.
+
+
+def frechet(a: Tensor, b: Tensor) -> Tensor:
+    cov_a, cov_b = torch.cov(a.T), torch.cov(b.T)
+    both = torch.linalg.eigvals(cov_a @ cov_b).real.clamp_min(0)  # real and >= 0, but for rounding
+    return (a.mean(0) - b.mean(0)).square().sum() + (cov_a + cov_b).trace() - 2 * both.sqrt().sum()
+
+
+def _root(matrix: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(matrix)
+    return (vectors * values.clamp_min(0).sqrt()) @ vectors.mT
+
+
+def _means(a: Tensor, b: Tensor) -> Tensor:
+    return (a.mean(0) - b.mean(0)).square().sum()
+
+
+def _spreads(a: Tensor, b: Tensor, times: float = 2.0) -> Tensor:
+    cov_a, cov_b = torch.cov(a.T), torch.cov(b.T)
+    root = _root(cov_a)
+    return (cov_a + cov_b).trace() - times * _root(root @ cov_b @ root).trace()
+
+
+def _feature_cases(seed: int) -> list[tuple]:
+    generator = torch.Generator().manual_seed(seed)
+    cases = []
+    for n, m, d in ((40, 60, 3), (30, 25, 5)):
+        mix = torch.randn(2, d, d, generator=generator, dtype=torch.float64)
+        a = torch.randn(n, d, generator=generator, dtype=torch.float64) @ mix[0] + 1.5
+        cases.append((a, torch.randn(m, d, generator=generator, dtype=torch.float64) @ mix[1]))
+    return cases
+
+
+FRECHET = Exercise(
+    id="07.6",
+    title="The Fréchet distance",
+    contract="frechet(a, b): features, float64 (n, d) and (m, d), more rows than columns. Returns the "
+    "squared distance between the Gaussians fitted to both, a scalar. Covariances are divided by n - 1, as "
+    "torch.cov does.",
+    stub='''def frechet(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """a, b: features, float64 (n, d) and (m, d). Returns the squared Fréchet distance, a scalar."""
+    ...''',
+    hints=(
+        "torch.cov wants one variable in each row: torch.cov(a.T).",
+        "The trace of a root is the sum of the roots of the eigenvalues; no matrix root is needed.",
+        "torch.linalg.eigvals(cov_a @ cov_b) are complex numbers with imaginary parts of 0: take .real, and "
+        "cut rounding below 0 with clamp_min(0).",
+    ),
+    mistakes=(
+        Mistake(
+            "means only",
+            "Two clouds around one mean can still differ in their spread.",
+            (_means, lambda a, b: _means(a, b).sqrt()),
+        ),
+        Mistake("covariances only", "How far are the two means apart?", _spreads),
+        Mistake(
+            "distance of the means not squared",
+            "The formula has the squared length of the difference of the means.",
+            lambda a, b: _means(a, b).sqrt() + _spreads(a, b),
+        ),
+        Mistake(
+            "the factor 2 is missing",
+            "Two equal sets have distance 0. Does yours?",
+            lambda a, b: _means(a, b) + _spreads(a, b, 1.0),
+        ),
+        Mistake(
+            "the root of each entry",
+            "The root of a matrix is not the matrix of the roots of its entries.",
+            lambda a, b: (
+                _means(a, b)
+                + (torch.cov(a.T) + torch.cov(b.T)).trace()
+                - 2 * (torch.cov(a.T) @ torch.cov(b.T)).abs().sqrt().trace()
+            ),
+        ),
+        Mistake(
+            "variances only",
+            "Features hang together: use the whole covariance, not its diagonal.",
+            lambda a, b: _means(a, b) + (a.std(0) - b.std(0)).square().sum(),
+        ),
+        Mistake(
+            "no root",
+            "It is the root of the product of the covariances, then its trace.",
+            lambda a, b: (
+                _means(a, b)
+                + (torch.cov(a.T) + torch.cov(b.T)).trace()
+                - 2 * (torch.cov(a.T) @ torch.cov(b.T)).trace()
+            ),
+        ),
+        Mistake(
+            "the root of the distance",
+            "The squared distance is asked for.",
+            lambda a, b: (_means(a, b) + _spreads(a, b)).sqrt(),
+        ),
+        Mistake(
+            "divided by n",
+            "torch.cov divides by n - 1.",
+            lambda a, b: (
+                _means(a, b)
+                + torch.cov(a.T, correction=0).trace()
+                + torch.cov(b.T, correction=0).trace()
+                - 2
+                * torch.linalg.eigvals(torch.cov(a.T, correction=0) @ torch.cov(b.T, correction=0))
+                .real.clamp_min(0)
+                .sqrt()
+                .sum()
+            ),
+        ),
+    ),
+    reference=frechet,
+    cases=_feature_cases,
+)
+
+
+def share_inside(points: Tensor, centers: Tensor, k: int) -> Tensor:
+    reach = torch.cdist(centers, centers).kthvalue(k + 1, dim=1).values  # the nearest is the center itself
+    return (torch.cdist(points, centers) <= reach).any(1).float().mean()
+
+
+def _reach(centers: Tensor, k: int) -> Tensor:
+    return torch.cdist(centers, centers).sort(1).values[:, k]
+
+
+def _within(points: Tensor, centers: Tensor, reach: Tensor) -> Tensor:
+    return (torch.cdist(points, centers) <= reach).any(1).float().mean()
+
+
+def _cloud_cases(seed: int) -> list[tuple]:
+    generator = torch.Generator().manual_seed(seed)
+    sizes = ((40, 30, 2), (25, 40, 1), (30, 24, 3))
+    return [
+        (1.6 * torch.randn(n, 2, generator=generator) + 0.5, torch.randn(m, 2, generator=generator) ** 3, k)
+        for n, m, k in sizes
+    ]
+
+
+INSIDE = Exercise(
+    id="07.7",
+    title="Within reach",
+    contract="share_inside(points, centers, k): float (n, d), (m, d), k from 1 to m - 1. The reach of a "
+    "center is its Euclidean distance to its k-th nearest other center. Returns the share of points that lie "
+    "within the reach of at least one center: a number in [0, 1].",
+    stub='''def share_inside(points: torch.Tensor, centers: torch.Tensor, k: int) -> torch.Tensor:
+    """points: (n, d); centers: (m, d). Returns the share of points within reach of a center, in [0, 1]."""
+    ...''',
+    hints=(
+        "torch.cdist(points, centers) is (n, m): compare each column with the reach of its center.",
+        "Among its own distances to all centers, each center finds itself, at 0.",
+        "One center is enough: .any(dim=1), then the mean.",
+    ),
+    mistakes=(
+        Mistake(
+            "the center counted as its own neighbor",
+            "The nearest of all centers is the center itself, at distance 0: the k-th other is one further.",
+            lambda p, c, k: _within(p, c, _reach(c, k - 1)),
+        ),
+        Mistake(
+            "only the nearest center asked",
+            "A point may lie beyond the reach of its nearest center, and within that of a farther one.",
+            lambda p, c, k: (
+                (torch.cdist(p, c).min(1).values <= _reach(c, k)[torch.cdist(p, c).argmin(1)]).float().mean()
+            ),
+        ),
+        Mistake(
+            "roles exchanged",
+            "That is the share of centers within reach of a point.",
+            lambda p, c, k: _within(c, p, _reach(p, k)),
+        ),
+        Mistake(
+            "reach of the points",
+            "The reach belongs to the centers.",
+            lambda p, c, k: (torch.cdist(p, c) <= _reach(p, k)[:, None]).any(1).float().mean(),
+        ),
+        Mistake(
+            "share of centers with a point",
+            "Count points, not centers.",
+            lambda p, c, k: (torch.cdist(p, c) <= _reach(c, k)).any(0).float().mean(),
+        ),
+        Mistake(
+            "one reach for all",
+            "Where centers are dense the reach is short: each has its own.",
+            (
+                lambda p, c, k: _within(p, c, _reach(c, k).mean()),
+                lambda p, c, k: _within(p, c, _reach(c, k).median()),
+            ),
+        ),
+        Mistake(
+            "mean over pairs",
+            "One center is enough for a point to be inside.",
+            lambda p, c, k: (torch.cdist(p, c) <= _reach(c, k)).float().mean(),
+        ),
+        Mistake(
+            "squared distances against distances",
+            "Compare both sides in the same unit.",
+            (
+                lambda p, c, k: (torch.cdist(p, c).square() <= _reach(c, k)).any(1).float().mean(),
+                lambda p, c, k: (torch.cdist(p, c) <= _reach(c, k).square()).any(1).float().mean(),
+            ),
+        ),
+        Mistake(
+            "the share outside",
+            "Points far from everything are outside. Is your answer near 0 for them?",
+            lambda p, c, k: 1 - _within(p, c, _reach(c, k)),
+        ),
+    ),
+    reference=share_inside,
+    cases=_cloud_cases,
+    low=0.0,
+    high=1.0,
+)
+
+EXERCISES = (BEST_PICTURE, REPORT, MISSING_POWER, AT_INFINITY, CLOSER, FRECHET, INSIDE)

@@ -16,7 +16,7 @@ from vae_course.randomness import seeded
 from vae_course.teaching.tables import format_number
 from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
-SHOWN = 8
+SHOWN = 6  # in each of two rows; the still figure has one row of twice as many
 JUDGED = 128  # so few answer while a slider is dragged
 # Name, detail and noise of each row of the still figure.
 STRIP = [("detail −1", -1, 0), ("as they are", 0, 0), ("detail +1", 1, 0), ("detail +2", 2, 0)]
@@ -80,7 +80,7 @@ def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) 
 def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
     """The same pictures at five settings, with the measures of each above it."""
     verdict = against(real, judge)
-    figure = Figure(figsize=(9.4, 0.86 * len(STRIP)), layout="constrained")
+    figure = Figure(figsize=(9.4, 1.05 * len(STRIP)), layout="constrained")
     for axes, (what, detail, noise) in zip(figure.subplots(len(STRIP), 1), STRIP, strict=True):
         shown = retouch(images, detail, noise)
         draw_grid(axes, shown[: 2 * SHOWN], 1, 2 * SHOWN)
