@@ -99,7 +99,6 @@ EXPLORERS: dict[str, Callable] = {
         _vae(16), widgets.breed(_vae(16), lambda images: [0], rounds=1, spread=0.4), alt=ALT
     ),
     "10 domains": lambda: widgets.explore_domains(_domains(), ALT),
-    "11 stages": lambda: widgets.explore_stages({"pixel": _vae(16)}, {"a to b": _pictures(2).floats()}),
 }
 
 

@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "beta_latent": "explore_beta_latent",
-        "codes": "explore_attributes explore_latent_pad explore_stages",
+        "codes": "explore_attributes explore_latent_pad",
         "controls": "dropdown explorer Explorer Scene slider",
         "corrupted_digit": "corrupt explore_corrupted_digit",
         "domains": "Domain draw_picture draw_row draw_sound draw_text explore_domains",
