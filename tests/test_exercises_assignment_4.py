@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from exercise_answers import assert_graded_fairly
 from sklearn.metrics import roc_auc_score
@@ -10,7 +11,8 @@ from torch.distributions import Categorical, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from vae_course.evaluation.frechet import frechet_distance
-from vae_course.exercises.assignment_4 import FORWARD_STD
+from vae_course.exercises.assignment_4 import CENTER, FORWARD_STD
+from vae_course.teaching.engine import find
 
 
 def histogram(p, limit):
@@ -144,9 +146,9 @@ BROKEN = {
     },
     "A4.5": {
         "the variance instead of the standard deviation": [{**TWO, "forward std": FORWARD_STD**2}],
-        "width of the humps forgotten": [{**TWO, "forward std": 3.266}],
-        "the two directions exchanged": [{**TWO, "forward std": 0.8, "reverse std": 3.36}],
-        "covering in both directions": [{**TWO, "reverse std": 3.36}],
+        "width of the humps forgotten": [{**TWO, "forward std": 4.899}],
+        "the two directions exchanged": [{**TWO, "forward std": 0.8, "reverse std": 4.96}],
+        "covering in both directions": [{**TWO, "reverse std": 4.96}],
         "log 2 instead of log 3": [{**TWO, "reverse kl": 0.693}],
         "bits instead of nats": [{**TWO, "reverse kl": 1.585}],
     },
@@ -179,10 +181,33 @@ UNUSUAL = {
         lambda n, o: float((table(n, o) / 2 + 0.5).mean()),
         lambda n, o: sum((a > b) + (a == b) / 2 for a in o.tolist() for b in n.tolist()) / len(n) / len(o),
     ],
-    "A4.5": [{"forward std": 3.36, "reverse std": 0.81, "reverse kl": torch.tensor(1.1)}],
+    "A4.5": [{"forward std": 4.97, "reverse std": 0.81, "reverse kl": torch.tensor(1.1)}],
     "A4.6": [{name: code.lower() for name, code in REPORT.items()}],
 }
 
 
 def test_the_answers_get_what_they_deserve():
     assert_graded_fairly("A4", BROKEN, UNUSUAL)
+
+
+def test_the_key_of_cover_or_choose_is_the_minimum_that_a_grid_finds():
+    x = torch.linspace(-60, 60, 12_001, dtype=torch.float64)
+    centers = torch.tensor([-CENTER, 0.0, CENTER], dtype=torch.float64)
+    log_target = torch.distributions.Normal(centers, 0.8).log_prob(x[:, None]).logsumexp(1) - math.log(3)
+    means, stds = (
+        torch.linspace(-12, 12, 97).double(),
+        torch.cat([torch.arange(3, 60) / 20, torch.arange(30, 121) / 10]),
+    )
+    best = {"forward": (math.inf, 0.0), "reverse": (math.inf, 0.0)}
+    for std in stds.double():
+        log_model = torch.distributions.Normal(means[:, None], std).log_prob(x)
+        found = {
+            "forward": (log_target.exp() * (log_target - log_model)).sum(1) * 0.01,
+            "reverse": (log_model.exp() * (log_model - log_target)).sum(1) * 0.01,
+        }
+        for name, values in found.items():
+            best[name] = min(best[name], (values.min().item(), std.item()))
+    key = find("A4.5").value
+    assert best["forward"][1] == pytest.approx(key["forward std"], abs=0.1)
+    assert best["reverse"][1] == pytest.approx(key["reverse std"], abs=0.05)
+    assert best["reverse"][0] == pytest.approx(key["reverse kl"], abs=0.005)

@@ -58,9 +58,8 @@ def test_the_table_names_all_that_is_there_and_it_is_at_most_20_megabytes():
 @pytest.mark.parametrize("path", [path for path in FILES if path.suffix == ".pt"], ids=lambda path: path.stem)
 def test_every_file_gives_a_model_in_float32_of_finite_numbers(path):
     content, model = load_checkpoint(path), load_model(path)
-    assert content["stored"].startswith(
-        "float16" if FILES[path][0] in ("classifier", "reader") else "weights"
-    )
+    judge = FILES[path][0] == "classifier" or path.stem == "reader_faces_synthetic"
+    assert content["stored"].startswith("float16" if judge else "weights")
     assert not model.training
     assert all(part.dtype == torch.float32 and part.isfinite().all() for part in model.parameters())
 

@@ -200,10 +200,11 @@ ARENA = {
 SHIPPED = {
     "classifier": ("classifier_{name}.pt", {**PICTURES, "letters": ONE}),
     "model of letters": ("{name}.pt", {"letters": ONE}),
-    "reader": ("reader_{name}.pt", {"faces_synthetic": ONE}),
+    "reader": ("reader_{name}.pt", {"faces_synthetic": ONE, "celeba": ONE}),
     "model for all settings": ("one_model_{name}.pt", PICTURES),
     "model of photographs": ("photographs_{name}.pt", PHOTOGRAPHS),
     "model of faces": ("faces_{name}_{seed}.pt", {"synthetic": THREE}),
+    "model of CelebA": ("celeba/{name}.pt", dict.fromkeys(("vae", "vae_gan"), ONE)),
     "text model": ("text_{name}_{seed}.pt", TEXTS),
     "arena model": ("arena/{name}_{seed}.pt", ARENA),
     "digit model": ("trio/{name}.pt", dict.fromkeys(("autoencoder", "vae", "gan"), ONE)),
@@ -246,7 +247,10 @@ def trio_curves() -> dict[str, list[dict]]:
 
 
 def load_reader(name: str = "faces_synthetic") -> nn.Module:
-    """The shipped reader of the nine factors of drawn faces: a Classifier, frozen (``evaluation.read``)."""
+    """A shipped reader, frozen (``evaluation.read``): of the nine factors of drawn faces, or of "celeba".
+
+    That of CelebA reads the 40 attributes, in the order of ``load("celeba").attribute_names``.
+    """
     return load_model(shipped_file("reader", name), "Classifier").requires_grad_(False)
 
 
@@ -285,6 +289,22 @@ def load_face_model(seed: int = 0) -> nn.Module:
     Seeds 0, 1 and 2 are runs of one command; 0 and 1 were cut short (22 and 12 of 24 epochs).
     """
     return load_model(shipped_file("model of faces", "synthetic", seed))
+
+
+def load_celeba(stage: str = "vae") -> nn.Module:
+    """A VAE of 64×64 color photographs of faces: "vae", or the same network after its game, "vae_gan".
+
+    The Gaussian's learned σ is that of the VAE in both, so that their nats can be compared. Frozen.
+    """
+    return load_model(shipped_file("model of CelebA", stage)).requires_grad_(False)
+
+
+def celeba_record(stage: str = "vae") -> dict:
+    """What was recorded of it: ``curve`` (a dict for each pass, from before the first update), and of its
+    training codes ``mean`` (64,), ``factor`` (64, 64, a Cholesky factor of their covariance), ``names`` and
+    ``directions`` (40, 64): for each attribute the mean code with it minus the mean code without.
+    """
+    return load_checkpoint(shipped_file("model of CelebA", stage))["about"]
 
 
 @dataclass(frozen=True)

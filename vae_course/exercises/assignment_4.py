@@ -180,11 +180,12 @@ def _accuracy(normal: Tensor, odd: Tensor, threshold: Tensor) -> float:
 
 # -------- Assignment A4: cover or choose, with sliders; and what a report of four generators says.
 
-FORWARD_STD = math.sqrt(32 / 3 + 0.64)
+CENTER = 6  # of the outer humps: at 4 a Gaussian over all three is nearer than one on a hump (0.52 nats)
+FORWARD_STD = math.sqrt(2 * CENTER**2 / 3 + 0.64)
 TWO_DIRECTIONS = Exercise(
     id="A4.5",
     title="Cover or choose",
-    contract="Target: three equal humps at −4, 0 and 4, each with standard deviation 0.8. Model: one "
+    contract="Target: three equal humps at −6, 0 and 6, each with standard deviation 0.8. Model: one "
     "Gaussian. Give 'forward std', the standard deviation that minimizes KL(target || model); 'reverse "
     "std', the one that minimizes KL(model || target); and 'reverse kl', the least KL(model || target), in "
     "nats. To within 0.02.",
@@ -197,12 +198,12 @@ TWO_DIRECTIONS = Exercise(
         Mistake(
             "the variance instead of the standard deviation",
             "Take the root.",
-            value={"forward std": 32 / 3 + 0.64},
+            value={"forward std": FORWARD_STD**2},
         ),
         Mistake(
             "width of the humps forgotten",
             "The target's variance is that of the three centers *plus* that within a hump.",
-            value={"forward std": math.sqrt(32 / 3)},
+            value={"forward std": math.sqrt(2 * CENTER**2 / 3)},
         ),
         Mistake(
             "the two directions exchanged",
@@ -223,7 +224,7 @@ TWO_DIRECTIONS = Exercise(
     ),
     value={"forward std": FORWARD_STD, "reverse std": 0.8, "reverse kl": math.log(3)},
     tolerance=0.012,
-    explanation="Forward: variance (16 + 0 + 16) / 3 + 0.64, root 3.36. Reverse: the model sits on one "
+    explanation="Forward: variance (36 + 0 + 36) / 3 + 0.64, root 4.96. Reverse: the model sits on one "
     "hump, width\n"
     "0.8, and gives up two thirds of the target: log 3 = 1.10 nats. A GAN's loss tends to the second kind.",
 )

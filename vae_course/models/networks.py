@@ -128,19 +128,35 @@ def default_channels(image_shape: Sequence[int]) -> list[int]:
     return [min(32 << i, 256) for i in range(n_layers)]
 
 
+GROUPS = 8  # of channels that are normalized together (Wu & He 2018)
+
+
+def _activated(channels: int, activation: str, normalized: bool) -> list[nn.Module]:
+    return [*([nn.GroupNorm(GROUPS, channels)] if normalized else []), make_activation(activation)]
+
+
 def conv_encoder(
-    image_shape: Sequence[int], channels: Sequence[int], n_outputs: int, activation: str
+    image_shape: Sequence[int],
+    channels: Sequence[int],
+    n_outputs: int,
+    activation: str,
+    normalized: bool = False,
 ) -> Layers:
     """Images (batch, C, H, W) → (batch, n_outputs). Each layer halves the sides (4×4 kernel, stride 2)."""
     last = (channels[-1], *halvings(image_shape, len(channels))[-1])
     layers: list[nn.Module] = []
     for c_in, c_out in pairwise([image_shape[0], *channels]):
-        layers += [nn.Conv2d(c_in, c_out, 4, stride=2, padding=1), make_activation(activation)]
+        layers += [nn.Conv2d(c_in, c_out, 4, stride=2, padding=1)]
+        layers += _activated(c_out, activation, normalized)
     return Layers(*layers, nn.Flatten(), nn.Linear(math.prod(last), n_outputs))
 
 
 def conv_decoder(
-    image_shape: Sequence[int], channels: Sequence[int], n_inputs: int, activation: str
+    image_shape: Sequence[int],
+    channels: Sequence[int],
+    n_inputs: int,
+    activation: str,
+    normalized: bool = False,
 ) -> Layers:
     """Codes (batch, n_inputs) → (batch, C, H, W), unbounded: the mirror image of the encoder."""
     *larger, smallest = halvings(image_shape, len(channels))
@@ -149,10 +165,8 @@ def conv_decoder(
     pairs = pairwise([*reversed(channels), image_shape[0]])
     for (c_in, c_out), (height, width) in zip(pairs, reversed(larger), strict=True):
         odd = (height % 2, width % 2)  # what halving rounded down
-        layers += [
-            make_activation(activation),
-            nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, output_padding=odd),
-        ]
+        layers += _activated(c_in, activation, normalized)
+        layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, output_padding=odd)]
     return Layers(nn.Linear(n_inputs, math.prod(first)), nn.Unflatten(-1, first), *layers)
 
 
@@ -178,10 +192,12 @@ def build_networks(
     activation: str,
     outputs_per_latent: int,
     decoder_dims: Sequence[int] | None = None,
+    normalized: bool = False,
 ) -> tuple[Layers, Layers, list[int]]:
     """The encoder, the decoder, and the encoder's hidden sizes. Bad arguments are a ValueError.
 
     ``decoder_dims`` are given in the decoder's order, from the code to the picture; None mirrors the encoder.
+    ``normalized``: with group normalization before each activation ("conv" only).
     """
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape is {tuple(image_shape)}; expected (channels, height, width), all > 0.")
@@ -197,8 +213,14 @@ def build_networks(
     encoder, decoder = NETWORKS[architecture]
     sizes = list(hidden_dims or (DEFAULT_WIDTHS if architecture == "mlp" else default_channels(image_shape)))
     mirrored = sizes if decoder_dims is None else list(reversed(decoder_dims))
+    more = {"normalized": True} if normalized else {}
+    if normalized and (architecture != "conv" or any(size % GROUPS for size in [*sizes, *mirrored])):
+        raise ValueError(
+            f"group normalization needs architecture='conv' and channels that {GROUPS} divides; "
+            f"found {architecture!r} and {sizes}."
+        )
     return (
-        encoder(image_shape, sizes, outputs_per_latent * latent_dim, activation),
-        decoder(image_shape, mirrored, latent_dim, activation),
+        encoder(image_shape, sizes, outputs_per_latent * latent_dim, activation, **more),
+        decoder(image_shape, mirrored, latent_dim, activation, **more),
         sizes,
     )

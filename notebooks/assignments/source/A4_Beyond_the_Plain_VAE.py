@@ -158,12 +158,12 @@ except Exception as problem:
 # %% [markdown]
 # ## A4.5 Cover or choose (3 points)
 #
-# Maximum likelihood minimizes KL(data ‖ model); a GAN's game tends to something closer to KL(model ‖ data). Here both can be computed. Target: three equal humps at −4, 0 and 4, each with standard deviation 0.8. Model: one Gaussian, with two sliders.
+# Maximum likelihood minimizes KL(data ‖ model); a GAN's game tends to something closer to KL(model ‖ data). Here both can be computed. Target: three equal humps at −6, 0 and 6, each with standard deviation 0.8. Model: one Gaussian, with two sliders.
 #
 # **Contract**: a dict with `"forward std"`, the standard deviation that minimizes KL(target ‖ model); `"reverse std"`, the one that minimizes KL(model ‖ target); and `"reverse kl"`, the least KL(model ‖ target), in nats. To within 0.02: the sliders bring you near, a line of algebra the rest of the way.
 # %%
-z = torch.linspace(-14, 14, 2801, dtype=torch.float64)
-humps = torch.distributions.Normal(torch.tensor([-4.0, 0.0, 4.0], dtype=torch.float64), 0.8)
+z = torch.linspace(-50, 50, 10001, dtype=torch.float64)
+humps = torch.distributions.Normal(torch.tensor([-6.0, 0.0, 6.0], dtype=torch.float64), 0.8)
 log_target = torch.logsumexp(humps.log_prob(z[:, None]), dim=1) - math.log(3)
 
 
@@ -175,7 +175,7 @@ def draw_fit(mean, std):
     figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
     axes.plot(z, log_target.exp(), "-", label="target")
     axes.plot(z, log_model.exp(), "--", label="model")
-    axes.set_xlim(-8, 8)
+    axes.set_xlim(-12, 12)
     axes.set_ylim(0, 0.55)
     axes.set_xlabel("z")
     axes.set_ylabel("density")
@@ -188,16 +188,16 @@ def draw_fit(mean, std):
 divergences = explorer(
     draw_fit,
     {
-        "mean": slider("mean", -6.0, 6.0, 0.0, step=0.1),
-        "std": slider("standard deviation", 0.3, 6.0, 2.0, step=0.02),
+        "mean": slider("mean", -8.0, 8.0, 0.0, step=0.1),
+        "std": slider("standard deviation", 0.3, 8.0, 3.0, step=0.02),
     },
-    alt="A target density with three humps, and one Gaussian of standard deviation 2 in the middle, which covers the middle hump and part of the others.",
+    alt="A target density with three narrow humps far apart, and one wide Gaussian of standard deviation 3 in the middle, which gives little to the outer ones.",
     fast=True,
 )
 # %% question="A4.5" role="answer"
 answer_A4_5 = {"forward std": ..., "reverse std": ..., "reverse kl": ...}
 ### BEGIN SOLUTION
-answer_A4_5 = {"forward std": 3.363, "reverse std": 0.8, "reverse kl": 1.0986}
+answer_A4_5 = {"forward std": 4.964, "reverse std": 0.8, "reverse kl": 1.0986}
 ### END SOLUTION
 # %% question="A4.5" role="test" points=3
 check("A4.5", answer_A4_5)
