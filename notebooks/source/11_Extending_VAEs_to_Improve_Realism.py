@@ -37,7 +37,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import vae_course as vc
-from vae_course import GaussianPosterior, Runs, models, plots, seeded, teaching, widgets
+from vae_course import GaussianPosterior, Runs, evaluation, models, plots, seeded, teaching, widgets
 from vae_course.teaching import complete, hint, predict, show, solution
 from vae_course.training import adversarial, vae_gan
 
@@ -84,7 +84,7 @@ show(
 # 1. **write** the losses of a VAE-GAN and **test** which network each of them may touch;
 # 2. **measure** what a learned ruler and an adversary buy, and what they cost in nats;
 # 3. **repair** a trained VAE's samples without touching its weights, by a density on its codes;
-# 4. **build** a VQ-VAE with a prior over its tokens, and a two-layer VAE;
+# 4. **pass** a gradient through a choice of tokens, and **split** the nats of a two-layer VAE;
 # 5. **say** where latent diffusion comes from.
 #
 # You need the ELBO (02), the game of chapter 06 and chapter 05's feature loss. Numbers in the text are those of the full run.
@@ -130,7 +130,7 @@ solution("11.2")
 
 
 # %% [markdown]
-# Now all of it: the critic, its slope, and one batch of a VAE-GAN. Three `detach`es or their like, the three cuts, send each gradient where it belongs.
+# Now all of it: the critic, its slope, and one batch of a VAE-GAN. Three cuts send each gradient where it belongs.
 # %%
 # Pictures (n, C, H, W) → scores (n,), the logit of "real"; `hidden` is what the last layer sees.
 class Critic(nn.Module):
@@ -160,8 +160,7 @@ def three_cuts(vae, critic, x, generator):
     q = vae.encode(x)
     z = q.sample(generator=generator)
     rebuilt = vae.likelihood.mean(vae.decode(z))
-    from_prior = torch.randn(z.shape, generator=generator)
-    z_game = torch.cat([z.detach(), from_prior])  # cut 1: the game ends at the code
+    z_game = torch.cat([z.detach(), torch.randn(z.shape, generator=generator)])  # cut 1: no game for codes
     fakes = vae.likelihood.mean(vae.decode(z_game))
 
     hidden = critic.hidden(x)
@@ -202,23 +201,20 @@ wanted = {"kl": "E", "feature": "EG", "fool": "G", "catch": "D"}
 right = sum(reached(losses[a], networks[b]) == (b in wanted[a]) for a in wanted for b in networks)
 careless = F.softplus(-critic(vae(x[:32], seeded(0))[0])).mean()  # a fool loss without cut 1
 leak = reached(careless, vae.encoder)
-guess.compare(
-    1 if leak else 3, f"it reaches {leak:.0%} of the encoder's weights; no number in the log changes."
-)
+guess.compare(1 if leak else 3, f"it reaches {leak:.0%} of the encoder's weights; no loss changes.")
 claims.add("routing", right, near=(12, 0), exact=True, text="Routing: right cells of 4 losses × 3 networks")
 # %%
 package = models.VAEGAN.for_data(capitals, latent_dim=32, hidden_dims=WIDTHS)
 package.load_state_dict(vae.state_dict(), strict=False)
-package.discriminator.load_state_dict(
-    dict(zip(package.discriminator.state_dict(), critic.state_dict().values(), strict=True))
-)
+pairs = zip(package.discriminator.state_dict(), critic.state_dict().values(), strict=True)
+package.discriminator.load_state_dict(dict(pairs))
 theirs = vae_gan.vae_gan_losses(package, x[:32], seeded(0), with_slope=True)
 theirs = theirs.kl, theirs.feature, theirs.fool, theirs.catch_real + theirs.catch_fake, theirs.slope
 ours = [*losses.values(), squared_slope(critic, x[:32])]
 off = max(abs(a / b - 1).item() for a, b in zip(ours, theirs, strict=True))
 claims.add("same_losses", off, below=1e-4, exact=True, text="Losses and R1 off the package's, relative")
 # %% [markdown]
-# All twelve cells are right, and the losses are the package's. Notice what a forgotten cut does *not* do: no error, no other number in the log. Only a test of the gradients finds it.
+# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. Notice what a forgotten cut does *not* do: no error, no other number in the log. Only a test of the gradients finds it.
 #
 # With the cuts in place you simply add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. (In print, the paper's algorithm lets the
 # critic *descend* its log-likelihood. It has to climb it.)
@@ -270,12 +266,9 @@ def train_stage(vae, critic, feature=0, fool=0, steps=GAME_STEPS, rate=1e-3):
 question = "Whose reconstructions lie closer to the held-out capitals, pixel by pixel?"
 guess = predict(question, ["those trained by pixels", "those trained by the critic", "no difference"])
 stages = {"start": train_stage(vae, critic, steps=STEPS, rate=2e-3)}
-for name, weights in {
-    "pixel": {},
-    "feature": {"feature": 0.5},
-    "adversary": {"feature": 0.5, "fool": 100},
-}.items():
-    stages[name] = train_stage(copy.deepcopy(vae), new_pair(1)[1], **weights)
+weights = dict(pixel={}, feature=dict(feature=0.5), adversary=dict(feature=0.5, fool=100))
+for name, weight in weights.items():
+    stages[name] = train_stage(copy.deepcopy(vae), new_pair(1)[1], **weight)
 # %% tags=["hide-input"]
 real_gray = ((x > 0.1) & (x < 0.9)).float().mean().item()
 lines = {
@@ -314,9 +307,21 @@ show(
 #
 # ## 3 Faces: what does sharpness cost?
 #
-# The course ships the same two steps at 64 × 64 in color (`docs/faces.md` says how they were made): a VAE of CelebA whose Gaussian learns its σ, and the same network trained on as a VAE-GAN, with features, adversary, R1, small random shifts of what the critic sees, and a decoder averaged over updates.
+# The course ships both steps at 64 × 64 in color (`recipes/faces.py`): 40 passes of a VAE of CelebA whose Gaussian learns its σ, then 20 of the game. Four things differ from section 2: the ruler reads three layers of the critic; a little of the pixel loss stays; cut 1 is left out, so the encoder plays, too; and what the critic sees is randomly shifted and brightened, so that it cannot learn 7,594 faces by heart. You see the decoder averaged over its updates.
 # %% tags=["hide-input"]
-print("curves come here")
+first, second = records["VAE"]["curve"][1:], records["VAE-GAN"]["curve"]
+lines = {
+    "VAE": ([row["epoch"] for row in first], [row["validation"] for row in first]),
+    "VAE-GAN": (
+        [first[-1]["epoch"] + row["epoch"] for row in second],
+        [row["negative_elbo"] for row in second],
+    ),
+}
+show(
+    plots.line_plot(lines, "pass through the training faces", "−ELBO of a held-out face (nats)"),
+    alt="−ELBO of held-out faces against the pass: the VAE's line falls steeply and is flat at the end; from there the VAE-GAN's line climbs, steeply at first.",
+    title="The VAE earns nats, the game spends them",
+)
 
 
 # %% [markdown]
@@ -332,7 +337,7 @@ print("curves come here")
 def photographs(part, n):
     if not OFFLINE:
         return vc.load("celeba", part).images[:n]
-    noise = torch.randn(min(n, 400), K, generator=seeded(f"invented {part}"))
+    noise = torch.randn(min(n, 300), K, generator=seeded(f"invented {part}"))
     return (255 * drawn("VAE-GAN", fitted("VAE-GAN", noise))).byte()
 
 
@@ -362,17 +367,15 @@ faces, unseen, D = photographs("train", N_FACES), photographs("test", 900), 3 * 
 codes, test_codes, price = {}, {}, {}
 for name in face_models:
     codes[name], test_codes[name] = clouds(name, faces), clouds(name, unseen)
-    few = GaussianPosterior(codes[name].mean[:900], codes[name].log_var[:900])
-    best = squared(name, few, faces[:900]).mean().item() / D  # σ², from training faces
+    best = squared(name, clouds(name, faces[:900]), faces[:900]).mean().item() / D  # σ², of training faces
     error = squared(name, test_codes[name], unseen).mean().item()
-    price[name] = {"error": error / D, "pixels": D / 2 * math.log(2 * math.pi * best) + error / (2 * best)}
-    price[name]["N(0, I)"] = test_codes[name].kl().mean().item()
+    pixels = D / 2 * math.log(2 * math.pi * best) + error / (2 * best)
+    price[name] = {"pixels": pixels, "N(0, I)": test_codes[name].kl().mean().item()}
     mean, factor = records[name]["mean"], records[name]["factor"]
     price[name]["fitted"] = kl_to_gaussian(test_codes[name], mean, factor).mean().item()
     widths = factor.square().sum(1).sqrt().diag()  # the same Gaussian without its correlations
     price[name]["uncorrelated"] = kl_to_gaussian(test_codes[name], mean, widths).mean().item()
-vae_price, gan_price = price.values()
-more = {key: gan_price[key] - vae_price[key] for key in vae_price}
+more = {key: price["VAE-GAN"][key] - price["VAE"][key] for key in price["VAE"]}
 dearer, dearer_fitted = (more["pixels"] + more[prior] for prior in ("N(0, I)", "fitted"))
 fit, fit_gan = (found["N(0, I)"] - found["fitted"] for found in price.values())
 # %% tags=["hide-input"]
@@ -382,9 +385,8 @@ claims.add("dearer", dearer, above=0, unit="nats", text="Faces: VAE-GAN over VAE
 claims.add("dearer_fitted", dearer_fitted, above=0, unit="nats", text="The same, both with fitted priors")
 claims.add("fit_saves", fit, above=0, unit="nats", text="Faces, VAE: N(0, I) minus fitted prior")
 claims.add("fit_saves_gan", fit_gan, above=0, unit="nats", text="Faces, VAE-GAN: the same")
-note("nats", code_vae=vae_price["N(0, I)"], code_gan=gan_price["N(0, I)"], dearer_pixels=more["pixels"])
-note("nats", correlated=vae_price["uncorrelated"] - vae_price["fitted"])
-note(error_vae=vae_price["error"], error_gan=gan_price["error"])
+note("nats", code_vae=price["VAE"]["N(0, I)"], code_gan=price["VAE-GAN"]["N(0, I)"])
+note("nats", dearer_pixels=more["pixels"], correlated=price["VAE"]["uncorrelated"] - price["VAE"]["fitted"])
 
 
 # %% [markdown]
@@ -405,10 +407,9 @@ note(error_vae=vae_price["error"], error_gan=gan_price["error"])
 # %%
 # v(u, t), (n, k), and its divergence ∑ ∂v_j/∂u_j, (n,), exact.
 class Velocity(nn.Module):
-    def __init__(self, k, width=192):
+    def __init__(self, k, w=192):
         super().__init__()
-        self.first, self.second = nn.Linear(k + 3, width), nn.Linear(width, width)
-        self.last = nn.Linear(width, k)
+        self.first, self.second, self.last = nn.Linear(k + 3, w), nn.Linear(w, w), nn.Linear(w, k)
         nn.init.zeros_(self.last.weight)
 
     def forward(self, u, t):
@@ -468,23 +469,32 @@ show(
     title=f"A flow saves {saved['VAE'].mean:.1f} nats on the VAE's codes, {saved['VAE-GAN'].mean:.1f} on the VAE-GAN's",
 )
 # %% tags=["hide-input"]
-noise, rows = torch.randn(7, K, generator=seeded("four sources")), {}
+noise, rows, frechet = torch.randn(len(unseen), K, generator=seeded("four sources")), {}, {}
+reader, some = vc.load_reader("celeba"), torch.randperm(len(faces), generator=seeded(4))[: len(unseen)]
+judged = lambda made: evaluation.sample_quality(made, unseen / 255, reader).frechet  # noqa: E731
 for name in face_models:
-    any_faces = torch.randperm(len(faces), generator=seeded("faces"))[:7]
-    sources = {
-        "N(0, I)": noise,
-        "fitted": fitted(name, noise),
-        "flow": fitted(name, walk(flows[name][0][0], noise)[0]),
-        "codes of faces": codes[name].mean[any_faces],
-    }
-    rows |= {f"{name}: {source}": drawn(name, z) for source, z in sources.items()}
+    sources = {"N(0, I)": noise, "fitted": fitted(name, noise)}
+    sources["flow"] = fitted(name, walk(flows[name][0][0], noise)[0])
+    sources["faces' codes"] = codes[name].sample(generator=seeded(4))[some]
+    for source, z in sources.items():
+        made = drawn(name, z)
+        frechet[name, source] = judged(made)
+        rows[f"{name}, {source}: {frechet[name, source]:.0f}"] = made[:7]
 show(
     plots.image_grid(torch.cat(list(rows.values())), 8, 7, row_titles=list(rows), cell=1.1),
-    alt="Eight rows of seven faces: two decoders, each with codes from N(0, I), from the fitted Gaussian, from the flow, and of training photographs. The VAE's rows are blurred, the VAE-GAN's sharper; with N(0, I) many are patches, with the other three nearly all are faces.",
+    alt="Eight rows of seven faces: two decoders, each with codes from N(0, I), from the fitted Gaussian, from the flow, and of training photographs, and beside each row a Fréchet distance. The VAE's rows are blurred, the VAE-GAN's sharper; with N(0, I) many are patches, with the other three nearly all are faces.",
     title="Blur belongs to the decoder, rubble to the source of codes",
 )
+falls = frechet["VAE", "N(0, I)"] / frechet["VAE", "fitted"]
+claims.add("fit_frechet", falls, above=1, unit="times", text="VAE: Fréchet distance, N(0, I) over fitted")
+sharper = frechet["VAE", "fitted"] / frechet["VAE-GAN", "fitted"]
+claims.add("gan_frechet", sharper, above=1, unit="times", text="Both fitted: Fréchet, VAE over VAE-GAN")
+claims.note("photographs", judged(faces[some] / 255))
 # %% [markdown]
-# Read it by pairs of rows. Within a decoder the weights are the same; from N(0, I) to the fitted Gaussian the rubble goes. The flow saves {{flow_saves}} more on the VAE's codes and {{flow_saves_gan}} on the VAE-GAN's. The last rows are what a perfect density on codes would draw: what still separates them from photographs is the decoder.
+# Read it by rows. Within a decoder the weights are the same. From $\mathcal N(0, I)$ to the fitted Gaussian the rubble goes; a Fréchet distance (chapter 07; here in the features of a network that reads 40 attributes of faces, to unseen photographs) agrees: {{fit_frechet}} as large before. From the VAE to the VAE-GAN the blur goes. The last
+# rows of each are what a perfect density on codes would draw, and training photographs have {{photographs}}: the rest is the decoder's.
+#
+# The flow saves {{flow_saves}} more on the VAE's codes and {{flow_saves_gan}} on the VAE-GAN's, and you can hardly see it: these codes are nearly Gaussian.
 #
 # **Latent diffusion** (Rombach et al. 2022) is this plan at scale, and the flow above is a tiny one: Stable Diffusion 3 trains the same regression (Esser et al. 2024) with a large network on a *map* of codes. Its first stage is section 1's, with **LPIPS** (Zhang et al. 2018), a ruler of features learned once by classifiers, and a
 # critic that judges patches; its KL weight is tiny, or its code is made of tokens, as in **VQ-GAN** (Esser et al. 2021). Nobody samples such a stage from $\mathcal N(0, I)$.
@@ -534,12 +544,10 @@ with torch.no_grad():
     pixels, upper, lower = two_layer_nats(two, garments, seeded(1))
     package = vc.elbo_terms(two, garments, seeded(1)).negative_elbo
 off = (pixels + upper + lower - package).abs().max()
-claims.add(
-    "same_layers", off, below=0.01, unit="nats", exact=True, text="Two layers: −ELBO off the package's"
-)
+claims.add("same_layers", off, below=0.01, unit="nats", exact=True, text="Two layers: off the package's")
 note("nats", rate_top=upper.mean().item(), rate_lower=lower.mean().item())
 # %% tags=["hide-input"]
-draws = seeded("layers")
+draws, titles = seeded("layers"), ["tokens at random", "tokens, prior", "one z₂", "another z₂"]
 noise = torch.randint(book.n_codes, (10, vq.model.side, vq.model.side), generator=draws)
 top = torch.randn(2, 1, two.top_dim, generator=draws).expand(2, 10, -1)
 z = torch.cat([top, torch.randn(2, 10, two.lower_dim, generator=draws)], -1).flatten(0, 1)
@@ -547,9 +555,7 @@ with torch.no_grad():
     rows = [vq.model.likelihood.mean(vq.model.decode_codes(noise)), vq.sample(10, draws)]
     rows += two.likelihood.mean(two.decode(z)).split(10)
 show(
-    plots.image_grid(
-        torch.cat(rows), 4, 10, row_titles=["tokens at random", "tokens, prior", "one z₂", "another z₂"]
-    ),
+    plots.image_grid(torch.cat(rows), 4, 10, row_titles=titles),
     alt="Four rows of ten gray garments. Tokens drawn at random: patches of texture without a common shape. Tokens from the learned prior: most form one garment. Two rows that share an upper code each: within a row the pictures are relatives, between the rows they differ.",
     title="Which patches go together is what the prior knows",
 )
@@ -564,9 +570,9 @@ show(
 # So far every model was its own advocate. Here are all eight contestants of the course's arena (`docs/arena.md`): the same garments, the same 80,000 looks at them, the same decoder, ten samples each, in the order in which they came. They are small and briefly trained; that is the point of an equal budget. A classifier of garments says of how many samples it is sure.
 # %%
 question = "Of which model's samples is a classifier most often sure (above 80 %)?"
-names = {"ae": "autoencoder, fitted", "vae_bernoulli": "VAE, Bernoulli", "vae_gaussian": "VAE, Gaussian"}
-names |= {"vae_logistic": "VAE, logistic", "hierarchical": "two layers", "vq_vae": "VQ-VAE, prior"}
-names |= {"gan": "GAN", "vae_gan": "VAE-GAN"}
+names = dict(ae="autoencoder, fitted", vae_bernoulli="VAE, Bernoulli", vae_gaussian="VAE, Gaussian")
+names |= dict(vae_logistic="VAE, logistic", hierarchical="two layers", vq_vae="VQ-VAE, prior")
+names |= dict(gan="GAN", vae_gan="VAE-GAN")
 guess = predict(question, list(names.values()))
 judge, rows, sure = vc.load_classifier("fashion_mnist"), {}, {}
 for name, label in names.items():
@@ -580,34 +586,32 @@ note(vq_frechet=table["vq_vae"]["frechet"]["mean"], vae_frechet=table["vae_berno
 for id, name in {"vq_bound": "vq_vae", "vae_bound": "vae_bernoulli", "two_bound": "hierarchical"}.items():
     claims.note(id, table[name]["negative_elbo"]["mean"])
 guess.compare(list(sure).index(best), f"{best}: {sure[best]:.0%}.")
+ahead = sure["VQ-VAE, prior"] - sure["VAE, Bernoulli"]
+claims.add("surer", ahead, above=0, unit="%", text="Arena: sure of samples, VQ-VAE minus VAE")
 show(
     plots.image_grid(torch.cat(list(rows.values())), 8, 10, row_titles=list(rows)),
     alt="Eight rows of ten gray garments, one row for each model, with the share of samples of which a classifier is sure. Autoencoder and VAEs: soft shapes. Two layers: blurred shirts, trousers and shoes. VQ-VAE: grainy garments. GAN and VAE-GAN: hard black and white patches, of which some are garments.",
-    title="Eight models, the first ten samples of each, and how often a classifier is sure",
+    title="Eight models, the first ten samples of each, and of how many a classifier is sure",
 )
 
 
 # %% [markdown]
-# The classifier is most often sure of the VQ-VAE's samples. But it is also sure of many patches of the VAE-GAN that nobody would wear, and of {{sure_noise}} of pictures of pure noise: a judge has to answer, whatever you show it (chapter 07). Believe neither the number nor ten pictures alone.
+# The classifier is sure of {{surer}} more of the VQ-VAE's samples than of the plain VAE's. But it is also sure of many patches of the VAE-GAN that nobody would wear, and of {{sure_noise}} of pictures of pure noise: a judge has to answer, whatever you show it (chapter 07).
 #
 # ## Play
 #
 # Walk one draw of noise from $\mathcal N(0, I)$ (0) to the fitted prior (1), and beyond. Where does a face first appear, and is it the same place for both decoders? What lies beyond 1?
 # %%
-def walked(amounts, number):
-    noise, rows = torch.randn(1, K, generator=seeded(number)), []
-    for name in face_models:
-        rows += [drawn(name, (1 - a) * noise + a * fitted(name, noise)) for a in amounts]
-    titles = [f"{a:g}" for a in amounts]
-    size = 2.2 if len(amounts) == 1 else 1.1
-    return plots.image_grid(
-        torch.cat(rows), 2, len(amounts), row_titles=list(face_models), column_titles=titles, cell=size
-    )
+def walked(ways, number, cell=1.1):
+    noise, titles = torch.randn(1, K, generator=seeded(number)), [f"{way:g}" for way in ways]
+    rows = [drawn(n, (1 - w) * noise + w * fitted(n, noise)) for n in face_models for w in ways]
+    names = dict(row_titles=list(face_models), column_titles=titles, cell=cell)
+    return plots.image_grid(torch.cat(rows), 2, len(ways), **names)
 
 
 place = widgets.slider("way from N(0, I) to the fitted prior", 0.0, 1.5, 0.5, step=0.05)
 explorer = widgets.explorer(
-    lambda way, number: walked([way], number),
+    lambda way, number: walked([way], number, cell=2.2),
     {"way": place, "number": widgets.slider("draw", 0, 50, 3)},
     lambda: walked([0, 0.25, 0.5, 0.75, 1, 1.25, 1.5], 3),
     alt="Two rows of seven pictures, VAE above VAE-GAN: one draw of noise on the way from N(0, I), at 0, to the fitted prior, at 1, and beyond it.",
@@ -615,9 +619,9 @@ explorer = widgets.explorer(
 # %% [markdown]
 # ## Break it
 #
-# Forget cut 1: let `z_game` begin with `z` instead of `z.detach()`, and train the adversary stage again, with the same seed. **Before** you run it write down what happens to the encoder's KL, to the squared error, and to the gray pixels, and which of them you would have noticed in a log.
+# The face model was trained without cut 1. Does the cut matter? Let `z_game` begin with `z` instead of `z.detach()`, and train the adversary stage of section 2 again. **Before** you run it write down what happens to the encoder's KL, to the squared error, and to the gray pixels, and which of them you would have noticed in a log.
 #
-# A good answer predicts all three with a reason; runs both for two seeds at least and shows the four curves in one figure; says whether the difference between cut and no cut exceeds that between seeds; and if it does not, proposes weights under which it must. Two of four is a start. Then take R1 away instead. That cut has a cure in the log: which number warns you?
+# A good answer predicts all three with a reason; runs both for two seeds at least and shows the four curves in one figure; says whether the difference between cut and no cut exceeds that between seeds; and if it does not, proposes weights under which it must. Two of four is a start. (For more: the capstone of the course, [choose and defend a model](assignments/README.md).)
 #
 # ## What you can say now
 #
