@@ -87,7 +87,7 @@ show(
 # 4. **pass** a gradient through a choice of tokens, and **split** the nats of a two-layer VAE;
 # 5. **say** where latent diffusion comes from.
 #
-# You need the ELBO (02), the game of chapter 06 and chapter 05's feature loss. Numbers in the text are those of the full run.
+# You need the ELBO (02), chapter 06's game and chapter 05's feature loss. Numbers in the text are those of the full run.
 #
 # ## 1 Which loss may touch which network?
 #
@@ -214,14 +214,14 @@ ours = [*losses.values(), squared_slope(critic, x[:32])]
 off = max(abs(a / b - 1).item() for a, b in zip(ours, theirs, strict=True))
 claims.add("same_losses", off, below=1e-4, exact=True, text="Losses and R1 off the package's, relative")
 # %% [markdown]
-# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. Notice what a forgotten cut does *not* do: no error, no other number in the log. Only a test of the gradients finds it.
+# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error and no other number in the log. Only a test of the gradients finds it.
 #
 # With the cuts in place you simply add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. (In print, the paper's algorithm lets the
-# critic *descend* its log-likelihood. It has to climb it.)
+# critic *descend* its log-likelihood; it has to climb.)
 #
 # ## 2 What does each step buy?
 #
-# Watch it at a size that trains while you wait: capitals of typefaces, which are black or white, so that every gray pixel is doubt. A VAE learns them by pixels. Then three copies go on for as many updates each: by **pixels**; by **features** (the critic learns, but only measures); with the **adversary** as well.
+# Watch it on capitals of typefaces, which are nearly black or white, so that gray pixels are doubt. A VAE learns them by pixels. Then three copies go on for as long: by **pixels**; by **features** (the critic learns, but only measures); with the **adversary** as well.
 
 
 # %%
@@ -279,15 +279,14 @@ lines["held-out capitals"] = ([0, STEPS + GAME_STEPS], [100 * real_gray] * 2)
 error, gray = ({name: curve[-1][which] for name, (_, curve) in stages.items()} for which in (1, 2))
 show(
     plots.line_plot(lines, "update", "gray pixels, %", legend_outside=True),
-    alt="Share of gray pixels in held-out reconstructions against the update. It falls along the first line, by pixels; then three lines part: by pixels it falls on slowly, by features and with the adversary it drops to about the level of the capitals themselves.",
+    alt="Share of gray pixels in held-out reconstructions against the update. It falls along the first line, by pixels; then three lines part: by pixels it falls on slowly, by features and with the adversary it drops to the level of the capitals themselves or below.",
     title=f"Gray is doubt: {gray['pixel']:.0%} by pixels, {gray['adversary']:.0%} with the critic, {real_gray:.0%} in the data",
 )
 paid, doubt = error["adversary"] / error["pixel"], gray["pixel"] / gray["adversary"]
 guess.compare(0 if paid > 1 else 1, f"with the critic the squared error is {paid:.2f} times as large.")
 claims.add("gray_gone", doubt, above=1.2, unit="times", text="Capitals: gray pixels, pixel over adversary")
 claims.add("error_paid", paid, above=1.1, unit="times", text="Capitals: squared error, adversary over pixel")
-note("%", gray_pixel=gray["pixel"], gray_feature=gray["feature"], gray_game=gray["adversary"])
-note("%", gray_real=real_gray)
+note("%", gray_real=real_gray, **{f"gray_{name}": share for name, share in gray.items()})
 # %% tags=["hide-input"]
 z, three = torch.randn(10, 32, generator=seeded("capitals")), list(stages)[1:]
 rows = {"held out": x[2:250:25]}
@@ -300,10 +299,10 @@ show(
     title="The critic turns doubt into decisions; it does not turn a sample into a letter",
 )
 # %% [markdown]
-# By pixels {{gray_pixel}} of a reconstruction are gray, by features {{gray_feature}}, with the adversary {{gray_game}}; in the capitals themselves {{gray_real}}. It is not the longer training: the pixel stage had as many updates. The price is paid in pixels: {{error_paid}} the squared
+# By pixels {{gray_pixel}} of a reconstruction are gray, by features {{gray_feature}}, with the adversary {{gray_adversary}}; in the capitals themselves {{gray_real}}. It is not the longer training: the pixel stage had as many updates. The price is paid in pixels: {{error_paid}} the squared
 # error, because a crisp edge in the wrong place costs more than a soft one (chapter 05). (One run each, short: the curves still move.)
 #
-# Look at the last three rows, too. Sharp, and still hardly a letter: the decoder was handed codes from $\mathcal N(0, I)$ where no capital lives. No loss on the *decoder* mends that. Section 4 does.
+# Look at the last three rows, too: sharp, and hardly a letter. The decoder was handed codes from $\mathcal N(0, I)$ where few capitals live. Section 4 mends that.
 #
 # ## 3 Faces: what does sharpness cost?
 #
@@ -487,17 +486,19 @@ show(
 )
 falls = frechet["VAE", "N(0, I)"] / frechet["VAE", "fitted"]
 claims.add("fit_frechet", falls, above=1, unit="times", text="VAE: Fréchet distance, N(0, I) over fitted")
-sharper = frechet["VAE", "fitted"] / frechet["VAE-GAN", "fitted"]
-claims.add("gan_frechet", sharper, above=1, unit="times", text="Both fitted: Fréchet, VAE over VAE-GAN")
-claims.note("photographs", judged(faces[some] / 255))
+fine = [evaluation.relative_power(drawn(n, fitted(n, noise)), unseen / 255) for n in face_models]
+claims.add("finer", fine[1] - fine[0], above=0, unit="%", text="Both fitted: fine power, VAE-GAN minus VAE")
+note("%", fine_vae=fine[0], fine_gan=fine[1])
+note(photographs=judged(faces[some] / 255), from_codes=frechet["VAE", "faces' codes"])
+note(fitted_vae=frechet["VAE", "fitted"], fitted_gan=frechet["VAE-GAN", "fitted"])
 # %% [markdown]
-# Read it by rows. Within a decoder the weights are the same. From $\mathcal N(0, I)$ to the fitted Gaussian the rubble goes; a Fréchet distance (chapter 07; here in the features of a network that reads 40 attributes of faces, to unseen photographs) agrees: {{fit_frechet}} as large before. From the VAE to the VAE-GAN the blur goes. The last
-# rows of each are what a perfect density on codes would draw, and training photographs have {{photographs}}: the rest is the decoder's.
+# Read it by rows. Within a decoder the weights are the same. From $\mathcal N(0, I)$ to the fitted Gaussian the rubble goes; a Fréchet distance (chapter 07; here in the features of a network that reads 40 attributes of faces, to unseen photographs) agrees: {{fit_frechet}} as large before.
+# From the VAE to the VAE-GAN the blur goes: the samples have {{fine_vae}} and {{fine_gan}} of the photographs' power in fine detail. Part of that is a grid of dots which no photograph has. (The Fréchet distances of the two, {{fitted_vae}} and {{fitted_gan}}, say little here: who reads attributes does not look at sharpness.)
 #
-# The flow saves {{flow_saves}} more on the VAE's codes and {{flow_saves_gan}} on the VAE-GAN's, and you can hardly see it: these codes are nearly Gaussian.
+# The flow saves {{flow_saves}} more on the VAE's codes and {{flow_saves_gan}} on the VAE-GAN's. That you cannot see, and its curve still falls. Is nothing left to find? The last rows show what a perfect density on the VAE's codes would draw: {{from_codes}}, where the fitted Gaussian has {{fitted_vae}}. What still lies between that and training photographs, {{photographs}}, is the decoder's.
 #
 # **Latent diffusion** (Rombach et al. 2022) is this plan at scale, and the flow above is a tiny one: Stable Diffusion 3 trains the same regression (Esser et al. 2024) with a large network on a *map* of codes. Its first stage is section 1's, with **LPIPS** (Zhang et al. 2018), a ruler of features learned once by classifiers, and a
-# critic that judges patches; its KL weight is tiny, or its code is made of tokens, as in **VQ-GAN** (Esser et al. 2021). Nobody samples such a stage from $\mathcal N(0, I)$.
+# critic that judges patches; its KL weight is tiny, or its code is made of tokens, as in **VQ-GAN** (Esser et al. 2021). Most of the computing goes into the density on codes.
 #
 # ## 5 Or should the prior learn with the code?
 #
@@ -562,12 +563,12 @@ show(
 # %% [markdown]
 # The upper two rows have one decoder: which patches go together is what the prior knows. The lower two show the other way, in which the prior learns *with* the code. They share $z_2$ within a row and differ in $z_1$. Of this model's code {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$ (on pictures that a VAE invented).
 #
-# Which road is better? In the arena's table (`docs/arena.md`, three seeds) the VQ-VAE has the lowest Fréchet distance of eight models ({{vq_frechet}}, the VAE {{vae_frechet}}) and, of the three with coins for pixels, the *worst* bound: {{vq_bound}} nats, the VAE {{vae_bound}}, two layers {{two_bound}}. Both are true. The bound
-# charges for every token, also where two spellings draw nearly the same picture; a sample is only asked whether its tokens fit together. Never rank models by one number.
+# Which road is better? In the arena's table (`docs/arena.md`, three seeds) the VQ-VAE has the lowest Fréchet distance of eight models and, of the three with coins for pixels, the *worst* bound: {{vq_bound}} nats, the VAE {{vae_bound}}, two layers {{two_bound}}. The bound
+# charges for every token, also where two spellings draw nearly the same picture; a sample is only asked whether its tokens fit together.
 #
 # ## 6 Eight models, nothing chosen
 #
-# So far every model was its own advocate. Here are all eight contestants of the course's arena (`docs/arena.md`): the same garments, the same 80,000 looks at them, the same decoder, ten samples each, in the order in which they came. They are small and briefly trained; that is the point of an equal budget. A classifier of garments says of how many samples it is sure.
+# Here are all eight contestants of the course's arena (`docs/arena.md`): the same garments, the same 80,000 looks at them, the same decoder, ten samples each, in the order in which they came. They are small and briefly trained. Beside each: of how many of 500 samples a classifier of garments is sure (above 80 %).
 # %%
 question = "Of which model's samples is a classifier most often sure (above 80 %)?"
 names = dict(ae="autoencoder, fitted", vae_bernoulli="VAE, Bernoulli", vae_gaussian="VAE, Gaussian")
@@ -582,7 +583,6 @@ for name, label in names.items():
 made = torch.rand(500, 1, 28, 28, generator=seeded("arena"))
 claims.note("sure_noise", (judge(made).softmax(1).amax(1) > 0.8).float().mean(), unit="%")
 best, table = max(sure, key=sure.get), {row["name"]: row["measures"] for row in vc.arena_results()["rows"]}
-note(vq_frechet=table["vq_vae"]["frechet"]["mean"], vae_frechet=table["vae_bernoulli"]["frechet"]["mean"])
 for id, name in {"vq_bound": "vq_vae", "vae_bound": "vae_bernoulli", "two_bound": "hierarchical"}.items():
     claims.note(id, table[name]["negative_elbo"]["mean"])
 guess.compare(list(sure).index(best), f"{best}: {sure[best]:.0%}.")

@@ -32,9 +32,9 @@
 # (generated)
 # %% tags=["parameters"]
 OFFLINE = False  # changes nothing here: the capitals come with the course
-TOKEN_STEPS = 500  # updates of each VQ-VAE, 20 or more
-PRIOR_STEPS = 1500  # updates of the prior over tokens, 20 or more
-STEPS = 600  # updates of the VAE and of the one with two layers, 20 or more
+TOKEN_STEPS = 400  # updates of each VQ-VAE, 20 or more
+PRIOR_STEPS = 1200  # updates of the prior over tokens, 20 or more
+STEPS = 500  # updates of the VAE and of the one with two layers, 20 or more
 # %% tags=["hide-input"]
 import math
 
