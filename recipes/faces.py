@@ -30,6 +30,7 @@ from vae_course.data.images import ImageData
 from vae_course.data.loading import load
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate
+from vae_course.evaluation.frechet import frechet_distance
 from vae_course.evaluation.samples import sample_quality
 from vae_course.files import write_atomically
 from vae_course.machine import pick_device
@@ -48,11 +49,13 @@ FIGURES = ROOT / "assets" / "figures"
 STAGES = ("vae", "vae_gan")
 LATENT_DIM, WIDTHS = 64, (1, 2, 4, 4)  # the widths of the layers are multiples of --width
 FIT = {"batch_size": 64, "learning_rate": 1.5e-3, "schedule": "cosine", "warmup": 0.02, "kl_warmup": 0.05}
-VAE_PASSES, GAN_PASSES = 40, 20
+VAE_PASSES, GAN_PASSES = 40, 16
 BATCH_SIZE, RATES, BETAS = 32, (2e-4, 4e-4), (0.0, 0.99)  # of the game: the VAE's rate, the discriminator's
 PENALTY, EVERY = 0.25, 8  # R1 at every eighth update, 8 times as strong
 FEATURE, PIXEL, KL = 1.0, 16.0, 1 / 2000  # weights beside that of the adversary, which is 1
+SMOOTH, SMOOTH_FROM = 20.0, 8  # weight of the checkerboard, and from which pass on: first sharp, then even
 KEEP = 0.998  # share of the shown decoder, a moving average, that outlives an update
+SHIFT = 4  # pixels by which a picture is moved at most
 HELD_OUT = 500  # pictures of the validation part on which the game is watched
 
 
@@ -101,11 +104,16 @@ class Discriminator(nn.Module):
 
 def jitter(x: Tensor, noise: torch.Generator) -> Tensor:
     """Brightness and place, drawn anew: real and generated pictures alike, so that a small data set is not
-    learned by heart (Zhao et al. 2020). Differentiable."""
+    learned by heart (Zhao et al. 2020). Differentiable.
+
+    Places move by whole pixels: between pixels a picture would be smoothed, and the discriminator would not
+    see the finest pattern that a decoder can make.
+    """
     n, device = len(x), x.device
     x = x + 0.2 * (torch.rand(n, 1, 1, 1, generator=noise, device=device) - 0.5)
     affine = torch.eye(2, 3, device=device).repeat(n, 1, 1)
-    affine[:, :, 2] = 0.25 * (torch.rand(n, 2, generator=noise, device=device) - 0.5)
+    shift = torch.randint(-SHIFT, SHIFT + 1, (n, 2), generator=noise, device=device)
+    affine[:, :, 2] = shift * 2 / x.shape[-1]
     grid = F.affine_grid(affine, list(x.shape), align_corners=False)
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
 
@@ -148,15 +156,21 @@ def train_vae(options: argparse.Namespace, folder: Path) -> tuple[VAE, list[dict
 
 
 @torch.no_grad()
-def watch(model: VAE, decoder: nn.Module, discriminator: Discriminator, x: Tensor) -> dict:
-    """What is recorded of the game after a pass, on held-out faces x."""
+def watch(
+    model: VAE, decoder: nn.Module, discriminator: Discriminator, x: Tensor, reader: nn.Module | None = None
+) -> dict:
+    """What is recorded of the game after a pass, on held-out faces x; with a reader of attributes also the
+    Fréchet distance of rebuilt faces in its features."""
     shown = copy.copy(model)
     shown._modules = {**model._modules, "decoder": decoder}
     posterior, noise = model.encode(x), seeded("faces", x.device)
     z = posterior.sample(generator=noise)
     rebuilt = shown.decode(z)
     samples = shown.decode(torch.randn(z.shape, generator=noise, device=x.device))
-    terms = elbo_terms(shown, x, generator=noise)
+    terms, more = elbo_terms(shown, x, generator=noise), {}
+    if reader is not None:
+        features = [reader.features(part.clamp(0, 1)) for part in (rebuilt, x)]
+        more["frechet"] = frechet_distance(*features)
     return {
         "squared_error": (rebuilt - x).square().mean().item(),
         "kl": posterior.kl().mean().item(),
@@ -165,6 +179,7 @@ def watch(model: VAE, decoder: nn.Module, discriminator: Discriminator, x: Tenso
         "score_real": discriminator(x).mean().item(),
         "score_rebuilt": discriminator(rebuilt).mean().item(),
         "score_sample": discriminator(samples).mean().item(),
+        **more,
     }
 
 
@@ -176,6 +191,11 @@ def feature_distance(discriminator: Discriminator, ours: Tensor, theirs: Tensor)
     return sum((a - b).square().mean() / (b.var() + 1e-3) for a, b in pairs)
 
 
+def checkerboard(x: Tensor) -> Tensor:
+    """Mean square of the finest diagonal pattern, which transposed convolutions leave (Odena et al. 2016)."""
+    return (x[..., 1:, 1:] - x[..., 1:, :-1] - x[..., :-1, 1:] + x[..., :-1, :-1]).square().mean()
+
+
 def train_gan(options: argparse.Namespace, model: VAE, folder: Path) -> tuple[VAE, list[dict]]:
     """The VAE after its game, with the moving average of its decoder, and what was recorded on the way."""
     seed_everything(options.seed)
@@ -185,7 +205,7 @@ def train_gan(options: argparse.Namespace, model: VAE, folder: Path) -> tuple[VA
     model = copy.deepcopy(model).to(device, memory_format=torch.channels_last).train()
     model.likelihood.requires_grad_(False)  # the density stays the VAE's, so nats can be compared
     discriminator = Discriminator(options.width).to(device, memory_format=torch.channels_last)
-    shown = copy.deepcopy(model.decoder)
+    shown, reader = copy.deepcopy(model.decoder), load_reader("celeba")
     players = ([p for p in model.parameters() if p.requires_grad], list(discriminator.parameters()))
     optimizers = [
         torch.optim.Adam(player, rate, BETAS, fused=device.type in ("cpu", "cuda"))
@@ -199,7 +219,7 @@ def train_gan(options: argparse.Namespace, model: VAE, folder: Path) -> tuple[VA
             part.load_state_dict(state)
         curve, first, spent = found["curve"], found["epoch"], found["seconds"]
     else:
-        curve = [{"epoch": 0, "seconds": 0.0, **watch(model, shown, discriminator, held_out)}]
+        curve = [{"epoch": 0, "seconds": 0.0, **watch(model, shown, discriminator, held_out, reader)}]
     updates = GAN_PASSES * (len(train) // BATCH_SIZE)
     for epoch in range(first + 1, GAN_PASSES + 1):
         start, noise = time.perf_counter(), seeded(f"faces {options.seed} {epoch}", device)
@@ -211,12 +231,15 @@ def train_gan(options: argparse.Namespace, model: VAE, folder: Path) -> tuple[VA
             for optimizer, rate in zip(optimizers, RATES, strict=True):
                 optimizer.param_groups[0]["lr"] = rate * min(1.0, 2.5 * (1 - done))
             x = train.batch(index.cpu()).to(device).contiguous(memory_format=torch.channels_last)
-            update(model, discriminator, optimizers, x, noise, penalize=step % EVERY == 0)
+            smooth = SMOOTH if epoch >= SMOOTH_FROM else 0.0
+            update(model, discriminator, optimizers, x, noise, step % EVERY == 0, smooth)
             with torch.no_grad():
                 for kept, new in zip(shown.parameters(), model.decoder.parameters(), strict=True):
                     kept.lerp_(new, 1 - KEEP)
         spent += time.perf_counter() - start
-        curve.append({"epoch": epoch, "seconds": spent, **watch(model, shown, discriminator, held_out)})
+        curve.append(
+            {"epoch": epoch, "seconds": spent, **watch(model, shown, discriminator, held_out, reader)}
+        )
         print({key: float(f"{value:.4g}") for key, value in curve[-1].items()}, flush=True)
         states = [part.state_dict() for part in parts]
         torch.save({"states": states, "curve": curve, "epoch": epoch, "seconds": spent}, path)
@@ -231,6 +254,7 @@ def update(
     x: Tensor,
     noise: torch.Generator,
     penalize: bool,
+    smooth: float = 0.0,
 ) -> None:
     """One step of both players: reconstructions and samples are drawn once and serve both."""
     posterior = model.encode(x)
@@ -254,6 +278,7 @@ def update(
     fake = torch.cat([discriminator(jitter(part, noise)) for part in (rebuilt, samples)])
     loss = F.softplus(-fake).mean() + FEATURE * feature_distance(discriminator, rebuilt, x)
     loss = loss + PIXEL * (rebuilt - x).square().mean() + KL * posterior.kl().mean()
+    loss = loss + smooth * checkerboard(both)
     loss.backward()
     discriminator.requires_grad_(True)
     optimizer.step()
@@ -334,15 +359,15 @@ def draw_curves(path: Path) -> None:
     for part, name, color in (("train", "training faces", GREY), ("validation", "held out", VAE_COLOR)):
         left.plot(*_curve(curves["vae"][1:], part), color=color, label=name)
     left.set(xlabel="pass", ylabel="nats a face", title="VAE: −ELBO")
-    middle.plot(*_curve(curves["vae_gan"], "feature"), color=VAE_GAN)
-    middle.set(xlabel="pass", ylabel="variances of the features", title="VAE-GAN: feature distance")
+    middle.plot(*_curve(curves["vae_gan"], "frechet"), color=VAE_GAN)
+    middle.set(xlabel="pass", ylabel="Fréchet distance", title="VAE-GAN: rebuilt held-out faces")
     for key, name, color in (
         ("score_real", "photographs", GREY),
         ("score_rebuilt", "rebuilt", VAE_GAN),
         ("score_sample", "samples", PURPLE),
     ):
         right.plot(*_curve(curves["vae_gan"], key), color=color, label=name)
-    right.set(xlabel="pass", ylabel="score", title="VAE-GAN: the discriminator's scores")
+    right.set(xlabel="pass", ylabel="score, positive for real", title="VAE-GAN: scores")
     for axis in (left, right):
         axis.legend()
     figure.savefig(path, dpi=100, metadata={"Software": None})
@@ -378,7 +403,7 @@ def main() -> None:
     gan, game = train_gan(options, vae, folder)
     ship("vae_gan", gan, game, options)
     change = {"vae": flatness([step["validation"] for step in curve])}
-    change["vae_gan"] = flatness([step["feature"] for step in game])
+    change["vae_gan"] = flatness([step["frechet"] for step in game])
     entry = {
         "passes": {"vae": VAE_PASSES, "vae_gan": GAN_PASSES},
         "minutes": {"vae": curve[-1]["seconds"] / 60, "vae_gan": game[-1]["seconds"] / 60},
