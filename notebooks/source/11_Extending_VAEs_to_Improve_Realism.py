@@ -17,7 +17,7 @@
 # <!-- minutes -->
 #
 # A VAE covers its data and blurs it; a GAN is sharp and has no encoder. Below, one and the same noise is drawn by three models of faces. Nobody took these photographs.
-# In this chapter you build each step from the first row to the last, and pay its price in nats.
+# You build each step from the first row to the last, and pay its price in nats.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -216,12 +216,12 @@ claims.add("same_losses", off, below=1e-4, exact=True, text="Losses and R1 off t
 # %% [markdown]
 # All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error and no other number in the log. Only a test of the gradients finds it.
 #
-# With the cuts in place you simply add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. (In print, the paper's algorithm lets the
+# With the cuts in place you add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. (In print, the paper's algorithm lets the
 # critic *descend* its log-likelihood; it has to climb.)
 #
 # ## 2 What does each step buy?
 #
-# Watch it on capitals of typefaces, which are nearly black or white, so that gray pixels are doubt. A VAE learns them by pixels. Then three copies go on for as long: by **pixels**; by **features** (the critic learns, but only measures); with the **adversary** as well.
+# Watch it on capitals of typefaces, nearly black or white, so that gray pixels are doubt. A VAE learns them by pixels. Then three copies go on for as long: by **pixels**; by **features** (the critic learns, but only measures); with the **adversary** as well.
 
 
 # %%
@@ -300,13 +300,13 @@ show(
 )
 # %% [markdown]
 # By pixels {{gray_pixel}} of a reconstruction are gray, by features {{gray_feature}}, with the adversary {{gray_adversary}}; in the capitals themselves {{gray_real}}. It is not the longer training: the pixel stage had as many updates. The price is paid in pixels: {{error_paid}} the squared
-# error, because a crisp edge in the wrong place costs more than a soft one (chapter 05). (One run each, short: the curves still move.)
+# error, because a crisp edge in the wrong place costs more than a soft one (chapter 05). (One run each; the curves still move.)
 #
 # Look at the last three rows, too: sharp, and hardly a letter. The decoder was handed codes from $\mathcal N(0, I)$ where few capitals live. Section 4 mends that.
 #
 # ## 3 Faces: what does sharpness cost?
 #
-# The course ships both steps at 64 × 64 in color (`recipes/faces.py`): 40 passes of a VAE of CelebA whose Gaussian learns its σ, then 20 of the game. Four things differ from section 2: the ruler reads three layers of the critic; a little of the pixel loss stays; cut 1 is left out, so the encoder plays, too; and what the critic sees is randomly shifted and brightened, so that it cannot learn 7,594 faces by heart. You see the decoder averaged over its updates.
+# The course ships both steps at 64 × 64 in color (`recipes/faces.py`): 40 passes of a VAE of CelebA whose Gaussian learns its σ, then 16 of the game. Four things differ from section 2: the ruler reads three layers of the critic; a little of the pixel loss stays; cut 1 is left out, so the encoder plays, too; and what the critic sees is randomly shifted and brightened, so that it cannot learn 7,594 faces by heart. You see the decoder averaged over its updates.
 # %% tags=["hide-input"]
 first, second = records["VAE"]["curve"][1:], records["VAE-GAN"]["curve"]
 lines = {
@@ -330,7 +330,7 @@ show(
 # -\log p(x|z) = \tfrac D2 \log(2\pi\sigma^2) + \frac{\lVert x - \tilde x\rVert^2}{2\sigma^2}.
 # $$
 #
-# In words: a mean squared error twice as large costs $\tfrac D2 \log 2$, 4,259 nats. To this comes the code: KL to a prior. Both models are measured with the prior $\mathcal N(0, I)$, then both with a Gaussian that was fitted to their codes, never one against the other.
+# In words: twice the squared error costs $\tfrac D2 \log 2$, 4,259 nats. To this comes the code: KL to a prior. Both models are measured with $\mathcal N(0, I)$, then both with a Gaussian fitted to their codes, never one against the other.
 # %%
 # Photographs as bytes (n, 3, 64, 64); without them, faces that the VAE-GAN invents.
 def photographs(part, n):
@@ -393,10 +393,10 @@ note("nats", dearer_pixels=more["pixels"], correlated=price["VAE"]["uncorrelated
 #
 # ## 4 Where do the codes of real faces lie?
 #
-# The KL term asks codes to fill $\mathcal N(0, I)$. They don't (chapter 04). A **fitted prior** is the smallest remedy: after training, take the mean and covariance of the training codes, and sample from that Gaussian. No weight of the VAE changes. It saves {{fit_saves}} a face for the VAE and {{fit_saves_gan}} for the VAE-GAN. A trifle beside section 3's sums, and it is what turned patches into faces in the first picture: the likelihood hardly sees what your eye sees first.
+# The KL term asks codes to fill $\mathcal N(0, I)$. They don't (chapter 04). A **fitted prior** is the smallest remedy: the Gaussian with the mean and covariance of the training codes. It saves {{fit_saves}} a face for the VAE and {{fit_saves_gan}} for the VAE-GAN. A trifle beside section 3's sums, and it turned patches into faces in the first picture: the likelihood hardly sees what your eye sees first.
 # Is it a matter of scale alone? Of the VAE's saving, {{correlated}} come from the correlations between dimensions, the rest from their means and widths.
 #
-# Codes need not be Gaussian at all. A **flow** (Liu et al. 2023; Lipman et al. 2023) learns any density: a network $v(u_t, t)$ learns to walk from noise $u_0$ to a code $u_1$ along straight lines $u_t = (1 - t)u_0 + t u_1$,
+# Codes need not be Gaussian. A **flow** (Liu et al. 2023; Lipman et al. 2023) learns any density: a network $v(u_t, t)$ learns to walk from noise $u_0$ to a code $u_1$ along straight lines $u_t = (1 - t)u_0 + t u_1$,
 #
 # $$
 # \min_v\ \mathbb E\,\bigl\lVert v(u_t, t) - (u_1 - u_0)\bigr\rVert^2 .
@@ -489,13 +489,13 @@ claims.add("fit_frechet", falls, above=1, unit="times", text="VAE: Fréchet dist
 fine = [evaluation.relative_power(drawn(n, fitted(n, noise)), unseen / 255) for n in face_models]
 claims.add("finer", fine[1] - fine[0], above=0, unit="%", text="Both fitted: fine power, VAE-GAN minus VAE")
 note("%", fine_vae=fine[0], fine_gan=fine[1])
-note(photographs=judged(faces[some] / 255), from_codes=frechet["VAE", "faces' codes"])
-note(fitted_vae=frechet["VAE", "fitted"], fitted_gan=frechet["VAE-GAN", "fitted"])
+note(photographs=judged(faces[some] / 255), **{f"row_{i + 1}": d for i, d in enumerate(frechet.values())})
 # %% [markdown]
-# Read it by rows. Within a decoder the weights are the same. From $\mathcal N(0, I)$ to the fitted Gaussian the rubble goes; a Fréchet distance (chapter 07; here in the features of a network that reads 40 attributes of faces, to unseen photographs) agrees: {{fit_frechet}} as large before.
-# From the VAE to the VAE-GAN the blur goes: the samples have {{fine_vae}} and {{fine_gan}} of the photographs' power in fine detail. Part of that is a grid of dots which no photograph has. (The Fréchet distances of the two, {{fitted_vae}} and {{fitted_gan}}, say little here: who reads attributes does not look at sharpness.)
+# From $\mathcal N(0, I)$ to the fitted Gaussian no weight changes, and the rubble goes. From the VAE to the VAE-GAN the blur goes: samples from the fitted Gaussian have {{fine_vae}} and {{fine_gan}} of the photographs' power in fine detail.
 #
-# The flow saves {{flow_saves}} more on the VAE's codes and {{flow_saves_gan}} on the VAE-GAN's. That you cannot see, and its curve still falls. Is nothing left to find? The last rows show what a perfect density on the VAE's codes would draw: {{from_codes}}, where the fitted Gaussian has {{fitted_vae}}. What still lies between that and training photographs, {{photographs}}, is the decoder's.
+# Beside the rows stands a judge, the Fréchet distance to unseen photographs (chapter 07) in the features of a network that reads 40 attributes of faces. For the VAE it agrees with your eye: {{fit_frechet}} as large before. For the VAE-GAN it says the opposite, {{row_5}} before and {{row_6}} after: it takes torn but sharp faces for the better ones. Nats ({{fit_saves_gan}}) and eye disagree with it.
+#
+# The flow saves {{flow_saves}} more on the VAE's codes and {{flow_saves_gan}} on the VAE-GAN's. That you cannot see, and its curve still falls. Is nothing left to find? A perfect density on the VAE's codes would score as its last row, {{row_4}}, where the fitted Gaussian has {{row_2}}. What lies between that and training photographs, {{photographs}}, is the decoder's.
 #
 # **Latent diffusion** (Rombach et al. 2022) is this plan at scale, and the flow above is a tiny one: Stable Diffusion 3 trains the same regression (Esser et al. 2024) with a large network on a *map* of codes. Its first stage is section 1's, with **LPIPS** (Zhang et al. 2018), a ruler of features learned once by classifiers, and a
 # critic that judges patches; its KL weight is tiny, or its code is made of tokens, as in **VQ-GAN** (Esser et al. 2021). Most of the computing goes into the density on codes.
@@ -621,7 +621,7 @@ explorer = widgets.explorer(
 #
 # The face model was trained without cut 1. Does the cut matter? Let `z_game` begin with `z` instead of `z.detach()`, and train the adversary stage of section 2 again. **Before** you run it write down what happens to the encoder's KL, to the squared error, and to the gray pixels, and which of them you would have noticed in a log.
 #
-# A good answer predicts all three with a reason; runs both for two seeds at least and shows the four curves in one figure; says whether the difference between cut and no cut exceeds that between seeds; and if it does not, proposes weights under which it must. Two of four is a start. (For more: the capstone of the course, [choose and defend a model](assignments/README.md).)
+# A good answer predicts all three with a reason; runs both for two seeds and shows the four curves in one figure; says whether cut and no cut differ more than seeds do; and if not, proposes weights under which they must. Two of four is a start. (For more: the capstone of the course, [choose and defend a model](assignments/README.md).)
 #
 # ## What you can say now
 #

@@ -369,12 +369,12 @@ show(
 # %% [markdown]
 # The classifier of capitals reads {{named}} of the prior's letters as the letter that was asked for (chance is 4 %; the upper rows were asked for none). Yet the bound is {{tokens_dearer}} *worse* than the VAE's. It charges for every token, also for those that hardly change the picture, and counts one spelling of many; a sample is only asked whether its tokens fit together.
 #
-# The second layer saves {{layers_save}} (one run). Of its code {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$, and yet {{settled}} of the samples' pixel variance is settled once $z_2$ is drawn. Both are true: a few nats choose among shapes that differ in many pixels, many nats go into details that differ in few. (Training is short: at the end all curves still fall a little, so the order of the bounds is that of these budgets.)
+# The second layer changes the −ELBO by {{layers_save}}: nothing, after so short a training (one run). It is hardly used: of its code {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$, and once $z_2$ is drawn only {{settled}} of the samples' pixel variance is settled. (At the end all curves still fall a little, so the order of the bounds is that of these budgets. In the arena, where training is longer, two layers beat one by five nats.)
 #
 # ## What you can say now
 #
 # - A VQ-VAE alone is an autoencoder; which tokens go together is what its prior knows. Report the perplexity: tokens die silently.
-# - A two-layer VAE is a VAE whose prior learns. Nats and pixels can disagree about which layer matters.
+# - A two-layer VAE is a VAE whose prior learns. That it is there does not mean that it is used: look at the nats of each layer.
 # - A bound and a look at samples ask different questions.
 #
 # ## References
