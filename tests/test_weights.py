@@ -71,6 +71,7 @@ UNKNOWN = {
     "model of letters": lambda: load_letters(1),
     "model of photographs": lambda: load_photograph_model("cats"),
     "model of faces": lambda: load_face_model(7),
+    "model of CelebA": lambda: load_celeba("gan"),
     "text model": lambda: load_text_model("sentences", seed=1),
     "arena model": lambda: load_arena("ae", 1),
     "digit model": lambda: shipped_file("digit model", "flow"),
