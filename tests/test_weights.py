@@ -21,6 +21,7 @@ from vae_course.weights import (
     arena_results,
     load_arena,
     load_checkpoint,
+    load_celeba,
     load_classifier,
     load_face_model,
     load_letters,
