@@ -93,7 +93,6 @@ EXPLORERS: dict[str, Callable] = {
         load_letters(), torch.zeros(32), _named(torch.randn(4, 32, generator=seeded(0))), "my_work", alt=ALT
     ),
     "10 domains": lambda: widgets.explore_domains(_domains(), ALT),
-    "11 stages": lambda: widgets.explore_stages({"pixel": _vae(16)}, {"a to b": _pictures(2).floats()}),
 }
 
 

@@ -1,7 +1,6 @@
 """What comes with the package: every file is in the table, small, and as good as weights/README.md says."""
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +8,7 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from recipes import ablation, classifier, text_models
-from recipes.ablation import plan
-from recipes.arena_recipes import RECIPES
+from recipes import classifier, text_models
 from recipes.trio import RESULTS
 from vae_course import evaluate, load, weights
 from vae_course.evaluation.bounds import elbo_scores
@@ -20,12 +17,10 @@ from vae_course.evaluation.text import NGram, bits_per_token
 from vae_course.models.vae import VAE
 from vae_course.weights import (
     SHIPPED,
-    STAGES,
     WEIGHTS,
-    ablation_results,
     arena_results,
-    load_ablation,
     load_arena,
+    load_celeba,
     load_checkpoint,
     load_classifier,
     load_face_model,
@@ -41,7 +36,7 @@ from vae_course.weights import (
     trio_curves,
 )
 
-TABLES = {"README.md", "arena/realism.json", "ablation/ablation.json"}
+TABLES = {"README.md", "arena/realism.json"}
 FILES = {
     shipped_file(family, name, seed): (family, name, seed)
     for family, (_, known) in SHIPPED.items()
@@ -77,9 +72,9 @@ UNKNOWN = {
     "model of letters": lambda: load_letters(1),
     "model of photographs": lambda: load_photograph_model("cats"),
     "model of faces": lambda: load_face_model(7),
+    "model of CelebA": lambda: load_celeba("gan"),
     "text model": lambda: load_text_model("sentences", seed=1),
     "arena model": lambda: load_arena("ae", 1),
-    "ablation": lambda: load_ablation("pixels"),
     "digit model": lambda: shipped_file("digit model", "flow"),
     "sweep": lambda: shipped_sweep("digits"),
 }
@@ -194,7 +189,7 @@ def test_the_slider_s_model_knows_digits_it_was_not_trained_on():
     assert by_size == sorted(by_size, reverse=True)
 
 
-# The arena and the ablation
+# The arena
 
 
 @pytest.mark.parametrize("name, seed", [(n, s) for f, n, s in FILES.values() if f == "arena model"])
@@ -225,31 +220,6 @@ def test_the_table_s_fréchet_distance_is_that_of_the_shipped_weights(name, data
     found = sample_quality(pictures, real, load_classifier(results["dataset"]))
     assert found.frechet == pytest.approx(record["frechet"], rel=0.05)
     assert found.coverage == pytest.approx(record["coverage"], abs=0.02)
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_every_stage_of_the_ablation_is_whole(stage):
-    x = torch.rand(2, 1, 28, 28, generator=seeded())
-    models = [load_ablation(stage, seed) for seed in range(3)]
-    assert all(type(model) is VAE and model.reconstruct(x).shape == x.shape for model in models)
-    assert not torch.equal(models[0].encode(x).mean, models[1].encode(x).mean)
-
-
-def test_the_ablation_s_table_holds_every_run_and_agrees_with_its_own_sums():
-    table = ablation_results()
-    runs = table["runs"]
-    assert {(run["name"], run["seed"]) for run in runs} == {(s, seed) for s in STAGES for seed in range(3)}
-    for run in runs:
-        assert "failed" in run or math.isclose(run["negative_elbo"], run["distortion"] + run["rate"])
-    assert json.loads(json.dumps(table["settings"]["adversary"])) == RECIPES["vae_gan"]
-
-
-def test_stages_differ_by_their_weights_alone():
-    settings = {stage: run.settings for stage, run in plan() if run.seed == 0}
-    last = settings["adversary"]
-    changed = {key for key in last for stage in STAGES if settings[stage][key] != last[key]}
-    assert changed == {"pixel_weight", "feature_weight", "adversary_weight"}
-    assert {run.seed for _, run in ablation.plan()} == {0, 1, 2}
 
 
 def test_the_readme_is_short_and_names_every_family():

@@ -7,15 +7,12 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.evaluation.paths import lerp
 from vae_course.models.vae import VAE
-from vae_course.widgets import codes
 from vae_course.widgets.codes import (
     STATIONS,
     decoded,
     draw_pad_strip,
     explore_latent_pad,
-    explore_stages,
     pad_scene,
 )
 
@@ -66,27 +63,3 @@ def test_the_pad_follows_its_sliders():
     background = model.encode(data.floats()).mean.detach()
     assert same_picture(shell, pad_scene(model, background, data.labels)(z1=1.5, z2=-2.0))
     assert shell.controls["z1"].continuous_update
-
-
-def test_the_stages_explorer_offers_every_stage_and_pair_and_says_where_it_is():
-    model, pair = vae(3), torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(1))
-    shell = explore_stages({"pixel": model, "feature": model}, {"A to B": pair, "B to A": pair.flip(0)})
-    assert set(shell.values) == {"stage", "pair", "t"}
-    shell.controls["stage"].value = "feature"
-    shell.controls["t"].value = 0.35
-    axes = shell.draw.figure.axes[0]
-    texts = [text.get_text() for text in axes.texts]
-    assert "t = 0.35" in texts and texts.count("picture") == 2
-    row = shown(axes)[..., 0]
-    assert row[:, :8] == pytest.approx(pair[0, 0].numpy())
-    with torch.no_grad():
-        between = model.decode(lerp(*model.encode(pair).mean, torch.tensor([0.35]))).sigmoid()
-    assert row[:, 20:28] == pytest.approx(between[0, 0].numpy(), abs=1e-6)
-
-
-def test_the_stages_alternative_text_names_the_pair_and_ends_with_what_is_seen(monkeypatch):
-    model, pair, texts = vae(3), torch.rand(2, 1, 8, 8), []
-    monkeypatch.setattr(codes, "Explorer", lambda *_, alt, **__: texts.append(alt))
-    explore_stages({"pixel": model}, {"A to B": pair}, seen="A grows into B.")
-    explore_stages({"pixel": model}, {"A to B": pair})
-    assert texts[0].endswith("two pictures, A to B. A grows into B.") and texts[1].endswith("A to B.")

@@ -28,6 +28,7 @@ SECOND_EDITION = (
     "06_Handling_Mode_Collapse_in_VAEs",
     "07_Limitations_of_VAEs_in_Realism",
     "09_Creative_Applications_of_VAEs",
+    "11_Extending_VAEs_to_Improve_Realism",
 )
 DEEPER_SECTIONS = ("Objectives", "What you can say now", "References")
 SECOND_SECTIONS = ("Objectives", "Play", "Break it", "What you can say now", "References")

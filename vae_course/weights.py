@@ -188,7 +188,6 @@ def _rebuilt(content: dict, path: str | Path, kinds: Sequence[str] = KINDS) -> n
 # commands that made them.
 
 WEIGHTS = Path(__file__).parent / "weights"
-STAGES = ("pixel", "feature", "adversary")
 ONE, THREE = (0,), (0, 1, 2)
 PICTURES = dict.fromkeys(("digits", "mnist", "fashion_mnist"), ONE)
 PHOTOGRAPHS = dict.fromkeys(("stanford_dogs", "celeba", "faces_synthetic"), ONE)
@@ -207,7 +206,6 @@ SHIPPED = {
     "model of CelebA": ("celeba/{name}.pt", dict.fromkeys(("vae", "vae_gan"), ONE)),
     "text model": ("text_{name}_{seed}.pt", TEXTS),
     "arena model": ("arena/{name}_{seed}.pt", ARENA),
-    "ablation": ("ablation/{name}_{seed}.pt", dict.fromkeys(STAGES, THREE)),
     "digit model": ("trio/{name}.pt", dict.fromkeys(("autoencoder", "vae", "gan"), ONE)),
     "sweep": ("sweep_{name}.json", dict.fromkeys(("mnist", "fashion_mnist"), ONE)),
 }
@@ -308,11 +306,6 @@ def celeba_record(stage: str = "vae") -> dict:
     return load_checkpoint(shipped_file("model of CelebA", stage))["about"]
 
 
-def load_ablation(stage: str, seed: int = 0) -> nn.Module:
-    """The VAE of one of the ``STAGES``: trained by its pixels, by learned features, by an adversary, too."""
-    return load_model(shipped_file("ablation", stage, seed)).requires_grad_(False)
-
-
 @dataclass(frozen=True)
 class ArenaModel:
     """One of eight generative models, trained on the same pictures to be judged by the same measures."""
@@ -361,11 +354,6 @@ def load_arena(name: str, seed: int = 0) -> ArenaModel:
 def shipped_sweep(name: str) -> list[dict]:
     """Records of the sweep over latent sizes of "mnist" or "fashion_mnist", as ``run_sweep`` gives them."""
     return json.loads(shipped_file("sweep", name).read_text(encoding="utf-8"))
-
-
-def ablation_results() -> dict:
-    """Settings of the stages and what was measured of every run, those that failed included."""
-    return json.loads((WEIGHTS / "ablation" / "ablation.json").read_text(encoding="utf-8"))
 
 
 def arena_results() -> dict:

@@ -7,7 +7,7 @@ __getattr__, __dir__, __all__ = lazily(
     {
         "alphabet": "explore_alphabet",
         "beta_latent": "explore_beta_latent",
-        "codes": "explore_latent_pad explore_stages",
+        "codes": "explore_latent_pad",
         "controls": "dropdown explorer Explorer Scene slider",
         "corrupted_digit": "corrupt explore_corrupted_digit",
         "domains": "Domain draw_picture draw_row draw_sound draw_text explore_domains",

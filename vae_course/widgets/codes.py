@@ -1,27 +1,23 @@
-"""Explorers that move a code and decode it: pad, stages of training.
+"""The explorer that moves a code and decodes it: the latent pad.
 
 Every model may be a VAE or an Autoencoder, on any device. Codes are in standard deviations of the prior;
 pictures are (C, H, W), floats in [0, 1].
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from vae_course.evaluation.paths import lerp
 from vae_course.plots.images import (
-    image_grid,
-    interpolation_strip,
     mean_code,
-    montage,
     pictures,
 )
 from vae_course.plots.latent import draw_prior
 from vae_course.plots.style import BLACK, VERMILION, class_style, minus, styled
-from vae_course.widgets.controls import Explorer, Scene, dropdown, place_picture, set_picture, slider
+from vae_course.widgets.controls import Explorer, Scene, place_picture, set_picture, slider
 
 # Chapter 03's pad: move through a two-dimensional code and see what the decoder draws there.
 
@@ -93,58 +89,3 @@ def _draw_plane(axes: Axes, codes: Tensor, labels: Tensor) -> None:
         axes.scatter(*codes[labels == index].T.numpy(), s=22, alpha=0.6, linewidths=0, **look)
     axes.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
     axes.set(xlabel="$z_1$ (dashed: 95% of the prior)", ylabel="$z_2$")
-
-
-# Explorers whose picture is one row of pictures.
-
-
-def row_scene(shown: Tensor, names: Sequence[str], update, cell: float) -> Scene:
-    """Pictures in a row under names; `update(**settings)` gives new ones, and the middle name or None."""
-    figure = image_grid(shown, 1, len(shown), column_titles=names, cell=cell)
-    image, label = figure.axes[0].images[0], figure.axes[0].texts[len(shown) // 2]
-
-    def redraw(**settings) -> None:
-        found, name = update(**settings)
-        image.set_data(montage(found, 1, len(found)))
-        label.set_text(name or label.get_text())
-
-    return Scene(figure, [image, label], redraw)
-
-
-# Chapter 11's explorer: one path between two pictures, walked by differently trained VAEs.
-
-
-def on_the_line(model: nn.Module, ends: Tensor, t: Tensor) -> Tensor:
-    """What lies between the codes of two pictures (2, C, H, W), at ``t`` (steps,) from 0 to 1."""
-    return pictures(model, lerp(*mean_code(model, ends), t))
-
-
-def explore_stages(models: Mapping[str, nn.Module], pairs: Mapping[str, Tensor], seen: str = "") -> Explorer:
-    """Choose how the model was trained, two pictures, and a place between them; the strip below shows all.
-
-    ``models``: name to VAE; ``pairs``: name to two pictures (2, C, H, W), in [0, 1], of which the strip shows
-    the first; ``seen``: sentences on what it shows, the end of its alternative text.
-    """
-    first = next(iter(pairs.values()))
-    controls = {
-        "stage": dropdown("trained by", list(models)),
-        "pair": dropdown("from and to", list(pairs)),
-        "t": slider("place on the path", 0.0, 1.0, 0.5, step=0.05),
-    }
-
-    def update(stage: str, pair: str, t: float):
-        found = on_the_line(models[stage], pairs[pair], torch.tensor([0.0, t, 1.0]))
-        return torch.stack([pairs[pair][0], *found, pairs[pair][1]]), f"t = {t:.2f}"
-
-    def strip() -> Figure:
-        t = torch.linspace(0, 1, 7)
-        rows = torch.stack([on_the_line(model, first, t) for model in models.values()])
-        return interpolation_strip(rows, row_labels=list(models))
-
-    names = ["picture", "t = 0", "t = 0.50", "t = 1", "picture"]
-    scene = row_scene(first[[0, 0, 0, 1, 1]], names, update, cell=1.4)
-    alt = (
-        f"A strip with {len(models)} rows, one for each way of training, and 7 columns: decoded "
-        f"codes on the straight line between the codes of two pictures, {next(iter(pairs))}. {seen}"
-    )
-    return Explorer(scene, controls, strip, alt=alt.strip(), fast=True)
