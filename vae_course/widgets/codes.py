@@ -11,10 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from vae_course.plots.images import (
-    mean_code,
-    pictures,
-)
+from vae_course.plots.images import mean_code, pictures
 from vae_course.plots.latent import draw_prior
 from vae_course.plots.style import BLACK, VERMILION, class_style, minus, styled
 from vae_course.widgets.controls import Explorer, Scene, place_picture, set_picture, slider
