@@ -1,0 +1,197 @@
+"""Train the same VAE with codes of 2 to 64 numbers, and measure what each size buys: chapter 08's sweep.
+
+    python -m recipes.size_sweep
+
+One thread. Every model leaves a file in results/size_sweep/, so an interrupted run goes on; one seed of
+everything comes first. Writes weights/size_sweep.json and the figure of docs/models.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vae_course.data.loading import load
+from vae_course.evaluation.code_use import probe_accuracy
+from vae_course.files import write_atomically
+from vae_course.likelihoods import Gaussian
+from vae_course.models.vae import VAE
+from vae_course.randomness import seed_everything, seeded
+
+ROOT = Path(__file__).parents[1]
+RUNS = ROOT / "results" / "size_sweep"
+RESULTS = ROOT / "vae_course" / "weights" / "size_sweep.json"
+FIGURE = ROOT / "assets" / "figures" / "size_sweep_curves.png"
+SIZES, SEEDS = (2, 4, 8, 16, 32, 64), (0, 1, 2)
+PLAN = {  # passes and pictures of an update: some 1,200 to 1,600 updates
+    "mnist": (8, 256),
+    "fashion_mnist": (8, 256),
+    "letters": (16, 128),
+    "digits": (60, 64),
+}
+HIDDEN, RATE = (256, 128), 4e-3
+SIGMAS = (0.5, 0.25, 0.12, 0.06)  # of the Gaussians with a fixed width
+EARLY = (0, 25, 50, 100)  # updates after which a young model is looked at, besides every tenth of the run
+LOOKED_AT = 2000  # pictures of the curve; 500 for switching units off
+KEPT_SIZE = 32  # of which the KL of each unit is kept over time
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model: all that decides its numbers."""
+
+    dataset: str
+    k: int
+    likelihood: str
+    seed: int
+    sigma: float | None = None  # a Gaussian's fixed width
+    longer: int = 1  # times as many passes
+    warmup: float = 0.3  # share of the updates in which the KL's weight rises from 0
+
+    @property
+    def name(self) -> str:
+        return "_".join(str(value) for value in asdict(self).values() if value is not None)
+
+
+def plan() -> list[Run]:
+    """The models in the order in which they are trained: what matters most comes first."""
+    large, ours = ("fashion_mnist", "mnist"), ("bernoulli", "gaussian_learned")
+    first = (32, 8, 64, 16, 2, 4)
+    wide = [Run("fashion_mnist", 32, "gaussian", 0, sigma) for sigma in SIGMAS]
+    plain = [Run(d, 32, "bernoulli", 0) for d in large]
+    runs = [Run(d, k, name, 0) for k in first for d in large for name in ours]
+    runs += [Run("digits", k, name, seed) for seed in SEEDS for k in SIZES for name in ours]
+    runs += [replace(run, warmup=0.0) for run in plain] + wide
+    runs += [Run(d, k, "bernoulli", seed) for seed in SEEDS[1:] for k in first for d in large]
+    runs += [Run("letters", k, "bernoulli", seed) for seed in SEEDS for k in SIZES]
+    runs += [Run(d, 32, "gaussian_learned", seed) for seed in SEEDS[1:] for d in large]
+    runs += [replace(run, longer=3) for run in plain] + [replace(run, warmup=0.6) for run in plain]
+    runs += [replace(run, warmup=0.0, seed=seed) for seed in SEEDS[1:] for run in plain]
+    others = [k for k in first if k != 32]
+    return runs + [Run(d, k, "gaussian_learned", seed) for seed in SEEDS[1:] for k in others for d in large]
+
+
+def switched_off(model: VAE, x: Tensor, units: list[list[int]]) -> list[float]:
+    """Nats of distortion that each list of units is worth: what it costs to fill them with noise instead.
+
+    The noise comes from the prior and knows nothing of the picture; all other units keep their draw.
+    """
+    q, noise = model.encode(x), torch.randn(len(x), model.latent_dim, generator=seeded("switched off"))
+    z = q.sample(generator=seeded("kept on"))
+    before, worth = model.log_likelihood(x, z).mean(), []
+    for off in units:
+        changed = z.clone()
+        changed[:, off] = noise[:, off]
+        worth.append((before - model.log_likelihood(x, changed).mean()).item())
+    return worth
+
+
+@torch.no_grad()
+def look(model: VAE, x: Tensor) -> dict:
+    """−ELBO and its terms on the pictures x, and the KL of each unit, largest first."""
+    q = model.encode(x)
+    kl = q.kl_per_dimension().mean(0).sort(descending=True).values
+    distortion = -model.log_likelihood(x, q.sample(generator=seeded(0))).mean().item()
+    rate = kl.sum().item()
+    return {"elbo": -distortion - rate, "distortion": distortion, "rate": rate, "kl": kl.tolist()}
+
+
+@torch.no_grad()
+def measure(model: VAE, parts: dict) -> dict:
+    """The trained model on held-out and test pictures."""
+    found = {}
+    for part in ("validation", "test"):
+        found[part] = look(model, parts[part].floats())
+    kl = found["validation"].pop("kl")
+    del found["test"]["kl"]
+    x = parts["test"].floats()
+    error = (model.reconstruct(x).clamp(0, 1) - x).square().mean().item()
+    few = parts["validation"].floats()[:500]
+    means = model.encode(parts["validation"].floats()).mean
+    order = model.encode(parts["validation"].floats()).kl_per_dimension().mean(0).argsort(descending=True).tolist()
+    rest = [order[i:] for i in range(len(order))]
+    return found | {
+        "kl": kl,
+        "worth": switched_off(model, few, [[unit] for unit in order]),
+        "worth_from": switched_off(model, few, rest),  # of this unit and all after it
+        "variance": means.var(0)[order].tolist(),  # of the posterior mean over pictures (Burda et al. 2016)
+        "squared_error": error,
+        "probe": probe_accuracy(model, parts["train"], parts["validation"]),
+        "sigma_found": getattr(model.likelihood, "sigma", torch.tensor(math.nan)).item(),
+    }
+
+
+def train(run: Run, parts: dict) -> tuple[VAE, dict]:
+    """One model with its curve from before the first update."""
+    seed_everything(run.seed)
+    likelihood = run.likelihood if run.sigma is None else "gaussian"
+    model = VAE.for_data(parts["train"], latent_dim=run.k, hidden_dims=HIDDEN, likelihood=likelihood)
+    if run.sigma is not None:
+        model.likelihood = Gaussian(run.sigma)
+    passes, batch = PLAN[run.dataset]
+    updates = passes * run.longer * math.ceil(len(parts["train"]) / batch)
+    optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
+    share = lambda t: min(20 * t / updates, 1) * 0.5 * (1 + math.cos(math.pi * t / updates))  # noqa: E731
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+    moments = {*EARLY, *(round(i * updates / 10) for i in range(11))}
+    unseen, curve, step, started = parts["validation"].floats()[:LOOKED_AT], [], 0, time.process_time()
+    curve.append({"step": 0, **look(model, unseen)})
+    while step < updates:
+        for index in torch.randperm(len(parts["train"])).split(batch):
+            x = parts["train"].batch(index)
+            q = model.encode(x)
+            beta = min(1.0, step / (run.warmup * updates)) if run.warmup else 1.0
+            loss = (beta * q.kl() - model.log_likelihood(x, q.sample())).mean()
+            if not torch.isfinite(loss):
+                raise RuntimeError(f"{run.name}: the loss is not finite at update {step}.")
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            step += 1
+            if step in moments:
+                curve.append({"step": step, **look(model, unseen)})
+    return model.eval(), {"updates": updates, "seconds": time.process_time() - started, "curve": curve}
+
+
+def finished(run: Run, datasets: dict) -> dict:
+    """The record of a run, from its file or trained now."""
+    path = RUNS / f"{run.name}.json"
+    if path.is_file():
+        return json.loads(path.read_text())
+    if run.dataset not in datasets:
+        datasets[run.dataset] = {p: load(run.dataset, p) for p in ("train", "validation", "test")}
+    model, record = train(run, datasets[run.dataset])
+    record = asdict(run) | record | measure(model, datasets[run.dataset])
+    if run.seed == 0:
+        torch.save(model.state_dict(), path.with_suffix(".pt"))
+    write_atomically(path, json.dumps(record).encode())
+    used = sum(worth > 0.1 for worth in record["worth"])
+    print(
+        f"{run.name}: −ELBO {-record['validation']['elbo']:.1f}, {used} units in use, error {record['squared_error']:.4f}, "
+        f"probe {record['probe']:.3f}, {record['seconds']:.0f} s, {time.strftime('%H:%M')}",
+        flush=True,
+    )
+    return record
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m recipes.size_sweep", description=__doc__.split("\n")[0])
+    parser.add_argument("--most", type=int, help="stop after this many models, and write nothing")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    RUNS.mkdir(parents=True, exist_ok=True)
+    datasets: dict = {}
+    records = [finished(run, datasets) for run in plan()[: arguments.most]]
+    print(len(records))
+
+
+if __name__ == "__main__":
+    main()
