@@ -36,7 +36,7 @@ PLAN = {  # passes and pictures of an update: some 1,200 to 1,600 updates
     "letters": (16, 128),
     "digits": (60, 64),
 }
-HIDDEN, RATE = (256, 128), 4e-3
+HIDDEN, WIDE, RATE = (128, 128), (384, 256), 4e-3
 SIGMAS = (0.5, 0.25, 0.12, 0.06)  # of the Gaussians with a fixed width
 EARLY = (0, 25, 50, 100)  # updates after which a young model is looked at, besides every tenth of the run
 LOOKED_AT = 2000  # pictures of the curve; 500 for switching units off
@@ -52,7 +52,7 @@ class Run:
     likelihood: str
     seed: int
     sigma: float | None = None  # a Gaussian's fixed width
-    longer: int = 1  # times as many passes
+    patient: bool = False  # a network three times as wide, and twice as many passes
     warmup: float = 0.3  # share of the updates in which the KL's weight rises from 0
 
     @property
@@ -64,18 +64,17 @@ def plan() -> list[Run]:
     """The models in the order in which they are trained: what matters most comes first."""
     large, ours = ("fashion_mnist", "mnist"), ("bernoulli", "gaussian_learned")
     first = (32, 8, 64, 16, 2, 4)
-    wide = [Run("fashion_mnist", 32, "gaussian", 0, sigma) for sigma in SIGMAS]
     plain = [Run(d, 32, "bernoulli", 0) for d in large]
     runs = [Run(d, k, name, 0) for k in first for d in large for name in ours]
     runs += [Run("digits", k, name, seed) for seed in SEEDS for k in SIZES for name in ours]
-    runs += [replace(run, warmup=0.0) for run in plain] + wide
+    runs += [replace(run, warmup=0.0) for run in plain]
+    runs += [Run("fashion_mnist", 32, "gaussian", 0, sigma) for sigma in SIGMAS]
     runs += [Run(d, k, "bernoulli", seed) for seed in SEEDS[1:] for k in first for d in large]
+    runs += [replace(run, patient=True) for run in plain]
     runs += [Run("letters", k, "bernoulli", seed) for seed in SEEDS for k in SIZES]
-    runs += [Run(d, 32, "gaussian_learned", seed) for seed in SEEDS[1:] for d in large]
-    runs += [replace(run, longer=3) for run in plain] + [replace(run, warmup=0.6) for run in plain]
+    runs += [Run(d, k, "gaussian_learned", seed) for seed in SEEDS[1:] for k in first for d in large]
     runs += [replace(run, warmup=0.0, seed=seed) for seed in SEEDS[1:] for run in plain]
-    others = [k for k in first if k != 32]
-    return runs + [Run(d, k, "gaussian_learned", seed) for seed in SEEDS[1:] for k in others for d in large]
+    return runs + [replace(run, warmup=0.6, seed=seed) for seed in SEEDS for run in plain]
 
 
 def switched_off(model: VAE, x: Tensor, units: list[list[int]]) -> list[float]:
@@ -115,7 +114,13 @@ def measure(model: VAE, parts: dict) -> dict:
     error = (model.reconstruct(x).clamp(0, 1) - x).square().mean().item()
     few = parts["validation"].floats()[:500]
     means = model.encode(parts["validation"].floats()).mean
-    order = model.encode(parts["validation"].floats()).kl_per_dimension().mean(0).argsort(descending=True).tolist()
+    order = (
+        model.encode(parts["validation"].floats())
+        .kl_per_dimension()
+        .mean(0)
+        .argsort(descending=True)
+        .tolist()
+    )
     rest = [order[i:] for i in range(len(order))]
     return found | {
         "kl": kl,
@@ -131,12 +136,12 @@ def measure(model: VAE, parts: dict) -> dict:
 def train(run: Run, parts: dict) -> tuple[VAE, dict]:
     """One model with its curve from before the first update."""
     seed_everything(run.seed)
-    likelihood = run.likelihood if run.sigma is None else "gaussian"
-    model = VAE.for_data(parts["train"], latent_dim=run.k, hidden_dims=HIDDEN, likelihood=likelihood)
+    likelihood, hidden = run.likelihood, WIDE if run.patient else HIDDEN
+    model = VAE.for_data(parts["train"], latent_dim=run.k, hidden_dims=hidden, likelihood=likelihood)
     if run.sigma is not None:
         model.likelihood = Gaussian(run.sigma)
     passes, batch = PLAN[run.dataset]
-    updates = passes * run.longer * math.ceil(len(parts["train"]) / batch)
+    updates = passes * (2 if run.patient else 1) * math.ceil(len(parts["train"]) / batch)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
     share = lambda t: min(20 * t / updates, 1) * 0.5 * (1 + math.cos(math.pi * t / updates))  # noqa: E731
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
@@ -173,24 +178,76 @@ def finished(run: Run, datasets: dict) -> dict:
     if run.seed == 0:
         torch.save(model.state_dict(), path.with_suffix(".pt"))
     write_atomically(path, json.dumps(record).encode())
-    used = sum(worth > 0.1 for worth in record["worth"])
-    print(
-        f"{run.name}: −ELBO {-record['validation']['elbo']:.1f}, {used} units in use, error {record['squared_error']:.4f}, "
-        f"probe {record['probe']:.3f}, {record['seconds']:.0f} s, {time.strftime('%H:%M')}",
-        flush=True,
-    )
+    nats, used = -record["validation"]["elbo"], sum(worth > 0.1 for worth in record["worth"])
+    print(f"{run.name}: −ELBO {nats:.1f}, {used} units in use, {record['seconds']:.0f} s", flush=True)
     return record
+
+
+def digits_of(values, digits: int = 3):
+    """Numbers with few significant digits, and those near 0 as 0."""
+    if isinstance(values, list):
+        return [digits_of(value, digits) for value in values]
+    return 0 if abs(values) < 5e-4 else float(f"{values:.{digits}g}")
+
+
+def shortened(record: dict) -> dict:
+    """What is shipped of a run: −ELBO, distortion and rate in nats, on the validation part where not said."""
+    names = ("dataset", "k", "likelihood", "seed", "sigma", "patient", "warmup", "updates")
+    validation, test, curve = record["validation"], record["test"], record["curve"]
+    short = {name: record[name] for name in names} | {
+        "negative_elbo": round(-validation["elbo"], 2),
+        "distortion": round(validation["distortion"], 2),
+        "rate": round(validation["rate"], 2),
+        "test_negative_elbo": round(-test["elbo"], 2),
+        "kl": digits_of(record["kl"], 2),
+        "worth": digits_of(record["worth"], 2),
+        "active": sum(value > 0.01 for value in record["variance"]),
+        "squared_error": digits_of(record["squared_error"]),
+        "probe": record["probe"],
+        "steps": [point["step"] for point in curve],
+        "curve": [round(-point["elbo"], 1) for point in curve],
+        "units": [sum(nats >= 0.05 for nats in point["kl"]) for point in curve],
+    }
+    if record["sigma"] is None and record["likelihood"] != "bernoulli":
+        short["sigma_found"] = digits_of(record["sigma_found"])
+    if record["k"] == KEPT_SIZE and record["seed"] == 0 and record["likelihood"] != "gaussian":
+        short["kl_over_time"] = [digits_of(point["kl"], 2) for point in curve]
+    return short
+
+
+def components(dataset: str) -> dict:
+    """PCA of the training pictures: error of a pixel on the test part against k, and the eigenvalues."""
+    train, test = (load(dataset, part).floats().flatten(1).double() for part in ("train", "test"))
+    center = train.mean(0)
+    values, vectors = torch.linalg.eigh((train - center).T @ (train - center) / len(train))
+    codes = (test - center) @ vectors.flip(1)
+    saved = codes.square().mean(0).cumsum(0)
+    left = ((test - center).square().sum(1).mean() - saved) / test.shape[1]
+    kept = [0, *range(1, 65), 96, 128, 192, 256]
+    error = [((test - center).square().mean().item() if k == 0 else left[k - 1].item()) for k in kept]
+    return {
+        "k": kept,
+        "squared_error": digits_of(error),
+        "eigenvalues": digits_of(values.flip(0)[:256].tolist()),
+    }
+
+
+def write(records: list[dict]) -> None:
+    """The file that is shipped, a line for each run."""
+    lines = ",\n".join(json.dumps(shortened(record), separators=(",", ":")) for record in records)
+    pca = json.dumps({name: components(name) for name in PLAN}, separators=(",", ":"))
+    write_atomically(RESULTS, f'{{"pca":{pca},\n"runs":[\n{lines}\n]}}\n'.encode())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recipes.size_sweep", description=__doc__.split("\n")[0])
-    parser.add_argument("--most", type=int, help="stop after this many models, and write nothing")
+    parser.add_argument("--write", action="store_true", help="train nothing, write what there is")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     RUNS.mkdir(parents=True, exist_ok=True)
     datasets: dict = {}
-    records = [finished(run, datasets) for run in plan()[: arguments.most]]
-    print(len(records))
+    runs = [run for run in plan() if not arguments.write or (RUNS / f"{run.name}.json").is_file()]
+    write([finished(run, datasets) for run in runs])
 
 
 if __name__ == "__main__":

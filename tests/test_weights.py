@@ -82,7 +82,7 @@ UNKNOWN = {
     "arena model": lambda: load_arena("ae", 1),
     "ablation": lambda: load_ablation("pixels"),
     "digit model": lambda: shipped_file("digit model", "flow"),
-    "sweep": lambda: shipped_sweep("digits"),
+    "sweep": lambda: shipped_sweep("cats"),
 }
 
 
