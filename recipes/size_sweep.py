@@ -30,11 +30,11 @@ RUNS = ROOT / "results" / "size_sweep"
 RESULTS = ROOT / "vae_course" / "weights" / "size_sweep.json"
 FIGURE = ROOT / "assets" / "figures" / "size_sweep_curves.png"
 SIZES, SEEDS = (2, 4, 8, 16, 32, 64), (0, 1, 2)
-PLAN = {  # passes and pictures of an update: some 1,200 to 1,600 updates
+PLAN = {  # passes and pictures of an update: some 800 to 1,600 updates
     "mnist": (8, 256),
     "fashion_mnist": (8, 256),
     "letters": (16, 128),
-    "digits": (60, 64),
+    "digits": (40, 64),
 }
 HIDDEN, WIDE, RATE = (128, 128), (384, 256), 4e-3
 SIGMAS = (0.5, 0.25, 0.12, 0.06)  # of the Gaussians with a fixed width
@@ -66,15 +66,14 @@ def plan() -> list[Run]:
     first = (32, 8, 64, 16, 2, 4)
     plain = [Run(d, 32, "bernoulli", 0) for d in large]
     runs = [Run(d, k, name, 0) for k in first for d in large for name in ours]
-    runs += [Run("digits", k, name, seed) for seed in SEEDS for k in SIZES for name in ours]
-    runs += [replace(run, warmup=0.0) for run in plain]
+    runs += [Run("digits", k, "bernoulli", seed) for seed in SEEDS for k in SIZES]
+    runs += [replace(plain[0], warmup=share) for share in (0.0, 0.6)]
     runs += [Run("fashion_mnist", 32, "gaussian", 0, sigma) for sigma in SIGMAS]
     runs += [Run(d, k, "bernoulli", seed) for seed in SEEDS[1:] for k in first for d in large]
     runs += [replace(run, patient=True) for run in plain]
     runs += [Run("letters", k, "bernoulli", seed) for seed in SEEDS for k in SIZES]
-    runs += [Run(d, k, "gaussian_learned", seed) for seed in SEEDS[1:] for k in first for d in large]
-    runs += [replace(run, warmup=0.0, seed=seed) for seed in SEEDS[1:] for run in plain]
-    return runs + [replace(run, warmup=0.6, seed=seed) for seed in SEEDS for run in plain]
+    runs += [replace(plain[0], warmup=share, seed=s) for s in SEEDS[1:] for share in (0.0, 0.6)]
+    return runs + [Run(d, k, "gaussian_learned", s) for s in SEEDS[1:] for k in first for d in large]
 
 
 def switched_off(model: VAE, x: Tensor, units: list[list[int]]) -> list[float]:
