@@ -62,18 +62,21 @@ class Run:
 
 def plan() -> list[Run]:
     """The models in the order in which they are trained: what matters most comes first."""
-    large, ours = ("fashion_mnist", "mnist"), ("bernoulli", "gaussian_learned")
-    first = (32, 8, 64, 16, 2, 4)
-    plain = [Run(d, 32, "bernoulli", 0) for d in large]
-    runs = [Run(d, k, name, 0) for k in first for d in large for name in ours]
-    runs += [Run("digits", k, "bernoulli", seed) for seed in SEEDS for k in SIZES]
+    large, coin, width = ("fashion_mnist", "mnist"), "bernoulli", "gaussian_learned"
+    plain = [Run(d, 32, coin, 0) for d in large]
+    runs = [Run(d, k, name, 0) for k in (32, 8, 64) for d in large for name in (coin, width)]
+    runs += [Run(d, 16, coin, 0) for d in large]
     runs += [replace(plain[0], warmup=share) for share in (0.0, 0.6)]
     runs += [Run("fashion_mnist", 32, "gaussian", 0, sigma) for sigma in SIGMAS]
-    runs += [Run(d, k, "bernoulli", seed) for seed in SEEDS[1:] for k in first for d in large]
-    runs += [replace(run, patient=True) for run in plain]
-    runs += [Run("letters", k, "bernoulli", seed) for seed in SEEDS for k in SIZES]
+    runs += [Run("digits", k, coin, seed) for seed in SEEDS for k in SIZES]
+    runs += [Run(d, k, coin, 0) for k in (4, 2) for d in large] + [replace(plain[0], patient=True)]
+    runs += [Run(d, k, width, 0) for k in (16, 4, 2) for d in large]
+    sizes = (8, 32, 16, 64, 4, 2)
+    runs += [Run(d, k, coin, seed) for seed in SEEDS[1:] for k in sizes for d in large]
+    runs += [replace(plain[1], patient=True)]
+    runs += [Run("letters", k, coin, seed) for seed in SEEDS for k in SIZES]
     runs += [replace(plain[0], warmup=share, seed=s) for s in SEEDS[1:] for share in (0.0, 0.6)]
-    return runs + [Run(d, k, "gaussian_learned", s) for s in SEEDS[1:] for k in first for d in large]
+    return runs + [Run(d, k, width, seed) for seed in SEEDS[1:] for k in sizes for d in large]
 
 
 def switched_off(model: VAE, x: Tensor, units: list[list[int]]) -> list[float]:
