@@ -23,6 +23,7 @@ from vae_course.evaluation.code_use import probe_accuracy
 from vae_course.files import write_atomically
 from vae_course.likelihoods import Gaussian
 from vae_course.models.vae import VAE
+from vae_course.plots.chapter_08 import side_by_side
 from vae_course.randomness import seed_everything, seeded
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +38,7 @@ PLAN = {  # passes and pictures of an update: some 800 to 1,600 updates
     "digits": (40, 64),
 }
 HIDDEN, WIDE, RATE = (128, 128), (384, 256), 4e-3
-SIGMAS = (0.5, 0.25, 0.12, 0.06)  # of the Gaussians with a fixed width
+SIGMAS = (0.5, 1.0, 0.25, 0.12)  # of the Gaussians with a fixed width
 EARLY = (0, 25, 50, 100)  # updates after which a young model is looked at, besides every tenth of the run
 LOOKED_AT = 2000  # pictures of the curve; 500 for switching units off
 KEPT_SIZE = 32  # of which the KL of each unit is kept over time
@@ -239,6 +240,21 @@ def write(records: list[dict]) -> None:
     lines = ",\n".join(json.dumps(shortened(record), separators=(",", ":")) for record in records)
     pca = json.dumps({name: components(name) for name in PLAN}, separators=(",", ":"))
     write_atomically(RESULTS, f'{{"pca":{pca},\n"runs":[\n{lines}\n]}}\n'.encode())
+    panels = {}
+    for dataset, likelihood in (("fashion_mnist", "bernoulli"), ("fashion_mnist", "gaussian_learned"),
+                                ("mnist", "bernoulli"), ("digits", "bernoulli")):  # fmt: skip
+        of = [
+            run
+            for run in map(shortened, records)
+            if (run["dataset"], run["likelihood"]) == (dataset, likelihood)
+        ]
+        panels[f"{dataset}, {likelihood}"] = {
+            f"k = {run['k']}": dict(zip(run["steps"][4:], run["curve"][4:], strict=True))
+            for run in sorted(of, key=lambda run: run["k"])
+            if run["seed"] == 0 and run["warmup"] == 0.3 and not run["patient"]
+        }
+    figure = side_by_side(panels, "update", "held-out −ELBO (nats)")
+    figure.savefig(FIGURE, dpi=100, metadata={"Software": None})
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ SECOND_EDITION = (
     "04_KL_Divergence_and_Gaussian_Latent_Space",
     "05_Reconstruction_Loss_and_Image_Quality",
     "06_Handling_Mode_Collapse_in_VAEs",
+    "08_Optimizing_Latent_Space_Size",
 )
 DEEPER_SECTIONS = ("Objectives", "What you can say now", "References")
 SECOND_SECTIONS = ("Objectives", "Play", "Break it", "What you can say now", "References")

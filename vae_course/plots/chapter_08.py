@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from vae_course.evaluation.intervals import Runs
 from vae_course.evaluation.sizes import size_curve
@@ -101,10 +101,11 @@ def side_by_side(
 
     ``log_x`` is the base of a logarithmic x axis, 0 for none; ``levels`` are names of horizontal lines.
     """
-    figure = Figure(figsize=(4.25 * len(panels), 3.6), layout="constrained")
+    columns, rows = min(2, len(panels)), -(-len(panels) // 2)
+    figure = Figure(figsize=(4.25 * max(columns, 1.5), 2.6 * rows + 1), layout="constrained")
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     look_of = dict(zip(names, looks(names), strict=True))
-    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    row = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, (title, lines) in zip(row, panels.items(), strict=True):
         for name, line in lines.items():
             runs = [value if isinstance(value, Runs) else Runs([value]) for value in line.values()]
@@ -114,19 +115,23 @@ def side_by_side(
             axes.errorbar(list(line), mean, yerr=bars, label=name, capsize=2.5, **look_of[name])
         if log_x:
             axes.set_xscale("log", base=log_x)
-            axes.set_xticks(sorted({x for line in lines.values() for x in line if len(line) < 9}) or None)
+            axes.set_xticks(sorted({x for line in lines.values() for x in line if len(line) < 13}) or None)
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.xaxis.set_minor_locator(NullLocator())
         if log_y:
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_locator(NullLocator())
         for text, level in (levels or {}).items():
             axes.axhline(level, color=GREY, linestyle=":", linewidth=1.3)
             axes.annotate(text, (1, level), (0, 3), xycoords=("axes fraction", "data"),
                           textcoords="offset points", ha="right", fontsize=9, color=GREY)  # fmt: skip
         axes.set_title(title, loc="left")
         axes.set_xlabel(x_label)
-    row[0].set_ylabel(y_label)
+    for axes in row[::columns]:
+        axes.set_ylabel(y_label)
     handles, labels = row[0].get_legend_handles_labels()
     if len(labels) > 1:
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4))
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return figure
