@@ -431,7 +431,7 @@ show(
 # %% [markdown]
 # It does (left): at σ = 1 only {{units_at_1}} are in use; linear theory says {{linear_at_1}}.
 #
-# The likelihood is not all. Without warm-up (right) MNIST ends with {{units_cold}} units instead of {{units_usual}}, at a −ELBO that differs by {{same_loss}}; garments with {{units_cold_garments}} instead of {{units_garments}}. A unit that has fallen silent does not wake (in section 1 none did), and
+# The likelihood is not all. Without warm-up (right) MNIST ends with {{units_cold}} units instead of {{units_usual}}, at a −ELBO that differs by {{same_loss}}; garments with {{units_cold_garments}} instead of {{units_garments}}. A unit that has fallen silent hardly ever wakes (in section 1 none did), and
 # the others take over its work. And capacity counts: with layers of 256 and 128 the model of garments uses {{units_wide}} and gains {{wide_gain}}. (One seed each.)
 #
 # So the number in use says what *this* model found worth its price. Report it; do not read it as the size of the data.
@@ -574,7 +574,7 @@ explorer = explore_beta_latent(load_one_model(DATASET), held_out, train)
 # %% [markdown]
 # ## Break it
 #
-# Units that fall silent do not wake again. Wake them: after half of the training, set all weights of silent units in the encoder's last layer and the decoder's first back to what they were at the start, and train on. **Before** you run it, write down how many units will be in use at the end, whether −ELBO will be better or worse than without, and by how much.
+# Units that fall silent hardly ever wake again. Wake them: after half of the training, set all weights of silent units in the encoder's last layer and the decoder's first back to what they were at the start, and train on. **Before** you run it, write down how many units will be in use at the end, whether −ELBO will be better or worse than without, and by how much.
 #
 # A good answer predicts all three with a reason; shows units over updates for both in one figure; uses at least two seeds; measures the worth, not the KL alone; and says which sentence of section 3 the result supports or refutes. Two of five is a start.
 #

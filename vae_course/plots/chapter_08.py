@@ -106,7 +106,9 @@ def side_by_side(
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     look_of = dict(zip(names, looks(names), strict=True))
     row = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes, (title, lines) in zip(row, panels.items(), strict=True):
+    for axes in row[len(panels) :]:
+        axes.remove()
+    for axes, (title, lines) in zip(row, panels.items(), strict=False):
         for name, line in lines.items():
             runs = [value if isinstance(value, Runs) else Runs([value]) for value in line.values()]
             mean = [value.mean for value in runs]
@@ -129,7 +131,7 @@ def side_by_side(
                           textcoords="offset points", ha="right", fontsize=9, color=GREY)  # fmt: skip
         axes.set_title(title, loc="left")
         axes.set_xlabel(x_label)
-    for axes in row[::columns]:
+    for axes in row[: len(panels) : columns]:
         axes.set_ylabel(y_label)
     handles, labels = row[0].get_legend_handles_labels()
     if len(labels) > 1:
