@@ -382,6 +382,7 @@ def one_run(name, **asked):
     return run
 
 
+# %%
 learned = one_run("fashion_mnist", likelihood="gaussian_learned")
 fixed = [run for run in sweeps["fashion_mnist"][0] if run["sigma"] and run["seed"] == 0]
 by_sigma = {learned["sigma_found"]: units(learned)} | {run["sigma"]: units(run) for run in fixed}
