@@ -8,9 +8,13 @@ from exercise_answers import assert_recognized, stub_of, verdict_of
 from vae_course.teaching.engine import exercises
 
 
-def squares(sizes, units):
-    sizes, units = np.array(sizes, float), np.array(units, float)
-    return lambda s: ((np.minimum(sizes, s) - units) ** 2).sum()
+def replaced(z, j, column):
+    return torch.cat([z[:, :j], column[:, None], z[:, j + 1 :]], dim=1)
+
+
+def overwriting(log_likelihood, z, unit, noise):
+    z[:, unit] = noise
+    return log_likelihood(z).mean() - log_likelihood(z).mean()
 
 
 def means_of(losses):
@@ -65,19 +69,15 @@ BROKEN = {
         "the largest size within the tolerance": [lambda losses, t: chosen(means_of(losses), t, max)],
         "first in the dict": [lambda losses, t: chosen(means_of(losses), t, lambda good: good[0])],
     },
-    "08.4": {
-        "the last count": [lambda sizes, units: units[-1]],
-        "the largest count": [lambda sizes, units: np.max(units)],
-        "whole numbers only": [
-            lambda sizes, units: int(np.argmin([squares(sizes, units)(s) for s in range(sizes[-1] + 1)]))
-        ],
-        "one of the sizes": [lambda sizes, units: sorted(sizes, key=squares(sizes, units))[0]],
-        "mean of all counts": [lambda sizes, units: np.mean(units)],
-        "absolute errors": [
-            lambda sizes, units: min(
-                np.arange(0, sizes[-1] + 0.01, 0.01),
-                key=lambda s: np.abs(np.minimum(sizes, s) - np.array(units)).sum(),
-            )
+    "08.5": {
+        "z overwritten": [overwriting],
+        "sign turned round": [lambda f, z, j, e: f(replaced(z, j, e)).mean() - f(z).mean()],
+        "sum over pictures": [lambda f, z, j, e: f(z).sum() - f(replaced(z, j, e)).sum()],
+        "one number for each picture": [lambda f, z, j, e: f(z) - f(replaced(z, j, e))],
+        "zero instead of noise": [lambda f, z, j, e: f(z).mean() - f(replaced(z, j, 0 * e)).mean()],
+        "noise added": [lambda f, z, j, e: f(z).mean() - f(replaced(z, j, z[:, j] + e)).mean()],
+        "all other units replaced": [
+            lambda f, z, j, e: f(z).mean() - f(e[:, None].expand_as(z)).mean(),
         ],
     },
 }  # fmt: skip
@@ -94,12 +94,10 @@ UNUSUAL = {
         ),
         "numpy": lambda losses, t: chosen(means_of(losses), t),
     },
-    "08.4": {
-        "scipy": lambda sizes, units: (
-            __import__("scipy.optimize", fromlist=["x"])
-            .minimize_scalar(squares(sizes, units), bounds=(0, sizes[-1]), method="bounded")
-            .x
-        ),
+    "08.5": {
+        "a loop over pictures": lambda f, z, j, e: sum(f(z) - f(replaced(z, j, e))) / len(z),
+        "a mask": lambda f, z, j, e: (f(z) - f(torch.where(torch.arange(4) == j, e[:, None], z))).mean(),
+        "numpy's mean": lambda f, z, j, e: np.mean((f(z) - f(replaced(z, j, e))).numpy()),
     },
 }
 
@@ -119,11 +117,3 @@ def test_stub_is_not_answered_and_reference_is_right(exercise):
     assert verdict_of(exercise.id, stub_of(exercise)).status == "not answered"
     right = exercise.value if exercise.reference is None else exercise.reference
     assert verdict_of(exercise.id, right).correct
-
-
-def test_the_package_agrees_with_the_exercise_on_the_bend():
-    from vae_course.evaluation.sizes import bend
-    from vae_course.exercises.chapter_08 import _unit_cases, saturation
-
-    for sizes, units in _unit_cases(3):
-        assert bend(sizes, units) == pytest.approx(saturation(sizes, units), abs=0.011)

@@ -76,7 +76,7 @@ UNKNOWN = {
     "text model": lambda: load_text_model("sentences", seed=1),
     "arena model": lambda: load_arena("ae", 1),
     "digit model": lambda: shipped_file("digit model", "flow"),
-    "sweep": lambda: shipped_sweep("digits"),
+    "sweep": lambda: shipped_sweep("cats"),
 }
 
 

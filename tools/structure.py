@@ -27,6 +27,7 @@ SECOND_EDITION = (
     "05_Reconstruction_Loss_and_Image_Quality",
     "06_Handling_Mode_Collapse_in_VAEs",
     "07_Limitations_of_VAEs_in_Realism",
+    "08_Optimizing_Latent_Space_Size",
     "09_Creative_Applications_of_VAEs",
     "11_Extending_VAEs_to_Improve_Realism",
 )

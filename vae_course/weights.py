@@ -207,7 +207,7 @@ SHIPPED = {
     "text model": ("text_{name}_{seed}.pt", TEXTS),
     "arena model": ("arena/{name}_{seed}.pt", ARENA),
     "digit model": ("trio/{name}.pt", dict.fromkeys(("autoencoder", "vae", "gan"), ONE)),
-    "sweep": ("sweep_{name}.json", dict.fromkeys(("mnist", "fashion_mnist"), ONE)),
+    "sweep": ("size_sweep.json", {**PICTURES, "letters": ONE}),
 }
 
 
@@ -351,9 +351,14 @@ def load_arena(name: str, seed: int = 0) -> ArenaModel:
 # Numbers that come with the package.
 
 
-def shipped_sweep(name: str) -> list[dict]:
-    """Records of the sweep over latent sizes of "mnist" or "fashion_mnist", as ``run_sweep`` gives them."""
-    return json.loads(shipped_file("sweep", name).read_text(encoding="utf-8"))
+def shipped_sweep(name: str) -> tuple[list[dict], dict]:
+    """Chapter 08's models of "mnist", "fashion_mnist", "digits" or "letters", a record each, and their PCA.
+
+    A record: what was trained (``k``, ``likelihood``, ``seed``, ``sigma`` if fixed, ``longer``, ``warmup``),
+    and what was measured; recipes/size_sweep.py says how. PCA: ``k``, ``squared_error``, ``eigenvalues``.
+    """
+    content = json.loads(shipped_file("sweep", name).read_text(encoding="utf-8"))
+    return [run for run in content["runs"] if run["dataset"] == name], content["pca"][name]
 
 
 def arena_results() -> dict:

@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazily(
         "samples": "coverage Memorization memorization nearest_neighbors Neighbors power_spectrum "
         "precision_recall Quality relative_power relative_sharpness sample_quality sharpness "
         "Spectrum",
-        "sizes": "bend choose_size cost nats_per_extra_dimension saturation_point size_curve size_report",
+        "sizes": "choose_size cost size_curve size_report",
         "text": "bits_per_token NGram text_quality",
     },
 )

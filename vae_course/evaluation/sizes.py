@@ -1,7 +1,7 @@
 """Latent sizes compared: the measures of one model, and what a sweep over many says."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from statistics import fmean
 from typing import NamedTuple
 
@@ -97,45 +97,6 @@ def size_curve(records: Iterable[dict], measure: str, beta: float = 1.0) -> Size
         curve.low.append(runs.mean if runs.n == 1 else runs.low)
         curve.high.append(runs.mean if runs.n == 1 else runs.high)
     return curve
-
-
-def bend(sizes: Sequence[int], units: Sequence[float]) -> float:
-    """Where min(k, s) bends when it is fitted by least squares to the used dimensions at sizes k, increasing.
-
-    Up to s every dimension that is offered is used; from s on no more than s are. The largest size when all
-    of it is used, so that the bend is not in sight.
-    """
-    best, where = math.inf, float(sizes[-1])
-    for i, end in enumerate(sizes):
-        # Between two neighboring sizes the error is a parabola in s: lowest at the mean of the counts above.
-        start = sizes[i - 1] if i else 0
-        s = min(max(sum(units[i:]) / len(units[i:]), float(start)), float(end))
-        error = sum((min(k, s) - used) ** 2 for k, used in zip(sizes, units, strict=True))
-        if error < best:
-            best, where = error, s
-    return where
-
-
-def saturation_point(records: Iterable[dict]) -> Runs:
-    """Latent size where the number of used dimensions saturates, over seeds: :func:`bend` of each."""
-    points: dict[int, list[tuple[int, float]]] = {}
-    groups = _by_size(records, 1.0)
-    for k, group in groups.items():
-        for record in group:
-            points.setdefault(record["seed"], []).append((k, record["used_units"]))
-    bends = [bend(*zip(*curve, strict=True)) for curve in points.values()]
-    return Runs(bends, seeds=list(points), least=0, most=max(groups))
-
-
-def nats_per_extra_dimension(records: Iterable[dict], start: int) -> Runs:
-    """Gain in held-out −ELBO for each dimension from size ``start`` to the largest size, nats, over seeds."""
-    groups = _by_size(records, 1.0)
-    end = max(groups)
-    before, after = (
-        Runs([r["negative_elbo"] for r in groups[k]], seeds=[r["seed"] for r in groups[k]])
-        for k in (start, end)
-    )
-    return (before - after) / (end - start)
 
 
 class Choice(NamedTuple):

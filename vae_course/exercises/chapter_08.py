@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from vae_course.teaching.exercise import Exercise, Mistake
 
-# -------- Exercises of chapter 08: choose a size from losses, and find where a count saturates.
+# -------- Exercises of chapter 08: choose a size from losses.
 
 
 def smallest_good_size(losses: dict[int, list[float]], tolerance: float) -> int:
@@ -120,90 +119,6 @@ CHOOSE_SIZE = Exercise(
     ),
     reference=smallest_good_size,
     cases=_loss_cases,
-)
-
-
-def saturation(sizes: list[int], units: list[float]) -> float:
-    def error(s: float) -> float:
-        return sum((min(k, s) - used) ** 2 for k, used in zip(sizes, units, strict=True))
-
-    candidates = [i / 100 for i in range(100 * max(sizes) + 1)]
-    return min(candidates, key=error)
-
-
-def _unit_cases(seed: int) -> list[tuple]:
-    draw = random.Random(seed)
-    sizes = [2, 4, 8, 16, 32, 64]
-    cases = [(sizes, [2, 4, 8, 13, 16, 19]), ([4, 8, 16, 24, 48], [4, 8, 15, 21, 22])]
-    for plateau in (11.0, 25.0):
-        cases.append((sizes, [min(k, plateau) + draw.uniform(-1, 1) * (k > plateau) for k in sizes]))
-    return cases
-
-
-SATURATION = Exercise(
-    id="08.4",
-    title="Where does a count saturate?",
-    contract="saturation(sizes, units): sizes are increasing latent sizes, units the number of dimensions "
-    "in use at each (a mean over seeds, so not always whole). Returns the s between 0 and the largest size "
-    "for which min(k, s) fits the units best: smallest sum over the sizes of (min(k, s) - units)². A float, "
-    "to within 0.02.",
-    stub='''def saturation(sizes: list[int], units: list[float]) -> float:
-    """sizes: increasing; units: as many. Returns the s of the best fit of min(k, s) to the units."""
-    ...''',
-    hints=(
-        "For one s the sum of squares is one line. Write that first.",
-        "It is one number between 0 and 64: trying every hundredth is cheap.",
-        "min(candidates, key=error) returns the candidate with the smallest error.",
-    ),
-    mistakes=(
-        Mistake(
-            "the last count",
-            "The largest size is one measurement among several.",
-            lambda sizes, units: float(units[-1]),
-        ),
-        Mistake(
-            "the largest count",
-            "The largest of several noisy numbers is biased upwards.",
-            lambda sizes, units: float(max(units)),
-        ),
-        Mistake(
-            "whole numbers only",
-            "The best s need not be a whole number.",
-            lambda sizes, units: float(
-                min(
-                    range(max(sizes) + 1),
-                    key=lambda s: sum((min(k, s) - u) ** 2 for k, u in zip(sizes, units, strict=True)),
-                )
-            ),
-        ),
-        Mistake(
-            "one of the sizes",
-            "The bend may lie between two of the sizes that were tried.",
-            lambda sizes, units: float(
-                min(
-                    sizes,
-                    key=lambda s: sum((min(k, s) - u) ** 2 for k, u in zip(sizes, units, strict=True)),
-                )
-            ),
-        ),
-        Mistake(
-            "mean of all counts",
-            "Below the bend, the count is k and says nothing about s.",
-            lambda sizes, units: sum(units) / len(units),
-        ),
-        Mistake(
-            "absolute errors",
-            "The contract asks for squares; absolute errors give another s.",
-            lambda sizes, units: min(
-                [i / 100 for i in range(100 * max(sizes) + 1)],
-                key=lambda s: sum(abs(min(k, s) - u) for k, u in zip(sizes, units, strict=True)),
-            ),
-        ),
-    ),
-    reference=saturation,
-    cases=_unit_cases,
-    tolerance=0.02,
-    low=0.0,
 )
 
 
@@ -324,4 +239,123 @@ PRICE = Exercise(
     "Decoder: one more input of a layer with 128 outputs, 128. Its biases stay as they were.",
 )
 
-EXERCISES = (COUNT_ACTIVE, PRICE, CHOOSE_SIZE, SATURATION)
+
+def worth(log_likelihood: Callable[[Tensor], Tensor], z: Tensor, unit: int, noise: Tensor) -> Tensor:
+    off = z.clone()
+    off[:, unit] = noise
+    return (log_likelihood(z) - log_likelihood(off)).mean()
+
+
+class _Decoder:
+    """log p(x|z) of n pictures of five pixels whose true codes are known; unit 2 does nothing."""
+
+    def __init__(self, x: Tensor, weight: Tensor) -> None:
+        self.x, self.weight = x, weight
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return -2 * (self.x - torch.tanh(z) @ self.weight).square().sum(1)
+
+
+def _worth_cases(seed: int) -> list[tuple]:
+    generator = torch.Generator().manual_seed(seed)
+    cases = []
+    for n, unit in ((300, 0), (50, 2), (120, 3), (80, 1)):
+        weight = torch.randn(4, 5, generator=generator) * torch.tensor([[1.5], [0.7], [0.0], [1.0]])
+        z = torch.randn(n, 4, generator=generator)
+        x = torch.tanh(z) @ weight + 0.1 * torch.randn(n, 5, generator=generator)
+        cases.append((_Decoder(x, weight), z, unit, torch.randn(n, generator=generator)))
+    return cases
+
+
+def _switched(change: Callable, take: Callable = lambda rise: rise.mean()) -> Callable:
+    """The reference with another change of the codes, or another summary."""
+
+    def function(log_likelihood, z, unit, noise):
+        off = z.clone()
+        change(off, unit, noise)
+        return take(log_likelihood(z) - log_likelihood(off))
+
+    return function
+
+
+def _noise(off: Tensor, unit: int, noise: Tensor) -> None:
+    off[:, unit] = noise
+
+
+def _only_this_one(off: Tensor, unit: int, noise: Tensor) -> None:
+    kept = off[:, unit].clone()
+    off[:] = noise[:, None]
+    off[:, unit] = kept
+
+
+def _everything(off: Tensor, unit: int, noise: Tensor) -> None:
+    off[:] = noise[:, None]
+
+
+def _zero(off: Tensor, unit: int, noise: Tensor) -> None:
+    off[:, unit] = 0
+
+
+def _added(off: Tensor, unit: int, noise: Tensor) -> None:
+    off[:, unit] += noise
+
+
+def _in_place(log_likelihood, z, unit, noise):
+    off = z
+    off[:, unit] = noise
+    return (log_likelihood(z) - log_likelihood(off)).mean()
+
+
+WORTH = Exercise(
+    id="08.5",
+    title="What a unit is worth",
+    contract="worth(log_likelihood, z, unit, noise): log_likelihood(codes) takes float codes (n, k) and "
+    "gives log p(x|z) of the n pictures, (n,), nats; z is (n, k), their codes; noise is (n,), draws from "
+    "N(0, 1). Returns the mean nats by which log p(x|z) falls when column unit of z, the codes "
+    "of one unit, is replaced by the noise: a scalar. z stays as it is.",
+    stub='''def worth(log_likelihood, z: torch.Tensor, unit: int, noise: torch.Tensor) -> torch.Tensor:
+    """log_likelihood: codes (n, k) → log p(x|z) in nats, (n,). z: (n, k); noise: (n,). Returns a scalar."""
+    ...''',
+    hints=(
+        "Two calls of log_likelihood: once with the codes as they are, once with one column replaced.",
+        "Copy z first, z.clone(); otherwise both calls see the changed codes.",
+        "Before minus after, averaged over the pictures.",
+    ),
+    mistakes=(
+        Mistake(
+            "z overwritten",
+            "Both calls saw the changed codes. Work on a copy of z.",
+            _in_place,
+        ),
+        Mistake(
+            "sign turned round",
+            "A unit that tells something is worth more than 0: before minus after.",
+            _switched(_noise, lambda rise: -rise.mean()),
+        ),
+        Mistake(
+            "sum over pictures",
+            "The mean over the pictures is asked for, so that it compares with a KL.",
+            _switched(_noise, lambda rise: rise.sum()),
+        ),
+        Mistake(
+            "one number for each picture",
+            "Average over the pictures.",
+            _switched(_noise, lambda rise: rise),
+        ),
+        Mistake(
+            "zero instead of noise",
+            "Replace the codes by the noise that you are given. 0 is a usual code, not a meaningless one.",
+            _switched(_zero),
+        ),
+        Mistake("noise added", "Replace the codes, do not add to them.", _switched(_added)),
+        Mistake(
+            "all other units replaced",
+            "Only the one unit is switched off; the others keep their codes.",
+            (_switched(_only_this_one), _switched(_everything)),
+        ),
+    ),
+    reference=worth,
+    cases=_worth_cases,
+)
+
+EXERCISES = (COUNT_ACTIVE, PRICE, CHOOSE_SIZE, WORTH)

@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazily(
         "chapter_01": "bound_slice course_map gap_map toy_plane toy_posteriors trio_panel",
         "chapter_03": "maps_side_by_side paths_on_map",
         "chapter_05": "fingerprint",
-        "chapter_08": "size_panel",
+        "chapter_08": "side_by_side",
         "curves": "collapse_panel interval_dots line_plot training_curves",
         "images": "image_grid interpolation_strip manifold pictures reconstructions "
         "samples traversal_grid traverse",

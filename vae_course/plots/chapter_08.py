@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from vae_course.evaluation.intervals import Runs
 from vae_course.evaluation.sizes import size_curve
 from vae_course.plots.curves import error_bars
 from vae_course.plots.style import GREY, looks, styled
@@ -83,4 +84,56 @@ def rate_distortion_panel(records: Sequence[dict]) -> Figure:
             axes.annotate(f"{k}", (rate, distortion), (4, 3), textcoords="offset points", fontsize=9)
     axes.set(xlabel="rate: KL (nats per example)", ylabel="distortion (nats per example)")
     axes.legend(title="numbers: latent size")
+    return figure
+
+
+@styled
+def side_by_side(
+    panels: Mapping[str, Mapping[str, Mapping[float, Runs | float]]],
+    x_label: str,
+    y_label: str,
+    *,
+    log_x: int = 0,
+    log_y: bool = False,
+    levels: Mapping[str, float] | None = None,
+) -> Figure:
+    """A panel with an axis of its own for each title, a line for each name: x → `Runs` or a number.
+
+    ``log_x`` is the base of a logarithmic x axis, 0 for none; ``levels`` are names of horizontal lines.
+    """
+    columns, rows = min(2, len(panels)), -(-len(panels) // 2)
+    figure = Figure(figsize=(4.25 * max(columns, 1.5), 2.6 * rows + 1), layout="constrained")
+    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    look_of = dict(zip(names, looks(names), strict=True))
+    row = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in row[len(panels) :]:
+        axes.remove()
+    for axes, (title, lines) in zip(row, panels.items(), strict=False):
+        for name, line in lines.items():
+            runs = [value if isinstance(value, Runs) else Runs([value]) for value in line.values()]
+            mean = [value.mean for value in runs]
+            ends = [value.interval() if value.n > 1 else (value.mean, value.mean) for value in runs]
+            bars = error_bars(mean, *zip(*ends, strict=True))
+            axes.errorbar(list(line), mean, yerr=bars, label=name, capsize=2.5, **look_of[name])
+        if log_x:
+            axes.set_xscale("log", base=log_x)
+            axes.set_xticks(sorted({x for line in lines.values() for x in line if len(line) < 13}) or None)
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_locator(NullLocator())
+        if log_y:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_locator(NullLocator())
+        for text, level in (levels or {}).items():
+            axes.axhline(level, color=GREY, linestyle=":", linewidth=1.3)
+            axes.annotate(text, (1, level), (0, 3), xycoords=("axes fraction", "data"),
+                          textcoords="offset points", ha="right", fontsize=9, color=GREY)  # fmt: skip
+        axes.set_title(title, loc="left")
+        axes.set_xlabel(x_label)
+    for axes in row[: len(panels) : columns]:
+        axes.set_ylabel(y_label)
+    handles, labels = row[0].get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
     return figure
