@@ -15,7 +15,7 @@ PACKAGE = ROOT / "vae_course"
 LIBRARY = ROOT / "vae_course"
 # Without the exercises' content. What stands there today, and goes down: the aim of this house is 14,000
 # lines, and 10,000 in 70 files when the chapters are rewritten.
-MOST_LINES, MOST_FILES = 15_300, 100
+MOST_LINES, MOST_FILES = 15_100, 100
 LONGEST_FILE, LONGEST_EXERCISES = 600, 900
 SHORTEST_FILE = 40
 MOST_WEIGHTS = 20_000_000  # bytes
