@@ -670,6 +670,6 @@ explorer = explore_training(
 # - E. Richardson, Y. Weiss: *On GANs and GMMs*, NeurIPS 2018 (mixtures cover).
 # - P. Ghosh et al.: *From Variational to Deterministic Autoencoders*, ICLR 2020 (a prior fitted afterwards).
 #
-# Next: [07 · Limits of realism](07_Limitations_of_VAEs_in_Realism.ipynb)
+# Next: [07 · Why blurry, and how would you know?](07_Limitations_of_VAEs_in_Realism.ipynb)
 # %% tags=["hide-input"]
 claims.report()
