@@ -68,7 +68,7 @@ show(
     title=f"Sharpening takes the VAE's Fréchet distance from {far[1]:.0f} to {far[2]:.0f}; blur takes the GAN's precision from {sure[3]:.2f} to {sure[4]:.2f}",
 )
 # %% [markdown]
-# These marks are of one draw of 2,000 digits. Section 4 takes three, the explorer 128 digits: numbers differ.
+# These marks are of one draw of 2,000 digits; section 4 takes three, the explorer 128 digits.
 #
 # ## Objectives
 #
@@ -239,7 +239,7 @@ for beta in BETAS:
 
 
 # %% [markdown]
-# A control: **freeze the encoder**, and train a new large decoder on nothing but its codes. What this one cannot draw either, the code does not say (or no decoder here finds it).
+# A control: **freeze the encoder**, and train a new large decoder on nothing but its codes. What this one cannot draw either, the code does not say (or no decoder finds it).
 # %%
 # A new large decoder for the codes of a model, which stays as it is.
 def train_anew(model, seed):
@@ -444,7 +444,7 @@ show(
     title=f"Same codes: {gray[0].mean:.1%} of the pixels are gray in ink, {gray[1].mean:.1%} in distances",
 )
 # %% [markdown]
-# With the same codes, ink leaves {{gray_ink}} of the pixels gray, distances {{gray_far}} (true letters {{gray_true}}). The sharper row looks better, and is *worse*: the mean squared error of a pixel is {{error_far.value}}, in ink {{error_ink.value}}; a classifier reads {{read_far.value}} as meant, in ink {{read_ink.value}}. (Of true letters, sent to distances and back, it reads {{there_read.value}}: they can be written.) The doubt has moved, from gray edges to *where*
+# With the same codes, ink leaves {{gray_ink}} of the pixels gray, distances {{gray_far}} (true letters {{gray_true}}). The sharper row is *worse*: the mean squared error of a pixel is {{error_far.value}}, in ink {{error_ink.value}}; a classifier reads {{read_far.value}} as meant, in ink {{read_ink.value}}. (Of true letters, sent to distances and back, it reads {{there_read.value}}: they can be written.) The doubt has moved, from gray edges to *where*
 # a crisp edge runs, and to whether a stroke is there at all: the lightest letters (more than half are I, J or L) get {{left_far.value}} of their ink, in ink {{left_ink.value}}. What a decoder writes decides how doubt looks. (The codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
 #
 # ## 4 A GAN worth comparing
@@ -598,8 +598,8 @@ note(lead_alike=both["precision"] - soft["precision"], lead_sharp=hard["precisio
 # %% [markdown]
 # Most judges can be bought. (Changes, with intervals over draws.)
 #
-# - **Precision rewards blur.** Blurred, written digits gain {{blur_precision}}: blurred features shrink inward (their spread, {{people_spread.value}}, moves by {{blur_spread.value}}), where the reaches overlap. By the same filter the GAN gains {{blur_pays}}, and the VAE's lead of {{surer.value}} shrinks to {{lead_left.value}}. But *both* blurred, the VAE still leads by {{lead_alike}}: two fifths of the lead were blur.
-# - **Recall rewards what spreads the features**: samples far from each other have long reaches. Noise moves the median reach by {{noise_reach.value}} and recall by {{noise_recall}}; sharpening the VAE's digits, by {{hard_reach.value}} and {{hard_recall}}. Coverage (Naeem et al. 2020), the share of real pictures with a sample in *their* reach, is bought in no row.
+# - **Precision rewards blur.** Blurred, written digits gain {{blur_precision}}: blurred features shrink inward (their spread, {{people_spread.value}}, moves by {{blur_spread.value}}), where the reaches overlap. By the same filter the GAN gains {{blur_pays}}, and the VAE's lead of {{surer.value}} shrinks to {{lead_left.value}}. But *both* blurred, the VAE still leads by {{lead_alike}}; sharpened, over the plain GAN, by {{lead_sharp.value}}. Part of the lead is blur.
+# - **Recall rewards long reaches**: samples far from each other have them. Noise moves the median reach by {{noise_reach.value}} and recall by {{noise_recall}}; sharpening the VAE's digits, by {{hard_reach.value}} and {{hard_recall}}. Coverage (Naeem et al. 2020), the share of real pictures with a sample in *their* reach, is bought in no row.
 # - **Fréchet distance rewards a filter.** The VAE goes from {{vae_far.value}} to {{hard_far.value}}, and no shape is better; its precision moves by {{hard_precision}}. On sharp digits the filter buys nothing ({{sharp_frechet.value}}).
 # - **Precision does not see a missing class** ({{dropped_precision}}); Fréchet distance ({{dropped_frechet.value}}) and coverage ({{dropped_coverage.value}}) do.
 # - **Nobody sees a thief.** Training digits, handed out as samples, differ from fresh ones by {{thief_frechet}} in Fréchet distance and {{thief_precision}} in precision ([how to catch one](deeper/The_Thief.ipynb)).
@@ -632,7 +632,7 @@ note(dial_cost=loss, hot_far=hot["Fréchet"], people_spread=people["spread"])
 #
 # ## Play
 #
-# You are the forger. Sharpen the VAE's digits until their power meets the data's: what does the Fréchet distance say? Blur the GAN's until its precision meets the VAE's. Then find a setting that every mark likes and your eye does not.
+# Sharpen the VAE's digits until their power meets the data's: what does the Fréchet distance say? Blur the GAN's until its precision meets the VAE's. Then find a setting that every mark likes and your eye does not.
 # %%
 from vae_course.widgets import explore_the_judge
 
