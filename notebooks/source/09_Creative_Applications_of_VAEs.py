@@ -83,7 +83,7 @@ show(
 # After this chapter you can
 #
 # 1. **write** an alphabet from one letter, and **judge** it against opponents that are no VAE;
-# 2. **invent**, **mix** and **breed** designs without leaving the prior;
+# 2. **invent**, **mix** and **breed** designs that follow the prior;
 # 3. **compute** an attribute vector, and **measure** what it changes besides;
 # 4. **repair** a vector that comes from a biased album.
 #
@@ -93,7 +93,7 @@ show(
 #
 # The model (`LetterVAE`) knows 361 typefaces, 26 capitals each. The encoder sees a letter $x$ and is told which it is; the decoder gets a code $z$ and is told which letter to write. So $z$ need not say *which letter*. It says how.
 #
-# **Your turn (09.6).** The line that this chapter lives on. `model.encode((pictures, letters))` gives a posterior with `.mean` `(n, 32)`; `model.decode(z, letters)` gives logits `(n, 1, 32, 32)`; `letters` are int64 `(n,)`.
+# **Your turn (09.6).** `model.encode((pictures, letters))` gives a posterior with `.mean` `(n, 32)`; `model.decode(z, letters)` gives logits `(n, 1, 32, 32)`; `letters` are int64 `(n,)`.
 
 
 # %%
@@ -106,13 +106,13 @@ def write_alphabet(model, letter: torch.Tensor, label: int) -> torch.Tensor:
 write_alphabet = complete("09.6", write_alphabet)
 solution("09.6")
 # %% [markdown]
-# Why does $z$ hold the style and nothing else? Because of how the model was trained: the letter to be written, $y$, is *another* letter of the same face, drawn anew each time. Only what letters share can help. A face pays for its code once and uses it 26 times:
+# Why does $z$ hold the style? Because of how the model was trained: the letter to be written, $y$, is *another* letter of the same face, drawn anew each time. Only what letters share can help. (In training, both letters of a pair are stretched, slanted and shifted alike, so $z$ can also say where and how a letter stands.) A face pays for its code once and uses it 26 times:
 #
 # $$
 # \log p(y_1, \dots, y_{26}) \;\ge\; \sum_{c=1}^{26} \mathbb E_{q(z|x)}\bigl[\log p(y_c | z, c)\bigr] - \mathrm{KL}\bigl(q(z|x)\,\|\,p(z)\bigr).
 # $$
 #
-# In words: what all letters cost once you know the style, plus the style, once. The bound holds for every $q$, also for one that has seen a single letter. For each letter, that is a usual −ELBO with a 26th of the KL.
+# In words: what all letters cost once you know the style, plus the style, once. Why $p(y)$ and not $p(y|x)$? $x$ is one of the 26 letters, and the bound holds for every $q$, whatever it looks at; here it looks at $x$ alone. For each letter, that is a usual −ELBO with a 26th of the KL.
 # %%
 x, letter = unseen.floats(), unseen.labels
 target = torch.randint(26, letter.shape, generator=seeded("targets"))
@@ -130,7 +130,7 @@ note("nats", letter_cost=by_hand.mean(), face_cost=q.kl().mean())
 # %% [markdown]
 # On 56 unseen typefaces a letter costs {{letter_cost.value}} and a whole style {{face_cost.value}}. (Its learning curve, flat at the end, and an uncurated sheet stand in `docs/models.md`.)
 #
-# Now the judgement. Three opponents that are no VAE: the **mean face**; the training face whose own letter is **nearest** to the given one; and a **regression**, linear from the 1,024 pixels of the given letter to the 26,624 of the alphabet, with a ridge penalty that was chosen on validation faces.
+# Three opponents that are no VAE: the **mean face**; the training face whose own letter is **nearest** to the given one; and a **regression**, linear from the 1,024 pixels of the given letter to the 26,624 of the alphabet, with a ridge penalty that was chosen on validation faces.
 # %%
 question = f"Squared error per pixel, over the alphabet, from one {GIVEN}. The VAE beats ..."
 guess = predict(question, ["all three", "mean and nearest face, not the regression", "the mean face only"])
@@ -199,17 +199,17 @@ show(
     title=f"From one {GIVEN}: weight, width and serifs carry over, a hand does not",
 )
 # %% [markdown]
-# The VAE is well ahead of the nearest training face, by {{over_nearest}} in squared error. Its alphabet is nearest to the right one of 56 unseen faces for {{recognized.value}} of them, where luck would find 2 %. And the classifier reads {{read.value}} of its letters as meant, more than of the true ones ({{read_true.value}}). Do not take that for quality: it reads the mean face best of all. It likes what is plain.
+# The VAE is well ahead of the nearest training face, by {{over_nearest}} in squared error. Its alphabet is nearest to the right one of 56 unseen faces for {{recognized.value}} of them, where luck would find 2 %. An A tells the VAE {{told.value}} of what sets a typeface apart from the mean face (squared deviation), an R {{told_r.value}}, an I only {{told_i.value}}.
 #
-# But a straight line in pixel space ties with the VAE: in error the regression is {{tie}} away; the VAE finds the right face {{found_more}} more often. Copying a style from A to B is nearly linear. If that is all you want, you need no VAE.
+# But a straight line in pixel space keeps up. Error of the regression minus error of the VAE (below 0: the regression is better): {{tie}} from an A, {{tie_h}} from an H, {{tie_r}} from an R. The VAE finds the right face more often, by {{found_more.number}} percentage points from an A, {{more_h.number}} from an H, {{more_r.number}} from an R. That is one training of the VAE, with augmented letters; the regression had none. Copying a style from A to B is nearly linear. If that is all you want, you need no VAE.
 #
 # (All letters in figures are cut at the threshold that keeps their ink and drawn as outlines. Specks below two pixels are left out.)
 #
 # ## 2 Can it invent?
 #
-# Nothing is given now. Draw one style from the prior and write 26 letters with it. The linear model can invent, too: take the principal components of the training alphabets and draw their coordinates from a Gaussian. (This is PCA as a generative model, chapter 04. Eight components serve it best: 16 and 32 break more letters.)
+# Nothing is given now. Draw one style from the prior and write 26 letters with it. The linear model can invent, too: take the principal components of the training alphabets and draw their coordinates from a Gaussian. (This is PCA as a generative model, chapter 04, here with eight components.)
 #
-# How do you judge letters that nobody has drawn? A capital is made of pieces and holes: an A has one of each, a B one piece and two holes. Count them.
+# How do you judge letters that nobody has drawn? A capital is made of pieces and holes: an A has one of each, a B one piece and two holes. Count them, and call *usual* what most training faces have.
 # %%
 question = "Share of letters whose pieces and holes are the usual ones. True unseen typefaces reach 92 %. Most are right when invented by ..."
 guess = predict(question, ["the linear model", "the VAE", "either, within 3 percentage points"])
@@ -289,11 +289,11 @@ show(
     title="The linear model breaks more letters; N(0, I) is dull, the fitted prior varied",
 )
 # %% [markdown]
-# Here the two part. {{sound_vae.value}} of the VAE's letters have the usual pieces and holes, {{sound_linear.value}} of the linear model's (difference {{sound}}), though its typefaces are no more varied. To make a stroke thinner, a linear model subtracts ink where other faces have it, and takes holes into the bargain. (True letters: {{sound_true.value}}; stencils and scripts have more pieces. *Low*, *middle* and *high* are the alphabets at
-# a tenth, the half and nine tenths of each model's ranks.)
+# At this variety the two part. {{sound_vae.value}} of the VAE's letters have the usual pieces and holes, {{sound_linear.value}} of the linear model's (difference {{sound}}); two alphabets differ by {{variety_fitted.value}} and {{variety_linear.value}} of what real faces differ by. Ask for less and the gap closes: two components reach {{sound_two.value}} at a variety of {{variety_two.value}}, the VAE with its noise times 0.7 {{sound_tame.value}} at {{variety_tame.value}}.
 #
-# But look at the middle rows. The typefaces from $\mathcal N(0, I)$ are dull: they differ by {{variety_prior.value}} of what real faces differ by. The codes of real faces lie elsewhere: {{eight}} of their variance is in eight directions, and along the first their standard deviation is {{first.value}}, where the prior says 1. The remedy is chapter 06's: fit a Gaussian to the training codes and draw from that. The variety is {{wider.value}} as large then,
-# {{variety_fitted.value}} of the real one (linear model: {{variety_linear.value}}). Still less than half: one Gaussian and a mean of pixels know no torn edges and no scripts. From here on a design is a $u \sim \mathcal N(0, I)$, and its style `center + u @ factor.T`.
+# This judge likes what is plain. It gives letters from $\mathcal N(0, I)$ {{sound_prior.value}}, true letters {{sound_true.value}}: stencils and scripts have more pieces. So never read it without the variety. (*Low*, *middle* and *high* are the alphabets at a tenth, the half and nine tenths of each model's ranks in this count.)
+#
+# The typefaces from $\mathcal N(0, I)$ are plain indeed: their variety is {{variety_prior.value}}. The codes of real faces lie elsewhere: {{eight}} of their variance is in eight directions, and along the first their standard deviation is {{first.value}}, where the prior says 1. The remedy is chapter 06's: fit a Gaussian to the training codes and draw from that. The variety is {{wider.value}} as large then, still less than half of the real one. From here on a design is a $u \sim \mathcal N(0, I)$, and its style `center + u @ factor.T`: `factor` gives $u$ the covariance of the training codes, `center` their mean.
 #
 # ## 3 What lies between two typefaces?
 #
@@ -317,11 +317,11 @@ walk = animation_html(film, f"From {pair[0]} to {pair[1]} and back", alt, zoom=2
 teaching.show_html(walk, alt)
 note(halfway=sound(way[12:13]).mean * 26, last=sound(way[24:]).mean * 26)
 # %% [markdown]
-# Every step on this walk is a typeface, until the last hairlines break: they are thinner than one of the 32 pixels. Halfway {{halfway.value}} of 26 letters have their usual pieces and holes, and the ink gets less on {{steps}} of the steps. Nobody told the model that a weight axis exists.
+# Halfway {{halfway.value}} of 26 letters have their usual pieces and holes. At the end, EB Garamond written from its own A, {{last.value}} have: here the end point fails, not the walk. Its hairlines are about as thin as one of the 32 pixels.
 #
 # ## 4 Breed your own
 #
-# Nobody can write down what makes a design pleasing, but everybody can point. Show eight designs, pick some, keep them, fill up with *children* near them, and repeat. What is near? Adding noise to noise, $u + s\varepsilon$, drifts away from the prior: the variance grows by $s^2$ each round.
+# Show eight designs, pick some, keep them, fill up with *children* near them, and repeat. What is near? Adding noise to noise, $u + s\varepsilon$, drifts away from the prior: the variance grows by $s^2$ each round.
 #
 # **Your turn (09.2).** A child of `parent` that does not drift. `parent` and `noise` are independent draws of $\mathcal N(0, I)$, `spread` is in [0, 1]. The result must follow $\mathcal N(0, I)$, be a copy of the parent at spread 0, and nothing but noise at spread 1.
 
@@ -353,7 +353,7 @@ show(
     title="The first round (black) and the last (blue): change PICKS and run again",
 )
 # %% [markdown]
-# Now the poster. Four favorites stand in the corners, and every letter in between is a mixture of them. With weights whose *squares* add up to 1, as in your `child`, no letter leaves the prior.
+# Now the poster. Four favorites stand in the corners, and every letter in between is a mixture of them. With weights whose *squares* add up to 1, as in your `child`, a mixture of *independent* designs follows the prior. The default picks come from four separate lines. Children of one parent are alike, and mixtures of them lie farther out.
 # %%
 TEXT = (
     "ONE LETTER A IS ENOUGH TO GUESS ALL THE REST NOBODY DREW THESE SHAPES A SMALL NETWORK LOOKED AT TYPEFACES AND KEPT THIRTY TWO NUMBERS OF EACH "
@@ -379,7 +379,7 @@ show(poster, alt, dpi=90)
 #
 # ## 5 What else comes with the glasses?
 #
-# On to photographs. This VAE of 64×64 faces was trained on CelebA without a label, until its curve was flat (`weights.celeba_record("vae")["curve"]`). You see decoded codes only, never an original.
+# This VAE of 64×64 faces was trained on CelebA without a label, until its curve was flat (`weights.celeba_record("vae")["curve"]`). You see decoded codes only, never an original.
 #
 # An **attribute vector** is the difference of two mean codes: with the attribute, minus without (Larsen et al. 2016).
 #
@@ -421,9 +421,9 @@ show(
     title="The smile works, the glasses become shadows, light hair bleaches more than hair",
 )
 # %% [markdown]
-# The same vector for every face, one and a half times. The smile is a smile. The glasses are mere shadows: a VAE that blurs has no frames to draw (chapter 11 sharpens it).
+# The same vector for every face, one and a half times. The glasses are mere shadows, and the vector for light hair bleaches skin and background as well.
 #
-# Back to the row with the glasses. Did only the glasses change? Ask a reader of all attributes, a network that learned them from training photographs. It reads the decoded face before and after; the dose of the vector is set on training faces, so that the reading of glasses rises by 0.4.
+# Back to the row with the glasses. Did only the glasses change? Ask a reader of all attributes, a network that learned them from training photographs. It reads the decoded face before and after; the dose is no longer 1.5, but is set on training faces so that the reading of glasses rises by 0.4.
 # %%
 question = "Besides the glasses, which reading changes most?"
 guess = predict(question, ["smile or mouth", "gender, age or looks", "none moves by 0.05"])
@@ -468,7 +468,7 @@ note("%", with_label=shares[0][top[0]], without_label=shares[1][top[0]])
 #
 # ## 6 Can a biased album be repaired?
 #
-# So take faces that a program draws from nine independent factors. There the true edit is known: **the same face, drawn with glasses**. And bias is ours to choose: in our album nine of ten people with glasses are blond, and nine of ten without are dark. The VAE itself was trained on all faces, without labels.
+# So take faces that a program draws from nine independent factors. There the true edit is known: **the same face, drawn with glasses**. And bias is ours to choose: in our album nine of ten people with glasses are blond, and nine of ten without are dark. The VAE itself was trained on all faces, without labels. (There are three, runs of one command, two of them cut short: unequal runs, so wide intervals.) The dose: nine tenths of the rise that the true edit gives.
 #
 # The repair: explain the code by *all* attributes at once, $z \approx b + \sum_a y_a v_a$, by least squares. In words: $v_a$ is what attribute $a$ changes while the others stay.
 #
@@ -575,15 +575,15 @@ other = after.mean(0).abs().argmax()
 note(photo_rest=Runs(after[:, other]))
 print(f"The reading that moves most now: {named[other]}")
 # %% [markdown]
-# From the biased album the mean difference dyes the hair: its reading moves by {{hair_mean}}. Least squares leaves it nearly alone: {{hair_repaired}}. So the bias is the culprit, for decoder and reader are the same in both rows. The repair needs *labels* of what it holds fixed. What nobody labeled, it cannot hold.
+# From the biased album the mean difference dyes the hair: its reading moves by {{hair_mean}}. From a fair album of the same size it moves by {{hair_fair}}. So the bias is the culprit. Least squares on the biased album repairs it: {{hair_repaired}}. This is the kindest world for a repair: the factors are independent, and all are labeled. What nobody labeled, it cannot hold.
 #
-# Neither reaches the true edit: {{distance_repaired}} away from the drawn picture, where the encoded drawing is only {{distance_best}} away. Perhaps because one direction must serve every face, and a turned head wears its glasses elsewhere (not tested). (The three VAEs are runs of one command, two of them cut short.)
+# Neither reaches the true edit: {{distance_repaired}} away from the drawn picture, where the encoded drawing is only {{distance_best}} away. Part of that is built in: the dose stops at nine tenths, so frames are paler.
 #
-# And the photographs? With least squares over the 40 labels the reading of "attractive" moves by {{photo_after.value}} instead of {{photo_before.value}}, at the same rise of the glasses, with the same decoder and reader. So most of it came from the album. Not everything is repaired: some other reading now moves by {{photo_rest.value}}.
+# And the photographs? With least squares over the 40 labels the reading of "attractive" moves by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses, with the same decoder and reader. But this holds the label "attractive" itself fixed. Without that label in the fit it moves by {{photo_blind}}. Not everything is repaired: the reading that moves most is now REST, by {{photo_rest}}.
 #
 # ## Play
 #
-# Design an alphabet. The sliders are the four largest principal directions of the training styles, one standard deviation per unit; nobody named them. Find the one that makes letters heavy, the one that makes them wide, the one that grows serifs. Then save your alphabet: SVG for a sticker, PNG for a screen.
+# Design an alphabet. The sliders are the four largest principal directions of the training styles, one standard deviation per unit; nobody named them. Find the one that makes letters heavy and the one that grows serifs. Then save your alphabet: SVG for a sticker, PNG for a screen.
 # %%
 _, size, axes = torch.linalg.svd(codes - center, full_matrices=False)
 directions = {f"direction {i + 1}": axes[i] * size[i] / (len(codes) - 1) ** 0.5 for i in range(4)}
@@ -600,12 +600,12 @@ designer = widgets.explore_alphabet(
 #
 # Lie to the encoder: show it an H and say that it is an A (`write_alphabet(model, truth[k, 7], 0)`), or show it an I, or a letter that you drew yourself on 32×32 pixels. **Before** you run it, write down which properties of the style will survive, and which letters of the alphabet suffer first.
 #
-# A good answer predicts weight, width and serifs apart and says why; tries at least five typefaces; measures the error for a true and a false label and for a letter that says little (I) and one that says much (R or Q); and finds out whether the code of a lie lies farther from `center` than an honest one. Two of four is a start.
+# A good answer predicts weight, width and serifs apart and says why; tries at least five typefaces; measures the error for a true and a false label and for a letter that says little (I) and one that says much (R or Q); and finds out whether the code of a lie lies farther from `center` than an honest one.
 #
 # ## What you can say now
 #
-# - One letter holds most of a typeface. A VAE that must write *another* letter than it sees puts the style into its code, and nothing but the style. A linear regression copies as well; it cannot invent.
-# - Invented designs are as varied as the codes you draw: fit the prior, and mix with squares that add up to 1.
+# - An A tells {{told.value}} of a typeface, an I {{told_i.value}}. A VAE that must write *another* letter than it sees puts into its code what the letters share. A linear regression copies about as well.
+# - Codes from $\mathcal N(0, I)$ give plain designs, a fitted prior more varied ones. Mix independent designs with squares that add up to 1.
 # - An attribute vector takes along what came along in the album. Least squares over labels repairs what was labeled.
 #
 # **Dig deeper**: [Strange pictures](deeper/Strange_Pictures.ipynb): biopsies ranked by −ELBO, and why a VAE can find digits more normal than the garments it knows (with exercises 09.3 and 09.4).
