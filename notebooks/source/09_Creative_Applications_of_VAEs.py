@@ -201,7 +201,7 @@ show(
 # %% [markdown]
 # The VAE is well ahead of the nearest training face, by {{over_nearest}} in squared error. Its alphabet is nearest to the right one of 56 unseen faces for {{recognized.value}} of them, where luck would find 2 %. An A tells the VAE {{told.value}} of what sets a typeface apart from the mean face (squared deviation), an R {{told_r.value}}, an I only {{told_i.value}}.
 #
-# But a straight line in pixel space keeps up. Error of the regression minus error of the VAE (below 0: the regression is better): {{tie}} from an A, {{tie_h}} from an H, {{tie_r}} from an R. The VAE finds the right face more often, by {{found_more.number}} percentage points from an A, {{more_h.number}} from an H, {{more_r.number}} from an R. That is one training of the VAE, with augmented letters; the regression had none. Copying a style from A to B is nearly linear. If that is all you want, you need no VAE.
+# But a straight line in pixel space keeps up. Error of the regression minus error of the VAE (below 0: the regression is better): {{tie}} from an A, {{tie_h}} from an H, {{tie_r}} from an R. From an A the VAE finds the right face {{found_more}} more often (in percentage points); from an H ({{more_h}}) and an R ({{more_r}}) that is not clear. One training of the VAE, with augmented letters; the regression had none. Copying a style from A to B is nearly linear.
 #
 # (All letters in figures are cut at the threshold that keeps their ink and drawn as outlines. Specks below two pixels are left out.)
 #
@@ -291,7 +291,7 @@ show(
 # %% [markdown]
 # At this variety the two part. {{sound_vae.value}} of the VAE's letters have the usual pieces and holes, {{sound_linear.value}} of the linear model's (difference {{sound}}); two alphabets differ by {{variety_fitted.value}} and {{variety_linear.value}} of what real faces differ by. Ask for less and the gap closes: two components reach {{sound_two.value}} at a variety of {{variety_two.value}}, the VAE with its noise times 0.7 {{sound_tame.value}} at {{variety_tame.value}}.
 #
-# This judge likes what is plain. It gives letters from $\mathcal N(0, I)$ {{sound_prior.value}}, true letters {{sound_true.value}}: stencils and scripts have more pieces. So never read it without the variety. (*Low*, *middle* and *high* are the alphabets at a tenth, the half and nine tenths of each model's ranks in this count.)
+# This judge likes what is plain. It gives letters from $\mathcal N(0, I)$ {{sound_prior.value}}, true letters {{sound_true.value}}: stencils and scripts have more pieces. Never read it without the variety. (*Low*, *middle* and *high* are the alphabets at a tenth, the half and nine tenths of each model's ranks in this count.)
 #
 # The typefaces from $\mathcal N(0, I)$ are plain indeed: their variety is {{variety_prior.value}}. The codes of real faces lie elsewhere: {{eight}} of their variance is in eight directions, and along the first their standard deviation is {{first.value}}, where the prior says 1. The remedy is chapter 06's: fit a Gaussian to the training codes and draw from that. The variety is {{wider.value}} as large then, still less than half of the real one. From here on a design is a $u \sim \mathcal N(0, I)$, and its style `center + u @ factor.T`: `factor` gives $u$ the covariance of the training codes, `center` their mean.
 #
@@ -317,7 +317,7 @@ walk = animation_html(film, f"From {pair[0]} to {pair[1]} and back", alt, zoom=2
 teaching.show_html(walk, alt)
 note(halfway=sound(way[12:13]).mean * 26, last=sound(way[24:]).mean * 26)
 # %% [markdown]
-# Halfway {{halfway.value}} of 26 letters have their usual pieces and holes. At the end, EB Garamond written from its own A, {{last.value}} have: here the end point fails, not the walk. Its hairlines are about as thin as one of the 32 pixels.
+# Halfway {{halfway.value}} of 26 letters have their usual pieces and holes. At the end, EB Garamond written from its own A, only {{last.value}}: the end point fails, where hairlines are about one of the 32 pixels.
 #
 # ## 4 Breed your own
 #
@@ -421,7 +421,7 @@ show(
     title="The smile works, the glasses become shadows, light hair bleaches more than hair",
 )
 # %% [markdown]
-# The same vector for every face, one and a half times. The glasses are mere shadows, and the vector for light hair bleaches skin and background as well.
+# The same vector for every face, one and a half times. The glasses are mere shadows and darken the picture; light hair bleaches skin and background as well.
 #
 # Back to the row with the glasses. Did only the glasses change? Ask a reader of all attributes, a network that learned them from training photographs. It reads the decoded face before and after; the dose is no longer 1.5, but is set on training faces so that the reading of glasses rises by 0.4.
 # %%
@@ -468,7 +468,7 @@ note("%", with_label=shares[0][top[0]], without_label=shares[1][top[0]])
 #
 # ## 6 Can a biased album be repaired?
 #
-# So take faces that a program draws from nine independent factors. There the true edit is known: **the same face, drawn with glasses**. And bias is ours to choose: in our album nine of ten people with glasses are blond, and nine of ten without are dark. The VAE itself was trained on all faces, without labels. (There are three, runs of one command, two of them cut short: unequal runs, so wide intervals.) The dose: nine tenths of the rise that the true edit gives.
+# So take faces that a program draws from nine independent factors. There the true edit is known: **the same face, drawn with glasses**. And bias is ours to choose: in our album nine of ten people with glasses are blond, and nine of ten without are dark. The VAE itself was trained on all faces, without labels. (Three VAEs, runs of one command, two cut short: the intervals are wide.) The dose: nine tenths of the rise that the true edit gives.
 #
 # The repair: explain the code by *all* attributes at once, $z \approx b + \sum_a y_a v_a$, by least squares. In words: $v_a$ is what attribute $a$ changes while the others stay.
 #
@@ -579,11 +579,11 @@ print(f"The reading that moves most now: {named[other]}")
 #
 # Neither reaches the true edit: {{distance_repaired}} away from the drawn picture, where the encoded drawing is only {{distance_best}} away. Part of that is built in: the dose stops at nine tenths, so frames are paler.
 #
-# And the photographs? With least squares over the 40 labels the reading of "attractive" moves by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses, with the same decoder and reader. But this holds the label "attractive" itself fixed. Without that label in the fit it moves by {{photo_blind}}. Not everything is repaired: the reading that moves most is now REST, by {{photo_rest}}.
+# And the photographs? With least squares over the 40 labels the reading of "attractive" moves by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses, with the same decoder and reader. That fit holds "attractive" itself fixed; without this label it moves by {{photo_blind}}. Not everything is repaired: the reading that moves most is now "Male", by {{photo_rest}}.
 #
 # ## Play
 #
-# Design an alphabet. The sliders are the four largest principal directions of the training styles, one standard deviation per unit; nobody named them. Find the one that makes letters heavy and the one that grows serifs. Then save your alphabet: SVG for a sticker, PNG for a screen.
+# Design an alphabet. The sliders are the four largest principal directions of the training styles, in standard deviations; nobody named them. Then save your alphabet: SVG for a sticker, PNG for a screen.
 # %%
 _, size, axes = torch.linalg.svd(codes - center, full_matrices=False)
 directions = {f"direction {i + 1}": axes[i] * size[i] / (len(codes) - 1) ** 0.5 for i in range(4)}
@@ -604,7 +604,7 @@ designer = widgets.explore_alphabet(
 #
 # ## What you can say now
 #
-# - An A tells {{told.value}} of a typeface, an I {{told_i.value}}. A VAE that must write *another* letter than it sees puts into its code what the letters share. A linear regression copies about as well.
+# - An A tells {{told.value}} of a typeface, an I {{told_i.value}}. A VAE that must write *another* letter than it sees puts into its code what the letters share. A regression copies about as well.
 # - Codes from $\mathcal N(0, I)$ give plain designs, a fitted prior more varied ones. Mix independent designs with squares that add up to 1.
 # - An attribute vector takes along what came along in the album. Least squares over labels repairs what was labeled.
 #
