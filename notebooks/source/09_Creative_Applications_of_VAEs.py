@@ -317,7 +317,7 @@ walk = animation_html(film, f"From {pair[0]} to {pair[1]} and back", alt, zoom=2
 teaching.show_html(walk, alt)
 note(halfway=sound(way[12:13]).mean * 26, last=sound(way[24:]).mean * 26)
 # %% [markdown]
-# Halfway {{halfway.value}} of 26 letters have their usual pieces and holes. At the end, EB Garamond written from its own A, only {{last.value}}: the end point fails, where hairlines are about one of the 32 pixels.
+# Halfway {{halfway.value}} of 26 letters have their usual pieces and holes. At the end, EB Garamond written from its own A, only six: the end point fails, where hairlines are about one of the 32 pixels.
 #
 # ## 4 Breed your own
 #
@@ -604,7 +604,7 @@ designer = widgets.explore_alphabet(
 #
 # ## What you can say now
 #
-# - An A tells {{told.value}} of a typeface, an I {{told_i.value}}. A VAE that must write *another* letter than it sees puts into its code what the letters share. A regression copies about as well.
+# - An A tells {{told.value}} of what is special, an I {{told_i.value}}. A VAE that must write *another* letter than it sees puts into its code what the letters share. A regression copies about as well.
 # - Codes from $\mathcal N(0, I)$ give plain designs, a fitted prior more varied ones. Mix independent designs with squares that add up to 1.
 # - An attribute vector takes along what came along in the album. Least squares over labels repairs what was labeled.
 #
