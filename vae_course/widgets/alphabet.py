@@ -32,7 +32,7 @@ def draw_directions(model: nn.Module, center: Tensor, ways: Mapping[str, Tensor]
     gap, rows = torch.zeros(1, 1, 32, 32), []
     for name in ways:
         at = [designed(model, center, ways, {name: amount})[list(SAMPLE)] for amount in (-2.0, 0.0, 2.0)]
-        rows.append((name, torch.cat([at[0], gap, at[1], gap, at[2]])))
+        rows.append((f"{name}:\n−2, 0, +2", torch.cat([at[0], gap, at[1], gap, at[2]])))
     return set_letters(rows)
 
 
