@@ -112,3 +112,7 @@ def test_group_normalization_needs_channels_that_it_can_divide():
         VAE((3, 16, 16), 2, [16], normalized=True)
     model = VAE((3, 16, 16), 2, [8, 16], architecture="conv", normalized=True)
     assert sum(isinstance(part, torch.nn.GroupNorm) for part in model.modules()) == 4
+
+
+def test_a_plain_models_configuration_stays_as_it_was():
+    assert "normalized" not in VAE((1, 8, 8), 2, [4]).config

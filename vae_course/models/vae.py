@@ -46,10 +46,10 @@ class ImageModel(nn.Module):
         architecture: str = "mlp",
         activation: str = "gelu",
         decoder_dims: Sequence[int] | None = None,
-        normalized: bool = False,
+        normalized: bool | None = None,
     ):
         super().__init__()
-        shape = architecture, activation, self.outputs_per_latent, decoder_dims, normalized
+        shape = architecture, activation, self.outputs_per_latent, decoder_dims, bool(normalized)
         self.encoder, self.decoder, sizes = build_networks(image_shape, latent_dim, hidden_dims, *shape)
         self.config = {"hidden_dims": sizes}
         self.likelihood = likelihoods.make(likelihood)
