@@ -230,7 +230,7 @@ show(
 )
 # %% [markdown]
 # Say **in use** for: worth at least 0.1 nats. Of {{offered}} units {{in_use}} are. Two tests, on pictures that had no say. The silent units could matter *together* though none does alone: replace all of them at once,
-# and {{silent}} are lost. And an encoder at its best never pays more than a unit is worth, as the prior is free: the ratio must be at least 1. Here the weakest unit in use is worth {{pays}} its price. (The decoder counts on the unit. A model trained without it would find other ways, and may lose less: section 2 measures that.)
+# and {{silent}} are lost. And an encoder at its best never pays more than a unit is worth, as the prior is free: the ratio must be at least 1. Here the weakest unit in use is worth {{pays}} its price.
 #
 # The usual count needs no decoder: a unit is called **active** when the mean of $q(z_j|x)$ varies over the data with a variance above 0.01 (Burda et al. 2016).
 #
@@ -451,7 +451,7 @@ show(
 # It does (left): {{units_learned}} units at the learned σ, {{units_at_quarter}} at ¼, {{units_at_half}} at ½, {{units_at_1}} at 1 (one seed). That fits and is no proof, for any count falls so. And one σ does not predict the Bernoulli's: the pictures' root mean square of $\sqrt{p(1-p)}$ is {{coin}} ({{coin_lit}} on pixels that are not 0), and near it
 # the Gaussian uses more units than the Bernoulli. Linear theory says {{linear_at_half}} at ½ and {{linear_at_1}} at 1: right in direction, too many; it is proved for linear networks only.
 #
-# The likelihood is not all (right; a KL of at least 0.05 nats counts here). With warm-up MNIST ends with {{history}} units more than without, and a −ELBO that is {{same_loss}} better. Garments end with {{history_garments}} units more, and their −ELBO gains {{loss_garments}}, which three seeds cannot tell from nothing. Silence can end: on MNIST without warm-up the count rises again by {{woken}}. A
+# The likelihood is not all (right; a KL of at least 0.05 nats counts here). With warm-up MNIST ends with {{history}} units more than without, and a −ELBO that is {{same_loss}} better; garments {{history_garments}} more, and {{loss_garments}} better, which may be nothing. Silence can end: on MNIST without warm-up the count rises again by {{woken}}. A
 # network with layers of 256 and 128 gains {{wide_gain}} on garments (one seed).
 #
 # So the number in use says what *this* model found worth its price. Report it; do not read it as the size of the data.
@@ -510,7 +510,7 @@ show(
     title="Real pictures read far below a Gaussian cloud with the same covariance",
 )
 # %% [markdown]
-# The ruler is right for small sizes and short for large ones ({{ruler_16}} for 16). Within that: garments read {{fine}}, {{curved}} what a cloud with the same covariance reads. Shuffle each component over the pictures, and they read {{mixed}}, the cloud {{cloud}}: it is how the components hang together. Nor is it that garments come in classes: T-shirts alone read {{one_real}}, their cloud {{one_cloud}}. A bent sheet reads so.
+# The ruler is right for small sizes and short for large ones ({{ruler_16}} for 16). Within that: garments read {{fine}}, {{curved}} what a cloud with the same covariance reads. With each component shuffled over the pictures they read {{mixed}}, as the cloud ({{cloud}}). It is not the classes: T-shirts alone read {{one_real}}, their cloud {{one_cloud}}.
 #
 # But the reading is {{coarse}} through 8 components and {{fine}} at full detail. Part of the rise is a cap: $k$ components cannot read above $k$, and the cloud rises, too. And the reading knows nothing of your likelihood.
 #
@@ -576,9 +576,9 @@ for kind, likelihood in {"bernoulli": "bernoulli", "gaussian": "gaussian_learned
     nats = measured("fashion_mnist", "negative_elbo", likelihood)
     claims.note(f"gain_{kind}", nats[8] - nats[32], unit="nats")
 # %% [markdown]
-# The tolerance is a decision, not a law, and with a single seed everything but the best stays open. The best size is picked by the same seeds that judge it; it is "good" by definition. A weak test: small digits had no part in making it. It takes {{size_digits}} for them, on held-out pictures; on test pictures that costs {{price_digits}}: the same size is best there. And a larger code can do harm: one of 64 is {{digits_64}} worse than one of {{size_digits}}. (Why was not tested.)
+# The tolerance is a decision, not a law, and with a single seed everything but the best stays open. The best size is picked by the same seeds that judge it; it is "good" by definition. A weak test: small digits had no part in making it. It takes {{size_digits}} for them, on held-out pictures; on test pictures that costs {{price_digits}}: the same size is best there. And a larger code can do harm: one of 64 is {{digits_64}} worse than one of {{size_digits}}.
 #
-# Choose with the likelihood that you are going to use. From 8 to 32 numbers garments gain {{gain_bernoulli}} under the Bernoulli and {{gain_gaussian}} under the Gaussian. (Nats of a density are not those of a Bernoulli: compare the signs.) And choose by what you want: for classes or samples put the probe or a distance in the place of −ELBO. For pictures of your own: `python -m vae_course sweep --images my_pictures.npy`.
+# Choose with the likelihood that you are going to use. From 8 to 32 numbers garments gain {{gain_bernoulli}} under the Bernoulli and {{gain_gaussian}} under the Gaussian. (Nats of a density are others: compare signs.) For classes put the probe in the place of −ELBO. For pictures of your own: `python -m vae_course sweep --images my_pictures.npy`.
 #
 # ## Play
 #
