@@ -354,7 +354,7 @@ show(
 #
 # ## 3 Whose property is the number in use?
 #
-# Offer more and more numbers, under two likelihoods.
+# Offer more numbers, under two likelihoods.
 # %%
 question = "Garments, 64 numbers offered. Against a Bernoulli decoder, a Gaussian one with learned σ uses ..."
 guess = predict(question, ["fewer", "the same, up to a few", "at least twice as many"])
@@ -464,7 +464,7 @@ show(
 # \frac1{\hat d} = \operatorname{mean} \log \frac{r_K}{r_j}, \qquad j < K .
 # $$
 #
-# In words: the more dimensions, the more all neighbors are equally far away. Judge the ruler before you believe it: keep $k$ principal components and draw from the Gaussian with the pictures' own variance along each. That cloud has exactly $k$ dimensions. Then measure the real pictures,
+# In words: the more dimensions, the more all neighbors are equally far away. Judge the ruler first: keep $k$ principal components and draw from the Gaussian with the pictures' own variance along each. That cloud has exactly $k$ dimensions. Then measure the real pictures,
 # looked at through the same $k$ components.
 
 
@@ -510,7 +510,7 @@ show(
     title="Real pictures read far below a Gaussian cloud with the same covariance",
 )
 # %% [markdown]
-# The ruler is right for small sizes and short for large ones ({{ruler_16}} for 16). Within that: garments read {{fine}}, {{curved}} what a cloud with the same covariance reads. With each component shuffled over the pictures they read {{mixed}}, as the cloud ({{cloud}}). It is not the classes: T-shirts alone read {{one_real}}, their cloud {{one_cloud}}.
+# The ruler is right for small sizes and short for large ones ({{ruler_16}} for 16). Garments read {{fine}}, {{curved}} what a cloud with the same covariance reads. With each component shuffled over the pictures they read {{mixed}}, as the cloud ({{cloud}}). It is not the classes: T-shirts alone read {{one_real}}, their cloud {{one_cloud}}.
 #
 # But the reading is {{coarse}} through 8 components and {{fine}} at full detail. Part of the rise is a cap: $k$ components cannot read above $k$, and the cloud rises, too. And the reading knows nothing of your likelihood.
 #
@@ -576,7 +576,7 @@ for kind, likelihood in {"bernoulli": "bernoulli", "gaussian": "gaussian_learned
     nats = measured("fashion_mnist", "negative_elbo", likelihood)
     claims.note(f"gain_{kind}", nats[8] - nats[32], unit="nats")
 # %% [markdown]
-# The tolerance is a decision, not a law, and with a single seed everything but the best stays open. The best size is picked by the same seeds that judge it; it is "good" by definition. A weak test: small digits had no part in making it. It takes {{size_digits}} for them, on held-out pictures; on test pictures that costs {{price_digits}}: the same size is best there. And a larger code can do harm: one of 64 is {{digits_64}} worse than one of {{size_digits}}.
+# The tolerance is a decision, and with a single seed everything but the best stays open. The best size is picked by the same seeds that judge it; it is "good" by definition. A weak test: small digits had no part in making it. It takes {{size_digits}} for them, on held-out pictures; on test pictures that costs {{price_digits}}: the same size is best there. And a larger code can do harm: one of 64 is {{digits_64}} worse than one of {{size_digits}}.
 #
 # Choose with the likelihood that you are going to use. From 8 to 32 numbers garments gain {{gain_bernoulli}} under the Bernoulli and {{gain_gaussian}} under the Gaussian. (Nats of a density are others: compare signs.) For classes put the probe in the place of −ELBO. For pictures of your own: `python -m vae_course sweep --images my_pictures.npy`.
 #
