@@ -72,8 +72,8 @@ rows = {"VAE, z from N(0, I)": drawn("VAE", noise)}
 rows |= {f"{name}, fitted prior": drawn(name, fitted(name, noise)) for name in face_models}
 show(
     plots.image_grid(torch.cat(list(rows.values())), 3, 6, row_titles=list(rows), cell=1.1),
-    alt="Three rows of six invented faces in color, one column for each draw of noise. Top: smeared patches in which few faces can be made out. Middle: blurred faces. Bottom: faces with hair, eyes and teeth, sharper.",
-    title="One noise, three times: the prior makes it a face, the loss makes it sharp",
+    alt="Three rows of six invented faces in color, one column for each draw of noise. Top: harsh patches of color, through most of which a face can be guessed. Middle: blurred faces. Bottom: faces with hair, eyes and teeth, sharper.",
+    title="One noise: codes from a better place make it a face, another loss makes it sharp",
 )
 # %% [markdown]
 # ## Objectives
@@ -81,12 +81,12 @@ show(
 # After this chapter you can
 #
 # 1. **write** the losses of a VAE-GAN and **test** which network each of them may touch;
-# 2. **measure** what a learned ruler and an adversary buy, and what they cost in nats;
+# 2. **measure** what learned features and an adversary buy, and what they cost in nats;
 # 3. **repair** a trained VAE's samples without touching its weights, by a density on its codes;
 # 4. **pass** a gradient through a choice of tokens, and **split** the nats of a two-layer VAE;
 # 5. **say** where latent diffusion comes from.
 #
-# You need the ELBO (02), chapter 06's game and chapter 05's feature loss. Numbers in the text are those of the full run.
+# You need the ELBO (02), chapter 06's game and chapter 05's feature loss. Numbers are those of the full run.
 #
 # ## 1 Which loss may touch which network?
 #
@@ -96,15 +96,15 @@ show(
 # \mathcal L_{\text{feature}} = \tfrac12 \sum_j \frac{(\varphi_j(\tilde x) - \varphi_j(x))^2}{s_j}, \qquad \tilde x = \text{decoder}(z),\ z \sim q(z|x).
 # $$
 #
-# In words: they should look alike to somebody who has learned to tell real from made-up. ($s_j$, the variance of a channel over real pictures, fixes the unit.) Second, reconstructions *and* samples play the fakes in chapter 06's game:
+# In words: they should look alike to a trained judge of real and made-up. ($s_j$, the variance over real pictures of the channel that the number $j$ belongs to, fixes the unit.) Second, reconstructions *and* samples play the fakes in chapter 06's game:
 #
 # $$
 # \mathcal L_{\text{catch}} = -\log D(x) - \log(1 - D(\text{fake})), \qquad \mathcal L_{\text{fool}} = -\log D(\text{fake}).
 # $$
 #
-# In words: the critic is paid for telling the two apart, the decoder for fakes that pass. **R1** (Mescheder et al. 2018) holds the critic back: half of $\gamma$ times its squared slope $\lVert\nabla_x D\rVert^2$ at real pictures.
+# In words: the critic is paid for telling the two apart, the decoder for fakes that pass. **R1** (Mescheder et al. 2018) keeps the critic from growing too steep: it pays $\tfrac\gamma2$ times the squared slope of its score (the logit of $D$) at real pictures.
 #
-# The difficulty is who may learn from what.
+# The difficulty is who may learn from what. The answer below is the paper's choice; section 3's model leaves cut 1 out.
 #
 # **Your turn (11.1).** For each loss write the networks that its gradient may reach: `"E"` encoder, `"G"` decoder, `"D"` critic, or several of them, such as `"EG"`. `pixel` is the loss of a plain VAE.
 # %%
@@ -114,7 +114,7 @@ teaching.check("11.1", answer_11_1)
 # hint("11.1")  # remove the first # for a hint, again for the next one
 solution("11.1")
 # %% [markdown]
-# **Your turn (11.2).** The feature loss. `rebuilt` and `real` are $\varphi$ of the reconstruction and of the picture, `variance` is $s$. The gradient must not reach `real`: a ruler that could bend would shrink what it measures.
+# **Your turn (11.2).** The feature loss. `rebuilt` and `real` are $\varphi$ of the reconstruction and of the picture, `variance` is $s$. The gradient must not reach `real`: if the goal could move, it would come closer by itself.
 
 
 # %%
@@ -213,10 +213,9 @@ ours = [*losses.values(), squared_slope(critic, x[:32])]
 off = max(abs(a / b - 1).item() for a, b in zip(ours, theirs, strict=True))
 claims.add("same_losses", off, below=1e-4, exact=True, text="Losses and R1 off the package's, relative")
 # %% [markdown]
-# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error and no other number in the log. Only a test of the gradients finds it.
+# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error and no other number in the log. A test of the gradients finds it. 
 #
-# With the cuts in place you add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. (In print, the paper's algorithm lets the
-# critic *descend* its log-likelihood; it has to climb.)
+# With the cuts in place you add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. The weights $\lambda_f$, $\lambda_a$ and $\gamma$ below are choices; no theory sets them.
 #
 # ## 2 What does each step buy?
 #
@@ -274,12 +273,13 @@ lines = {
     name: ([step + STEPS * (name != "start") for step, *_ in curve], [100 * row[2] for row in curve])
     for name, (_, curve) in stages.items()
 }
-lines["held-out capitals"] = ([0, STEPS + GAME_STEPS], [100 * real_gray] * 2)
 error, gray = ({name: curve[-1][which] for name, (_, curve) in stages.items()} for which in (1, 2))
+figure = plots.line_plot(lines, "update", "gray pixels, % (black: the data)", legend_outside=True)
+figure.axes[0].axhline(100 * real_gray, color="black")
 show(
-    plots.line_plot(lines, "update", "gray pixels, %", legend_outside=True),
-    alt="Share of gray pixels in held-out reconstructions against the update. It falls along the first line, by pixels; then three lines part: by pixels it falls on slowly, by features and with the adversary it drops to the level of the capitals themselves or below.",
-    title=f"Gray is doubt: {gray['pixel']:.0%} by pixels, {gray['adversary']:.0%} with the critic, {real_gray:.0%} in the data",
+    figure,
+    alt="Share of gray pixels in held-out reconstructions against the update. It falls along the first line, by pixels; then three lines part: by pixels it falls on slowly; by features and with the adversary it drops, the two lines close together, toward a black line, the capitals themselves.",
+    title=f"Gray: {gray['pixel']:.1%} by pixels, {gray['feature']:.1%} by features, {gray['adversary']:.1%} with the adversary, {real_gray:.1%} in the data",
 )
 paid, doubt = error["adversary"] / error["pixel"], gray["pixel"] / gray["adversary"]
 guess.compare(0 if paid > 1 else 1, f"with the critic the squared error is {paid:.2f} times as large.")
@@ -298,38 +298,35 @@ show(
     title="The critic turns doubt into decisions; it does not turn a sample into a letter",
 )
 # %% [markdown]
-# By pixels {{gray_pixel}} of a reconstruction are gray, by features {{gray_feature}}, with the adversary {{gray_adversary}}; in the capitals themselves {{gray_real}}. It is not the longer training: the pixel stage had as many updates. The price is paid in pixels: {{error_paid}} the squared
-# error, because a crisp edge in the wrong place costs more than a soft one (chapter 05). (One run each; the curves still move.)
+# By pixels {{gray_pixel}} of a reconstruction are gray, by features {{gray_feature}}, with the adversary {{gray_adversary}}; in the capitals themselves {{gray_real}}. (The pixel stage had as many updates.) The last two differ little, with one run each, and end below the capitals, which is too few: what the adversary adds, this number cannot show. The price is paid in pixels: {{error_paid}} the squared
+# error: a crisp edge in the wrong place costs more than a soft one (chapter 05). (The curves still move.)
 #
-# Look at the last three rows, too: sharp, and hardly a letter. The decoder was handed codes from $\mathcal N(0, I)$ where few capitals live. Section 4 mends that.
+# The samples are hardly letters. No loss here mends it.
 #
 # ## 3 Faces: what does sharpness cost?
 #
-# The course ships both steps at 64 × 64 in color (`recipes/faces.py`): 40 passes of a VAE of CelebA whose Gaussian learns its σ, then 16 of the game. Four things differ from section 2: the ruler reads three layers of the critic; a little of the pixel loss stays; cut 1 is left out, so the encoder plays, too; and what the critic sees is randomly shifted and brightened, so that it cannot learn 7,594 faces by heart. You see the decoder averaged over its updates.
+# The course ships both steps at 64 × 64 in color (`recipes/faces.py`): 40 passes of a VAE of CelebA whose Gaussian learns its σ, then 16 of the game. Four things differ from section 2: the feature loss reads three layers of the critic; a little of the pixel loss stays; cut 1 is left out, so the encoder plays, too; and what the critic sees is randomly shifted and brightened. The decoder is averaged over its updates. One pair, one seed.
 # %% tags=["hide-input"]
 first, second = records["VAE"]["curve"][1:], records["VAE-GAN"]["curve"]
-lines = {
-    "VAE": ([row["epoch"] for row in first], [row["validation"] for row in first]),
-    "VAE-GAN": (
-        [first[-1]["epoch"] + row["epoch"] for row in second],
-        [row["negative_elbo"] for row in second],
-    ),
-}
+passes = [row["epoch"] for row in first], [first[-1]["epoch"] + row["epoch"] for row in second]
+lines = {"VAE": (passes[0], [row["validation"] for row in first])}
+lines["VAE-GAN"] = passes[1], [row["negative_elbo"] for row in second]
 show(
     plots.line_plot(lines, "pass through the training faces", "−ELBO of a held-out face (nats)"),
     alt="−ELBO of held-out faces against the pass: the VAE's line falls steeply and is flat at the end; from there the VAE-GAN's line climbs, steeply at first.",
     title="The VAE earns nats, the game spends them",
 )
+note("nats", climbs=second[-1]["negative_elbo"] - second[0]["negative_elbo"])
 
 
 # %% [markdown]
-# To price both in the same coin, take the likelihood that each is allowed: a Gaussian around the decoder's mean with the σ that is best on training pictures. With $D = 12{,}288$ numbers in a picture a reconstruction then costs
+# To price both in the same coin, give each a Gaussian around its decoder's mean, with one σ of its own: the best on training pictures. (The curve climbs by {{climbs}}, more than the price below: there both have the VAE's σ.) With $D = 12{,}288$ numbers in a picture a reconstruction then costs
 #
 # $$
 # -\log p(x|z) = \tfrac D2 \log(2\pi\sigma^2) + \frac{\lVert x - \tilde x\rVert^2}{2\sigma^2}.
 # $$
 #
-# In words: twice the squared error costs $\tfrac D2 \log 2$, 4,259 nats. To this comes the code: KL to a prior. Both models are measured with $\mathcal N(0, I)$, then both with a Gaussian fitted to their codes, never one against the other.
+# In words: twice the squared error costs $\tfrac D2 \log 2$, 4,259 nats. To this comes the code: KL to a prior. Both models are measured with $\mathcal N(0, I)$, then both with a Gaussian fitted to their codes.
 # %%
 # Photographs as bytes (n, 3, 64, 64); without them, faces that the VAE-GAN invents.
 def photographs(part, n):
@@ -371,6 +368,7 @@ for name in face_models:
     price[name] = {"pixels": pixels, "N(0, I)": test_codes[name].kl().mean().item()}
     mean, factor = records[name]["mean"], records[name]["factor"]
     price[name]["fitted"] = kl_to_gaussian(test_codes[name], mean, factor).mean().item()
+    price[name]["mean only"] = kl_to_gaussian(test_codes[name], mean, torch.eye(K)).mean().item()
     widths = factor.square().sum(1).sqrt().diag()  # the same Gaussian without its correlations
     price[name]["uncorrelated"] = kl_to_gaussian(test_codes[name], mean, widths).mean().item()
 more = {key: price["VAE-GAN"][key] - price["VAE"][key] for key in price["VAE"]}
@@ -385,15 +383,18 @@ claims.add("fit_saves", fit, above=0, unit="nats", text="Faces, VAE: N(0, I) min
 claims.add("fit_saves_gan", fit_gan, above=0, unit="nats", text="Faces, VAE-GAN: the same")
 note("nats", code_vae=price["VAE"]["N(0, I)"], code_gan=price["VAE-GAN"]["N(0, I)"])
 note("nats", dearer_pixels=more["pixels"], correlated=price["VAE"]["uncorrelated"] - price["VAE"]["fitted"])
+by_mean, by_mean_gan = (found["N(0, I)"] - found["mean only"] for found in price.values())
+note("nats", mean_saves=by_mean, mean_saves_gan=by_mean_gan)
 
 
 # %% [markdown]
-# The VAE-GAN's code is cheaper ({{code_gan}} against {{code_vae}}), its pixels are dearer by {{dearer_pixels}}. Together it pays {{dearer}} more a face, and {{dearer_fitted}} more when both have fitted priors. By likelihood the sharp faces are *worse*. Sharpness was bought, not found.
+# The VAE-GAN's code is cheaper ({{code_gan}} against {{code_vae}}), its pixels are dearer by {{dearer_pixels}}. Together it pays {{dearer}} more a face, and {{dearer_fitted}} more when both have fitted priors. By likelihood this sharp model is the *worse* one. What it pays for, one pair cannot tell: loss, encoder and 16 passes changed together.
 #
 # ## 4 Where do the codes of real faces lie?
 #
-# The KL term asks codes to fill $\mathcal N(0, I)$. They don't (chapter 04). A **fitted prior** is the smallest remedy: the Gaussian with the mean and covariance of the training codes. It saves {{fit_saves}} a face for the VAE and {{fit_saves_gan}} for the VAE-GAN. A trifle beside section 3's sums, and it turned patches into faces in the first picture: the likelihood hardly sees what your eye sees first.
-# Is it a matter of scale alone? Of the VAE's saving, {{correlated}} come from the correlations between dimensions, the rest from their means and widths.
+# The KL term asks codes to fill $\mathcal N(0, I)$. They don't (chapter 04). A **fitted prior** is the smallest remedy: the Gaussian with the mean and covariance of the training codes. It saves {{fit_saves}} a face for the VAE and {{fit_saves_gan}} for the VAE-GAN, a small part of what a code costs ({{code_vae}} and {{code_gan}}).
+#
+# Which half turned patches into faces, the mean or the covariance? Of the VAE's saving {{mean_saves}} come from the mean (a shift by $m$ is worth $\tfrac12\lVert m\rVert^2$), {{correlated}} from the correlations, the rest from the widths. The next figure draws both.
 #
 # Codes need not be Gaussian. A **flow** (Liu et al. 2023; Lipman et al. 2023) learns any density: a network $v(u_t, t)$ learns to walk from noise $u_0$ to a code $u_1$ along straight lines $u_t = (1 - t)u_0 + t u_1$,
 #
@@ -401,7 +402,7 @@ note("nats", dearer_pixels=more["pixels"], correlated=price["VAE"]["uncorrelated
 # \min_v\ \mathbb E\,\bigl\lVert v(u_t, t) - (u_1 - u_0)\bigr\rVert^2 .
 # $$
 #
-# In words: at every place and time, guess the mean direction to the codes. To sample, start at noise and follow $v$ in small steps. Along the way volumes change by the divergence of $v$, so the flow also says $\log p(z)$. Here $u$ is the code measured in the fitted Gaussian, so the walk begins where that one ends.
+# In words: at every place and time, guess the mean direction to the codes. To sample, start at noise and follow $v$ in small steps. Along the way volumes change by the divergence of $v$, so the flow also says $\log p(z)$. Here $u = L^{-1}(z - m)$ is the code with the fitted Gaussian's mean $m$ and covariance $LL^\top$ taken out. A flow that does not move is the fitted Gaussian.
 # %%
 # v(u, t), (n, k), and its divergence ∑ ∂v_j/∂u_j, (n,), exact.
 class Velocity(nn.Module):
@@ -414,11 +415,13 @@ class Velocity(nn.Module):
         time = torch.cat([t, torch.sin(math.pi * t), torch.cos(math.pi * t)], 1).expand(len(u), 3)
         one = torch.tanh(self.first(torch.cat([u, time], 1)))
         two = torch.tanh(self.second(one))
+        # The trace of ∂v/∂u: the three weights in a circle, and between them the slopes 1 − tanh².
         chain = self.second.weight * (self.first.weight[:, : u.shape[1]] @ self.last.weight).T
         return self.last(two), ((1 - two**2) @ chain * (1 - one**2)).sum(1)
 
 
-# Follow v from noise to codes, or back, by midpoints; where it ends, and the divergence summed on the way.
+# Follow v from noise to codes, or back; where it ends, and the divergence summed on the way.
+# A step goes halfway first, reads the velocity there, and takes that one for the whole step.
 @torch.no_grad()
 def walk(velocity, u, back=False, steps=24):
     total, step = torch.zeros(len(u)), (-1 if back else 1) / steps
@@ -456,48 +459,49 @@ flows = {name: [train_flow(name, seed) for seed in range(N_SEEDS)] for name in f
 # %% tags=["hide-input"]
 saved = {name: Runs(curve[0][1] - curve[-1][1] for _, curve in found) for name, found in flows.items()}
 claims.add("flow_saves", saved["VAE"], above=0, unit="nats", text="VAE: fitted Gaussian minus flow")
-claims.add("flow_saves_gan", saved["VAE-GAN"], above=0, unit="nats", text="VAE-GAN: the same")
-lines = {
-    name: ([step for step, _ in curve], [nats - curve[0][1] for _, nats in curve])
-    for name, ((_, curve), *_) in flows.items()
-}
-show(
-    plots.line_plot(lines, "update of the flow", "code of an unseen face, nats\nagainst the fitted Gaussian"),
-    alt="What the code of an unseen face costs under a flow, in nats against the fitted Gaussian, against the update: a line for the VAE's codes and one for the VAE-GAN's, both starting at 0.",
-    title=f"A flow saves {saved['VAE'].mean:.1f} nats on the VAE's codes, {saved['VAE-GAN'].mean:.1f} on the VAE-GAN's",
-)
+claims.note("flow_saves_gan", saved["VAE-GAN"], unit="nats")
 # %% tags=["hide-input"]
-noise, rows, frechet = torch.randn(len(unseen), K, generator=seeded("four sources")), {}, {}
+noise, rows, frechet, fine = torch.randn(len(unseen), K, generator=seeded("four sources")), {}, {}, {}
 reader, some = vc.load_reader("celeba"), torch.randperm(len(faces), generator=seeded(4))[: len(unseen)]
 judged = lambda made: evaluation.sample_quality(made, unseen / 255, reader).frechet  # noqa: E731
 for name in face_models:
-    sources = {"N(0, I)": noise, "fitted": fitted(name, noise)}
-    sources["flow"] = fitted(name, walk(flows[name][0][0], noise)[0])
+    mean, at = records[name]["mean"], fitted(name, noise)
+    sources = {"N(0, I)": noise}
+    if name == "VAE":  # half of the fitted Gaussian: its mean, or its covariance
+        sources |= {"mean only": mean + noise, "covariance only": at - mean}
+    sources |= {"fitted": at, "flow": fitted(name, walk(flows[name][0][0], noise)[0])}
     sources["faces' codes"] = codes[name].sample(generator=seeded(4))[some]
-    for source, z in sources.items():
+    for key, z in sources.items():
         made = drawn(name, z)
-        frechet[name, source] = judged(made)
-        rows[f"{name}, {source}: {frechet[name, source]:.0f}"] = made[:5]
+        frechet[name, key], fine[name, key] = judged(made), evaluation.relative_power(made, unseen / 255)
+        if key != "flow":
+            rows[f"{name}, {key}: {frechet[name, key]:.0f}"] = made[:5]
+# %% tags=["hide-input"]
 show(
-    plots.image_grid(torch.cat(list(rows.values())), 8, 5, row_titles=list(rows), cell=0.97),
-    alt="Eight rows of five faces: two decoders, each with codes from N(0, I), from the fitted Gaussian, from the flow, and of training photographs, and beside each row a Fréchet distance. The VAE's rows are blurred, the VAE-GAN's sharper; with N(0, I) many are patches, with the other three nearly all are faces.",
-    title="Blur belongs to the decoder, rubble to the source of codes",
+    plots.image_grid(torch.cat(list(rows.values())), 8, 5, row_titles=list(rows), cell=0.85),
+    alt="Eight rows of five faces, and beside each row a Fréchet distance. Five rows of the VAE: from N(0, I) harsh patches; with the fitted mean only, faces with spots; with the covariance only, harsh again; fitted and with the codes of photographs, smooth blurred faces. Three rows of the VAE-GAN, sharper: from N(0, I) torn, fitted and with the codes of photographs whole.",
+    title="Moved to the mean, most draws become faces (number: Fréchet distance)",
 )
-falls = frechet["VAE", "N(0, I)"] / frechet["VAE", "fitted"]
-claims.add("fit_frechet", falls, above=1, unit="times", text="VAE: Fréchet distance, N(0, I) over fitted")
-fine = [evaluation.relative_power(drawn(n, fitted(n, noise)), unseen / 255) for n in face_models]
-claims.add("finer", fine[1] - fine[0], above=0, unit="%", text="Both fitted: fine power, VAE-GAN minus VAE")
-note("%", fine_vae=fine[0], fine_gan=fine[1])
-note(photographs=judged(faces[some] / 255), **{f"row_{i + 1}": d for i, d in enumerate(frechet.values())})
+for id, source in {"fit_frechet": "fitted", "mean_frechet": "mean only"}.items():
+    falls = frechet["VAE", "N(0, I)"] / frechet["VAE", source]
+    claims.add(id, falls, above=1, unit="times", text=f"VAE: Fréchet distance, N(0, I) over {source}")
+finer = fine["VAE-GAN", "fitted"] - fine["VAE", "fitted"]
+claims.add("finer", finer, above=0, unit="%", text="Both fitted: fine power, VAE-GAN minus VAE")
+note("%", fine_vae=fine["VAE", "fitted"], fine_gan=fine["VAE-GAN", "fitted"])
+note("%", fine_torn=fine["VAE-GAN", "N(0, I)"])
+note(photographs=judged(faces[some] / 255))
+for row, distance in frechet.items():  # vae_ni, vae_meanonly, …, vaegan_facescodes
+    claims.note("_".join("".join(filter(str.isalpha, part)) for part in row).lower(), distance)
 # %% [markdown]
-# From $\mathcal N(0, I)$ to the fitted Gaussian no weight changes, and the rubble goes. From the VAE to the VAE-GAN the blur goes: samples from the fitted Gaussian have {{fine_vae}} and {{fine_gan}} of the photographs' power in fine detail.
+No weight changes between a decoder's rows. The mean alone makes most of the VAE's patches into faces; the covariance alone leaves them harsh. To the eye {{mean_saves}} of mean do more than {{correlated}} of correlations.
 #
-# Beside the rows stands a judge, the Fréchet distance to unseen photographs (chapter 07) in the features of a network that reads 40 attributes of faces. For the VAE it agrees with your eye: {{fit_frechet}} as large before. For the VAE-GAN it says the opposite, {{row_5}} before and {{row_6}} after: it takes torn but sharp faces for the better ones. Nats ({{fit_saves_gan}}) and eye disagree with it.
+# The numbers are Fréchet distances to unseen photographs (chapter 07) in features of a reader of 40 attributes. For the VAE they agree with your eye: {{vae_ni}} from $\mathcal N(0, I)$, {{vae_meanonly}} with the mean, {{vae_covarianceonly}} with the covariance, {{vae_fitted}} with both. For the VAE-GAN they say the opposite, {{vaegan_ni}} before and {{vaegan_fitted}} after, against nats ({{fit_saves_gan}}) and eye. Perhaps because the torn faces have {{fine_torn}} of the photographs' power in fine detail, the whole ones {{fine_gan}} (the VAE's {{fine_vae}}).
 #
-# The flow saves {{flow_saves}} more on the VAE's codes and {{flow_saves_gan}} on the VAE-GAN's, which may be none; its curve still falls. Is nothing left to find? A perfect density on the VAE's codes would score as its last row, {{row_4}}, where the fitted Gaussian has {{row_2}}. What lies between that and training photographs, {{photographs}}, is the decoder's.
+# With the codes of photographs this judge even prefers the blurred VAE ({{vae_facescodes}}) to the sharper VAE-GAN ({{vaegan_facescodes}}). In these discredited units a perfect density would turn {{vae_fitted}} into {{vae_facescodes}}; photographs have {{photographs}}.
 #
-# **Latent diffusion** (Rombach et al. 2022) is this plan at scale, and the flow above is a tiny one: Stable Diffusion 3 trains the same regression (Esser et al. 2024) with a large network on a *map* of codes. Its first stage is section 1's, with **LPIPS** (Zhang et al. 2018), a ruler of features learned once by classifiers, and a
-# critic that judges patches; its KL weight is tiny, or its code is made of tokens, as in **VQ-GAN** (Esser et al. 2021). Most of the computing goes into the density on codes.
+# The flow saves {{flow_saves}} more on the VAE's codes; on the VAE-GAN's, {{flow_saves_gan}}, two seeds cannot tell.
+#
+# **Latent diffusion** (Rombach et al. 2022) is this plan at scale, and the flow above is a tiny one: Stable Diffusion 3 trains the same regression (Esser et al. 2024) on a *map* of codes. Its first stage is section 1's, with features learned once by classifiers (**LPIPS**, Zhang et al. 2018) and a tiny KL weight, or with tokens, as in **VQ-GAN** (Esser et al. 2021).
 #
 # ## 5 Or should the prior learn with the code?
 #
@@ -531,6 +535,7 @@ def two_layer_nats(model, x, draws):
     message, q2 = map(GaussianPosterior.from_network, (output, model.top_encoder(output)))
     z2 = q2.sample(generator=draws)
     p1 = GaussianPosterior.from_network(model.lower_prior(z2))
+    # q(z₁|x, z₂) multiplies message and prior: precisions 1/σ² add up and weigh the two means.
     precision = torch.exp(-message.log_var) + torch.exp(-p1.log_var)
     mean = (message.mean * torch.exp(-message.log_var) + p1.mean * torch.exp(-p1.log_var)) / precision
     z1 = mean + precision**-0.5 * torch.randn(mean.shape, generator=draws)
@@ -556,18 +561,18 @@ with torch.no_grad():
     rows += two.likelihood.mean(two.decode(z)).split(10)
 show(
     plots.image_grid(torch.cat(rows), 4, 10, row_titles=titles),
-    alt="Four rows of ten gray garments. Tokens drawn at random: patches of texture without a common shape. Tokens from the learned prior: most form one garment. Two rows that share an upper code each: within a row the pictures are relatives, between the rows they differ.",
+    alt="Four rows of ten gray garments. Tokens drawn at random: patches of texture without a common shape. Tokens from the learned prior: most form one garment. Two rows that share an upper code each: the first dim, the second brighter, and in each several kinds of garment, some hardly one.",
     title="Which patches go together is what the prior knows",
 )
 # %% [markdown]
-# The upper two rows have one decoder: which patches go together is what the prior knows. The lower two show the other way, in which the prior learns *with* the code. They share $z_2$ within a row and differ in $z_1$. Of this model's code {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$ (on pictures that a VAE invented).
+# The upper two rows have one decoder. The lower two show the other way, in which the prior learns *with* the code. They share $z_2$ within a row and differ in $z_1$. A row shares mostly its brightness. Of this model's code {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$.
 #
-# Which road is better? In the arena's table (`docs/arena.md`, three seeds) the VQ-VAE has the lowest Fréchet distance of eight models and, of the three with coins for pixels, the *worst* bound: {{vq_bound}} nats, the VAE {{vae_bound}}, two layers {{two_bound}}. The bound
-# charges for every token, also where two spellings draw nearly the same picture; a sample is only asked whether its tokens fit together.
+# Which road is better? In the arena's table (`docs/arena.md`, three seeds) the VQ-VAE has the lowest Fréchet distance of eight models ({{vq_frechet}}; two layers {{two_frechet}}). Of the three with coins for pixels it has the *worst* bound: {{vq_negative_elbo}} nats, the VAE {{vae_negative_elbo}}, two layers {{two_negative_elbo}}. But by precision ({{two_precision}} against {{vq_precision}}) and coverage ({{two_coverage}} against {{vq_coverage}}) two layers, the best bound, win. (CPU seconds: {{vq_cpu_seconds}} against {{two_cpu_seconds}}.) The bound
+# charges for every token.
 #
 # ## 6 Eight models, nothing chosen
 #
-# Here are all eight contestants of the course's arena (`docs/arena.md`): the same garments, the same 80,000 looks at them, the same decoder, ten samples each, in the order in which they came. They are small and briefly trained. Beside each: of how many of 500 samples a classifier of garments is sure (above 80 %).
+# The eight contestants of the arena: the same garments, the same 80,000 looks at them, the same decoder, the first ten samples of each. Beside each: of how many of 500 samples a classifier of garments is sure (above 80 %).
 # %%
 question = "Of which model's samples is a classifier most often sure (above 80 %)?"
 names = dict(ae="autoencoder, fitted", vae_bernoulli="VAE, Bernoulli", vae_gaussian="VAE, Gaussian")
@@ -582,24 +587,25 @@ for name, label in names.items():
 made = torch.rand(500, 1, 28, 28, generator=seeded("arena"))
 claims.note("sure_noise", (judge(made).softmax(1).amax(1) > 0.8).float().mean(), unit="%")
 best, table = max(sure, key=sure.get), {row["name"]: row["measures"] for row in vc.arena_results()["rows"]}
-for id, name in {"vq_bound": "vq_vae", "vae_bound": "vae_bernoulli", "two_bound": "hierarchical"}.items():
-    claims.note(id, table[name]["negative_elbo"]["mean"])
+for id, name in {"vq": "vq_vae", "vae": "vae_bernoulli", "two": "hierarchical"}.items():
+    for measure in ("negative_elbo", "frechet", "precision", "coverage", "cpu_seconds"):
+        claims.note(f"{id}_{measure}", table[name][measure]["mean"])
 guess.compare(list(sure).index(best), f"{best}: {sure[best]:.0%}.")
-ahead = sure["VQ-VAE, prior"] - sure["VAE, Bernoulli"]
-claims.add("surer", ahead, above=0, unit="%", text="Arena: sure of samples, VQ-VAE minus VAE")
+note("%", sure_vq=sure["VQ-VAE, prior"], sure_vae=sure["VAE, Bernoulli"], sure_gan=sure["VAE-GAN"])
+rows = dict(sorted(rows.items(), key=lambda row: -float(row[0].split()[-1].strip("%"))))
 show(
     plots.image_grid(torch.cat(list(rows.values())), 8, 10, row_titles=list(rows)),
-    alt="Eight rows of ten gray garments, one row for each model, with the share of samples of which a classifier is sure. Autoencoder and VAEs: soft shapes. Two layers: blurred shirts, trousers and shoes. VQ-VAE: grainy garments. GAN and VAE-GAN: hard black and white patches, of which some are garments.",
-    title="Eight models, the first ten samples of each, and of how many a classifier is sure",
+    alt="Eight rows of ten gray garments, one row for each model, sorted by the share of samples of which a classifier is sure. Autoencoder and VAEs: soft shapes. Two layers: blurred but whole shirts and shoes. VQ-VAE: grainy garments. GAN and VAE-GAN: hard black and white patches, of which some are garments.",
+    title="Eight models, sorted by the share of samples of which a classifier is sure",
 )
 
 
 # %% [markdown]
-# The classifier is sure of {{surer}} more of the VQ-VAE's samples than of the plain VAE's. But it is also sure of many patches of the VAE-GAN that nobody would wear, and of {{sure_noise}} of pictures of pure noise: a judge has to answer, whatever you show it (chapter 07).
+# The classifier is sure of {{sure_vq}} of the VQ-VAE's samples and of {{sure_vae}} of the plain VAE's. But it is sure of {{sure_gan}} of the VAE-GAN's, many of them patches that nobody would wear, and of {{sure_noise}} of pictures of pure noise. A judge has to answer, whatever you show it (chapter 07): this order ranks nothing.
 #
 # ## Play
 #
-# Walk one draw of noise from $\mathcal N(0, I)$ (0) to the fitted prior (1), and beyond. Where does a face first appear, and is it the same place for both decoders? What lies beyond 1?
+# Walk one draw of noise from $\mathcal N(0, I)$ (0) to the fitted prior (1), and beyond. Where does a face first appear? What lies beyond 1?
 # %%
 def walked(ways, number, cell=1.1):
     noise, titles = torch.randn(1, K, generator=seeded(number)), [f"{way:g}" for way in ways]
@@ -613,20 +619,20 @@ explorer = widgets.explorer(
     lambda way, number: walked([way], number, cell=2.2),
     {"way": place, "number": widgets.slider("draw", 0, 50, 3)},
     lambda: walked([0, 0.25, 0.5, 0.75, 1, 1.5], 3),
-    alt="Two rows of six pictures, VAE above VAE-GAN: one draw of noise on the way from N(0, I), at 0, to the fitted prior, at 1, and beyond it.",
+    alt="Two rows of six pictures, VAE above VAE-GAN: one draw of noise on the way from N(0, I), at 0, to the fitted prior, at 1, and beyond it. On the way the patches fade and the face grows smoother; at 1.5 it is still a face.",
 )
 # %% [markdown]
 # ## Break it
 #
 # The face model was trained without cut 1. Does the cut matter? Let `z_game` begin with `z` instead of `z.detach()`, and train the adversary stage of section 2 again. **Before** you run it write down what happens to the encoder's KL, to the squared error, and to the gray pixels, and which of them you would have noticed in a log.
 #
-# A good answer predicts all three with a reason; runs both for two seeds and shows the four curves in one figure; says whether cut and no cut differ more than seeds do; and if not, proposes weights under which they must. Two of four is a start. (For more: the capstone of the course, [choose and defend a model](assignments/README.md).)
+# A good answer predicts all three with a reason; runs both for two seeds in one figure; says whether cut and no cut differ more than seeds do; and if not, proposes weights under which they must. (For more: [choose and defend a model](assignments/README.md).)
 #
 # ## What you can say now
 #
-# - A VAE-GAN is a VAE with a learned ruler and an opponent, and three cuts that decide who learns from what. It makes pictures sharp, and pays for it: {{dearer}} more a face.
-# - Many bad samples of a VAE are good decoders fed with codes from the wrong place. A Gaussian fitted to the codes mends most of that in a second; a flow is the small sister of latent diffusion.
-# - The best samples can come from the model with the worst bound. Say which number you mean.
+# - A VAE-GAN is a VAE whose pictures a critic compares and judges; cuts decide who learns from what. Ours is sharper, and dearer by {{dearer}} a face.
+# - Many bad samples come from a good decoder fed with codes from the wrong place. Moving the noise to the codes' mean mends most of what you see, for {{mean_saves}}; a flow is a small latent diffusion.
+# - The model with the worst bound can be best by Fréchet distance, and the one with the best bound by precision and coverage. Say which you mean.
 #
 # **Dig deeper**: [Codes in tokens, and in layers](deeper/Codes_in_Tokens.ipynb): a VQ-VAE with its prior and a two-layer VAE as classes, trained on capitals (with exercises 11.5 and 11.6).
 #
