@@ -493,7 +493,7 @@ note(photographs=judged(faces[some] / 255))
 for row, distance in frechet.items():  # vae_ni, vae_meanonly, …, vaegan_facescodes
     claims.note("_".join("".join(filter(str.isalpha, part)) for part in row).lower(), distance)
 # %% [markdown]
-No weight changes between a decoder's rows. The mean alone makes most of the VAE's patches into faces; the covariance alone leaves them harsh. To the eye {{mean_saves}} of mean do more than {{correlated}} of correlations.
+# No weight changes between a decoder's rows. The mean alone makes most of the VAE's patches into faces; the covariance alone leaves them harsh. To the eye {{mean_saves}} of mean do more than {{correlated}} of correlations.
 #
 # The numbers are Fréchet distances to unseen photographs (chapter 07) in features of a reader of 40 attributes. For the VAE they agree with your eye: {{vae_ni}} from $\mathcal N(0, I)$, {{vae_meanonly}} with the mean, {{vae_covarianceonly}} with the covariance, {{vae_fitted}} with both. For the VAE-GAN they say the opposite, {{vaegan_ni}} before and {{vaegan_fitted}} after, against nats ({{fit_saves_gan}}) and eye. Perhaps because the torn faces have {{fine_torn}} of the photographs' power in fine detail, the whole ones {{fine_gan}} (the VAE's {{fine_vae}}).
 #
