@@ -213,7 +213,7 @@ ours = [*losses.values(), squared_slope(critic, x[:32])]
 off = max(abs(a / b - 1).item() for a, b in zip(ours, theirs, strict=True))
 claims.add("same_losses", off, below=1e-4, exact=True, text="Losses and R1 off the package's, relative")
 # %% [markdown]
-# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error and no other number in the log. A test of the gradients finds it. 
+# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error and no other number in the log. A test of the gradients finds it.
 #
 # With the cuts in place you add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. The weights $\lambda_f$, $\lambda_a$ and $\gamma$ below are choices; no theory sets them.
 #
