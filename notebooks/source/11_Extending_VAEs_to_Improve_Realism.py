@@ -213,7 +213,7 @@ ours = [*losses.values(), squared_slope(critic, x[:32])]
 off = max(abs(a / b - 1).item() for a, b in zip(ours, theirs, strict=True))
 claims.add("same_losses", off, below=1e-4, exact=True, text="Losses and R1 off the package's, relative")
 # %% [markdown]
-# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error and no other number in the log. A test of the gradients finds it. 
+# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error and no other number in the log. A test of the gradients finds it.
 #
 # With the cuts in place you add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. The weights $\lambda_f$, $\lambda_a$ and $\gamma$ below are choices; no theory sets them.
 #
@@ -493,7 +493,7 @@ note(photographs=judged(faces[some] / 255))
 for row, distance in frechet.items():  # vae_ni, vae_meanonly, …, vaegan_facescodes
     claims.note("_".join("".join(filter(str.isalpha, part)) for part in row).lower(), distance)
 # %% [markdown]
-No weight changes between a decoder's rows. The mean alone makes most of the VAE's patches into faces; the covariance alone leaves them harsh. To the eye {{mean_saves}} of mean do more than {{correlated}} of correlations.
+# No weight changes between a decoder's rows. The mean alone makes most of the VAE's patches into faces; the covariance alone leaves them harsh. To the eye {{mean_saves}} of mean do more than {{correlated}} of correlations.
 #
 # The numbers are Fréchet distances to unseen photographs (chapter 07) in features of a reader of 40 attributes. For the VAE they agree with your eye: {{vae_ni}} from $\mathcal N(0, I)$, {{vae_meanonly}} with the mean, {{vae_covarianceonly}} with the covariance, {{vae_fitted}} with both. For the VAE-GAN they say the opposite, {{vaegan_ni}} before and {{vaegan_fitted}} after, against nats ({{fit_saves_gan}}) and eye. Perhaps because the torn faces have {{fine_torn}} of the photographs' power in fine detail, the whole ones {{fine_gan}} (the VAE's {{fine_vae}}).
 #
