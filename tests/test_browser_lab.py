@@ -20,7 +20,7 @@ figure = pad.draw
 def fragile(z1, z2):
     if z1 > 0.2:
         raise ValueError("the reader must see this")
-    return figure(z1, z2)
+    return figure(z1=z1, z2=z2)
 
 pad.draw = fragile
 """
