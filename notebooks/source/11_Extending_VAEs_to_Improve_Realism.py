@@ -565,7 +565,7 @@ show(
     title="Which patches go together is what the prior knows",
 )
 # %% [markdown]
-# The upper two rows have one decoder. The lower two show the other way, in which the prior learns *with* the code. They share $z_2$ within a row and differ in $z_1$. A row shares mostly its brightness. Of this model's code {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$.
+# The upper two rows have one decoder. The lower two show the other way, in which the prior learns *with* the code. They share $z_2$ within a row and differ in $z_1$. A row shares mostly its brightness. Of this model's code, on pictures that a VAE invented, {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$.
 #
 # Which road is better? In the arena's table (`docs/arena.md`, three seeds) the VQ-VAE has the lowest Fréchet distance of eight models ({{vq_frechet}}; two layers {{two_frechet}}). Of the three with coins for pixels it has the *worst* bound: {{vq_negative_elbo}} nats, the VAE {{vae_negative_elbo}}, two layers {{two_negative_elbo}}. But by precision ({{two_precision}} against {{vq_precision}}) and coverage ({{two_coverage}} against {{vq_coverage}}) two layers, the best bound, win. (CPU seconds: {{vq_cpu_seconds}} against {{two_cpu_seconds}}.) The bound
 # charges for every token.
