@@ -21,7 +21,7 @@ FIGURES = "figures"  # folder of the site with all that the notebooks show and p
 KINDS = {f"image/{kind}": kind for kind in ("png", "jpeg", "gif", "webp")} | {"audio/wav": "wav"}
 DATA = re.compile(r"data:(\w+/\w+);base64,([A-Za-z0-9+/=]+)")
 LINK = re.compile(r"(?<!!)\[([^\][]+)\]\(([^)\s#]+)(#[^)\s]*)?\)")
-PICTURE = re.compile(r'(?:!\[[^\]]*\]\(|<img src=")([^)":]+\.(?:png|gif))')
+PICTURE = re.compile(r'(?:!\[[^\]]*\]\(|<img src=")([^)":]+\.(?:png|gif|jpg))')
 BADGE = re.compile(r"^\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)$", re.MULTILINE)
 MINUTES = re.compile(r"^Reading: about (.*?)\.", re.MULTILINE)
 FOLDED = {"setup": "the setup", "parameters": "the parameters", "hide-input": "the code"}
