@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recipes.letters import rounded
+from recipes.trio import flatness
 from vae_course.data.images import ImageData
 from vae_course.data.loading import load
 from vae_course.elbo import elbo_terms
@@ -382,11 +383,6 @@ def ship(name: str, model: VAE, curve: list[dict], options: argparse.Namespace) 
     model = model.to("cpu", memory_format=torch.contiguous_format).eval()
     about = {"width": options.width, "seed": options.seed, "curve": rounded(curve), **about_codes(model)}
     save_checkpoint(shipped_file("model of CelebA", name), model, int8=True, about=about)
-
-
-def flatness(values: list[float]) -> float:
-    """Change over the last fifth of a run, as a share of the last value."""
-    return abs(values[-1] - values[round(0.8 * (len(values) - 1))]) / abs(values[-1])
 
 
 def main() -> None:
