@@ -78,7 +78,7 @@ def _wide(alphabet: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def of_faces() -> dict[str, Any]:
-    """Codes of drawn faces by least squares: center + directionsᵀ · (factors − ½), and what is left over for a
+    """Codes of drawn faces by least squares, center + (factors − ½) · directions, and what is left over for a
     few people.
     """
     data = load("faces_synthetic", "train").subset(FACES, seed=0)

@@ -97,22 +97,21 @@ def in_bytes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     return {name: smaller(value) for name, value in weights.items()}
 
 
-def layers(name: str, network: nn.Sequential, image_shape: tuple[int, ...]) -> list[list]:
-    """The list of layers from which layers.js builds a network; ``name`` is that of its first part."""
-    found, after = [], list(network)[1:] + [None]
-    for (number, layer), following in zip(enumerate(network), after, strict=True):
+def layers(name: str, network: nn.Sequential, side: int) -> list[list]:
+    """The list from which layers.js builds a network; ``side`` is that of an encoder's pictures."""
+    found, parts, channels = [], list(network), 0
+    for number, (layer, following) in enumerate(zip(parts, [*parts[1:], None], strict=True)):
         place = f"{name}.{number}"
-        if isinstance(layer, nn.Linear):
-            shape = getattr(following, "unflattened_size", None)
-            spatial = shape is not None and len(list(network)) > number + 2
-            flat = number > 0 and isinstance(network[number - 1], nn.Flatten) and number > 1
-            if flat:
-                found.append(["flat", place, layer.in_features // channels])
-            else:
-                found.append(["linear", place, shape[1] * shape[2] if spatial else 1])
+        if isinstance(layer, nn.Linear) and channels:  # after a flattened map
+            found.append(["flat", place, layer.in_features // channels])
+        elif isinstance(layer, nn.Linear):
+            # A map to be grown is turned; a picture that is put out at once has one channel, or stays.
+            grows = isinstance(following, nn.Unflatten) and following is not parts[-1]
+            shape = following.unflattened_size if grows else (1, 1, 1)
+            found.append(["linear", place, shape[1] * shape[2]])
         elif isinstance(layer, nn.Conv2d):
+            found.append(["halve", place, side])
             channels = layer.out_channels
-            found.append(["halve", place, image_shape[-1]])
         elif isinstance(layer, nn.ConvTranspose2d):
             found.append(["double", place])
         elif isinstance(layer, nn.GroupNorm):
@@ -124,14 +123,14 @@ def layers(name: str, network: nn.Sequential, image_shape: tuple[int, ...]) -> l
 
 def decoder(model: nn.Module, weights: Mapping[str, Any], **config) -> Content:
     """The decoder of a VAE; ``weights`` are all of it, as they are to be stored."""
-    listed = layers("decoder.layers", model.decoder.layers, model.image_shape)
+    listed = layers("decoder.layers", model.decoder.layers, model.image_shape[-1])
     kept = {name: weights[name] for name in weights if name.startswith("decoder.") or name == "output_offset"}
     shape = {"latent": model.latent_dim, "side": model.image_shape[-1], "channels": model.image_shape[0]}
     return {"decoder": listed, **shape, **config}, kept
 
 
 def one_model(name: str) -> Content:
-    """The model of all β and sizes, eight held-out pictures, and rate and distortion on a grid of settings."""
+    """The model of all β and sizes, eight test pictures, and rate and distortion on a grid of settings."""
     model, seen = load_one_model(name), numbers()[name]
     arrays = stored(shipped_file("model for all settings", name))
     arrays.pop("updates")

@@ -19,7 +19,7 @@ from tools.explorers import write_all
 from tools.project import CourseError, Project
 from tools.results import deeper
 from tools.site_pages import BADGE, Card, Pages, buttons, image
-from tools.site_play import EXPLORERS, page
+from tools.site_play import explorers, page
 
 NEEDED = ("sphinx", "myst-nb", "sphinx-book-theme", "sphinx-mathjax-offline")
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -68,7 +68,7 @@ class Site:
         cards = [pages.notebook(path) for path in paths]
         for path in texts:
             pages.write(path, pages.linked(path.read_text(encoding="utf-8"), path))
-        pages.write(self.project.root / "play" / "index.md", f"{WIDE}\n\n{page()}")
+        pages.write(self.project.root / "play" / "index.md", f"{WIDE}\n\n{page(self.project)}")
         pages.write(self.project.root / "index.md", self.landing(pages, cards))
         self.sphinx(source, output)
         write_all(output / "_static" / "play" / "weights")
@@ -94,8 +94,9 @@ class Site:
             ("Play in this page", "play/index.html", ""),
             ("Run it in Colab", self.project.colab(first.name), ""),
         )
+        alive = explorers(self.project)[0].html(picture)
         hero = ["::::{container} hero", ":::{container} words", lead, row, needs, ":::"]
-        hero += [":::{container} cover", EXPLORERS[0].html(picture), ":::", "::::"]
+        hero += [":::{container} cover", alive, ":::", "::::"]
         table = re.compile(r"(?<=<!-- chapters:start -->\n)\|.*?(?=\n\n)", re.DOTALL)
         rest = table.sub(lambda _: self.cards(pages, cards), f"## {rest}")
         text = pages.linked("\n\n".join([title, *hero, *more, rest]), readme)

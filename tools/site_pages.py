@@ -94,10 +94,9 @@ class Pages:
         colab = self.project.colab(place.removeprefix("notebooks/"))
         download = f"{top}_sources/{place}.ipynb"
         head = buttons(("Open in Colab", colab, ""), ("Download notebook", download, "download"))
-        card, play = (
-            Card(f"{place}.html"),
-            embedded(path.stem[:2]) if path.parent == self.project.notebooks else "",
-        )
+        card = Card(f"{place}.html")
+        own = path.parent == self.project.notebooks
+        play = embedded(self.project, path.stem[:2]) if own else ""
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = self.linked(BADGE.sub(lambda _: head, cell.source), path)
@@ -119,7 +118,7 @@ class Pages:
         return card
 
     def explain(self, output: NotebookNode, colab: str, play: str) -> None:
-        """In place of a widget: the site's own explorer, if the chapter has one, and where the widget is alive."""
+        """In place of a widget: the site's explorer, if there is one, and where the widget is alive."""
         live = f'<a href="{escape(colab)}">Open it in Colab</a>'
         words = f'<p class="needs-kernel">{escape(output.data["text/plain"])} {live}.</p>'
         output.data = NotebookNode({"text/html": play + words})
