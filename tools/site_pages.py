@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 
 from tools.html import alternative_text
 from tools.project import Project
+from tools.site_play import embedded
 from vae_course.teaching.display import WIDGET_VIEW
 
 FIGURES = "figures"  # folder of the site with all that the notebooks show and play
@@ -94,6 +95,8 @@ class Pages:
         download = f"{top}_sources/{place}.ipynb"
         head = buttons(("Open in Colab", colab, ""), ("Download notebook", download, "download"))
         card = Card(f"{place}.html")
+        own = path.parent == self.project.notebooks
+        play = embedded(self.project, path.stem[:2]) if own else ""
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = self.linked(BADGE.sub(lambda _: head, cell.source), path)
@@ -105,18 +108,25 @@ class Pages:
                 prompts = {f"code_prompt_{verb.lower()}": f"{verb} {folded[0]}" for verb in ("Show", "Hide")}
                 cell.metadata.mystnb = prompts
             for output in cell.get("outputs", []):
-                self.show(output, top, colab, card)
+                if WIDGET_VIEW in output.get("data", {}):
+                    self.explain(output, colab, play)
+                    play = ""
+                else:
+                    self.show(output, top, card)
         notebook.metadata.pop("widgets", None)
         self.write(path, nbformat.writes(notebook))
         return card
 
-    def show(self, output: NotebookNode, top: str, colab: str, card: Card) -> None:
-        """Turn one output into HTML that needs no kernel: words for widgets, files for pictures."""
+    def explain(self, output: NotebookNode, colab: str, play: str) -> None:
+        """In place of a widget: the site's explorer, if there is one, and where the widget is alive."""
+        live = f'<a href="{escape(colab)}">Open it in Colab</a>'
+        words = f'<p class="needs-kernel">{escape(output.data["text/plain"])} {live}.</p>'
+        output.data = NotebookNode({"text/html": play + words})
+
+    def show(self, output: NotebookNode, top: str, card: Card) -> None:
+        """Turn one output into HTML: files for pictures and sounds."""
         data = output.get("data", {})
-        if WIDGET_VIEW in data:
-            live = f'<a href="{escape(colab)}">Open it in Colab</a>'
-            html = f'<p class="needs-kernel">{escape(data["text/plain"])} {live}.</p>'
-        elif "image/png" in data:
+        if "image/png" in data:
             picture, alt = base64.b64decode(data["image/png"]), alternative_text(output, "image/png")
             if not card.picture:
                 card.picture, card.alt = picture, alt
