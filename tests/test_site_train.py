@@ -14,7 +14,7 @@ from vae_course.elbo import ElboTerms
 from vae_course.models.vae import VAE
 from vae_course.randomness import seeded
 
-EXPLORERS = Path(__file__).parents[1] / "docs" / "site" / "static" / "explorers"
+PLAY = Path(__file__).parents[1] / "docs" / "site" / "static" / "play"
 SIZE, ROWS, EPOCHS = 64, 210, 6  # of a batch; pictures, so that the last batch is smaller; passes
 HIDDEN, RATE = (128, 64), 1e-2
 
@@ -54,7 +54,8 @@ def run_in_node(folder: Path, task: dict) -> dict:
     node = shutil.which("node")
     if node is None:
         pytest.skip("needs node (Debian: apt-get install nodejs) to run the page's arithmetic")
-    shutil.copy(EXPLORERS / "small_vae.js", folder / "small_vae.js")
+    for name in ("small_vae.js", "layers.js"):
+        shutil.copy(PLAY / name, folder / name)
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "run.js").write_text(RUN)
     said = subprocess.run([node, "run.js"], cwd=folder, input=json.dumps(task), capture_output=True, text=True)

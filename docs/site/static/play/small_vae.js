@@ -3,7 +3,9 @@
 // The same as the course's VAE (vae_course/models/vae.py): fully connected layers with ReLU between them, the
 // encoder sees x − mean picture and puts out μ and log σ² (bounded to ±15), the decoder adds the mean picture's
 // logits, pixels are Bernoulli. All weights lie in one array, in PyTorch's order: for each layer of encoder and
-// decoder the weight (out × in), then the bias. tests/test_site_train.py compares numbers and gradients.
+// decoder the weight (out × in), then the bias. tests/test_site_train.py compares terms and gradients.
+
+import { sigmoid, softplus } from "./layers.js";
 
 const LIMIT = 15; // of log σ²
 const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8]; // Adam's usual
@@ -73,9 +75,7 @@ function reluBack(d, a, size) {
   for (let i = 0; i < size; i++) if (a[i] <= 0) d[i] = 0; // a: what relu left, so the same sign as before
 }
 
-const softplus = (l) => (l > 0 ? l : 0) + Math.log1p(Math.exp(-Math.abs(l)));
 const fours = (n) => (n + 3) & ~3; // rows that are computed for n pictures; those beyond n are 0
-export const sigmoid = (l) => 1 / (1 + Math.exp(-l));
 
 // Random numbers that are the same in every browser (mulberry32), and normal ones from them (Box and Muller).
 export function generator(seed) {
