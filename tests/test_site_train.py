@@ -15,8 +15,9 @@ from vae_course.models.vae import VAE
 from vae_course.randomness import seeded
 
 PLAY = Path(__file__).parents[1] / "docs" / "site" / "static" / "play"
-SIZE, ROWS, EPOCHS = 64, 210, 6  # of a batch; pictures, so that the last batch is smaller; passes
+SIZE, ROWS, EPOCHS = 64, 210, 40  # of a batch; pictures, so that the last batch is smaller; passes
 HIDDEN, RATE = (128, 64), 1e-2
+MOST = 0.05  # nats; the bar is 1
 
 RUN = """
 import { readFileSync } from "node:fs";
@@ -27,7 +28,8 @@ model.weights.set(start);
 let gradient;
 batches.forEach((rows, i) => {
   const batch = Float64Array.from(rows.flatMap((r) => x.slice(r * pixels, (r + 1) * pixels)));
-  terms.push(model.update(batch, Float64Array.from(noise[i]), rows.length, beta, rate));
+  const found = model.update(batch, Float64Array.from(noise[i]), rows.length, beta, rate);
+  terms.push({ ...found, units: Array.from(found.units) });
   gradient ??= Array.from(model.gradient);
 });
 console.log(JSON.stringify({ terms, gradient, weights: Array.from(model.weights) }));
@@ -63,7 +65,7 @@ def run_in_node(folder: Path, task: dict) -> dict:
     return json.loads(said.stdout)
 
 
-@pytest.mark.parametrize(("code", "beta"), [(2, 1.0), (5, 4.0)])
+@pytest.mark.parametrize(("code", "beta"), [(2, 1.0), (5, 0.25)])
 def test_training_in_the_page_is_pytorchs(tmp_path, code, beta):
     x = small_digits()[:ROWS]
     model, noise = model_of(x, code), seeded("train in the page")
@@ -98,9 +100,9 @@ def test_training_in_the_page_is_pytorchs(tmp_path, code, beta):
     difference = np.abs(np.array(page["gradient"]) - gradient.numpy())
     assert difference.max() < 1e-4 and gradient.abs().max() > 1e-2
     in_page = np.array([[term["distortion"], term["rate"]] for term in page["terms"]])
-    assert np.abs(in_page - terms).max() < 0.05
+    assert np.abs(in_page - terms).max() < MOST
     negative_elbo = [term["negativeElbo"] for term in page["terms"]]
-    assert np.abs(np.array(negative_elbo) - np.sum(terms, 1)).max() < 0.05
-    assert negative_elbo[-1] < negative_elbo[0] - 1  # it has learned something
+    assert np.abs(np.array(negative_elbo) - np.sum(terms, 1)).max() < MOST
+    assert in_page[-1, 0] < in_page[0, 0] - 1  # it has learned something
     assert all(sum(term["units"]) == pytest.approx(term["rate"]) for term in page["terms"])
     print(difference.max(), np.abs(in_page - terms).max(), negative_elbo[0], negative_elbo[-1])
