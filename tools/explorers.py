@@ -185,6 +185,13 @@ def loss_translator() -> Content:
     return {"famous": [asdict(loss) | {"beta": effective_beta(loss)} for loss in FAMOUS]}, {}
 
 
+def of_digits(name: str) -> Content:
+    """What the explorers read that train on digits, or let draw one."""
+    from tools import drawing_numbers
+
+    return getattr(drawing_numbers, name)()
+
+
 FILES: dict[str, Callable[[], Content]] = {
     **{f"one_model_{name}": partial(one_model, name) for name in PICTURES},
     **{f"pad_{name}": partial(pad, name) for name in PICTURES},
@@ -193,6 +200,8 @@ FILES: dict[str, Callable[[], Content]] = {
     "celeba_vae": partial(celeba, "vae"),
     "celeba_vae_gan": partial(celeba, "vae_gan"),
     "loss_translator": loss_translator,
+    "small_digits": partial(of_digits, "small_digits"),
+    "drawing": partial(of_digits, "drawing"),
 }
 
 

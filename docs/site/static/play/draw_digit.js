@@ -1,0 +1,181 @@
+// Draw a digit: its q(z|x) moves over a map of two numbers while you draw, with what the drawing costs in nats.
+
+import { Plot, Sheet } from "./draw.js";
+import { button, drag, eachFrame, figure, layOut, make, menu, slider } from "./controls.js";
+import { sigmoid } from "./layers.js";
+import { OneModel, distortionOf, klOf } from "./one_model.js";
+import { BOX, SIDE, drawings, picture } from "./strokes.js";
+import { CLASSES } from "./train_vae.js";
+import { load, normals } from "./weights.js";
+
+const SIZES = [2, 16], DRAWS = 16; // numbers of the code; draws of z for each price, as tools/drawing_numbers.py made
+const REACH = 3.6, OWN = "your own", PAD_PEN = 24; // of the map; pixels of the pad that BOX − pen correspond to
+const circle = Array.from({ length: 73 }, (_, i) => [Math.cos((i * Math.PI) / 36), Math.sin((i * Math.PI) / 36)]);
+
+export default async function explore(root) {
+  const [file, { config, tensors }] = await Promise.all([load("one_model_mnist"), load("drawing")]);
+  const models = SIZES.map((k) => new OneModel(file).at(1, k));
+  const noise = SIZES.map((k) => normals(DRAWS * k, k));
+  const presets = drawings();
+  const { controls, stage, aside, say } = layOut(root);
+  const ask = eachFrame(root, update);
+  let strokes = [], down = false, place = null;
+
+  const choice = menu(controls, {
+    label: "begin with", options: [[OWN, null], ...presets], value: presets[2][1],
+    onInput: (chosen) => begin(chosen ?? []),
+  });
+  const pen = slider(controls, { label: "pen", min: 1, max: 6, step: 0.2, value: 2.4, show: (v) => `${v.toFixed(1)} pixels`, onInput: ask });
+  const turn = slider(controls, { label: "turn", min: -180, max: 180, step: 5, value: 0, show: (v) => `${v}°`.replace("-", "−"), onInput: ask });
+  button(controls, "Undo", () => {
+    strokes = strokes.slice(0, -1);
+    ask();
+  });
+  button(controls, "Clear", () => begin([]));
+
+  const pad = new Plot(figure(stage, "Draw here, with mouse or finger"),
+    { label: "", x: [0, 1], y: [0, 1], square: true, ticks: false }, drawPad);
+  pad.canvas.classList.add("explorer-draw");
+  const sheet = new Sheet(figure(stage, "What the model sees · rebuilt from 2 numbers · from 16"),
+    { label: "", side: SIDE, columns: 3, gap: 2 });
+  const map = new Plot(figure(aside, "q(z|x) of your drawing (1 and 2 σ) among means of test digits"),
+    { label: "", x: [-REACH, REACH], y: [-REACH, REACH], square: true, left: 30 }, drawMap);
+  const table = make("table", { class: "explorer-table" });
+  aside.append(table);
+
+  drag(pad.canvas, (x, y) => {
+    const { left, top, inside: [wide, tall] } = pad;
+    place.push([Math.min(1, Math.max(0, (x - left) / wide)), Math.min(1, Math.max(0, (y - top) / tall))]);
+    ask();
+  });
+  // Before drag's own listener, which tells the first point: a new stroke.
+  pad.canvas.addEventListener("pointerdown", () => {
+    place = [];
+    strokes = [...strokes, place];
+    down = true;
+    choice.select.value = 0;
+  }, { capture: true });
+  for (const end of ["pointerup", "pointercancel"]) {
+    pad.canvas.addEventListener(end, () => {
+      down = false;
+      ask();
+    });
+  }
+
+  function begin(drawing) {
+    strokes = drawing;
+    if (!drawing.length) choice.select.value = 0;
+    ask();
+  }
+
+  /** What a picture costs a model, a mean over draws of z, and what it is rebuilt as. */
+  function price(model, eps, image) {
+    const { k, latent, pixels } = model, { mean, logVar } = model.encode(image, 1);
+    const codes = new Float32Array((DRAWS + 1) * latent);
+    codes.set(mean);
+    let rate = 0, distortion = 0;
+    for (let j = 0; j < k; j++) {
+      rate += klOf(mean[j], logVar[j]);
+      const sigma = Math.exp(logVar[j] / 2);
+      for (let d = 0; d < DRAWS; d++) codes[(d + 1) * latent + j] = mean[j] + sigma * eps[d * k + j];
+    }
+    const logits = model.decode(codes, DRAWS + 1), copies = new Float32Array(logits.length);
+    for (let d = 0; d <= DRAWS; d++) copies.set(image, d * pixels);
+    for (let d = 1; d <= DRAWS; d++) distortion += distortionOf(logits, copies, d * pixels, pixels) / DRAWS;
+    const { percentiles, limit } = config.sizes[k], total = rate + distortion;
+    const dearer = percentiles.filter((value) => value < total).length; // of 101, the first is the cheapest digit
+    const share = Math.max(0, Math.min(99, dearer - 1));
+    return { k, mean, logVar, rate, distortion, total, share, odd: total > limit, rebuilt: logits.subarray(0, pixels).map(sigmoid) };
+  }
+
+  function update() {
+    const image = picture(strokes, { pen: pen.value, turn: turn.value }), drawn = strokes.length > 0;
+    const found = models.map((model, i) => price(model, noise[i], image));
+    sheet.paint(image, 1, 0);
+    found.forEach(({ rebuilt }, i) => sheet.paint(rebuilt, 1, i + 1));
+    // Numbers that change while the hand moves are not read aloud until it rests.
+    say.setAttribute("aria-live", down ? "off" : "polite");
+    const told = found.map(({ k, total, share, odd }) => {
+      return odd ? `no digit to the model of ${k} numbers (${total.toFixed(0)} nats, more than 99 % of test digits)`
+        : `${total.toFixed(0)} nats with ${k} numbers, more than ${share} % of test digits`;
+    });
+    const words = `It costs ${told.join("; ")}.`.replace("costs no digit", "is no digit").replace("; no digit", "; it is no digit");
+    say.textContent = drawn ? words : "Nothing is drawn yet.";
+    fill(found, drawn);
+    root.shown = { image, found, drawn };
+    sheet.label = drawn ? "Your drawing in 28 by 28 pixels, and what the models make of its code" : "An empty picture, and what the models make of it";
+    const [x, y] = found[0].mean, at = `(${x.toFixed(1)}, ${y.toFixed(1)})`.replaceAll("-", "−");
+    map.label = drawn ? `The code of your drawing is a Gaussian around ${at}, among those of test digits` : "Codes of test digits";
+    pad.label = `A pad to draw on, with ${strokes.length} strokes; the menu "begin with" holds drawings for the keyboard`;
+    pad.refresh();
+    map.refresh();
+  }
+
+  function fill(found, drawn) {
+    const row = (name, cells, tag = "td") => {
+      return make("tr", {}, make("th", { scope: "row", text: name }), ...cells.map((text) => make(tag, tag === "th" ? { scope: "col", text } : { text })));
+    };
+    const of = (part) => found.flatMap((one) => {
+      return [drawn ? one[part].toFixed(1) : "–", config.sizes[one.k][part].toFixed(1)];
+    });
+    table.replaceChildren(
+      make("caption", { text: `Nats; median of ${config.examples.toLocaleString("en")} test digits beside it` }),
+      row("", SIZES.flatMap((k) => [`${k} numbers`, "median"]), "th"),
+      row("distortion", of("distortion")), row("+ rate", of("rate")), row("= −ELBO", of("total")));
+  }
+
+  function drawPad(plot) {
+    const c = plot.context, [wide, tall] = plot.inside;
+    c.fillStyle = "#000";
+    c.fillRect(plot.left, plot.top, wide, tall);
+    c.strokeStyle = "#fff";
+    c.lineCap = c.lineJoin = "round";
+    c.lineWidth = (pen.value / PAD_PEN) * wide;
+    c.save();
+    c.beginPath();
+    c.rect(plot.left, plot.top, wide, tall);
+    c.clip();
+    c.translate(plot.left + wide / 2, plot.top + tall / 2);
+    c.rotate((turn.value * Math.PI) / 180);
+    for (const stroke of strokes) {
+      c.beginPath();
+      for (const [x, y] of stroke) c.lineTo((x - 0.5) * wide, (y - 0.5) * tall);
+      if (stroke.length === 1) c.lineTo((stroke[0][0] - 0.5) * wide + 0.1, (stroke[0][1] - 0.5) * tall);
+      c.stroke();
+    }
+    c.restore();
+  }
+
+  function drawMap(plot) {
+    const c = plot.context, codes = tensors.codes.data, labels = tensors.labels.data;
+    const sums = CLASSES.map(() => [[], []]);
+    labels.forEach((label, i) => {
+      const [x, y] = [codes[2 * i], codes[2 * i + 1]];
+      c.fillStyle = CLASSES[label];
+      c.fillRect(plot.x(x) - 2, plot.y(y) - 2, 4, 4);
+      sums[label][0].push(x);
+      sums[label][1].push(y);
+    });
+    c.lineWidth = 4;
+    sums.forEach((values, label) => { // the digit itself at the median of its class
+      const [x, y] = values.map((all) => all.sort((a, b) => a - b)[all.length >> 1]);
+      c.font = "600 17px system-ui, sans-serif";
+      c.textAlign = "center";
+      c.textBaseline = "middle";
+      c.strokeStyle = plot.color("paper");
+      c.strokeText(label, plot.x(x), plot.y(y));
+      plot.text(label, x, y, { align: "center", size: 17, bold: true });
+    });
+    const shown = root.shown;
+    if (!shown?.drawn) return;
+    const { mean: [x, y], logVar } = shown.found[0], sigma = [logVar[0], logVar[1]].map((v) => Math.exp(v / 2));
+    for (const times of [2, 1]) {
+      const ring = circle.map(([a, b]) => [x + times * sigma[0] * a, y + times * sigma[1] * b]);
+      plot.line(ring, { name: "mark", width: 0, fill: 0.25 });
+      plot.line(ring, { name: "mark", width: 2, close: true });
+    }
+    plot.dot(Math.max(-REACH, Math.min(REACH, x)), Math.max(-REACH, Math.min(REACH, y)), { radius: 4 });
+  }
+
+  begin(presets[2][1]);
+}

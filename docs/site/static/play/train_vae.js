@@ -1,0 +1,157 @@
+// Train a VAE in the page: its code of the small digits sorts itself while it learns (train_worker.js).
+
+import { Plot, Sheet } from "./draw.js";
+import { button, eachFrame, figure, layOut, menu, slider } from "./controls.js";
+import { load } from "./weights.js";
+
+export const CLASSES = ["#4e79a7", "#f28e2b", "#d4494c", "#4fa3a0", "#4c9a43", "#c9a227", "#a06a96", "#f0808c", "#94694f", "#8a8f98"];
+const EDGE = 4; // of the map; what lies farther out is drawn at the edge
+const RING = Math.sqrt(2 * Math.log(20)); // radius that holds 95 % of a plane's standard Gaussian
+const MOST = 500; // passes after which it waits for another start
+const ACTIVE = 0.05; // nats of KL from which a unit counts as active
+const ENDED = "The numbers ran away: the learning rate was too high. Reset, and try a smaller one.";
+
+export default async function explore(root) {
+  const { config, tensors } = await load("small_digits");
+  const counts = tensors.counts.data, labels = tensors.labels.data;
+  const worker = new Worker(new URL("train_worker.js", import.meta.url), { type: "module" });
+  const { controls, stage, aside, say } = layOut(root);
+  const ask = eachFrame(root, update);
+  let records = [], state = null;
+
+  const start = button(controls, "Start", () => go(!state.going));
+  const once = button(controls, "One pass", () => {
+    worker.postMessage({ passes: 1, run: true });
+  });
+  button(controls, "Reset", reset);
+  const power = (base, digits) => (v) => (base ** v).toPrecision(digits);
+  const beta = slider(controls, { label: "β, price of a nat", min: -4, max: 5, step: 0.25, value: 0, show: power(2, 2), onInput: told });
+  const rate = slider(controls, { label: "learning rate", min: -4, max: -1, step: 0.1, value: -2.3, show: power(10, 1), onInput: told });
+  const code = menu(controls, {
+    label: "numbers in the code", options: [2, 3, 4, 5, 6, 7, 8].map((k) => [String(k), k]), value: 2, onInput: reset,
+  });
+  const seed = slider(controls, { label: "seed", min: 0, max: 9, step: 1, value: 0, onInput: reset });
+
+  const map = new Plot(figure(stage, "Means of the codes of 1,497 digits; ring: 95 % of the prior"),
+    { label: "", x: [-EDGE, EDGE], y: [-EDGE, EDGE], xLabel: " ", square: true, left: 30 }, drawMap);
+  const bars = new Plot(figure(stage, "Rate of each number of the code, nats"),
+    { label: "", height: 110, x: [0.4, 2.6], y: [0, 2] }, drawBars);
+  const grid = new Sheet(figure(aside, "What the decoder draws there, from −3 to 3"), { label: "", side: 8, columns: 13, rows: 13, gap: 0 });
+  const curve = new Plot(figure(aside, "−ELBO against passes, nats: training digits and held-out ones"),
+    { label: "", height: 170, xLabel: "passes", x: [0, 10], y: [20, 28] }, drawCurve);
+  const path = new Plot(figure(aside, "Rate and distortion on its way: the run is the dot"),
+    { label: "", height: 170, xLabel: "rate", yLabel: "distortion", x: [0, 4], y: [20, 28] }, drawPath);
+
+  worker.onmessage = ({ data }) => {
+    records.push(...data.records);
+    state = data;
+    start.textContent = data.going ? "Pause" : "Start";
+    once.disabled = data.going;
+    // A number that changes ten times a second is not read aloud until it stands still.
+    say.setAttribute("aria-live", data.going ? "off" : "polite");
+    ask();
+  };
+  worker.onerror = (event) => {
+    say.textContent = `The training stopped: ${event.message}`;
+  };
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) go(false);
+  });
+
+  function go(run) {
+    told();
+    worker.postMessage({ passes: MOST, run });
+  }
+
+  function told() {
+    worker.postMessage({ beta: 2 ** beta.value, rate: 10 ** rate.value });
+    if (state) ask();
+  }
+
+  function reset() {
+    records = [];
+    told();
+    worker.postMessage({ run: false, begin: { counts, train: config.train, code: code.value, seed: seed.value } });
+  }
+
+  function update() {
+    const { passes, updates, failed, axes, pictures, tiles, busy } = state, { held, train } = records.at(-1);
+    const active = [...held.units].filter((nats) => nats >= ACTIVE).length;
+    const terms = `distortion ${held.distortion.toFixed(1)} + rate ${held.rate.toFixed(1)}`;
+    say.textContent = failed ? ENDED
+      : `Pass ${passes}, ${updates} updates. Held out: −ELBO ${held.negativeElbo.toFixed(1)} = ${terms} nats; ` +
+        `${active} of ${code.value} numbers active.`;
+    grid.paint(pictures, tiles * tiles);
+    grid.label = `What the decoder draws for ${tiles} by ${tiles} codes`;
+    map.xLabel = `number ${axes[0] + 1} (across) and number ${axes[1] + 1} (up)`;
+    const name = `number ${axes[0] + 1} and number ${axes[1] + 1} of the code`;
+    map.label = `Means of the codes of the digits in ${name} after ${passes} passes`;
+    bars.xRange = [0.4, code.value + 0.6];
+    bars.yRange = [0, Math.max(2, 1.1 * Math.max(...held.units))];
+    bars.label = `Nats of the ${code.value} numbers: ${[...held.units].map((v) => v.toFixed(2)).join(", ")}`;
+    curve.xRange = [0, Math.max(10, passes)];
+    curve.yRange = path.yRange = [18, 28];
+    curve.label = `After ${passes} passes −ELBO is ${train.negativeElbo.toFixed(1)} nats on training digits, ${held.negativeElbo.toFixed(1)} on held-out ones`;
+    path.xRange = [0, Math.max(4, ...records.map((record) => 1.1 * record.held.rate))];
+    path.label = `The run is at rate ${held.rate.toFixed(1)} and distortion ${held.distortion.toFixed(1)} nats`;
+    for (const plot of [map, bars, curve, path]) plot.refresh();
+    const speed = passes / (busy / 1000);
+    root.shown = { passes, updates, failed, going: state.going, held, train, active, speed, means: state.means };
+  }
+
+  function drawMap(plot) {
+    if (!state) return;
+    const c = plot.context, means = state.means, inside = (v) => Math.max(-EDGE, Math.min(EDGE, v));
+    plot.line(Array.from({ length: 91 }, (_, i) => [RING * Math.cos(i * 0.0699), RING * Math.sin(i * 0.0699)]), { name: "line", width: 1 });
+    const sums = CLASSES.map(() => [0, 0, 0]);
+    CLASSES.forEach((shade, label) => {
+      c.fillStyle = shade;
+      for (let i = 0; i < labels.length; i++) {
+        if (labels[i] !== label) continue;
+        const x = inside(means[2 * i]), y = inside(means[2 * i + 1]);
+        c.fillRect(plot.x(x) - 1.5, plot.y(y) - 1.5, 3, 3);
+        sums[label][0] += x;
+        sums[label][1] += y;
+        sums[label][2] += 1;
+      }
+    });
+    c.lineWidth = 4;
+    c.strokeStyle = plot.color("paper");
+    sums.forEach(([x, y, n], label) => { // the digit itself in the middle of its class
+      c.font = "600 17px system-ui, sans-serif";
+      c.textAlign = "center";
+      c.textBaseline = "middle";
+      c.strokeText(label, plot.x(x / n), plot.y(y / n));
+      plot.text(label, x / n, y / n, { align: "center", size: 17, bold: true });
+    });
+  }
+
+  function drawBars(plot) {
+    if (!state) return;
+    records.at(-1).held.units.forEach((nats, j) => plot.bar(j + 0.7, j + 1.3, 0, nats));
+  }
+
+  function drawCurve(plot) {
+    if (!state) return;
+    const points = (part) => records.map((record) => [record.passes, record[part].negativeElbo]);
+    plot.line(points("train"), { name: "data", width: 2 });
+    plot.line(points("held"), { name: "vae", width: 2 });
+    const [x, high] = plot.xRange.concat(plot.yRange).filter((_, i) => i % 2);
+    plot.text("held out", x, high, { name: "vae", align: "right", dy: 6 });
+    plot.text("training", x, high, { name: "data", align: "right", dy: 23 });
+  }
+
+  function drawPath(plot) {
+    if (!state) return;
+    plot.line(records.map(({ held }) => [held.rate, held.distortion]), { name: "vae", width: 1.5 });
+    const { held } = records.at(-1);
+    plot.dot(held.rate, held.distortion);
+  }
+
+  reset();
+  await new Promise((done) => {
+    const frames = setInterval(() => {
+      if (root.frames) done(clearInterval(frames));
+    }, 10);
+  });
+}
