@@ -45,7 +45,9 @@ export default async function explore(root) {
 
   drag(pad.canvas, (x, y) => {
     const { left, top, inside: [wide, tall] } = pad;
-    place.push([Math.min(1, Math.max(0, (x - left) / wide)), Math.min(1, Math.max(0, (y - top) / tall))]);
+    const across = Math.min(1, Math.max(0, (x - left) / wide)) - 0.5, below = Math.min(1, Math.max(0, (y - top) / tall)) - 0.5;
+    const angle = (turn.value * Math.PI) / 180, [cos, sin] = [Math.cos(angle), Math.sin(angle)]; // the pad is turned, too
+    place.push([cos * across + sin * below + 0.5, cos * below - sin * across + 0.5]);
     ask();
   });
   // Before drag's own listener, which tells the first point: a new stroke.
