@@ -1,15 +1,16 @@
 // Draw a digit: its q(z|x) moves over a map of two numbers while you draw, with what the drawing costs in nats.
 
 import { Plot, Sheet } from "./draw.js";
+import { drawClasses } from "./classes.js";
 import { button, drag, eachFrame, figure, layOut, make, menu, slider } from "./controls.js";
 import { sigmoid } from "./layers.js";
 import { OneModel, distortionOf, klOf } from "./one_model.js";
 import { BOX, SIDE, drawings, picture } from "./strokes.js";
-import { CLASSES } from "./train_vae.js";
 import { load, normals } from "./weights.js";
 
 const SIZES = [2, 16], DRAWS = 16; // numbers of the code; draws of z for each price, as tools/drawing_numbers.py made
 const REACH = 3.6, OWN = "your own", PAD_PEN = 24; // of the map; pixels of the pad that BOX − pen correspond to
+const GLASS = [-3.5, -1.7], LARGER = 5; // a window of the map, both ways, that shows the Gaussian enlarged
 const circle = Array.from({ length: 73 }, (_, i) => [Math.cos((i * Math.PI) / 36), Math.sin((i * Math.PI) / 36)]);
 
 export default async function explore(root) {
@@ -103,7 +104,9 @@ export default async function explore(root) {
     });
     const words = `It costs ${told.join("; ")}.`.replace("costs no digit", "is no digit").replace("; no digit", "; it is no digit");
     say.textContent = drawn ? words : "Nothing is drawn yet.";
-    fill(found, drawn);
+    cells.forEach((own, i) => own.forEach((cell, j) => {
+      cell.textContent = drawn ? found[i][PARTS[j]].toFixed(1) : "–";
+    }));
     root.shown = { image, found, drawn };
     sheet.label = drawn ? "Your drawing in 28 by 28 pixels, and what the models make of its code" : "An empty picture, and what the models make of it";
     const [x, y] = found[0].mean, at = `(${x.toFixed(1)}, ${y.toFixed(1)})`.replaceAll("-", "−");
@@ -113,18 +116,17 @@ export default async function explore(root) {
     map.refresh();
   }
 
-  function fill(found, drawn) {
-    const row = (name, cells, tag = "td") => {
-      return make("tr", {}, make("th", { scope: "row", text: name }), ...cells.map((text) => make(tag, tag === "th" ? { scope: "col", text } : { text })));
-    };
-    const of = (part) => found.flatMap((one) => {
-      return [drawn ? one[part].toFixed(1) : "–", config.sizes[one.k][part].toFixed(1)];
-    });
-    table.replaceChildren(
-      make("caption", { text: `Nats; median of ${config.examples.toLocaleString("en")} test digits beside it` }),
-      row("", SIZES.flatMap((k) => [`${k} numbers`, "median"]), "th"),
-      row("distortion", of("distortion")), row("+ rate", of("rate")), row("= −ELBO", of("total")));
-  }
+  const PARTS = ["distortion", "rate", "total"];
+  const cells = SIZES.map(() => PARTS.map(() => make("td")));
+  const row = (name, entries) => make("tr", {}, make("th", { scope: "row", text: name }), ...entries);
+  const heads = ["distortion", "+ rate", "= −ELBO"].map((text) => make("th", { scope: "col", text }));
+  table.append(
+    make("caption", { text: `Nats; medians, each for itself, of ${config.examples.toLocaleString("en")} test digits` }),
+    make("tr", {}, make("td"), ...heads),
+    ...SIZES.flatMap((k, i) => [
+      row(`${k} numbers`, cells[i]),
+      row("a test digit", PARTS.map((part) => make("td", { text: config.sizes[k][part].toFixed(1) }))),
+    ]));
 
   function drawPad(plot) {
     const c = plot.context, [wide, tall] = plot.inside;
@@ -148,35 +150,48 @@ export default async function explore(root) {
     c.restore();
   }
 
+  // The test digits stand still, so they are drawn anew only when size or theme change.
+  const still = document.createElement("canvas");
+  let drawnFor = "";
+  function drawStill(plot) {
+    const { width, height } = plot.canvas, paper = plot.color("paper"), c = plot.context;
+    if (drawnFor === `${width} ${height} ${paper}`) return;
+    drawnFor = `${width} ${height} ${paper}`;
+    drawClasses(plot, tensors.codes.data, tensors.labels.data, 4);
+    Object.assign(still, { width, height });
+    still.getContext("2d").drawImage(c.canvas, 0, 0);
+  }
+
   function drawMap(plot) {
-    const c = plot.context, codes = tensors.codes.data, labels = tensors.labels.data;
-    const sums = CLASSES.map(() => [[], []]);
-    labels.forEach((label, i) => {
-      const [x, y] = [codes[2 * i], codes[2 * i + 1]];
-      c.fillStyle = CLASSES[label];
-      c.fillRect(plot.x(x) - 2, plot.y(y) - 2, 4, 4);
-      sums[label][0].push(x);
-      sums[label][1].push(y);
-    });
-    c.lineWidth = 4;
-    sums.forEach((values, label) => { // the digit itself at the median of its class
-      const [x, y] = values.map((all) => all.sort((a, b) => a - b)[all.length >> 1]);
-      c.font = "600 17px system-ui, sans-serif";
-      c.textAlign = "center";
-      c.textBaseline = "middle";
-      c.strokeStyle = plot.color("paper");
-      c.strokeText(label, plot.x(x), plot.y(y));
-      plot.text(label, x, y, { align: "center", size: 17, bold: true });
-    });
+    drawStill(plot);
+    const c = plot.context;
+    c.save();
+    c.setTransform(1, 0, 0, 1, 0, 0);
+    c.clearRect(0, 0, still.width, still.height);
+    c.drawImage(still, 0, 0);
+    c.restore();
     const shown = root.shown;
     if (!shown?.drawn) return;
     const { mean: [x, y], logVar } = shown.found[0], sigma = [logVar[0], logVar[1]].map((v) => Math.exp(v / 2));
-    for (const times of [2, 1]) {
-      const ring = circle.map(([a, b]) => [x + times * sigma[0] * a, y + times * sigma[1] * b]);
+    const rings = (cx, cy, scale) => [2, 1].forEach((times) => {
+      const ring = circle.map(([a, b]) => [cx + times * scale * sigma[0] * a, cy + times * scale * sigma[1] * b]);
       plot.line(ring, { name: "mark", width: 0, fill: 0.25 });
-      plot.line(ring, { name: "mark", width: 2, close: true });
+      plot.line(ring, { name: "mark", width: 1.5, close: true });
+    });
+    rings(x, y, 1);
+    const [left, right] = GLASS, middle = (left + right) / 2, box = [[left, left], [right, left], [right, right], [left, right]];
+    plot.line(box, { name: "paper", width: 0, fill: 1, close: true });
+    plot.line(box, { name: "line", width: 1, close: true });
+    c.save();
+    c.beginPath();
+    c.rect(plot.x(left), plot.y(right), plot.x(right) - plot.x(left), plot.y(left) - plot.y(right));
+    c.clip();
+    rings(middle, middle, LARGER);
+    c.restore();
+    plot.text(`${LARGER} times as large`, middle, left, { align: "center", size: 11, dy: -9 });
+    for (const cross of [[[-REACH, y], [x - 3 * sigma[0], y]], [[x, -REACH], [x, y - 3 * sigma[1]]]]) {
+      plot.line(cross, { name: "mark", width: 1, dash: [4, 4] });
     }
-    plot.dot(Math.max(-REACH, Math.min(REACH, x)), Math.max(-REACH, Math.min(REACH, y)), { radius: 4 });
   }
 
   begin(presets[2][1]);

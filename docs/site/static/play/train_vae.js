@@ -1,11 +1,11 @@
 // Train a VAE in the page: its code of the small digits sorts itself while it learns (train_worker.js).
 
+import { drawClasses } from "./classes.js";
 import { Plot, Sheet } from "./draw.js";
 import { button, eachFrame, figure, layOut, menu, slider } from "./controls.js";
 import { load } from "./weights.js";
 
-export const CLASSES = ["#4e79a7", "#f28e2b", "#d4494c", "#4fa3a0", "#4c9a43", "#c9a227", "#a06a96", "#f0808c", "#94694f", "#8a8f98"];
-const EDGE = 4; // of the map; what lies farther out is drawn at the edge
+const EDGE = 3; // of the map, as far as the decoder's tiles; what lies farther out is drawn at the edge
 const RING = Math.sqrt(2 * Math.log(20)); // radius that holds 95 % of a plane's standard Gaussian
 const MOST = 500; // passes after which it waits for another start
 const ACTIVE = 0.05; // nats of KL from which a unit counts as active
@@ -34,12 +34,12 @@ export default async function explore(root) {
 
   const map = new Plot(figure(stage, "Means of the codes of 1,497 digits; ring: 95 % of the prior"),
     { label: "", x: [-EDGE, EDGE], y: [-EDGE, EDGE], xLabel: " ", square: true, left: 30 }, drawMap);
-  const bars = new Plot(figure(stage, "Rate of each number of the code, nats"),
-    { label: "", height: 110, x: [0.4, 2.6], y: [0, 2] }, drawBars);
-  const grid = new Sheet(figure(aside, "What the decoder draws there, from −3 to 3"), { label: "", side: 8, columns: 13, rows: 13, gap: 0 });
+  const bars = new Plot(figure(aside, "Rate of each number of the code, nats"),
+    { label: "", height: 110, x: [0.4, 8.6], y: [0, 2] }, drawBars);
+  const grid = new Sheet(figure(aside, "What the decoder draws there, from −3 to 3"), { label: "", side: 8, columns: 11, rows: 11 });
   const curve = new Plot(figure(aside, "−ELBO against passes, nats: training digits and held-out ones"),
     { label: "", height: 170, xLabel: "passes", x: [0, 10], y: [20, 28] }, drawCurve);
-  const path = new Plot(figure(aside, "Rate and distortion on its way: the run is the dot"),
+  const path = new Plot(figure(stage, "Rate and distortion on its way: the run is the dot"),
     { label: "", height: 170, xLabel: "rate", yLabel: "distortion", x: [0, 4], y: [20, 28] }, drawPath);
 
   worker.onmessage = ({ data }) => {
@@ -86,11 +86,11 @@ export default async function explore(root) {
     map.xLabel = `number ${axes[0] + 1} (across) and number ${axes[1] + 1} (up)`;
     const name = `number ${axes[0] + 1} and number ${axes[1] + 1} of the code`;
     map.label = `Means of the codes of the digits in ${name} after ${passes} passes`;
-    bars.xRange = [0.4, code.value + 0.6];
     bars.yRange = [0, Math.max(2, 1.1 * Math.max(...held.units))];
     bars.label = `Nats of the ${code.value} numbers: ${[...held.units].map((v) => v.toFixed(2)).join(", ")}`;
     curve.xRange = [0, Math.max(10, passes)];
-    curve.yRange = path.yRange = [18, 28];
+    const lowest = Math.min(...records.map((record) => Math.min(record.train.negativeElbo, record.held.distortion)));
+    curve.yRange = path.yRange = [Math.max(0, Math.floor(lowest - 0.5)), 28];
     curve.label = `After ${passes} passes −ELBO is ${train.negativeElbo.toFixed(1)} nats on training digits, ${held.negativeElbo.toFixed(1)} on held-out ones`;
     path.xRange = [0, Math.max(4, ...records.map((record) => 1.1 * record.held.rate))];
     path.label = `The run is at rate ${held.rate.toFixed(1)} and distortion ${held.distortion.toFixed(1)} nats`;
@@ -101,29 +101,8 @@ export default async function explore(root) {
 
   function drawMap(plot) {
     if (!state) return;
-    const c = plot.context, means = state.means, inside = (v) => Math.max(-EDGE, Math.min(EDGE, v));
     plot.line(Array.from({ length: 91 }, (_, i) => [RING * Math.cos(i * 0.0699), RING * Math.sin(i * 0.0699)]), { name: "line", width: 1 });
-    const sums = CLASSES.map(() => [0, 0, 0]);
-    CLASSES.forEach((shade, label) => {
-      c.fillStyle = shade;
-      for (let i = 0; i < labels.length; i++) {
-        if (labels[i] !== label) continue;
-        const x = inside(means[2 * i]), y = inside(means[2 * i + 1]);
-        c.fillRect(plot.x(x) - 1.5, plot.y(y) - 1.5, 3, 3);
-        sums[label][0] += x;
-        sums[label][1] += y;
-        sums[label][2] += 1;
-      }
-    });
-    c.lineWidth = 4;
-    c.strokeStyle = plot.color("paper");
-    sums.forEach(([x, y, n], label) => { // the digit itself in the middle of its class
-      c.font = "600 17px system-ui, sans-serif";
-      c.textAlign = "center";
-      c.textBaseline = "middle";
-      c.strokeText(label, plot.x(x / n), plot.y(y / n));
-      plot.text(label, x / n, y / n, { align: "center", size: 17, bold: true });
-    });
+    drawClasses(plot, state.means, labels, 3);
   }
 
   function drawBars(plot) {

@@ -6,7 +6,7 @@
 import { SmallVAE, generator } from "./small_vae.js";
 
 const BATCH = 64, MEASURED = 300; // pictures of an update; of a measurement, both of the training and the held-out part
-const TILES = 13, REACH = 3; // of the grid of codes that the decoder draws, from −REACH to REACH
+const TILES = 11, REACH = 3; // of the grid of codes that the decoder draws, from −REACH to REACH
 const TURN = 30, BETWEEN = 90; // ms: of training before messages are read; between two frames
 const BETTER = 1.5; // another unit takes an axis of the map when it carries so many times as many nats
 
