@@ -99,11 +99,10 @@ export default async function explore(root) {
     // Numbers that change while the hand moves are not read aloud until it rests.
     say.setAttribute("aria-live", down ? "off" : "polite");
     const told = found.map(({ k, total, share, odd }) => {
-      return odd ? `no digit to the model of ${k} numbers (${total.toFixed(0)} nats, more than 99 % of test digits)`
-        : `${total.toFixed(0)} nats with ${k} numbers, more than ${share} % of test digits`;
+      const price = `With ${k} numbers: ${total.toFixed(0)} nats, more than ${share} % of test digits`;
+      return odd ? `${price}: this is no digit to the model.` : `${price}.`;
     });
-    const words = `It costs ${told.join("; ")}.`.replace("costs no digit", "is no digit").replace("; no digit", "; it is no digit");
-    say.textContent = drawn ? words : "Nothing is drawn yet.";
+    say.textContent = drawn ? told.join(" ") : "Nothing is drawn yet.";
     cells.forEach((own, i) => own.forEach((cell, j) => {
       cell.textContent = drawn ? found[i][PARTS[j]].toFixed(1) : "–";
     }));

@@ -34,13 +34,14 @@ export default async function explore(root) {
 
   const map = new Plot(figure(stage, "Means of the codes of 1,497 digits; ring: 95 % of the prior"),
     { label: "", x: [-EDGE, EDGE], y: [-EDGE, EDGE], xLabel: " ", square: true, left: 30 }, drawMap);
+  const grid = new Sheet(figure(aside, "What the decoder draws there, from −3 to 3"), { label: "", side: 8, columns: 11, rows: 11 });
+  grid.canvas.classList.add("explorer-tiles");
+  const curve = new Plot(figure(aside, "−ELBO against passes, nats: gray on training digits, blue on held-out ones"),
+    { label: "", height: 200, xLabel: "passes", x: [0, 10], y: [20, 28] }, drawCurve);
   const bars = new Plot(figure(aside, "Rate of each number of the code, nats"),
     { label: "", height: 110, x: [0.4, 8.6], y: [0, 2] }, drawBars);
-  const grid = new Sheet(figure(aside, "What the decoder draws there, from −3 to 3"), { label: "", side: 8, columns: 11, rows: 11 });
-  const curve = new Plot(figure(aside, "−ELBO against passes, nats: training digits and held-out ones"),
-    { label: "", height: 170, xLabel: "passes", x: [0, 10], y: [20, 28] }, drawCurve);
   const path = new Plot(figure(stage, "Rate and distortion on its way: the run is the dot"),
-    { label: "", height: 170, xLabel: "rate", yLabel: "distortion", x: [0, 4], y: [20, 28] }, drawPath);
+    { label: "", height: 200, xLabel: "rate", yLabel: "distortion", x: [0, 4], y: [20, 28] }, drawPath);
 
   worker.onmessage = ({ data }) => {
     records.push(...data.records);
@@ -115,9 +116,6 @@ export default async function explore(root) {
     const points = (part) => records.map((record) => [record.passes, record[part].negativeElbo]);
     plot.line(points("train"), { name: "data", width: 2 });
     plot.line(points("held"), { name: "vae", width: 2 });
-    const [x, high] = plot.xRange.concat(plot.yRange).filter((_, i) => i % 2);
-    plot.text("held out", x, high, { name: "vae", align: "right", dy: 6 });
-    plot.text("training", x, high, { name: "data", align: "right", dy: 23 });
   }
 
   function drawPath(plot) {
