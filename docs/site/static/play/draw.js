@@ -67,7 +67,7 @@ export class Plot {
     this.label = label;
     this.margin = left ?? (ticks ? 44 : 8); // a number, or a function of the width
     into.append(this.canvas);
-    new ResizeObserver(() => this.refresh()).observe(this.canvas);
+    new ResizeObserver(() => requestAnimationFrame(() => this.refresh())).observe(this.canvas);
     painters.add(() => this.refresh());
   }
 

@@ -163,7 +163,7 @@ export default async function explore(root) {
     picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(sheet())}`;
   }
 
-  new ResizeObserver(set).observe(root);
+  new ResizeObserver(() => requestAnimationFrame(set)).observe(root);
   set();
   update();
   root.frames += 1;
