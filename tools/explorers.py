@@ -25,7 +25,6 @@ from vae_course.weights import celeba_record, load_one_model, shipped_file
 
 NUMBERS = Path(__file__).parents[1] / "docs" / "site" / "explorers.json"
 PICTURES = ("mnist", "fashion_mnist", "digits")
-INT8_FROM = 10_000  # numbers of a weight, as in the shipped files
 ACTIVATIONS = {nn.GELU: "gelu", nn.SiLU: "silu", nn.ReLU: "relu", nn.Tanh: "tanh"}
 Content = tuple[dict[str, Any], dict[str, Any]]  # config, arrays by name
 
@@ -84,19 +83,6 @@ def unpacked(text: str, *shape: int) -> tuple[str, Tensor]:
     return "pixel", torch.frombuffer(plain, dtype=torch.uint8).view(-1, *shape)
 
 
-def in_bytes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Float weights as the shipped files store them: the large ones in 8 bits, the rest in half precision."""
-
-    def smaller(value: Tensor) -> Any:
-        if value.ndim < 2 or value.numel() < INT8_FROM:
-            return value.half()
-        rows = value.float().flatten(1)
-        scale = rows.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
-        return {"int8": (rows / scale).round().to(torch.int8).view(value.shape), "scale": scale}
-
-    return {name: smaller(value) for name, value in weights.items()}
-
-
 def layers(name: str, network: nn.Sequential, side: int) -> list[list]:
     """The list from which layers.js builds a network; ``side`` is that of an encoder's pictures."""
     found, parts, channels = [], list(network), 0
@@ -140,12 +126,30 @@ def one_model(name: str) -> Content:
     return {"latent": model.latent_dim, "hidden": model.config["hidden_dims"], **knots, **grid}, arrays
 
 
+@torch.no_grad()
 def pad(name: str) -> Content:
-    """That model at β = 1 and k = 2 as a plain decoder, and where the encoder puts held-out pictures."""
-    model, seen = load_one_model(name).at(1.0, 2), numbers()[name]
-    config, arrays = decoder(model, in_bytes(model.state_dict()))
+    """The decoder of that model at β = 1 and k = 2 alone, and where the encoder puts test pictures.
+
+    What depends on the setting is constant here: banks are mixed, shifts are in the biases, and gates are
+    gains. The two large weights are as they are stored.
+    """
+    model, seen = load_one_model(name), numbers()[name]
+    kept = stored(shipped_file("model for all settings", name))
+    c, banks = (part[0] for part in model.features(torch.tensor([1.0]), torch.tensor([2.0])))
+    arrays, listed = {"output_offset": kept["output_offset"]}, []
+    for number, layer in enumerate(model.decoder):
+        weight, bias = layer.plain(c, banks)
+        if number == 0:
+            arrays["0.weight"] = (weight * model._code_scale(c))[:, :2].contiguous()
+        else:
+            arrays[f"{number}.weight"] = kept[f"decoder.{number}.linear.weight"]
+        arrays[f"{number}.bias"] = bias
+        listed.append(["linear", str(number)])
+        if layer.gate is not None:
+            arrays[f"{number}.gain"] = layer.scale(c)
+            listed += [["gelu"], ["gain", f"{number}.gain"]]
     arrays |= {"codes": torch.tensor(seen["codes"]).half(), "labels": torch.tensor(seen["labels"]).byte()}
-    return config, arrays
+    return {"decoder": listed, "side": model.image_shape[-1]}, arrays
 
 
 def typeface() -> Content:

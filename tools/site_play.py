@@ -22,7 +22,7 @@ LEAD = (
 
 @dataclass(frozen=True)
 class Explorer:
-    """``name``: its module, docs/site/static/play/NAME.js. ``embedded``: numbers of the chapters whose section
+    """``name``: its module, docs/site/static/play/NAME.js. ``embedded``: numbers of chapters whose section
     Play shows it; ``linked``: of those that lead to it on the page of all explorers.
     """
 

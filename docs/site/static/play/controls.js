@@ -11,13 +11,14 @@ export function make(tag, { text, ...attributes } = {}, ...children) {
   return element;
 }
 
-/** Empty the place of an explorer and lay it out: {controls, stage, aside, say}. `aside: false` is one column. */
-export function layOut(root, { aside = true } = {}) {
+/** Empty the place of an explorer and lay it out: {controls, stage, aside, say}. `aside: false` is one column, `pair` always two. */
+export function layOut(root, { aside = true, pair = false } = {}) {
   const controls = make("div", { class: "explorer-controls" });
   const say = make("p", { class: "explorer-say", role: "status" });
   const stage = make("div", { class: "explorer-stage" });
   const side = make("div", { class: "explorer-aside" });
-  const grid = make("div", { class: aside ? "explorer-grid" : "explorer-grid one" }, stage, ...(aside ? [side] : []));
+  const kind = pair ? "explorer-grid pair" : aside ? "explorer-grid" : "explorer-grid one";
+  const grid = make("div", { class: kind }, stage, ...(aside ? [side] : []));
   root.replaceChildren(controls, say, grid);
   return { controls, stage, aside: side, say };
 }

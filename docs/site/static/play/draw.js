@@ -33,13 +33,13 @@ export class Sheet {
   /** Paint n pictures (n, side · side, channels) in [0, 1] from place `first` on. `invert`: ink is dark. */
   paint(data, n, first = 0, invert = false) {
     const pixels = this.side * this.side, out = this.picture.data;
+    const [scale, zero, green, blue] = [...(invert ? [-255, 255] : [255, 0]), ...(this.channels === 3 ? [1, 2] : [0, 0])];
     for (let i = 0; i < n; i++) {
-      for (let p = 0, at = i * pixels * this.channels; p < pixels; p++, at += this.channels) {
-        for (let c = 0; c < 3; c++) {
-          const value = data[this.channels === 3 ? at + c : at];
-          out[4 * p + c] = 255 * (invert ? 1 - value : value);
-        }
-        out[4 * p + 3] = 255;
+      for (let p = 0, at = i * pixels * this.channels; p < 4 * pixels; p += 4, at += this.channels) {
+        out[p] = zero + scale * data[at];
+        out[p + 1] = zero + scale * data[at + green];
+        out[p + 2] = zero + scale * data[at + blue];
+        out[p + 3] = 255;
       }
       const place = first + i, step = this.side + this.gap;
       this.context.putImageData(this.picture, (place % this.columns) * step, Math.floor(place / this.columns) * step);
@@ -51,23 +51,23 @@ const niceStep = (span, n) => {
   const raw = span / n, power = 10 ** Math.floor(Math.log10(raw));
   return power * [1, 2, 5, 10].find((times) => times * power >= raw);
 };
-export const minus = (text) => String(text).replace("-", "\u2212");
+export const minus = (text) => String(text).replace(/(?<!\w)-(?=[\d.])/g, "\u2212");
 
 /**
  * A plot with axes. `draw(plot)` is called whenever it has to be painted anew: by refresh(), when its size or the
  * theme changes. Inside it: line, dots, bars, text in the units of the axes; x, y give places in CSS pixels.
  */
 export class Plot {
-  constructor(into, { label, height = 220, x, y, xLabel = "", yLabel = "", ticks = true, square = false, left }, draw) {
-    Object.assign(this, { height, xRange: x, yRange: y, xLabel, yLabel, ticks, square, draw });
+  constructor(into, { label, height = 220, x, y, xLabel = "", yLabel = "", ticks = true, square = false, equal = false, left }, draw) {
+    Object.assign(this, { height, xRange: x, yRange: y, xLabel, yLabel, ticks, square, equal, draw });
     this.canvas = document.createElement("canvas");
     this.canvas.className = "explorer-plot";
     this.canvas.setAttribute("role", "img");
     this.context = this.canvas.getContext("2d");
     this.label = label;
-    this.left = left ?? (ticks ? 44 : 8);
+    this.margin = left ?? (ticks ? 44 : 8); // a number, or a function of the width
     into.append(this.canvas);
-    new ResizeObserver(() => this.refresh()).observe(this.canvas);
+    new ResizeObserver(() => requestAnimationFrame(() => this.refresh())).observe(this.canvas);
     painters.add(() => this.refresh());
   }
 
@@ -104,8 +104,14 @@ export class Plot {
       this.canvas.height = Math.round(high * dots);
     }
     this.top = 10;
+    this.left = typeof this.margin === "function" ? this.margin(wide) : this.margin;
     const below = (this.ticks ? 20 : 6) + (this.xLabel ? 18 : 0);
     this.inside = [wide - this.left - 10, high - this.top - below];
+    if (this.equal) { // one unit is as long up as across
+      const half = ((this.xRange[1] - this.xRange[0]) * this.inside[1]) / this.inside[0] / 2;
+      const middle = (this.yRange[0] + this.yRange[1]) / 2;
+      this.yRange = [middle - half, middle + half];
+    }
     const c = this.context;
     c.setTransform(dots, 0, 0, dots, 0, 0);
     c.clearRect(0, 0, wide, high);

@@ -220,6 +220,10 @@ export function network(tensors, layers) {
       side = Math.floor(side / 2);
       return (X, n) => layer.run(X, n, before);
     }
+    if (kind === "gain") {
+      const gain = tensors[name].data;
+      return (X) => X.map((v, i) => v * gain[i % gain.length]);
+    }
     if (kind === "norm") return groupNorm(tensors, name, option);
     return (X) => activate(kind, X);
   });
