@@ -1,7 +1,7 @@
-"""What the explorer "draw a digit" tells beside a drawing: prices of test digits, and what else is taken for one.
+"""What the explorer "draw a digit" tells beside a drawing: prices of test digits, and what passes for one.
 
-``python -m tools.drawing_numbers`` renews this part of docs/site/explorers.json, which is committed, from MNIST,
-Fashion-MNIST and the letters, looked for as everywhere in the course.
+``python -m tools.drawing_numbers`` renews this part of docs/site/explorers.json, which is committed, from
+MNIST and Fashion-MNIST, looked for as everywhere in the course.
 """
 
 import json
@@ -37,20 +37,20 @@ def prices(model, data, seed: int = 0) -> torch.Tensor:
 
 
 def measure() -> dict[str, Any]:
-    """For each size: percentiles of the −ELBO of test digits, medians, and shares of pictures beyond LIMIT."""
+    """For each size: percentiles of the −ELBO of test digits, medians, shares of pictures beyond LIMIT."""
     whole, found = load_one_model("mnist"), {}
     test = load("mnist", "test")
     for k in SIZES:
         model = whole.at(1.0, k)
         digits = prices(model, test)
         totals = digits.sum(1)
-        limit = totals.quantile(LIMIT)
+        limit, steps = totals.quantile(LIMIT), torch.linspace(0, 1, 101).double()
         shares = {"test digits": 1 - LIMIT}
         for name, (dataset, part) in OTHERS.items():
             data = load(dataset, part)
             shares[name] = round((prices(model, data).sum(1) > limit).double().mean().item(), 4)
         found[str(k)] = {
-            "percentiles": [round(v, 2) for v in totals.quantile(torch.linspace(0, 1, 101).double()).tolist()],
+            "percentiles": [round(v, 2) for v in totals.quantile(steps).tolist()],
             "rate": round(digits[:, 0].median().item(), 2),
             "distortion": round(digits[:, 1].median().item(), 2),
             "total": round(totals.median().item(), 2),
@@ -84,7 +84,9 @@ def small_digits() -> Content:
 def main() -> None:
     torch.manual_seed(0)
     found = numbers() | {"drawing": measure()}
-    lines = [f"{json.dumps(name)}: {json.dumps(value, separators=(',', ':'))}" for name, value in found.items()]
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(value, separators=(',', ':'))}" for name, value in found.items()
+    ]
     NUMBERS.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 

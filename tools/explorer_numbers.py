@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tools.explorers import NUMBERS, PICTURES, packed
+from tools.explorers import NUMBERS, PICTURES, numbers, packed
 from vae_course.data import load
 from vae_course.data.faces import FACTORS
 from vae_course.evaluation.code_use import posterior_means, rate_distortion
@@ -100,7 +100,7 @@ def of_faces() -> dict[str, Any]:
 
 def main() -> None:
     torch.manual_seed(0)
-    found = {name: of_pictures(name) for name in PICTURES}
+    found = numbers() | {name: of_pictures(name) for name in PICTURES}  # with what other tools measured
     found |= {"letters": of_letters(), "faces": of_faces()}
     lines = [
         f"{json.dumps(name)}: {json.dumps(value, separators=(',', ':'))}" for name, value in found.items()

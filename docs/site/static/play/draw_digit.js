@@ -5,12 +5,14 @@ import { drawClasses } from "./classes.js";
 import { button, drag, eachFrame, figure, layOut, make, menu, slider } from "./controls.js";
 import { sigmoid } from "./layers.js";
 import { OneModel, distortionOf, klOf } from "./one_model.js";
-import { BOX, SIDE, drawings, picture } from "./strokes.js";
+import { SIDE, drawings, picture } from "./strokes.js";
 import { load, normals } from "./weights.js";
 
 const SIZES = [2, 16], DRAWS = 16; // numbers of the code; draws of z for each price, as tools/drawing_numbers.py made
-const REACH = 3.6, OWN = "your own", PAD_PEN = 24; // of the map; pixels of the pad that BOX − pen correspond to
+const REACH = 3.6, OWN = "your own", PIXELS = 24; // of the map; of the pad, for the width of the pen on it
 const GLASS = [-3.5, -1.7], LARGER = 5; // a window of the map, both ways, that shows the Gaussian enlarged
+const SEEN = "What the model sees, rebuilt from 2 numbers, from 16. As in MNIST, ink fills a square of 20 pixels, and its " +
+  "center of mass lies in the middle of 28; the pen keeps its width.";
 const circle = Array.from({ length: 73 }, (_, i) => [Math.cos((i * Math.PI) / 36), Math.sin((i * Math.PI) / 36)]);
 
 export default async function explore(root) {
@@ -37,7 +39,7 @@ export default async function explore(root) {
   const pad = new Plot(figure(stage, "Draw here, with mouse or finger"),
     { label: "", x: [0, 1], y: [0, 1], square: true, ticks: false }, drawPad);
   pad.canvas.classList.add("explorer-draw");
-  const sheet = new Sheet(figure(stage, "What the model sees · rebuilt from 2 numbers · from 16"),
+  const sheet = new Sheet(figure(stage, SEEN),
     { label: "", side: SIDE, columns: 3, gap: 2 });
   const map = new Plot(figure(aside, "q(z|x) of your drawing (1 and 2 σ) among means of test digits"),
     { label: "", x: [-REACH, REACH], y: [-REACH, REACH], square: true, left: 30 }, drawMap);
@@ -133,7 +135,7 @@ export default async function explore(root) {
     c.fillRect(plot.left, plot.top, wide, tall);
     c.strokeStyle = "#fff";
     c.lineCap = c.lineJoin = "round";
-    c.lineWidth = (pen.value / PAD_PEN) * wide;
+    c.lineWidth = (pen.value / PIXELS) * wide;
     c.save();
     c.beginPath();
     c.rect(plot.left, plot.top, wide, tall);

@@ -17,9 +17,9 @@ export default async function explore(root) {
   const worker = new Worker(new URL("train_worker.js", import.meta.url), { type: "module" });
   const { controls, stage, aside, say } = layOut(root);
   const ask = eachFrame(root, update);
-  let records = [], state = null;
+  let records = [], state = null, number = 0; // of the run: a frame of the one before may still be on its way
 
-  const start = button(controls, "Start", () => go(!state.going));
+  const start = button(controls, "Start", () => state && go(!state.going));
   const once = button(controls, "One pass", () => {
     worker.postMessage({ passes: 1, run: true });
   });
@@ -44,6 +44,7 @@ export default async function explore(root) {
     { label: "", height: 200, xLabel: "rate", yLabel: "distortion", x: [0, 4], y: [20, 28] }, drawPath);
 
   worker.onmessage = ({ data }) => {
+    if (data.number !== number) return;
     records.push(...data.records);
     state = data;
     start.textContent = data.going ? "Pause" : "Start";
@@ -71,11 +72,14 @@ export default async function explore(root) {
 
   function reset() {
     records = [];
+    state = null;
+    number += 1;
     told();
-    worker.postMessage({ run: false, begin: { counts, train: config.train, code: code.value, seed: seed.value } });
+    worker.postMessage({ run: false, begin: { number, counts, train: config.train, code: code.value, seed: seed.value } });
   }
 
   function update() {
+    if (!state) return;
     const { passes, updates, failed, axes, pictures, tiles, busy } = state, { held, train } = records.at(-1);
     const active = [...held.units].filter((nats) => nats >= ACTIVE).length;
     const terms = `distortion ${held.distortion.toFixed(1)} + rate ${held.rate.toFixed(1)}`;

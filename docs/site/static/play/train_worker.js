@@ -14,7 +14,7 @@ let run = null; // what training needs
 let going = false, left = Infinity; // passes that may still begin
 const wish = { beta: 1, rate: 0.005 };
 
-function begin({ counts, train, code, seed }) {
+function begin({ number, counts, train, code, seed }) {
   const pixels = 64, n = counts.length / pixels, x = Float64Array.from(counts, (c) => c / 16);
   const mean = new Float64Array(pixels);
   for (let i = 0; i < train * pixels; i++) mean[i % pixels] += x[i];
@@ -23,7 +23,7 @@ function begin({ counts, train, code, seed }) {
   model.begin(random);
   const fixed = generator(1); // the same noise at every measurement: records differ by the weights alone
   const noise = Float64Array.from({ length: MEASURED * code }, fixed.normal);
-  run = { model, x, n, train, code, pixels, random, noise, passes: 0, busy: 0, axes: [0, 1], records: [], at: train };
+  run = { number, model, x, n, train, code, pixels, random, noise, passes: 0, busy: 0, axes: [0, 1], records: [], at: train };
   measure();
   frame();
 }
@@ -66,7 +66,7 @@ function update() {
 }
 
 function frame(failed = false) {
-  const { model, x, n, code, axes, records, passes, busy } = run;
+  const { number, model, x, n, code, axes, records, passes, busy } = run;
   model.encode(x, n);
   const means = new Float32Array(2 * n), grid = new Float64Array(TILES * TILES * code);
   for (let i = 0; i < n; i++) {
@@ -78,7 +78,7 @@ function frame(failed = false) {
     grid[i * code + axes[1]] = (0.5 - (Math.floor(i / TILES) + 0.5) / TILES) * 2 * REACH;
   }
   const pictures = model.pictures(grid, TILES * TILES), updates = model.updates;
-  const rest = { updates, passes, axes, busy, failed, going, tiles: TILES, reach: REACH };
+  const rest = { number, updates, passes, axes, busy, failed, going, tiles: TILES, reach: REACH };
   postMessage({ means, pictures, records: records.splice(0), ...rest });
 }
 
@@ -104,7 +104,10 @@ function turn() {
 }
 
 onmessage = ({ data }) => {
-  if (data.begin) begin(data.begin);
+  if (data.begin) {
+    going = false;
+    begin(data.begin);
+  }
   if (data.beta) wish.beta = data.beta;
   if (data.rate) wish.rate = data.rate;
   if (data.passes) left = data.passes;
