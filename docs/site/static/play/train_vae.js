@@ -19,7 +19,7 @@ export default async function explore(root) {
   const ask = eachFrame(root, update);
   let records = [], state = null, number = 0; // of the run: a frame of the one before may still be on its way
 
-  const start = button(controls, "Start", () => state && go(!state.going));
+  const start = button(controls, "Start", () => go(!state?.going));
   const once = button(controls, "One pass", () => {
     worker.postMessage({ passes: 1, run: true });
   });
