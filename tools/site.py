@@ -95,7 +95,8 @@ class Site:
             ("Run it in Colab", self.project.colab(first.name), ""),
         )
         place = PICTURE.search(picture)[1]
-        picture = picture.replace(place, pages.store((self.project.root / place).read_bytes(), "image/png"))
+        stored = pages.store((self.project.root / place).read_bytes(), "image/png")
+        picture = picture.replace(f'src="{place}"', f'class="figure" src="{stored}"')
         alive = explorers(self.project)[0].html(picture)  # the picture stands there until it is
         hero = ["::::{container} hero", ":::{container} words", lead, row, needs, ":::"]
         hero += [":::{container} cover", alive, ":::", "::::"]
