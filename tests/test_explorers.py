@@ -200,7 +200,7 @@ def test_the_toy_posterior_has_the_course_s_numbers(page, x):
 
 
 def test_the_loss_translator_has_the_course_s_beta(page):
-    settings = "'… reduced by': 'sum over all', 'KL reduced by': 'mean over all', picture: '32 × 32 color'"
+    settings = "'… reduced by': 'sum', 'KL reduced by': 'mean', picture: '32 × 32 color'"
     page.value(f"put('loss_translator', {{ {settings}, pixels: '0 to 255', 'weight of the KL': 1.5 }})")
     loss = LossWeights("mse", 3072, 1, 10**1.5, "sum", "mean", 20, 128, 255)
     assert page.value("at('loss_translator').shown.beta") == pytest.approx(effective_beta(loss), rel=1e-6)
@@ -235,10 +235,10 @@ def test_a_saved_typeface_is_a_picture(page):
     "album, models",
     [
         (
-            "photographs (CelebA)",
+            "photographs",
             [functools.partial(load_celeba, "vae"), functools.partial(load_celeba, "vae_gan")],
         ),
-        ("drawn faces", [functools.partial(load_face_model, 2)]),
+        ("drawn", [functools.partial(load_face_model, 2)]),
     ],
 )
 def test_faces_decode_as_pytorch_does(page, album, models):

@@ -18,7 +18,7 @@ from tools.chapters import CHAPTERS, Chapter
 from tools.explorers import write_all
 from tools.project import CourseError, Project
 from tools.results import deeper
-from tools.site_pages import BADGE, Card, Pages, buttons, image
+from tools.site_pages import BADGE, PICTURE, Card, Pages, buttons, image
 from tools.site_play import explorers, page
 
 NEEDED = ("sphinx", "myst-nb", "sphinx-book-theme", "sphinx-mathjax-offline")
@@ -91,10 +91,13 @@ class Site:
         first = self.chapters[0]
         row = buttons(
             (f"Read chapter {first.number}", f"notebooks/{first.name}.html", 'class="first"'),
-            ("Play in this page", "play/index.html", ""),
+            ("Play in the browser", "play/index.html", ""),
             ("Run it in Colab", self.project.colab(first.name), ""),
         )
-        alive = explorers(self.project)[0].html(picture)
+        place = PICTURE.search(picture)[1]
+        stored = pages.store((self.project.root / place).read_bytes(), "image/png")
+        picture = picture.replace(f'src="{place}"', f'class="figure" src="{stored}"')
+        alive = explorers(self.project)[0].html(picture)  # the picture stands there until it is
         hero = ["::::{container} hero", ":::{container} words", lead, row, needs, ":::"]
         hero += [":::{container} cover", alive, ":::", "::::"]
         table = re.compile(r"(?<=<!-- chapters:start -->\n)\|.*?(?=\n\n)", re.DOTALL)

@@ -42,7 +42,7 @@ export default async function explore(root, { data = "mnist" }) {
     const { rate, distortion } = file.config;
     curves.xRange = [0, 1.05 * Math.max(...rate.flat())];
     const [low, high] = [Math.min(...distortion.flat()), Math.max(...distortion.flat())];
-    curves.yRange = [low - 0.06 * (high - low), high + 0.1 * (high - low)];
+    curves.yRange = [low - 0.14 * (high - low), high + 0.1 * (high - low)];
     seen.paint(file.tensors.pictures.data, SHOWN);
     ask();
   }

@@ -6,7 +6,7 @@ import { network } from "./layers.js";
 import { load, normals } from "./weights.js";
 
 const SIDE = 64, VALUES = SIDE * SIDE * 3, BRIGHTER = 3;
-const ALBUMS = [["photographs (CelebA)", "photographs"], ["drawn faces", "drawn"]];
+const ALBUMS = [["photographs", "photographs"], ["drawn", "drawn"]];
 const WORDS = {
   photographs: { Smiling: "smile", Eyeglasses: "glasses", Blond_Hair: "blond hair", Bangs: "bangs", No_Beard: "no beard" },
   drawn: { smile: "smile", glasses: "glasses", hair_color: "hair color", hair_length: "hair length", pose: "pose" },

@@ -20,7 +20,7 @@ export default async function explore(root) {
   const { controls, stage, say } = layOut(root, { aside: false });
   const ask = eachFrame(root, update);
   const pick = (label, options, value) => menu(controls, { label, options, value, onInput: ask });
-  const reductions = [["sum over all", "sum"], ["mean over the batch", "batch mean"], ["mean over all", "mean"]];
+  const reductions = ["sum", "batch mean", "mean"].map((name) => [name, name]);
   const parts = {
     error: pick("error", [["squared (MSE)", "mse"], ["cross-entropy (BCE)", "bce"], ["absolute (L1)", "l1"]], "mse"),
     errorReduction: pick("… reduced by", reductions, "mean"),

@@ -63,9 +63,9 @@ export default async function explore(root) {
   const ask = eachFrame(root, update);
   const shown = (v) => v.toFixed(2).replace("-", "−");
   const point = menu(controls, { label: "x", options: POINTS, value: POINTS[0][1], onInput: ask });
-  const mean = slider(controls, { label: "mean of q", min: -3, max: 3, step: 0.02, value: 0.9, show: shown, onInput: ask });
+  const mean = slider(controls, { label: "mean of q", min: -3, max: 3, step: 0.02, value: 1, show: shown, onInput: ask });
   const width = slider(controls, {
-    label: "width σ of q", min: -3.5, max: 0.5, step: 0.02, value: -1.5, show: (v) => Math.exp(v).toFixed(3), onInput: ask,
+    label: "width σ of q", min: -3.5, max: 0.5, step: 0.02, value: -2, show: (v) => Math.exp(v).toFixed(3), onInput: ask,
   });
   button(controls, "Let q find its way", descend);
   const densities = new Plot(figure(stage, "Over the latent: exact posterior (gray) and q (blue). Drag q's mean"),
