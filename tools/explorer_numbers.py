@@ -2,6 +2,7 @@
 
 Writes docs/site/explorers.json, which is committed, so that building the site needs no data. MNIST and
 Fashion-MNIST are looked for as everywhere in the course.
+What "draw a digit" needs is measured by ``python -m tools.drawing_numbers``.
 """
 
 import json

@@ -28,7 +28,7 @@ export default async function explore(root) {
     label: "begin with", options: [[OWN, null], ...presets], value: presets[2][1],
     onInput: (chosen) => begin(chosen ?? []),
   });
-  const pen = slider(controls, { label: "pen", min: 1, max: 6, step: 0.2, value: 2.4, show: (v) => `${v.toFixed(1)} pixels`, onInput: ask });
+  const pen = slider(controls, { label: "pen, pixels", min: 1, max: 6, step: 0.2, value: 2.4, show: (v) => v.toFixed(1), onInput: ask });
   const turn = slider(controls, { label: "turn", min: -180, max: 180, step: 5, value: 0, show: (v) => `${v}°`.replace("-", "−"), onInput: ask });
   button(controls, "Undo", () => {
     strokes = strokes.slice(0, -1);
@@ -41,7 +41,7 @@ export default async function explore(root) {
   pad.canvas.classList.add("explorer-draw");
   const sheet = new Sheet(figure(stage, SEEN),
     { label: "", side: SIDE, columns: 3, gap: 2 });
-  const map = new Plot(figure(aside, "q(z|x) of your drawing (1 and 2 σ) among means of test digits"),
+  const map = new Plot(figure(aside, "q(z|x) of your drawing (1 and 2 σ) among means of test digits; in the window larger"),
     { label: "", x: [-REACH, REACH], y: [-REACH, REACH], square: true, left: 30 }, drawMap);
   const table = make("table", { class: "explorer-table" });
   aside.append(table);
@@ -120,9 +120,9 @@ export default async function explore(root) {
   const PARTS = ["distortion", "rate", "total"];
   const cells = SIZES.map(() => PARTS.map(() => make("td")));
   const row = (name, entries) => make("tr", {}, make("th", { scope: "row", text: name }), ...entries);
-  const heads = ["distortion", "+ rate", "= −ELBO"].map((text) => make("th", { scope: "col", text }));
+  const heads = ["distortion", "rate", "−ELBO"].map((text) => make("th", { scope: "col", text }));
   table.append(
-    make("caption", { text: `Nats; medians, each for itself, of ${config.examples.toLocaleString("en")} test digits` }),
+    make("caption", { text: `Nats, and the median of ${config.examples.toLocaleString("en")} test digits` }),
     make("tr", {}, make("td"), ...heads),
     ...SIZES.flatMap((k, i) => [
       row(`${k} numbers`, cells[i]),
@@ -189,7 +189,7 @@ export default async function explore(root) {
     c.clip();
     rings(middle, middle, LARGER);
     c.restore();
-    plot.text(`${LARGER} times as large`, middle, left, { align: "center", size: 11, dy: -9 });
+    plot.text(`× ${LARGER}`, middle, left, { align: "center", size: 12, dy: -9 });
     for (const cross of [[[-REACH, y], [x - 3 * sigma[0], y]], [[x, -REACH], [x, y - 3 * sigma[1]]]]) {
       plot.line(cross, { name: "mark", width: 1, dash: [4, 4] });
     }

@@ -39,7 +39,7 @@ export default async function explore(root) {
   const curve = new Plot(figure(aside, "−ELBO against passes, nats: gray on training digits, blue on held-out ones"),
     { label: "", height: 200, xLabel: "passes", x: [0, 10], y: [20, 28] }, drawCurve);
   const bars = new Plot(figure(aside, "Rate of each number of the code, nats"),
-    { label: "", height: 110, x: [0.4, 8.6], y: [0, 2] }, drawBars);
+    { label: "", height: 120, x: [0.4, 8.6], y: [0, 2], ticks: false, xLabel: " " }, drawBars);
   const path = new Plot(figure(stage, "Rate and distortion on its way: the run is the dot"),
     { label: "", height: 200, xLabel: "rate", yLabel: "distortion", x: [0, 4], y: [20, 28] }, drawPath);
 
@@ -91,7 +91,7 @@ export default async function explore(root) {
     map.xLabel = `number ${axes[0] + 1} (across) and number ${axes[1] + 1} (up)`;
     const name = `number ${axes[0] + 1} and number ${axes[1] + 1} of the code`;
     map.label = `Means of the codes of the digits in ${name} after ${passes} passes`;
-    bars.yRange = [0, Math.max(2, 1.1 * Math.max(...held.units))];
+    bars.yRange = [0, Math.max(2, 1.3 * Math.max(...held.units))];
     bars.label = `Nats of the ${code.value} numbers: ${[...held.units].map((v) => v.toFixed(2)).join(", ")}`;
     curve.xRange = [0, Math.max(10, passes)];
     const lowest = Math.min(...records.map((record) => Math.min(record.train.negativeElbo, record.held.distortion)));
@@ -112,7 +112,12 @@ export default async function explore(root) {
 
   function drawBars(plot) {
     if (!state) return;
-    records.at(-1).held.units.forEach((nats, j) => plot.bar(j + 0.7, j + 1.3, 0, nats));
+    plot.line([[0.4, 0], [8.6, 0]], { name: "line", width: 1 });
+    records.at(-1).held.units.forEach((nats, j) => {
+      plot.bar(j + 0.7, j + 1.3, 0, nats);
+      plot.text(nats.toFixed(2), j + 1, nats, { align: "center", size: 12, dy: -9 });
+      plot.text(j + 1, j + 1, 0, { name: "quiet", align: "center", dy: 13 });
+    });
   }
 
   function drawCurve(plot) {
