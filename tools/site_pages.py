@@ -24,6 +24,7 @@ DATA = re.compile(r"data:(\w+/\w+);base64,([A-Za-z0-9+/=]+)")
 LINK = re.compile(r"(?<!!)\[([^\][]+)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 PICTURE = re.compile(r'(?:!\[[^\]]*\]\(|<img src=")([^)":]+\.(?:png|gif|jpg))')
 BADGE = re.compile(r"^\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)$", re.MULTILINE)
+PLAY = re.compile(r"^## Play$", re.MULTILINE)
 MINUTES = re.compile(r"^Reading: about (.*?)\.", re.MULTILINE)
 FOLDED = {"setup": "the setup", "parameters": "the parameters", "hide-input": "the code"}
 
@@ -101,6 +102,8 @@ class Pages:
             if cell.cell_type == "markdown":
                 cell.source = self.linked(BADGE.sub(lambda _: head, cell.source), path)
                 card.minutes = card.minutes or "".join(MINUTES.findall(cell.source)[:1])
+                if play and PLAY.search(cell.source):
+                    cell.source += f"\n\n{play}"
             folded = [FOLDED[tag] for tag in cell.metadata.get("tags", []) if tag in FOLDED]
             if folded:
                 cell.outputs = [] if "setup" in cell.metadata.tags else cell.outputs  # the version, for Colab
@@ -108,25 +111,18 @@ class Pages:
                 prompts = {f"code_prompt_{verb.lower()}": f"{verb} {folded[0]}" for verb in ("Show", "Hide")}
                 cell.metadata.mystnb = prompts
             for output in cell.get("outputs", []):
-                if WIDGET_VIEW in output.get("data", {}):
-                    self.explain(output, colab, play)
-                    play = ""
-                else:
-                    self.show(output, top, card)
+                self.show(output, top, colab, card)
         notebook.metadata.pop("widgets", None)
         self.write(path, nbformat.writes(notebook))
         return card
 
-    def explain(self, output: NotebookNode, colab: str, play: str) -> None:
-        """In place of a widget: the site's explorer, if there is one, and where the widget is alive."""
-        live = f'<a href="{escape(colab)}">Open it in Colab</a>'
-        words = f'<p class="needs-kernel">{escape(output.data["text/plain"])} {live}.</p>'
-        output.data = NotebookNode({"text/html": play + words})
-
-    def show(self, output: NotebookNode, top: str, card: Card) -> None:
-        """Turn one output into HTML: files for pictures and sounds."""
+    def show(self, output: NotebookNode, top: str, colab: str, card: Card) -> None:
+        """Turn one output into HTML that needs no kernel: words for widgets, files for pictures."""
         data = output.get("data", {})
-        if "image/png" in data:
+        if WIDGET_VIEW in data:
+            live = f'<a href="{escape(colab)}">Open it in Colab</a>'
+            html = f'<p class="needs-kernel">{escape(data["text/plain"])} {live}.</p>'
+        elif "image/png" in data:
             picture, alt = base64.b64decode(data["image/png"]), alternative_text(output, "image/png")
             if not card.picture:
                 card.picture, card.alt = picture, alt

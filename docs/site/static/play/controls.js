@@ -126,6 +126,30 @@ export function eachFrame(root, update) {
   };
 }
 
+/**
+ * Parts of a picture that take long, such as the decoders of several models, spread over frames so that each is short:
+ * `again()` makes all of them old, `some()`, in a frame, renews the oldest until `milliseconds` have passed, and tells
+ * whether all are new.
+ */
+export function spread(parts, renew, milliseconds = 10) {
+  let version = 0;
+  const renewed = parts.map(() => 0);
+  return {
+    again() {
+      version += 1;
+    },
+    some() {
+      const until = performance.now() + milliseconds;
+      while (Math.min(...renewed) < version && performance.now() < until) {
+        const oldest = renewed.indexOf(Math.min(...renewed));
+        renewed[oldest] = version;
+        renew(parts[oldest], oldest);
+      }
+      return Math.min(...renewed) === version;
+    },
+  };
+}
+
 /** Save text or a blob as a file of the reader's. */
 export function save(name, content, type) {
   const address = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));

@@ -1,7 +1,7 @@
 // Attributes on decoded faces: a code, the same code after steps along attribute directions, and what has changed.
 
 import { Sheet } from "./draw.js";
-import { button, eachFrame, figure, layOut, menu, slider } from "./controls.js";
+import { button, eachFrame, figure, layOut, menu, slider, spread } from "./controls.js";
 import { network } from "./layers.js";
 import { load, normals } from "./weights.js";
 
@@ -43,16 +43,16 @@ export default async function explore(root) {
   const { controls, stage, say } = layOut(root, { aside: false });
   stage.classList.add("tiles");
   const ask = eachFrame(root, update);
-  let models = [], sliders = [], person = 3, before = [], sheets = [];
+  let models = [], sliders = [], person = 3, before = [], after = [], changes = [], sheets = [], work = spread([]);
   const album = menu(controls, { label: "faces", options: ALBUMS, value: "photographs", onInput: change });
   button(controls, "Another person", () => {
     person += 1;
     prepare();
-    ask();
+    moved();
   });
   button(controls, "Take all back", () => {
     for (const { control } of sliders) control.set(0);
-    ask();
+    moved();
   });
 
   async function change() {
@@ -64,14 +64,20 @@ export default async function explore(root) {
     const [low, high, step] = chosen === "drawn" ? [-0.5, 0.5, 0.05] : [-2, 2, 0.1];
     const show = (v) => (v > 0 ? "+" : "") + v.toFixed(step < 0.1 ? 2 : 1).replace("-", "−");
     sliders = Object.entries(WORDS[chosen]).map(([name, label]) => ({
-      name, control: slider(controls, { label, min: low, max: high, step, value: name.endsWith("lasses") ? 0.75 * high : 0, show, onInput: ask }),
+      name, control: slider(controls, { label, min: low, max: high, step, value: name.endsWith("lasses") ? 0.75 * high : 0, show, onInput: moved }),
     }));
     stage.replaceChildren();
     sheets = models.map(({ label }) => {
       const words = `${label}: decoded, after your steps, and what has changed (× ${BRIGHTER})`;
       return new Sheet(figure(stage, words), { label: "", side: SIDE, columns: 3, channels: 3, gap: 2 });
     });
+    work = spread(models, redraw);
     prepare();
+    moved();
+  }
+
+  function moved() {
+    work.again();
     ask();
   }
 
@@ -91,34 +97,41 @@ export default async function explore(root) {
     before.forEach((picture, i) => sheets[i].paint(picture, 1, 0));
   }
 
+  /** Decode one model's code after the present steps, and show what they change. */
+  function redraw(model, i) {
+    const z = model.code.slice(), k = model.latent;
+    for (const { name, control } of sliders) {
+      const from = model.names.indexOf(name) * k;
+      for (let j = 0; j < k; j++) z[j] += control.value * model.tensors.directions.data[from + j];
+    }
+    after[i] = model.decode(z, 1);
+    const difference = new Float32Array(VALUES);
+    changes[i] = 0;
+    for (let j = 0; j < VALUES; j++) {
+      const by = Math.abs(after[i][j] - before[i][j]);
+      changes[i] += by / VALUES;
+      difference[j] = Math.min(1, BRIGHTER * by);
+    }
+    sheets[i].paint(after[i], 1, 1);
+    sheets[i].paint(difference, 1, 2);
+  }
+
   function update() {
+    const settled = work.some();
     const steps = sliders.filter(({ control }) => control.value);
-    const after = models.map((model) => {
-      const z = model.code.slice(), k = model.latent;
-      for (const { name, control } of steps) {
-        const from = model.names.indexOf(name) * k;
-        for (let j = 0; j < k; j++) z[j] += control.value * model.tensors.directions.data[from + j];
-      }
-      return model.decode(z, 1);
-    });
     const asked = steps.map(({ name, control }) => `${WORDS[album.value][name]} ${control.value > 0 ? "+" : "−"}`).join(", ");
-    const moved = after.map((picture, i) => {
-      const difference = new Float32Array(VALUES);
-      let mean = 0;
-      for (let j = 0; j < VALUES; j++) {
-        const moved = Math.abs(picture[j] - before[i][j]);
-        mean += moved / VALUES;
-        difference[j] = Math.min(1, BRIGHTER * moved);
-      }
-      sheets[i].paint(picture, 1, 1);
-      sheets[i].paint(difference, 1, 2);
-      sheets[i].label = `${models[i].label}: a face, the same after ${asked || "no step"}, and their difference, ${mean.toFixed(3)} a pixel`;
-      return `${models[i].label} ${mean.toFixed(3)}`;
-    });
-    say.textContent = asked
-      ? `${asked}: the mean change of a pixel is ${moved.join(", ")} (black to white is 1)`
-      : "Move a slider: the third picture shows what changes";
-    root.shown = { codes: models.map(({ code }) => code), before, after };
+    if (settled) {
+      const moved = models.map(({ label }, i) => `${label} ${changes[i].toFixed(3)}`);
+      say.textContent = asked
+        ? `${asked}: the mean change of a pixel is ${moved.join(", ")} (black to white is 1)`
+        : "Move a slider: the third picture shows what changes";
+      models.forEach(({ label }, i) => {
+        sheets[i].label = `${label}: a face, the same after ${asked || "no step"}, and their difference, ${changes[i].toFixed(3)} a pixel`;
+      });
+    } else {
+      setTimeout(ask);
+    }
+    root.shown = { settled, codes: models.map(({ code }) => code), before, after };
   }
 
   await change();

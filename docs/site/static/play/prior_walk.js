@@ -1,7 +1,7 @@
 // One draw of noise on the way from N(0, I) to a Gaussian that was fitted to the codes, through two decoders.
 
 import { Sheet } from "./draw.js";
-import { button, eachFrame, figure, layOut, slider } from "./controls.js";
+import { button, eachFrame, figure, layOut, slider, spread } from "./controls.js";
 import { fitted, opened } from "./faces.js";
 import { normals } from "./weights.js";
 
@@ -13,8 +13,9 @@ export default async function explore(root) {
   const { controls, stage, say } = layOut(root, { aside: false });
   const ask = eachFrame(root, update);
   let draw = 4, noise, ends;
+  const pictures = [], work = spread(models, step);
   const place = slider(controls, {
-    label: "way to the fitted prior", min: 0, max: 1.5, step: 0.05, value: 0.5, show: (v) => v.toFixed(2), onInput: ask,
+    label: "way to the fitted prior", min: 0, max: 1.5, step: 0.05, value: 0.5, show: (v) => v.toFixed(2), onInput: moved,
   });
   button(controls, "Another draw", another);
   const large = new Sheet(figure(stage, "VAE and VAE-GAN, the same noise"), { label: "", side: SIDE, columns: 2, channels: 3, gap: 2 });
@@ -27,7 +28,7 @@ export default async function explore(root) {
     draw += 1;
     noise = normals(vae.latent, draw);
     ends = models.map(([, model]) => fitted(model, noise));
-    ask();
+    moved();
     WAYS.forEach((way, i) => setTimeout(() => { // one after the other, so that the page stays awake
       codes(way).forEach((z, row) => strip.paint(models[row][1].decode(z, 1), 1, row * WAYS.length + i));
     }, 40 * (i + 1)));
@@ -36,14 +37,23 @@ export default async function explore(root) {
 
   const codes = (way) => ends.map((end) => end.map((v, j) => (1 - way) * noise[j] + way * v));
 
+  function moved() {
+    work.again();
+    ask();
+  }
+
+  function step([, model], i) {
+    pictures[i] = model.decode(codes(place.value)[i], 1);
+    large.paint(pictures[i], 1, i);
+  }
+
   function update() {
-    const way = place.value, z = codes(way);
-    const pictures = z.map((code, i) => models[i][1].decode(code, 1));
-    pictures.forEach((picture, i) => large.paint(picture, 1, i));
+    const way = place.value, settled = work.some();
     const where = way === 0 ? "N(0, I)" : way === 1 ? "the fitted prior" : way > 1 ? "beyond the fitted prior" : "on the way";
     say.textContent = `draw ${draw}, ${way.toFixed(2)}: ${where}`;
     large.label = `What VAE and VAE-GAN decode at ${way.toFixed(2)} of the way, ${where}`;
-    root.shown = { codes: z, pictures };
+    root.shown = { settled, codes: codes(way), pictures };
+    if (!settled) setTimeout(ask);
   }
 
   another();
