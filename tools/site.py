@@ -91,7 +91,7 @@ class Site:
         first = self.chapters[0]
         row = buttons(
             (f"Read chapter {first.number}", f"notebooks/{first.name}.html", 'class="first"'),
-            ("Play in the browser", "play/index.html", ""),
+            ("Play", "play/index.html", ""),
             ("Run it in Colab", self.project.colab(first.name), ""),
         )
         place = PICTURE.search(picture)[1]

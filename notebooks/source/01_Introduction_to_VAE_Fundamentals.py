@@ -402,9 +402,8 @@ few = torch.randperm(len(held_out), generator=seeded("search"))[:SEARCHED]
 candidates = torch.linspace(-3.2, 3.2, 129).double()[:, None], torch.linspace(-7, -3, 9).double()
 best_elbo = [toy.elbo(x, *candidates).max() for x in held_out[few]]  # 1,161 Gaussians for each point
 left_over = (exact[few] - torch.stack(best_elbo)).mean() / Runs(g[few].mean() for g in found)
-claims.add(
-    "found_by_search", left_over.within(0, 1), below=0.25, text="Gap of the best q, of the encoder's", **whole
-)
+text = "Gap of the best q, of the encoder's"
+claims.add("found_by_search", left_over.within(0, 1), below=0.25, text=text)
 # where are the dark patches? points with a neighbor (within 0.3) whose cause is another part of the curve
 others = torch.randn(20_000, generator=seeded("neighbors")).double()
 places = curve(others) + 0.25 * torch.randn(20_000, 2, generator=seeded("noise")).double()

@@ -17,7 +17,7 @@
 # <!-- minutes -->
 #
 # "VAE pictures are blurry." What blurs them: code, decoder, training, or pixels? And who judges the judges?
-# Below, a filter that has learned nothing sharpens the VAE's digits, and another blurs the GAN's. Both improve a famous mark (section 4).
+# Below, a filter that has learned nothing sharpens the VAE's digits, and another blurs the GAN's. Each improves a famous mark (section 5).
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -68,7 +68,7 @@ show(
     title=f"Sharpening takes the VAE's Fréchet distance from {far[1]:.0f} to {far[2]:.0f}; blur takes the GAN's precision from {sure[3]:.2f} to {sure[4]:.2f}",
 )
 # %% [markdown]
-# These marks are of one draw of 2,000 digits; section 4 takes three, the explorer 128 digits.
+# These marks are of one draw of 2,000 digits; sections 4 to 6 take three, the explorer 128 digits.
 #
 # ## Objectives
 #
@@ -80,7 +80,7 @@ show(
 # 4. **define** Fréchet distance, precision and recall, and say what each cannot see;
 # 5. **turn** one dial that trades precision for recall.
 #
-# You need chapter 02's VAE, chapter 04's rate and chapter 06's GAN. Four functions are yours to write.
+# You need chapter 02's VAE, chapter 04's rate and chapter 06's GAN.
 # Numbers in the text are those of the full run.
 #
 # ## 1 What does a decoder draw when it cannot tell?
@@ -102,7 +102,7 @@ claims.add("committing", ratio, near=(2, 1e-4), exact=True, text="One hand's cos
 # \arg\min_\mu\ \mathbb E\bigl[\lVert x - \mu\rVert^2 \mid z\bigr] = \mathbb E[x \mid z].
 # $$
 #
-# In words: the best single picture for a code is the average of all that the code leaves possible. Bernoulli and Gaussian likelihoods share it. Here the average is no picture of this world.
+# In words: the best single picture for a code is the average of all that the code leaves possible. Bernoulli and Gaussian likelihoods share it.
 #
 # **Your turn (07.1).** Return the picture with the smallest expected squared error. The weights say how likely each picture is; they need not add up to 1.
 
@@ -181,11 +181,11 @@ show(
 
 
 # %% [markdown]
-# The decoder draws the exact average: at both β it is off by at most {{off_average}} of the range from black to white. At the larger one the code says {{torn_rate}}, sixteen hands hold 2.8; there the average and the likeliest hand are far apart, and the decoder's distance to the average is {{torn.value}} of that to the likeliest hand. In this world, blur is what the code does not say.
+# The decoder draws nearly the exact average: at both β it is off by at most {{off_average}} of the range from black to white. At the larger one the code says {{torn_rate}}, sixteen hands hold 2.8; there the average and the likeliest hand are far apart, and the decoder's distance to the average is {{torn}} of that to the likeliest hand. In this world, blur is what the code does not say.
 #
 # ## 2 Whose fault is the blur of real pictures?
 #
-# That decoder was as good as it gets. On real pictures the code may say too little, the decoder be too small, or the training too short. All look the same.
+# That decoder was as good as it gets. On real pictures the code may say too little, the decoder be too small, or the training too short.
 #
 # First a measure. A picture is a sum of waves; the fine ones are edges and texture. **Fine power** is the power of all waves of 0.25 cycles per pixel or more, as a share of the data's.
 #
@@ -320,19 +320,19 @@ show(
     title=f"More updates take the small network from {ends[0]:.0f} to {ends[1]:.0f} nats; over their last fifth it changes by {abs(fell.mean):.1%}",
 )
 # %% [markdown]
-# (Flat ends prove little: every schedule lets the rate fall to 0.)
+# (Every schedule ends at rate 0, which flattens any curve.)
 #
-# At about the same price of bits, {{first_nats.value}} and {{best_nats.value}}, fine power goes from {{first}} to {{best.value}}: {{same_bits}} as much (interval: the small one's seeds), about a quarter of what was missing. Whose merit is it?
+# At about {{best_nats.value}} each, fine power goes from {{first}} to {{best.value}}: {{same_bits}} as much (interval: the small one's seeds), about a quarter of what was missing.
 #
-# - **Decoder**: from the very same codes, the new decoder draws {{anew}}. So at least {{anew_small.number}} points were in the code and not in the picture (on the large model's codes a new decoder is short itself: {{anew_large.number}} points).
+# - **Decoder**: from the same codes, the new decoder, larger and longer trained, draws {{anew}}, {{anew_small.number}} points that were not the code's fault, if they are right (not checked). On the large model's codes a new one falls short, {{anew_large.number}} points.
 # - **Size or training**: from "small, short", longer training leads to {{trained.value}}, a larger network to {{grown.value}}, cheap bits to less (table). The rest of the way to {{best.value}} changes size, length and recipe together.
-# - **What no code here says**: for an average $\mu = \mathbb E[x|z]$, wave by wave, $\mathbb E|x - \mu|^2 = \mathbb E|x|^2 - \mathbb E|\mu|^2$: it has the power that it gets *right*. The large model gets {{right.value}} right. A decoder that commits itself has more.
+# - **What stays away**: for an average $\mu = \mathbb E[x|z]$, wave by wave, $\mathbb E|x - \mu|^2 = \mathbb E|x|^2 - \mathbb E|\mu|^2$: it has the power that it gets *right*. The large model gets {{right.value}} right and draws {{best.value}}, as an average does. Its code may say more.
 #
-# At β = 0.2 "small, long" spends {{small_nats.value}} and keeps {{small.value}}, {{few_bits.number}} points less than "large, long" at β = 1. Even the best keeps {{cheap.value}}, with {{cheap_nats.value}}. So train a VAE before you blame it; most of the blur stays.
+# At β = 0.2 "small, long" spends {{small_nats.value}} and keeps {{small.value}}, {{few_bits.number}} points less than "large, long" at β = 1. Even the best keeps {{cheap.value}}, with {{cheap_nats.value}}. Enlarge and train a VAE before you blame it; most of the blur stays.
 #
 # ## 3 Must doubt look like blur?
 #
-# An average of pictures is blurred because it is taken *pixel by pixel in ink*. Take capitals of many typefaces and let the decoder write something else: at each pixel the **distance to the outline**, positive inside the letter. To see the letter, cut at zero.
+# An average of pictures is blurred because it is taken *pixel by pixel in ink*. Take capitals of many typefaces and let the decoder write something else: at each pixel the **distance to the outline** (Park et al. 2019), positive inside the letter. To see the letter, cut at zero.
 # %%
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -444,18 +444,18 @@ show(
     title=f"Same codes: {gray[0].mean:.1%} of the pixels are gray in ink, {gray[1].mean:.1%} in distances",
 )
 # %% [markdown]
-# With the same codes, ink leaves {{gray_ink}} of the pixels gray, distances {{gray_far}} (true letters {{gray_true}}). The sharper row is *worse*: the mean squared error of a pixel is {{error_far.value}}, in ink {{error_ink.value}}; a classifier reads {{read_far.value}} as meant, in ink {{read_ink.value}}. (Of true letters, sent to distances and back, it reads {{there_read.value}}: they can be written.) The doubt has moved, from gray edges to *where*
-# a crisp edge runs, and to whether a stroke is there at all: the lightest letters (more than half are I, J or L) get {{left_far.value}} of their ink, in ink {{left_ink.value}}. What a decoder writes decides how doubt looks. (The codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
+# With the same codes, ink leaves {{gray_ink}} of the pixels gray, distances {{gray_far}} (true letters {{gray_true}}). The sharper row is *worse*: a pixel's squared error, which favors averages, is {{error_far.value}}, in ink {{error_ink.value}}; a classifier reads {{read_far.value}} as meant, in ink {{read_ink.value}}. (True letters, sent to distances and back, are read to {{there_read.value}}.) The doubt has moved, from gray edges to *where*
+# a crisp edge runs, and to whether a stroke is there at all: the lightest letters get {{left_far.value}} of their ink, in ink {{left_ink.value}}. How doubt looks depends on what is written and how it is cut. (Ink through the same cut was not tried. The codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
 #
 # ## 4 A GAN worth comparing
 #
-# Chapter 01's three digit models share one decoder: an autoencoder, a VAE, a GAN. Their curves there change by 0.6 % or less over the last fifth (for a GAN that means little). How near are their digits to real ones? Let a classifier of digits turn each picture into 64 features, and compare clouds of features. Fit a Gaussian to each cloud:
+# Chapter 01's autoencoder, VAE and GAN have the same decoder network, each its own weights. Their curves there change by 0.6 % or less over the last fifth (for a GAN that means little). How near are their digits to real ones? Let a classifier of digits turn each picture into 64 features, and compare clouds of features. Fit a Gaussian to each cloud:
 #
 # $$
 # d^2 = \lVert \mu - \mu' \rVert^2 + \operatorname{tr}\bigl(\Sigma + \Sigma' - 2(\Sigma\Sigma')^{1/2}\bigr).
 # $$
 #
-# In words: how far apart the centers are, and how differently the clouds spread. This is the **Fréchet distance**; FID is the same with another network's features (Heusel et al. 2017).
+# In words: how far apart the centers are, and how differently the clouds spread. This $d^2$ is reported as the **Fréchet distance**; FID is the same with another network's features (Heusel et al. 2017).
 #
 # **Your turn (07.6).** The trace of $(\Sigma\Sigma')^{1/2}$ is the sum of the roots of the eigenvalues of $\Sigma\Sigma'$.
 
@@ -548,7 +548,7 @@ surer = vae_marks["precision"] - gan_marks["precision"]
 claims.add("surer", surer, above=0, text="Precision: VAE − GAN")
 # %% [markdown]
 # From $\mathcal N(0, I)$ the GAN is nearer by Fréchet distance ({{gan_far.value}} against {{vae_far.value}}) and has the data's fine power ({{gan_fine.value}}, VAE {{vae_fine.value}}). The VAE has more precision: {{vae_sure.value}} against {{gan_sure.value}}. Written digits get {{people_far.value}} and {{people_sure.value}}.
-# With a fitted Gaussian, the Fréchet distances of autoencoder and VAE cannot be told apart; the VAE has more precision, {{fitted_sure.value}} against {{auto_sure.value}}. Who is more realistic? Ask the judges what you know.
+# With a fitted Gaussian, the Fréchet distances of autoencoder and VAE cannot be told apart; the VAE has more precision, {{fitted_sure.value}} against {{auto_sure.value}}, and less fine power, {{fitted_fine.value}} against {{auto_fine.value}}. Who is more realistic?
 #
 # ## 5 Who judges the judges?
 # %%
@@ -596,19 +596,19 @@ note_changes("hard", hard, vae_marks)
 note(lead_left=vae_marks["precision"] - soft["precision"], hard_far=hard["Fréchet"])
 note(lead_alike=both["precision"] - soft["precision"], lead_sharp=hard["precision"] - gan_marks["precision"])
 # %% [markdown]
-# Most judges can be bought. (Changes, with intervals over draws.)
+# Most judges can be bought. (Changes; intervals over draws.)
 #
-# - **Precision rewards blur.** Blurred, written digits gain {{blur_precision}}: blurred features shrink inward (their spread, {{people_spread.value}}, moves by {{blur_spread.value}}), where the reaches overlap. By the same filter the GAN gains {{blur_pays}}, and the VAE's lead of {{surer.value}} shrinks to {{lead_left.value}}. But *both* blurred, the VAE still leads by {{lead_alike}}; sharpened, over the plain GAN, by {{lead_sharp.value}}. Part of the lead is blur.
-# - **Recall rewards long reaches**: samples far from each other have them. Noise moves the median reach by {{noise_reach.value}} and recall by {{noise_recall}}; sharpening the VAE's digits, by {{hard_reach.value}} and {{hard_recall}}. Coverage (Naeem et al. 2020), the share of real pictures with a sample in *their* reach, is bought in no row.
-# - **Fréchet distance rewards a filter.** The VAE goes from {{vae_far.value}} to {{hard_far.value}}, and no shape is better; its precision moves by {{hard_precision}}. On sharp digits the filter buys nothing ({{sharp_frechet.value}}).
-# - **Precision does not see a missing class** ({{dropped_precision}}); Fréchet distance ({{dropped_frechet.value}}) and coverage ({{dropped_coverage.value}}) do.
-# - **Nobody sees a thief.** Training digits, handed out as samples, differ from fresh ones by {{thief_frechet}} in Fréchet distance and {{thief_precision}} in precision ([how to catch one](deeper/The_Thief.ipynb)).
+# - **Precision rewards blur.** Blurred, written digits gain {{blur_precision}}. Their features shrink inward (spread {{people_spread.value}}, moved by {{blur_spread.value}}); that alone is not why, as noise moves it by {{noise_spread.value}} and precision by {{noise_precision}}. By the same filter the GAN gains {{blur_pays}}, and the VAE's lead of {{surer.value}} shrinks to {{lead_left.value}}. But *both* blurred, the VAE still leads by {{lead_alike}}. Part of the lead is blur.
+# - **Recall goes with long reaches**: samples far from each other have them. Noise moves the median reach by {{noise_reach.value}} and recall by {{noise_recall}}; sharpening the VAE's digits, by {{hard_reach.value}} and {{hard_recall}}. Coverage (Naeem et al. 2020), the share of real pictures with a sample in *their* reach, is bought neither in the table, where it starts near 1, nor by that sharpening ({{hard_coverage}}).
+# - **Fréchet distance rewards a filter.** The VAE goes from {{vae_far.value}} to {{hard_far.value}} by edges alone; its precision moves by {{hard_precision}}. On written digits half the filter buys nothing ({{sharp_frechet.value}}).
+# - **Precision does not see a missing class** ({{dropped_precision}}); Fréchet distance ({{dropped_frechet.value}}) and coverage ({{dropped_coverage.value}}) do. Recall, made for it, may not ({{dropped_recall}}).
+# - **No mark convicts a thief.** Training digits, handed out as samples, differ from fresh ones by {{thief_frechet}} in Fréchet distance, {{thief_precision}} in precision and {{thief_recall}} in recall ([how to catch one](deeper/The_Thief.ipynb)).
 #
-# All are opinions of one network, and a Fréchet distance depends on how many pictures are compared. Quote real pictures beside a model, never one mark alone.
+# All are opinions of one network, and a Fréchet distance depends on how many pictures are compared (Chong & Forsyth 2020).
 #
 # ## 6 Is there a dial between the two?
 #
-# Scale the noise: $z \sim \mathcal N(0, T^2 I)$, with a **temperature** $T$. Below 1 the samples come from where codes are dense. BigGAN's truncation trick, which redraws values beyond a threshold, is a relative.
+# Scale the noise: $z \sim \mathcal N(0, T^2 I)$, with a **temperature** $T$. Below 1 the samples come from where the prior is dense. BigGAN's truncation trick (Brock et al. 2019) is a relative.
 # %%
 options = ["by less than precision rises", "by about as much", "by more"]
 guess = predict("From T = 1 to T = 0.6 the VAE's precision rises. Its recall falls ...", options)
@@ -628,11 +628,11 @@ claims.add("dial", gain, above=0, text="Precision: T = 0.6 minus T = 1")
 note_changes("hot", hot, usual)
 note(dial_cost=loss, hot_far=hot["Fréchet"], people_spread=people["spread"])
 # %% [markdown]
-# One model, and you choose its marks: $T = 0.6$ buys {{dial}} of precision and costs {{dial_cost}} of recall. Above 1 it is the other way round: at 1.2 recall moves by {{hot_recall}}, precision by {{hot_precision}}, coverage by {{hot_coverage}}. (The Fréchet distance is lower there: {{hot_far.value}}, at 1 {{vae_far.value}}.) So compare two models by curves, not by points.
+# $T = 0.6$ buys {{dial}} of precision and costs {{dial_cost}} of recall. Above 1 it is the other way round: at 1.2 recall moves by {{hot_recall}} (the reach by {{hot_reach.value}}), precision by {{hot_precision}}, coverage by {{hot_coverage}}. (The Fréchet distance is lower there: {{hot_far.value}}, at 1 {{vae_far.value}}.) Compare two models by curves, not points.
 #
 # ## Play
 #
-# Sharpen the VAE's digits until their power meets the data's: what does the Fréchet distance say? Blur the GAN's until its precision meets the VAE's. Then find a setting that every mark likes and your eye does not.
+# Sharpen the VAE's digits until their sharpness meets the data's: what does the Fréchet distance say? Blur the GAN's until its precision meets the VAE's.
 # %%
 from vae_course.widgets import explore_the_judge
 
@@ -642,11 +642,11 @@ explorer = explore_the_judge({"VAE": vae, "GAN": gan, "written": fresh(0)}, real
 #
 # Write a filter (no training, no data but the samples) that lowers the *GAN's* Fréchet distance. **Before** you run it, write down what it will do to precision, recall, coverage and fine power, and why.
 #
-# A good answer predicts all five marks with a reason each; measures on other held-out digits than those that chose the filter; has intervals over draws; shows ten pictures before and after; and says what one must report so that this filter is found out.
+# A good answer predicts all five marks with a reason each; measures on other held-out digits than those that chose the filter; has intervals over draws; and says what one must report so that this filter is found out.
 #
 # ## What you can say now
 #
-# - A decoder draws the average of all that its code leaves open. At β = 1, network and training gave back a quarter of the missing fine power ({{first.value}} became {{best.value}}); most is in no picture here.
+# - A well-trained decoder draws the average of all that its code leaves open. At β = 1, network, training and recipe gave back a quarter of the missing fine power ({{first.value}} became {{best.value}}); most is in no picture here.
 # - Crisp is not right: written as distances, the same codes make sharper letters that are read less often, and light ones lose ink.
 # - Precision can be bought by blur; recall and Fréchet distance, for soft digits, by a sharpening filter. Show several marks, beside those of real pictures.
 #

@@ -16,8 +16,8 @@
 #
 # <!-- minutes -->
 #
-# Everybody who builds a VAE writes down the size of its code first. Below, the same pictures are rebuilt from 2, 4, 8, 16 and 32 numbers. Here you find out what a
-# size buys, which of the numbers a model really uses, whose property that count is, and a rule for data of your own.
+# Everybody who builds a VAE writes down the size of its code first. Below, the same pictures are rebuilt from 2, 4, 8, 16 and 32 numbers. What does
+# a size buy, and which of the numbers does a model use?
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -85,7 +85,7 @@ show(
 #
 # 1. **write** the training loop and a linear probe;
 # 2. **find out** which numbers of a code are in use by switching them off;
-# 3. **say** why the count of units in use depends on likelihood and training, not on the data alone;
+# 3. **show** that the count of units in use depends on likelihood and training, not on the data alone;
 # 4. **choose** a size for your own data, and say what your seeds cannot decide.
 #
 # You need chapter 02's ELBO, $-\mathrm{ELBO} = D + R$: distortion (what the picture costs once you know the code) plus rate (the KL). Numbers in the text are those of the full run; an interval in brackets
@@ -104,7 +104,7 @@ solution("08.2")
 
 
 # %% [markdown]
-# Some hundreds, of about half a million (the models below have layers of 128 and 128: same answer, half the total). If a small code is better, it is for another reason.
+# Some hundreds, of about half a million. If a small code is better, it is for another reason.
 #
 # Train one, with more room than it needs. This is the whole loop: a batch, its ELBO, a step. The weight of the KL rises from 0 to 1 over the first 30 % (warm-up, chapter 04), the learning rate falls along a cosine. `look` measures held-out pictures on the way.
 # %%
@@ -230,7 +230,7 @@ show(
 )
 # %% [markdown]
 # Say **in use** for: worth at least 0.1 nats. Of {{offered}} units {{in_use}} are. Two tests, on pictures that had no say. The silent units could matter *together* though none does alone: replace all of them at once,
-# and {{silent}} are lost. And an encoder at its best never pays more than a unit is worth, as the prior is free: the ratio must be at least 1. Here the weakest unit in use is worth {{pays}} its price.
+# and {{silent}} are lost. And an encoder at its best never pays more than a unit is worth, as the prior is free: the ratio must be at least 1. Here the weakest unit in use is worth {{pays}} its price. (Noise is a *wrong* number; a model that never had the unit loses less: section 5, garments.)
 #
 # The usual count needs no decoder: a unit is called **active** when the mean of $q(z_j|x)$ varies over the data with a variance above 0.01 (Burda et al. 2016).
 #
@@ -348,9 +348,9 @@ show(
     title="PCA's error goes on falling where the error of the Bernoulli VAE stays level",
 )
 # %% [markdown]
-# With 8 numbers PCA's error on garments is {{ahead_8}} the VAE's: a decoder that bends gets more out of a number. But give both 64, and the VAE's error is {{behind_64}} PCA's. Is it the price? The same network without it (β = 0, your loop, {{offered}} numbers) gets {{error_free}}; with it, {{error_paid}} (one run each). So here the price holds back most of what the network could do. The Gaussian VAE goes on: {{gauss_8}} with 8, {{gauss_32}} with 32. No learning rate was tuned: the Gaussian runs of 32 still fall by {{gauss_late}} in the last fifth, and 64 is {{gauss_64}} worse than 32.
+# With 8 numbers PCA's error on garments is {{ahead_8}} the VAE's: a decoder that bends can get more out of a number. But give both 64, and the VAE's error is {{behind_64}} PCA's. Is it the price? The same network without it (β = 0, your loop, {{offered}} numbers) gets {{error_free}}; with it, {{error_paid}} (one run each). But not the price alone: the Gaussian VAE pays it, too, and goes on, {{gauss_8}} with 8, {{gauss_32}} with 32. No learning rate was tuned: the Gaussian runs of 32 still fall by {{gauss_late}} in the last fifth, and 64 is {{gauss_64}} worse than 32.
 #
-# For the class, a larger code goes on paying when −ELBO does not. From 8 to 64 numbers your probe (by the sweep) gains {{probe_fashion_mnist}} on garments and {{probe_mnist}} on MNIST. In −ELBO garments gain {{elbo_fashion_mnist}}, MNIST {{elbo_mnist}}. Why is open; perhaps the probe, which puts all means on one scale, reads faint ones.
+# For the class, a larger code can pay where −ELBO does not. From 8 to 64 numbers garments gain {{probe_fashion_mnist}} by your probe (in the sweep), {{elbo_fashion_mnist}} in −ELBO. MNIST gains in both: {{probe_mnist}}, {{elbo_mnist}}. Why is open.
 #
 # ## 3 Whose property is the number in use?
 #
@@ -384,7 +384,7 @@ show(
 # %% [markdown]
 # Same garments, same network, same training: {{units_bernoulli}} units in use under one likelihood, {{units_gaussian}} under the other. So the count is no property of the data alone.
 #
-# What differs? The Gaussian learned a σ of {{sigma}}: it promises to get a pixel right to within that, and pays dearly where it does not. A Bernoulli pixel is a coin, whose σ is $\sqrt{p(1-p)}$, up to ½ for gray. If *that* is the cause, the count must fall as a σ held fixed grows, with all else equal. Linear theory says how: in the VAE that is PCA ([Water-filling](deeper/Water_Filling.ipynb)) a unit is used exactly if the data's variance along it, an eigenvalue, exceeds $\sigma^2$.
+# What differs? The Gaussian learned a σ of {{sigma}}: it promises to get a pixel right to within that, and pays dearly where it does not. A Bernoulli pixel is a coin, whose σ is $\sqrt{p(1-p)}$, up to ½ for gray. If *that* is the cause, the count must fall as a σ held fixed grows, with all else equal. Linear theory says how: in the VAE that is PCA ([Water-filling](deeper/Water_Filling.ipynb)) a unit is used exactly if the data's variance along it, an eigenvalue, exceeds $\sigma^2$ (Lucas et al. 2019).
 # %%
 def one_run(name, **asked):
     """The run of seed 0 that was offered 32 numbers and trained in this way."""
@@ -448,11 +448,10 @@ show(
     title="Two dials of the count: the noise that you claim, and the way you train",
 )
 # %% [markdown]
-# It does (left): {{units_learned}} units at the learned σ, {{units_at_quarter}} at ¼, {{units_at_half}} at ½, {{units_at_1}} at 1 (one seed). That fits and is no proof, for any count falls so. And one σ does not predict the Bernoulli's: the pictures' root mean square of $\sqrt{p(1-p)}$ is {{coin}} ({{coin_lit}} on pixels that are not 0), and near it
-# the Gaussian uses more units than the Bernoulli. Linear theory says {{linear_at_half}} at ½ and {{linear_at_1}} at 1: right in direction, too many; it is proved for linear networks only.
+# It does (left): {{units_learned}} units at the learned σ, {{units_at_quarter}} at ¼, {{units_at_half}} at ½, {{units_at_1}} at 1 (one seed). That fits and proves little. And one σ does not predict the Bernoulli's: the pictures' root mean square of $\sqrt{p(1-p)}$ is {{coin}} ({{coin_lit}} on pixels that are not 0), and near it
+# the Gaussian uses more units than the Bernoulli. Linear theory says all that are offered at ¼, {{linear_at_half}} at ½ and {{linear_at_1}} at 1: right in direction, too many; it is proved for linear networks only.
 #
-# The likelihood is not all (right; a KL of at least 0.05 nats counts here). With warm-up MNIST ends with {{history}} units more than without, and a −ELBO that is {{same_loss}} better; garments {{history_garments}} more, and {{loss_garments}} better, which may be nothing. Silence can end: on MNIST without warm-up the count rises again by {{woken}}. A
-# network with layers of 256 and 128 gains {{wide_gain}} on garments (one seed).
+# The likelihood is not all (right; a KL of at least 0.05 nats counts here). With warm-up MNIST ends with {{history}} units more than without, and a −ELBO that is {{same_loss}} better; garments {{history_garments}} more, and {{loss_garments}} better. In the MNIST run without warm-up the count rises again by {{woken}}: a faint unit creeps over 0.05 nats, not over section 1's 0.1.
 #
 # So the number in use says what *this* model found worth its price. Report it; do not read it as the size of the data.
 #
@@ -510,9 +509,9 @@ show(
     title="Real pictures read far below a Gaussian cloud with the same covariance",
 )
 # %% [markdown]
-# The ruler is right for small sizes and short for large ones ({{ruler_16}} for 16). Garments read {{fine}}, {{curved}} what a cloud with the same covariance reads. With each component shuffled over the pictures they read {{mixed}}, as the cloud ({{cloud}}). It is not the classes: T-shirts alone read {{one_real}}, their cloud {{one_cloud}}.
+# The ruler is right for small sizes and short for large ones ({{ruler_16}} for 16, of which the last are thin). Garments read {{fine}}, {{curved}} what a cloud with the same covariance reads. With each component shuffled over the pictures they read {{mixed}}, as the cloud ({{cloud}}). It is not just the classes: T-shirts alone read {{one_real}}, their cloud {{one_cloud}}.
 #
-# But the reading is {{coarse}} through 8 components and {{fine}} at full detail. Part of the rise is a cap: $k$ components cannot read above $k$, and the cloud rises, too. And the reading knows nothing of your likelihood.
+# But the reading is {{coarse}} through 8 components and {{fine}} at full detail. Part of the rise is a cap: $k$ components cannot read above $k$, and the cloud rises, too. So this ruler gives no single size; and it knows nothing of your likelihood.
 #
 # ## 5 A rule that knows what it does not know
 #
@@ -576,7 +575,7 @@ for kind, likelihood in {"bernoulli": "bernoulli", "gaussian": "gaussian_learned
     nats = measured("fashion_mnist", "negative_elbo", likelihood)
     claims.note(f"gain_{kind}", nats[8] - nats[32], unit="nats")
 # %% [markdown]
-# The tolerance is a decision, and with a single seed everything but the best stays open. The best size is picked by the same seeds that judge it; it is "good" by definition. A weak test: small digits had no part in making it. It takes {{size_digits}} for them, on held-out pictures; on test pictures that costs {{price_digits}}: the same size is best there. And a larger code can do harm: one of 64 is {{digits_64}} worse than one of {{size_digits}}.
+# The tolerance is a decision, and with a single seed everything but the best stays open. The best size is picked by the same seeds that judge it; it is "good" by definition. A weak test: small digits had no part in making it. It takes {{size_digits}} for them, on held-out pictures; on test pictures that costs {{price_digits}}: the same size is best there. For letters the rule asks for more seeds: 8 is open, below 16. After equally many updates a larger code can do harm: one of 64 is {{digits_64}} worse than one of {{size_digits}}.
 #
 # Choose with the likelihood that you are going to use. From 8 to 32 numbers garments gain {{gain_bernoulli}} under the Bernoulli and {{gain_gaussian}} under the Gaussian. (Nats of a density are others: compare signs.) For classes put the probe in the place of −ELBO. For pictures of your own: `python -m vae_course sweep --images my_pictures.npy`.
 #
@@ -596,8 +595,8 @@ explorer = explore_beta_latent(load_one_model(DATASET), held_out, train)
 #
 # ## What you can say now
 #
-# - More numbers need not mean more detail: under a Bernoulli likelihood the error stays level from 8 numbers on for garments; under a Gaussian with learned σ it goes on falling.
-# - A unit is in use if the pictures get less likely without it. The others come near the prior: add up what they cost.
+# - More numbers need not mean more detail: under a Bernoulli likelihood the error stays level from 8 numbers on for garments; under a Gaussian with learned σ it falls on to 32.
+# - A unit is in use if noise in its place makes the pictures less likely. The others come near the prior: add up what they cost.
 # - How many are in use is set by data, likelihood and training together: the same garments take {{units_bernoulli}} or {{units_gaussian}}.
 # - Choose by held-out loss, by doubling, with intervals, and say which sizes your seeds could not tell apart.
 #

@@ -16,8 +16,8 @@
 #
 # <!-- minutes -->
 #
-# Show a VAE one letter of a typeface that it has never seen, and it writes the other 25. In this chapter you write that function, invent typefaces, walk from one to the next, breed your own and print a poster.
-# Then you put smiles and glasses on photographs, and find out what else you put on.
+# Show a VAE one letter of a typeface that it has never seen, and it writes the other 25. You write that function, invent typefaces, walk from one to the next, breed your own and print a poster.
+# Then you put smiles and glasses on faces, and find out what else you put on.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -87,7 +87,7 @@ show(
 # 3. **compute** an attribute vector, and **measure** what it changes besides;
 # 4. **repair** a vector that comes from a biased album.
 #
-# You need chapter 02's VAE and chapter 03's paths. Numbers in the text are those of the full run with the parameters above; intervals are 95 % t-intervals over unseen typefaces or faces, where nothing else is said.
+# You need chapter 02's VAE and chapter 03's paths. Numbers in the text are those of the full run with the parameters above; intervals are 95 % t-intervals over typefaces, alphabets or faces, where nothing else is said (one family's faces count as independent).
 #
 # ## 1 What does one letter tell?
 #
@@ -106,7 +106,7 @@ def write_alphabet(model, letter: torch.Tensor, label: int) -> torch.Tensor:
 write_alphabet = complete("09.6", write_alphabet)
 solution("09.6")
 # %% [markdown]
-# Why does $z$ hold the style? Because of how the model was trained: the letter to be written, $y$, is *another* letter of the same face, drawn anew each time. Only what letters share can help. (In training, both letters of a pair are stretched, slanted and shifted alike, so $z$ can also say where and how a letter stands.) A face pays for its code once and uses it 26 times:
+# Why does $z$ hold the style? Because of how the model was trained: the letter to be written, $y$, is drawn anew from the same face each time, 25 times in 26 *another* one. So what letters share helps most. (Both letters of a pair are stretched, slanted and shifted alike, so $z$ can also say how a letter stands.) A face pays for its code once and uses it 26 times:
 #
 # $$
 # \log p(y_1, \dots, y_{26}) \;\ge\; \sum_{c=1}^{26} \mathbb E_{q(z|x)}\bigl[\log p(y_c | z, c)\bigr] - \mathrm{KL}\bigl(q(z|x)\,\|\,p(z)\bigr).
@@ -128,7 +128,7 @@ off = ((by_hand - package).abs() / package).max()
 claims.add("same_loss", off, below=1e-4, exact=True, text="Your −ELBO off the package's, relative")
 note("nats", letter_cost=by_hand.mean(), face_cost=q.kl().mean())
 # %% [markdown]
-# On 56 unseen typefaces a letter costs {{letter_cost.value}} and a whole style {{face_cost.value}}. (Its learning curve, flat at the end, and an uncurated sheet stand in `docs/models.md`.)
+# On 56 unseen typefaces a letter costs {{letter_cost.value}} and a whole style {{face_cost.value}}. (Its learning curve, flat at the end, and an unchosen sheet stand in `docs/models.md`.)
 #
 # Three opponents that are no VAE: the **mean face**; the training face whose own letter is **nearest** to the given one; and a **regression**, linear from the 1,024 pixels of the given letter to the 26,624 of the alphabet, with a ridge penalty that was chosen on validation faces.
 # %%
@@ -199,17 +199,17 @@ show(
     title=f"From one {GIVEN}: weight, width and serifs carry over, a hand does not",
 )
 # %% [markdown]
-# The VAE is well ahead of the nearest training face, by {{over_nearest}} in squared error. Its alphabet is nearest to the right one of 56 unseen faces for {{recognized.value}} of them, where luck would find 2 %. An A tells the VAE {{told.value}} of what sets a typeface apart from the mean face (squared deviation), an R {{told_r.value}}, an I only {{told_i.value}}.
+# The VAE is well ahead of the nearest training face, by {{over_nearest}} in squared error. Its alphabet is nearest to the right one of 56 unseen faces for {{recognized.value}} of them, where luck would find 2 % (opponents: table). An A tells the VAE {{told.value}} of what sets a typeface apart from the mean face (squared deviation), an R {{told_r.value}}, an I only {{told_i.value}}.
 #
-# But a straight line in pixel space keeps up. Error of the regression minus error of the VAE (below 0: the regression is better): {{tie}} from an A, {{tie_h}} from an H, {{tie_r}} from an R. From an A the VAE finds the right face {{found_more}} more often (in percentage points); from an H ({{more_h}}) and an R ({{more_r}}) that is not clear. One training of the VAE, with augmented letters; the regression had none. Copying a style from A to B is nearly linear.
+# But a straight line in pixel space keeps up. Error of the regression minus error of the VAE: {{tie}} from an A, {{tie_h}} from an H, {{tie_r}} from an R, where the line is better. From an A the VAE finds the right face {{found_more}} more often (points); from an H ({{more_h}}) and an R ({{more_r}}) that is not clear. One training of the VAE, with augmented letters; the regression had none. Is copying nearly linear, or are 361 typefaces too few? A tie cannot tell.
 #
-# (All letters in figures are cut at the threshold that keeps their ink and drawn as outlines. Specks below two pixels are left out.)
+# (Figures cut letters at the threshold that keeps their ink, without specks below two pixels.)
 #
 # ## 2 Can it invent?
 #
-# Nothing is given now. Draw one style from the prior and write 26 letters with it. The linear model can invent, too: take the principal components of the training alphabets and draw their coordinates from a Gaussian. (This is PCA as a generative model, chapter 04, here with eight components.)
+# Nothing is given now. Draw one style from the prior and write 26 letters with it. The linear model can invent, too: take the principal components of the training alphabets and draw their coordinates from a Gaussian. (PCA as a generative model, here with eight components.)
 #
-# How do you judge letters that nobody has drawn? A capital is made of pieces and holes: an A has one of each, a B one piece and two holes. Count them, and call *usual* what most training faces have.
+# How do you judge letters that nobody has drawn? A capital is made of pieces and holes: an A has one of each, a B one piece and two holes. Count them, and call *usual* the commonest counts of training faces.
 # %%
 question = "Share of letters whose pieces and holes are the usual ones. True unseen typefaces reach 92 %. Most are right when invented by ..."
 guess = predict(question, ["the linear model", "the VAE", "either, within 3 percentage points"])
@@ -291,13 +291,13 @@ show(
 # %% [markdown]
 # At this variety the two part. {{sound_vae.value}} of the VAE's letters have the usual pieces and holes, {{sound_linear.value}} of the linear model's (difference {{sound}}); two alphabets differ by {{variety_fitted.value}} and {{variety_linear.value}} of what real faces differ by. Ask for less and the gap closes: two components reach {{sound_two.value}} at a variety of {{variety_two.value}}, the VAE with its noise times 0.7 {{sound_tame.value}} at {{variety_tame.value}}.
 #
-# This judge likes what is plain. It gives letters from $\mathcal N(0, I)$ {{sound_prior.value}}, true letters {{sound_true.value}}: stencils and scripts have more pieces. Never read it without the variety. (*Low*, *middle* and *high* are the alphabets at a tenth, the half and nine tenths of each model's ranks in this count.)
+# This judge likes what is plain. It gives letters from $\mathcal N(0, I)$ {{sound_prior.value}}, true letters {{sound_true.value}}: stencils and scripts have more pieces. Never read it without the variety. (*Low*, *middle*, *high*: at a tenth, the half and nine tenths of each model's ranks.)
 #
 # The typefaces from $\mathcal N(0, I)$ are plain indeed: their variety is {{variety_prior.value}}. The codes of real faces lie elsewhere: {{eight}} of their variance is in eight directions, and along the first their standard deviation is {{first.value}}, where the prior says 1. The remedy is chapter 06's: fit a Gaussian to the training codes and draw from that. The variety is {{wider.value}} as large then, still less than half of the real one. From here on a design is a $u \sim \mathcal N(0, I)$, and its style `center + u @ factor.T`: `factor` gives $u$ the covariance of the training codes, `center` their mean.
 #
 # ## 3 What lies between two typefaces?
 #
-# Two unseen faces, two A's, two codes, and the straight line between them.
+# Two unseen faces that we chose, two A's, two codes, and the straight line between them.
 # %%
 pair = "Rubik One", "EB Garamond"
 ends = truth[[names.index(name) for name in pair]]
@@ -317,7 +317,7 @@ walk = animation_html(film, f"From {pair[0]} to {pair[1]} and back", alt, zoom=2
 teaching.show_html(walk, alt)
 note(halfway=sound(way[12:13]).mean * 26, last=sound(way[24:]).mean * 26)
 # %% [markdown]
-# Halfway {{halfway.value}} of 26 letters have their usual pieces and holes. At the end, EB Garamond written from its own A, only six: the end point fails, where hairlines are about one of the 32 pixels.
+# Halfway {{halfway.value}} of 26 letters have their usual pieces and holes. At the end, EB Garamond written from its own A, only six. The true letters of the last row, cut alike, are whole: the pixels hold such hairlines, the model does not.
 #
 # ## 4 Breed your own
 #
@@ -375,11 +375,11 @@ for kind in ("png", "svg"):
 alt = "A dark blue poster of large capitals, seventeen rows of twelve, words in turn cream and amber. Weight, width and serifs change smoothly over the sheet."
 show(poster, alt, dpi=90)
 # %% [markdown]
-# The SVG holds outlines: print it as large as your wall.
+# The SVG holds outlines: print it wall-size.
 #
 # ## 5 What else comes with the glasses?
 #
-# This VAE of 64×64 faces was trained on CelebA without a label, until its curve was flat (`weights.celeba_record("vae")["curve"]`). You see decoded codes only, never an original.
+# This VAE of 64×64 faces was trained on 7,594 photographs of CelebA without a label; its curve ends flat (`weights.celeba_record("vae")["curve"]`). You see decoded codes only, never an original.
 #
 # An **attribute vector** is the difference of two mean codes: with the attribute, minus without (Larsen et al. 2016).
 #
@@ -421,9 +421,9 @@ show(
     title="The smile works, the glasses become shadows, light hair bleaches more than hair",
 )
 # %% [markdown]
-# The same vector for every face, one and a half times. The glasses are mere shadows and darken the picture; light hair bleaches skin and background as well.
+# The same vector for every face, one and a half times. To the eye the glasses are mere shadows and darken the picture; light hair bleaches skin and background as well.
 #
-# Back to the row with the glasses. Did only the glasses change? Ask a reader of all attributes, a network that learned them from training photographs. It reads the decoded face before and after; the dose is no longer 1.5, but is set on training faces so that the reading of glasses rises by 0.4.
+# Did only the glasses change? Ask a reader of all attributes, a network that learned them from training photographs. It reads the decoded face before and after, and takes such shadows for glasses; the dose now lets this reading rise by 0.4 on training faces.
 # %%
 question = "Besides the glasses, which reading changes most?"
 guess = predict(question, ["smile or mouth", "gender, age or looks", "none moves by 0.05"])
@@ -464,11 +464,11 @@ guess.compare(2 if most < 0.05 else 1 if first in kin else 0, f"{first}, by {bes
 claims.add("besides", most, above=0.05, text="Largest change that nobody asked for")
 note("%", with_label=shares[0][top[0]], without_label=shares[1][top[0]])
 # %% [markdown]
-# Nobody asked for that. The first reading moves by {{photo_before.value}}, and the table says where it may come from. In the album {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Two other suspects: the decoder may be unable to change one thing alone; and the *reader* may take glasses for a sign of the rest, as it learned from the same album. Photographs cannot tell: nobody has the same person with and without.
+# Nobody asked for that: the first reading moves by {{photo_before.value}}. The table says where it may come from. In the album {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Two other suspects: the decoder may be unable to change one thing alone; and the *reader* may take glasses for a sign of the rest, as it learned from the same album. Photographs cannot tell: nobody has the same person with and without.
 #
 # ## 6 Can a biased album be repaired?
 #
-# So take faces that a program draws from nine independent factors. There the true edit is known: **the same face, drawn with glasses**. And bias is ours to choose: in our album nine of ten people with glasses are blond, and nine of ten without are dark. The VAE itself was trained on all faces, without labels. (Three VAEs, runs of one command, two cut short: the intervals are wide.) The dose: nine tenths of the rise that the true edit gives.
+# So take faces that a program draws from nine independent factors. There the true edit is known: **the same face, drawn with glasses**. And bias is ours to choose: in our album nine of ten people with glasses are blond, and nine of ten without are dark. The VAE itself was trained on all faces, without labels. (Three VAEs by one command, two stopped early: their intervals mix seed and length.) The dose: nine tenths of the rise that the true edit gives.
 #
 # The repair: explain the code by *all* attributes at once, $z \approx b + \sum_a y_a v_a$, by least squares. In words: $v_a$ is what attribute $a$ changes while the others stay.
 #
@@ -575,15 +575,15 @@ other = after.mean(0).abs().argmax()
 note(photo_rest=Runs(after[:, other]))
 print(f"The reading that moves most now: {named[other]}")
 # %% [markdown]
-# From the biased album the mean difference dyes the hair: its reading moves by {{hair_mean}}. From a fair album of the same size it moves by {{hair_fair}}. So the bias is the culprit. Least squares on the biased album repairs it: {{hair_repaired}}. This is the kindest world for a repair: the factors are independent, and all are labeled. What nobody labeled, it cannot hold.
+# From the biased album the mean difference dyes the hair: its reading moves by {{hair_mean}}. From a fair album of the same size it moves by {{hair_fair}}. So the bias is the culprit. Least squares on the biased album repairs it: {{hair_repaired}}. This is the kindest world for a repair: the factors are independent, and all are labeled. What nobody labeled, it holds only as far as other labels tell of it.
 #
 # Neither reaches the true edit: {{distance_repaired}} away from the drawn picture, where the encoded drawing is only {{distance_best}} away. Part of that is built in: the dose stops at nine tenths, so frames are paler.
 #
-# And the photographs? With least squares over the 40 labels the reading of "attractive" moves by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses, with the same decoder and reader. That fit holds "attractive" itself fixed; without this label it moves by {{photo_blind}}. Not everything is repaired: the reading that moves most is now "Male", by {{photo_rest}}.
+# And the photographs? With least squares over the 40 labels the reading of "attractive" moves by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses, with the same decoder and reader. That fit holds "attractive" itself fixed; without this label it moves by {{photo_blind}}. Not everything is repaired: the reading that moves most is now "Male", by {{photo_rest}}, though its label was held.
 #
 # ## Play
 #
-# Design an alphabet. The sliders are the four largest principal directions of the training styles, in standard deviations; nobody named them. Then save your alphabet: SVG for a sticker, PNG for a screen.
+# Design an alphabet. The sliders are the four largest principal directions of the training styles, in standard deviations; nobody named them, and far out strokes break. Then save your alphabet.
 # %%
 _, size, axes = torch.linalg.svd(codes - center, full_matrices=False)
 directions = {f"direction {i + 1}": axes[i] * size[i] / (len(codes) - 1) ** 0.5 for i in range(4)}
@@ -604,11 +604,11 @@ designer = widgets.explore_alphabet(
 #
 # ## What you can say now
 #
-# - An A tells {{told.value}} of what is special, an I {{told_i.value}}. A VAE that must write *another* letter than it sees puts into its code what the letters share. A regression copies about as well.
+# - An A tells {{told.value}} of what is special, an I {{told_i.value}}. A VAE that learned to write *other* letters than it sees copies a style; a regression copies about as well.
 # - Codes from $\mathcal N(0, I)$ give plain designs, a fitted prior more varied ones. Mix independent designs with squares that add up to 1.
-# - An attribute vector takes along what came along in the album. Least squares over labels repairs what was labeled.
+# - An attribute vector takes along what came along in the album. Least squares repairs it where everything is labeled; on photographs it halved the largest change.
 #
-# **Dig deeper**: [Strange pictures](deeper/Strange_Pictures.ipynb): biopsies ranked by −ELBO, and why a VAE can find digits more normal than the garments it knows (with exercises 09.3 and 09.4).
+# **Dig deeper**: [Strange pictures](deeper/Strange_Pictures.ipynb): biopsies ranked by −ELBO, and why a VAE can find digits more normal than the garments it knows (exercises 09.3, 09.4).
 #
 # ## References
 #

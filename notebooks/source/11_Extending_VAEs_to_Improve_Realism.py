@@ -16,7 +16,7 @@
 #
 # <!-- minutes -->
 #
-# A VAE covers its data and blurs it; a GAN is sharp and has no encoder. Below, the same noise is drawn three times. You build each step from the first row to the last, and pay its price in nats.
+# A VAE blurs; a GAN has no encoder. Below, the same noise is drawn three times. You take apart each step from the first row to the last, and price it in nats.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -81,7 +81,7 @@ show(
 # After this chapter you can
 #
 # 1. **write** the losses of a VAE-GAN and **test** which network each of them may touch;
-# 2. **measure** what learned features and an adversary buy, and what they cost in nats;
+# 2. **measure** what learned features and an adversary buy, and what a VAE-GAN costs in nats;
 # 3. **repair** a trained VAE's samples without touching its weights, by a density on its codes;
 # 4. **pass** a gradient through a choice of tokens, and **split** the nats of a two-layer VAE;
 # 5. **say** where latent diffusion comes from.
@@ -96,7 +96,7 @@ show(
 # \mathcal L_{\text{feature}} = \tfrac12 \sum_j \frac{(\varphi_j(\tilde x) - \varphi_j(x))^2}{s_j}, \qquad \tilde x = \text{decoder}(z),\ z \sim q(z|x).
 # $$
 #
-# In words: they should look alike to a trained judge of real and made-up. ($s_j$, the variance over real pictures of the channel that the number $j$ belongs to, fixes the unit.) Second, reconstructions *and* samples play the fakes in chapter 06's game:
+# In words: they should look alike to a trained judge of real and made-up. ($s_j$, the variance of $j$'s channel over real pictures, fixes the unit.) Second, reconstructions *and* samples play the fakes in chapter 06's game:
 #
 # $$
 # \mathcal L_{\text{catch}} = -\log D(x) - \log(1 - D(\text{fake})), \qquad \mathcal L_{\text{fool}} = -\log D(\text{fake}).
@@ -104,7 +104,7 @@ show(
 #
 # In words: the critic is paid for telling the two apart, the decoder for fakes that pass. **R1** (Mescheder et al. 2018) keeps the critic from growing too steep: it pays $\tfrac\gamma2$ times the squared slope of its score (the logit of $D$) at real pictures.
 #
-# The difficulty is who may learn from what. The answer below is the paper's choice; section 3's model leaves cut 1 out.
+# Who may learn from what? The answer below is the paper's; section 3 departs from it.
 #
 # **Your turn (11.1).** For each loss write the networks that its gradient may reach: `"E"` encoder, `"G"` decoder, `"D"` critic, or several of them, such as `"EG"`. `pixel` is the loss of a plain VAE.
 # %%
@@ -213,13 +213,13 @@ ours = [*losses.values(), squared_slope(critic, x[:32])]
 off = max(abs(a / b - 1).item() for a, b in zip(ours, theirs, strict=True))
 claims.add("same_losses", off, below=1e-4, exact=True, text="Losses and R1 off the package's, relative")
 # %% [markdown]
-# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error and no other number in the log. A test of the gradients finds it.
+# All twelve cells (4 losses × 3 networks) are right, and the losses are the package's. A forgotten cut gives no error, and in the first batch no other number. A test of the gradients finds it.
 #
-# With the cuts in place you add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. The weights $\lambda_f$, $\lambda_a$ and $\gamma$ below are choices; no theory sets them.
+# With the cuts in place you add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and let one optimizer loose. The weights $\lambda_f$, $\lambda_a$ and $\gamma$ below are choices.
 #
 # ## 2 What does each step buy?
 #
-# Watch it on capitals of typefaces, nearly black or white, so that gray pixels are doubt. A VAE learns them by pixels. Then three copies go on for as long: by **pixels**; by **features** (the critic learns, but only measures); with the **adversary** as well.
+# Watch it on capitals, nearly black or white, so that gray pixels are doubt. A VAE learns them by pixels. Then three copies go on, for 250 updates each: by **pixels**; by **features** (the critic learns, but only measures); with the **adversary** as well.
 
 
 # %%
@@ -298,14 +298,13 @@ show(
     title="The critic turns doubt into decisions; it does not turn a sample into a letter",
 )
 # %% [markdown]
-# By pixels {{gray_pixel}} of a reconstruction are gray, by features {{gray_feature}}, with the adversary {{gray_adversary}}; in the capitals themselves {{gray_real}}. (The pixel stage had as many updates.) The last two differ little, with one run each, and end below the capitals, which is too few: what the adversary adds, this number cannot show. The price is paid in pixels: {{error_paid}} the squared
-# error: a crisp edge in the wrong place costs more than a soft one (chapter 05). (The curves still move.)
+# By pixels {{gray_pixel}} of a reconstruction are gray, by features {{gray_feature}}, with the adversary {{gray_adversary}}; in the capitals themselves {{gray_real}}. The last two, one run each, end below the capitals, which is too few: what the adversary adds, this number cannot show. The adversary's price is {{error_paid}} the squared error: a black pixel in a white place costs 1, a gray one a quarter.
 #
-# The samples are hardly letters. No loss here mends it.
+# The samples are hardly letters, with any loss; but the curves still move.
 #
 # ## 3 Faces: what does sharpness cost?
 #
-# The course ships both steps at 64 × 64 in color (`recipes/faces.py`): 40 passes of a VAE of CelebA whose Gaussian learns its σ, then 16 of the game. Four things differ from section 2: the feature loss reads three layers of the critic; a little of the pixel loss stays; cut 1 is left out, so the encoder plays, too; and what the critic sees is randomly shifted and brightened. The decoder is averaged over its updates. One pair, one seed.
+# The course ships both steps at 64 × 64 in color (`recipes/faces.py`): 40 passes of a VAE of CelebA whose Gaussian learns its σ, then 16 of the game. Much differs from section 2: the feature loss reads three layers of the critic; a little of the pixel loss stays; cut 1 is left out, so the encoder plays, too; the critic sees shifted and brightened pictures and their spread; checkerboards cost extra; the decoder is averaged over updates. One pair, one seed.
 # %% tags=["hide-input"]
 first, second = records["VAE"]["curve"][1:], records["VAE-GAN"]["curve"]
 passes = [row["epoch"] for row in first], [first[-1]["epoch"] + row["epoch"] for row in second]
@@ -320,13 +319,13 @@ note("nats", climbs=second[-1]["negative_elbo"] - second[0]["negative_elbo"])
 
 
 # %% [markdown]
-# To price both in the same coin, give each a Gaussian around its decoder's mean, with one σ of its own: the best on training pictures. (The curve climbs by {{climbs}}, more than the price below: there both have the VAE's σ.) With $D = 12{,}288$ numbers in a picture a reconstruction then costs
+# To price both in the same coin, give each a Gaussian around its decoder's mean, with one σ of its own: the best on 900 training pictures. (With the VAE's σ for both, the curve above climbs by {{climbs}}.) With $D = 12{,}288$ numbers in a picture a reconstruction then costs
 #
 # $$
 # -\log p(x|z) = \tfrac D2 \log(2\pi\sigma^2) + \frac{\lVert x - \tilde x\rVert^2}{2\sigma^2}.
 # $$
 #
-# In words: twice the squared error costs $\tfrac D2 \log 2$, 4,259 nats. To this comes the code: KL to a prior. Both models are measured with $\mathcal N(0, I)$, then both with a Gaussian fitted to their codes.
+# In words: at the best σ twice the squared error costs $\tfrac D2 \log 2$, 4,259 nats. To this comes the code: KL to a prior. Both are measured with $\mathcal N(0, I)$, then with a Gaussian fitted to their codes.
 # %%
 # Photographs as bytes (n, 3, 64, 64); without them, faces that the VAE-GAN invents.
 def photographs(part, n):
@@ -388,15 +387,15 @@ note("nats", mean_saves=by_mean, mean_saves_gan=by_mean_gan)
 
 
 # %% [markdown]
-# The VAE-GAN's code is cheaper ({{code_gan}} against {{code_vae}}), its pixels are dearer by {{dearer_pixels}}. Together it pays {{dearer}} more a face, and {{dearer_fitted}} more when both have fitted priors. By likelihood this sharp model is the *worse* one. What it pays for, one pair cannot tell: loss, encoder and 16 passes changed together.
+# The VAE-GAN's code is cheaper ({{code_gan}} against {{code_vae}}), its pixels are dearer by {{dearer_pixels}}. Together it pays {{dearer}} more a face, and {{dearer_fitted}} more when both have fitted priors. By this bound the sharp model is the *worse* one. What it pays for, one pair cannot tell: loss, encoder and 16 passes changed together.
 #
 # ## 4 Where do the codes of real faces lie?
 #
-# The KL term asks codes to fill $\mathcal N(0, I)$. They don't (chapter 04). A **fitted prior** is the smallest remedy: the Gaussian with the mean and covariance of the training codes. It saves {{fit_saves}} a face for the VAE and {{fit_saves_gan}} for the VAE-GAN, a small part of what a code costs ({{code_vae}} and {{code_gan}}).
+# The KL term asks codes to fill $\mathcal N(0, I)$. They don't (chapter 04). A **fitted prior** is a simple remedy: the Gaussian with the mean and covariance of the training codes. It saves {{fit_saves}} a face for the VAE and {{fit_saves_gan}} for the VAE-GAN, a small part of what a code costs.
 #
 # Which half turned patches into faces, the mean or the covariance? Of the VAE's saving {{mean_saves}} come from the mean (a shift by $m$ is worth $\tfrac12\lVert m\rVert^2$), {{correlated}} from the correlations, the rest from the widths. The next figure draws both.
 #
-# Codes need not be Gaussian. A **flow** (Liu et al. 2023; Lipman et al. 2023) learns any density: a network $v(u_t, t)$ learns to walk from noise $u_0$ to a code $u_1$ along straight lines $u_t = (1 - t)u_0 + t u_1$,
+# Codes need not be Gaussian. A **flow** (Liu et al. 2023; Lipman et al. 2023) can learn other densities: a network $v(u_t, t)$ learns to walk from noise $u_0$ to a code $u_1$ along straight lines $u_t = (1 - t)u_0 + t u_1$,
 #
 # $$
 # \min_v\ \mathbb E\,\bigl\lVert v(u_t, t) - (u_1 - u_0)\bigr\rVert^2 .
@@ -493,21 +492,23 @@ note(photographs=judged(faces[some] / 255))
 for row, distance in frechet.items():  # vae_ni, vae_meanonly, …, vaegan_facescodes
     claims.note("_".join("".join(filter(str.isalpha, part)) for part in row).lower(), distance)
 # %% [markdown]
-# No weight changes between a decoder's rows. The mean alone makes most of the VAE's patches into faces; the covariance alone leaves them harsh. To the eye {{mean_saves}} of mean do more than {{correlated}} of correlations.
+# No weight changes between a decoder's rows. The mean alone makes most of the VAE's patches into faces; the covariance alone leaves them harsh. To the eye the mean's {{mean_saves}} do more than the rest of the {{fit_saves}}.
 #
-# The numbers are Fréchet distances to unseen photographs (chapter 07) in features of a reader of 40 attributes. For the VAE they agree with your eye: {{vae_ni}} from $\mathcal N(0, I)$, {{vae_meanonly}} with the mean, {{vae_covarianceonly}} with the covariance, {{vae_fitted}} with both. For the VAE-GAN they say the opposite, {{vaegan_ni}} before and {{vaegan_fitted}} after, against nats ({{fit_saves_gan}}) and eye. Perhaps because the torn faces have {{fine_torn}} of the photographs' power in fine detail, the whole ones {{fine_gan}} (the VAE's {{fine_vae}}).
+# The numbers are Fréchet distances to unseen photographs (chapter 07) in features of a reader of 40 attributes. For the VAE they agree with your eye: {{vae_ni}} from $\mathcal N(0, I)$, {{vae_meanonly}} with the mean, {{vae_covarianceonly}} with the covariance, {{vae_fitted}} with both. For the VAE-GAN they say the opposite, {{vaegan_ni}} before and {{vaegan_fitted}} after, against nats ({{fit_saves_gan}}) and eye. Two suspects, untested: the critic judged draws from $\mathcal N(0, I)$, never fitted ones; and the torn faces have {{fine_torn}} of the photographs' power in fine detail, the whole ones {{fine_gan}} (the VAE's {{fine_vae}}).
 #
-# With the codes of photographs this judge even prefers the blurred VAE ({{vae_facescodes}}) to the sharper VAE-GAN ({{vaegan_facescodes}}). In these discredited units a perfect density would turn {{vae_fitted}} into {{vae_facescodes}}; photographs have {{photographs}}.
+# With the codes of photographs the sharper VAE-GAN ({{vaegan_facescodes}}) does not lead the blurred VAE ({{vae_facescodes}}); passes of its game differ by up to 7 (`docs/models.md`). In these units a perfect density of codes would turn {{vae_fitted}} into {{vae_facescodes}}; photographs have {{photographs}}.
 #
-# The flow saves {{flow_saves}} more on the VAE's codes; on the VAE-GAN's, {{flow_saves_gan}}, two seeds cannot tell.
+# The flow saves {{flow_saves}} more on the VAE's codes (over two trainings); on the VAE-GAN's, {{flow_saves_gan}}, they cannot tell.
 #
-# **Latent diffusion** (Rombach et al. 2022) is this plan at scale, and the flow above is a tiny one: Stable Diffusion 3 trains the same regression (Esser et al. 2024) on a *map* of codes. Its first stage is section 1's, with features learned once by classifiers (**LPIPS**, Zhang et al. 2018) and a tiny KL weight, or with tokens, as in **VQ-GAN** (Esser et al. 2021).
+# **Latent diffusion** (Rombach et al. 2022) is this plan at scale: Stable Diffusion 3 trains the same regression, middle times $t$ more often (Esser et al. 2024), on a *map* of codes. Its first stage is section 1's, with features learned once by classifiers (**LPIPS**, Zhang et al. 2018) and a tiny KL weight, or with tokens, as in **VQ-GAN** (Esser et al. 2021).
 #
 # ## 5 Or should the prior learn with the code?
 #
-# **Tokens.** A VQ-VAE (van den Oord et al. 2017) writes a picture as a small map of symbols. At every place the encoder's vector is replaced by the nearest of $k$ vectors, the tokens; the decoder sees tokens only. A choice has no slope, so the gradient jumps over it, as if nothing had been replaced.
+# **Tokens.** A VQ-VAE (van den Oord et al. 2017) writes a picture as a small map of symbols. At every place the encoder's vector is replaced by the nearest of $k$ vectors, the tokens; the decoder sees tokens only. A choice has no slope, so the gradient jumps over it, as if nothing had been replaced. Their prior is learned afterwards, as in section 4.
 #
-# **Your turn (11.4).** (Here a token is called a letter, all tokens the codebook.)
+# **Two layers** (Sønderby et al. 2016) answer yes: a network of an upper code $z_2$ gives the prior of $z_1$, and all learn together.
+#
+# **Your turn (11.4).** Replace each vector by its token, and let the gradient jump. (Here a token is called a letter, all tokens the codebook.)
 
 
 # %%
@@ -565,14 +566,13 @@ show(
     title="Which patches go together is what the prior knows",
 )
 # %% [markdown]
-# The upper two rows have one decoder. The lower two show the other way, in which the prior learns *with* the code. They share $z_2$ within a row and differ in $z_1$. A row shares mostly its brightness. Of this model's code, on pictures that a VAE invented, {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$.
+# The upper two rows have one decoder. The lower two, by two layers, share $z_2$ within a row; to the eye that is its brightness. Of this model's code, on pictures that a VAE invented, {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$.
 #
-# Which road is better? In the arena's table (`docs/arena.md`, three seeds) the VQ-VAE has the lowest Fréchet distance of eight models ({{vq_frechet}}; two layers {{two_frechet}}). Of the three with coins for pixels it has the *worst* bound: {{vq_negative_elbo}} nats, the VAE {{vae_negative_elbo}}, two layers {{two_negative_elbo}}. But by precision ({{two_precision}} against {{vq_precision}}) and coverage ({{two_coverage}} against {{vq_coverage}}) two layers, the best bound, win. (CPU seconds: {{vq_cpu_seconds}} against {{two_cpu_seconds}}.) The bound
-# charges for every token.
+# Which road is better? In the arena's table (`docs/arena.md`, three seeds) the VQ-VAE has the lowest Fréchet distance of eight models ({{vq_frechet}}; two layers {{two_frechet}}). Of the three with Bernoulli pixels it has the *worst* bound: {{vq_negative_elbo}} nats, the VAE {{vae_negative_elbo}}, two layers {{two_negative_elbo}}. But by precision ({{two_precision}} against {{vq_precision}}) and coverage ({{two_coverage}} against {{vq_coverage}}) two layers, the best bound, win; by recall they lose. The VQ-VAE's pixels are the cheapest of the three, its tokens the dearest code (`assets/results/realism.json`); its learning rate was not tuned.
 #
 # ## 6 Eight models, nothing chosen
 #
-# The eight contestants of the arena: the same garments, the same 80,000 looks at them, the same decoder, the first ten samples of each. Beside each: of how many of 500 samples a classifier of garments is sure (above 80 %).
+# The arena's eight: the same garments, the same 80,000 looks, nearly the same decoder, the first ten samples. Beside each: of how many of 500 a classifier is sure (above 80 %).
 # %%
 question = "Of which model's samples is a classifier most often sure (above 80 %)?"
 names = dict(ae="autoencoder, fitted", vae_bernoulli="VAE, Bernoulli", vae_gaussian="VAE, Gaussian")
@@ -601,7 +601,7 @@ show(
 
 
 # %% [markdown]
-# The classifier is sure of {{sure_vq}} of the VQ-VAE's samples and of {{sure_vae}} of the plain VAE's. But it is sure of {{sure_gan}} of the VAE-GAN's, many of them patches that nobody would wear, and of {{sure_noise}} of pictures of pure noise. A judge has to answer, whatever you show it (chapter 07): this order ranks nothing.
+# It is sure of {{sure_vq}} of the VQ-VAE's and {{sure_vae}} of the plain VAE's; but also of {{sure_gan}} of the VAE-GAN's, many of them patches nobody would wear, and of {{sure_noise}} of pure noise. A judge has to answer (chapter 07): this order ranks nothing.
 #
 # ## Play
 #
@@ -631,10 +631,10 @@ explorer = widgets.explorer(
 # ## What you can say now
 #
 # - A VAE-GAN is a VAE whose pictures a critic compares and judges; cuts decide who learns from what. Ours is sharper, and dearer by {{dearer}} a face.
-# - Many bad samples come from a good decoder fed with codes from the wrong place. Moving the noise to the codes' mean mends most of what you see, for {{mean_saves}}; a flow is a small latent diffusion.
+# - Our VAE's bad faces come from codes in the wrong place: moving the noise to the codes' mean mends most of what you see, for {{mean_saves}}. A flow on codes is latent diffusion, small.
 # - The model with the worst bound can be best by Fréchet distance, and the one with the best bound by precision and coverage. Say which you mean.
 #
-# **Dig deeper**: [Codes in tokens, and in layers](deeper/Codes_in_Tokens.ipynb): a VQ-VAE with its prior and a two-layer VAE as classes, trained on capitals (with exercises 11.5 and 11.6).
+# **Dig deeper**: [Codes in tokens, and in layers](deeper/Codes_in_Tokens.ipynb): a VQ-VAE with its prior and a two-layer VAE as classes, trained on capitals (exercises 11.5, 11.6).
 #
 # ## References
 #

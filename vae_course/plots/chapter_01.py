@@ -34,7 +34,7 @@ COLUMNS = (
     ("Foundations", BLUE, ((1, "What is a VAE?", ""), (2, "Encoder and decoder", "01"))),
     ("The two terms", GREEN, ((4, "The KL term", "02"), (5, "Reconstruction loss", "02"))),
     ("The code", PURPLE, ((3, "Interpolation", "02"), (8, "How large a code?", "04, 05"))),
-    ("What goes wrong", ORANGE, ((6, "Mode collapse", "01, 04"), (7, "Limits of realism", "05, 06"))),
+    ("What goes wrong", ORANGE, ((6, "Mode collapse", "01, 04"), (7, "Why blurry?", "05, 06"))),
     ("What it is for", GREY, ((9, "Creative uses", "03"), (10, "Images, text, sound", "04, 05"), LAST)),
 )
 WIDTH, HEIGHT = 1.8, 0.84

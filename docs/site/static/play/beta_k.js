@@ -34,7 +34,9 @@ export default async function explore(root, { data = "mnist" }) {
   let nats = [], here = [0, 0];
 
   async function change(name) {
-    ({ model, file } = await opened(name));
+    const found = await opened(name);
+    if (name !== choice.value) return; // something else was chosen meanwhile
+    ({ model, file } = found);
     begin();
   }
 

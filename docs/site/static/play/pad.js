@@ -33,7 +33,9 @@ export default async function explore(root, { data = "mnist" }) {
   });
 
   async function change(name) {
-    model = await opened(name);
+    const found = await opened(name);
+    if (name !== choice.value) return; // something else was chosen meanwhile
+    model = found;
     drawMap();
     ask();
   }
