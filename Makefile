@@ -22,7 +22,7 @@ help:
 	@echo "make assignments renew the student notebooks of the graded assignments, and the cheat sheet"
 	@echo "make rehearsal   take a made-up class of five through nbgrader: release, grade, feedback"
 	@echo "make lab         open the notebooks in JupyterLab"
-	@echo "make site        build the course's site into build/site: read and search, no kernel, no network"
+	@echo "make site        build the course's site into build/site: read, search and play, no kernel, no network"
 	@echo "make bench       measure speed and memory (about 12 minutes; PARTS=\"growth imports\" for some)"
 	@echo "make lint        check the style of code and notebooks"
 	@echo "make format      mend the style of code and notebook sources"
