@@ -36,7 +36,7 @@ KINDS = (
         "VQVAE",
         "CodePrior",
     ),
-    *("Generator", "Discriminator", "TextVAE", "OneModel", "Classifier", "LetterVAE"),
+    *("Generator", "Discriminator", "TextVAE", "OneModel", "Classifier", "LetterVAE", "NeighborDecoder"),
 )
 INT8_FROM = 10_000  # numbers of a weight from which it is worth a scale for each row
 
@@ -190,7 +190,10 @@ def _rebuilt(content: dict, path: str | Path, kinds: Sequence[str] = KINDS) -> n
 WEIGHTS = Path(__file__).parent / "weights"
 ONE, THREE = (0,), (0, 1, 2)
 PICTURES = dict.fromkeys(("digits", "mnist", "fashion_mnist"), ONE)
-PHOTOGRAPHS = dict.fromkeys(("stanford_dogs", "celeba", "faces_synthetic"), ONE)
+PHOTOGRAPHS = dict.fromkeys(("stanford_dogs", "faces_synthetic"), ONE)
+SIGHTS = ("all_code", "all_no_code", "nothing_code", "colors_code", "two_code", "two_no_code")
+NEIGHBORS = {f"{name}_{sight}": ONE for name in PHOTOGRAPHS for sight in SIGHTS}
+SOUNDS = dict.fromkeys(("spoken_digits", "spoken_digits_synthetic"), ONE)
 TEXTS = {"names": THREE, "invented_names": THREE, "sentences": ONE, "invented_sentences": ONE}
 ARENA = {
     **dict.fromkeys(("vae_bernoulli", "vae_gaussian", "vae_logistic", "gan"), THREE),
@@ -202,6 +205,8 @@ SHIPPED = {
     "reader": ("reader_{name}.pt", {"faces_synthetic": ONE, "celeba": ONE}),
     "model for all settings": ("one_model_{name}.pt", PICTURES),
     "model of photographs": ("photographs_{name}.pt", PHOTOGRAPHS),
+    "neighbors": ("neighbors/{name}.pt", NEIGHBORS),
+    "model of sound": ("sound/{name}.pt", SOUNDS),
     "model of faces": ("faces_{name}_{seed}.pt", {"synthetic": THREE}),
     "model of CelebA": ("celeba/{name}.pt", dict.fromkeys(("vae", "vae_gan"), ONE)),
     "text model": ("text_{name}_{seed}.pt", TEXTS),
@@ -275,11 +280,25 @@ def load_text_model(name: str, seed: int = 0) -> tuple[nn.Module, Tokenizer]:
 
 
 def load_photograph_model(name: str) -> nn.Module:
-    """The shipped VAE of 64×64 color pictures: "stanford_dogs", "celeba" or "faces_synthetic".
+    """The shipped VAE of 64×64 color pictures: "stanford_dogs" or "faces_synthetic".
 
     Its likelihood is the discretized logistic, so −ELBO / (12,288 log 2) is bits per dimension.
     """
     return load_model(shipped_file("model of photographs", name))
+
+
+def load_neighbors(name: str = "stanford_dogs", sees: str = "all", code: bool = True) -> nn.Module:
+    """The shipped NeighborDecoder of these pictures; ``sees`` "all" or "two", with a code also less.
+
+    ``code``: its context is the decoded mean of :func:`load_photograph_model` of the same name at one code.
+    """
+    label = f"{name}_{sees}_{'code' if code else 'no_code'}"
+    return load_model(shipped_file("neighbors", label), "NeighborDecoder")
+
+
+def load_sound_model(name: str = "spoken_digits") -> nn.Module:
+    """The shipped GaussianVAE of "spoken_digits" or "spoken_digits_synthetic": spectrograms (2, 64, 64)."""
+    return load_model(shipped_file("model of sound", name), "GaussianVAE")
 
 
 def load_face_model(seed: int = 0) -> nn.Module:
