@@ -13,7 +13,6 @@ __getattr__, __dir__, __all__ = lazily(
         "classifier": "read train_classifier train_reader",
         "code_use": "active_units collapse_report CollapseReport kl_per_dimension linear_probe "
         "log_aggregate posterior_means probe_accuracy",
-        "costs": "training_cost",
         "frechet": "extrapolate frechet_bias_curve frechet_debiased frechet_distance frechet_estimate",
         "intervals": "Interval over_seeds Runs",
         "loss_translator": "effective_beta FAMOUS implied_scale LossWeights",
@@ -23,6 +22,6 @@ __getattr__, __dir__, __all__ = lazily(
         "precision_recall Quality relative_power relative_sharpness sample_quality sharpness "
         "Spectrum",
         "sizes": "choose_size cost size_curve size_report",
-        "text": "bits_per_token NGram text_quality",
+        "text": "bits_per_token NGram",
     },
 )
