@@ -37,7 +37,7 @@ from vae_course.plots.images import image_grid
 from vae_course.plots.style import styled
 from vae_course.randomness import seed_everything, seeded
 from vae_course.training.loop import fit
-from vae_course.weights import load_photograph_model, save_checkpoint, shipped_file
+from vae_course.weights import load_neighbors, load_photograph_model, save_checkpoint, shipped_file
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "results" / "neighbors"
@@ -45,9 +45,10 @@ RESULTS = ROOT / "assets" / "results" / "neighbors.json"
 FIGURES = ROOT / "assets" / "figures"
 VAE_FIT = {"learning_rate": 1.5e-3, "schedule": "cosine", "warmup": 0.02, "kl_warmup": 0.1}
 SIZES = {"latent_dim": 64, "hidden_dims": [24, 48, 96, 96], "architecture": "conv", "activation": "silu"}
-PLAN = {  # pictures, passes of the VAE and its batch, passes of the dear decoders ("all") and of the cheap ones
-    "stanford_dogs": (None, 40, 32, 14, 10),
-    "faces_synthetic": (2000, 30, 32, 6, 5),
+# Pictures, passes of the VAE and its batch, passes of the dear decoders ("all") and of the cheap ones.
+PLAN = {
+    "stanford_dogs": (None, 40, 32, 14, 5),
+    "faces_synthetic": (1000, 0, 32, 5, 3),  # its VAE is there: eight thousand faces, five passes
 }
 KINDS = (("all", True), ("nothing", True), ("colors", True), ("two", True), ("two", False), ("all", False))
 BATCH_SIZE, RATE = 4, 2e-3
@@ -61,6 +62,11 @@ class Mirrored(ImageData):
         x = super().batch(index, generator)
         draws = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device)
         return torch.where(draws < 0.5, x.flip(-1), x)
+
+
+def label_of(sees: str, code: bool) -> str:
+    """The name of a decoder in files and tables."""
+    return f"{sees}_{'code' if code else 'no_code'}"
 
 
 def pictures(name: str, split: str, kind: type = ImageData) -> ImageData:
@@ -116,7 +122,7 @@ def train_decoder(
 ) -> tuple[NeighborDecoder, list[dict]]:
     """A decoder of the given sight, and its curve in bits a number (without what the code costs)."""
     train, held_out = pictures(name, "train", Mirrored), pictures(name, "validation")
-    label = f"{sees}_{'code' if code else 'no_code'}"
+    label = label_of(sees, code)
     path, passes = RUNS / f"{name}_{label}_{seed}.pt", PLAN[name][3 if sees == "all" else 4]
     seed_everything(seed)
     model = NeighborDecoder(sees=sees, context_channels=3 if code else 0)
@@ -154,7 +160,7 @@ def train_decoder(
 
 
 def files(data: ImageData) -> dict[str, float]:
-    """Bits a number of the same pictures, each in a file of its own: lossless, at the formats' best effort."""
+    """Bits a number of the same pictures, each in a file of its own, lossless, at its best effort."""
     formats = {"PNG": {"optimize": True}, "WebP": {"lossless": True, "quality": 100, "method": 6}}
     total = dict.fromkeys(formats, 0)
     for picture in data.images:
@@ -233,8 +239,8 @@ def draw_curves(curves: dict[str, list[dict]], path: Path) -> None:
     """Held-out bits a number against passes, without what a code costs, from the first pass on."""
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
+    shown = [step for step in curves.get("vae", []) if step["epoch"] > 0]
     for part, style in (("train", ":"), ("validation", "-")):
-        shown = [step for step in curves["vae"] if step["epoch"] > 0]
         left.plot([s["epoch"] for s in shown], [s[part] for s in shown], style, label=part)
     for label, curve in curves.items():
         if label != "vae":
@@ -254,16 +260,19 @@ def main() -> None:
     torch.set_num_threads(1)
     RUNS.mkdir(parents=True, exist_ok=True)
     name, seed = options.data, options.seed
-    vae, curve = train_vae(name, 0)
-    curves, models = {"vae": curve}, {}
-    if seed == 0:
+    curves, models = {}, {}
+    if PLAN[name][1]:
+        vae, curves["vae"] = train_vae(name, 0)
+    if PLAN[name][1] and seed == 0:
         save_checkpoint(
-            shipped_file("model of photographs", name), vae, int8=True, about={"curve": rounded(curve)}
+            shipped_file("model of photographs", name),
+            vae,
+            int8=True,
+            about={"curve": rounded(curves["vae"])},
         )
-        vae = load_photograph_model(name)  # in 8 bits: what the decoders are trained on is what is shipped
-    for sees, code in KINDS:
-        label = f"{sees}_{'code' if code else 'no_code'}"
-        models[label], curves[label] = train_decoder(name, vae, sees, code, seed)
+    vae = load_photograph_model(name)  # in 8 bits: what the decoders are trained on is what is shipped
+    for kind in KINDS:
+        models[label_of(*kind)], curves[label_of(*kind)] = train_decoder(name, vae, *kind, seed)
     entry = {"measured": measure(name, vae, models)}
     if seed == 0:
         rows = draw(name, vae, models)
@@ -272,7 +281,7 @@ def main() -> None:
             samples = {row: (255 * rows[row]).round().byte() for row in kept.get(label, ())}
             about = {"curve": rounded(curves[label]), "samples": samples}
             save_checkpoint(shipped_file("neighbors", f"{name}_{label}"), model, int8=True, about=about)
-        shipped = {label: load_neighbors(name, *label.split("_", 1)) for label in models}
+        shipped = {label_of(*kind): load_neighbors(name, *kind) for kind in KINDS}
         entry["measured in 8 bits"] = measure(name, vae, shipped)
         sheet(rows, FIGURES / f"neighbors_{name}.png")
         draw_curves(curves, FIGURES / f"neighbors_{name}_curves.png")

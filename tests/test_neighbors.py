@@ -1,4 +1,4 @@
-"""A decoder that sees its neighbors is a distribution, sees nothing that comes later, and draws what it says."""
+"""A decoder that sees its neighbors is a distribution, sees nothing later, and draws what it says."""
 
 import itertools
 
@@ -50,7 +50,7 @@ def test_a_pixel_sees_what_it_may_and_nothing_that_comes_later(sees):
 def test_the_colors_come_in_order():
     model = small(channels=3, levels=256)
     x = torch.rand(2, 3, 1, 1, generator=seeded(0))
-    weight, center, log_scale, shift = model.pixel(x)
+    weight, center, _, shift = model.pixel(x)
     moved = model.shifted(center, shift, x)
     changed = x.clone()
     changed[:, 2] = 0.9
@@ -61,14 +61,23 @@ def test_the_colors_come_in_order():
     assert weight.exp().sum(1).allclose(torch.ones(2, 1, 1))
 
 
-def test_draws_follow_the_probabilities_and_repeat():
-    model = small()
+@pytest.mark.parametrize("sees", SEES)
+def test_draws_follow_the_probabilities_and_repeat(sees):
+    model = small(sees=sees)
     drawn = model.sample(shape=(4000, 1, 2), generator=seeded(0))
     assert torch.equal(drawn, model.sample(shape=(4000, 1, 2), generator=seeded(0)))
     pictures, counts = drawn.unique(dim=0, return_counts=True)
     expected = model.log_prob(pictures).exp() * 4000
     error = (counts - expected).abs() / (expected + 4).sqrt()
     assert error.max() < 4.5
+
+
+def test_without_sight_all_numbers_are_independent():
+    model = small(sees="nothing", levels=256)
+    x = torch.rand(1, 2, 1, 1, generator=seeded(0)).double().requires_grad_()
+    log_prob = lambda x: model.double().log_prob(x).sum()  # noqa: E731
+    curvature = torch.autograd.functional.hessian(log_prob, x.detach()).reshape(2, 2)
+    assert curvature[0, 1].abs() < 1e-9 < curvature[0, 0].abs()
 
 
 def test_a_window_tells_a_pixel_as_much_as_the_whole_picture():

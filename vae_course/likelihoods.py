@@ -225,7 +225,7 @@ class Laplace(_Centered):
 
 
 def log_logistic_bin(x: Tensor, center: Tensor, scale: Tensor, levels: int = 256) -> Tensor:
-    """log P of the bin around x under a logistic, nats, elementwise; all are broadcast against one another."""
+    """log P of the bin around x under a logistic, nats, elementwise; all broadcast against one another."""
     half_bin = 0.5 / (levels - 1)
     above = (x - center + half_bin) / scale
     below = (x - center - half_bin) / scale

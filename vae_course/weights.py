@@ -194,7 +194,8 @@ PHOTOGRAPHS = dict.fromkeys(("stanford_dogs", "faces_synthetic"), ONE)
 SIGHTS = ("all_code", "all_no_code", "nothing_code", "colors_code", "two_code", "two_no_code")
 NEIGHBORS = {f"{name}_{sight}": ONE for name in PHOTOGRAPHS for sight in SIGHTS}
 SOUNDS = dict.fromkeys(("spoken_digits", "spoken_digits_synthetic"), ONE)
-TEXTS = {"names": THREE, "invented_names": THREE, "sentences": ONE, "invented_sentences": ONE}
+TEXTS = dict.fromkeys(("names", "invented_names", "sentences", "invented_sentences"), ONE)
+TEXTS |= dict.fromkeys(("names_no_code", "invented_names_no_code"), ONE)
 ARENA = {
     **dict.fromkeys(("vae_bernoulli", "vae_gaussian", "vae_logistic", "gan"), THREE),
     **dict.fromkeys(("ae", "vae_gan", "vq_vae", "hierarchical"), ONE),
@@ -266,14 +267,15 @@ def load_one_model(name: str | Path) -> nn.Module:
     return load_model(path, "OneModel")
 
 
-def load_text_model(name: str, seed: int = 0) -> tuple[nn.Module, Tokenizer]:
+def load_text_model(name: str, seed: int = 0, code: bool = True) -> tuple[nn.Module, Tokenizer]:
     """A shipped TextVAE of "names", "invented_names", "sentences" or "invented_sentences", and its tokenizer.
 
-    Read data for it with ``load(name, part).with_tokenizer(tokenizer)``.
+    ``code``: False gives the names' twin without a code, trained alike. Read data for either with
+    ``load(name, part).with_tokenizer(tokenizer)``.
     """
     from vae_course.data.text import Tokenizer
 
-    path = shipped_file("text model", name, seed)
+    path = shipped_file("text model", name if code else f"{name}_no_code", seed)
     content = load_checkpoint(path)
     vocabulary = content["vocabulary"]
     return _rebuilt(content, path), Tokenizer(vocabulary["kind"], tuple(vocabulary["tokens"]))
@@ -296,9 +298,22 @@ def load_neighbors(name: str = "stanford_dogs", sees: str = "all", code: bool = 
     return load_model(shipped_file("neighbors", label), "NeighborDecoder")
 
 
+def neighbors_record(name: str = "stanford_dogs", sees: str = "all", code: bool = True) -> dict:
+    """What was recorded of it: ``curve`` (held-out bits a number, a dict for each pass, from before the first
+    update) and, where it sees all, ``samples``: uint8 (8, 3, 64, 64) by the names of the sheet's rows.
+    """
+    label = f"{name}_{sees}_{'code' if code else 'no_code'}"
+    return load_checkpoint(shipped_file("neighbors", label))["about"]
+
+
 def load_sound_model(name: str = "spoken_digits") -> nn.Module:
     """The shipped GaussianVAE of "spoken_digits" or "spoken_digits_synthetic": spectrograms (2, 64, 64)."""
     return load_model(shipped_file("model of sound", name), "GaussianVAE")
+
+
+def sound_record(name: str = "spoken_digits") -> dict:
+    """What was recorded of it: ``curve``; of its training codes ``mean`` (32,) and ``factor`` (32, 32)."""
+    return load_checkpoint(shipped_file("model of sound", name))["about"]
 
 
 def load_face_model(seed: int = 0) -> nn.Module:

@@ -1,5 +1,7 @@
 """A decoder that sees its neighbors: each number of a picture given those above it and to its left."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,7 +12,7 @@ from vae_course.models.networks import keeps_config
 # What a number of a picture may be told from, besides a code, and the places that the first layer sees.
 SEES = {
     "nothing": torch.zeros(2, 3),  # all numbers are independent
-    "colors": torch.zeros(2, 3),  # the earlier colors of its own pixel
+    "colors": torch.zeros(2, 3),  # the other colors of its own pixel
     "two": torch.tensor([[0.0, 1, 0], [1, 0, 0]]),  # and the pixels to the left and above
     "all": torch.tensor([[1.0, 1, 1], [1, 0, 0]]),  # and all that came before, as far as the layers reach
 }
@@ -38,8 +40,8 @@ class NeighborDecoder(nn.Module):
     """log P(x | context) = Σ_t log P(x_t | x_above, x_left, context): pixels in the order of reading.
 
     A small PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016) whose pixel is a mixture of logistics in
-    bins, the colors of a pixel in order, a later center shifted by the earlier surprises (after Salimans, Karpathy,
-    Chen & Kingma 2017, "PixelCNN++"). Its 3×3 windows leave a blind spot to the upper right.
+    bins, the colors of a pixel in order, a later center shifted by the earlier surprises (after Salimans,
+    Karpathy, Chen & Kingma 2017, "PixelCNN++"). Its 3×3 windows leave a blind spot to the upper right.
 
     Args:
         channels, levels: of a picture, and the values that a stored number can take.
@@ -64,7 +66,7 @@ class NeighborDecoder(nn.Module):
         if sees not in SEES:
             raise ValueError(f"sees is {sees!r}; choose one of {', '.join(SEES)}.")
         self.channels, self.components, self.levels = channels, components, levels
-        self.context_channels = context_channels
+        self.context_channels, self.sees = context_channels, sees
         pairs = [(later, earlier) for later in range(channels) for earlier in range(later)]
         self.pairs = [] if sees == "nothing" else pairs
         self.first = CausalConv2d(channels, width, mask=SEES[sees])
@@ -79,7 +81,7 @@ class NeighborDecoder(nn.Module):
         self.reach = self.first.reach + sum(layer.reach for layer in self.body)
 
     def features(self, context: Tensor | None, x: Tensor) -> Tensor | float:
-        """What every place is told by the context (batch, context_channels, H, W) of pictures x; 0 without."""
+        """What every place of x is told by the context (batch, context_channels, H, W); 0 without."""
         wanted = (len(x), self.context_channels, *x.shape[2:])
         if (context is None) != (self.context is None) or (context is not None and context.shape != wanted):
             found = "no context" if context is None else f"a context of {tuple(context.shape)}"
@@ -109,24 +111,21 @@ class NeighborDecoder(nn.Module):
     def log_prob_map(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """log P of each pixel, all its colors, given those before it: nats, (batch, H, W)."""
         weight, center, log_scale, shift = self.pixel(x, self.features(context, x))
-        center = self.shifted(center, shift, x)
-        return (weight + log_logistic_bin(x[:, None], center, log_scale.exp(), self.levels).sum(2)).logsumexp(
-            1
-        )
+        scale, center = log_scale.exp(), self.shifted(center, shift, x)
+        each = log_logistic_bin(x[:, None], center, scale, self.levels)
+        if self.sees == "nothing":  # each number chooses its logistic by itself; else the colors share one
+            return (weight[:, :, None] + each).logsumexp(1).sum(1)
+        return (weight + each.sum(2)).logsumexp(1)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """log P(x | context) in nats, (batch,): x (batch, C, H, W) in [0, 1], multiples of 1 / (levels − 1).
-
-        Raises ValueError where a context is missing, superfluous or of another shape.
+        """log P(x | context) in nats, (batch,): x (batch, C, H, W) in [0, 1], multiples of 1 / (levels − 1);
+        a context that is missing, superfluous or of another shape is a ValueError.
         """
         return self.log_prob_map(x, context).sum((1, 2))
 
     @torch.no_grad()
     def sample(
-        self,
-        context: Tensor | None = None,
-        generator: torch.Generator | None = None,
-        shape: tuple[int, int, int] = (1, 64, 64),
+        self, context: Tensor | None = None, generator=None, shape: Sequence[int] = (1, 64, 64)
     ) -> Tensor:
         """Pictures (batch, C, H, W) in [0, 1], drawn pixel by pixel: one for each context, or ``shape``.
 
@@ -141,9 +140,12 @@ class NeighborDecoder(nn.Module):
                 window = (..., slice(max(i - r, 0), i + 1), slice(max(j - r, 0), j + r + 1))
                 found = self.pixel(x[window], told if context is None else told[window])
                 weight, center, log_scale, shift = (part[..., -1:, min(j, r), None] for part in found)
-                chosen = torch.multinomial(weight[..., 0, 0].exp(), 1, generator=generator)[:, 0]
-                rows = torch.arange(batch, device=x.device)
-                center, log_scale, shift = (p[rows, chosen][:, None] for p in (center, log_scale, shift))
+                chosen = torch.multinomial(weight[..., 0, 0].exp(), self.channels, True, generator=generator)
+                if self.sees != "nothing":
+                    chosen = chosen[:, :1].expand_as(chosen)
+                shift = shift[torch.arange(batch, device=x.device), chosen[:, 0]][:, None]
+                chosen = chosen[:, None, :, None, None]
+                center, log_scale = center.gather(1, chosen), log_scale.gather(1, chosen)
                 uniform = torch.rand(batch, self.channels, generator=generator, device=x.device)
                 noise = torch.logit(uniform, eps=1e-6) * log_scale[:, 0, :, 0, 0].exp()
                 here = x[..., i : i + 1, j : j + 1]  # a view: what is written here is read by later colors
