@@ -470,4 +470,4 @@ def test_bars_carry_their_numbers_and_some_are_blue():
     figure = plotting.bars({"raw": 8.0, "VAE": 6.99}, "bits", ["VAE"])
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.texts] == ["8.00", "6.99"]
-    assert [bar.get_facecolor() for bar in axes.patches][0] != axes.patches[1].get_facecolor()
+    assert axes.patches[0].get_facecolor() != axes.patches[1].get_facecolor()
