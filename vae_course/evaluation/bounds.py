@@ -216,7 +216,7 @@ def linear_neighbors(train, held_out) -> Estimate:
     """−log p of held-out SoundData in nats a clip and steps of 1 dB, with no code and no network.
 
     Each level is Gaussian around a least-squares prediction from eight levels before it (in time, or lower
-    in its frame); weights and σ are fitted for each frequency on at most 400 training clips.
+    in its frame); weights and σ are fitted for each frequency on at most 200 training clips.
     """
 
     def inputs(data) -> tuple[Tensor, Tensor]:
@@ -226,7 +226,7 @@ def linear_neighbors(train, held_out) -> Estimate:
         parts = [padded[:, 2 + up : 2 + up + bins, 2 - back : 2 - back + frames] for up, back in BEFORE]
         return x, torch.stack([*parts, torch.ones_like(x)], -1)
 
-    x, before = inputs(train.subset(min(400, len(train)), seed=0))
+    x, before = inputs(train.subset(min(200, len(train)), seed=0))
     gram = torch.einsum("nftk,nftl->fkl", before, before) + 1e-3 * torch.eye(before.shape[-1])
     weights = torch.linalg.solve(gram, torch.einsum("nftk,nft->fk", before, x))
     sigma = (x - torch.einsum("nftk,fk->nft", before, weights)).square().mean((0, 2)).sqrt()[:, None]
