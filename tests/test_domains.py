@@ -19,6 +19,7 @@ from vae_course.evaluation.bounds import (
     gaussian_without_code,
     linear_neighbors,
 )
+from vae_course.models.neighbors import NeighborDecoder
 from vae_course.teaching.display import play, wav_bytes
 
 
