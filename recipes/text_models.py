@@ -41,13 +41,13 @@ RECIPES = {
     ),
     "sentences": (
         {"latent_dim": 32, "hidden_dim": 128, "embedding_dim": 64},
-        {"epochs": 16, "batch_size": 128, "learning_rate": 6e-3, "free_bits": 0.2, "kl_warmup": 0.3},
+        {"epochs": 10, "batch_size": 128, "learning_rate": 6e-3, "free_bits": 0.2, "kl_warmup": 0.7},
     ),
 }
 RECIPES["invented_names"] = (RECIPES["names"][0], {**RECIPES["names"][1], "epochs": 40, "batch_size": 64})
 RECIPES["invented_sentences"] = (
     RECIPES["sentences"][0],
-    {**RECIPES["sentences"][1], "epochs": 24, "batch_size": 64},
+    {**RECIPES["sentences"][1], "epochs": 15, "batch_size": 64},
 )
 # Without a code there is less to learn, and more passes learn by heart.
 NO_CODE_PASSES = {"names": 10, "sentences": 6, "invented_names": 10, "invented_sentences": 10}
