@@ -22,9 +22,9 @@
 # (generated)
 # %% tags=["parameters"]
 OFFLINE = False  # True: no network, only data that comes with the course
-PICTURE_EPOCHS = 8  # passes of the VAE through the small pictures, 1 or more
+PICTURE_EPOCHS = 6  # passes of the VAE through the small pictures, 1 or more
 NEIGHBOR_EXAMPLES = 4000  # of them, for the decoder that sees neighbors, 200 or more
-TEXT_EXAMPLES = 4000  # training names of the collapse, 500 or more
+TEXT_EXAMPLES = 3000  # training names of the collapse, 500 or more
 TEXT_EPOCHS = 8  # passes through them, 2 or more
 TABLE_EPOCHS = 160  # passes through the 341 training biopsies at most, 5 or more
 HELD_OUT = 1000  # held-out examples of a kind at most, 50 or more
@@ -310,14 +310,14 @@ picture_vae, plain = new("pictures"), NeighborDecoder(channels=1, width=24, dept
 common = {"schedule": "cosine", "progress": False, "device": "cpu"}
 log = fit(picture_vae, known, asked, epochs=PICTURE_EPOCHS, batch_size=128, kl_warmup=0.1, **common)
 few = known.subset(min(NEIGHBOR_EXAMPLES, len(known)), seed=0)
-common |= {"epochs": 6, "batch_size": 16, "learning_rate": 4e-3, "gradient_clip": 100.0}
+common |= {"epochs": 4, "batch_size": 16, "learning_rate": 4e-3, "gradient_clip": 100.0}
 logs = {"VAE": log, "neighbors, no code": fit(plain, few, asked, objective=without_code, **common)}
 curves = {
     name: {epoch: bits_of(nats, "pictures") for epoch, nats in zip(*log.curve("validation"), strict=True)}
     for name, log in logs.items()
 }
 small["VAE"] = bits_of(-importance_weighted_bound(picture_vae, asked, k=16).value, "pictures")
-small["neighbors, no code"] = curves["neighbors, no code"][6]
+small["neighbors, no code"] = curves["neighbors, no code"][4]
 show(
     plots.side_by_side({"": curves}, "pass", "held-out bits a pixel", levels={"WebP": small["WebP"]}),
     alt="Held-out bits a pixel against passes, from before the first update: the curve of the VAE falls and ends flat near the dotted line of WebP; that of the decoder that sees neighbors ends lower.",
