@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
+from recipes.text_models import bits_per_token, text_quality
 from vae_course.data.loading import load
 from vae_course.data.text import END, START, UNKNOWN, TextData, Tokenizer
-from vae_course.evaluation.text import NGram, bits_per_token
+from vae_course.evaluation.text import NGram
 
 
 def few(*texts):
@@ -66,3 +67,18 @@ def test_bits_per_token():
     data = few("ab", "a", "b")
     assert data.lengths.tolist() == [3, 2, 2]
     assert bits_per_token(7 / 3 * math.log(2), data) == pytest.approx(1)
+
+
+def test_copies_random_letters_and_real_texts_are_told_apart():
+    train, held_out = load("invented_names"), load("invented_names", "validation")
+    judge = NGram(load("invented_names", "test"), 3)
+    copies = text_quality(train.texts[:300], train, held_out, judge)
+    assert copies.novel.value == copies.recovered.value == copies.plausible_novel.value == 0
+    assert copies.plausible.value > 0.85 and copies.distinct == 1
+    real = text_quality(held_out.texts, train, held_out, judge)
+    assert real.novel.value == real.recovered.value == 1
+    assert real.plausible.value == pytest.approx(0.95, abs=0.01)
+    letters = torch.randint(4, len(train.tokenizer), (300, 7), generator=torch.Generator().manual_seed(0))
+    noise = text_quality(train.tokenizer.decode(letters), train, held_out, judge)
+    assert noise.novel.value > 0.99 and noise.plausible.value < 0.2 and noise.judge_bits > real.judge_bits
+    assert text_quality(["bob"] * 4, train, held_out, judge).distinct == 0.25

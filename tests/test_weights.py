@@ -9,11 +9,12 @@ import torch
 from tiny_data import tiny_images
 
 from recipes import classifier, text_models
+from recipes.text_models import bits_per_token
 from recipes.trio import RESULTS
 from vae_course import evaluate, load, weights
 from vae_course.evaluation.bounds import elbo_scores, gaussian_without_code
 from vae_course.evaluation.classifier import read
-from vae_course.evaluation.text import NGram, bits_per_token
+from vae_course.evaluation.text import NGram
 from vae_course.models.vae import VAE
 from vae_course.weights import (
     SHIPPED,

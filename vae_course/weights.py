@@ -402,30 +402,3 @@ def arena_results() -> dict:
     Student's t over the seeds), or None where a measure does not exist.
     """
     return json.loads((WEIGHTS / "arena" / "realism.json").read_text(encoding="utf-8"))
-
-
-def arena_rows(
-    results: dict, measures: Sequence[str] | Mapping[str, str], names: Sequence[str] | None = None
-) -> list[dict]:
-    """Some columns of :func:`arena_results` as text, "mean ± half width": a row for each model, or ``names``.
-
-    ``measures`` are names, or a dict from these to the headings of their columns.
-    """
-    found = {row["name"]: row for row in results["rows"]}
-    headings, rows = (
-        measures if isinstance(measures, Mapping) else dict(zip(measures, measures, strict=True)),
-        [],
-    )
-    for row in (found[name] for name in names or found):
-        failed = f" ({len(row['failed'])} failed)" if row["failed"] else ""
-        cells = {"model": row["label"] + failed}
-        for measure, head in headings.items():
-            value = row["measures"].get(measure) or {"mean": None}
-            mean, cells[head] = value["mean"], "–"
-            if mean is not None:
-                digits = 1 if abs(mean) >= 10 else 3 if abs(mean) >= 0.1 else 4
-                cells[head] = f"{mean:.{digits}f}"
-                if value["low"] is not None:
-                    cells[head] += f" ± {value['high'] - mean:.{digits}f}"
-        rows.append(cells)
-    return rows

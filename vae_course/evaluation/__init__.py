@@ -22,6 +22,6 @@ __getattr__, __dir__, __all__ = lazily(
         "precision_recall Quality relative_power relative_sharpness sample_quality sharpness "
         "Spectrum",
         "sizes": "choose_size cost size_curve size_report",
-        "text": "bits_per_token NGram",
+        "text": "NGram",
     },
 )

@@ -1,4 +1,4 @@
-"""Measures of text models: bits for each token, and an n-gram to beat."""
+"""A model of text that counts: an n-gram to beat."""
 
 import math
 from collections import Counter, defaultdict
@@ -8,14 +8,6 @@ import torch
 from torch import Tensor
 
 from vae_course.data.text import END, PAD, START, UNKNOWN
-
-
-def bits_per_token(nats_per_text: float, data) -> float:
-    """Mean nats for each text of TextData as bits for each token, every END counted as one token.
-
-    Of characters these are "bits per character". A VAE's −ELBO gives an upper bound of them.
-    """
-    return nats_per_text / data.lengths.double().mean().item() / math.log(2)
 
 
 class NGram:

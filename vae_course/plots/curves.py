@@ -1,4 +1,4 @@
-"""Lines: curves of measured numbers, intervals, training curves, the collapse panel."""
+"""Lines and bars: curves of measured numbers, intervals, training curves."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vae_course.evaluation.intervals import Runs
-from vae_course.plots.style import BLUE, DATA, GREY, HELD_OUT, ORANGE, TRAIN, looks, styled
+from vae_course.plots.style import BLUE, DATA, GREY, HELD_OUT, TRAIN, looks, styled
 from vae_course.training.loop import History
 
 
@@ -177,8 +177,3 @@ def _limit(axes: Axes, curves: list[tuple[np.ndarray, np.ndarray]]) -> None:
     if start.max() > high + 2 * span:
         axes.set_ylim(low - 0.08 * span, high + 0.08 * span)
         axes.set_title(f"epoch 0: {start.max():,.0f} ↑", loc="right", color=GREY, fontsize=9.5)
-
-
-# The collapse panel: which latent dimensions a model uses, in one row for each model.
-
-OFF_PRIOR = {"color": "white", "edgecolor": ORANGE, "hatch": "////"}
