@@ -16,6 +16,7 @@ import json
 import math
 import platform
 import time
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -72,7 +73,7 @@ def label_of(sees: str, code: bool) -> str:
 def pictures(name: str, split: str, kind: type = ImageData) -> ImageData:
     """A part of the data, in memory; the training part is cut to the number of the plan."""
     data = load(name, split)
-    n = PLAN[name][0] if split == "train" else 500
+    n = PLAN[name][0] if split == "train" else 200
     return kind(name, split, data.images[:n].clone(), None, ())
 
 
@@ -159,10 +160,11 @@ def train_decoder(
     return model.to(memory_format=torch.contiguous_format).eval(), curve
 
 
-def files(data: ImageData) -> dict[str, float]:
-    """Bits a number of the same pictures, each in a file of its own, lossless, at its best effort."""
+@cache
+def files(name: str) -> dict[str, float]:
+    """Bits a number of the test pictures, each in a file of its own, lossless, at its best effort."""
     formats = {"PNG": {"optimize": True}, "WebP": {"lossless": True, "quality": 100, "method": 6}}
-    total = dict.fromkeys(formats, 0)
+    total, data = dict.fromkeys(formats, 0), pictures(name, "test")
     for picture in data.images:
         image = Image.fromarray(picture.permute(1, 2, 0).numpy())
         for form, how in formats.items():
@@ -191,7 +193,7 @@ def measure(name: str, vae: VAE, models: dict[str, NeighborDecoder]) -> dict:
     found = {
         "n": len(test),
         "raw": 8.0,
-        **files(test),
+        **files(name),
         "picture files": stored_as(name),
         "VAE": bits(terms.negative_elbo.value, test),
         "VAE error": bits(terms.negative_elbo.standard_error, test),

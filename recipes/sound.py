@@ -171,8 +171,9 @@ def measure(model: GaussianVAE, judge, train: SoundData, parts: dict[str, SoundD
         spread = made.std(dim=0).mean() / train.values.std(dim=0).mean()
         found[name] = heard(made) | {"spread beside recordings": spread.item()}
     data = parts["test"]
-    blends = (data.values + data.values.roll(len(data) // 2, 0)) / 2  # a control: no digit, and no model
-    found["mean levels of two recordings"] = heard(blends)
+    other = torch.randperm(len(data), generator=seeded("sound blends"))
+    blends = ((data.values + data.values[other]) / 2)[data.labels != data.labels[other]]
+    found["mean levels of two digits"] = heard(blends)  # a control: no digit, and no model
     again = data.settings.decibels(data.settings.griffin_lim(data.decibels(data.values), 60))
     off = (again - data.decibels(data.values)).square()
     found["griffin_lim_db"] = off[data.filled()[:, None].expand_as(off)].mean().sqrt().item()
