@@ -17,7 +17,7 @@
 # <!-- minutes -->
 #
 # Nothing in the ELBO says that data are digits. In this chapter one function trains on garments, photographs, names, spoken digits (you will hear them) and biopsies, and each VAE
-# meets the strongest opponent that we could find. Below, the photographs: a VAE keeps light and pose, and it claims that the rest is noise. A decoder that sees neighboring pixels knows better.
+# meets the strongest opponent that we could find. Below, photographs: a VAE keeps light and pose, and claims that the rest is noise. A decoder that sees neighboring pixels needs far fewer bits, and draws rubble. Both is true, and this chapter measures it.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -97,7 +97,7 @@ show(
     plots.image_grid(torch.cat(list(rows.values())), 5, 6, row_titles=list(rows), cell=1.0),
     alt="Five rows of six pictures of 64 by 64 pixels. Test pictures; smooth reconstructions that keep light, color and large shapes; the same with every pixel drawn on its own, like a noisy screen; "
     "and two rows by a decoder that sees its neighbors, whose pixels hang together; the last of them, without a code, show nothing that one could name.",
-    title="A code knows where the light is, neighbors know what texture is",
+    title="The decoder with the fewest bits (last rows) draws rubble; the VAE keeps light and pose",
 )
 # %% [markdown]
 # ## Objectives
@@ -229,7 +229,7 @@ place = (photo["VAE"] > webp) + (photo["VAE"] > png)
 guess.compare(place, f"VAE {photo['VAE']:.2f} bits, PNG {png:.2f}, WebP {webp:.2f}.")
 # %% [markdown]
 # The VAE needs {{vae_photo}} a number, WebP {{webp}}. What does a file format know? That a pixel is nearly as bright as the one before it. This decoder **cannot say that**: given the code, every number is drawn on its own, from a logistic around its center.
-# The third row of the first picture is what it claims photographs look like.
+# The third row of the first picture is what it claims that photographs look like.
 #
 # A decoder may read what is already written: $\log p(x|z) = \sum_t \log p(x_t \mid x_1, \dots, x_{t-1}, z)$. In words: pixel by pixel in reading order, each given those before it. A convolution does that for all pixels at once, if its kernel is **masked** (PixelCNN, van den Oord et al. 2016).
 
@@ -288,8 +288,8 @@ shades = [(nats[:, None] / 30 / math.log(2)).clamp(0, 1).expand(-1, 3, -1, -1) f
 titles = ["photograph", "independent", "with neighbors"]
 show(
     plots.image_grid(torch.cat([x[:6], *shades]), 3, 6, row_titles=titles, cell=1.0),
-    alt="Three rows of six: test pictures; the bits that each pixel costs, white for 10 a number or more, when pixels are independent, a bright field; and the same for a decoder that sees neighbors, where smooth areas are dark and edges and texture stay bright.",
-    title="Neighbors make the calm places cheap (dark); edges and texture stay dear (bright)",
+    alt="Three rows of six: test pictures; the bits that each pixel costs, white for 10 a number or more, when pixels are independent, mostly bright; and the same for a decoder that sees neighbors, darker nearly everywhere.",
+    title="With neighbors nearly every place gets cheap (dark); the grid is that of JPEG's blocks",
 )
 claims.add("vae_webp", photo["VAE"] - webp, above=0, unit="bits", text="Photographs: VAE minus WebP")
 claims.add("seen", photo["VAE"] - alone, above=0.5, unit="bits", text="VAE minus neighbors, no code")
@@ -297,10 +297,12 @@ claims.add("beside", alone - both, between=(-0.2, 0.2), unit="bits", text="Saved
 notes("bits", vae_photo=photo["VAE"], webp=webp, scale=photo["VAE"] - scales, colors=scales - colors)
 notes("bits", two=colors - two, others=two - both, rate_photo=rate, alone=alone)
 # %% [markdown]
-# Is it only that the VAE has one scale for all pixels? No: a scale of its own for each number brings {{scale}}, the colors of the pixel {{colors}}, and two neighbors another {{two}}. Beside a decoder that sees all, the code
-# saves {{saved}} with its rate paid: nearly nothing. What code and neighbors know overlaps.
+# Is it only that the VAE has one scale for all pixels? No: a scale of its own for each number brings {{scale}}, the colors of its pixel {{colors}}, two neighbors {{two}}, all before {{others}}. And the code? Told the VAE's frozen code, whose rate of {{rate_photo}} it pays,
+# the last decoder saves {{beside}}: it does no better than without. What code and neighbors know overlaps. (A code trained *beside* such a decoder dies: Chen et al. 2017, and section 4.)
 #
-# (The committed run had dogs that went through JPEG, whose files take 2.4 bits a number: whoever undoes JPEG beats everybody here, and part of what neighbors agree on is its doing.)
+# Now look at the first picture again. The fewest bits draw rubble: bits are spent on texture, of which there is much, not on dogs.
+#
+# (The dogs of the committed run had been stored as JPEG, in 2.4 bits a number: whoever undoes JPEG beats everybody here, and part of what neighbors agree on is its doing.)
 #
 # Is that special to photographs? Train such a decoder on garments, without a code, beside a VAE.
 # %%
@@ -325,7 +327,7 @@ show(
 )
 notes("bits", vae_small=small["VAE"], webp_small=small["WebP"], neighbors_small=small["neighbors, no code"])
 # %% [markdown]
-# On garments the VAE ties with WebP ({{vae_small}} and {{webp_small}}); the decoder without a code reaches {{neighbors_small}}, with a tenth of the training pictures.
+# On garments the VAE beats WebP ({{vae_small}} against {{webp_small}}) and loses to the decoder without a code ({{neighbors_small}}), although that saw 4,000 of the 54,000 pictures.
 #
 # ## 4 Text: does a decoder that reads still use its code?
 #
@@ -418,7 +420,7 @@ claims.add("price", free["over no code"], above=0, unit="nats", text="−ELBO, f
 notes("nats", price_annealing=woken["over no code"], price_dropout=dropout["over no code"])
 notes("nats", told_free=free["tells about x"], told_dropout=dropout["tells about x"])
 # %% [markdown]
-# The code that was trained at full weight is **dead** (rate {{dead}}): its decoder is a language model with an unused input. The same as beside neighbors, only worse: the first letters say much of what a code could say, and a code must be paid.
+# The code that was trained at full weight is **dead** (rate {{dead}}): its decoder is a language model with an unused input. As beside neighbors: the first letters say much of what a code could say, and a code must be paid.
 #
 # The textbook cures, one change at a time. **Annealing** (Bowman et al. 2016) lets the price come later: the code tells {{woken}} more and costs {{price_annealing}} over no code. **Free bits** (Kingma et al. 2016) gives every unit an allowance: it tells {{told_free}}, for {{price}}.
 # **Word dropout** hides half of what the decoder reads; alone it wakes nothing here ({{told_dropout}}) and costs {{price_dropout}}. It was proposed *with* annealing, for larger models and longer texts. No cure predicts names better than having no code.
@@ -445,7 +447,7 @@ ahead = text["the same net, no code"] - text[best]
 claims.add("over_counting", ahead, below=0, unit="bits", text="Net without a code minus the best n-gram")
 notes("bits", text_vae=text["VAE"], text_twin=text["the same net, no code"], counting=text[best])
 # %% [markdown]
-# The names are as they came. By bits the order is clear: counting, then the VAE ({{text_vae}} a character), then the same net without its code ({{text_twin}}).
+# All are as they came. Counting needs {{counting}} a character. The VAE (annealing *and* free bits) and the same net without a code are a tie, {{text_vae}} and {{text_twin}}: with the bound tightened a living code costs nothing here, and buys no bits either.
 #
 # What you get for the price is a place for every text. Walk in a straight line between the codes of two held-out sentences, and write at each step:
 # %%
@@ -516,15 +518,15 @@ clips = torch.cat([ends, by_pca(ends), heard.reconstruct(ends), halfway, heard.s
 titles = ["a three", "a six", "three, PCA", "six, PCA", "three, VAE", "six, VAE", "halfway", "drawn"]
 show(
     plots.spectrograms(sound.decibels(clips), settings, titles, columns=4),
-    alt="Eight spectrograms: two recordings with bright bands and fine stripes, the same two by PCA and by the VAE, smoother, with the bands and hardly any stripes; the one halfway between the two, and one drawn from the prior, a haze with faint bands.",
-    title="Both keep the bands of throat and mouth and lose the stripes of the voice",
+    alt="Eight spectrograms: two recordings with bright bands and fine stripes, the same two by PCA and by the VAE, smoother, with the bands and few of the stripes; the one halfway between the two, and one drawn from the prior.",
+    title="Both keep the broad bands of a voice and lose most of its fine stripes",
 )
 players = dict(zip(titles, sound.hear(clips), strict=True))
 players |= {"a three": sound.waves[three], "a three, phases guessed": players["a three"]}
 label = "Nine players: a recorded three, a six from its magnitudes, both through PCA and through the VAE, the code halfway between them, a clip drawn from the prior, and the three from its magnitudes alone."
 teaching.play(players, settings.rate, alt=label)
 # %% [markdown]
-# In levels the VAE is off by {{error_vae}}, PCA by {{error_pca}}. In bits: VAE {{sound_vae}}, the plane {{sound_pca}}, and eight neighbors by least squares {{sound_linear}}. Overlapping windows make neighboring frames alike; a decoder with independent levels cannot say that either. Listen before you trust a decibel.
+# At equal size the VAE beats PCA: in levels it is off by {{error_vae}} against {{error_pca}}, in bits {{sound_vae}} against {{sound_pca}}. Eight neighbors by least squares need {{sound_linear}}. Overlapping windows make neighboring frames alike; a decoder with independent levels cannot say that either. Listen before you trust a decibel.
 #
 # ## 6 A table: is a VAE the right tool at all?
 #
@@ -556,7 +558,7 @@ guess = predict(
 # ## 7 The honest table
 # %% tags=["hide-input"]
 strongest = {kind: min(bits.keys() - {"VAE"}, key=bits.get) for kind, bits in contest.items()}
-wins = sum(bits["VAE"] < bits[strongest[kind]] for kind, bits in contest.items())
+wins = sum(bits["VAE"] < bits[strongest[kind]] - 0.01 for kind, bits in contest.items())  # less is a tie
 guess.compare(0 if wins == 0 else 1 if wins < 3 else 2, f"{wins} of 5.")
 claims.note("wins", wins)
 rows = []
@@ -565,8 +567,8 @@ for kind, name in KINDS.items():
     rows.append({"data": f"{kind} ({name})", "VAE": vae, "strongest opponent": strongest[kind], "its": best})
 results_table(rows, caption="Held-out bits a number; the VAE's are upper bounds; sound in steps of 1 dB")
 # %% [markdown]
-# In {{wins}} of five kinds the VAE needs the fewest bits. The five winners are of one sort: they say directly how one number depends on others, where a VAE with independent outputs has to send everything through its code, and pay. So bits are not what one takes a VAE for. What the winners lack is the code: a place for every example, from which one can walk, mix and draw in one step.
-# (Larger VAEs do better, above all with several layers of codes (chapter 11). What was not tested: larger data, larger nets on either side.)
+# By more than a hundredth of a bit the VAE wins in {{wins}} of five. The winners are of one sort: they say directly how one number depends on others, where independent outputs have to send everything through the code, and pay. So bits are not what one takes such a VAE for. What the winners lack is the code: a place for every example, from which one
+# can walk, mix and draw in one step. (Very deep hierarchies of codes do beat decoders like ours in bits: Child 2021. Larger nets on either side were not tried here.)
 #
 # ## Play
 #
@@ -593,8 +595,8 @@ explorer = explore_domains(
 # ## What you can say now
 #
 # - One ELBO serves pictures, names, sound and tables; only networks and likelihood change. Bits of real numbers need a step.
-# - A decoder with independent outputs cannot say that neighbors are alike: on photographs that costs {{seen}} a number, and WebP beats it. A decoder that sees neighbors hardly needs the code; one that reads letters lets it die.
-# - Name the strongest opponent. In bits the VAE won {{wins}} of five; what it has and the winners lack is a code.
+# - A decoder with independent outputs cannot say that neighbors are alike: on photographs that costs {{seen}} a number, and WebP beats it. A decoder that sees neighbors does as well without the code; one that reads letters lets it die.
+# - Name the strongest opponent. In bits the VAE won {{wins}} of five; but the fewest bits draw rubble, and only a code gives every example a place.
 #
 # ## References
 #
@@ -602,6 +604,7 @@ explorer = explore_domains(
 # - A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu: *Pixel Recurrent Neural Networks*, ICML 2016 (masks).
 # - T. Salimans, A. Karpathy, X. Chen, D. P. Kingma: *PixelCNN++*, ICLR 2017 (mixtures of discretized logistics).
 # - X. Chen et al.: *Variational Lossy Autoencoder*, ICLR 2017 (why a code beside an autoregressive decoder is ignored).
+# - R. Child: *Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images*, ICLR 2021.
 # - A. Khosla et al.: *Novel Dataset for Fine-Grained Image Categorization*, CVPR workshop 2011 (Stanford Dogs).
 # - S. R. Bowman et al.: *Generating Sentences from a Continuous Space*, CoNLL 2016. Section 3.1.
 # - D. P. Kingma et al.: *Improved Variational Inference with Inverse Autoregressive Flow*, NeurIPS 2016 (free bits).
