@@ -17,7 +17,7 @@
 # <!-- minutes -->
 #
 # Nothing in the ELBO says that data are digits. In this chapter one function trains on garments, photographs, names, spoken digits (you will hear them) and biopsies, and each VAE
-# meets the strongest opponent that we could find. Below, photographs: a VAE keeps light and pose, and claims that the rest is noise. A decoder that sees neighboring pixels needs far fewer bits, and draws rubble. Both is true, and this chapter measures it.
+# meets the strongest opponent that we could find. Below, photographs: a VAE keeps light and pose, and claims that the rest is noise. A decoder that sees neighboring pixels needs far fewer bits, and draws rubble. You will measure both.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -110,7 +110,7 @@ show(
 # 4. **diagnose** a code that died although nothing failed, wake it, and name the price;
 # 5. **judge** a VAE by its strongest opponent.
 #
-# You need the ELBO (chapter 02), collapse (04) and likelihoods (05). Settings were chosen on validation parts, and measured there, too ("held out"), except photographs: those are test pictures. Numbers in the text
+# You need the ELBO (chapter 02), collapse (04) and likelihoods (05). Everything is measured on validation parts ("held out"), where settings were chosen, too; photographs on test pictures. Numbers in the text
 # are those of the full run; an interval in brackets is a 95 % t-interval over seeds, a number without one is of one model.
 #
 # ## 1 What has to change for a new kind of data?
@@ -155,8 +155,8 @@ results_table(rows, caption="One function, five kinds of data; nats for each exa
 guess.compare(0, "the same two lines gave every row.")
 claims.add("same_elbo", max(off), below=1e-4, exact=True, text="−ELBO here and the package's, relative")
 # %% [markdown]
-# The function asks for two things: a Gaussian over codes, and one log-probability for each example. Sum or average, padding or none, pixels or letters: that is the likelihood's business. So is the question of what the nats
-# *mean*. The last column cannot be compared between rows yet.
+# The function asks for two things: a Gaussian over codes, and one log-probability for each example. Sum or average, padding or none: that is the likelihood's business. So is what the nats
+# *mean*: the last column cannot be compared between rows yet.
 #
 # ## 2 How many bits is a density?
 #
@@ -167,9 +167,9 @@ claims.add("same_elbo", max(off), below=1e-4, exact=True, text="−ELBO here and
 # \text{bits a number} \approx \frac{-\log p_x(x) - \sum_d \log \delta_d}{D \log 2} .
 # $$
 #
-# In words: stretching an axis thins the density (left). And nobody writes down infinitely many digits: values come in steps of $\delta$, and what costs bits is the *cell*, density times volume (right).
+# In words: stretching an axis thins the density (left). And values are written in steps of $\delta$, and what costs bits is the *cell*, density times volume (right).
 #
-# A toy with a truth follows: measurements from $\mathcal N(5, 3^2)$, whose exact cost is the entropy of the cells.
+# A toy with a truth: measurements from $\mathcal N(5, 3^2)$, whose exact cost is the entropy of the cells.
 #
 # **Your turn (10.1).** A VAE was trained on rows scaled as `(raw - mean) / std`; `nats` is its −ELBO for a row, `std` a tensor `(columns,)`, and the raw numbers are written in steps of `step`. Return the bits that one number costs.
 
@@ -207,7 +207,7 @@ def bits_of(nats, kind):
 #
 # ## 3 Photographs: where are the missing bits?
 #
-# A photograph of 64 × 64 in color is 12,288 numbers of 8 bits. How good is a VAE at *photographs*? Ask the formats that everybody has: PNG and WebP store the same pixels without loss, and know nothing about dogs.
+# A photograph of 64 × 64 in color is 12,288 numbers of 8 bits. Ask the formats that everybody has: PNG and WebP store the same pixels without loss, and know nothing about dogs.
 # %%
 options = ["fewer bits than WebP", "more than WebP, fewer than PNG", "more than PNG, fewer than raw"]
 guess = predict("Raw, a number costs 8 bits. The VAE, trained on over a thousand dogs, needs ...", options)
@@ -258,7 +258,7 @@ claims.add("same_layer", off, below=1e-4, exact=True, text="Your masked layer an
 early = change[:, :33].abs().max()
 claims.add("causal", early, below=1e-4, exact=True, unit="nats", text="Rows 0 to 32 when later ones change")
 # %% [markdown]
-# The package's `NeighborDecoder` stacks such layers and ends in a mixture of logistics. To find *which* of its freedoms brings the bits, decoders of the same make were trained with less to see ([models](../docs/models.md)). Those with a code are told the VAE's decoded mean and pay its rate.
+# The package's `NeighborDecoder` stacks such layers and ends in a mixture of logistics. *Which* of its freedoms brings the bits? Decoders of the same make were trained with less to see ([models](../docs/models.md)). Those with a code are told the VAE's decoded mean and pay its rate.
 # %%
 LADDER = {
     "own scale for each number": ("nothing", True),
@@ -302,7 +302,7 @@ notes("bits", two=colors - two, others=two - both, rate_photo=rate, alone=alone)
 #
 # Now look at the first picture again. The fewest bits draw rubble: bits are spent on texture, of which there is much, not on dogs.
 #
-# (The dogs of the committed run had been stored as JPEG, in 2.4 bits a number: whoever undoes JPEG beats everybody here, and part of what neighbors agree on is its doing.)
+# (The dogs of the committed run had been JPEG files, of 2.4 bits a number: whoever undoes JPEG beats everybody here, and part of what neighbors agree on is its doing.)
 #
 # Is that special to photographs? Train such a decoder on garments, without a code, beside a VAE.
 # %%
@@ -422,8 +422,8 @@ notes("nats", told_free=free["tells about x"], told_dropout=dropout["tells about
 # %% [markdown]
 # The code that was trained at full weight is **dead** (rate {{dead}}): its decoder is a language model with an unused input. As beside neighbors: the first letters say much of what a code could say, and a code must be paid.
 #
-# The textbook cures, one change at a time. **Annealing** (Bowman et al. 2016) lets the price come later: the code tells {{woken}} more and costs {{price_annealing}} over no code. **Free bits** (Kingma et al. 2016) gives every unit an allowance: it tells {{told_free}}, for {{price}}.
-# **Word dropout** hides half of what the decoder reads; alone it wakes nothing here ({{told_dropout}}) and costs {{price_dropout}}. It was proposed *with* annealing, for larger models and longer texts. No cure predicts names better than having no code.
+# The textbook cures, one at a time. **Annealing** (Bowman et al. 2016) lets the price come later: the code tells {{woken}} more and costs {{price_annealing}} over no code. **Free bits** (Kingma et al. 2016) gives every unit an allowance: it tells {{told_free}}, for {{price}}.
+# **Word dropout** hides half of what the decoder reads; alone it wakes nothing here ({{told_dropout}}) and costs {{price_dropout}}. It was proposed *with* annealing, for longer texts. No cure predicts names better than having no code.
 #
 # Now the opponents, for larger models of the whole training part (shipped). The oldest is Shannon's (1948): **count** which character follows the last few. A VAE gives only a bound of $-\log p$; 16 draws (chapter 02) tighten it.
 # %%
@@ -462,7 +462,7 @@ again = words.decode(writer.reconstruct(long.tokens))
 restored = sum(a == b for a, b in zip(again, words.decode(long.tokens), strict=True)) / len(again)
 claims.note("restored", restored, unit="%")
 # %% [markdown]
-# The first and last line of each are the sentences themselves; the indented ones come from the code, repetitions left out. Only {{restored}} of the sentences come back word for word: a code of a few nats keeps the build of a sentence and some words, and the decoder fills in what is usual.
+# Each first and last line is the sentence itself; the others come from the code, repetitions left out. Only {{restored}} of the sentences come back word for word: a code of a few nats keeps the build of a sentence and some words, and the decoder fills in what is usual.
 #
 # ## 5 Sound: a picture that you can hear?
 #
@@ -492,7 +492,7 @@ guess = predict(question, ["PCA's", "the VAE's", "equal within 5 %"])
 # %% [markdown]
 # Random phases are off by {{floor_0}} in frames that hold sound, after 60 rounds by {{floor}}: what you hear from here on has this loss in it, before any model.
 #
-# The opponent of the VAE is **PCA** with as many numbers, the best that a plane can do in squared error on training clips. With a Gaussian along each direction and a σ for each frequency around it, the plane has exact bits as well. And after the photographs you will want a third: predict each level from eight that came before (in time, or below it) by least squares. No code, no network.
+# The opponent of the VAE is **PCA** with as many numbers, the best that a plane can do in squared error on training clips. With a Gaussian along each direction and a σ for each frequency around it, the plane has exact bits as well. And after the photographs you want a third: each level predicted from eight before it (in time, or below it) by least squares. No code, no network.
 # %%
 heard, known, sounds = load_sound_model(KINDS["sound"]), train["sound"], contest["sound"]
 seed_everything(0)
@@ -572,7 +572,7 @@ results_table(rows, caption="Held-out bits a number; the VAE's are upper bounds;
 #
 # ## Play
 #
-# One slider between two examples of any kind. Look for the same thing in each: does something *move*, or does one thing fade while another appears?
+# One slider between two examples. Look for the same in each: does something *move*, or does one thing fade while another appears?
 # %% tags=["hide-input"]
 from vae_course.widgets import Domain, draw_picture, draw_sound, draw_text, explore_domains
 
