@@ -298,7 +298,7 @@ notes("bits", vae_photo=photo["VAE"], webp=webp, scale=photo["VAE"] - scales, co
 notes("bits", two=colors - two, others=two - both, rate_photo=rate, alone=alone)
 # %% [markdown]
 # Is it only that the VAE has one scale for all pixels? No: a scale of its own for each number brings {{scale}}, the colors of its pixel {{colors}}, two neighbors {{two}}, all before {{others}}. And the code? Told the VAE's frozen code, whose rate of {{rate_photo}} it pays,
-# the last decoder saves {{beside}}: it does no better than without. What code and neighbors know overlaps. (A code trained *beside* such a decoder dies: Chen et al. 2017, and section 4.)
+# the last decoder saves {{beside}}: no better than without. What code and neighbors know overlaps. (A code trained *beside* such a decoder can die: Chen et al. 2017, section 4.)
 #
 # Now look at the first picture again. The fewest bits draw rubble: bits are spent on texture, of which there is much, not on dogs.
 #
@@ -447,7 +447,7 @@ ahead = text["the same net, no code"] - text[best]
 claims.add("over_counting", ahead, below=0, unit="bits", text="Net without a code minus the best n-gram")
 notes("bits", text_vae=text["VAE"], text_twin=text["the same net, no code"], counting=text[best])
 # %% [markdown]
-# All are as they came. Counting needs {{counting}} a character. The VAE (annealing *and* free bits) and the same net without a code are a tie, {{text_vae}} and {{text_twin}}: with the bound tightened a living code costs nothing here, and buys no bits either.
+# All are as they came. Counting needs {{counting}} a character. The VAE (annealing *and* free bits) and the same net without a code, each trained until flat, tie ({{text_vae}}, {{text_twin}}): with the bound tightened a living code costs nothing here, and buys no bits.
 #
 # What you get for the price is a place for every text. Walk in a straight line between the codes of two held-out sentences, and write at each step:
 # %%
@@ -462,7 +462,7 @@ again = words.decode(writer.reconstruct(long.tokens))
 restored = sum(a == b for a, b in zip(again, words.decode(long.tokens), strict=True)) / len(again)
 claims.note("restored", restored, unit="%")
 # %% [markdown]
-# Each first and last line is the sentence itself; the others come from the code, repetitions left out. Only {{restored}} of the sentences come back word for word: a code of a few nats keeps the build of a sentence and some words, and the decoder fills in what is usual.
+# Each first and last line is the sentence itself; the others come from the code, repetitions left out. Only {{restored}} of the sentences come back word for word: a code of a few nats keeps little more than the kind of a sentence; the decoder fills in what is usual.
 #
 # ## 5 Sound: a picture that you can hear?
 #
@@ -567,8 +567,8 @@ for kind, name in KINDS.items():
     rows.append({"data": f"{kind} ({name})", "VAE": vae, "strongest opponent": strongest[kind], "its": best})
 results_table(rows, caption="Held-out bits a number; the VAE's are upper bounds; sound in steps of 1 dB")
 # %% [markdown]
-# By more than a hundredth of a bit the VAE wins in {{wins}} of five. The winners are of one sort: they say directly how one number depends on others, where independent outputs have to send everything through the code, and pay. So bits are not what one takes such a VAE for. What the winners lack is the code: a place for every example, from which one
-# can walk, mix and draw in one step. (Very deep hierarchies of codes do beat decoders like ours in bits: Child 2021. Larger nets on either side were not tried here.)
+# By more than a hundredth of a bit the VAE wins in {{wins}} of five. Names are a tie: there the VAE's decoder reads, too. The winners are of one sort: they say directly how one number depends on others, where independent outputs have to send everything through the code, and pay. So bits are not what one takes such a VAE for. What the winners lack is the code: a place for every example, from which one
+# can walk, mix and draw in one step. (Very deep hierarchies of codes do beat decoders like ours in bits: Child 2021. Larger nets were not tried.)
 #
 # ## Play
 #
@@ -595,7 +595,7 @@ explorer = explore_domains(
 # ## What you can say now
 #
 # - One ELBO serves pictures, names, sound and tables; only networks and likelihood change. Bits of real numbers need a step.
-# - A decoder with independent outputs cannot say that neighbors are alike: on photographs that costs {{seen}} a number, and WebP beats it. A decoder that sees neighbors does as well without the code; one that reads letters lets it die.
+# - A decoder with independent outputs cannot say that neighbors are alike: on photographs that costs {{seen}} a number, and WebP beats it. A decoder that sees neighbors does as well without the code; one that reads letters let it die.
 # - Name the strongest opponent. In bits the VAE won {{wins}} of five; but the fewest bits draw rubble, and only a code gives every example a place.
 #
 # ## References
