@@ -203,11 +203,11 @@ def bits_of(nats, kind):
 
 
 # %% [markdown]
-# So bits of real numbers are a statement about a precision: name the step, or say nothing. Here: stored values for pixels (their likelihood gives real probabilities, nothing is approximate), letters for names, steps of 1 dB for sound, the recorded decimals for biopsies.
+# So bits of real numbers are a statement about a precision: name the step, or say nothing. Here: stored values for pixels (exact probabilities), letters for names, steps of 1 dB for sound, the recorded decimals for biopsies.
 #
 # ## 3 Photographs: where are the missing bits?
 #
-# A photograph of 64 × 64 in color is 12,288 numbers of 8 bits. Ask the formats that everybody has: PNG and WebP store the same pixels without loss, and know nothing about dogs.
+# A photograph of 64 × 64 in color is 12,288 numbers of 8 bits. PNG and WebP store them without loss, and know nothing about dogs.
 # %%
 options = ["fewer bits than WebP", "more than WebP, fewer than PNG", "more than PNG, fewer than raw"]
 guess = predict("Raw, a number costs 8 bits. The VAE, trained on over a thousand dogs, needs ...", options)
@@ -229,7 +229,7 @@ place = (photo["VAE"] > webp) + (photo["VAE"] > png)
 guess.compare(place, f"VAE {photo['VAE']:.2f} bits, PNG {png:.2f}, WebP {webp:.2f}.")
 # %% [markdown]
 # The VAE needs {{vae_photo}} a number, WebP {{webp}}. What does a file format know? That a pixel is nearly as bright as the one before it. This decoder **cannot say that**: given the code, every number is drawn on its own, from a logistic around its center.
-# The third row of the first picture is what it claims that photographs look like.
+# The first picture's third row is what it claims.
 #
 # A decoder may read what is already written: $\log p(x|z) = \sum_t \log p(x_t \mid x_1, \dots, x_{t-1}, z)$. In words: pixel by pixel in reading order, each given those before it. A convolution does that for all pixels at once, if its kernel is **masked** (PixelCNN, van den Oord et al. 2016).
 
@@ -447,7 +447,7 @@ ahead = text["the same net, no code"] - text[best]
 claims.add("over_counting", ahead, below=0, unit="bits", text="Net without a code minus the best n-gram")
 notes("bits", text_vae=text["VAE"], text_twin=text["the same net, no code"], counting=text[best])
 # %% [markdown]
-# All are as they came. Counting needs {{counting}} a character. The VAE (annealing *and* free bits) and the same net without a code, each trained until flat, tie ({{text_vae}}, {{text_twin}}): with the bound tightened a living code costs nothing here, and buys no bits.
+# All are as they came. Counting needs {{counting}} a character. The VAE (annealing *and* free bits) and the same net without a code, each trained until flat, tie ({{text_vae}}, {{text_twin}}): this code costs nothing and buys no bits.
 #
 # What you get for the price is a place for every text. Walk in a straight line between the codes of two held-out sentences, and write at each step:
 # %%
@@ -466,7 +466,7 @@ claims.note("restored", restored, unit="%")
 #
 # ## 5 Sound: a picture that you can hear?
 #
-# A recording is thousands of numbers in which nothing stays in place. Its **spectrogram** does: cut the wave into short windows, see how strong each frequency is in each, take logarithms as ears do. The recordings are the Free Spoken Digit Dataset (CC BY-SA 4.0): ten digits, five people.
+# A **spectrogram**: cut the wave into short windows, see how strong each frequency is in each, take logarithms as ears do. The recordings are the Free Spoken Digit Dataset (CC BY-SA 4.0): ten digits, five people.
 #
 # The spectrogram has lost the **phases**. Griffin & Lim (1984) find some that fit: start at random, make a wave, transform it again, keep its phases, put the wanted magnitudes back, and repeat.
 # %%
@@ -530,7 +530,7 @@ teaching.play(players, settings.rate, alt=label)
 #
 # ## 6 A table: is a VAE the right tool at all?
 #
-# The Wisconsin biopsies: 30 measurements of cell nuclei, 341 rows to train on. Radius, perimeter and area of a nucleus nearly determine each other. One Gaussian with full covariance says so directly, with an exact likelihood.
+# Biopsies: 30 measurements of cell nuclei, 341 rows to train on. Radius, perimeter and area of a nucleus nearly determine each other. One Gaussian with full covariance says so directly, with an exact likelihood.
 # %%
 known, asked, table = train["biopsies"], held_out["biopsies"], contest["biopsies"]
 settings = {"batch_size": 32, "schedule": "linear", "kl_warmup": 0.1, "patience": 15, "epochs": TABLE_EPOCHS}
@@ -553,7 +553,7 @@ guess = predict(
     "In how many of the five kinds does the VAE need the fewest bits?", ["none", "1 or 2", "3 or more"]
 )
 # %% [markdown]
-# The VAE saves {{saved_table}} a number against columns by themselves, and still needs {{table}} more than the Gaussian, although its early stopping looked at the very rows that judge it. Every relation between columns has to pass through the code, and is paid there.
+# The VAE saves {{saved_table}} a number against columns by themselves, and still needs {{table}} more than the Gaussian, although its early stopping looked at the very rows that judge it. Every relation between columns passes through the code, and is paid there.
 #
 # ## 7 The honest table
 # %% tags=["hide-input"]
