@@ -425,7 +425,7 @@ notes("nats", told_free=free["tells about x"], told_dropout=dropout["tells about
 # The textbook cures, one at a time. **Annealing** (Bowman et al. 2016) lets the price come later: the code tells {{woken}} more and costs {{price_annealing}} over no code. **Free bits** (Kingma et al. 2016) gives every unit an allowance: it tells {{told_free}}, for {{price}}.
 # **Word dropout** hides half of what the decoder reads; alone it wakes nothing here ({{told_dropout}}) and costs {{price_dropout}}. It was proposed *with* annealing, for longer texts. No cure predicts names better than having no code.
 #
-# Now the opponents, for larger models of the whole training part (shipped). The oldest is Shannon's (1948): **count** which character follows the last few. A VAE gives only a bound of $-\log p$; 16 draws (chapter 02) tighten it.
+# Now the opponents, for larger models of the whole training part (shipped). The oldest (Shannon 1948): **count** which character follows the last few. A VAE gives only a bound of $-\log p$; 16 draws (chapter 02) tighten it.
 # %%
 text, (shipped, tokenizer) = contest["names"], load_text_model(KINDS["names"])
 twin, _ = load_text_model(KINDS["names"], code=False)
@@ -572,7 +572,7 @@ results_table(rows, caption="Held-out bits a number; the VAE's are upper bounds;
 #
 # ## Play
 #
-# One slider between two examples. Look for the same in each: does something *move*, or does one thing fade while another appears?
+# One slider between two examples. Look in each: does something *move*, or does one thing fade while another appears?
 # %% tags=["hide-input"]
 from vae_course.widgets import Domain, draw_picture, draw_sound, draw_text, explore_domains
 
