@@ -1,5 +1,7 @@
 """What the arena measures of a contestant."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -114,3 +116,30 @@ def judge_code(entry: ArenaModel, train, held_out, real: Tensor) -> dict[str, fl
     if entry.name != "vae_gan":  # its decoder was not trained for the likelihood of pixels
         found["negative_elbo"] = bound.negative_elbo.value
     return found | {"distortion": bound.reconstruction.value, "rate": bound.kl.value}
+
+
+def arena_rows(
+    results: dict, measures: Sequence[str] | Mapping[str, str], names: Sequence[str] | None = None
+) -> list[dict]:
+    """Some columns of :func:`arena_results` as text, "mean ± half width": a row for each model, or ``names``.
+
+    ``measures`` are names, or a dict from these to the headings of their columns.
+    """
+    found = {row["name"]: row for row in results["rows"]}
+    headings, rows = (
+        measures if isinstance(measures, Mapping) else dict(zip(measures, measures, strict=True)),
+        [],
+    )
+    for row in (found[name] for name in names or found):
+        failed = f" ({len(row['failed'])} failed)" if row["failed"] else ""
+        cells = {"model": row["label"] + failed}
+        for measure, head in headings.items():
+            value = row["measures"].get(measure) or {"mean": None}
+            mean, cells[head] = value["mean"], "–"
+            if mean is not None:
+                digits = 1 if abs(mean) >= 10 else 3 if abs(mean) >= 0.1 else 4
+                cells[head] = f"{mean:.{digits}f}"
+                if value["low"] is not None:
+                    cells[head] += f" ± {value['high'] - mean:.{digits}f}"
+        rows.append(cells)
+    return rows

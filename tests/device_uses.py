@@ -154,7 +154,6 @@ def measures(model) -> list:
         kl_per_dimension(model, HELD_OUT),
         posterior_means(model, HELD_OUT),
         report.kl_per_dimension,
-        report.information_per_dimension,
         cost.excess,
         torch.tensor([sizes[name] for name in ("distortion", "rate", "frechet", "precision")]),
     ]
