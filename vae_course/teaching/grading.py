@@ -305,7 +305,8 @@ def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
             while last.tb_next:
                 last = last.tb_next
             # Raised by something that the answer calls, it is a mistake like any other and must be shown.
-            own = last.tb_frame.f_code is getattr(answer, "__code__", None)
+            # (One that comes from another process says itself who raised it, and where.)
+            own = getattr(error, "own", last.tb_frame.f_code is getattr(answer, "__code__", None))
             if own and isinstance(error, NotImplementedError):
                 raise _Stop(_not_answered()) from None
             if at_errors:
@@ -326,6 +327,7 @@ def _error(error: Exception) -> Verdict:
     """One sentence with the exception's type, its message and the reader's own line."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(PACKAGE)]
-    where = f" (line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
+    where = f"line {own[-1].lineno}: {own[-1].line}" if own and own[-1].line else ""
+    where = getattr(error, "where", where)
     text = " ".join(str(error).split()) or "no message"
-    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {text}{where}.")
+    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {text}{f' ({where})' * bool(where)}.")

@@ -1,0 +1,1 @@
+"""How the questions of the assignments are marked; lecturers have it, students' installations do not."""
