@@ -182,7 +182,7 @@ def test_programs_that_end_hang_or_multiply_lose_only_the_question(tmp_path, mon
         ("import os\nos._exit(0)", "code cell 2 ('import os'): Your code ended the program."),
         ("while True: pass", "code cell 2 ('while True: pass'): Your code did not end within its time."),
         (
-            "import os\nfor place in range(3, 20):\n    try: os.write(place, b'A' * 100)\n    except OSError: pass",
+            "import os\nfor i in range(3, 20):\n    try: os.write(i, b'A' * 100)\n    except OSError: pass",
             "Your code handed over what it should not",
         ),
     ],
@@ -193,13 +193,13 @@ def test_a_notebook_that_stops_the_program_gets_a_sentence_for_each_question(tmp
     found = graded(tmp_path, [cell, HONEST], "honest", "more", seconds=10)
     assert {share for share, _ in found.values()} == {0.0}
     assert said in found["honest"][1]
-    assert "too often" in found["more"][1]
+    assert said in found["more"][1]
     assert time.monotonic() - start < apart.START + 30
 
 
 @BOXED
 def test_what_a_program_can_reach(tmp_path):
-    """No network, no file of the lecturer's, no other process, nothing to write to but its own small folder."""
+    """No network, no file of the lecturer's, no other process, only its own small folder to write to."""
     (tmp_path / "a link").symlink_to("/etc/passwd")
     cell = f"""
 import os, socket

@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 from torch.distributions import Categorical, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
+from tools.classroom.graded.A4 import CENTER, FORWARD_STD
 from vae_course.evaluation.frechet import frechet_distance
-from vae_course.exercises.assignment_4 import CENTER, FORWARD_STD
 from vae_course.teaching.engine import find
 
 

@@ -37,6 +37,10 @@ class Gone(BaseException):
     """The program ended, hung or talked nonsense; one sentence. No `except Exception` on the way holds it."""
 
 
+class NotStarted(RuntimeError):
+    """The program could not be started, before any of the student's code ran: the machine's fault."""
+
+
 @cache
 def protection() -> str:
     """ "bubblewrap", "account" (no other files than everybody's, but the network), or "" (limits alone)."""
@@ -55,10 +59,13 @@ def _administrator() -> bool:
 class Process:
     """One student's program, to be closed; each question to it has its seconds.
 
-    Gone: it cannot be started.
+    Gone: the submission is too large. NotStarted: the program cannot be started.
     """
 
     def __init__(self, handed_in: Path, *, limits: dict[str, int] | None = None) -> None:
+        size = sum(path.stat().st_size for path in handed_in.rglob("*") if path.is_file())
+        if size > SCRATCH // 2:
+            raise Gone(f"The submission has {size / 1e6:.0f} MB; at most {SCRATCH // 2e6:.0f} are taken.")
         self.folder, self.asked = Path(tempfile.mkdtemp(prefix="grading-")), 0
         self.user = next(n for n in ACCOUNTS if not _processes(n)) if _administrator() else None
         limits = {**LIMITS, **(limits or {})}
@@ -88,12 +95,13 @@ class Process:
              f"{places['package']}/worker.py", settings],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=(self.folder / "start.log").open("wb"),  # closed to the program before a student's cell runs
+            stderr=(self.folder / "start.log").open("wb"),  # closed before a student's cell runs
             cwd=self.folder,
             start_new_session=True,
             env={
-                "PATH": "/usr/bin:/bin", "HOME": home, "USER": "student", "LANG": "C.UTF-8", "MPLBACKEND": "agg",
-                "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": home, "IPYTHONDIR": home, "TMPDIR": os.path.dirname(home),
+                "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "USER": "student", "HOME": home,
+                "MPLCONFIGDIR": home, "IPYTHONDIR": home, "TMPDIR": os.path.dirname(home),
+                "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1",
             },
         )  # fmt: skip
         for stream in (self.process.stdin, self.process.stdout):
@@ -103,7 +111,7 @@ class Process:
         except Gone as gone:
             told = (self.folder / "start.log").read_text(errors="replace").strip()[-500:] or str(gone)
             self.close()
-            raise Gone(f"The program could not be started: {told}") from None
+            raise NotStarted(f"The student's program could not be started: {told}") from None
 
     def ask(self, request: dict, seconds: float) -> dict:
         """The reply to a request. Gone: there is none within the time; the program is ended then."""
@@ -170,6 +178,7 @@ def _box(package: Path, work: Path) -> list[str]:
             words += ["--symlink", os.readlink(name), name]
         elif os.path.isdir(name):
             words += ["--ro-bind", name, name]
+    words += ["--perms", "0755", "--dir", "/etc"]
     seen = set()
     for place in dict.fromkeys(("/usr", sys.prefix, sys.base_prefix, sys.exec_prefix)):
         for parent in reversed(Path(place).parents):

@@ -24,7 +24,7 @@ from nbgrader.plugins import ExportPlugin
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Integer, Unicode
 
-from tools.classroom.apart import ALL_CELLS, Gone, protection
+from tools.classroom.apart import ALL_CELLS, Gone, NotStarted, protection
 from tools.classroom.handed import Handed
 from tools.classroom.release import draw, number, settings_of_release
 from tools.classroom.restore import RestoreError, restore
@@ -35,7 +35,7 @@ Question = Exercise | Callable[[Handed], "Verdict | tuple[float, str]"]
 SHOWN = {"image/png", "image/jpeg", "text/plain"}  # of a student's own outputs: nothing that a browser runs
 PASSED_OVER = {"setup", "ungraded", "train"}  # tags of cells that grading does not run
 UNPROTECTED = (
-    "Students' programs would run with your rights here, with the network and all your files in reach. Install "
+    "Students' programs would run with your rights here, network and files in reach. Install "
     "bubblewrap (Linux), or grade in a container (see the assignments' README), or set "
     "c.GradeApart.unprotected = True if you trust every submission."
 )
@@ -82,6 +82,8 @@ def judge(question: Question, handed: Handed) -> tuple[float, str]:
         return (float(verdict.correct), verdict.message) if isinstance(verdict, Verdict) else verdict
     except (Gone, ContractBroken) as told:
         return 0.0, str(told)
+    except NotStarted:
+        raise  # no row rather than a wrong one: nbgrader says so and goes on with the next submission
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         return 0.0, f"This could not be graded ({type(error).__name__}: {text}); ask your lecturer."

@@ -1,9 +1,8 @@
-"""What a hidden test sees of a submission: values, and stand-ins for functions that live in another process."""
+"""What a hidden test sees of a submission: values, and stand-ins for functions of another process."""
 
 import builtins
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +31,18 @@ class Handed:
 
     def __init__(self, cells: list[str], folder: Path, number: int = 0, seconds: float = ALL_CELLS) -> None:
         self.cells, self.folder, self.number, self.seconds = cells, folder, number, seconds
-        self.seed, self.starts = 0, 0
+        self.seed, self.starts, self.stopped = 0, 0, ""
         self.calls = 0
         self._process: Process | None = None
         self._twin: Handed | None = None
 
     def answer(self, name: str) -> Any:
-        """What the notebook defines under a name (None if nothing): plain data, or a stand-in for a function."""
+        """What the notebook defines under a name (None if nothing): plain data, or a function's stand-in."""
         return self._value(self._ask({"do": "look", "name": name}), name)
 
     def weights(self, file: str = "weights.pt") -> dict[str, Any]:
-        """What `torch.save` wrote beside the notebook: tensors, numbers and texts in a dict, maybe nested. It is
-        loaded in the other process, where no pickled object comes to life either.
+        """What `torch.save` wrote beside the notebook: tensors, numbers and texts in a dict, maybe nested.
+        It is loaded in the other process, where no pickled object comes to life either.
 
         ContractBroken: there is no such file, or it holds something else.
         """
@@ -79,18 +78,20 @@ class Handed:
 
     def _started(self) -> Process:
         if self.starts == MOST_STARTS:
-            raise Gone("Your code ended the program too often; this question was not tried any more.")
+            self.stopped = "Your code ended the program too often; this question was not tried any more."
+        if self.stopped:
+            raise Gone(self.stopped)
         self.starts += 1
         process, left = Process(self.folder), self.seconds
         try:
-            for number, cell in enumerate(self.cells, start=1):
+            for number, cell in enumerate(self.cells, start=1):  # noqa: B007
                 begun = time.monotonic()
                 process.ask({"do": "run", "cell": cell}, min(LONGEST_CELL, left))
                 left = max(1.0, left - (time.monotonic() - begun))
         except Gone as gone:
-            self.starts = MOST_STARTS  # it would happen again
             first = next(iter(cell.strip().splitlines()), "")
-            raise Gone(f"The notebook stops at code cell {number} ({first[:60]!r}): {gone}") from None
+            self.stopped = f"The notebook stops at code cell {number} ({first[:60]!r}): {gone}"
+            raise Gone(self.stopped) from None
         return process
 
     def _value(self, reply: dict, name: str | None = None, outputs: list[Tensor] | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Students of assignment A1 who never lived: honest, idle, mistaken, unlucky with their editor, and hostile."""
+"""Students of assignment A1 who never lived: honest, idle, mistaken, unlucky, and hostile."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What goes through the pipe between the grader and a student's program: JSON, and nothing that can run.
 
-Both sides import this file; the student's side has nothing else of this folder. Numbers, texts, lists, tuples,
-dicts, arrays, tensors, torch generators and simple networks have a plain form. Any other thing that can be
-called becomes a number by which its side knows it.
+Both sides import this file; the student's side has nothing else of this folder. Numbers, texts, lists,
+tuples, dicts, arrays, tensors, torch generators and simple networks have a plain form. Any other thing that
+can be called becomes a number by which its side knows it.
 """
 
 import base64

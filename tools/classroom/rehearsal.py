@@ -1,4 +1,4 @@
-"""A dress rehearsal: one assignment through nbgrader with a made-up class, by the commands that the README prints.
+"""A dress rehearsal: one assignment through nbgrader with a made-up class, by the README's own commands.
 
 It runs in CI, and lecturers run it to see that their installation works: ``make rehearsal``.
 """

@@ -17,7 +17,7 @@ from vae_course.files import write_atomically
 
 COURSE, ANSWER_HERE = "vae-course", "# your answer here"
 CONFIG = """\
-# nbgrader's settings for a class that uses these assignments. Grading and the package come from this checkout:
+# nbgrader's settings for a class that uses these assignments; grading and the package come from here:
 import sys
 
 sys.path.insert(0, {checkout!r})

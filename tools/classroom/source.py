@@ -3,8 +3,8 @@
 A source marks the cells that matter, and nothing else: ``question="A1.1" role="answer"`` on a code cell that
 holds the solution between BEGIN SOLUTION and END SOLUTION, ``role="test" points=2`` on the cell that checks
 it, and ``role="essay" points=4`` on a Markdown cell that a person reads. nbgrader's metadata are written from
-that. How a question is marked stands in ``tools/classroom/graded``, which no student installs. Grading runs all
-code cells but the setup and those with the tag ``ungraded`` (pictures, sliders, training).
+that. How a question is marked stands in ``tools/classroom/graded``, which no student installs. Grading runs
+all code cells but the setup and those with the tag ``train`` or ``ungraded`` (pictures, sliders).
 """
 
 import re

@@ -1,7 +1,7 @@
 """The student's side of the pipe: runs the cells of a notebook, then calls what they define.
 
-Started by `apart.Process` under limits, with the package from a known copy and none of the references. All of
-it is in the student's hands once his cells have run; nothing that it says is believed for more than an answer.
+Started by `apart.Process` under limits, with the package from a known copy and none of the references. All
+of it is in the student's hands once the cells have run: what it says is an answer, and no more.
 """
 
 import os
@@ -34,7 +34,7 @@ def limit(limits: dict[str, int], user: int | None) -> None:
 
 
 def main(package: str, handed_in: str, scratch: str, limits: dict[str, int], user: int | None) -> None:
-    # Own ends of the pipe; what the student prints goes nowhere, and what he reads is empty.
+    # Own ends of the pipe; what a student prints goes nowhere.
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     for place in (0, 1, 2):

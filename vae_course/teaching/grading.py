@@ -327,7 +327,7 @@ def _error(error: Exception) -> Verdict:
     """One sentence with the exception's type, its message and the reader's own line."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(PACKAGE)]
-    where = f"line {own[-1].lineno}: {own[-1].line}" if own and own[-1].line else ""
-    where = getattr(error, "where", where)
+    where = getattr(error, "where", f"line {own[-1].lineno}: {own[-1].line}" if own and own[-1].line else "")
     text = " ".join(str(error).split()) or "no message"
-    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {text}{f' ({where})' * bool(where)}.")
+    place = f" ({where})" if where else ""
+    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {text}{place}.")
