@@ -25,7 +25,7 @@ CHECK = re.compile(r'check\("(?P<question>[^"]+)", (?P<name>\w+)\)')
 
 
 def names(project: Project, only: str | None = None) -> list[str]:
-    """Stems of the assignments' sources, such as "A1_Build_the_ELBO", in order; ``only`` "A1" gives that one.
+    """Stems of the assignments' sources, such as "A1_Build_a_VAE", in order; ``only`` "A1" gives that one.
 
     Raises:
         CourseError: there is no such assignment.

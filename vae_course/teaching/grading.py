@@ -179,8 +179,10 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     """Judge a function, or the number, code or dict of a value exercise; the reader's random numbers stay."""
     if answer is None or answer is Ellipsis:
         return _not_answered()
-    if exercise.reference is None:
+    if exercise.value is not None:
         return _grade_value(exercise, answer)
+    if not exercise.asks_for_function:
+        return exercise.grade(answer)
     if not callable(answer):
         expected = f"Expected the function {exercise.answer_name} itself"
         return Verdict(CONTRACT, f"{expected}; got a {type(answer).__name__}.")

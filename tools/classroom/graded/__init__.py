@@ -1,1 +1,1 @@
-"""How the questions of the assignments are marked; lecturers have it, students' installations do not."""
+"""How each assignment is marked: references, hidden cases, thresholds. Students do not install it."""
