@@ -6,7 +6,6 @@ It runs in CI, and lecturers run it to see that their installation works: ``make
 from __future__ import annotations
 
 import csv
-import getpass
 import os
 import re
 import subprocess
@@ -71,15 +70,15 @@ def rehearse(project: Project, assignment: str, students: Mapping[str, Student],
     places = f"c.Exchange.root = {str(exchange)!r}\nc.Exchange.cache = {str(folder / 'cache')!r}\n"
     config.write_text(f"c = get_config()\n{places}")
 
-    def run(stage: str, here: Path, user: str = getpass.getuser(), part: slice = slice(None)) -> None:
+    def run(stage: str, here: Path, student: str = "", part: slice = slice(None)) -> None:
         lines = commands[stage].strip().splitlines()[part]
         text = "\n".join(lines).replace("A1", assignment)
-        # Nothing else is changed: where the exchange and the course's folder lie.
+        # What is changed: where the exchange and the course's folder lie, and who of one account's class it is.
         for old, new in ((SHARED, exchange), ("sudo ", ""), ("--course class", f"--course {course}")):
             text = text.replace(old, str(new))
-        text = text.replace("cd class", f"cd {course}")
+        text = text.replace("cd class", f"cd {course}") + f" --student={student}" * bool(student)
         environment = {
-            **os.environ, "OMP_NUM_THREADS": "1", "JUPYTER_CONFIG_DIR": str(config.parent), "LOGNAME": user,
+            **os.environ, "OMP_NUM_THREADS": "1", "JUPYTER_CONFIG_DIR": str(config.parent),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         }  # fmt: skip
         start = time.perf_counter()
@@ -99,7 +98,7 @@ def rehearse(project: Project, assignment: str, students: Mapping[str, Student],
     for name, student in students.items():
         home = folder / "students" / name
         home.mkdir(parents=True)
-        run("student", home, name, slice(1))
+        run("student", home, part=slice(1))
         path = _only_notebook(home / assignment)
         for file in files:
             (home / assignment / file.name).write_bytes(file.read_bytes())

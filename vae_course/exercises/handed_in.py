@@ -141,7 +141,7 @@ def stack_in(content: Mapping, name: str, n_in: int | None, n_out: int | None) -
 def formed(
     sample: tuple, form: Any, low: float | None = None, high: float | None = None
 ) -> Callable[[Callable], Verdict | None]:
-    """The check of a function's form: what it returns for ``sample`` must look like ``form``, in its range."""
+    """The check of a function's form: what it returns for ``sample`` must look like ``form``."""
 
     def check(answer: Callable) -> Verdict | None:
         problem = contract_problem(answer(*copy.deepcopy(sample)), form, low, high)
