@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import torch
+from nbconvert.exporters import NotebookExporter
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
@@ -49,6 +50,7 @@ def settings(c) -> None:
     names = ("IgnorePattern", "LimitOutput", "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata")
     rest = [getattr(nbgraders, name) for name in names]
     c.Autograde.autograde_preprocessors = [GradeApart, ClearMetadataPreprocessor, *rest]
+    c.Autograde.exporter_class = Forgiving
     c.ExportApp.plugin_class = Marks
 
 
@@ -108,9 +110,7 @@ class RestoreMarks(NbGraderPreprocessor):
     replaced by the released one, whose questions then say why."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        names = resources["nbgrader"]
-        path = Path("release", names["assignment"], names["notebook"] + ".ipynb")
-        released = nbformat.read(path, as_version=4)
+        names, released = resources["nbgrader"], _released(resources)
         try:
             nb, mended = restore(nb, released)
         except RestoreError as error:
@@ -124,6 +124,20 @@ class RestoreMarks(NbGraderPreprocessor):
                 if "data" in output:
                     output.data = {kind: one for kind, one in output.data.items() if kind in SHOWN}
         return nb, resources
+
+
+class Forgiving(NotebookExporter):
+    """nbgrader's exporter, for which a file that is no notebook is one to be refused."""
+
+    def from_filename(self, filename: str, resources: dict | None = None, **more) -> tuple[str, dict]:
+        try:
+            nbformat.read(filename, as_version=4)
+        except Exception as error:
+            # nbformat raises many kinds for a file that is no notebook; all mean the same to a lecturer.
+            notebook = _released(resources)
+            notebook.metadata["refused"] = f"This is no readable notebook ({type(error).__name__})."
+            return self.from_notebook_node(notebook, resources, **more)
+        return super().from_filename(filename, resources, **more)
 
 
 class GradeApart(NbGraderPreprocessor):
@@ -150,6 +164,11 @@ class GradeApart(NbGraderPreprocessor):
             if found[name][0] < 1:
                 self.log.info("%s, %s: %s", names["student"], name, found[name][1])
         return nb, resources
+
+
+def _released(resources: dict) -> NotebookNode:
+    names = resources["nbgrader"]
+    return nbformat.read(Path("release", names["assignment"], names["notebook"] + ".ipynb"), as_version=4)
 
 
 def name_of(cell: NotebookNode) -> str:

@@ -73,7 +73,7 @@ def rehearse(project: Project, assignment: str, students: Mapping[str, Student],
     def run(stage: str, here: Path, student: str = "", part: slice = slice(None)) -> None:
         lines = commands[stage].strip().splitlines()[part]
         text = "\n".join(lines).replace("A1", assignment)
-        # What is changed: where the exchange and the course's folder lie, and who of one account's class it is.
+        # Changed: where the exchange and the course's folder lie, and who of one account's class it is.
         for old, new in ((SHARED, exchange), ("sudo ", ""), ("--course class", f"--course {course}")):
             text = text.replace(old, str(new))
         text = text.replace("cd class", f"cd {course}") + f" --student={student}" * bool(student)
