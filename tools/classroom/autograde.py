@@ -1,4 +1,4 @@
-"""`nbgrader autograde` and `nbgrader export` for these assignments; `settings` puts them into its place.
+"""`nbgrader autograde` and `nbgrader export` for these assignments; `release.settings` puts them in place.
 
 Nothing of a submission runs in nbgrader's process: a question is graded by what the student's program, in a
 process of its own, answers to questions in plain data.
@@ -16,10 +16,8 @@ from pathlib import Path
 import nbformat
 import torch
 from nbconvert.exporters import NotebookExporter
-from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
-from nbgrader import preprocessors as nbgraders
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -27,7 +25,7 @@ from traitlets import Bool, Integer, Unicode
 
 from tools.classroom.apart import ALL_CELLS, Gone, NotStarted, protection
 from tools.classroom.handed import Handed
-from tools.classroom.release import draw, number, settings_of_release
+from tools.classroom.release import draw, number
 from tools.classroom.restore import RestoreError, restore
 from vae_course.teaching.exercise import Exercise, Verdict
 from vae_course.teaching.grading import ContractBroken, grade, own_randomness
@@ -40,18 +38,6 @@ UNPROTECTED = (
     "bubblewrap (Linux), or grade in a container (see the assignments' README), or set "
     "c.GradeApart.unprotected = True if you trust every submission."
 )
-
-
-def settings(c) -> None:
-    """nbgrader's configuration for a class."""
-    settings_of_release(c)
-    names = ("DeduplicateIds", "OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata")
-    c.Autograde.sanitize_preprocessors = [RestoreMarks, *(getattr(nbgraders, name) for name in names)]
-    names = ("IgnorePattern", "LimitOutput", "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata")
-    rest = [getattr(nbgraders, name) for name in names]
-    c.Autograde.autograde_preprocessors = [GradeApart, ClearMetadataPreprocessor, *rest]
-    c.Autograde.exporter_class = Forgiving
-    c.ExportApp.plugin_class = Marks
 
 
 def questions(assignment: str) -> dict[str, Question]:

@@ -21,7 +21,7 @@ CONFIG = """\
 import sys
 
 sys.path.insert(0, {checkout!r})
-from tools.classroom.autograde import settings
+from tools.classroom.release import settings
 
 settings(get_config())
 """
@@ -31,6 +31,18 @@ def settings_of_release(c) -> None:
     """What nbgrader must know to hand out the same notebooks as the committed ones."""
     c.CourseDirectory.course_id = COURSE
     c.ClearSolutions.code_stub = {"python": ANSWER_HERE}
+
+
+def settings(c) -> None:
+    """nbgrader's configuration for a class. Names alone: what grades is loaded when something is graded."""
+    settings_of_release(c)
+    ours, theirs = "tools.classroom.autograde.", "nbgrader.preprocessors."
+    before = ("DeduplicateIds", "OverwriteKernelspec", "OverwriteCells", "CheckCellMetadata")
+    after = ("IgnorePattern", "LimitOutput", "SaveAutoGrades", "AssignLatePenalties", "CheckCellMetadata")
+    c.Autograde.sanitize_preprocessors = [ours + "RestoreMarks", *(theirs + name for name in before)]
+    c.Autograde.autograde_preprocessors = [ours + "GradeApart", *(theirs + name for name in after)]
+    c.Autograde.exporter_class = ours + "Forgiving"
+    c.ExportApp.plugin_class = ours + "Marks"
 
 
 def student_notebook(lecturer: NotebookNode) -> NotebookNode:
