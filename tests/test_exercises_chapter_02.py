@@ -1,6 +1,5 @@
 """Chapter 02's exercises: independently written wrong answers are named, unusual right ones pass."""
 
-
 import numpy as np
 import pytest
 import torch

@@ -336,11 +336,14 @@ def cyclical_weight(step: int, total_steps: int, cycles: int, share: float) -> f
 
 
 def _schedule_cases(seed: int) -> list[tuple]:
-    return [(step, 120, 3, 0.5) for step in range(0, 120, 7)] + [
-        (step, 100, 4, 0.8) for step in range(0, 100, 9)
-    ] + [
-        (step, 100, 7, 0.6) for step in range(1, 100, 6)  # cycles of no whole number of steps
-    ]
+    return (
+        [(step, 120, 3, 0.5) for step in range(0, 120, 7)]
+        + [(step, 100, 4, 0.8) for step in range(0, 100, 9)]
+        + [
+            (step, 100, 7, 0.6)
+            for step in range(1, 100, 6)  # cycles of no whole number of steps
+        ]
+    )
 
 
 def _within(step: int, total: int, cycles: int) -> float:

@@ -5,9 +5,10 @@ Nothing here knows an answer. Marks are given later, by the lecturer, from the f
 
 from __future__ import annotations
 
+import copy
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from vae_course.randomness import base_seeded, seeded
 from vae_course.teaching.exercise import CONTRACT, CORRECT, NOT_ANSWERED, Exercise, Verdict
-from vae_course.teaching.grading import ContractBroken
+from vae_course.teaching.grading import ContractBroken, contract_problem
 
 IN_ORDER = "In order, as far as can be seen here. It is marked after you hand in."
 LARGEST = 20_000_000  # bytes of a file
@@ -135,3 +136,33 @@ def stack_in(content: Mapping, name: str, n_in: int | None, n_out: int | None) -
     if n_out and n_in != n_out:
         raise Bad(f"{name!r} puts out {n_in} numbers; expected {n_out}.")
     return nn.Sequential(*layers[:-1]).requires_grad_(False)
+
+
+def formed(
+    sample: tuple, form: Any, low: float | None = None, high: float | None = None
+) -> Callable[[Callable], Verdict | None]:
+    """The check of a function's form: what it returns for ``sample`` must look like ``form``."""
+
+    def check(answer: Callable) -> Verdict | None:
+        problem = contract_problem(answer(*copy.deepcopy(sample)), form, low, high)
+        return Verdict(CONTRACT, problem[0].upper() + problem[1:]) if problem else None
+
+    return check
+
+
+def chosen(codes: Sequence, *names: str) -> Callable[[Any], Verdict | None]:
+    """The check of a dict with one of the codes for each name; which is right, it does not know."""
+
+    def check(answer: Any) -> Verdict | None:
+        if not isinstance(answer, Mapping):
+            return Verdict(CONTRACT, f"Expected a dict with {', '.join(map(repr, names))}.")
+        for name in names:
+            given = answer.get(name)
+            if given is None or given is Ellipsis:
+                return Verdict(NOT_ANSWERED, f"Not answered yet: {name!r} is still open.")
+            if str(given).strip().lower() not in {str(code).lower() for code in codes}:
+                allowed = ", ".join(map(str, codes))
+                return Verdict(CONTRACT, f"{name!r}: expected one of {allowed}; got {str(given)[:40]!r}.")
+        return None
+
+    return check

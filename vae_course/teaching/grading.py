@@ -217,7 +217,9 @@ def _judged(exercise: Exercise, call: Callable) -> Verdict:
     except (_Stop, ContractBroken):
         raise
     except Exception as error:  # a result that no checker thought of
-        return Verdict(CONTRACT, f"The result cannot be judged ({_told(error)}); is it what the contract says?")
+        return Verdict(
+            CONTRACT, f"The result cannot be judged ({_told(error)}); is it what the contract says?"
+        )
 
 
 def _alike(exercise: Exercise) -> Callable[[Any, Any], bool]:
@@ -334,7 +336,9 @@ def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
             while last.tb_next:
                 last = last.tb_next
             # Raised by something that the answer calls, it is a mistake like any other and must be shown.
-            own = last.tb_frame.f_code is getattr(getattr(answer, "__wrapped__", answer), "__code__", None)
+            # (One that comes from another process says itself who raised it, and where.)
+            code = getattr(getattr(answer, "__wrapped__", answer), "__code__", None)
+            own = getattr(error, "own", last.tb_frame.f_code is code)
             if own and isinstance(error, NotImplementedError):
                 raise _Stop(_not_answered()) from None
             if at_errors:
@@ -359,6 +363,6 @@ def _error(error: BaseException) -> Verdict:
     """One sentence with the exception's type, its message and the reader's own line."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(PACKAGE)]
-    where = f" (line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
-    text = _told(error)
-    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {text}{where}.")
+    where = getattr(error, "where", f"line {own[-1].lineno}: {own[-1].line}" if own and own[-1].line else "")
+    place = f" ({where})" if where else ""
+    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {_told(error)}{place}.")

@@ -16,7 +16,7 @@
 #
 # One number decides how much a code may say. Here you find out what that number stands for, warm it up, and choose it for somebody who has a budget. The data are sounds: synthetic spoken digits as log-spectrograms (chapters 04 and 05 worked with pictures).
 #
-# About 75 minutes, 20 points. Every `check` answers at once and names the mistake it recognizes; use it often. Grading runs the same check on other numbers. Only what the contract asks for is graded, not how you do it. Leave the cells with `check(...)` as they are.
+# About 75 minutes, 20 points. `check` looks at the form of an answer and knows no more; marks, with the name of the mistake, come after you hand in. Only what the contract asks for is graded, not how you do it. Leave the cells with `check(...)` as they are.
 #
 # The convention of the whole course holds: **nats per example; sum over features and latent dimensions, mean over the batch; `log_var` is log σ²**.
 # %% tags=["setup"]
@@ -94,7 +94,7 @@ check("A2.3", weight_at)
 # ## A sweep to look at
 #
 # Six models of the same sounds, one for each β. (A spectrogram has 8,192 numbers, so its nats, and the β that matter, are large.)
-# %%
+# %% tags=["ungraded"]
 train = load("spoken_digits_synthetic", "train")
 held_out = load("spoken_digits_synthetic", "validation")
 BETAS = [4.0**power for power in range(6)]
@@ -156,7 +156,7 @@ check("A2.4", choose_beta)
 # Three of the models above, with β = 1, 64 and 1024, in another order. Which is which?
 #
 # **Contract**: a dict with `"panel A"`, `"panel B"` and `"panel C"`, each 1, 64 or 1024.
-# %%
+# %% tags=["ungraded"]
 figure, panels = plt.subplots(1, 3, figsize=(9, 2.6), layout="constrained", sharey=True)
 order = sorted((1.0, 64.0, 1024.0), key=lambda beta: (beta == 1.0, beta))
 for axes, name, beta in zip(panels, "ABC", order, strict=True):

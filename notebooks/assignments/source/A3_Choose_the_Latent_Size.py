@@ -16,7 +16,7 @@
 #
 # How many numbers does a face need? Here somebody knows: the faces of this assignment are drawn from nine independent factors (smile, glasses, hair …). Chapters 03 and 08 chose a latent size for digits, where nobody knows the truth.
 #
-# About 75 minutes, 20 points. Every `check` answers at once and names the mistake it recognizes; use it often. Grading runs the same check on other numbers. Only what the contract asks for is graded, not how you do it. Leave the cells with `check(...)` as they are.
+# About 75 minutes, 20 points. `check` looks at the form of an answer and knows no more; marks, with the name of the mistake, come after you hand in. Only what the contract asks for is graded, not how you do it. Leave the cells with `check(...)` as they are.
 #
 # The convention of the whole course holds: **nats per example; sum over features and latent dimensions, mean over the batch; `log_var` is log σ²**.
 # %% tags=["setup"]
@@ -110,7 +110,7 @@ check("A3.3", readable)
 # ### How many numbers does a face need?
 #
 # Not graded. One model with 20 dimensions, and your own functions. How many dimensions carry more than 0.1 nats, and which of the nine factors can be read?
-# %%
+# %% tags=["ungraded"]
 seed_everything(0)
 model = VAE.for_data(train, latent_dim=20, hidden_dims=(128, 64), likelihood="gaussian_learned")
 fit(
@@ -156,7 +156,7 @@ check("A3.4", choose_setting)
 # - **b** At β = 0.25, going from 8 to 32 dimensions changes the rate by less than 1 nat.
 # - **c** At 2 dimensions, the distortion at β = 0.25 is within 10 nats of that at β = 1.
 # - **d** The −ELBO (distortion + rate) at 32 dimensions is lower for β = 8 than for β = 1.
-# %%
+# %% tags=["ungraded"]
 digits = load("digits", "test")
 every_setting = load_one_model("digits")
 
