@@ -32,7 +32,7 @@ class TooSlow(BaseException):
 
 @contextmanager
 def limited(seconds: float = SECONDS) -> Iterator[None]:
-    """Stop what runs too long (processor time, or four times as long on the clock), and let little be printed.
+    """Stop what runs too long (processor time, or four times that on the clock), and let little be printed.
 
     The stop needs a Unix system and the main thread, where notebooks run their cells.
     """
