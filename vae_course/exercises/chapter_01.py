@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vae_course.exercises.properties import noise_problem
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
 from vae_course.teaching.grading import ContractBroken, contract_problem, to_tensor
 
@@ -560,6 +561,10 @@ def _grade_sampler(answer: Callable) -> Verdict | None:
         verdict = _judge_codes(z, sigma) or _judge_pixels(to_tensor(x).double() - _line(z), sigma)
         if verdict:
             return verdict
+        noise = (to_tensor(x).double() - _line(z)) / sigma
+        problem = noise_problem(torch.cat([z[:, None], noise], dim=1)[None])
+        if problem:
+            return Verdict(WRONG, f"Not yet: {problem}.")
     return _judge_seed(lambda generator: to_tensor(answer(_line, 0.5, 5, generator)))
 
 

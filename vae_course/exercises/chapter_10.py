@@ -41,7 +41,8 @@ TEXT_LOSS = Exercise(
     contract="text_loss(log_probs, kl, step, total_steps, share): log_probs, float (batch, length), log "
     "p of each token, 0 on padding; kl, float (batch,), nats for each text; the step under way (from 0), "
     "the steps of the whole run, and the share of the run, in (0, 1], over which the weight of the KL "
-    "rises in a straight line from 0, at step 0, to 1. Returns the loss, a scalar: nats per text.",
+    "rises in a straight line from 0, at step 0, to 1. Returns the loss, a scalar: nats per text. "
+    "Gradients reach log_probs and kl.",
     stub='''def text_loss(
     log_probs: torch.Tensor, kl: torch.Tensor, step: int, total_steps: int, share: float
 ) -> torch.Tensor:
@@ -198,7 +199,8 @@ PADDING = Exercise(
     title="What a padded text costs",
     contract="nats_per_text(log_probs, tokens): log_probs, float (batch, length, vocabulary), log p of "
     "every token at every place; tokens, int64 (batch, length): the text, END (2), then padding (0). "
-    "Returns −log p of each whole text, (batch,), nats.",
+    "Returns −log p of each whole text, (batch,), nats. "
+    "Gradients reach log_probs.",
     stub='''def nats_per_text(log_probs: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """log_probs: (batch, length, vocabulary); tokens: (batch, length), END 2, padding 0. Returns (batch,)."""
     ...''',

@@ -9,6 +9,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from vae_course.teaching.exercise import CONTRACT, CORRECT, ERROR, NOT_ANSWERED,
 class Raised:
     """Stands for the outcome of a call that raised an exception."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
-        self.words = type(error), re.sub(r"[\d\W]+", " ", str(error))[:60]
+        self.words = type(error), re.sub(r"[\d\W]+", " ", _told(error))[:60]
 
     def like(self, other: Any) -> bool:
         """Whether the other outcome is the same kind of exception with the same words in its message."""
@@ -186,28 +187,56 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     if not callable(answer):
         expected = f"Expected the function {exercise.answer_name} itself"
         return Verdict(CONTRACT, f"{expected}; got a {type(answer).__name__}.")
+    asked = import_module("vae_course.exercises.properties")  # above this room; loaded when it is needed
+    watch = asked.Watch()
+    watched = watch.over(answer)
     try:
-        with own_randomness(exercise.seed), torch.enable_grad():
+        with asked.limited(), own_randomness(exercise.seed), torch.enable_grad():
             if exercise.grade is not None:
-                return exercise.grade(_stopping(answer, at_errors=True)) or Verdict(CORRECT, "Correct.")
-            return _grade_function(exercise, answer)
+                verdict = _judged(exercise, _stopping(watched, at_errors=True))
+            else:
+                verdict = _grade_function(exercise, watched)
+                if verdict.correct:
+                    watch.found += filter(
+                        None, [asked.further(exercise, watched, outcomes, _alike(exercise))]
+                    )
     except _Stop as stop:
         return stop.verdict
     except ContractBroken as broken:
         return Verdict(CONTRACT, str(broken))
+    except (asked.TooSlow, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        return _error(error)
+    if verdict.correct and watch.found:
+        return Verdict(WRONG, f"Not yet: {watch.found[0]}.")
+    return verdict
 
 
-def outcomes(exercise: Exercise, function: Callable) -> list[Any]:
-    """What a function does on every case of the exercise, each case with its own fixed randomness."""
+def _judged(exercise: Exercise, call: Callable) -> Verdict:
+    try:
+        return exercise.grade(call) or Verdict(CORRECT, "Correct.")
+    except (_Stop, ContractBroken):
+        raise
+    except Exception as error:  # a result that no checker thought of
+        return Verdict(
+            CONTRACT, f"The result cannot be judged ({_told(error)}); is it what the contract says?"
+        )
+
+
+def _alike(exercise: Exercise) -> Callable[[Any, Any], bool]:
+    return lambda answer, expected: same(answer, expected, exercise.tolerance)
+
+
+def outcomes(exercise: Exercise, function: Callable, cases: list[tuple] | None = None) -> list[Any]:
+    """What a function does on cases (those of the exercise), each case with its own fixed randomness."""
     observe = exercise.observe or (lambda call, *arguments: call(*arguments))
     results = []
-    for number, arguments in enumerate(exercise.cases(exercise.seed)):
+    for number, arguments in enumerate(exercise.cases(exercise.seed) if cases is None else cases):
         with own_randomness(exercise.seed + number):
             try:
                 results.append(observe(function, *copy.deepcopy(arguments)))
             except (_Stop, ContractBroken):
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 results.append(Raised(error))
     return results
 
@@ -308,7 +337,8 @@ def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
                 last = last.tb_next
             # Raised by something that the answer calls, it is a mistake like any other and must be shown.
             # (One that comes from another process says itself who raised it, and where.)
-            own = getattr(error, "own", last.tb_frame.f_code is getattr(answer, "__code__", None))
+            code = getattr(getattr(answer, "__wrapped__", answer), "__code__", None)
+            own = getattr(error, "own", last.tb_frame.f_code is code)
             if own and isinstance(error, NotImplementedError):
                 raise _Stop(_not_answered()) from None
             if at_errors:
@@ -325,11 +355,14 @@ def _not_answered(why: str = "") -> Verdict:
     return Verdict(NOT_ANSWERED, f"Not answered yet{': ' + why if why else ''}.")
 
 
-def _error(error: Exception) -> Verdict:
+def _told(error: BaseException) -> str:
+    return import_module("vae_course.exercises.properties").told(error)
+
+
+def _error(error: BaseException) -> Verdict:
     """One sentence with the exception's type, its message and the reader's own line."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(PACKAGE)]
     where = getattr(error, "where", f"line {own[-1].lineno}: {own[-1].line}" if own and own[-1].line else "")
-    text = " ".join(str(error).split()) or "no message"
     place = f" ({where})" if where else ""
-    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {text}{place}.")
+    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {_told(error)}{place}.")

@@ -35,11 +35,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vae_course.exercises.assignment_1 import task
+from vae_course.exercises import assignment_1
 from vae_course.teaching import check, hint
 
 # %%
-mine = task(STUDENT)
+mine = assignment_1.task(STUDENT)
 print(f"your letters: {' '.join(mine.letters)}; your K: {mine.draws}")
 print(f"{len(mine.train)} pictures to train on, {len(mine.held_out)} held out, 16 × 16 pixels, each 0 or 1")
 figure, axes = plt.subplots(figsize=(7, 1.6), layout="constrained")
