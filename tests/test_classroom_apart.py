@@ -165,6 +165,7 @@ def test_programs_that_end_hang_or_multiply_lose_only_the_question(tmp_path, mon
         "def loops(x):\n    while True: pass",
         HONEST,
     ]
+    others = {user for user in apart.ACCOUNTS if apart._processes(user)}
     found = graded(tmp_path, cells, "leaves", "multiplies", "loops", "honest")
     print(found)
     assert found["honest"] == (1.0, "Correct.")
@@ -172,7 +173,8 @@ def test_programs_that_end_hang_or_multiply_lose_only_the_question(tmp_path, mon
     assert found["loops"] == (0.0, "Your code did not end within its time.")
     assert found["multiplies"][0] == 0
     if os.geteuid() == 0:
-        assert not any(apart._processes(user) for user in apart.ACCOUNTS), "something lives on"
+        left = {user for user in apart.ACCOUNTS if apart._processes(user)}
+        assert left <= others, "something lives on"
 
 
 @BOXED

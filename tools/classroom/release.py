@@ -90,7 +90,7 @@ def write_students(project: Project, only: str | None = None) -> list[Path]:
 
 def write_course(project: Project, target: Path, only: str | None = None) -> Path:
     """Prepare a folder in which nbgrader works: its settings and the lecturer's notebooks under source/."""
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
     config = target / "nbgrader_config.py"
     if not config.exists():  # a lecturer's own settings stay
         write_atomically(config, CONFIG.format(checkout=str(project.root)).encode())
