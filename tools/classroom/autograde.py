@@ -213,7 +213,5 @@ class Marks(ExportPlugin):
         except MissingEntry:
             return ""
         if submission.needs_manual_grade:
-            self.log.warning(
-                "%s of %s: an answer waits to be read (nbgrader formgrader)", assignment, student
-            )
+            self.log.warning("%s of %s: an answer waits to be read (Formgrader)", assignment, student)
         return f"{submission.score:g}"

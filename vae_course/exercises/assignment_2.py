@@ -1,91 +1,133 @@
-"""Questions of assignment A2, choose β, with checks of form; no answer is here."""
+"""Questions of assignment A2, choose β: a student's digits and budget, and the checks of form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from vae_course.exercises.handed_in import chosen, formed, later
+from vae_course.data.images import ImageData
+from vae_course.data.letters import warp
+from vae_course.data.loading import load
+from vae_course.exercises.handed_in import Bad, draws_of, file_of, later, numbers, pick, tensor_in
+from vae_course.models.vae import VAE
 
-VARIANCES = torch.tensor([3.0, 1.0, 0.2])
-CURVE = {1.0: [(19.0, 90.0), (20.0, 91.0)], 4.0: [(8.0, 99.0), (8.2, 98.0)]}
+BUDGETS = (4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0)  # bits
+CLASSES, UNITS, LEAST_MODELS, MOST_MODELS = 6, 10, 6, 12
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one student works on."""
+
+    classes: tuple[int, ...]  # six of the ten digits
+    train: ImageData
+    held_out: ImageData
+    budget: float  # bits for each picture
+
+
+def task(student: int) -> Task:
+    """The student's six digits, bent a little with draws of their own, and a budget."""
+    order = torch.randperm(10, generator=draws_of("A2", student, "classes"))
+    chosen = order[:CLASSES].sort().values
+    parts = [pictures(chosen, split, draws_of("A2", student, split)) for split in ("train", "validation")]
+    return Task(tuple(chosen.tolist()), *parts, pick("A2", student, "budget", BUDGETS))
+
+
+def pictures(chosen: Tensor, split: str, generator: torch.Generator, copies: int = 3) -> ImageData:
+    """All pictures of these digits in a split, each bent anew ``copies`` times, at 14 × 14."""
+    data = load("digits", split)
+    data = data.select(torch.isin(data.labels, chosen))
+    bent = torch.cat([F.avg_pool2d(warp(data.floats(), generator), 2) for _ in range(copies)])
+    return replace(data, images=(255 * bent).round().to(torch.uint8), labels=data.labels.repeat(copies))
+
+
+def new_model(task: Task) -> VAE:
+    """The untrained network of this assignment; its sizes are not yours to choose."""
+    return VAE.for_data(task.train, latent_dim=UNITS, hidden_dims=(128, 64))
+
+
+def model_of(state: object, task: Task) -> VAE:
+    """The network with the weights of a state dict; Bad when they do not fit."""
+    model = new_model(task)
+    wanted = model.state_dict()
+    if not isinstance(state, Mapping) or set(state) != set(wanted):
+        raise Bad("a state dict of new_model(...) was expected, with all its names.")
+    for name, weight in wanted.items():
+        if tensor_in(state, name, weight.dim()).shape != weight.shape:
+            raise Bad(f"{name!r} must have shape {tuple(weight.shape)}.")
+    model.load_state_dict(dict(state))
+    return model.eval()
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A file with one model for each β, by rising β, and what its maker measured on held-out pictures."""
+
+    betas: tuple[float, ...]
+    rates: tuple[float, ...]  # nats
+    distortions: tuple[float, ...]  # nats
+    states: tuple[Mapping, ...]
+
+
+def read_sweep(content: Mapping) -> Sweep:
+    """The sweep in a file's content; Bad when it is none."""
+    columns = [content.get(name) for name in ("betas", "rates", "distortions", "states")]
+    if not all(isinstance(column, list | tuple) and len(column) == len(columns[0]) for column in columns):
+        raise Bad("'betas', 'rates', 'distortions' and 'states' must be lists of one length.")
+    try:
+        found = [tuple(map(float, column)) for column in columns[:3]]
+    except (TypeError, ValueError):
+        raise Bad("'betas', 'rates' and 'distortions' must hold numbers.") from None
+    betas = found[0]
+    if not LEAST_MODELS <= len(betas) <= MOST_MODELS or not all(map(math.isfinite, sum(found, ()))):
+        raise Bad(f"{LEAST_MODELS} to {MOST_MODELS} models are asked for, with finite numbers.")
+    if any(a >= b for a, b in pairwise(betas)) or betas[0] > 0.25 or betas[-1] < 4:
+        raise Bad("β must rise from model to model, from at most 0.25 to at least 4.")
+    if not all(isinstance(state, Mapping) for state in columns[3]):
+        raise Bad("'states' must hold state dicts.")
+    return Sweep(*found, tuple(columns[3]))
+
+
+def read_choice(content: Mapping) -> tuple[float, Mapping]:
+    """β and state dict of the model that was chosen; Bad when they are missing."""
+    wrong = numbers("beta")(content)
+    if wrong or not isinstance(content.get("state"), Mapping):
+        raise Bad(wrong.message if wrong else "'state' must be a state dict.")
+    return float(content["beta"]), content["state"]
+
 
 EXERCISES = (
     later(
         "A2.1",
-        "β in disguise",
-        "same_optimum(sigma, beta): a VAE with a Gaussian decoder of fixed σ was trained with KL "
-        "weight β, both numbers > 0. Returns the σ' of a VAE trained with KL weight 1 (a plain ELBO) "
-        "that has the same best encoder and decoder mean: one number > 0.",
-        '''def same_optimum(sigma: float, beta: float) -> float:
-    """The fixed σ' at which a plain ELBO has the same optimum as the β-ELBO with σ."""
-    ...''',
-        formed((0.7, 3.0), 0.0, low=0.0),
-        "Write the loss: squared error over 2σ², plus β · KL. Multiplying a loss by a number moves no"
-        " optimum.",
-        "Divide the whole loss by β. What does the first term look like now?",
+        "A sweep of your own",
+        "The name of a file: a dict of four lists of one length, 6 to 12, by rising β from at most 0.25 to "
+        "at least 4: 'betas'; 'rates' and 'distortions', nats for each picture, measured on your held-out "
+        "pictures; 'states', the state dicts of new_model(mine), trained with these β.",
+        'answer_A2_1 = "A2_sweep.pt"',
+        file_of(read_sweep),
     ),
     later(
         "A2.2",
-        "What the best linear code spends and leaves",
-        "optimum(variances, beta, sigma): float tensor (D,) of the data's variances along its "
-        "principal directions, numbers β > 0 and σ > 0. For a linear VAE with fixed decoder noise σ "
-        "at the optimum of the β-ELBO, returns a dict: 'rate', nats of each direction, and "
-        "'squared_error', the mean squared error that is left in each direction when z is drawn from "
-        "q; both (D,).",
-        '''def optimum(variances: torch.Tensor, beta: float, sigma: float) -> dict[str, torch.Tensor]:
-    """variances (D,), > 0. Returns {"rate": (D,) nats, "squared_error": (D,) in the data's squared unit}."""
-    ...''',
-        formed((VARIANCES, 1.5, 0.6), {"rate": VARIANCES, "squared_error": VARIANCES}, low=0.0),
-        "Chapter 04, section 4: a water level made of β and σ.",
-        "A direction under water gets no rate: the decoder then puts out its mean. What error is that?",
-        "A direction above water is coded until the error left is the level itself.",
+        "Read it",
+        "A dict of three numbers: 'best beta', the β of your sweep with the lowest −ELBO (at KL weight 1) on "
+        "your held-out pictures; 'silent', how many of the ten units have a mean KL below 0.1 nats at your "
+        "largest β; 'slope', by how many nats the distortion falls for each nat of rate between the two "
+        "models of your sweep on both sides of your budget.",
+        'answer_A2_2 = {"best beta": ..., "silent": ..., "slope": ...}',
+        numbers("best beta", "silent", "slope", whole=("silent",)),
     ),
     later(
         "A2.3",
-        "Warm up to β",
-        "weight_at(step, total_steps, warmup, beta): step is 0 ... total_steps − 1, warmup a share of"
-        " the run in (0, 1]. The KL weight rises linearly from 0 at step 0 to beta at step warmup · "
-        "total_steps, and stays there. Returns it: a number from 0 to beta.",
-        '''def weight_at(step: int, total_steps: int, warmup: float, beta: float) -> float:
-    """KL weight at a step: from 0 up to beta during the first share ``warmup`` of the run, then beta."""
-    ...''',
-        formed((3, 40, 0.3, 2.0), 0.0, low=0.0, high=2.0),
-        "How long is the rise, in steps?",
-        "After it, nothing rises any more: which function caps a number?",
-    ),
-    later(
-        "A2.4",
-        "The best β for a budget",
-        "choose_beta(curve, budget_bits): curve is a dict, β → list of (rate, distortion) in nats, "
-        "one pair for each seed; budget_bits is a number. Returns the β with the lowest mean "
-        "distortion among those whose mean rate is at most the budget, which is in *bits*: one of the"
-        " keys. At least one β is within it.",
-        '''def choose_beta(curve: dict[float, list[tuple[float, float]]], budget_bits: float) -> float:
-    """curve: β → [(rate, distortion), ...] in nats, one for each seed. Returns one of the keys."""
-    ...''',
-        formed((CURVE, 20.0), 0.0, low=1.0, high=4.0),
-        "One bit is log 2 nats.",
-        "Average over the seeds first, then ask which β may compete, then which of them is best.",
-    ),
-    later(
-        "A2.5",
-        "Whose panel is it?",
-        "Three models of the same data, trained with β = 1, 64 and 1024. For 'panel A', 'panel B' and"
-        " 'panel C' of the figure give the β: 1, 64 or 1024.",
-        'answer_A2_5 = {"panel A": ..., "panel B": ..., "panel C": ...}',
-        chosen((1, 64, 1024), "panel A", "panel B", "panel C"),
-        "A larger β makes every nat of rate dearer: which panel spends least?",
-        "Use the slider: it shows the bars of every β that was trained.",
-    ),
-    later(
-        "A2.6",
-        "Why is the code silent?",
-        "For 'run 1' to 'run 4' of the table give the code of the likeliest cause. A: β is larger "
-        "than the data's variances allow, and the optimum itself is silent. B: the decoder explains "
-        "the data without the code. C: training got stuck early, and a warm-up helps. D: nothing is "
-        "wrong.",
-        'answer_A2_6 = {"run 1": ..., "run 2": ..., "run 3": ..., "run 4": ...}',
-        chosen("ABCD", "run 1", "run 2", "run 3", "run 4"),
-        "Compare with what the same model reaches with a warm-up, and with the model that has no code"
-        " at all.",
-        "A silent code is a fault only if the optimum wants it to speak.",
+        "Meet the budget",
+        "The name of a file: a dict with 'beta', a number, and 'state', the state dict of new_model(mine), "
+        "trained with it.",
+        'answer_A2_3 = "A2_choice.pt"',
+        file_of(read_choice),
     ),
 )

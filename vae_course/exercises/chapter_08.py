@@ -188,7 +188,10 @@ COUNT_ACTIVE = Exercise(
         Mistake(
             "inactive units counted",
             "Those below the threshold are the ones that are not used.",
-            lambda means, threshold=0.01: int((means.var(0) <= threshold).sum()),
+            (
+                lambda means, threshold=0.01: int((means.var(0) < threshold).sum()),
+                lambda means, threshold=0.01: int((means.var(0) <= threshold).sum()),
+            ),
         ),
         Mistake(
             "share instead of number",

@@ -1,339 +1,139 @@
-"""Assignment A2, choose β: what β stands for, how it is warmed up, and how it is chosen."""
+"""Assignment A2: choose β from a sweep of one's own, for a budget of bits of one's own."""
 
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from vae_course.exercises.assignment_2 import EXERCISES
-from vae_course.teaching.exercise import Mistake
+from vae_course.data.images import ImageData
+from vae_course.evaluation.bounds import over_data
+from vae_course.exercises import assignment_2 as given
+from vae_course.exercises.handed_in import Bad
 
-GIVEN = {exercise.id: exercise for exercise in EXERCISES}
-
-# -------- Assignment A2: what β stands for, how it is warmed up, and how it is chosen.
-
-
-def same_optimum(sigma: float, beta: float) -> float:
-    return sigma * math.sqrt(beta)
+SWEEP, CHOICE = "A2_sweep.pt", "A2_choice.pt"
+NEAR_RATE, NEAR_DISTORTION, NEAR_SLOPE, SILENT = 0.3, 1.0, 0.1, 0.1
+DRAWS, LEAST_GAIN = 8, 3.0
 
 
-def _sigmas(seed: int) -> list[tuple]:
-    draw = random.Random(seed)
-    return [(draw.uniform(0.2, 2.0), beta) for beta in (4.0, 0.25, draw.uniform(1.5, 9.0))]
+@dataclass(frozen=True)
+class Measured:
+    """One model on a data set, nats for each picture."""
+
+    rate: float
+    distortion: float
+    kl: Tensor  # mean of each unit
 
 
-SAME_OPTIMUM = replace(
-    GIVEN["A2.1"],
-    grade=None,
-    mistakes=(
-        Mistake("β taken whole", "σ stands squared in the loss.", lambda sigma, beta: sigma * beta),
-        Mistake(
-            "the wrong way round",
-            "A larger β means less interest in detail: is that a smaller or a larger noise?",
-            (lambda sigma, beta: sigma / math.sqrt(beta), lambda sigma, beta: sigma / beta),
-        ),
-        Mistake(
-            "the variance returned",
-            "Asked for is a standard deviation.",
-            lambda sigma, beta: sigma**2 * beta,
-        ),
-        Mistake("β has no effect", "Try β = 4 on paper.", lambda sigma, beta: sigma),
-        Mistake("square root of everything", "Only β is under the root.", lambda s, b: math.sqrt(s * b)),
-    ),
-    reference=same_optimum,
-    cases=_sigmas,
-    low=0.0,
-)
+def measure(state: Mapping, task: given.Task, data: ImageData, seed: int = 0) -> Measured:
+    """With draws of our own."""
+    model = given.model_of(state, task)
+
+    def terms(x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        posterior = model.encode(x)
+        log_p = model.log_likelihood(x, posterior.sample(DRAWS, generator=generator)).mean(0)
+        return -log_p, 0.5 * (posterior.mean**2 + posterior.log_var.exp() - 1 - posterior.log_var)
+
+    distortion, kl = over_data(model, data, terms, 500, seed)
+    return Measured(kl.sum(1).mean().item(), distortion.mean().item(), kl.mean(0))
 
 
-def weight_at(step: int, total_steps: int, warmup: float, beta: float) -> float:
-    return beta * min(1.0, step / (warmup * total_steps))
+def mean_of_each_pixel(task: given.Task) -> float:
+    """−log p of the held-out pictures when the decoder puts out the mean picture, nats."""
+    model, x = given.new_model(task), task.held_out.floats()
+    return -model.likelihood.log_prob(x, model.output_offset.expand_as(x)).mean().item()
 
 
-def _steps(seed: int) -> list[tuple]:
-    draw = random.Random(seed)
-    total = draw.choice([200, 300, 500])
-    return [(step, total, 0.4, 2.5) for step in (0, total // 10, total // 5, total // 2, total - 1)]
+def fresh_pictures(seed: int, task: given.Task) -> ImageData:
+    """The student's digits of the test part, bent with the class's secret seed."""
+    return given.pictures(torch.tensor(task.classes), "test", torch.Generator().manual_seed(seed))
 
 
-WARM_UP = replace(
-    GIVEN["A2.3"],
-    grade=None,
-    mistakes=(
-        Mistake(
-            "rises for the whole run",
-            "At which step is beta reached?",
-            lambda step, total, warmup, beta: beta * step / total,
-        ),
-        Mistake(
-            "never capped",
-            "What is the weight after the warm-up?",
-            lambda step, total, warmup, beta: beta * step / (warmup * total),
-        ),
-        Mistake(
-            "rises to 1 instead of beta",
-            "The last value must be beta.",
-            lambda step, total, warmup, beta: min(1.0, step / (warmup * total)),
-        ),
-        Mistake(
-            "capped at 1",
-            "beta may be larger than 1.",
-            lambda step, total, warmup, beta: min(1.0, beta * step / (warmup * total)),
-        ),
-        Mistake(
-            "warmup read as steps",
-            "warmup is a share of the run.",
-            lambda step, total, warmup, beta: beta * min(1.0, step / warmup),
-        ),
-        Mistake(
-            "falls instead of rising",
-            "The KL term must be cheap at first.",
-            lambda step, total, warmup, beta: beta * (1 - min(1.0, step / (warmup * total))),
-        ),
-        Mistake(
-            "jumps instead of rising",
-            "Linearly: what is the weight halfway through the warm-up?",
-            lambda step, total, warmup, beta: beta * (step >= warmup * total),
-        ),
-        Mistake(
-            "starts at 1",
-            "At step 0 the weight is 0.",
-            lambda step, total, warmup, beta: 1 + (beta - 1) * min(1.0, step / (warmup * total)),
-        ),
-    ),
-    reference=weight_at,
-    cases=_steps,
-    low=0.0,
-)
+def the_sweep(handed) -> tuple[float, str]:
+    """The share of models whose numbers are what we measure."""
+    task, sweep = given.task(handed.number), given.read_sweep(handed.weights(SWEEP))
+    right, off, totals = 0, [], []
+    for beta, rate, distortion, state in zip(
+        sweep.betas, sweep.rates, sweep.distortions, sweep.states, strict=True
+    ):
+        found = measure(state, task, task.held_out)
+        totals.append(found.rate + found.distortion)
+        if abs(found.rate - rate) <= NEAR_RATE and abs(found.distortion - distortion) <= NEAR_DISTORTION:
+            right += 1
+        else:
+            off.append(f"β = {beta:g}: rate {found.rate:.2f}, distortion {found.distortion:.2f}")
+    rates = [measure(state, task, task.held_out).rate for state in (sweep.states[0], sweep.states[-1])]
+    if rates[0] < 2 * rates[1]:
+        return (
+            0.0,
+            "The models of the smallest and the largest β hardly differ: were they trained with these β?",
+        )
+    if min(totals) > mean_of_each_pixel(task) - LEAST_GAIN:
+        return 0.0, f"None of the models learned much: the lowest −ELBO is {min(totals):.1f} nats."
+    said = f"{right} of {len(sweep.betas)} models measure as you say"
+    return right / len(sweep.betas), f"{said}; the others: {'; '.join(off)}." if off else f"{said}."
 
 
-def choose_beta(curve: dict[float, list[tuple[float, float]]], budget_bits: float) -> float:
-    budget = budget_bits * math.log(2)
-    mean = {beta: [sum(v) / len(v) for v in zip(*runs, strict=True)] for beta, runs in curve.items()}
-    return min((d, beta) for beta, (rate, d) in mean.items() if rate <= budget)[1]
+def read_it(handed) -> tuple[float, str]:
+    """A third of the points for each number that the models bear out."""
+    task, sweep = given.task(handed.number), given.read_sweep(handed.weights(SWEEP))
+    answer = handed.answer("answer_A2_2")
+    verdict = given.EXERCISES[1].grade(answer)
+    if not verdict.correct:
+        return 0.0, verdict.message
+    models = [measure(state, task, task.held_out) for state in sweep.states]
+    totals = [model.rate + model.distortion for model in models]
+    close = [beta for beta, total in zip(sweep.betas, totals, strict=True) if total <= min(totals) + 0.3]
+    silent = int((models[-1].kl < SILENT).sum())
+    sides = _sides(models, task.budget * math.log(2))
+    slope = (sides[1].distortion - sides[0].distortion) / (sides[0].rate - sides[1].rate)
+    edges = (models[-1].kl - 0.02, models[-1].kl + 0.02)  # a unit that lies on the edge may be counted or not
+    near = range(int((edges[1] < SILENT).sum()), int((edges[0] < SILENT).sum()) + 1)
+    right = [
+        any(math.isclose(float(answer["best beta"]), beta, rel_tol=1e-3) for beta in close),
+        int(answer["silent"]) in near,
+        abs(float(answer["slope"]) - slope) <= NEAR_SLOPE * abs(slope),
+    ]
+    said = (
+        f"Measured: best β {' or '.join(f'{b:g}' for b in close)}, {silent} silent units, slope {slope:.2f}."
+    )
+    return sum(right) / 3, said
 
 
-def _curves(seed: int) -> list[tuple]:
-    """Curves with three seeds; the budget lies between two betas, and nearer than log 2 in nats."""
-    draw = random.Random(seed)
-    cases = []
-    for budget_bits in (30.0, 12.0, 22.0):
-        curve = {}
-        for beta in draw.sample([0.25, 0.5, 1.0, 2.0, 4.0, 8.0], 6):
-            rate, distortion = 22 / beta**0.6, 95 + 14 * beta**0.7
-            curve[beta] = [(rate * r, distortion * d) for r, d in ((0.98, 1.0), (1.0, 1.01), (1.02, 0.99))]
-        cases.append((curve, budget_bits))
-    # Within the budget the lower distortion has the higher −ELBO.
-    cases.append(({0.5: [(30.0, 90.0)] * 3, 2.0: [(12.0, 100.0)] * 3, 4.0: [(7.0, 115.0)] * 3}, 60.0))
-    # One lucky seed: β = 1 is within the budget by one of its runs only.
-    cases.append(({1.0: [(19.0, 90.0), (23.0, 91.0), (24.0, 92.0)], 2.0: [(15.0, 99.0)] * 3}, 28.0))
-    return cases
+def _sides(models: list[Measured], limit: float) -> tuple[Measured, Measured]:
+    """The neighbors with rates above and below."""
+    for high, low in pairwise(models):
+        if high.rate > limit >= low.rate:
+            return high, low
+    raise Bad("no two neighbors of your sweep lie on both sides of your budget")
 
 
-def _chooser(pick: Callable, scale: float = math.log(2)) -> Callable:
-    def answer(curve: dict, budget_bits: float) -> float:
-        budget = budget_bits * scale
-        mean = {b: [sum(v) / len(v) for v in zip(*runs, strict=True)] for b, runs in curve.items()}
-        return pick(curve, mean, budget)
-
-    return answer
-
-
-CHOOSE_BETA = replace(
-    GIVEN["A2.4"],
-    grade=None,
-    mistakes=(
-        Mistake(
-            "bits taken for nats",
-            "Rates are in nats, the budget is in bits.",
-            _chooser(lambda c, m, budget: min((d, b) for b, (r, d) in m.items() if r <= budget)[1], 1.0),
-        ),
-        Mistake(
-            "multiplied by log 2 the wrong way",
-            "A bit is less than a nat.",
-            _chooser(
-                lambda c, m, budget: min((d, b) for b, (r, d) in m.items() if r <= budget)[1],
-                1 / math.log(2),
-            ),
-        ),
-        Mistake(
-            "budget ignored",
-            "The best distortion alone is always that of the smallest β.",
-            _chooser(lambda c, m, budget: min((d, b) for b, (r, d) in m.items())[1]),
-        ),
-        Mistake(
-            "lowest rate instead of lowest distortion",
-            "Within the budget a nat of rate is already paid for: what do you want for it?",
-            _chooser(lambda c, m, budget: min((r, b) for b, (r, d) in m.items())[1]),
-        ),
-        Mistake(
-            "lowest −ELBO within the budget",
-            "Asked for is the lowest distortion; rate counts only against the budget.",
-            _chooser(lambda c, m, budget: min((r + d, b) for b, (r, d) in m.items() if r <= budget)[1]),
-        ),
-        Mistake(
-            "one lucky seed",
-            "A β is within the budget when its *mean* rate is.",
-            _chooser(
-                lambda c, m, budget: min((d, b) for b, runs in c.items() for r, d in runs if r <= budget)[1]
-            ),
-        ),
-        Mistake(
-            "the distortion returned",
-            "Asked for is β, not what it reaches.",
-            _chooser(lambda c, m, budget: min(d for r, d in m.values() if r <= budget)),
-        ),
-    ),
-    reference=choose_beta,
-    cases=_curves,
-)
+def meet_the_budget(handed) -> tuple[float, str]:
+    """Three points for the rate, three for the distortion at it, on fresh pictures."""
+    task, sweep = given.task(handed.number), given.read_sweep(handed.weights(SWEEP))
+    _, state = given.read_choice(handed.weights(CHOICE))
+    fresh, limit = fresh_pictures(handed.seed, task), task.budget * math.log(2)
+    found = measure(state, task, fresh)
+    curve = sorted((m.rate, m.distortion) for m in (measure(s, task, fresh) for s in sweep.states))
+    lost = found.distortion - _between(curve, found.rate)
+    share = found.rate / limit
+    points = 0 if share > 1 or share < 0.75 else 3 if share >= 0.9 else 1
+    if share <= 1 and share >= 0.5:  # a model far from the budget proves nothing by lying on the curve
+        points += 3 if lost <= 1 else 1 if lost <= 3 else 0
+    said = f"On fresh pictures {found.rate / math.log(2):.2f} of {task.budget} bits, distortion"
+    return points / 6, f"{said} {found.distortion:.1f} nats, {lost:+.1f} beside your sweep's curve."
 
 
-# -------- Assignment A2: read collapse panels, and say why a code is silent.
-
-PANELS = replace(
-    GIVEN["A2.5"],
-    grade=None,
-    mistakes=(
-        Mistake(
-            "order reversed",
-            "The panel with the largest rate paid least for a nat.",
-            value={"panel A": 1, "panel C": 1024},
-        ),
-    ),
-    value={"panel A": 64, "panel B": 1024, "panel C": 1},
-    tolerance=1e-6,
-)
-
-_CAUSES = {
-    "A": "β is larger than the data's variances allow",
-    "B": "the decoder explains the data without the code",
-    "C": "training got stuck early: a warm-up helps",
-    "D": "nothing is wrong",
-}
-DIAGNOSES = replace(
-    GIVEN["A2.6"],
-    grade=None,
-    mistakes=(
-        Mistake(
-            "A and C exchanged",
-            "Which of the two runs gains something when the KL weight is warmed up?",
-            value={"run 1": "C", "run 2": "A"},
-        ),
-        Mistake(
-            "a strong decoder taken for a bad start",
-            "With a warm-up run 3 uses its code for a while, and drops it again; its −ELBO is the best of "
-            "all.",
-            value={"run 3": "C"},
-        ),
-        Mistake(
-            "few active units taken for collapse",
-            "Two units that carry all there is to say are enough. How large is the rate?",
-            value={"run 4": "A"},
-        ),
-    ),
-    value={"run 1": "A", "run 2": "C", "run 3": "B", "run 4": "D"},
-    codes={f"run {i}": _CAUSES for i in (1, 2, 3, 4)},
-)
+def _between(curve: list[tuple[float, float]], rate: float) -> float:
+    """Distortion at a rate along straight lines, flat beyond the ends."""
+    place = min(max(sum(r < rate for r, _ in curve), 1), len(curve) - 1)
+    (r0, d0), (r1, d1) = curve[place - 1], curve[place]
+    share = min(max((rate - r0) / max(r1 - r0, 1e-9), 0.0), 1.0)
+    return d0 + share * (d1 - d0)
 
 
-# -------- Questions of assignment A2, in order: choose β.
-
-
-def optimum(variances: Tensor, beta: float, sigma: float) -> dict[str, Tensor]:
-    level = beta * sigma**2
-    rate = 0.5 * torch.log((variances / level).clamp_min(1.0))
-    return {"rate": rate, "squared_error": variances.clamp_max(level)}
-
-
-def _spectra(seed: int) -> list[tuple]:
-    """Variances of which some lie above the level and some below it, for each case."""
-    generator = torch.Generator().manual_seed(seed)
-    cases = []
-    for size, beta, sigma in ((5, 2.0, 0.7), (7, 0.5, 1.5), (6, 4.0, 0.4)):
-        spread = torch.linspace(-2.0, 2.0, size) + 0.2 * torch.rand(size, generator=generator)
-        cases.append((beta * sigma**2 * spread.exp(), beta, sigma))
-    return cases
-
-
-def _with(level, rate=None, error=None):
-    """The right answer with another water level, rate or squared error."""
-
-    def answer(variances: Tensor, beta: float, sigma: float) -> dict[str, Tensor]:
-        water = level(beta, sigma)
-        right = optimum(variances, water, 1.0)
-        return {
-            "rate": right["rate"] if rate is None else rate(variances, water),
-            "squared_error": right["squared_error"] if error is None else error(variances, water),
-        }
-
-    return answer
-
-
-def _right_level(beta: float, sigma: float) -> float:
-    return beta * sigma**2
-
-
-OPTIMUM = replace(
-    GIVEN["A2.2"],
-    grade=None,
-    mistakes=(
-        Mistake(
-            "β left out of the level",
-            "Two directions at different β must not get the same rate.",
-            _with(lambda beta, sigma: sigma**2),
-        ),
-        Mistake(
-            "σ where σ² belongs",
-            "The level is compared with variances: which power of σ is one?",
-            _with(lambda beta, sigma: beta * sigma),
-        ),
-        Mistake(
-            "divided by β instead of multiplied",
-            "A dearer rate must drown more directions, not fewer.",
-            _with(lambda beta, sigma: sigma**2 / beta),
-        ),
-        Mistake(
-            "negative rates kept",
-            "A KL divergence is never negative; what happens to a direction under water?",
-            _with(_right_level, rate=lambda v, level: 0.5 * torch.log(v / level)),
-        ),
-        Mistake(
-            "missing one half",
-            "The rate counts the logarithm of a ratio of *standard deviations*.",
-            _with(_right_level, rate=lambda v, level: torch.log((v / level).clamp_min(1.0))),
-        ),
-        Mistake(
-            "bits instead of nats",
-            "The course counts in nats: which logarithm is that?",
-            _with(_right_level, rate=lambda v, level: 0.5 * torch.log2((v / level).clamp_min(1.0))),
-        ),
-        Mistake(
-            "error of drowned directions set to the level",
-            "Can the error be larger than the direction's own variance?",
-            _with(_right_level, error=lambda v, level: torch.full_like(v, level)),
-        ),
-        Mistake(
-            "drowned directions without error",
-            "No rate is not no error: the decoder knows nothing of that direction.",
-            _with(_right_level, error=lambda v, level: torch.where(v > level, level, 0.0)),
-        ),
-        Mistake(
-            "error at the mean instead of a draw",
-            "This is the error of the posterior's mean; a draw of z adds noise to it.",
-            _with(_right_level, error=lambda v, level: torch.where(v > level, level**2 / v, v)),
-        ),
-    ),
-    reference=optimum,
-    cases=_spectra,
-    low=0.0,
-)
-
-QUESTIONS = {
-    question.id: question for question in (SAME_OPTIMUM, OPTIMUM, WARM_UP, CHOOSE_BETA, PANELS, DIAGNOSES)
-}
+QUESTIONS = {"A2.1": the_sweep, "A2.2": read_it, "A2.3": meet_the_budget}
