@@ -141,7 +141,7 @@ def _unchanged(value: Any, kept: Any) -> bool:
 def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable) -> str | None:
     """What is wrong with an answer that is right on the cases, or None.
 
-    ``outcomes(exercise, function, cases)`` runs a function on cases, ``same(a, b)`` compares what came out.
+    ``outcomes(exercise, function, cases)`` runs a function on cases; ``same(a, b, tolerance)`` compares.
     """
     cases = exercise.cases(exercise.seed)
     with warnings.catch_warnings():
@@ -166,7 +166,7 @@ def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable)
                 if _are_whole(wanted[i]) and isinstance(result, Tensor) and result.is_floating_point():
                     return f"the result must hold whole numbers, {wanted[i].dtype}; yours are {result.dtype}"
                 raised = getattr(result, "error", None)
-                if same(result, wanted[i]) or (raised and name == "double precision"):
+                if same(result, wanted[i], exercise.tolerance) or (raised and name == "double precision"):
                     continue  # nobody promised double precision, but it must not give other values
                 how = (
                     f"it stops with {type(raised).__name__}: {told(raised)}"

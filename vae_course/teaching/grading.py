@@ -196,10 +196,8 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
                 verdict = _judged(exercise, _stopping(watched, at_errors=True))
             else:
                 verdict = _grade_function(exercise, watched)
-                if verdict.correct:
-                    watch.found += filter(
-                        None, [asked.further(exercise, watched, outcomes, _alike(exercise))]
-                    )
+                if verdict.correct and (more := asked.further(exercise, watched, outcomes, same)):
+                    watch.found.append(more)
     except _Stop as stop:
         return stop.verdict
     except ContractBroken as broken:
@@ -217,13 +215,7 @@ def _judged(exercise: Exercise, call: Callable) -> Verdict:
     except (_Stop, ContractBroken):
         raise
     except Exception as error:  # a result that no checker thought of
-        return Verdict(
-            CONTRACT, f"The result cannot be judged ({_told(error)}); is it what the contract says?"
-        )
-
-
-def _alike(exercise: Exercise) -> Callable[[Any, Any], bool]:
-    return lambda answer, expected: same(answer, expected, exercise.tolerance)
+        return Verdict(CONTRACT, f"The result is not what the contract says ({_told(error)}).")
 
 
 def outcomes(exercise: Exercise, function: Callable, cases: list[tuple] | None = None) -> list[Any]:
@@ -335,8 +327,7 @@ def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
             last = error.__traceback__
             while last.tb_next:
                 last = last.tb_next
-            # Raised by something that the answer calls, it is a mistake like any other and must be shown.
-            # (One that comes from another process says itself who raised it, and where.)
+            # Raised by what the answer calls, it is a mistake and must be shown. (`own`: of another process.)
             code = getattr(getattr(answer, "__wrapped__", answer), "__code__", None)
             own = getattr(error, "own", last.tb_frame.f_code is code)
             if own and isinstance(error, NotImplementedError):
