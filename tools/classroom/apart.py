@@ -62,14 +62,14 @@ class Process:
     Gone: the submission is too large. NotStarted: the program cannot be started.
     """
 
-    def __init__(self, handed_in: Path, *, limits: dict[str, int] | None = None) -> None:
+    def __init__(self, handed_in: Path) -> None:
         size = sum(path.stat().st_size for path in handed_in.rglob("*") if path.is_file())
         if size > SCRATCH // 2:
             raise Gone(f"The submission has {size / 1e6:.0f} MB; at most {SCRATCH // 2e6:.0f} are taken.")
         self.folder, self.asked = Path(tempfile.mkdtemp(prefix="grading-")), 0
         self.user = _unused_account() if _administrator() else None
-        limits = {**LIMITS, **(limits or {})}
-        limits["NPROC"] += _processes(os.getuid() if self.user is None else self.user)
+        running = _processes(os.getuid() if self.user is None else self.user)
+        limits = {**LIMITS, "NPROC": LIMITS["NPROC"] + running}
         package, work, mine = self.folder / "package", self.folder / "handed-in", self.folder / "mine"
         shutil.copytree(
             Path(vae_course.__file__).parent,
@@ -90,12 +90,13 @@ class Process:
             places = {"package": "/course", "handed_in": "/handed-in", "scratch": "/scratch/work"}
         settings = json.dumps({k: str(v) for k, v in places.items()} | {"limits": limits, "user": self.user})
         home = str(places["scratch"])
+        log = (self.folder / "start.log").open("w+b")
         self.process = subprocess.Popen(
             [*(_box(package, work) if boxed else []), sys.executable, "-I", "-B",
              f"{places['package']}/worker.py", settings],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=(self.folder / "start.log").open("wb"),  # closed before a student's cell runs
+            stderr=log,  # the program leaves it before a student's cell runs
             cwd=self.folder,
             start_new_session=True,
             env={
@@ -109,9 +110,12 @@ class Process:
         try:
             self.ask({"do": "run", "cell": ""}, START)
         except Gone as gone:
-            told = (self.folder / "start.log").read_text(errors="replace").strip()[-500:] or str(gone)
+            log.seek(0)
+            told = log.read().decode(errors="replace").strip()[-500:] or str(gone)
             self.close()
             raise NotStarted(f"The student's program could not be started: {told}") from None
+        finally:
+            log.close()
 
     def ask(self, request: dict, seconds: float) -> dict:
         """The reply to a request. Gone: there is none within the time; the program is ended then."""

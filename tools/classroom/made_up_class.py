@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbformat import NotebookNode
 
-NUMBER_LINE = "STUDENT = "
+NUMBER_LINE, NUMBER = "STUDENT = ", 7  # of everybody, so that what one of them trained serves for all
 FIRST, MISTAKEN = "A1-1-answer", (" - math.log(len(centers))", "")
 PATCHES = """\
 import vae_course.teaching.engine as engine, vae_course.teaching.grading as grading, torch
@@ -68,6 +68,7 @@ def multiplies(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
     return _with_answer(honest(released, lecturer), MULTIPLIES)
 
 
+EMPTY_HANDED = {"ben", "eve"}  # hand in the notebook alone, without what the others trained
 CLASS = {
     "ada": honest, "ben": idle, "cleo": mistaken, "dan": unlucky,
     "eve": patches, "mallory": leaves, "oscar": multiplies,
@@ -75,8 +76,6 @@ CLASS = {
 
 
 def _numbered(notebook: NotebookNode) -> NotebookNode:
-    from tools.classroom.rehearsal import NUMBER
-
     for cell in notebook.cells:
         if cell.source.startswith(NUMBER_LINE):
             cell.source = f"{NUMBER_LINE}{NUMBER}"

@@ -62,7 +62,7 @@ def encode(value: Any, tensors: list[Tensor], others: list[Any]) -> Any:
         try:
             return {"array": raw(torch.from_numpy(np.ascontiguousarray(value)).reshape(value.shape))}
         except TypeError:
-            raise NotPlain(f"an array of {value.dtype} cannot be handed over.") from None
+            raise NotPlain(f"an array of {value.dtype} cannot be handed over") from None
     if isinstance(value, Mapping):
         pairs = [[encode(k, tensors, others), encode(v, tensors, others)] for k, v in value.items()]
         return {"dict": pairs}
@@ -83,7 +83,7 @@ def encode(value: Any, tensors: list[Tensor], others: list[Any]) -> Any:
     if callable(value):
         others.append(value)
         return {"callable": len(others) - 1}
-    raise NotPlain(f"a {type(value).__name__} cannot be handed over; give numbers, tensors, lists or dicts.")
+    raise NotPlain(f"a {type(value).__name__} cannot be handed over; give numbers, tensors, lists or dicts")
 
 
 def decode(form: Any, tensors: list[Tensor], others: list[Any], callables: Callable[[int], Any]) -> Any:
@@ -137,7 +137,7 @@ def raw(tensor: Tensor) -> list:
     flat = tensor.detach().cpu().resolve_conj().resolve_neg().to_dense().contiguous().reshape(-1)
     name = str(flat.dtype).removeprefix("torch.")
     if name not in DTYPES:
-        raise NotPlain(f"a tensor of {name} cannot be handed over.")
+        raise NotPlain(f"a tensor of {name} cannot be handed over")
     data = flat.view(torch.uint8).numpy().tobytes() if len(flat) else b""
     return [name, list(tensor.shape), base64.b64encode(data).decode()]
 
