@@ -1,83 +1,137 @@
-"""Questions of assignment A3, choose the latent size, with checks of form; no answer is here."""
+"""Questions of assignment A3, choose the latent size: a student's pictures, and the checks of form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 
-from vae_course.exercises.handed_in import chosen, formed, later
+from vae_course.data.images import ImageData
+from vae_course.data.letters import warp
+from vae_course.data.loading import load
+from vae_course.exercises.handed_in import Bad, draws_of, file_of, later, numbers, pick, with_weights
+from vae_course.models.vae import VAE
 
-TABLE = {(2, 1.0): [100.0, 101.0], (4, 1.0): [96.0, 97.0]}
-CODES = torch.arange(12.0).reshape(4, 3).sin()
-FACTOR = CODES[:, 0] + torch.tensor([0.1, -0.1, 0.2, 0.0])
+# Pictures to train on, and the square of pixels that becomes one.
+KINDS = {"letters": (2000, 2), "digits": (2000, 2), "faces_synthetic": (2000, 4)}
+TOLERANCES = (0.4, 0.5, 0.6, 0.7, 0.8)  # nats
+LEAST_MODELS, MOST_MODELS, MOST_UNITS, SEEDS = 6, 12, 32, 3
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one student works on."""
+
+    name: str
+    classes: tuple[int, ...]  # of letters and digits; none of faces
+    train: ImageData
+    held_out: ImageData
+    tolerance: float  # nats
+
+
+def task(student: int) -> Task:
+    """The student's kind of pictures and classes, bent with draws of their own, and a tolerance."""
+    name = pick("A3", student, "name", tuple(KINDS))
+    order = torch.randperm(
+        {"letters": 26, "digits": 10}.get(name, 0), generator=draws_of("A3", student, "classes")
+    )
+    classes = tuple(order[:8].sort().values.tolist())
+    parts = [
+        pictures(name, classes, split, draws_of("A3", student, split)) for split in ("train", "validation")
+    ]
+    return Task(name, classes, *parts, pick("A3", student, "tolerance", TOLERANCES))
+
+
+def pictures(name: str, classes: tuple[int, ...], split: str, generator: torch.Generator) -> ImageData:
+    """Gray pictures of these classes in a split, bent a little, small: the set's number, or a fifth of it."""
+    most, square = KINDS[name]
+    most = most if split == "train" else most // 5
+    data = load(name, split, subset=None if classes else most)
+    if classes:
+        data = data.select(torch.isin(data.labels, torch.tensor(classes)))
+    rows = torch.randint(len(data), (most,), generator=generator)
+    bent = warp(data.floats()[rows].mean(1, keepdim=True), generator)
+    small = (255 * F.avg_pool2d(bent, square)).round().to(torch.uint8)
+    return ImageData(f"{name} of A3", split, small, None, ())
+
+
+def new_model(task: Task, latent_dim: int) -> VAE:
+    """The untrained network of this assignment; only its latent size is yours to choose."""
+    return VAE.for_data(task.train, latent_dim=latent_dim, hidden_dims=(128, 64))
+
+
+def model_of(state: object, task: Task, latent_dim: int) -> VAE:
+    """The network of this size with the weights of a state dict; Bad when they do not fit."""
+    return with_weights(new_model(task, latent_dim), state)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A file with one model for each latent size, and what its maker measured on held-out pictures."""
+
+    sizes: tuple[int, ...]
+    negative_elbos: tuple[float, ...]  # nats
+    states: tuple[Mapping, ...]
+
+
+def read_sweep(content: Mapping) -> Sweep:
+    """The sweep in a file's content; Bad when it is none."""
+    columns = [content.get(name) for name in ("sizes", "negative_elbos", "states")]
+    if not all(isinstance(column, list | tuple) and len(column) == len(columns[0]) for column in columns):
+        raise Bad("'sizes', 'negative_elbos' and 'states' must be lists of one length.")
+    if not all(isinstance(k, int) and 1 <= k <= MOST_UNITS for k in columns[0]):
+        raise Bad(f"'sizes' must hold whole numbers from 1 to {MOST_UNITS}.")
+    sizes, nats, states = columns
+    if not LEAST_MODELS <= len(sizes) <= MOST_MODELS or sizes[0] > 2 or sizes[-1] < 24:
+        raise Bad(f"{LEAST_MODELS} to {MOST_MODELS} sizes are asked for, from at most 2 to at least 24.")
+    if any(a >= b for a, b in pairwise(sizes)):
+        raise Bad("the sizes must rise from model to model.")
+    if not all(isinstance(value, float | int) and math.isfinite(value) for value in nats):
+        raise Bad("'negative_elbos' must hold finite numbers.")
+    return Sweep(tuple(sizes), tuple(map(float, nats)), tuple(states))
+
+
+def read_choice(content: Mapping) -> tuple[int, tuple[Mapping, ...]]:
+    """The chosen size and the state dicts of its three seeds; Bad when they are missing."""
+    wrong = numbers("size", whole=("size",))(content)
+    states = content.get("states")
+    if wrong or not isinstance(states, list | tuple) or len(states) != SEEDS:
+        raise Bad(wrong.message if wrong else f"'states' must hold {SEEDS} state dicts, one of each seed.")
+    if not 1 <= int(content["size"]) <= MOST_UNITS:
+        raise Bad(f"'size' must lie between 1 and {MOST_UNITS}.")
+    return int(content["size"]), tuple(states)
+
 
 EXERCISES = (
     later(
         "A3.1",
-        "Dimensions that carry something",
-        "carrying(mean, log_var, threshold): mean and log_var are (n, latent) float tensors, q(z|x) "
-        "of n pictures; threshold is a number of nats. Returns the number of latent dimensions whose "
-        "KL to the prior N(0, 1), averaged over the pictures, is above the threshold: a whole number.",
-        '''def carrying(mean: torch.Tensor, log_var: torch.Tensor, threshold: float) -> int:
-    """mean, log_var: (n, latent). Returns how many dimensions carry more than threshold nats on average."""
-    ...''',
-        formed((CODES, -CODES, 0.1), 0, low=0.0, high=3.0),
-        "First the KL of every picture and every dimension, (n, latent).",
-        "One number for each dimension: over what do you average?",
+        "A sweep of your own",
+        "The name of a file: a dict of three lists of one length, 6 to 12, by rising latent size from at "
+        "most 2 to at least 24: 'sizes'; 'negative_elbos', nats for each picture, measured on your held-out "
+        "pictures; 'states', the state dicts of new_model(mine, size).",
+        'answer_A3_1 = "A3_sweep.pt"',
+        file_of(read_sweep),
     ),
     later(
         "A3.2",
-        "Silence all but k dimensions",
-        "truncate(mean, log_var, k): mean and log_var are (n, latent). The k dimensions with the "
-        "largest mean KL stay as they are; every other dimension becomes the prior, for all pictures."
-        " Returns a dict with 'mean' and 'log_var', both (n, latent), dimensions in their old order.",
-        '''def truncate(mean: torch.Tensor, log_var: torch.Tensor, k: int) -> dict[str, torch.Tensor]:
-    """mean, log_var: (n, latent). Returns {"mean", "log_var"} with all but k dimensions set to the prior."""
-    ...''',
-        formed((CODES, -CODES, 2), {"mean": CODES, "log_var": CODES}),
-        "What are the mean and the log σ² of N(0, 1)?",
-        "topk gives the indices of the largest values; build a mask of (latent,) from them.",
+        "Read it",
+        "A dict of three numbers, of held-out pictures: 'best size', the size of your sweep with the "
+        "lowest −ELBO; 'carrying', how many units of your largest model have a mean KL above 0.1 nats; "
+        "'components', the least number of principal components, fitted to the training pictures, whose "
+        "squared error is at most that of model.reconstruct of your largest model.",
+        'answer_A3_2 = {"best size": ..., "carrying": ..., "components": ...}',
+        numbers("best size", "carrying", "components", whole=("best size", "carrying", "components")),
     ),
     later(
         "A3.3",
-        "Can the factor be read off the code?",
-        "readable(train_codes, train_factor, codes, factor): float tensors (n, latent), (n,), (m, "
-        "latent), (m,). Fit a linear regression *with an intercept* from codes to the factor by least"
-        " squares on the training rows. Returns its R² on the other rows: 1 − mean squared error / "
-        "variance of their factor. One number, at most 1, and negative when the mean would have been "
-        "a better guess.",
-        '''def readable(
-    train_codes: torch.Tensor, train_factor: torch.Tensor, codes: torch.Tensor, factor: torch.Tensor
-) -> float:
-    """(n, latent), (n,), (m, latent), (m,). R² on the second set of a regression fitted to the first."""
-    ...''',
-        formed((CODES, FACTOR, CODES, FACTOR), 0.0, high=1.0),
-        "An intercept is one more column, of ones.",
-        "torch.linalg.lstsq(A, b).solution solves it; b wants a second dimension.",
-        "Which rows may the fit see, and on which is R² measured?",
-    ),
-    later(
-        "A3.4",
-        "The smallest model that is good enough",
-        "choose_setting(table, tolerance): table is a dict, (latent size, β) → list of held-out −ELBO"
-        " in nats, one for each seed. Of the settings whose mean is at most tolerance above the "
-        "lowest mean, returns the one with the smallest latent size, and among those of that size the"
-        " one with the largest β: (size, β).",
-        '''def choose_setting(table: dict, tolerance: float) -> tuple[int, float]:
-    """table: (latent size, β) → −ELBO of each seed, nats. Returns one of the keys."""
-    ...''',
-        formed((TABLE, 1.0), (0.0, 0.0)),
-        "Average over the seeds first. Then: which settings are good enough?",
-        "Among tuples, min compares the first entry, then the second. For the largest β, change a sign.",
-    ),
-    later(
-        "A3.5",
-        "Two sliders",
-        "With the two sliders, 'yes' or 'no' for each. 'a': at β = 8, going from 8 to 32 dimensions "
-        "changes the rate by less than 1 nat. 'b': at β = 0.25, going from 8 to 32 dimensions changes"
-        " the rate by less than 1 nat. 'c': at 2 dimensions, the distortion at β = 0.25 is within 10 "
-        "nats of that at β = 1. 'd': the −ELBO (distortion + rate) at 32 dimensions is lower for β = "
-        "8 than for β = 1.",
-        'answer_A3_5 = {"a": ..., "b": ..., "c": ..., "d": ...}',
-        chosen(("yes", "no"), "a", "b", "c", "d"),
-        "Set both sliders to the first setting, note the numbers under the pictures, then move one slider.",
-        "Extra dimensions are used only where a nat of rate is cheap enough.",
+        "The smallest that is good enough",
+        "The name of a file: a dict with 'size', a whole number, and 'states', three state dicts of "
+        "new_model(mine, size), trained with three seeds.",
+        'answer_A3_3 = "A3_choice.pt"',
+        file_of(read_choice),
     ),
 )

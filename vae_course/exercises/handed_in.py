@@ -112,6 +112,18 @@ def tensor_in(content: Mapping, name: str, dims: int) -> Tensor:
     return value.detach().float()
 
 
+def with_weights(model: nn.Module, state: object) -> nn.Module:
+    """The model with the weights of a state dict, in evaluation mode; Bad when they do not fit."""
+    wanted = model.state_dict()
+    if not isinstance(state, Mapping) or set(state) != set(wanted):
+        raise Bad("a state dict of new_model(...) was expected, with all its names.")
+    for name, weight in wanted.items():
+        if tensor_in(state, name, weight.dim()).shape != weight.shape:
+            raise Bad(f"{name!r} must have shape {tuple(weight.shape)}.")
+    model.load_state_dict(dict(state))
+    return model.eval()
+
+
 def stack_in(content: Mapping, name: str, n_in: int | None, n_out: int | None) -> nn.Sequential:
     """Linear layers with the named activation between them, from the state dict of an ``nn.Sequential``."""
     state = content.get(name)

@@ -138,10 +138,10 @@ def _unchanged(value: Any, kept: Any) -> bool:
     return kept is None or not isinstance(kept, bool | int | float | str) or value == kept
 
 
-def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable) -> str | None:
-    """What is wrong with an answer that is right on the cases, or None.
+def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable) -> list[str]:
+    """What is wrong with an answer that is right on the cases: a sentence, or nothing.
 
-    ``outcomes(exercise, function, cases)`` runs a function on cases; ``same(a, b, tolerance)`` compares.
+    ``outcomes(exercise, function, cases)`` runs a function on cases, ``same(a, b, tolerance)`` compares.
     """
     cases = exercise.cases(exercise.seed)
     with warnings.catch_warnings():
@@ -160,23 +160,23 @@ def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable)
         }
         for name, probe in probes.items():
             wanted = outcomes(exercise, exercise.reference, probe)
-            usable = [i for i, result in enumerate(wanted) if _is_finite(result)]
-            got = outcomes(exercise, answer, [probe[i] for i in usable])
-            for i, result in zip(usable, got, strict=True):
-                if _are_whole(wanted[i]) and isinstance(result, Tensor) and result.is_floating_point():
-                    return f"the result must hold whole numbers, {wanted[i].dtype}; yours are {result.dtype}"
+            for result, right in zip(outcomes(exercise, answer, probe), wanted, strict=True):
+                if not _is_finite(right):
+                    continue
+                if _are_whole(right) and isinstance(result, Tensor) and result.is_floating_point():
+                    return [f"the result must hold whole numbers, {right.dtype}; yours are {result.dtype}"]
                 raised = getattr(result, "error", None)
-                if same(result, wanted[i], exercise.tolerance) or (raised and name == "double precision"):
+                if same(result, right, exercise.tolerance) or (raised and name == "double precision"):
                     continue  # nobody promised double precision, but it must not give other values
                 how = (
                     f"it stops with {type(raised).__name__}: {told(raised)}"
                     if raised
                     else "other values come out"
                 )
-                return f"your function is right on the visible cases, but not on {name}: {how}"
+                return [f"your function is right on the visible cases, but not on {name}: {how}"]
     if "radients reach" in exercise.contract and exercise.observe is None:
-        return _gradient_problem(exercise, answer, cases)
-    return None
+        return [problem] if (problem := _gradient_problem(exercise, answer, cases)) else []
+    return []
 
 
 def _gradient_problem(exercise: Any, answer: Callable, cases: list[tuple]) -> str | None:

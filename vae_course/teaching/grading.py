@@ -20,12 +20,16 @@ from torch import Tensor
 from vae_course.teaching.exercise import CONTRACT, CORRECT, ERROR, NOT_ANSWERED, WRONG, Exercise, Verdict
 
 
+def _asked() -> Any:
+    return import_module("vae_course.exercises.properties")  # above this room; loaded when it is needed
+
+
 class Raised:
     """Stands for the outcome of a call that raised an exception."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
-        self.words = type(error), re.sub(r"[\d\W]+", " ", _told(error))[:60]
+        self.words = type(error), re.sub(r"[\d\W]+", " ", _asked().told(error))[:60]
 
     def like(self, other: Any) -> bool:
         """Whether the other outcome is the same kind of exception with the same words in its message."""
@@ -187,35 +191,29 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     if not callable(answer):
         expected = f"Expected the function {exercise.answer_name} itself"
         return Verdict(CONTRACT, f"{expected}; got a {type(answer).__name__}.")
-    asked = import_module("vae_course.exercises.properties")  # above this room; loaded when it is needed
+    asked = _asked()
     watch = asked.Watch()
     watched = watch.over(answer)
     try:
         with asked.limited(), own_randomness(exercise.seed), torch.enable_grad():
             if exercise.grade is not None:
-                verdict = _judged(exercise, _stopping(watched, at_errors=True))
+                verdict = exercise.grade(_stopping(watched, at_errors=True)) or Verdict(CORRECT, "Correct.")
             else:
                 verdict = _grade_function(exercise, watched)
-                if verdict.correct and (more := asked.further(exercise, watched, outcomes, same)):
-                    watch.found.append(more)
+                if verdict.correct:
+                    watch.found += asked.further(exercise, watched, outcomes, same)
     except _Stop as stop:
         return stop.verdict
     except ContractBroken as broken:
         return Verdict(CONTRACT, str(broken))
     except (asked.TooSlow, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
         return _error(error)
+    except Exception as error:  # a result that no checker thought of
+        why = asked.told(error)
+        return Verdict(CONTRACT, f"The result cannot be judged ({why}); is it what the contract says?")
     if verdict.correct and watch.found:
         return Verdict(WRONG, f"Not yet: {watch.found[0]}.")
     return verdict
-
-
-def _judged(exercise: Exercise, call: Callable) -> Verdict:
-    try:
-        return exercise.grade(call) or Verdict(CORRECT, "Correct.")
-    except (_Stop, ContractBroken):
-        raise
-    except Exception as error:  # a result that no checker thought of
-        return Verdict(CONTRACT, f"The result is not what the contract says ({_told(error)}).")
 
 
 def outcomes(exercise: Exercise, function: Callable, cases: list[tuple] | None = None) -> list[Any]:
@@ -327,7 +325,8 @@ def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
             last = error.__traceback__
             while last.tb_next:
                 last = last.tb_next
-            # Raised by what the answer calls, it is a mistake and must be shown. (`own`: of another process.)
+            # Raised by something that the answer calls, it is a mistake like any other and must be shown.
+            # (One that comes from another process says itself who raised it, and where.)
             code = getattr(getattr(answer, "__wrapped__", answer), "__code__", None)
             own = getattr(error, "own", last.tb_frame.f_code is code)
             if own and isinstance(error, NotImplementedError):
@@ -346,14 +345,10 @@ def _not_answered(why: str = "") -> Verdict:
     return Verdict(NOT_ANSWERED, f"Not answered yet{': ' + why if why else ''}.")
 
 
-def _told(error: BaseException) -> str:
-    return import_module("vae_course.exercises.properties").told(error)
-
-
 def _error(error: BaseException) -> Verdict:
     """One sentence with the exception's type, its message and the reader's own line."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(PACKAGE)]
     where = getattr(error, "where", f"line {own[-1].lineno}: {own[-1].line}" if own and own[-1].line else "")
     place = f" ({where})" if where else ""
-    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {_told(error)}{place}.")
+    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {_asked().told(error)}{place}.")
