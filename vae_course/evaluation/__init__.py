@@ -13,10 +13,10 @@ __getattr__, __dir__, __all__ = lazily(
         "classifier": "read train_classifier train_reader",
         "code_use": "active_units collapse_report CollapseReport kl_per_dimension linear_probe "
         "log_aggregate posterior_means probe_accuracy",
-        "frechet": "extrapolate frechet_bias_curve frechet_debiased frechet_distance frechet_estimate",
+        "frechet": "extrapolate frechet_bias_curve frechet_debiased frechet_distance",
         "intervals": "Interval over_seeds Runs",
         "loss_translator": "effective_beta FAMOUS implied_scale LossWeights",
-        "modes": "image_coverage mode_coverage ModeCoverage point_coverage",
+        "modes": "mode_coverage ModeCoverage point_coverage",
         "paths": "coin_entropy lerp path_cost PathCost retimed slant slerp thickness with_contrast",
         "samples": "coverage Memorization memorization nearest_neighbors Neighbors power_spectrum "
         "precision_recall Quality relative_power relative_sharpness sample_quality sharpness "
