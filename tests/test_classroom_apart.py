@@ -1,6 +1,5 @@
 """Submissions that would rather not be graded: each trick earns nothing, and everybody else is graded."""
 
-import os
 import time
 from pathlib import Path
 
@@ -165,16 +164,15 @@ def test_programs_that_end_hang_or_multiply_lose_only_the_question(tmp_path, mon
         "def loops(x):\n    while True: pass",
         HONEST,
     ]
-    others = {user for user in apart.ACCOUNTS if apart._processes(user)}
+    used, unused = [], apart._unused_account
+    monkeypatch.setattr(apart, "_unused_account", lambda: used.append(unused()) or used[-1])
     found = graded(tmp_path, cells, "leaves", "multiplies", "loops", "honest")
     print(found)
     assert found["honest"] == (1.0, "Correct.")
     assert found["leaves"] == (0.0, "Your code ended the program.")
     assert found["loops"] == (0.0, "Your code did not end within its time.")
     assert found["multiplies"][0] == 0
-    if os.geteuid() == 0:
-        left = {user for user in apart.ACCOUNTS if apart._processes(user)}
-        assert left <= others, "something lives on"
+    assert not any(apart._processes(user) for user in used), "something lives on"
 
 
 @BOXED
@@ -242,6 +240,7 @@ seen = []
 def draw(mean, log_var, generator=None):
     return mean + torch.exp(log_var / 2) * torch.randn(mean.shape, generator=generator)
 def through(x, network): return {"out": network(x), "rest": (1, "two", None, [x.numpy(force=True)])}
+def scaled(x, scale): return x * scale
 def adds_in_place(x): x += 1
 def build(): return lambda x: 3 * x
 def encode(x): seen.append(x); return x.mean(-1, keepdim=True)
@@ -266,6 +265,9 @@ def decode(z): return seen[-1] if seen else z
         assert result["rest"][:3] == (1, "two", None)
         result["out"].sum().backward()
         assert network[0].weight.grad.abs().sum() > 0
+        scale = torch.ones((), requires_grad=True)
+        handed.answer("scaled")(torch.ones(1), scale).sum().backward()  # its cotangent has a stride of 0
+        assert scale.grad == 1
         x = torch.zeros(3)
         assert handed.answer("adds_in_place")(x) is None and torch.equal(x, torch.ones(3))
         assert torch.equal(handed.answer("build")()(torch.ones(2)), torch.full((2,), 3.0))

@@ -88,7 +88,8 @@ class Process:
         places = {"package": package, "handed_in": work, "scratch": mine / "work"}
         if boxed:
             places = {"package": "/course", "handed_in": "/handed-in", "scratch": "/scratch/work"}
-        settings = json.dumps({k: str(v) for k, v in places.items()} | {"limits": limits, "user": self.user})
+        more = {"limits": limits, "user": self.user, "alone": boxed or self.user is not None}
+        settings = json.dumps({k: str(v) for k, v in places.items()} | more)
         home = str(places["scratch"])
         log = (self.folder / "start.log").open("w+b")
         self.process = subprocess.Popen(

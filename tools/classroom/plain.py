@@ -134,7 +134,8 @@ def decode(form: Any, tensors: list[Tensor], others: list[Any], callables: Calla
 
 def raw(tensor: Tensor) -> list:
     """dtype, shape and bytes."""
-    flat = tensor.detach().cpu().resolve_conj().resolve_neg().to_dense().contiguous().reshape(-1)
+    flat = tensor.detach().cpu().resolve_conj().resolve_neg().to_dense().reshape(-1)
+    flat = torch.empty(len(flat), dtype=flat.dtype).copy_(flat)  # one number may lie there with a stride of 0
     name = str(flat.dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise NotPlain(f"a tensor of {name} cannot be handed over")
