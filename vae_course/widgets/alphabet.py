@@ -32,8 +32,11 @@ def draw_directions(model: nn.Module, center: Tensor, ways: Mapping[str, Tensor]
     gap, rows = torch.zeros(1, 1, 32, 32), []
     for name in ways:
         at = [designed(model, center, ways, {name: amount})[list(SAMPLE)] for amount in (-2.0, 0.0, 2.0)]
-        rows.append((f"{name}:\n−2, 0, +2", torch.cat([at[0], gap, at[1], gap, at[2]])))
-    return set_letters(rows)
+        rows.append((name, torch.cat([at[0], gap, at[1], gap, at[2]])))
+    figure = set_letters(rows)
+    for place, amount in zip((0.17, 0.5, 0.83), ("−2", "0", "+2"), strict=True):
+        figure.axes[0].set_title(amount, x=place, fontsize=10)
+    return figure
 
 
 def explore_alphabet(
