@@ -208,7 +208,7 @@ show(
 #
 # But a straight line in pixel space keeps up. Error of the regression minus error of the VAE: {{tie}} from an A; of three more letters (table) one is clear, {{lead_r}} from an R, where the line is better. From an A the VAE finds the right face {{found_more}} more often (points); from the three others that is not clear. One training of the VAE, with augmented letters; the regression had none. Is copying nearly linear, or are 361 typefaces too few? A tie cannot tell.
 #
-# (Figures cut letters at the threshold that keeps their ink, without specks below two pixels.)
+# (Figures cut letters where their ink is kept.)
 #
 # ## 2 Can it invent?
 #
@@ -596,9 +596,9 @@ print(f"The reading that moves most now: {named[other]}")
 # %% [markdown]
 # From the biased album the mean difference dyes the hair: its reading moves by {{hair_mean}}. From a fair album of the same size it moves by {{hair_fair}}. So the bias is the culprit. Least squares on the biased album repairs it: {{hair_repaired}}. This is the kindest world for a repair: the factors are independent, and all are labeled. What nobody labeled, it holds only as far as other labels tell of it.
 #
-# Neither reaches the true edit: {{distance_repaired}} away from the drawn picture, where the encoded drawing is only {{distance_best}} away. Part of that is built in: the dose stops at nine tenths, so frames are paler.
+# Neither reaches the true edit: {{distance_repaired}} away from the drawn picture, where the encoded drawing is only {{distance_best}} away. The dose stops at nine tenths, so frames are paler.
 #
-# And the photographs? With least squares over the 40 labels the reading of "attractive" moves by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses, with the same decoder and reader. That fit holds "attractive" itself fixed; without this label it moves by {{photo_blind}}. Not everything is repaired: the reading that moves most is now "Male", by {{photo_rest}}, though its label was held (before: {{rest_before}}).
+# And the photographs? With least squares over the 40 labels the reading of "attractive" moves by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses, with the same decoder and reader. That fit holds "attractive" itself fixed; without this label it moves by {{photo_blind}}. The repair also breaks: "Male" moved by {{rest_before.value}} before, now most of all, {{photo_rest}}, though its label was held.
 #
 # ## Play
 #
