@@ -402,7 +402,7 @@ note("nats", code_vae=code_vae, code_gan=code_gan, correlated=correlated, mean_s
 #
 # The KL term asks codes to fill $\mathcal N(0, I)$. They don't (chapter 04). A **fitted prior** is a simple remedy: the Gaussian with the mean and covariance of the training codes. It saves {{fit_saves.value}} a face for the VAE and {{fit_saves_gan.value}} for the VAE-GAN, a small part of what a code costs.
 #
-# Which half turned patches into faces, the mean or the covariance? Of the VAE's saving {{mean_saves.value}} come from the mean (a shift by $m$ is worth $\tfrac12\lVert m\rVert^2$), {{correlated.value}} from the correlations (difference {{more_nats}}), the rest from the widths. The next figure draws both.
+# Which half turned patches into faces, the mean or the covariance? Of the VAE's saving {{mean_saves.value}} come from the mean (a shift by $m$ is worth $\tfrac12\lVert m\rVert^2$), {{correlated.value}} from the correlations ({{more_nats}} more), the rest from the widths. The next figure draws both.
 #
 # Codes need not be Gaussian. A **flow** (Liu et al. 2023; Lipman et al. 2023) can learn other densities: a network $v(u_t, t)$ learns to walk from noise $u_0$ to a code $u_1$ along straight lines $u_t = (1 - t)u_0 + t u_1$,
 #
@@ -504,9 +504,9 @@ for row, distance in frechet.items():  # vae_ni, vae_meanonly, …, vaegan_faces
 #
 # The numbers are Fréchet distances to unseen photographs (chapter 07) in features of a reader of 40 attributes. For the VAE they agree with your eye: {{vae_ni}} from $\mathcal N(0, I)$, {{vae_meanonly}} with the mean, {{vae_covarianceonly}} with the covariance, {{vae_fitted}} with both. For the VAE-GAN they say the opposite, {{vaegan_ni}} before and {{vaegan_fitted}} after, against nats and eye. Two suspects, untested: the critic judged draws from $\mathcal N(0, I)$, never fitted ones; and the torn faces have {{fine_torn}} of the photographs' power in fine detail, the whole ones {{fine_gan}} (the VAE's {{fine_vae}}).
 #
-# With the codes of photographs the sharper VAE-GAN ({{vaegan_facescodes}}) does not lead the blurred VAE ({{vae_facescodes}}); neighboring passes of its game differ by up to {{moves}}. In these units a perfect density of codes would turn {{vae_fitted}} into {{vae_facescodes}}; photographs have {{photographs}}.
+# With the codes of photographs the sharper VAE-GAN ({{vaegan_facescodes}}) does not lead the blurred VAE ({{vae_facescodes}}); neighboring passes of its game differ by up to {{moves}}.
 #
-# The flow saves {{flow_saves}} more on the VAE's codes (two trainings; {{flow_late.value}} in the last quarter of the updates) and turns {{vae_fitted}} into {{vae_flow}}; on the VAE-GAN's, {{flow_saves_gan}}, they cannot tell.
+# The flow saves {{flow_saves}} more on the VAE's codes (two trainings; {{flow_late.value}} in the last quarter of updates: not flat) and turns {{vae_fitted}} into {{vae_flow}}; on the VAE-GAN's they cannot tell ({{flow_saves_gan}}).
 #
 # **Latent diffusion** (Rombach et al. 2022) is this plan at scale: Stable Diffusion 3 trains the same regression, middle times $t$ more often (Esser et al. 2024), on a *map* of codes. Its first stage is section 1's, with features learned once by classifiers (**LPIPS**, Zhang et al. 2018) and a tiny KL weight, or with tokens, as in **VQ-GAN** (Esser et al. 2021).
 #
@@ -561,7 +561,7 @@ show(
     title=f"Tokens: the prior knows which go together. Layers: z₂ sets {share:.0%} of brightness",
 )
 # %% [markdown]
-# The upper two rows have one decoder. The lower two, by two layers, share $z_2$ within a row: it sets {{set_by_top}} of the variance of brightness. On test garments {{rate_top}} of this model's code are in $z_2$ and {{rate_lower}} in $z_1$.
+# The upper two rows have one decoder. The lower two, by two layers, share $z_2$ within a row: it sets {{set_by_top}} of the variance of brightness. On test garments {{rate_top.value}} of this model's code are in $z_2$ and {{rate_lower.value}} in $z_1$.
 #
 # Which road is better? In the arena's table (`docs/arena.md`, three seeds) the VQ-VAE has the lowest Fréchet distance of eight models ({{vq_frechet}}; two layers {{two_frechet}}). Of the three with Bernoulli pixels it has the *worst* bound: {{vq_negative_elbo}} nats, the VAE {{vae_negative_elbo}}, two layers {{two_negative_elbo}}. But by precision ({{two_precision}} against {{vq_precision}}) and coverage ({{two_coverage}} against {{vq_coverage}}) two layers, the best bound, win; by recall ({{two_recall}} against {{vq_recall}}) they lose. The VQ-VAE's pixels are the cheapest of the three ({{vq_distortion}}, two layers {{two_distortion}}), its tokens the dearest code ({{vq_rate}}, {{two_rate}}); its learning rate was not tuned.
 #
@@ -624,7 +624,7 @@ explorer = widgets.explorer(
 #
 # ## What you can say now
 #
-# - A VAE-GAN is a VAE whose pictures a critic compares and judges; cuts decide who learns from what. Ours is sharper, and dearer by {{dearer}} a face.
+# - A VAE-GAN is a VAE whose pictures a critic compares and judges; cuts decide who learns from what. Ours is sharper, and dearer by {{dearer.value}} a face.
 # - Our VAE's bad faces come from codes in the wrong place: moving the noise to the codes' mean mends most of what you see, for {{mean_saves.value}}. A flow on codes is latent diffusion, small.
 # - The model with the worst bound can be best by Fréchet distance, and the one with the best bound by precision and coverage. Say which you mean.
 #
