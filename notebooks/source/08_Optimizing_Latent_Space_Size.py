@@ -432,7 +432,7 @@ lines = dict(zip(["MNIST, with warm-up", "MNIST, without"], [usual, cold], stric
 lines |= {"garments, with": garments, "garments, without": cold_garments}
 over_time = {text: dict(zip(run["steps"], run["units"], strict=True)) for text, run in lines.items()}
 panels = {
-    "Garments, Gaussian, one seed (leftmost σ: learned)": {
+    "Garments, Gaussian (first σ: learned)": {
         "units worth ≥ 0.1 nats": by_sigma,
         "eigenvalues above σ², at most 32": linear,
     },
@@ -447,7 +447,7 @@ figure.legends.clear()
 show(
     figure,
     alt="Left, units in use for garments against the sigma of a Gaussian decoder, learned at the leftmost point and held fixed at the others, next to the number of PCA eigenvalues above sigma squared, capped at the 32 units offered: both fall as sigma grows, the eigenvalues from above; at a quarter they are still at the cap. Right, units whose KL is at least 0.05 nats against updates, for MNIST and garments, each with and without warm-up: nearly all 32 wake up, then most fall silent, and the curves end almost level, those with warm-up higher.",
-    title=f"At a fixed σ of ¼, ½ and 1 garments use {by_sigma[0.25]}, {by_sigma[0.5]} and {by_sigma[1.0]} units; with warm-up MNIST keeps {more.mean:.0f} more",
+    title=f"{by_sigma[0.25]}, {by_sigma[0.5]}, {by_sigma[1.0]} units at σ = ¼, ½, 1 (one seed each); with warm-up MNIST has {more.mean:.0f} more",
 )
 # %% [markdown]
 # It does (left): {{units_learned}} units at the learned σ, {{units_at_quarter}} at ¼, {{units_at_half}} at ½, {{units_at_1}} at 1: one seed each, so no interval. That fits and proves little. And one σ does not predict the Bernoulli's: the pictures' root mean square of $\sqrt{p(1-p)}$ is {{coin}} ({{coin_lit}} on pixels that are not 0), and near it
@@ -565,7 +565,7 @@ measure = f"nats above the best (dotted: {TOLERANCE:g})"
 show(
     plots.side_by_side(panels, "size k", measure, log_x=2, levels={"": TOLERANCE}),
     alt="Excess of the held-out negative ELBO over the best size against the size of the code from 8 on, a panel with an axis of its own for each data set, with 95 % intervals where there are three seeds, and the tolerance as a dotted line. MNIST and letters fall from 8 to 16; then no line falls clearly, and small digits rise by several nats at 64.",
-    title="From 8 numbers (garments, small digits) or 16 (MNIST, letters) on, no larger code is surely better",
+    title="From 8 (garments, small digits) or 16 numbers on, no larger code is surely better",
 )
 teaching.results_table(
     rows, caption="Bernoulli, sizes 2 to 64; chosen on held-out pictures; means over seeds"
