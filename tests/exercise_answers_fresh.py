@@ -255,16 +255,10 @@ WRONG = {
     ],
     "09.2": [lambda p, e, s: (1 - s) * p + s * e, lambda p, e, s: p + s * e],
     "09.4": [lambda a, b: (b[:, None] > a).double().mean(), lambda a, b: (b[:, None] >= a).double().mean()],
-    "10.4": [lambda n, k: (n / k).mean() / math.log(2), lambda n, k: n.sum() / k.sum()],
     "10.6": [
         lambda t, h: shifted(t, h).float(),
         lambda t, h: torch.where(h, 3, shifted(t, torch.zeros_like(h))),
         lambda t, h: torch.where(h, 3, t),
-    ],
-    "10.7": [
-        lambda log_p, k, i, n, s: (-log_p.sum(1) + min(1.0, i / (n * 0.4)) * k).mean(),
-        lambda log_p, k, i, n, s: (-log_p.sum(1) + min(1.0, i / (n * s)) * k).mean().detach(),
-        lambda log_p, k, i, n, s: (-log_p.mean(1) + min(1.0, i / (n * s)) * k).mean(),
     ],
     "11.5": [in_place_follow],
     "11.6": [
@@ -390,17 +384,11 @@ RIGHT = {
         lambda p, e, s: ((1 - s) * p + s * e) / ((1 - s) ** 2 + s**2) ** 0.5,
     ],
     "09.4": [lambda a, b: (torch.sign(b[:, None] - a).mean() + 1) / 2],
-    "10.4": [lambda n, k: float(n.sum() / k.sum()) / 0.6931471805599453],
     "10.6": [
         shifted,
         lambda t, h: F.pad(t, (1, 0), value=1)[:, :-1].masked_fill(
             h & F.pad(torch.ones_like(h[:, 1:]), (1, 0)), 3
         ),
-    ],
-    "10.7": [
-        lambda log_p, k, i, n, s: (
-            -log_p.sum() / len(log_p) + torch.clamp(torch.tensor(i / n / s), max=1.0) * k.mean()
-        )
     ],
     "11.6": [bound_of_letters],
 }

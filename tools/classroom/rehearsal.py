@@ -67,8 +67,10 @@ def rehearse(project: Project, assignment: str, students: Mapping[str, Student],
     course, exchange = folder / "class", folder / "exchange"
     config = folder / "jupyter" / "nbgrader_config.py"
     config.parent.mkdir(parents=True)
-    places = f"c.Exchange.root = {str(exchange)!r}\nc.Exchange.cache = {str(folder / 'cache')!r}\n"
-    config.write_text(f"c = get_config()\n{places}")
+    # Every student has an account, and so a cache, of one's own; here all are one account.
+    cache = f'os.path.join({str(folder / "cache")!r}, os.environ["REHEARSED"])'
+    places = f"c.Exchange.root = {str(exchange)!r}\nc.Exchange.cache = {cache}\n"
+    config.write_text(f"import os\n\nc = get_config()\n{places}")
 
     def run(stage: str, here: Path, student: str = "", part: slice = slice(None)) -> None:
         lines = commands[stage].strip().splitlines()[part]
@@ -78,7 +80,8 @@ def rehearse(project: Project, assignment: str, students: Mapping[str, Student],
             text = text.replace(old, str(new))
         text = text.replace("cd class", f"cd {course}") + f" --student={student}" * bool(student)
         environment = {
-            **os.environ, "OMP_NUM_THREADS": "1", "JUPYTER_CONFIG_DIR": str(config.parent),
+            **os.environ, "OMP_NUM_THREADS": "1", "REHEARSED": student,
+            "JUPYTER_CONFIG_DIR": str(config.parent),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         }  # fmt: skip
         start = time.perf_counter()
