@@ -16,8 +16,8 @@
 #
 # <!-- minutes -->
 #
-# Nothing in the ELBO says that data are digits. In this chapter one function trains on garments, photographs, names, spoken digits (you will hear them) and biopsies, and each VAE
-# meets the strongest opponent that we could find. Below, photographs: a VAE keeps light and pose, and claims that the rest is noise. A decoder that sees neighboring pixels needs far fewer bits, and draws rubble. You will measure both.
+# Nothing in the ELBO says that data are digits. In this chapter one function prices garments, photographs, names, spoken digits (you will hear them) and biopsies. You train those of garments, few names and biopsies; the rest is shipped. Each
+# meets opponents that take seconds to minutes. Below, photographs: a VAE keeps light and large shapes, and claims that the rest is noise. A decoder that sees neighboring pixels needs far fewer bits, and ours draws rubble.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -33,6 +33,7 @@ N_SEEDS = 3  # models of names and biopsies, 2 or more: intervals are 95 % t-int
 import math
 
 import torch
+from sklearn.decomposition import FactorAnalysis
 from torch import nn
 from torch.nn import functional as F
 
@@ -86,18 +87,20 @@ def notes(unit="", **values):
 # %% tags=["hide-input"]
 x = load(DOGS, "test").batch(slice(0, 6))
 decoded = photo_vae.decode(photo_vae.encode(x).mean).detach()
+invented = photo_vae.decode(torch.randn(6, photo_vae.latent_dim, generator=seeded("new codes"))).detach()
 rows = {
     "photographs": x,
     f"VAE, {photo_vae.latent_dim} numbers": photo_vae.likelihood.mean(decoded),
     "VAE, pixels drawn": photo_vae.likelihood.sample(decoded, seeded(0)),
+    "VAE, new code": photo_vae.likelihood.mean(invented),
     "neighbors, same code": neighbors_record(DOGS, "all", True)["samples"]["all before, drawn"][:6] / 255,
     "neighbors, no code": neighbors_record(DOGS, "all", False)["samples"]["all before, no code"][:6] / 255,
 }
 show(
-    plots.image_grid(torch.cat(list(rows.values())), 5, 6, row_titles=list(rows), cell=1.0),
-    alt="Five rows of six pictures of 64 by 64 pixels. Test pictures; smooth reconstructions that keep light, color and large shapes; the same with every pixel drawn on its own, like a noisy screen; "
+    plots.image_grid(torch.cat(list(rows.values())), 6, 6, row_titles=list(rows), cell=1.0),
+    alt="Six rows of six pictures of 64 by 64 pixels. Test pictures; smooth reconstructions that keep light, color and large shapes; the same with every pixel drawn on its own, like a noisy screen; smooth blots from new codes; "
     "and two rows by a decoder that sees its neighbors, whose pixels hang together; the last of them, without a code, show nothing that one could name.",
-    title="The decoder with the fewest bits (last rows) draws rubble; the VAE keeps light and pose",
+    title="Few bits, no dog: neighbors draw rubble, the VAE keeps light and large shapes",
 )
 # %% [markdown]
 # ## Objectives
@@ -115,8 +118,8 @@ show(
 #
 # ## 1 What has to change for a new kind of data?
 # %%
-question = "The ELBO was written for pictures. How much of it must change for names, sound and a table?"
-guess = predict(question, ["nothing", "the reconstruction term", "both terms"])
+question = "Two lines price a picture (below). How many must be rewritten for names, sound and a table?"
+guess = predict(question, ["none", "one", "both"])
 
 
 def negative_elbo(model, x, generator):
@@ -152,11 +155,10 @@ for kind, name in KINDS.items():
     off.append(((nats - package).abs() / package.abs()).max())
     rows.append({"data": name, "a batch": tuple(x.shape), "−ELBO, untrained": nats.mean().item()})
 results_table(rows, caption="One function, five kinds of data; nats for each example")
-guess.compare(0, "the same two lines gave every row.")
+guess.compare(0, "the same two lines gave every row; `log_likelihood`, inside the second, is another.")
 claims.add("same_elbo", max(off), below=1e-4, exact=True, text="−ELBO here and the package's, relative")
 # %% [markdown]
-# The function asks for two things: a Gaussian over codes, and one log-probability for each example. Sum or average, padding or none: that is the likelihood's business. So is what the nats
-# *mean*: the last column cannot be compared between rows yet.
+# No line changed; the likelihood inside the second did. The function asks for two things: a Gaussian over codes, and one log-probability for each example. Sum or average, padding or none: that is the likelihood's business. The last column cannot be compared between rows yet.
 #
 # ## 2 How many bits is a density?
 #
@@ -203,11 +205,11 @@ def bits_of(nats, kind):
 
 
 # %% [markdown]
-# So bits of real numbers are a statement about a precision: name the step, or say nothing. Here: stored values for pixels (exact probabilities), letters for names, steps of 1 dB for sound, the recorded decimals for biopsies.
+# So name the step. Here: stored values for pixels (exact probabilities), letters for names, steps of 1 dB for sound, the recorded decimals for biopsies.
 #
 # ## 3 Photographs: where are the missing bits?
 #
-# A photograph of 64 × 64 in color is 12,288 numbers of 8 bits. PNG and WebP store them without loss, and know nothing about dogs.
+# A photograph of 64 × 64 in color is 12,288 numbers of 8 bits. PNG and WebP store them without loss.
 # %%
 options = ["fewer bits than WebP", "more than WebP, fewer than PNG", "more than PNG, fewer than raw"]
 guess = predict("Raw, a number costs 8 bits. The VAE, trained on over a thousand dogs, needs ...", options)
@@ -228,7 +230,7 @@ png, webp = photo["PNG"], photo["WebP"]
 place = (photo["VAE"] > webp) + (photo["VAE"] > png)
 guess.compare(place, f"VAE {photo['VAE']:.2f} bits, PNG {png:.2f}, WebP {webp:.2f}.")
 # %% [markdown]
-# The VAE needs {{vae_photo}} a number, WebP {{webp}}. What does a file format know? That a pixel is nearly as bright as the one before it. This decoder **cannot say that**: given the code, every number is drawn on its own, from a logistic around its center.
+# The VAE needs {{vae_photo}} a number, WebP {{webp}}. A file format knows that a pixel is nearly as bright as the one before it. This decoder **cannot say that**: given the code, every number is drawn on its own, from a logistic around its center.
 # The first picture's third row is what it claims.
 #
 # A decoder may read what is already written: $\log p(x|z) = \sum_t \log p(x_t \mid x_1, \dots, x_{t-1}, z)$. In words: pixel by pixel in reading order, each given those before it. A convolution does that for all pixels at once, if its kernel is **masked** (PixelCNN, van den Oord et al. 2016).
@@ -253,56 +255,52 @@ later[:, :, 33:] = 0.5  # what is read after row 32
 with torch.no_grad():
     mine.weight[:, :, :2], mine.bias[:] = layer.weight, layer.bias
     off = (mine(few) - layer(few)).abs().max()
-    change = neighbors.log_prob_map(later, told[:4]) - neighbors.log_prob_map(few, told[:4])
+    before, after = (neighbors.log_prob_map(pictures, told[:4])[:, :33] for pictures in (few, later))
 claims.add("same_layer", off, below=1e-4, exact=True, text="Your masked layer and the package's")
-early = change[:, :33].abs().max()
-claims.add("causal", early, below=1e-4, exact=True, unit="nats", text="Rows 0 to 32 when later ones change")
+claims.add("causal", (before - after).abs().max(), below=1e-4, exact=True, unit="nats", text="Earlier rows")
 # %% [markdown]
-# The package's `NeighborDecoder` stacks such layers and ends in a mixture of logistics. *Which* of its freedoms brings the bits? Decoders of the same make were trained with less to see ([models](../docs/models.md)). Those with a code are told the VAE's decoded mean and pay its rate.
+# The package's `NeighborDecoder` stacks such layers and ends in a mixture of logistics. *Which* of its freedoms brings the bits? Decoders of the same make were trained with less to see ([models](../docs/models.md): over the last fifth at most 0.5 % change). Those with a code are told the VAE's decoded mean and pay its rate.
 # %%
 LADDER = {
     "own scale for each number": ("nothing", True),
     "+ colors of its pixel": ("colors", True),
     "+ left and upper neighbor": ("two", True),
     "+ all before": ("all", True),
+    "two neighbors, no code": ("two", False),
     "all before, no code": ("all", False),
 }
-ladder = {}
-for name, (sees, code) in LADDER.items():
-    decoder, parts = load_neighbors(DOGS, sees, code), zip(x.split(20), told.split(20), strict=True)
+
+
+def photo_bits(sees, code, contexts=told):
+    """Bits a number by a shipped decoder; a code has to be paid for."""
+    decoder, parts = load_neighbors(DOGS, sees, code), zip(x.split(20), contexts.split(20), strict=True)
     with torch.no_grad():
         nats = torch.cat([-decoder.log_prob(part, *[context] * code) for part, context in parts])
-    ladder[name] = bits_of(nats.mean(), "photographs") + rate * code  # a code has to be paid for
+    return bits_of(nats.mean(), "photographs") + rate * code
+
+
+ladder = {name: photo_bits(*which) for name, which in LADDER.items()}
+scales, colors, two, both, two_alone, alone = ladder.values()
+wrong = photo_bits("all", True, told.roll(1, 0)) - both
 # %% tags=["hide-input"]
 shown = {"raw": 8.0, "VAE": photo["VAE"]} | ladder | {"PNG": png, "WebP": webp}
-scales, colors, two, both, alone = ladder.values()
 photo["neighbors, no code"] = alone
 show(
     plots.bars(shown, "bits a number (blue: with a code, its rate included)", ["VAE", *list(ladder)[:4]]),
-    alt="Bars of bits a number. Raw is 8; the VAE and the decoder with a scale for each number have longer bars than those that see colors, two neighbors or all before. The bars with and without a code of the decoder that sees all before are nearly equally long.",
+    alt="Bars of bits a number. Raw is 8; the VAE and the decoder with a scale for each number have longer bars than those that see colors, two neighbors or all before. Last the same two and all before without a code, with bars about as long as with one.",
     title=f"Colors and two neighbors bring most of the {photo['VAE'] - alone:.1f} bits that the VAE lacks",
 )
-with torch.no_grad():
-    costs = [-load_neighbors(DOGS, sees).log_prob_map(x[:6], told[:6]) for sees in ("nothing", "all")]
-shades = [(nats[:, None] / 30 / math.log(2)).clamp(0, 1).expand(-1, 3, -1, -1) for nats in costs]
-titles = ["photograph", "independent", "with neighbors"]
-show(
-    plots.image_grid(torch.cat([x[:6], *shades]), 3, 6, row_titles=titles, cell=1.0),
-    alt="Three rows of six: test pictures; the bits that each pixel costs, white for 10 a number or more, when pixels are independent, mostly bright; and the same for a decoder that sees neighbors, darker nearly everywhere.",
-    title="With neighbors nearly every place gets cheap (dark); the grid is that of JPEG's blocks",
-)
-claims.add("vae_webp", photo["VAE"] - webp, above=0, unit="bits", text="Photographs: VAE minus WebP")
-claims.add("seen", photo["VAE"] - alone, above=0.5, unit="bits", text="VAE minus neighbors, no code")
-claims.add("beside", alone - both, between=(-0.2, 0.2), unit="bits", text="Saved by a code beside neighbors")
+claims.add("beside", alone - both, below=0, unit="bits", text="Saved by a code beside all before (shipped)")
+notes("bits", seen=photo["VAE"] - alone, beside_two=two_alone - two, wrong=wrong, reading=both)
 notes("bits", vae_photo=photo["VAE"], webp=webp, scale=photo["VAE"] - scales, colors=scales - colors)
 notes("bits", two=colors - two, others=two - both, rate_photo=rate, alone=alone)
 # %% [markdown]
-# Is it only that the VAE has one scale for all pixels? No: a scale of its own for each number brings {{scale}}, the colors of its pixel {{colors}}, two neighbors {{two}}, all before {{others}}. And the code? Told the VAE's frozen code, whose rate of {{rate_photo}} it pays,
-# the last decoder saves {{beside}}: no better than without. What code and neighbors know overlaps. (A code trained *beside* such a decoder can die: Chen et al. 2017, section 4.)
+# Is it only that the VAE has one scale for all pixels? No: scales and shapes of its own for each number bring {{scale}}, the colors of its pixel {{colors}}, two neighbors {{two}}, all before {{others}} (14 passes, not 5). And the code? With all before, the VAE's frozen code
+# saves {{beside}} after its rate of {{rate_photo}}: it does not pay. With two neighbors it saves {{beside_two}}: it pays. It is read: another picture's code costs {{wrong}} more. (A code trained *beside* such a decoder can die: Chen et al. 2017; section 4 below.)
 #
-# Now look at the first picture again. The fewest bits draw rubble: bits are spent on texture, of which there is much, not on dogs.
+# Look at the first picture again. Our decoder of the fewest bits draws rubble: it sees about a dozen pixels. Few bits do not promise pictures.
 #
-# (The dogs of the committed run had been JPEG files, of 2.4 bits a number: whoever undoes JPEG beats everybody here, and part of what neighbors agree on is its doing.)
+# (The dogs had been JPEG files: part of what neighbors agree on is JPEG's doing.)
 #
 # Is that special to photographs? Train such a decoder on garments, without a code, beside a VAE.
 # %%
@@ -322,18 +320,20 @@ small["VAE"] = bits_of(-importance_weighted_bound(picture_vae, asked, k=16).valu
 small["neighbors, no code"] = curves["neighbors, no code"][4]
 show(
     plots.side_by_side({"": curves}, "pass", "held-out bits a pixel", levels={"WebP": small["WebP"]}),
-    alt="Held-out bits a pixel against passes, from before the first update: the curve of the VAE falls and ends flat near the dotted line of WebP; that of the decoder that sees neighbors ends lower.",
+    alt="Held-out bits a pixel against passes, from before the first update: the curve of the VAE falls, ever more slowly, to near the dotted line of WebP; that of the decoder that sees neighbors ends lower.",
     title=f"VAE {small['VAE']:.2f}, WebP {small['WebP']:.2f}, neighbors {small['neighbors, no code']:.2f} bits a pixel",
 )
+ahead = small["VAE"] - small["neighbors, no code"]
+claims.add("garments", ahead, above=0, unit="bits", text="Garments: VAE minus neighbors, no code")
 notes("bits", vae_small=small["VAE"], webp_small=small["WebP"], neighbors_small=small["neighbors, no code"])
 # %% [markdown]
-# On garments the VAE beats WebP ({{vae_small}} against {{webp_small}}) and loses to the decoder without a code ({{neighbors_small}}), although that saw 4,000 of the 54,000 pictures.
+# On garments the VAE beats WebP ({{vae_small}} against {{webp_small}}) and loses {{garments}} to the decoder without a code ({{neighbors_small}}), which saw 4,000 of the 54,000 pictures. So no, but it is less. (This VAE is a perceptron and still falls; a convolutional one takes minutes.)
 #
 # ## 4 Text: does a decoder that reads still use its code?
 #
 # Sequence models have always seen their neighbors. A text is a row of **tokens**, here characters, closed by END; rows of a batch are filled up with **padding**, which is no part of the data. $\log p(x|z)$ is the sum above over the tokens, END included, padding not.
 #
-# **Your turn (10.5).** `log_probs` holds log p of every token at every place, `tokens` the text, END (2), padding (0). Return −log p of each text.
+# **Your turn (10.5).** `log_probs` holds log p of every token at every place, `tokens` the text, END (2), padding (0). Return −log p of each text, so that gradients reach `log_probs`.
 
 
 # %%
@@ -385,7 +385,7 @@ RECIPES = {  # what differs from "full weight": the model's arguments, and those
 }
 COMMON = {"batch_size": 64, "learning_rate": 1e-2, "schedule": "linear", "gradient_clip": 5.0}
 COMMON |= {"kl_warmup": 0.0, "epochs": TEXT_EPOCHS, "eval_examples": 500, "device": "cpu", "progress": False}
-logs, found = {}, {}
+logs, found, costs = {}, {}, {}
 for recipe, (sizes, settings) in RECIPES.items():
     results, reports = [], []
     for seed in range(N_SEEDS):
@@ -394,21 +394,23 @@ for recipe, (sizes, settings) in RECIPES.items():
         logs[recipe, seed] = fit(model, names, judged, seed=seed, **COMMON | settings)
         results.append(evaluate(model, judged, n_samples=5).negative_elbo)
         reports.append(evaluation.collapse_report(model, judged))
-    tells = Runs(report.mutual_information for report in reports)
-    found[recipe] = {"rate": Runs(r.rate for r in reports), "tells about x": tells, "−ELBO": Runs(results)}
-    found[recipe]["over no code"] = Runs(results) - found["no code"]["−ELBO"]
-dead = found["full weight"]["rate"].within(0)
+    tells = Runs(max(0.0, float(r.mutual_information)) for r in reports).within(0)  # an estimate
+    found[recipe] = {"rate": Runs(r.rate for r in reports).within(0), "tells about x": tells}
+    costs[recipe] = Runs(results)
+    found[recipe]["−ELBO over no code"] = costs[recipe] - costs["no code"]
+dead = found["full weight"]["rate"]
 guess.compare(0 if dead.mean < 1 else 1, f"{dead} nats.")
 # %% tags=["hide-input"]
 panels = {"−ELBO (nats a name)": {}, "rate (nats)": {}}
-for recipe in RECIPES:
+for recipe in ("full weight", "no code", *list(RECIPES)[2:]):
     for title, term in zip(panels, ("negative_elbo", "kl"), strict=True):
         passes, nats = logs[recipe, 0].curve("validation", term)
-        panels[title][recipe] = dict(zip(passes[1:], nats[1:], strict=True))
+        if (recipe, term) != ("no code", "kl"):
+            panels[title][recipe] = dict(zip(passes[1:], nats[1:], strict=True))
 show(
     plots.side_by_side(panels, "pass", "held out, first seed"),
-    alt="Two panels against passes. The held-out negative ELBO of all five recipes falls and flattens; word dropout and free bits end highest. The rate: at full weight and with word dropout it lies near 0; with annealing it starts high and is pressed down; with free bits it stays above one nat.",
-    title="Nothing fails and no curve of −ELBO looks odd: only the rate tells that a code is dead",
+    alt="Two panels against passes. The held-out negative ELBO of all five recipes falls and flattens; word dropout and free bits end highest. The rate: at full weight and with word dropout it lies near 0; with annealing it starts high and is pressed down; with free bits it stays above one nat. Without a code there is no rate.",
+    title="At full weight the −ELBO looks healthy; the rate says that the code is dead",
 )
 rows = [{"recipe": r} | {name: f"{runs:.2f}" for name, runs in found[r].items()} for r in RECIPES]
 results_table(rows, caption=f"Nats a name, {len(judged)} held-out names; 95 % intervals over {N_SEEDS} seeds")
@@ -416,16 +418,16 @@ claims.add("dead", dead, below=0.3, unit="nats", text="Rate of the text VAE at f
 woken, free, dropout = (found[recipe] for recipe in list(RECIPES)[2:])
 told = woken["tells about x"] - found["full weight"]["tells about x"]
 claims.add("woken", told, above=0.2, unit="nats", text="Told by annealing, over full weight")
-claims.add("price", free["over no code"], above=0, unit="nats", text="−ELBO, free bits minus no code")
-notes("nats", price_annealing=woken["over no code"], price_dropout=dropout["over no code"])
+claims.add("price", free["−ELBO over no code"], above=0, unit="nats", text="−ELBO, free bits minus no code")
+notes("nats", price_annealing=woken["−ELBO over no code"], price_dropout=dropout["−ELBO over no code"])
 notes("nats", told_free=free["tells about x"], told_dropout=dropout["tells about x"])
 # %% [markdown]
-# The code that was trained at full weight is **dead** (rate {{dead}}): its decoder is a language model with an unused input. As beside neighbors: the first letters say much of what a code could say, and a code must be paid.
+# The code that was trained at full weight is **dead** (rate {{dead}}): its decoder is a language model with an unused input. Why is not tested here. Chen et al. blame the price: letters before say much of what a code could, free. The other suspect: an encoder that learns too late.
 #
-# The textbook cures, one at a time. **Annealing** (Bowman et al. 2016) lets the price come later: the code tells {{woken}} more and costs {{price_annealing}} over no code. **Free bits** (Kingma et al. 2016) gives every unit an allowance: it tells {{told_free}}, for {{price}}.
-# **Word dropout** hides half of what the decoder reads; alone it wakes nothing here ({{told_dropout}}) and costs {{price_dropout}}. It was proposed *with* annealing, for longer texts. No cure predicts names better than having no code.
+# The textbook cures, one at a time. **Annealing** (Bowman et al. 2016) lets the price come later: after 8 passes the code still tells {{woken}} more (its rate is sinking), and costs at most {{price_annealing}} over no code. **Free bits** (Kingma et al. 2016) give units an allowance: it tells {{told_free}}, for at most {{price}}.
+# **Word dropout** hides half of what the decoder reads; alone it wakes nothing here ({{told_dropout}}) and costs at most {{price_dropout}}. By −ELBO, a bound, no cure predicts names better than no code.
 #
-# Now the opponents, for larger models of the whole training part (shipped). The oldest (Shannon 1948): **count** which character follows the last few. A VAE gives only a bound of $-\log p$; 16 draws (chapter 02) tighten it.
+# Now the opponents, for larger models of the whole training part (shipped). An old one (Shannon 1948): **count** which character follows the last few. A VAE gives only a bound of $-\log p$; 16 draws (chapter 02) tighten it.
 # %%
 text, (shipped, tokenizer) = contest["names"], load_text_model(KINDS["names"])
 twin, _ = load_text_model(KINDS["names"], code=False)
@@ -443,13 +445,11 @@ writer, words = load_text_model(SENTENCES)
 for who, model in {"the VAE": shipped, "the same net, no code": twin, best: counted[best]}.items():
     print(f"{who}: {', '.join(tokenizer.decode(model.sample(12, seeded(who))))}")
 print("the VAE of sentences:", *words.decode(writer.sample(5, seeded("sentences"))), sep="\n    ")
-ahead = text["the same net, no code"] - text[best]
-claims.add("over_counting", ahead, below=0, unit="bits", text="Net without a code minus the best n-gram")
 notes("bits", text_vae=text["VAE"], text_twin=text["the same net, no code"], counting=text[best])
 # %% [markdown]
-# All are as they came. Counting needs {{counting}} a character. The VAE (annealing *and* free bits) and the same net without a code, each trained until flat, tie ({{text_vae}}, {{text_twin}}): this code costs nothing and buys no bits.
+# As they came. Counting needs {{counting}} a character. The VAE (annealing *and* free bits) and the same net without a code tie ({{text_vae}}, {{text_twin}}): one model each, whose cost changed by 0.5 % and 0.08 % over the last fifth of training. By −ELBO the code costs 0.14 nats a name; by 50 draws it saves 0.011 bits a character ([models](../docs/models.md), test names).
 #
-# What you get for the price is a place for every text. Walk in a straight line between the codes of two held-out sentences, and write at each step:
+# What you get is a place for every text. Walk in a straight line between the codes of two held-out sentences, and write at each step:
 # %%
 phrases = load(SENTENCES, "validation").with_tokenizer(words)
 long = phrases.select(((phrases.lengths >= 6) & ~(phrases.tokens == 3).any(1)).nonzero()[:, 0])
@@ -458,17 +458,16 @@ with torch.no_grad():
 for first, last in ((0, 2), (1, 3)):
     path = words.decode(writer.write(evaluation.lerp(ends[first], ends[last], torch.linspace(0, 1, 7))))
     print(long.texts[first], *dict.fromkeys(path), long.texts[last], sep="\n    ", end="\n\n")
-again = words.decode(writer.reconstruct(long.tokens))
-restored = sum(a == b for a, b in zip(again, words.decode(long.tokens), strict=True)) / len(again)
-claims.note("restored", restored, unit="%")
+both = zip(*map(words.decode, (writer.reconstruct(long.tokens), long.tokens)), strict=True)
+claims.note("restored", sum(again == told for again, told in both) / len(long), unit="%")
 # %% [markdown]
-# Each first and last line is the sentence itself; the others come from the code, repetitions left out. Only {{restored}} of the sentences come back word for word: a code of a few nats keeps little more than the kind of a sentence; the decoder fills in what is usual.
+# Each first and last line is the sentence itself; the others come from the code, repetitions left out. Only {{restored}} of the sentences come back word for word; steps of a walk look alike in kind (by eye, two pairs).
 #
 # ## 5 Sound: a picture that you can hear?
 #
 # A **spectrogram**: cut the wave into short windows, see how strong each frequency is in each, take logarithms as ears do. The recordings are the Free Spoken Digit Dataset (CC BY-SA 4.0): ten digits, five people.
 #
-# The spectrogram has lost the **phases**. Griffin & Lim (1984) find some that fit: start at random, make a wave, transform it again, keep its phases, put the wanted magnitudes back, and repeat.
+# The spectrogram has lost the **phases**. Griffin & Lim (1984) find some that fit, in rounds.
 # %%
 sound, settings = held_out["sound"], train["sound"].settings
 
@@ -492,7 +491,7 @@ guess = predict(question, ["PCA's", "the VAE's", "equal within 5 %"])
 # %% [markdown]
 # Random phases are off by {{floor_0}} in frames that hold sound, after 60 rounds by {{floor}}: what you hear from here on has this loss in it, before any model.
 #
-# The opponent of the VAE is **PCA** with as many numbers, the best that a plane can do in squared error on training clips. With a Gaussian along each direction and a σ for each frequency around it, the plane has exact bits as well. And after the photographs you want a third: each level predicted from eight before it (in time, or below it) by least squares. No code, no network.
+# The opponent is **PCA** with as many numbers, the best plane in squared error on training clips. With a Gaussian along each direction and a σ for each frequency around it, the plane has exact bits as well. A third: each level predicted from eight before it (in time, or below it) by least squares.
 # %%
 heard, known, sounds = load_sound_model(KINDS["sound"]), train["sound"], contest["sound"]
 seed_everything(0)
@@ -504,8 +503,6 @@ nats = evaluation.linear_neighbors(known, sound).value  # in steps of 1 dB alrea
 sounds["8 neighbors, linear"] = nats / math.prod(sound.shape) / math.log(2)
 pca, vae = (sound.off_by(sound.decibels(back)) for back in (by_pca(values), heard.reconstruct(values)))
 guess.compare(2 if abs(vae / pca - 1) < 0.05 else int(vae < pca), f"VAE {vae:.2f}, PCA {pca:.2f} dB.")
-ahead = sounds["VAE"] - sounds["8 neighbors, linear"]
-claims.add("sound", ahead, above=0, unit="bits", text="Sound: VAE minus eight linear neighbors")
 notes("dB", error_vae=vae, error_pca=pca)
 in_plane, in_vae, linear = sounds.values()
 notes("bits", sound_vae=in_vae, sound_pca=in_plane, sound_linear=linear)
@@ -519,56 +516,64 @@ titles = ["a three", "a six", "three, PCA", "six, PCA", "three, VAE", "six, VAE"
 show(
     plots.spectrograms(sound.decibels(clips), settings, titles, columns=4),
     alt="Eight spectrograms: two recordings with bright bands and fine stripes, the same two by PCA and by the VAE, smoother, with the bands and few of the stripes; the one halfway between the two, and one drawn from the prior.",
-    title="Both keep the broad bands of a voice and lose most of its fine stripes",
+    title="Here PCA and the VAE keep the broad bands of a voice and lose most of its fine stripes",
 )
 players = dict(zip(titles, sound.hear(clips), strict=True))
 players |= {"a three": sound.waves[three], "a three, phases guessed": players["a three"]}
 label = "Nine players: a recorded three, a six from its magnitudes, both through PCA and through the VAE, the code halfway between them, a clip drawn from the prior, and the three from its magnitudes alone."
 teaching.play(players, settings.rate, alt=label)
 # %% [markdown]
-# At equal size the VAE beats PCA: in levels it is off by {{error_vae}} against {{error_pca}}, in bits {{sound_vae}} against {{sound_pca}}. Eight neighbors by least squares need {{sound_linear}}. Overlapping windows make neighboring frames alike; a decoder with independent levels cannot say that either. Listen before you trust a decibel.
+# With 32 numbers the VAE beats PCA: in levels it is off by {{error_vae}} against {{error_pca}}, in bits {{sound_vae}} against {{sound_pca}}. With 64 PCA draws level in dB, with 128 it wins in bits, too ([models](../docs/models.md)). Eight neighbors by least squares need {{sound_linear}}. Neighboring levels are alike, in part because windows overlap (not separated here).
 #
 # ## 6 A table: is a VAE the right tool at all?
 #
-# Biopsies: 30 measurements of cell nuclei, 341 rows to train on. Radius, perimeter and area of a nucleus nearly determine each other. One Gaussian with full covariance says so directly, with an exact likelihood.
+# Biopsies: 30 measurements of cell nuclei, 341 rows to train on. Radius, perimeter and area nearly determine each other. One Gaussian with full covariance says so directly and exactly.
 # %%
 known, asked, table = train["biopsies"], held_out["biopsies"], contest["biopsies"]
-settings = {"batch_size": 32, "schedule": "linear", "kl_warmup": 0.1, "patience": 15, "epochs": TABLE_EPOCHS}
+settings = {"batch_size": 32, "schedule": "linear", "kl_warmup": 0.1, "patience": 15, "learning_rate": 3e-3}
+settings |= {"epochs": TABLE_EPOCHS, "device": "cpu", "progress": False}
+table_logs = []
 
 
 def biopsy_bits(seed):
     """Bits a number of a VAE that stops when held-out rows get no cheaper: a bound from 100 draws."""
     model = new("biopsies")
-    fit(model, known, asked, learning_rate=3e-3, seed=seed, device="cpu", progress=False, **settings)
+    table_logs.append(fit(model, known, asked, seed=seed, **settings))
     return bits_of(-importance_weighted_bound(model, asked, k=100).value, "biopsies")
 
 
 table["each column alone"] = bits_of(evaluation.gaussian_without_code(known, asked), "biopsies")
 table["one Gaussian"] = bits_of(evaluation.gaussian_with_covariance(known, asked), "biopsies")
+flat, judges = (part.values.flatten(1).double().numpy() for part in (known, asked))
+factors = FactorAnalysis(new("biopsies").latent_dim).fit(flat)  # a linear VAE, its likelihood exact
+table["8 linear factors"] = bits_of(-factors.score(judges), "biopsies")
 runs = over_seeds(N_SEEDS, biopsy_bits)
 table["VAE"] = runs.mean
 claims.add("table", runs - table["one Gaussian"], above=0, unit="bits", text="Biopsies: VAE minus Gaussian")
 claims.note("saved_table", table["each column alone"] - runs, unit="bits")
-guess = predict(
-    "In how many of the five kinds does the VAE need the fewest bits?", ["none", "1 or 2", "3 or more"]
+notes("bits", factors=table["8 linear factors"] - table["one Gaussian"])
+# %% tags=["hide-input"]
+show(
+    plots.training_curves(table_logs[0]),
+    alt="−ELBO, reconstruction and KL of the first VAE of biopsies against passes, training and held out: −ELBO falls steeply, then slowly, and a dotted line marks the best pass where training stopped early.",
+    title="A VAE of biopsies: held-out rows stop getting cheaper before training rows do",
 )
 # %% [markdown]
-# The VAE saves {{saved_table}} a number against columns by themselves, and still needs {{table}} more than the Gaussian, although its early stopping looked at the very rows that judge it. Every relation between columns passes through the code, and is paid there.
+# The VAE saves {{saved_table}} a number against columns by themselves, and still needs {{table}} more than the Gaussian, although its early stopping looked at the very rows that judge it. Is it the small code? Factor analysis, linear with eight numbers and exact, needs {{factors}} more than the Gaussian: most of the gap. The rest (a bound, 341 rows) was not separated.
 #
 # ## 7 The honest table
 # %% tags=["hide-input"]
 strongest = {kind: min(bits.keys() - {"VAE"}, key=bits.get) for kind, bits in contest.items()}
-wins = sum(bits["VAE"] < bits[strongest[kind]] - 0.01 for kind, bits in contest.items())  # less is a tie
-guess.compare(0 if wins == 0 else 1 if wins < 3 else 2, f"{wins} of 5.")
-claims.note("wins", wins)
+wins = sum(bits["VAE"] < bits[strongest[kind]] - 0.05 for kind, bits in contest.items())  # less is a tie
+claims.add("wins", wins, below=1, text="Kinds in which the VAE wins by 0.05 bits or more")
 rows = []
 for kind, name in KINDS.items():
     vae, best = (f"{contest[kind][who]:.2f}" for who in ("VAE", strongest[kind]))
     rows.append({"data": f"{kind} ({name})", "VAE": vae, "strongest opponent": strongest[kind], "its": best})
-results_table(rows, caption="Held-out bits a number; the VAE's are upper bounds; sound in steps of 1 dB")
+results_table(rows, caption="Held-out bits a number; the VAE's are bounds; sound in steps of 1 dB")
 # %% [markdown]
-# By more than a hundredth of a bit the VAE wins in {{wins}} of five. Names are a tie: there the VAE's decoder reads, too. The winners are of one sort: they say directly how one number depends on others, where independent outputs have to send everything through the code, and pay. So bits are not what one takes such a VAE for. What the winners lack is the code: a place for every example, from which one
-# can walk, mix and draw in one step. (Very deep hierarchies of codes do beat decoders like ours in bits: Child 2021. Larger nets were not tried.)
+# By 0.05 bits or more the VAE wins in {{wins}} of five. Names tie: there the VAE's decoder reads. So do photographs once it reads ({{reading}} against {{alone}}). So bits are not what one takes a VAE with independent outputs for. Neighbor decoders and counts
+# lack a code: a place for every example, from which one can walk, mix and draw in one step. (Very deep hierarchies of codes do beat decoders like ours in bits: Child 2021.)
 #
 # ## Play
 #
@@ -583,7 +588,7 @@ domains = {
 }
 explorer = explore_domains(
     domains,
-    alt="A row for each kind of data, five places from one example to another: the bands of the spectrogram change, the sentence changes by whole words or not at all, the photograph turns from one light and shape into another.",
+    alt="A row for each kind of data, five places from one example to another: the bands of the spectrogram change, the sentence changes by whole words or not at all, one blurred photograph fades into another.",
 )
 # %% [markdown]
 # ## Break it
@@ -595,14 +600,13 @@ explorer = explore_domains(
 # ## What you can say now
 #
 # - One ELBO serves pictures, names, sound and tables; only networks and likelihood change. Bits of real numbers need a step.
-# - A decoder with independent outputs cannot say that neighbors are alike: on photographs that costs {{seen}} a number, and WebP beats it. A decoder that sees neighbors does as well without the code; one that reads letters let it die.
-# - Name the strongest opponent. In bits the VAE won {{wins}} of five; but the fewest bits draw rubble, and only a code gives every example a place.
+# - A decoder with independent outputs cannot say that neighbors are alike. One that can needs {{seen}} a number less on photographs, {{garments}} on garments. Beside a decoder that reads all before, the code did not pay; one that reads letters let it die.
+# - Name the strongest opponent. In bits the VAE won {{wins}} of five; but few bits do not promise pictures, and a code gives every example a place.
 #
 # ## References
 #
 # - L. Theis, A. van den Oord, M. Bethge: *A note on the evaluation of generative models*, ICLR 2016. Section 3 (densities, quantization, bits).
 # - A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu: *Pixel Recurrent Neural Networks*, ICML 2016 (masks).
-# - T. Salimans, A. Karpathy, X. Chen, D. P. Kingma: *PixelCNN++*, ICLR 2017 (mixtures of discretized logistics).
 # - X. Chen et al.: *Variational Lossy Autoencoder*, ICLR 2017 (why a code beside an autoregressive decoder is ignored).
 # - R. Child: *Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images*, ICLR 2021.
 # - A. Khosla et al.: *Novel Dataset for Fine-Grained Image Categorization*, CVPR workshop 2011 (Stanford Dogs).
