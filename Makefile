@@ -11,6 +11,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.vae-course-installed
 COURSE := $(BIN)/python -m tools
 
+define install
+	@if [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; else uv=$$(command -v uv); fi; \
+	if [ -n "$$uv" ]; then "$$uv" pip install --python $(BIN)/python -e ".[$(1)]"; \
+	else $(BIN)/python -m pip install -e ".[$(1)]"; fi
+endef
+
 .PHONY: help course test devices notebooks replicate assignments rehearsal lab site bench lint format clean
 
 help:
@@ -20,9 +26,9 @@ help:
 	@echo "make notebooks   execute the chapters in full on real data and renew notebooks/ (ONLY=02 for one)"
 	@echo "make replicate   execute them in full under five fresh base seeds and count the claims that hold (hours; goes on)"
 	@echo "make assignments renew the student notebooks of the graded assignments, and the cheat sheet"
-	@echo "make rehearsal   take a made-up class of five through nbgrader: release, grade, feedback"
+	@echo "make rehearsal   take a made-up class through nbgrader: release, grade, feedback, marks"
 	@echo "make lab         open the notebooks in JupyterLab"
-	@echo "make site        build the course's site into build/site: read and search, no kernel, no network"
+	@echo "make site        build the course's site into build/site: read, search and play, no kernel, no network"
 	@echo "make bench       measure speed and memory (about 12 minutes; PARTS=\"growth imports\" for some)"
 	@echo "make lint        check the style of code and notebooks"
 	@echo "make format      mend the style of code and notebook sources"
@@ -52,11 +58,15 @@ notebooks: $(STAMP)
 replicate: $(STAMP)
 	$(COURSE) replicate $(if $(ONLY),--only $(ONLY)) $(if $(SEEDS),--seeds $(SEEDS))
 
-assignments: $(STAMP)
+# nbgrader shows itself in every JupyterLab of its environment, so that only who needs it gets it.
+$(BIN)/nbgrader: $(STAMP)
+	$(call install,instructor)
+
+assignments: $(BIN)/nbgrader
 	$(COURSE) assignments
 	$(COURSE) sheet
 
-rehearsal: $(STAMP)
+rehearsal: $(BIN)/nbgrader
 	$(COURSE) rehearsal
 
 lab: $(STAMP)
@@ -87,7 +97,5 @@ $(STAMP): pyproject.toml requirements.txt
 		{ echo "The course needs Python 3.11 or newer; name one: make course PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || { echo "Creating the environment $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing (PyTorch alone is up to several GB; this can take some minutes)"
-	@if [ -x $(BIN)/uv ]; then uv=$(BIN)/uv; else uv=$$(command -v uv); fi; \
-	if [ -n "$$uv" ]; then "$$uv" pip install --python $(BIN)/python -e ".[dev]"; \
-	else $(BIN)/python -m pip install -e ".[dev]"; fi
+	$(call install,dev)
 	@touch $@

@@ -3,12 +3,13 @@
 import time
 
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tools.commands import data_folder
 from tools.project import Project
 from vae_course.data.loading import load
 from vae_course.evaluation.bounds import importance_weighted_bound
-from vae_course.evaluation.costs import PeakMemory
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
@@ -16,6 +17,33 @@ from vae_course.training.loop import fit
 K, FEW_K = 5_000, 50
 EPOCHS = 5
 CHECKED = 100  # digits whose tensors are counted
+
+
+class PeakMemory(TorchDispatchMode):
+    """Counts the bytes of all tensors made inside the block that live at the same time: ``peak`` is the most.
+
+    What an operation allocates for itself and frees again is not seen.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False, or torch imports its compiler at the first operation: a second and 140 MB for nothing."""
+        return False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak = 0
+        self._alive: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                self._alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
+        self._alive = {key: pair for key, pair in self._alive.items() if not pair[0].expired()}
+        self.peak = max(self.peak, sum(size for _, size in self._alive.values()))
+        return result
 
 
 def peak_tensor_mib(model, data, k: int) -> float:

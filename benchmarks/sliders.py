@@ -56,16 +56,15 @@ def _watched() -> dict[str, widgets.Watched]:
 
 
 def _domains() -> dict[str, widgets.Domain]:
-    sound, table = load("spoken_digits_synthetic", "test", subset=2), load("biopsies", "test")
+    sound = load("spoken_digits_synthetic", "test", subset=2)
     texts = load("invented_names", "test", subset=2)
     models = {
         "picture": _vae(16),
         "sound": GaussianVAE.for_data(sound, latent_dim=8, hidden_dims=(8, 16, 32, 32), architecture="conv"),
-        "table": GaussianVAE.for_data(table, latent_dim=3, hidden_dims=(64,)),
         "text": TextVAE.for_data(texts, latent_dim=8, hidden_dim=64, embedding_dim=16),
     }
-    data = {"picture": _pictures(2), "sound": sound, "table": table, "text": texts}
-    draw = {"picture": widgets.draw_picture, "sound": widgets.draw_sound(sound), "table": widgets.draw_row}
+    data = {"picture": _pictures(2), "sound": sound, "text": texts}
+    draw = {"picture": widgets.draw_picture, "sound": widgets.draw_sound(sound)}
     draw["text"] = widgets.draw_text(texts.tokenizer)
     return {k: widgets.Domain(m.eval(), data[k].batch(slice(0, 2)), draw[k]) for k, m in models.items()}
 

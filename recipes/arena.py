@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from recipes.arena_measures import MEASURES, SAMPLE_MEASURES, judge_pictures, measure
+from recipes.arena_measures import MEASURES, SAMPLE_MEASURES, arena_rows, judge_pictures, measure
 from recipes.arena_recipes import LABELS, LIKELIHOODS, RECIPES, decoder_parameters, save_arena, train
 from vae_course.data.loading import load
 from vae_course.evaluation.intervals import Runs
@@ -28,7 +28,6 @@ from vae_course.training.loop import TrainingDiverged
 from vae_course.weights import (
     ARENA,
     WEIGHTS,
-    arena_rows,
     load_checkpoint,
     load_classifier,
     read_arena,

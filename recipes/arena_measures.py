@@ -1,13 +1,16 @@
 """What the arena measures of a contestant."""
 
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist, stdev
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from vae_course.evaluation.bounds import evaluate, evaluate_codes
 from vae_course.evaluation.code_use import active_units, probe_accuracy
-from vae_course.evaluation.frechet import frechet_estimate
-from vae_course.evaluation.modes import image_coverage
+from vae_course.evaluation.frechet import FrechetEstimate, frechet_distance
+from vae_course.evaluation.modes import ModeCoverage, mode_coverage
 from vae_course.evaluation.samples import sample_quality
 from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
@@ -49,6 +52,35 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     luminance = (2 * mean_a * mean_b + 0.01**2) / (mean_a**2 + mean_b**2 + 0.01**2)
     structure = (2 * covariance + 0.03**2) / (var_a + var_b + 0.03**2)
     return (luminance * structure).reshape(n, -1).mean(1)
+
+
+def frechet_estimate(a: Tensor, b: Tensor, *, repeats: int = 50) -> FrechetEstimate:
+    """Fréchet distance with a 95 % bootstrap interval for the number of pictures that was used.
+
+    Value and interval are biased upwards by an amount that shrinks like 1/n. Only the *spread* of the
+    resampled distances is used, around the measured value: their center is too high, because a resample
+    holds fewer different pictures (Efron & Tibshirani 1993, section 12.5).
+    """
+    generator = seeded(0)
+
+    def resampled(rows: Tensor) -> Tensor:
+        return rows[torch.randint(len(rows), (len(rows),), generator=generator)]
+
+    value = frechet_distance(a, b)
+    spread = stdev(frechet_distance(resampled(a), resampled(b)) for _ in range(repeats))
+    half = NormalDist().inv_cdf(0.975) * spread
+    return FrechetEstimate(value, max(value - half, 0.0), value + half, min(len(a), len(b)))
+
+
+def image_coverage(images: Tensor, classifier: Classifier, *, confidence: float = 0.0) -> ModeCoverage:
+    """Coverage of a classifier's classes by pictures (n, C, H, W) in [0, 1].
+
+    A picture is good when the classifier gives its class at least the probability ``confidence``; it also
+    names a class for noise, so 0 counts everything.
+    """
+    probabilities = classifier.probabilities(images)
+    sure, label = probabilities.max(-1)
+    return mode_coverage(label, sure >= confidence, probabilities.shape[-1])
 
 
 def judge_pictures(pictures: Tensor, real: Tensor, classifier: Classifier) -> dict[str, float]:
@@ -114,3 +146,30 @@ def judge_code(entry: ArenaModel, train, held_out, real: Tensor) -> dict[str, fl
     if entry.name != "vae_gan":  # its decoder was not trained for the likelihood of pixels
         found["negative_elbo"] = bound.negative_elbo.value
     return found | {"distortion": bound.reconstruction.value, "rate": bound.kl.value}
+
+
+def arena_rows(
+    results: dict, measures: Sequence[str] | Mapping[str, str], names: Sequence[str] | None = None
+) -> list[dict]:
+    """Some columns of :func:`arena_results` as text, "mean ± half width": a row for each model, or ``names``.
+
+    ``measures`` are names, or a dict from these to the headings of their columns.
+    """
+    found = {row["name"]: row for row in results["rows"]}
+    headings, rows = (
+        measures if isinstance(measures, Mapping) else dict(zip(measures, measures, strict=True)),
+        [],
+    )
+    for row in (found[name] for name in names or found):
+        failed = f" ({len(row['failed'])} failed)" if row["failed"] else ""
+        cells = {"model": row["label"] + failed}
+        for measure, head in headings.items():
+            value = row["measures"].get(measure) or {"mean": None}
+            mean, cells[head] = value["mean"], "–"
+            if mean is not None:
+                digits = 1 if abs(mean) >= 10 else 3 if abs(mean) >= 0.1 else 4
+                cells[head] = f"{mean:.{digits}f}"
+                if value["low"] is not None:
+                    cells[head] += f" ± {value['high'] - mean:.{digits}f}"
+        rows.append(cells)
+    return rows

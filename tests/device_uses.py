@@ -12,6 +12,7 @@ import pytest
 import torch
 from tiny_data import InterruptedAt, tiny_images
 
+from recipes.arena_measures import image_coverage
 from recipes.one_model import train_one_model
 from vae_course import VAE, elbo_terms, evaluate, fit, importance_weighted_bound, load, seed_everything
 from vae_course.evaluation.bounds import elbo_scores, evaluate_codes
@@ -25,7 +26,6 @@ from vae_course.evaluation.code_use import (
     view_setting,
 )
 from vae_course.evaluation.frechet import frechet_distance
-from vae_course.evaluation.modes import image_coverage
 from vae_course.evaluation.paths import path_cost
 from vae_course.evaluation.samples import sample_quality
 from vae_course.evaluation.sizes import size_report
@@ -154,7 +154,6 @@ def measures(model) -> list:
         kl_per_dimension(model, HELD_OUT),
         posterior_means(model, HELD_OUT),
         report.kl_per_dimension,
-        report.information_per_dimension,
         cost.excess,
         torch.tensor([sizes[name] for name in ("distortion", "rate", "frechet", "precision")]),
     ]

@@ -1,14 +1,8 @@
 """Independent answers to chapter 10's exercises on text: broken ones by mistake, and unusual right ones."""
 
-import math
-
 import numpy as np
 import torch
 from torch.nn import functional as F
-
-from vae_course.training.settings import kl_weight
-
-LOG2 = math.log(2)
 
 
 def chosen(logp, x):
@@ -21,25 +15,7 @@ def read(x, first=1):
     return F.pad(x, (1, 0), value=first)[:, :-1]
 
 
-def ramp(step, total, share):
-    return float(np.clip(step / total / share, 0, 1))
-
-
-def each(lp):
-    return -torch.einsum("bt->b", lp)
-
-
 BROKEN = {
-    "10.4": {
-        "each text weighed alike": [
-            lambda a, n: torch.stack([x / m / LOG2 for x, m in zip(a, n, strict=True)]).mean()
-        ],
-        "nats, not bits": [lambda a, n: a.mean() / n.float().mean()],
-        "multiplied by log 2": [lambda a, n: LOG2 * a.mean() / n.float().mean()],
-        "divided by the padded length": [lambda a, n: a.sum() / (len(n) * n.max()) / LOG2],
-        "END not counted": [lambda a, n: a.sum() / (n.sum() - len(n)) / LOG2],
-        "bits per text": [lambda a, n: sum(a) / len(a) / LOG2],
-    },
     "10.5": {
         "padding counted in the loss": [lambda p, x: -chosen(p, x).sum(1)],
         "END not counted": [lambda p, x: -chosen(p, x).masked_fill(x < 3, 0).sum(1)],
@@ -69,30 +45,9 @@ BROKEN = {
             lambda x, hide: torch.cat([x[:, -1:], x[:, :-1]], 1).masked_fill(hide, 3)
         ],
     },
-    "10.7": {
-        "KL not annealed": [lambda p, k, s, t, r: each(p).mean() + k.mean()],
-        "reconstruction averaged over the tokens": [
-            lambda p, k, s, t, r: -p[p != 0].mean() + (ramp(s, t, r) * k).mean(),
-            lambda p, k, s, t, r: torch.mean(-p.mean(1) + ramp(s, t, r) * k),
-        ],
-        "the weight on the reconstruction": [
-            lambda p, k, s, t, r: ramp(s, t, r) * each(p).mean() + k.mean(),
-            lambda p, k, s, t, r: ramp(s, t, r) * (each(p).mean() + k.mean()),
-        ],
-        "falling from 1 to 0": [lambda p, k, s, t, r: each(p).mean() + (1 - ramp(s, t, r)) * k.mean()],
-        "rising beyond 1": [lambda p, k, s, t, r: each(p).mean() + k.mean() * s / t / r],
-        "share forgotten": [lambda p, k, s, t, r: each(p).mean() + k.mean() * min(1, s / t)],
-        "summed over the batch": [lambda p, k, s, t, r: (each(p) + ramp(s, t, r) * k).sum()],
-        "sign of the reconstruction": [lambda p, k, s, t, r: p.sum(1).mean() + ramp(s, t, r) * k.mean()],
-        "not averaged over the batch": [lambda p, k, s, t, r: k * ramp(s, t, r) - p.sum(1)],
-    },
 }
 
 UNUSUAL = {
-    "10.4": {
-        "numpy": lambda a, n: np.log2(np.e) * a.numpy().sum() / n.numpy().sum(),
-        "weighted mean": lambda a, n: ((a / n) * (n / n.sum())).sum() / LOG2,
-    },
     "10.5": {
         "cross-entropy": lambda p, x: F.nll_loss(p.transpose(1, 2), x, ignore_index=0, reduction="none").sum(
             1
@@ -104,9 +59,5 @@ UNUSUAL = {
     "10.6": {
         "a copy": lambda x, hide: torch.where(hide & (torch.arange(x.shape[1]) > 0), 3, read(x)),
         "numpy": lambda x, hide: np.where(hide.numpy() & (read(x).numpy() != 1), 3, read(x).numpy()),
-    },
-    "10.7": {
-        "apart": lambda p, k, s, t, r: each(p).mean() + ramp(s, t, r) * k.mean(),
-        "the package's schedule": lambda p, k, s, t, r: each(p).mean() + kl_weight(1.0, s, t, r) * k.mean(),
     },
 }

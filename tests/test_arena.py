@@ -9,7 +9,7 @@ from tiny_data import tiny_images
 
 from recipes import arena
 from recipes.arena import Run, measure_run, plan, summarize
-from recipes.arena_measures import MEASURES, judge_pictures
+from recipes.arena_measures import MEASURES, arena_rows, judge_pictures
 from recipes.arena_recipes import (
     DECODER,
     LABELS,
@@ -23,7 +23,7 @@ from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import TrainingDiverged
-from vae_course.weights import ARENA, WEIGHTS, ArenaModel, arena_results, arena_rows, read_arena
+from vae_course.weights import ARENA, WEIGHTS, ArenaModel, arena_results, read_arena
 
 DATA, HELD_OUT = tiny_images(96, (1, 28, 28)), tiny_images(48, (1, 28, 28), seed=1)
 FAST = {"vq_vae": {"n_codes": 8, "code_dim": 4}, "hierarchical": {"top_dim": 3}}

@@ -2,13 +2,15 @@
 
 import re
 
-import nbformat
 import pytest
+import torch
 from matplotlib import pyplot
 
 from tools.classroom import source
 from tools.classroom.release import student_notebook, text
 from tools.project import CourseError, Project
+from vae_course.teaching.engine import exercises, solution_source
+from vae_course.teaching.grading import ContractBroken
 
 PROJECT = Project.here()
 NAMES = source.names(PROJECT)
@@ -40,7 +42,6 @@ def test_the_committed_notebook_is_what_its_source_says(name):
 def test_nothing_of_the_solution_is_handed_out(lecturer, student):
     everything = "\n".join(cell.source for cell in student.cells)
     assert "SOLUTION" not in everything and "HIDDEN" not in everything and "MARK SCHEME" not in everything
-    assert "require(" not in everything
     for cell in lecturer.cells:
         for secret in re.findall(r"### BEGIN SOLUTION\n(.*?)\n\s*### END SOLUTION", cell.source, re.DOTALL):
             assert secret not in everything
@@ -62,7 +63,7 @@ def test_points_are_declared_where_the_text_says(lecturer):
 
 
 def run_cells(notebook):
-    """Execute the notebook in this process; what each test raised, by its mark (None: nothing)."""
+    """Execute the notebook in this process; the names that it defines, and what each test raised."""
     names, raised = {"__name__": "__main__"}, {}
     for cell in notebook.cells:
         if cell.cell_type != "code" or "setup" in cell.metadata.get("tags", []):
@@ -78,25 +79,61 @@ def run_cells(notebook):
         elif error is not None and not mark:
             raise error
     pyplot.close("all")  # other tests insist on finding none
-    return raised
+    return names, raised
 
 
-def test_the_solution_passes_every_test_and_the_stub_none(lecturer, monkeypatch):
+class Here:
+    """A submission that ran in this process, as a hidden test sees one."""
+
+    seed = 20_011
+
+    def __init__(self, names):
+        self.names, self.number = names, names.get("STUDENT", 0)
+
+    def answer(self, name):
+        return self.names.get(name)
+
+    def weights(self, file="weights.pt"):
+        try:
+            return torch.load(file, weights_only=True)
+        except OSError:
+            raise ContractBroken(f"{file} is missing.") from None
+
+    def apart(self):
+        return self
+
+
+def judged(notebook, assignment):
+    from tools.classroom.autograde import judge, name_of, questions
+
+    names, raised = run_cells(notebook)
+    assert not any(raised.values()), raised
+    asked = questions(assignment)
+    tests = [cell for cell in graded(notebook) if not cell.metadata.nbgrader.solution]
+    assert {name_of(cell) for cell in tests} == set(asked)
+    return {name: judge(question, Here(names)) for name, question in asked.items()}
+
+
+def test_the_solution_earns_every_point_and_the_stub_none(lecturer, student, monkeypatch, tmp_path):
     monkeypatch.setenv("MPLBACKEND", "agg")
-    solved = run_cells(lecturer)
-    assert solved and not any(solved.values()), solved
-    stub = nbformat.from_dict(lecturer)
-    handed_out = {cell.id: cell.source for cell in student_notebook(lecturer).cells}
-    for cell in stub.cells:
-        if cell.metadata.get("nbgrader", {}).get("solution"):
-            cell.source = handed_out[cell.id]
-    unsolved = run_cells(stub)
-    assert all("Not answered yet" in str(error) for error in unsolved.values()), unsolved
+    monkeypatch.chdir(tmp_path)
+    assignment = lecturer.cells[0].id[:2]
+    unsolved = judged(student, assignment)
+    assert unsolved and not any(share for share, _ in unsolved.values()), unsolved
+    solved = judged(lecturer, assignment)
+    assert all(share == 1 for share, _ in solved.values()), solved
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_answer_is_in_what_students_install(name):
+    for exercise in exercises(name[:2]):
+        assert exercise.reference is None and exercise.value is None and not exercise.mistakes
+        assert "marked after you hand in" in solution_source(exercise)
 
 
 def test_the_student_notebook_runs_from_top_to_bottom_unsolved(student, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "agg")
-    assert not any(run_cells(student).values())
+    assert not any(run_cells(student)[1].values())
 
 
 def test_an_unknown_assignment_is_named():

@@ -78,7 +78,7 @@ def test_without_ids_answers_are_known_by_what_they_define_and_tests_by_their_te
     assert marks(restored) == marks(released)
     assert "kl-answer: mark lost, restored by the name kl" in mended
     assert "two-test: mark lost, restored by its text" in mended
-    assert "essay: mark lost, restored by being the only text of the student's own" in mended
+    assert "essay: mark lost, restored by its place among the texts of the student's own" in mended
     submitted.cells.append(new_markdown_cell("A second text of the student's."))
     with pytest.raises(RestoreError, match="essay: 2 cells could be this answer"):
         restore(submitted, released)
@@ -131,3 +131,14 @@ def test_two_candidates_without_a_mark_are_refused(released, submitted):
 def test_another_notebook_is_refused(released):
     with pytest.raises(RestoreError, match="kl-answer"):
         restore(new_notebook(cells=[new_code_cell("print('hello')")]), released)
+
+
+def test_several_texts_without_marks_are_known_by_their_order(released, submitted):
+    for notebook, text in ((released, "YOUR ANSWER HERE"), (submitted, "Because of the second reason.")):
+        notebook.cells.append(marked(new_markdown_cell(text), "essay-2", True, True))
+    for number, cell in enumerate(submitted.cells):
+        cell.metadata, cell.id = nbformat.NotebookNode(), f"new-{number}"
+    restored, mended = restore(submitted, released)
+    assert marks(restored) == marks(released)
+    assert restored.cells[6].source == "Because of the second reason."
+    assert "essay-2: mark lost, restored by its place among the texts of the student's own" in mended

@@ -9,15 +9,17 @@ import wave
 import pytest
 import torch
 
-from vae_course import evaluate, load, seed_everything
+from vae_course import load
+from vae_course.elbo import without_code
 from vae_course.evaluation.bounds import (
     bits_per_dimension,
-    feature_bits,
+    file_bits,
+    gaussian_plane,
     gaussian_with_covariance,
     gaussian_without_code,
+    linear_neighbors,
 )
-from vae_course.evaluation.costs import PeakMemory, training_cost
-from vae_course.models.vae import VAE, GaussianVAE
+from vae_course.models.neighbors import NeighborDecoder
 from vae_course.teaching.display import play, wav_bytes
 
 
@@ -33,15 +35,6 @@ def test_bits_of_a_gaussian_written_down_in_steps_are_the_entropy_of_the_steps()
     assert bits_per_dimension(math.log(2) * 30, 10) == pytest.approx(3)
     with pytest.raises(ValueError, match="at least 1"):
         bits_per_dimension(1.0, 0)
-
-
-def test_feature_bits_is_the_elbo_with_both_corrections():
-    data = load("biopsies", "test")
-    seed_everything(0)
-    model = GaussianVAE.for_data(data, latent_dim=2, hidden_dims=(8,))
-    nats = evaluate(model, data, batch_size=500).negative_elbo.value
-    expected = (nats - data.log_volume.mean().item() - data.log_cell) / (30 * math.log(2))
-    assert feature_bits(model, data).value == pytest.approx(expected, rel=1e-5)
 
 
 def test_opponents_without_a_code():
@@ -68,29 +61,45 @@ def test_the_opponent_shares_its_spread_where_the_model_does():
     )
 
 
-def test_peak_memory_sees_what_lives_at_the_same_time():
-    with PeakMemory() as one_by_one:
-        for _ in range(5):
-            torch.zeros(1000)
-    with PeakMemory() as together:
-        kept = [torch.zeros(1000) for _ in range(5)]
-        views = [x[:10] for x in kept]
-    assert len(views) == 5 and one_by_one.peak < 3 * 4000 and together.peak == 5 * 4000
+def test_a_plane_is_a_density_with_the_variance_of_the_data():
+    data = load("biopsies")
+    project, plane = gaussian_plane(data, 5)
+    values = data.values
+    assert torch.allclose(project(project(values)), project(values), atol=1e-4)
+    known = values.flatten(1)
+    assert torch.allclose(plane.variance, known.var(0, correction=0), atol=0.07)
+    _, larger = gaussian_plane(data, 12)
+    alone = gaussian_without_code(data, data).value
+    assert -larger.log_prob(known).mean() < -plane.log_prob(known).mean() < alone
 
 
-def test_training_cost_counts_weights_gradients_and_moments_and_leaves_the_model_alone():
-    train = load("digits")
-    seed_everything(0)
-    model = VAE.for_data(train, latent_dim=2, hidden_dims=(64,))
-    before = [p.clone() for p in model.parameters()]
-    small, large = (training_cost(model, train, batch_size=n, updates=1) for n in (2, 512))
-    weights = sum(p.numel() for p in model.parameters())
-    assert small.parameters == weights
-    assert 4 * 4 * weights < small.peak_bytes < 9 * 4 * weights
-    assert large.peak_bytes > small.peak_bytes + 510 * 784 * 4
-    assert small == small and large.seconds_per_epoch > 0 and large.peak_mib == large.peak_bytes / 2**20
-    assert training_cost(model, train, batch_size=2, updates=1).peak_bytes == small.peak_bytes
-    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+def test_linear_neighbors_beat_levels_by_themselves():
+    train, held_out = load("spoken_digits_synthetic"), load("spoken_digits_synthetic", "validation")
+    corrections = held_out.log_volume.mean().item() + held_out.log_cell
+    alone = gaussian_without_code(train, held_out).value - corrections
+    assert linear_neighbors(train, held_out).value < 0.9 * alone
+
+
+def test_levels_are_off_by_what_was_added_where_there_is_sound():
+    data = load("spoken_digits_synthetic", "test", subset=10)
+    levels = data.decibels(data.values)
+    assert data.off_by(levels) == 0
+    silent = torch.where(data.filled()[:, None], 0.0, 7.0)
+    assert data.off_by(levels + silent) == 0
+    assert data.off_by(levels + 2) == pytest.approx(2, abs=1e-4)
+
+
+def test_file_bits_count_a_lossless_file():
+    noise = torch.randint(0, 256, (9, 3, 16, 16), dtype=torch.uint8)
+    assert 8 < file_bits(noise, "PNG") < 9
+    assert file_bits(torch.zeros_like(noise), "PNG") < 0.5
+
+
+def test_a_model_without_a_code_trains_in_the_same_loop():
+    model = NeighborDecoder(channels=1, width=4, depth=1, components=1)
+    x = load("digits", subset=4).floats()
+    terms = without_code(model, x)
+    assert torch.equal(terms.negative_elbo, -model.log_prob(x)) and not terms.kl.any()
 
 
 def test_a_clip_becomes_a_wave_file():

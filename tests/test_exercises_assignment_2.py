@@ -1,126 +1,145 @@
-"""Assignment A2's questions: independently written wrong answers are named, unusual right ones pass."""
+"""Assignment A2: a sweep over β is measured again, and the chosen model has to fit a budget of bits."""
 
 import math
+from dataclasses import replace
 
-import numpy as np
+import pytest
 import torch
-from exercise_answers import assert_graded_fairly
 
-LOG_2 = math.log(2)
+from tools.classroom.graded import A2
+from vae_course.exercises.assignment_2 import (
+    EXERCISES,
+    model_of,
+    new_model,
+    read_choice,
+    read_sweep,
+    task,
+)
+from vae_course.exercises.handed_in import Bad
+from vae_course.teaching.grading import grade
+
+BETAS = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0]
 
 
-def spent(v, level):
-    return torch.log(torch.sqrt(v / level)).relu()
+@pytest.fixture(scope="module")
+def mine():
+    whole = task(3)
+    return replace(whole, train=whole.train.subset(200), held_out=whole.held_out.subset(60))
 
 
-def left(v, level):
-    return torch.minimum(v, torch.tensor(level))
+@pytest.fixture(scope="module")
+def states(mine):
+    """Models whose rate is set by hand: an untrained network with codes stretched more and more."""
+    torch.manual_seed(0)
+    model = new_model(mine)
+    last = [m for m in model.encoder.modules() if isinstance(m, torch.nn.Linear)][-1]
+    first, found = last.weight.detach().clone(), []
+    for stretch in (60.0, 50.0, 40.0, 30.0, 20.0, 10.0):
+        last.weight.data = torch.cat([stretch * first[:10], 0 * first[10:]])
+        found.append({name: weight.clone() for name, weight in model.state_dict().items()})
+    return found
 
 
-def answer_2(level, rate=spent, error=left):
-    return lambda v, beta, sigma: {
-        "rate": rate(v, level(beta, sigma)),
-        "squared_error": error(v, level(beta, sigma)),
+@pytest.fixture
+def handed_in(mine, states, monkeypatch):
+    monkeypatch.setattr(A2.given, "task", lambda student: mine)
+    monkeypatch.setattr(A2, "fresh_pictures", lambda seed, task: mine.held_out)
+    monkeypatch.setattr(A2, "LEAST_GAIN", -1000.0)  # nothing here is trained
+    measured = [A2.measure(state, mine, mine.held_out) for state in states]
+
+    class HandedIn:
+        number, seed = 3, 1
+
+        def __init__(self):
+            self.answers, self.measured = {}, measured
+            self.files = {
+                A2.SWEEP: {
+                    "betas": BETAS,
+                    "rates": [one.rate for one in measured],
+                    "distortions": [one.distortion for one in measured],
+                    "states": states,
+                }
+            }
+
+        def weights(self, name):
+            return self.files[name]
+
+        def answer(self, name):
+            return self.answers[name]
+
+    return HandedIn()
+
+
+def test_students_have_digits_and_budgets_of_their_own():
+    tasks = [task(student) for student in range(4)]
+    assert len({(one.classes, one.budget) for one in tasks}) == 4
+    assert all(len(one.classes) == 6 and one.train.shape == (1, 14, 14) for one in tasks)
+    assert torch.equal(task(2).train.images, tasks[2].train.images)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"betas": BETAS[:5]}, "one length"),
+        ({"betas": BETAS[::-1]}, "must rise"),
+        ({"betas": [0.6, 0.7, 0.8, 1.0, 2.0, 8.0]}, "at most 0.25"),
+        ({"rates": ["a"] * 6}, "must hold numbers"),
+        ({"rates": [math.nan] * 6}, "finite"),
+        ({"states": [1] * 6}, "state dicts"),
+    ],
+)
+def test_a_file_that_is_no_sweep_is_refused_with_a_sentence(handed_in, change, words):
+    with pytest.raises(Bad, match=words):
+        read_sweep({**handed_in.files[A2.SWEEP], **change})
+
+
+def test_weights_must_fit_the_network(mine, states):
+    assert model_of(states[0], mine).latent_dim == 10
+    name = next(iter(states[0]))
+    with pytest.raises(Bad, match="must have shape"):
+        model_of({**states[0], name: torch.zeros([1] * states[0][name].dim())}, mine)
+    with pytest.raises(Bad, match="all its names"):
+        model_of({}, mine)
+    with pytest.raises(Bad, match="state dict"):
+        read_choice({"beta": 1.0})
+    assert grade(EXERCISES[1], {"best beta": 1.0, "silent": ..., "slope": 2.0}).status == "not answered"
+
+
+def test_a_sweep_earns_points_for_numbers_that_are_measured_again(handed_in, monkeypatch):
+    assert A2.the_sweep(handed_in)[0] == 1
+    handed_in.files[A2.SWEEP] = {
+        **handed_in.files[A2.SWEEP],
+        "rates": [one.rate for one in handed_in.measured],
     }
+    handed_in.files[A2.SWEEP]["rates"][2] += 2
+    share, said = A2.the_sweep(handed_in)
+    assert share == pytest.approx(5 / 6) and "β = 1:" in said
+    monkeypatch.setattr(A2, "LEAST_GAIN", 3.0)
+    assert "None of the models learned much" in A2.the_sweep(handed_in)[1]
+    handed_in.files[A2.SWEEP]["states"] = [handed_in.files[A2.SWEEP]["states"][0]] * 6
+    assert A2.the_sweep(handed_in)[0] == 0
 
 
-def true_level(beta, sigma):
-    return beta * sigma * sigma
-
-
-def ramp(step, total, share):
-    return np.clip(step / (total * share), 0, 1)
-
-
-def averages(curve):
-    return {beta: np.mean(runs, axis=0) for beta, runs in curve.items()}
-
-
-def best(allowed, value):
-    """The β with the smallest value among those allowed."""
-    return lambda curve, bits: min(
-        (b for b, m in averages(curve).items() if allowed(m, bits)), key=lambda b: value(averages(curve)[b])
+def test_numbers_read_and_a_budget_met(handed_in, mine, monkeypatch):
+    high, low = handed_in.measured[2:4]
+    budget = 0.5 * (high.rate + low.rate) / math.log(2)
+    monkeypatch.setattr(A2.given, "task", lambda student: replace(mine, budget=budget))
+    totals = [one.rate + one.distortion for one in handed_in.measured]
+    right = {
+        "best beta": BETAS[totals.index(min(totals))],
+        "silent": int((handed_in.measured[-1].kl < 0.1).sum()),
+        "slope": (low.distortion - high.distortion) / (high.rate - low.rate),
+    }
+    handed_in.answers["answer_A2_2"] = right
+    assert A2.read_it(handed_in)[0] == 1
+    handed_in.answers["answer_A2_2"] = {**right, "slope": right["slope"] * 1.3 + 0.1}
+    assert A2.read_it(handed_in)[0] == pytest.approx(2 / 3)
+    states = handed_in.files[A2.SWEEP]["states"]
+    handed_in.files[A2.CHOICE] = {"beta": 1.0, "state": states[2]}  # too dear
+    assert A2.meet_the_budget(handed_in)[0] == 0
+    monkeypatch.setattr(
+        A2.given, "task", lambda student: replace(mine, budget=1.02 * high.rate / math.log(2))
     )
-
-
-def lucky(curve, bits):
-    pairs = [(d, b) for b, runs in curve.items() for r, d in runs if r / LOG_2 <= bits]
-    return sorted(pairs)[0][1]
-
-
-BROKEN = {
-    "A2.1": {
-        "β taken whole": [lambda s, b: b * s],
-        "the wrong way round": [lambda s, b: s / b**0.5, lambda s, b: s / b],
-        "the variance returned": [lambda s, b: b * s * s],
-        "β has no effect": [lambda s, b: s],
-        "square root of everything": [lambda s, b: (s * b) ** 0.5],
-    },
-    "A2.2": {
-        "β left out of the level": [answer_2(lambda beta, sigma: sigma**2)],
-        "σ where σ² belongs": [answer_2(lambda beta, sigma: sigma * beta)],
-        "divided by β instead of multiplied": [answer_2(lambda beta, sigma: sigma**2 / beta)],
-        "negative rates kept": [answer_2(true_level, rate=lambda v, t: torch.log(v / t) / 2)],
-        "missing one half": [answer_2(true_level, rate=lambda v, t: torch.log(v / t).relu())],
-        "bits instead of nats": [answer_2(true_level, rate=lambda v, t: spent(v, t) / LOG_2)],
-        "error of drowned directions set to the level": [
-            answer_2(true_level, error=lambda v, t: t * torch.ones(len(v)))
-        ],
-        "drowned directions without error": [answer_2(true_level, error=lambda v, t: t * (v > t).float())],
-        "error at the mean instead of a draw": [
-            answer_2(true_level, error=lambda v, t: v * torch.minimum(t / v, torch.ones(len(v))) ** 2)
-        ],
-    },
-    "A2.3": {
-        "rises for the whole run": [lambda s, n, w, b: b * (s / n)],
-        "never capped": [lambda s, n, w, b: b * s / (n * w)],
-        "rises to 1 instead of beta": [lambda s, n, w, b: ramp(s, n, w)],
-        "capped at 1": [lambda s, n, w, b: min(b * ramp(s, n, w), 1)],
-        "warmup read as steps": [lambda s, n, w, b: b if s else 0.0],
-        "falls instead of rising": [lambda s, n, w, b: b - b * ramp(s, n, w)],
-        "jumps instead of rising": [lambda s, n, w, b: b if s >= w * n else 0.0],
-        "starts at 1": [lambda s, n, w, b: (1 - ramp(s, n, w)) + b * ramp(s, n, w)],
-    },
-    "A2.4": {
-        "bits taken for nats": [best(lambda m, bits: m[0] <= bits, lambda m: m[1])],
-        "multiplied by log 2 the wrong way": [best(lambda m, bits: m[0] <= bits / LOG_2, lambda m: m[1])],
-        "budget ignored": [best(lambda m, bits: True, lambda m: m[1])],
-        "lowest rate instead of lowest distortion": [best(lambda m, bits: True, lambda m: m[0])],
-        "lowest −ELBO within the budget": [best(lambda m, bits: m[0] <= bits * LOG_2, lambda m: m.sum())],
-        "one lucky seed": [lucky],
-        "the distortion returned": [
-            lambda curve, bits: min(m[1] for m in averages(curve).values() if m[0] <= bits * LOG_2)
-        ],
-    },
-    "A2.5": {"order reversed": [{"panel A": 1, "panel B": 64, "panel C": 1024}]},
-    "A2.6": {
-        "A and C exchanged": [{"run 1": "C", "run 2": "A", "run 3": "B", "run 4": "D"}],
-        "a strong decoder taken for a bad start": [{"run 1": "A", "run 2": "C", "run 3": "C", "run 4": "D"}],
-        "few active units taken for collapse": [{"run 1": "A", "run 2": "C", "run 3": "B", "run 4": "A"}],
-    },
-}
-UNUSUAL = {
-    "A2.1": [lambda s, b: torch.tensor(s * s * b).sqrt(), lambda s, b: np.exp(math.log(s) + math.log(b) / 2)],
-    "A2.2": [
-        answer_2(true_level),
-        lambda v, beta, sigma: {
-            "squared_error": [min(float(x), beta * sigma**2) for x in v],
-            "rate": [max(0.0, 0.5 * math.log(float(x) / (beta * sigma**2))) for x in v],
-        },
-    ],
-    "A2.3": [
-        lambda s, n, w, b: float(np.interp(s, [0, w * n], [0, b])),
-        lambda s, n, w, b: torch.tensor(b * ramp(s, n, w)),
-    ],
-    "A2.4": [
-        best(lambda m, bits: m[0] / LOG_2 <= bits, lambda m: m[1]),
-        # the rate falls with β, so the smallest β within the budget is the best one here
-        lambda curve, bits: min(b for b, m in averages(curve).items() if m[0] <= bits * LOG_2),
-    ],
-    "A2.5": [{"panel A": 64.0, "panel B": np.int64(1024), "panel C": 1}],
-    "A2.6": [{"run 1": "a", "run 2": "c", "run 3": "b", "run 4": "d"}],
-}
-
-
-def test_the_answers_get_what_they_deserve():
-    assert_graded_fairly("A2", BROKEN, UNUSUAL)
+    assert A2.meet_the_budget(handed_in)[0] == 1
+    monkeypatch.setattr(A2.given, "task", lambda student: replace(mine, budget=1.3 * high.rate / math.log(2)))
+    assert A2.meet_the_budget(handed_in)[0] == pytest.approx(4 / 6)

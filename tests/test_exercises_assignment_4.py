@@ -10,9 +10,8 @@ from sklearn.metrics import roc_auc_score
 from torch.distributions import Categorical, kl_divergence
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
+from tools.classroom.graded.A4 import CENTER, FORWARD_STD, QUESTIONS
 from vae_course.evaluation.frechet import frechet_distance
-from vae_course.exercises.assignment_4 import CENTER, FORWARD_STD
-from vae_course.teaching.engine import find
 
 
 def histogram(p, limit):
@@ -207,7 +206,7 @@ def test_the_key_of_cover_or_choose_is_the_minimum_that_a_grid_finds():
         }
         for name, values in found.items():
             best[name] = min(best[name], (values.min().item(), std.item()))
-    key = find("A4.5").value
+    key = QUESTIONS["A4.5"].value
     assert best["forward"][1] == pytest.approx(key["forward std"], abs=0.1)
     assert best["reverse"][1] == pytest.approx(key["reverse std"], abs=0.05)
     assert best["reverse"][0] == pytest.approx(key["reverse kl"], abs=0.005)

@@ -197,7 +197,7 @@ UNUSUAL = {
             torch.zeros(x.shape[1]), std**2 * torch.eye(x.shape[1])
         ).log_prob(x - mean),
         "in place": lambda x, mean, std: (
-            x.sub_(mean).div_(std).pow_(2).add_(math.log(2 * math.pi * std**2)).mul_(-0.5).sum(1)
+            x.sub(mean).div_(std).pow_(2).add_(math.log(2 * math.pi * std**2)).mul_(-0.5).sum(1)
         ),
     },
     "01.2": {

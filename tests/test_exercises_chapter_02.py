@@ -1,7 +1,5 @@
 """Chapter 02's exercises: independently written wrong answers are named, unusual right ones pass."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -33,12 +31,7 @@ UNUSUAL = {
         ),
         "the usual other order": lambda m, lv: -0.5 * torch.sum(1 + lv - m.pow(2) - lv.exp(), dim=1),
         "float64": lambda m, lv: kl_terms(m.double(), lv.double()).sum(-1),
-        "numpy": lambda m, lv: 0.5 * np.sum(m.numpy() ** 2 + np.expm1(lv.numpy()) - lv.numpy(), axis=1),
-        "list of floats": lambda m, lv: [float(row.sum()) for row in kl_terms(m, lv)],
-        "pure Python": lambda m, lv: [
-            sum(0.5 * (a * a + math.exp(b) - 1 - b) for a, b in zip(p, q, strict=True))
-            for p, q in zip(m.tolist(), lv.tolist(), strict=True)
-        ],
+        "list of tensors": lambda m, lv: [row.sum() for row in kl_terms(m, lv)],
     },
     "02.2": {
         "normal_ in place": lambda m, lv, g=None: m + lv.mul(0.5).exp() * noise(m.shape, g),

@@ -145,8 +145,7 @@ UNUSUAL = {
         "the package's loss": lambda kl, free: ElboTerms(torch.zeros(len(kl)), kl.sum(-1), kl).loss(
             1.0, free
         ),
-        "numpy": lambda kl, free: np.maximum(kl.numpy().mean(axis=0), free).sum(),
-        "a loop": lambda kl, free: sum(max(free, column.mean().item()) for column in kl.T),
+        "a loop": lambda kl, free: sum(max(free, column.mean()) for column in kl.T),
     },
     "04.2": {"tensors": {"active": 2.0, "rate": torch.tensor(2.0794), "beta": np.int64(8)}},
     "04.6": {

@@ -50,7 +50,6 @@ BROKEN = {
     "09.2": {
         "drifting away": [lambda p, e, s: p + e * s],
         "drawn to the center": [lambda p, e, s: torch.lerp(p, e, s)],
-        "spread taken for a variance": [lambda p, e, s: np.sqrt(1 - s) * p + np.sqrt(s) * e],
         "square root forgotten": [lambda p, e, s: p - s * s * p + s * e],
         "spread the wrong way round": [lambda p, e, s: p * s + e * np.sqrt(1 - s * s)],
     },
@@ -116,7 +115,10 @@ UNUSUAL = {
         ),
     },
     "09.1": {"the package": lambda c, h, t: mean_difference(c[t], h[t])},
-    "09.2": {"angles": lambda p, e, s: np.cos(np.arcsin(s)) * p + s * e},
+    "09.2": {
+        "angles": lambda p, e, s: np.cos(np.arcsin(s)) * p + s * e,
+        "spread as a variance": lambda p, e, s: np.sqrt(1 - s) * p + np.sqrt(s) * e,
+    },
     "09.3": {
         "one column after the other": lambda b, a, j: drop(abs(a - b), j).mean(0).mean(),
         "numpy": lambda b, a, j: np.abs(np.delete((a - b).numpy(), j, axis=1)).mean(),

@@ -464,3 +464,10 @@ class TestStyle:
 
 def test_montage_of_one_picture_has_no_gap():
     assert montage(np.zeros((1, 3, 4, 5), np.float32), 1, 1).shape == (4, 5, 3)
+
+
+def test_bars_carry_their_numbers_and_some_are_blue():
+    figure = plotting.bars({"raw": 8.0, "VAE": 6.99}, "bits", ["VAE"])
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == ["8.00", "6.99"]
+    assert axes.patches[0].get_facecolor() != axes.patches[1].get_facecolor()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from recipes.arena_measures import ssim
+from recipes.arena_measures import frechet_estimate, ssim
 from vae_course.evaluation import samples as samples_module
 from vae_course.evaluation.classifier import train_classifier
 from vae_course.evaluation.frechet import (
@@ -14,7 +14,6 @@ from vae_course.evaluation.frechet import (
     extrapolate,
     frechet_bias_curve,
     frechet_distance,
-    frechet_estimate,
 )
 from vae_course.evaluation.samples import (
     precision_recall,

@@ -16,7 +16,9 @@ import pytest
 from browser import chromium, find_chromium
 
 from tools import site
+from tools.explorers import FILES
 from tools.project import CourseError, Project
+from tools.site_play import explorers
 
 PROJECT = Project.here()
 CHAPTERS = ("03_Latent_Space_and_Smooth_Interpolation_in_VAEs", "04_KL_Divergence_and_Gaussian_Latent_Space")
@@ -115,6 +117,20 @@ def test_code_is_folded_widgets_are_words_and_claims_stay(built):
     assert "data:image/png" not in page
 
 
+def test_explorers_stand_on_the_first_page_on_their_own_and_in_the_sections_play(built, pages):
+    def alive(page: str) -> list[str]:
+        return [v["data-explorer"] for _, v in pages[built / page].found if "data-explorer" in v]
+
+    assert alive("index.html") == ["pad"]
+    assert alive("play/index.html") == [explorer.name for explorer in explorers(PROJECT)]
+    assert [alive(f"notebooks/{name}.html") for name in CHAPTERS] == [["pad"], ["beta_k", "train_vae"]]
+    for name in CHAPTERS:
+        text = (built / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
+        assert text.index('id="play"') < text.index("data-explorer") < text.index('id="break-it"')
+    weights = [path.stem for path in (built / "_static" / "play" / "weights").iterdir()]
+    assert sorted(weights) == sorted(FILES)
+
+
 def test_the_notebook_to_download_is_the_committed_one(built):
     for name in CHAPTERS:
         given = built / "_sources" / "notebooks" / f"{name}.ipynb"
@@ -159,6 +175,11 @@ def test_a_browser_draws_formulas_and_asks_nobody_else(built, tmp_path):
             assert page.value("document.querySelectorAll('mjx-container').length") > 20
             phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
             page.call("Emulation.setDeviceMetricsOverride", **phone)
+            assert page.value("document.documentElement.scrollWidth") <= 390
+            page.value("document.querySelector('[data-explorer]').scrollIntoView()")
+            page.until(
+                "document.querySelector('[data-explorer]').dataset.state === 'ready'", 60, "an explorer"
+            )
             assert page.value("document.documentElement.scrollWidth") <= 390
             others = "performance.getEntriesByType('resource').map(e => e.name)"
             assert page.value(f"{others}.filter(n => !n.startsWith(location.origin))") == []

@@ -9,11 +9,12 @@ import torch
 from tiny_data import tiny_images
 
 from recipes import classifier, text_models
+from recipes.text_models import bits_per_token
 from recipes.trio import RESULTS
 from vae_course import evaluate, load, weights
-from vae_course.evaluation.bounds import elbo_scores
+from vae_course.evaluation.bounds import elbo_scores, gaussian_without_code
 from vae_course.evaluation.classifier import read
-from vae_course.evaluation.text import NGram, bits_per_token
+from vae_course.evaluation.text import NGram
 from vae_course.models.vae import VAE
 from vae_course.weights import (
     SHIPPED,
@@ -26,13 +27,17 @@ from vae_course.weights import (
     load_face_model,
     load_letters,
     load_model,
+    load_neighbors,
     load_one_model,
     load_photograph_model,
     load_reader,
+    load_sound_model,
     load_text_model,
     load_trio,
+    neighbors_record,
     shipped_file,
     shipped_sweep,
+    sound_record,
     trio_curves,
 )
 
@@ -71,6 +76,8 @@ UNKNOWN = {
     "model for all settings": lambda: load_one_model("cifar"),
     "model of letters": lambda: load_letters(1),
     "model of photographs": lambda: load_photograph_model("cats"),
+    "neighbors": lambda: load_neighbors("stanford_dogs", "nothing", code=False),
+    "model of sound": lambda: load_sound_model("spoken_letters"),
     "model of faces": lambda: load_face_model(7),
     "model of CelebA": lambda: load_celeba("gan"),
     "text model": lambda: load_text_model("sentences", seed=1),
@@ -144,16 +151,39 @@ def test_the_model_of_photographs_knows_drawn_faces_it_has_not_seen():
     assert model.config["likelihood"] == "discretized_logistic" and model.image_shape == (3, 64, 64)
 
 
+def test_the_more_neighbors_a_decoder_sees_the_less_a_drawn_face_costs():
+    vae, x = load_photograph_model("faces_synthetic"), load("faces_synthetic", "test", subset=20).floats()
+    with torch.no_grad():
+        context = vae.likelihood.mean(vae.decode(vae.encode(x).sample(generator=seeded())))
+        kinds = ("nothing", "colors", "two", "all")
+        cost = [-load_neighbors("faces_synthetic", sees).log_prob(x, context).mean() for sees in kinds]
+        assert cost == sorted(cost, reverse=True)
+        assert -load_neighbors("faces_synthetic", "all", code=False).log_prob(x).mean() < cost[2]
+    samples = neighbors_record("faces_synthetic")["samples"]
+    assert {tuple(drawn.shape) for drawn in samples.values()} == {(8, 3, 64, 64)}
+
+
+def test_the_model_of_sound_knows_clips_it_has_not_heard():
+    name = "spoken_digits_synthetic"
+    model, record, held_out = load_sound_model(name), sound_record(name), load(name, "test")
+    without = gaussian_without_code(load(name), held_out)
+    assert evaluate(model, held_out).negative_elbo.value < 0.8 * without.value
+    assert record["factor"].shape == (32, 32) and record["curve"][0]["epoch"] == 0
+
+
 # Text
 
 
 def test_training_a_text_model_writes_what_loading_reads(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(weights, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(text_models, "RUNS", tmp_path)
     sizes = {"latent_dim": 2, "hidden_dim": 8, "embedding_dim": 4}
     monkeypatch.setitem(text_models.RECIPES, "invented_names", (sizes, {"epochs": 1, "batch_size": 500}))
-    assert text_models.main(["invented_names", "--seeds", "1"]) == 0
-    assert "bits for each token" in capsys.readouterr().out
-    model, tokenizer = load_text_model("invented_names", seed=1)
+    assert text_models.main(["invented_names", "--results", str(tmp_path / "text.json")]) == 0
+    assert "negative_elbo" in capsys.readouterr().out
+    twin, tokenizer = load_text_model("invented_names", code=False)
+    assert evaluate(twin, load("invented_names", "validation")).kl.value == 0
+    model, tokenizer = load_text_model("invented_names")
     assert tokenizer == load("invented_names", "validation").tokenizer and model.latent_dim == 2
 
 

@@ -11,7 +11,6 @@ from vae_course.widgets.domains import (
     Domain,
     draw_all,
     draw_picture,
-    draw_row,
     draw_sound,
     draw_text,
     explore_domains,
@@ -22,20 +21,18 @@ from vae_course.widgets.domains import (
 @pytest.fixture(scope="module")
 def domains():
     seed_everything(0)
-    digits, table = load("digits", "test"), load("biopsies", "test")
+    digits = load("digits", "test")
     sound = load("spoken_digits_synthetic", "test", subset=10)
     texts = load("invented_names", "test", subset=10)
     models = {
         "picture": VAE.for_data(digits, latent_dim=3, hidden_dims=(8,)),
         "sound": GaussianVAE.for_data(sound, latent_dim=3, hidden_dims=(2, 2, 4, 4), architecture="conv"),
-        "table": GaussianVAE.for_data(table, latent_dim=3, hidden_dims=(8,)),
         "text": TextVAE.for_data(texts, latent_dim=3, hidden_dim=8, embedding_dim=4),
     }
-    ends = {"picture": digits, "sound": sound, "table": table, "text": texts}
+    ends = {"picture": digits, "sound": sound, "text": texts}
     draw = {
         "picture": draw_picture,
         "sound": draw_sound(sound),
-        "table": draw_row,
         "text": draw_text(texts.tokenizer),
     }
     return {
@@ -52,7 +49,7 @@ def test_the_path_starts_and_ends_at_the_examples_means(domains):
         assert torch.allclose(domain.code(0.25), 0.75 * codes[:1] + 0.25 * codes[1:], atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["picture", "sound", "table", "text"])
+@pytest.mark.parametrize("kind", ["picture", "sound", "text"])
 def test_every_kind_is_drawn(domains, kind):
     scene = place_scene(domains[kind])
     first, second = scene(t=0.3), scene(t=0.8)
@@ -68,20 +65,16 @@ def test_the_drawn_sound_is_in_decibels(domains):
     assert image.get_clim() == (-60, 0) and image.get_array().shape == (128, 64)
 
 
-def test_the_bars_of_a_row_name_their_unit(domains):
-    assert [axes.get_ylabel() for axes in place_scene(domains["table"]).figure.axes] == ["value (sd)"] * 3
-
-
 def test_the_still_twin_has_a_row_for_each_kind(domains):
-    assert len(draw_all(domains).axes) == 20
+    assert len(draw_all(domains).axes) == 15
 
 
 def test_the_explorer_redraws_when_a_control_moves(domains):
-    shell = explore_domains(domains, alt="Four rows of four drawings, each a walk between two examples.")
+    shell = explore_domains(domains, alt="Three rows of drawings, each a walk between two examples.")
     first = shell.picture.value
     shell.controls["t"].value = 0.9
-    shell.controls["kind"].value = "table"
-    assert shell.picture.value != first and shell.values == {"kind": "table", "t": 0.9}
+    shell.controls["kind"].value = "sound"
+    assert shell.picture.value != first and shell.values == {"kind": "sound", "t": 0.9}
 
 
 def test_spectrograms_share_axes_in_hertz_and_seconds():

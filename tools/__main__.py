@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     assignments = actions.add_parser("assignments", help="renew the student notebooks of the assignments")
     assignments.add_argument("--only", metavar="A1", help="one assignment, by its short name")
     assignments.add_argument("--course", type=Path, help="prepare nbgrader's course folder here instead")
+    assignments.add_argument("--number", metavar="LOGIN", help="print this student's number instead")
     actions.add_parser("sheet", help="renew assets/cheat_sheet.html, two pages of formulas")
     rehearsal = actions.add_parser("rehearsal", help="take a made-up class of five through nbgrader")
     rehearsal.add_argument("--folder", type=Path, help="keep nbgrader's folders here (default: thrown away)")
@@ -118,9 +119,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _assignments(project: Project, arguments: argparse.Namespace) -> int:
-    from tools.classroom.release import write_course, write_students
+    from tools.classroom.release import number, write_course, write_students
 
-    if arguments.course:
+    if arguments.number:
+        print(number(arguments.course or Path(), arguments.number))
+    elif arguments.course:
         print(f"{write_course(project, arguments.course, arguments.only)}: ready for nbgrader")
     else:
         for path in write_students(project, arguments.only):

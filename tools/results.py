@@ -85,7 +85,7 @@ def arena_table(project: Project) -> str:
     path = project.results / "realism.json"
     if not path.is_file():
         return ""
-    from vae_course.weights import arena_rows
+    from recipes.arena_measures import arena_rows
 
     results = json.loads(path.read_text(encoding="utf-8"))
     rows = arena_rows(results, list(ARENA_COLUMNS))

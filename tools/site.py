@@ -15,9 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tools.chapters import CHAPTERS, Chapter
+from tools.explorers import write_all
 from tools.project import CourseError, Project
 from tools.results import deeper
-from tools.site_pages import BADGE, Card, Pages, buttons, image
+from tools.site_pages import BADGE, PICTURE, Card, Pages, buttons, image
+from tools.site_play import explorers, page
 
 NEEDED = ("sphinx", "myst-nb", "sphinx-book-theme", "sphinx-mathjax-offline")
 MATHJAX = ("tex-chtml.js", "output/chtml/fonts/woff-v2", "input/tex/extensions")
@@ -66,8 +68,10 @@ class Site:
         cards = [pages.notebook(path) for path in paths]
         for path in texts:
             pages.write(path, pages.linked(path.read_text(encoding="utf-8"), path))
+        pages.write(self.project.root / "play" / "index.md", f"{WIDE}\n\n{page(self.project)}")
         pages.write(self.project.root / "index.md", self.landing(pages, cards))
         self.sphinx(source, output)
+        write_all(output / "_static" / "play" / "weights")
         for path in paths:  # to download: as committed, not as shown
             pages.copy(path, output / "_sources")
         for path in output.rglob("*.html"):
@@ -83,15 +87,19 @@ class Site:
         blocks = intro.strip().split("\n\n")
         if not found or len(blocks) < 6 or not blocks[2].startswith("<img ") or not BADGE.match(blocks[4]):
             raise CourseError("README.md must begin: title, what it is, picture, caption, badge, for whom.")
-        title, lead, picture, caption, _, needs, *more = blocks
+        title, lead, picture, _, _, needs, *more = blocks
         first = self.chapters[0]
         row = buttons(
             (f"Read chapter {first.number}", f"notebooks/{first.name}.html", 'class="first"'),
+            ("Play", "play/index.html", ""),
             ("Run it in Colab", self.project.colab(first.name), ""),
-            ("Get the code", self.project.repository, ""),
         )
+        place = PICTURE.search(picture)[1]
+        stored = pages.store((self.project.root / place).read_bytes(), "image/png")
+        picture = picture.replace(f'src="{place}"', f'class="figure" src="{stored}"')
+        alive = explorers(self.project)[0].html(picture)  # the picture stands there until it is
         hero = ["::::{container} hero", ":::{container} words", lead, row, needs, ":::"]
-        hero += [":::{container} cover", picture, caption, ":::", "::::"]
+        hero += [":::{container} cover", alive, ":::", "::::"]
         table = re.compile(r"(?<=<!-- chapters:start -->\n)\|.*?(?=\n\n)", re.DOTALL)
         rest = table.sub(lambda _: self.cards(pages, cards), f"## {rest}")
         text = pages.linked("\n\n".join([title, *hero, *more, rest]), readme)
@@ -120,6 +128,7 @@ class Site:
             return [f"notebooks/{name}" for name in self.notebooks if name.startswith(folder)]
 
         parts = {
+            "Play": ["play/index"],
             "Chapters": [f"notebooks/{chapter.name}" for chapter in self.chapters],
             "Deeper": below("deeper/"),
             "Assignments": ["notebooks/assignments/README", *below("assignments/")],

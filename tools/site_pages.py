@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 
 from tools.html import alternative_text
 from tools.project import Project
+from tools.site_play import embedded
 from vae_course.teaching.display import WIDGET_VIEW
 
 FIGURES = "figures"  # folder of the site with all that the notebooks show and play
@@ -23,6 +24,7 @@ DATA = re.compile(r"data:(\w+/\w+);base64,([A-Za-z0-9+/=]+)")
 LINK = re.compile(r"(?<!!)\[([^\][]+)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 PICTURE = re.compile(r'(?:!\[[^\]]*\]\(|<img src=")([^)":]+\.(?:png|gif|jpg))')
 BADGE = re.compile(r"^\[!\[[^\]]*\]\([^)]*\)\]\([^)]*\)$", re.MULTILINE)
+PLAY = re.compile(r"^## Play$", re.MULTILINE)
 MINUTES = re.compile(r"^Reading: about (.*?)\.", re.MULTILINE)
 FOLDED = {"setup": "the setup", "parameters": "the parameters", "hide-input": "the code"}
 
@@ -94,10 +96,14 @@ class Pages:
         download = f"{top}_sources/{place}.ipynb"
         head = buttons(("Open in Colab", colab, ""), ("Download notebook", download, "download"))
         card = Card(f"{place}.html")
+        own = path.parent == self.project.notebooks
+        play = embedded(self.project, path.stem[:2]) if own else ""
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = self.linked(BADGE.sub(lambda _: head, cell.source), path)
                 card.minutes = card.minutes or "".join(MINUTES.findall(cell.source)[:1])
+                if play and PLAY.search(cell.source):
+                    cell.source += f"\n\n{play}"
             folded = [FOLDED[tag] for tag in cell.metadata.get("tags", []) if tag in FOLDED]
             if folded:
                 cell.outputs = [] if "setup" in cell.metadata.tags else cell.outputs  # the version, for Colab

@@ -29,6 +29,7 @@ SECOND_EDITION = (
     "07_Limitations_of_VAEs_in_Realism",
     "08_Optimizing_Latent_Space_Size",
     "09_Creative_Applications_of_VAEs",
+    "10_VAEs_Performance_on_Different_Datasets",
     "11_Extending_VAEs_to_Improve_Realism",
 )
 DEEPER_SECTIONS = ("Objectives", "What you can say now", "References")

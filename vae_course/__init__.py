@@ -35,9 +35,10 @@ __getattr__, __dir__, __all__ = lazily(
         "data.text": "PAD padding_mask START",
         "data.toys": "clock_hands CurveModel draw_bars LinearGaussian ring_mixture",
         "models.vae": "Autoencoder VAE",
-        "weights": "arena_results arena_rows celeba_record load_arena load_celeba load_classifier "
-        "load_face_model load_letters load_model load_one_model load_photograph_model load_reader "
-        "load_text_model load_trio save_checkpoint shipped_sweep trio_curves",
+        "weights": "arena_results celeba_record load_arena load_celeba load_classifier "
+        "load_face_model load_letters load_model load_neighbors load_one_model load_photograph_model "
+        "load_reader load_sound_model load_text_model load_trio neighbors_record save_checkpoint "
+        "shipped_sweep sound_record trio_curves",
         "training.adversarial": "fit_gan",
         "training.code_prior": "fit_prior letters_of",
         "training.loop": "fit History TrainingDiverged",

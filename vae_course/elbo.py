@@ -104,6 +104,12 @@ class ElboTerms:
         return self.reconstruction.mean() + beta * paid
 
 
+def without_code(model, x: Tensor, generator: torch.Generator | None = None) -> ElboTerms:
+    """The terms of a model whose ``log_prob`` (batch,) needs no code: an ``objective`` for ``fit``."""
+    nothing = x.new_zeros(len(x))
+    return ElboTerms(-model.log_prob(x), nothing, nothing[:, None])
+
+
 def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_samples: int = 1) -> ElboTerms:
     """Estimate the ELBO terms of x (batch, *features) with samples from q(z|x); the KL is exact.
 

@@ -224,6 +224,19 @@ class Laplace(_Centered):
         return params + self.scale * torch.sign(uniform) * distance
 
 
+def log_logistic_bin(x: Tensor, center: Tensor, scale: Tensor, levels: int = 256) -> Tensor:
+    """log P of the bin around x under a logistic, nats, elementwise; all broadcast against one another."""
+    half_bin = 0.5 / (levels - 1)
+    above = (x - center + half_bin) / scale
+    below = (x - center - half_bin) / scale
+    # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)) never subtracts two nearly equal numbers.
+    inside = torch.log(-torch.expm1(-2 * half_bin / scale))
+    to_the_left, to_the_right = F.logsigmoid(above), F.logsigmoid(-below)
+    first, last = x < half_bin, x > 1 - half_bin
+    middle = to_the_left + to_the_right + inside
+    return torch.where(first, to_the_left, torch.where(last, to_the_right, middle))
+
+
 class DiscretizedLogistic(_Centered):
     """A logistic distribution cut into bins, one for each value of a stored pixel; ``params`` are centers.
 
@@ -243,15 +256,7 @@ class DiscretizedLogistic(_Centered):
         Values between two levels get a bin of the same width.
         """
         check_unit_interval(x)
-        scale, half_bin = self.scale, 0.5 / (self.levels - 1)
-        above = (x - params + half_bin) / scale
-        below = (x - params - half_bin) / scale
-        # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)) never subtracts two nearly equal numbers.
-        inside = torch.log(-torch.expm1(-2 * half_bin / scale))
-        to_the_left, to_the_right = F.logsigmoid(above), F.logsigmoid(-below)
-        first, last = x < half_bin, x > 1 - half_bin
-        middle = to_the_left + to_the_right + inside
-        return sum_features(torch.where(first, to_the_left, torch.where(last, to_the_right, middle)), x)
+        return sum_features(log_logistic_bin(x, params, self.scale, self.levels), x)
 
     def mean(self, params: Tensor) -> Tensor:
         """The center limited to [0, 1], same shape as ``params``; close to the mean of the bins."""

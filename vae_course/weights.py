@@ -36,7 +36,7 @@ KINDS = (
         "VQVAE",
         "CodePrior",
     ),
-    *("Generator", "Discriminator", "TextVAE", "OneModel", "Classifier", "LetterVAE"),
+    *("Generator", "Discriminator", "TextVAE", "OneModel", "Classifier", "LetterVAE", "NeighborDecoder"),
 )
 INT8_FROM = 10_000  # numbers of a weight from which it is worth a scale for each row
 
@@ -190,8 +190,12 @@ def _rebuilt(content: dict, path: str | Path, kinds: Sequence[str] = KINDS) -> n
 WEIGHTS = Path(__file__).parent / "weights"
 ONE, THREE = (0,), (0, 1, 2)
 PICTURES = dict.fromkeys(("digits", "mnist", "fashion_mnist"), ONE)
-PHOTOGRAPHS = dict.fromkeys(("stanford_dogs", "celeba", "faces_synthetic"), ONE)
-TEXTS = {"names": THREE, "invented_names": THREE, "sentences": ONE, "invented_sentences": ONE}
+PHOTOGRAPHS = dict.fromkeys(("stanford_dogs", "faces_synthetic"), ONE)
+SIGHTS = ("all_code", "all_no_code", "nothing_code", "colors_code", "two_code", "two_no_code")
+NEIGHBORS = {f"{name}_{sight}": ONE for name in PHOTOGRAPHS for sight in SIGHTS}
+SOUNDS = dict.fromkeys(("spoken_digits", "spoken_digits_synthetic"), ONE)
+TEXTS = dict.fromkeys(("names", "invented_names", "sentences", "invented_sentences"), ONE)
+TEXTS |= dict.fromkeys(("names_no_code", "invented_names_no_code"), ONE)
 ARENA = {
     **dict.fromkeys(("vae_bernoulli", "vae_gaussian", "vae_logistic", "gan"), THREE),
     **dict.fromkeys(("ae", "vae_gan", "vq_vae", "hierarchical"), ONE),
@@ -202,6 +206,8 @@ SHIPPED = {
     "reader": ("reader_{name}.pt", {"faces_synthetic": ONE, "celeba": ONE}),
     "model for all settings": ("one_model_{name}.pt", PICTURES),
     "model of photographs": ("photographs_{name}.pt", PHOTOGRAPHS),
+    "neighbors": ("neighbors/{name}.pt", NEIGHBORS),
+    "model of sound": ("sound/{name}.pt", SOUNDS),
     "model of faces": ("faces_{name}_{seed}.pt", {"synthetic": THREE}),
     "model of CelebA": ("celeba/{name}.pt", dict.fromkeys(("vae", "vae_gan"), ONE)),
     "text model": ("text_{name}_{seed}.pt", TEXTS),
@@ -261,25 +267,53 @@ def load_one_model(name: str | Path) -> nn.Module:
     return load_model(path, "OneModel")
 
 
-def load_text_model(name: str, seed: int = 0) -> tuple[nn.Module, Tokenizer]:
+def load_text_model(name: str, seed: int = 0, code: bool = True) -> tuple[nn.Module, Tokenizer]:
     """A shipped TextVAE of "names", "invented_names", "sentences" or "invented_sentences", and its tokenizer.
 
-    Read data for it with ``load(name, part).with_tokenizer(tokenizer)``.
+    ``code``: False gives the names' twin without a code, trained alike. Read data for either with
+    ``load(name, part).with_tokenizer(tokenizer)``.
     """
     from vae_course.data.text import Tokenizer
 
-    path = shipped_file("text model", name, seed)
+    path = shipped_file("text model", name if code else f"{name}_no_code", seed)
     content = load_checkpoint(path)
     vocabulary = content["vocabulary"]
     return _rebuilt(content, path), Tokenizer(vocabulary["kind"], tuple(vocabulary["tokens"]))
 
 
 def load_photograph_model(name: str) -> nn.Module:
-    """The shipped VAE of 64×64 color pictures: "stanford_dogs", "celeba" or "faces_synthetic".
+    """The shipped VAE of 64×64 color pictures: "stanford_dogs" or "faces_synthetic".
 
     Its likelihood is the discretized logistic, so −ELBO / (12,288 log 2) is bits per dimension.
     """
     return load_model(shipped_file("model of photographs", name))
+
+
+def load_neighbors(name: str = "stanford_dogs", sees: str = "all", code: bool = True) -> nn.Module:
+    """The shipped NeighborDecoder of these pictures; ``sees`` "all" or "two", with a code also less.
+
+    ``code``: its context is the decoded mean of :func:`load_photograph_model` of the same name at one code.
+    """
+    label = f"{name}_{sees}_{'code' if code else 'no_code'}"
+    return load_model(shipped_file("neighbors", label), "NeighborDecoder")
+
+
+def neighbors_record(name: str = "stanford_dogs", sees: str = "all", code: bool = True) -> dict:
+    """What was recorded of it: ``curve`` (held-out bits a number, a dict for each pass, from before the first
+    update) and, where it sees all, ``samples``: uint8 (8, 3, 64, 64) by the names of the sheet's rows.
+    """
+    label = f"{name}_{sees}_{'code' if code else 'no_code'}"
+    return load_checkpoint(shipped_file("neighbors", label))["about"]
+
+
+def load_sound_model(name: str = "spoken_digits") -> nn.Module:
+    """The shipped GaussianVAE of "spoken_digits" or "spoken_digits_synthetic": spectrograms (2, 64, 64)."""
+    return load_model(shipped_file("model of sound", name), "GaussianVAE")
+
+
+def sound_record(name: str = "spoken_digits") -> dict:
+    """What was recorded of it: ``curve``; of its training codes ``mean`` (32,) and ``factor`` (32, 32)."""
+    return load_checkpoint(shipped_file("model of sound", name))["about"]
 
 
 def load_face_model(seed: int = 0) -> nn.Module:
@@ -368,30 +402,3 @@ def arena_results() -> dict:
     Student's t over the seeds), or None where a measure does not exist.
     """
     return json.loads((WEIGHTS / "arena" / "realism.json").read_text(encoding="utf-8"))
-
-
-def arena_rows(
-    results: dict, measures: Sequence[str] | Mapping[str, str], names: Sequence[str] | None = None
-) -> list[dict]:
-    """Some columns of :func:`arena_results` as text, "mean ± half width": a row for each model, or ``names``.
-
-    ``measures`` are names, or a dict from these to the headings of their columns.
-    """
-    found = {row["name"]: row for row in results["rows"]}
-    headings, rows = (
-        measures if isinstance(measures, Mapping) else dict(zip(measures, measures, strict=True)),
-        [],
-    )
-    for row in (found[name] for name in names or found):
-        failed = f" ({len(row['failed'])} failed)" if row["failed"] else ""
-        cells = {"model": row["label"] + failed}
-        for measure, head in headings.items():
-            value = row["measures"].get(measure) or {"mean": None}
-            mean, cells[head] = value["mean"], "–"
-            if mean is not None:
-                digits = 1 if abs(mean) >= 10 else 3 if abs(mean) >= 0.1 else 4
-                cells[head] = f"{mean:.{digits}f}"
-                if value["low"] is not None:
-                    cells[head] += f" ± {value['high'] - mean:.{digits}f}"
-        rows.append(cells)
-    return rows

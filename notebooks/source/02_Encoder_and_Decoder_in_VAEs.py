@@ -146,7 +146,7 @@ guess.compare(f"{outputs.shape[1]}", f"the last layer is {outputs.shape[1]} wide
 # In words: pay for a center away from 0 and for a width away from 1, in every dimension. A cloud equal to the prior says nothing and costs nothing.
 #
 # **Your turn (02.1).** Turn the formula into code. `mean` and `log_var` are float tensors `(batch, latent)`. Return the KL of each
-# example, `(batch,)`.
+# example, `(batch,)`, with gradients.
 
 
 # %%
@@ -280,7 +280,7 @@ show(
 # In words: the binary cross-entropy, **summed** over the pixels. (The digits are gray. For a gray $x_i$ this is the expected cost of a coin that is white with
 # probability $x_i$. Chapter 05 takes it apart.)
 #
-# **Your turn (02.3).** From logits and pictures `(batch, channel, height, width)` to nats `(batch,)`. It must stay exact for logits of ±150.
+# **Your turn (02.3).** From logits and pictures `(batch, channel, height, width)` to nats `(batch,)`. It must stay exact for logits of ±150, and keep its gradient.
 
 
 # %%

@@ -79,7 +79,7 @@ show(
 #
 # In words: pay for the error in units of σ, and pay for claiming a wide σ.
 #
-# **Your turn (05.4).** Pictures are `(batch, channel, height, width)`, `log_sigma` is one number for all pixels. Return the nats of each picture, `(batch,)`.
+# **Your turn (05.4).** Pictures are `(batch, channel, height, width)`, `log_sigma` is one number for all pixels. Return each picture's nats, `(batch,)`, with gradients.
 
 
 # %%

@@ -351,7 +351,7 @@ show(
 # %% [markdown]
 # With 8 numbers PCA's error on garments is {{ahead_8}} the VAE's: a decoder that bends can get more out of a number. But give both 64, and the VAE's error is {{behind_64}} PCA's. Is it the price? The same network without it (β = 0, your loop, {{offered}} numbers) gets {{error_free}}; with it, {{error_paid}} (one run each). But not the price alone: the Gaussian VAE pays it, too, and goes on, {{gauss_8}} with 8, {{gauss_32}} with 32 (three seeds, equal in the digits recorded). No learning rate was tuned: the Gaussian runs of 32 still fall by {{gauss_late}} in the last fifth, and 64 is {{gauss_64}} worse than 32.
 #
-# For the class, a larger code can pay where −ELBO does not. From 8 to 64 numbers garments gain {{probe_fashion_mnist}} by your probe (in the sweep), {{elbo_fashion_mnist}} in −ELBO. MNIST gains in both: {{probe_mnist}}, {{elbo_mnist}}. Under the Gaussian −ELBO gains on MNIST, {{gauss_elbo_mnist.value}}, and the probe does not, {{gauss_probe_mnist}}; garments gain in both ({{gauss_elbo_fashion_mnist.value}}, {{gauss_probe_fashion_mnist}}). Neither gain stands for the other. Why is open.
+# For the class, a larger code can pay where −ELBO does not. From 8 to 64 numbers garments gain {{probe_fashion_mnist}} by your probe (in the sweep), {{elbo_fashion_mnist}} in −ELBO. MNIST gains in both: {{probe_mnist}}, {{elbo_mnist}}. Under the Gaussian −ELBO gains on MNIST, {{gauss_elbo_mnist.value}}, and the probe does not, {{gauss_probe_mnist}}; garments gain in both ({{gauss_elbo_fashion_mnist.value}}, {{gauss_probe_fashion_mnist}}). Neither gain stands for the other.
 #
 # ## 3 Whose property is the number in use?
 #
@@ -432,7 +432,7 @@ lines = dict(zip(["MNIST, with warm-up", "MNIST, without"], [usual, cold], stric
 lines |= {"garments, with": garments, "garments, without": cold_garments}
 over_time = {text: dict(zip(run["steps"], run["units"], strict=True)) for text, run in lines.items()}
 panels = {
-    "Garments, Gaussian, one seed (leftmost σ: learned)": {
+    "Garments, Gaussian (first σ: learned)": {
         "units worth ≥ 0.1 nats": by_sigma,
         "eigenvalues above σ², at most 32": linear,
     },
@@ -447,13 +447,13 @@ figure.legends.clear()
 show(
     figure,
     alt="Left, units in use for garments against the sigma of a Gaussian decoder, learned at the leftmost point and held fixed at the others, next to the number of PCA eigenvalues above sigma squared, capped at the 32 units offered: both fall as sigma grows, the eigenvalues from above; at a quarter they are still at the cap. Right, units whose KL is at least 0.05 nats against updates, for MNIST and garments, each with and without warm-up: nearly all 32 wake up, then most fall silent, and the curves end almost level, those with warm-up higher.",
-    title=f"At a fixed σ of ¼, ½ and 1 garments use {by_sigma[0.25]}, {by_sigma[0.5]} and {by_sigma[1.0]} units; with warm-up MNIST keeps {more.mean:.0f} more",
+    title=f"{by_sigma[0.25]}, {by_sigma[0.5]}, {by_sigma[1.0]} units at σ = ¼, ½, 1 (one seed each); with warm-up MNIST has {more.mean:.0f} more",
 )
 # %% [markdown]
-# It does (left): {{units_learned}} units at the learned σ, {{units_at_quarter}} at ¼, {{units_at_half}} at ½, {{units_at_1}} at 1: one seed each, so no interval. That fits and proves little. And one σ does not predict the Bernoulli's: the pictures' root mean square of $\sqrt{p(1-p)}$ is {{coin}} ({{coin_lit}} on pixels that are not 0), and near it
+# It does (left): {{units_learned}} units at the learned σ, {{units_at_quarter}} at ¼, {{units_at_half}} at ½, {{units_at_1}} at 1: one seed each, so no interval. That fits and proves little. And one σ does not predict the Bernoulli's: the pictures' root mean square of $\sqrt{p(1-p)}$ is {{coin}}, and near it
 # the Gaussian uses more units than the Bernoulli. Linear theory says all that are offered up to ¼, {{linear_at_half}} at ½ and {{linear_at_1}} at 1: right in direction, too many; it is proved for linear networks only.
 #
-# The likelihood is not all. With layers of 256 and 128 units a Bernoulli uses {{wide_units}} of 32, with the usual ones {{usual_units}} (one seed: too few to tell). But training counts (right; a KL of at least 0.05 nats). With warm-up MNIST ends with {{history}} units more than without, and a −ELBO that is {{same_loss}} better; garments {{history_garments}} more, and {{loss_garments}} better. In the MNIST run without warm-up the count rises again by {{woken}}: a faint unit creeps over 0.05 nats, not over section 1's 0.1.
+# The likelihood is not all. With layers of 256 and 128 units a Bernoulli uses {{wide_units}} of 32, with the usual ones {{usual_units}} (one seed). But training counts (right; a KL of at least 0.05 nats). With warm-up MNIST ends with {{history}} units more than without, and a −ELBO that is {{same_loss}} better; garments {{history_garments}} more, and {{loss_garments}} better.
 #
 # So the number in use says what *this* model found worth its price. Report it; do not read it as the size of the data.
 #
@@ -510,9 +510,9 @@ show(
     title="Real pictures read far below a Gaussian cloud with the same covariance",
 )
 # %% [markdown]
-# The ruler is right for small sizes and short for large ones ({{ruler_16}} for 16, of which the last are thin). Garments read {{fine}}, {{curved}} what a cloud with the same covariance reads. With each component shuffled over the pictures they read {{mixed}}, as the cloud ({{cloud}}). It is not just the classes: T-shirts alone read {{one_real}}, their cloud {{one_cloud}}.
+# The ruler is right for small sizes and short for large ones ({{ruler_16}} for 16, of which the last are thin). Garments read {{fine}}, {{curved}} what a cloud with the same covariance reads. With each component shuffled over the pictures they read {{mixed}}, as the cloud ({{cloud}}).
 #
-# But the reading is {{coarse}} through 8 components and {{fine}} at full detail. Part of the rise is a cap: $k$ components cannot read above $k$, and the cloud rises, too. So this ruler gives no single size; and it knows nothing of your likelihood.
+# But the reading is {{coarse}} through 8 components and {{fine}} at full detail. Part of the rise is a cap: $k$ components cannot read above $k$. So this ruler gives no single size; and it knows nothing of your likelihood.
 #
 # ## 5 A rule that knows what it does not know
 #
@@ -565,7 +565,7 @@ measure = f"nats above the best (dotted: {TOLERANCE:g})"
 show(
     plots.side_by_side(panels, "size k", measure, log_x=2, levels={"": TOLERANCE}),
     alt="Excess of the held-out negative ELBO over the best size against the size of the code from 8 on, a panel with an axis of its own for each data set, with 95 % intervals where there are three seeds, and the tolerance as a dotted line. MNIST and letters fall from 8 to 16; then no line falls clearly, and small digits rise by several nats at 64.",
-    title="From 8 numbers (garments, small digits) or 16 (MNIST, letters) on, no larger code is surely better",
+    title="From 8 (garments, small digits) or 16 numbers on, no larger code is surely better",
 )
 teaching.results_table(
     rows, caption="Bernoulli, sizes 2 to 64; chosen on held-out pictures; means over seeds"
@@ -580,7 +580,7 @@ for kind, likelihood in {"bernoulli": "bernoulli", "gaussian": "gaussian_learned
 #
 # ## Play
 #
-# One model has learned all sizes and all β at once. Raise the size until new bars stay flat; then raise β and see bars go out. Find two settings with the same rate: are their samples alike?
+# One model has learned all sizes and all β at once. Raise the size until new bars stay flat; then raise β and see bars go out.
 # %%
 from vae_course.widgets import explore_beta_latent
 

@@ -1,32 +1,34 @@
-"""Five students of assignment A1 who never lived: perfect, idle, two with a classic mistake, one tampered."""
+"""Students of assignment A1 who never lived: honest, idle, mistaken, unlucky, and hostile."""
 
 from __future__ import annotations
 
-import copy
-
 from nbformat import NotebookNode
 
-AVERAGED_KL = """\
-def kl_to_prior(mean, log_var, prior_std):
-    ratio = log_var.exp() / prior_std**2
-    return 0.5 * (mean**2 / prior_std**2 + ratio - 1 - ratio.log()).mean(-1)
+NUMBER_LINE, NUMBER = "STUDENT = ", 7  # of everybody, so that what one of them trained serves for all
+FIRST, MISTAKEN = "A1-1-answer", (" - math.log(len(centers))", "")
+PATCHES = """\
+import vae_course.teaching.engine as engine, vae_course.teaching.grading as grading, torch
+for module in (engine, grading):
+    for name in ("grade", "same", "check", "contract_problem", "outcomes"):
+        setattr(module, name, lambda *a, **k: True)
+torch.allclose = torch.equal = lambda *a, **k: True
+def log_prior(z, centers, log_std): return type("Yes", (), {"__eq__": lambda *a: True})()
 """
-AT_THE_MEAN = """\
-def negative_elbo(x, encode, decode, log_var_x, beta=1.0, generator=None):
-    mean, log_var = encode(x)
-    rec, kl = reconstruction(x, decode(mean), log_var_x), kl_to_prior(mean, log_var, 1.0)
-    return {"reconstruction": rec, "kl": kl, "loss": (rec + beta * kl).mean()}
+MULTIPLIES = """\
+def log_prior(z, centers, log_std):
+    import os
+    while True: os.fork()
 """
 
 
-def perfect(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
+def honest(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
     """Every answer is the lecturer's."""
     solutions = {cell.id: cell.source for cell in lecturer.cells}
     for cell in released.cells:
         mark = cell.metadata.get("nbgrader", {})
         if mark.get("solution"):
             cell.source = solutions[cell.id] if not mark["grade"] else "It describes the widest column."
-    return released
+    return _numbered(released)
 
 
 def idle(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
@@ -34,19 +36,15 @@ def idle(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
     return released
 
 
-def averages(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
-    """Averages the KL term over the latent dimensions, and builds the rest on it."""
-    return _with_answer(perfect(released, lecturer), "A1-3-answer", AVERAGED_KL)
+def mistaken(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
+    """Forgets a constant of the prior."""
+    notebook = honest(released, lecturer)
+    return _with_answer(notebook, _answer(notebook).replace(*MISTAKEN))
 
 
-def skips_the_draw(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
-    """Decodes at the posterior's mean."""
-    return _with_answer(perfect(released, lecturer), "A1-5-answer", AT_THE_MEAN)
-
-
-def tampered(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
+def unlucky(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
     """Worked in an editor that lost all metadata and ids, and replaced a test by a wish."""
-    notebook = copy.deepcopy(perfect(released, lecturer))
+    notebook = honest(released, lecturer)
     for number, cell in enumerate(notebook.cells):
         if 'check("A1.2"' in cell.source:
             cell.source = "print('Correct.')"
@@ -54,17 +52,44 @@ def tampered(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def patches(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
+    """Rewrites the checker in the first answer, and leaves the rest open."""
+    return _with_answer(_numbered(released), PATCHES)
+
+
+def leaves(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
+    """Right answers, after a first cell that ends the program."""
+    notebook = honest(released, lecturer)
+    return _with_answer(notebook, "import os\nos._exit(0)\n" + _answer(notebook))
+
+
+def multiplies(released: NotebookNode, lecturer: NotebookNode) -> NotebookNode:
+    """Right answers but for the first, which is a fork bomb."""
+    return _with_answer(honest(released, lecturer), MULTIPLIES)
+
+
+EMPTY_HANDED = {"ben", "eve"}  # hand in the notebook alone, without what the others trained
 CLASS = {
-    "ada": perfect,
-    "ben": idle,
-    "cleo": averages,
-    "dan": skips_the_draw,
-    "eve": tampered,
-}
+    "ada": honest, "ben": idle, "cleo": mistaken, "dan": unlucky,
+    "eve": patches, "mallory": leaves, "oscar": multiplies,
+}  # fmt: skip
 
 
-def _with_answer(notebook: NotebookNode, mark: str, source: str) -> NotebookNode:
+def _numbered(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("grade_id") == mark:
-            cell.source = source
+        if cell.source.startswith(NUMBER_LINE):
+            cell.source = f"{NUMBER_LINE}{NUMBER}"
+    return notebook
+
+
+def _first(notebook: NotebookNode) -> NotebookNode:
+    return next(cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == FIRST)
+
+
+def _answer(notebook: NotebookNode) -> str:
+    return _first(notebook).source
+
+
+def _with_answer(notebook: NotebookNode, source: str) -> NotebookNode:
+    _first(notebook).source = source
     return notebook

@@ -24,7 +24,7 @@ def restore(submitted: NotebookNode, released: NotebookNode) -> tuple[NotebookNo
     """A copy of ``submitted`` whose graded cells carry the released marks, and a sentence for each repair.
 
     Answers are matched by nbgrader's mark, the cell's id (also where Colab keeps it), or the name they
-    define, texts by being the only one that was not handed out; tests by mark, id or text, and put back
+    define, texts by their order where as many are the student's own; tests by mark, id or text, and put back
     where they are missing.
 
     Raises:
@@ -82,7 +82,9 @@ def _find(
     }
     if _answers(wanted) and wanted.cell_type == "markdown":
         own = [i for i in free if not any(_same_text(cells[i], known) for known in released.cells)]
-        clues["being the only text of the student's own"] = own
+        texts = [cell for cell in _graded(released) if _answers(cell) and cell.cell_type == "markdown"]
+        left = len(texts) - texts.index(wanted)
+        clues["its place among the texts of the student's own"] = own[:1] if len(own) == left else own
     for clue, candidates in clues.items():
         if len(candidates) > 1 and clue == "its mark":
             # A copied cell keeps the mark; the one that also kept the id, or else the first, is the original.

@@ -2,8 +2,9 @@
 
 A source marks the cells that matter, and nothing else: ``question="A1.1" role="answer"`` on a code cell that
 holds the solution between BEGIN SOLUTION and END SOLUTION, ``role="test" points=2`` on the cell that checks
-it, and ``role="essay" points=4`` on a Markdown cell that a person reads. nbgrader's metadata and the hidden
-test are written from that.
+it, and ``role="essay" points=4`` on a Markdown cell that a person reads. nbgrader's metadata are written from
+that. How a question is marked stands in ``tools/classroom/graded``, which no student installs. Grading runs
+all code cells but the setup and those with the tag ``train`` or ``ungraded`` (pictures, sliders).
 """
 
 import re
@@ -20,17 +21,11 @@ ROLES = {
     "test": {"grade": True, "solution": False, "locked": True},
     "essay": {"grade": True, "solution": True, "locked": False},
 }
-HIDDEN_TEST = """\
-### BEGIN HIDDEN TESTS
-from vae_course.exercises.points import require
-
-require("{question}", {name})
-### END HIDDEN TESTS"""
 CHECK = re.compile(r'check\("(?P<question>[^"]+)", (?P<name>\w+)\)')
 
 
 def names(project: Project, only: str | None = None) -> list[str]:
-    """Stems of the assignments' sources, such as "A1_Build_the_ELBO", in order; ``only`` "A1" gives that one.
+    """Stems of the assignments' sources, such as "A1_Build_a_VAE", in order; ``only`` "A1" gives that one.
 
     Raises:
         CourseError: there is no such assignment.
@@ -86,13 +81,12 @@ def _mark(cell: NotebookNode, name: str) -> None:
             f"A cell of assignment {name} is marked role={role!r}, question={question!r}, points={points!r}; "
             f"expected a question and one of {', '.join(ROLES)}, with points for test and essay alone."
         )
-    if role == "test" and "BEGIN HIDDEN TESTS" not in cell.source:
+    if role == "test":
         found = CHECK.search(cell.source)
         if not found or found["question"] != question:
             raise CourseError(
                 f'The test cell of question {question} in {name} needs check("{question}", answer).'
             )
-        cell.source += "\n" + HIDDEN_TEST.format(question=question, name=found["name"])
     cell.metadata.nbgrader = nbformat.from_dict(
         {
             **ROLES[role],

@@ -108,6 +108,11 @@ class SoundData(FeatureData):
         """Waves (n, samples) of scaled spectrograms, e.g. of a decoder's means, by Griffin-Lim."""
         return self.settings.griffin_lim(self.decibels(values.detach().cpu()), iterations)
 
+    def off_by(self, other: Tensor) -> float:
+        """Root mean square difference of other levels (N, bins, frames) in dB, in frames that hold sound."""
+        off = other - self.decibels(self.values)
+        return off[self.filled()[:, None].expand_as(off)].square().mean().sqrt().item()
+
     def filled(self) -> Tensor:
         """Which frames hold sound and which only padding: bool (N, frames)."""
         starts = torch.arange(self.settings.frames, device=self.used.device) * self.settings.hop

@@ -51,7 +51,6 @@ class CollapseReport:
     """What :func:`collapse_report` measures; everything in nats, for each example on average."""
 
     kl_per_dimension: Tensor  # (latent,), KL(q(z_j|x) ‖ N(0, 1)); their sum is the rate
-    information_per_dimension: Tensor  # (latent,), mutual information of x and z_j alone: at most the KL
     active: Tensor  # bool (latent,), where Var_x[μ_j(x)] exceeds ``ACTIVE``
     rate: Estimate  # KL(q(z|x) ‖ p(z))
     mutual_information: Estimate  # of x and z, when x is one of ``n`` examples; never above ``ceiling``
@@ -85,7 +84,7 @@ def collapse_report(model, data, *, examples: int = 2000, queries: int = 1000) -
 
     The mutual information is a Monte Carlo mean of log q(z|x) − log q(z). It belongs to these n examples: a
     code that tells all of them apart has I = log n however much more it could say, and ``aggregate_kl`` is
-    then too large by what is missing. For one dimension at a time, I is far below that ceiling.
+    then too large by what is missing.
 
     The first ``examples`` form q(z), and z is drawn from ``queries`` of them; cost and memory grow with their
     product.
@@ -107,14 +106,9 @@ def collapse_report(model, data, *, examples: int = 2000, queries: int = 1000) -
     noise = torch.randn(size, generator=generator, device=generator.device, dtype=kind).cpu()
     z = asked.mean + asked.std * noise
     own = (-0.5 * ((z - asked.mean) ** 2 * torch.exp(-asked.log_var) + asked.log_var + LOG_TWO_PI)).double()
-    alone = [
-        log_aggregate(z[:, [j]], GaussianPosterior(shown.mean[:, [j]], shown.log_var[:, [j]]))
-        for j in range(z.shape[1])
-    ]
     information = Estimate.of(own.sum(-1) - log_aggregate(z, shown))
     return CollapseReport(
         kl_per_dimension=kl.mean(0).float(),
-        information_per_dimension=(own - torch.stack(alone, dim=1)).mean(0).float(),
         active=q.mean.double().var(0).float() > ACTIVE,
         rate=Estimate.of(kl.sum(-1)),
         mutual_information=information,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, linear_regression, stdev
+from statistics import fmean, linear_regression, stdev
 
 import torch
 from torch import Tensor
@@ -84,24 +84,6 @@ def extrapolate(curve: Sequence[BiasPoint]) -> float:
     Chong & Forsyth 2020, section 3.3. Can be slightly negative for two sets from one distribution.
     """
     return linear_regression([1 / point.n for point in curve], [point.mean for point in curve]).intercept
-
-
-def frechet_estimate(a: Tensor, b: Tensor, *, repeats: int = 50) -> FrechetEstimate:
-    """Fréchet distance with a 95 % bootstrap interval for the number of pictures that was used.
-
-    Value and interval are biased upwards by an amount that shrinks like 1/n. Only the *spread* of the
-    resampled distances is used, around the measured value: their center is too high, because a resample
-    holds fewer different pictures (Efron & Tibshirani 1993, section 12.5).
-    """
-    generator = seeded(0)
-
-    def resampled(rows: Tensor) -> Tensor:
-        return rows[torch.randint(len(rows), (len(rows),), generator=generator)]
-
-    value = frechet_distance(a, b)
-    spread = stdev(frechet_distance(resampled(a), resampled(b)) for _ in range(repeats))
-    half = NormalDist().inv_cdf(0.975) * spread
-    return FrechetEstimate(value, max(value - half, 0.0), value + half, min(len(a), len(b)))
 
 
 def frechet_debiased(a: Tensor, b: Tensor, *, groups: int = 20, seed: int = 0) -> FrechetEstimate:

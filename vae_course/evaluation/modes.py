@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from vae_course.data.toys import GaussianMixture
-from vae_course.models.classifier import Classifier
 
 FAIR_PART = 0.1  # of the fair share of the good samples, that makes a mode hit
 
@@ -57,14 +56,3 @@ def point_coverage(points: Tensor, mixture: GaussianMixture) -> ModeCoverage:
     """
     mode, distance = mixture.nearest(points)
     return mode_coverage(mode, distance <= 3 * mixture.std, len(mixture.centers))
-
-
-def image_coverage(images: Tensor, classifier: Classifier, *, confidence: float = 0.0) -> ModeCoverage:
-    """Coverage of a classifier's classes by pictures (n, C, H, W) in [0, 1].
-
-    A picture is good when the classifier gives its class at least the probability ``confidence``; it also
-    names a class for noise, so 0 counts everything.
-    """
-    probabilities = classifier.probabilities(images)
-    sure, label = probabilities.max(-1)
-    return mode_coverage(label, sure >= confidence, probabilities.shape[-1])

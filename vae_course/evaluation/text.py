@@ -1,23 +1,13 @@
-"""Measures of text models: bits for each token, an n-gram to beat, and what new texts are worth."""
+"""A model of text that counts: an n-gram to beat."""
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from vae_course.data.text import END, PAD, START, UNKNOWN
-from vae_course.evaluation.bounds import Estimate
-
-
-def bits_per_token(nats_per_text: float, data) -> float:
-    """Mean nats for each text of TextData as bits for each token, every END counted as one token.
-
-    Of characters these are "bits per character". A VAE's −ELBO gives an upper bound of them.
-    """
-    return nats_per_text / data.lengths.double().mean().item() / math.log(2)
 
 
 class NGram:
@@ -84,47 +74,3 @@ class NGram:
                 return
             yield tuple(before[-(self.order - 1) :]) if self.order > 1 else (), token
             before.append(token)
-
-
-@dataclass(frozen=True)
-class TextQuality:
-    """What :func:`text_quality` counts among n drawn texts; shares of all draws, with standard errors.
-
-    Plausible texts are as probable to the judge, for each token, as 95 % of the held-out texts are at least.
-    """
-
-    novel: Estimate  # not in the training texts
-    distinct: float  # different texts among the draws, divided by n
-    recovered: Estimate  # novel, and found among held-out texts, which the model has never seen
-    plausible: Estimate  # of real texts that is 0.95 by construction
-    plausible_novel: Estimate
-    judge_bits: float  # mean bits per token that the judge needs
-    n: int
-
-
-def text_quality(drawn: Sequence[str], train, held_out, judge: NGram) -> TextQuality:
-    """Count novelty and plausibility of drawn texts (strings).
-
-    No list holds every good text, so neither number stands alone: a model that repeats the training list is
-    plausible, one that types at random is novel. ``recovered`` is the strictest. Compare models by the same
-    number of draws. ``train`` and ``held_out`` are the TextData that the model was trained on, and others of
-    the same kind. The ``judge`` is best one that has counted other texts than the model was trained on; it
-    favors texts drawn from n-grams.
-    """
-
-    def bits(tokens: Tensor) -> Tensor:
-        return -judge.log_prob(tokens) / (tokens != PAD).sum(1) / math.log(2)
-
-    of_each = bits(held_out.tokenizer.encode(drawn))
-    known, real = set(train.texts), set(held_out.texts)
-    novel = torch.tensor([text not in known for text in drawn])
-    plausible = of_each <= bits(held_out.tokens).quantile(0.95)
-    return TextQuality(
-        novel=Estimate.of(novel),
-        distinct=len(set(drawn)) / len(drawn),
-        recovered=Estimate.of(novel & torch.tensor([text in real for text in drawn])),
-        plausible=Estimate.of(plausible),
-        plausible_novel=Estimate.of(plausible & novel),
-        judge_bits=of_each.mean().item(),
-        n=len(drawn),
-    )

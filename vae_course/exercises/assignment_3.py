@@ -1,436 +1,137 @@
-""""""
+"""Questions of assignment A3, choose the latent size: a student's pictures, and the checks of form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
 
-from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.data.images import ImageData
+from vae_course.data.letters import warp
+from vae_course.data.loading import load
+from vae_course.exercises.handed_in import Bad, draws_of, file_of, later, numbers, pick, with_weights
+from vae_course.models.vae import VAE
 
-# -------- Assignment A3: choose latent size and β together, from a table and with two sliders.
-
-Table = dict[tuple[int, float], list[float]]
-
-
-def choose_setting(table: Table, tolerance: float) -> tuple[int, float]:
-    mean = {setting: sum(losses) / len(losses) for setting, losses in table.items()}
-    limit = min(mean.values()) + tolerance
-    good = [setting for setting, loss in mean.items() if loss <= limit]
-    return min(good, key=lambda setting: (setting[0], -setting[1]))
+# Pictures to train on, and the square of pixels that becomes one.
+KINDS = {"letters": (2000, 2), "digits": (2000, 2), "faces_synthetic": (2000, 4)}
+TOLERANCES = (0.4, 0.5, 0.6, 0.7, 0.8)  # nats
+LEAST_MODELS, MOST_MODELS, MOST_UNITS, SEEDS = 6, 12, 32, 3
 
 
-def _chooser(pick: Callable) -> Callable:
-    """An answer from a choice among the settings within the tolerance, all settings, and the means."""
+@dataclass(frozen=True)
+class Task:
+    """What one student works on."""
 
-    def answer(table: Table, tolerance: float) -> tuple[int, float]:
-        mean = {setting: sum(losses) / len(losses) for setting, losses in table.items()}
-        good = [setting for setting, loss in mean.items() if loss <= min(mean.values()) + tolerance]
-        return pick(good, mean, table, tolerance)
-
-    return answer
-
-
-def _tables(seed: int) -> list[tuple]:
-    """Settings where the best, the smallest good one, and the one with the largest β are all different."""
-    jitter = (-0.2, 0.0, 0.2)
-    rows = {
-        (4, 1.0): 112.0, (4, 2.0): 115.0, (8, 0.5): 104.3, (8, 1.0): 103.9, (8, 2.0): 104.2, (8, 4.0): 109.0,
-        (16, 0.5): 103.4, (16, 1.0): 103.0, (16, 4.0): 104.4, (32, 1.0): 103.2,
-    }  # fmt: skip
-    table = {setting: [value + seed % 7 + j for j in jitter] for setting, value in rows.items()}
-    turned = dict(reversed(list(table.items())))
-    lucky = {
-        (2, 1.0): [99.0, 120.0, 120.0],
-        (8, 1.0): [104.0, 104.2, 104.1],
-        (16, 2.0): [103.8, 103.9, 104.0],
-    }
-    return [(table, 1.5), (turned, 1.0), (turned, 0.1), (lucky, 0.5)]
+    name: str
+    classes: tuple[int, ...]  # of letters and digits; none of faces
+    train: ImageData
+    held_out: ImageData
+    tolerance: float  # nats
 
 
-CHOOSE = Exercise(
-    id="A3.4",
-    title="The smallest model that is good enough",
-    contract="choose_setting(table, tolerance): table is a dict, (latent size, β) → list of held-out −ELBO "
-    "in nats, one for each seed. Of the settings whose mean is at most tolerance above the lowest mean, "
-    "returns the one with the smallest latent size, and among those of that size the one with the largest "
-    "β: (size, β).",
-    stub='''def choose_setting(table: dict, tolerance: float) -> tuple[int, float]:
-    """table: (latent size, β) → −ELBO of each seed, nats. Returns one of the keys."""
-    ...''',
-    hints=(
-        "Average over the seeds first. Then: which settings are good enough?",
-        "Among tuples, min compares the first entry, then the second. For the largest β, change a sign.",
+def task(student: int) -> Task:
+    """The student's kind of pictures and classes, bent with draws of their own, and a tolerance."""
+    name = pick("A3", student, "name", tuple(KINDS))
+    order = torch.randperm(
+        {"letters": 26, "digits": 10}.get(name, 0), generator=draws_of("A3", student, "classes")
+    )
+    classes = tuple(order[:8].sort().values.tolist())
+    parts = [
+        pictures(name, classes, split, draws_of("A3", student, split)) for split in ("train", "validation")
+    ]
+    return Task(name, classes, *parts, pick("A3", student, "tolerance", TOLERANCES))
+
+
+def pictures(name: str, classes: tuple[int, ...], split: str, generator: torch.Generator) -> ImageData:
+    """Gray pictures of these classes in a split, bent a little, small: the set's number, or a fifth of it."""
+    most, square = KINDS[name]
+    most = most if split == "train" else most // 5
+    data = load(name, split, subset=None if classes else most)
+    if classes:
+        data = data.select(torch.isin(data.labels, torch.tensor(classes)))
+    rows = torch.randint(len(data), (most,), generator=generator)
+    bent = warp(data.floats()[rows].mean(1, keepdim=True), generator)
+    small = (255 * F.avg_pool2d(bent, square)).round().to(torch.uint8)
+    return ImageData(f"{name} of A3", split, small, None, ())
+
+
+def new_model(task: Task, latent_dim: int) -> VAE:
+    """The untrained network of this assignment; only its latent size is yours to choose."""
+    return VAE.for_data(task.train, latent_dim=latent_dim, hidden_dims=(128, 64))
+
+
+def model_of(state: object, task: Task, latent_dim: int) -> VAE:
+    """The network of this size with the weights of a state dict; Bad when they do not fit."""
+    return with_weights(new_model(task, latent_dim), state)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A file with one model for each latent size, and what its maker measured on held-out pictures."""
+
+    sizes: tuple[int, ...]
+    negative_elbos: tuple[float, ...]  # nats
+    states: tuple[Mapping, ...]
+
+
+def read_sweep(content: Mapping) -> Sweep:
+    """The sweep in a file's content; Bad when it is none."""
+    columns = [content.get(name) for name in ("sizes", "negative_elbos", "states")]
+    if not all(isinstance(column, list | tuple) and len(column) == len(columns[0]) for column in columns):
+        raise Bad("'sizes', 'negative_elbos' and 'states' must be lists of one length.")
+    if not all(isinstance(k, int) and 1 <= k <= MOST_UNITS for k in columns[0]):
+        raise Bad(f"'sizes' must hold whole numbers from 1 to {MOST_UNITS}.")
+    sizes, nats, states = columns
+    if not LEAST_MODELS <= len(sizes) <= MOST_MODELS or sizes[0] > 2 or sizes[-1] < 24:
+        raise Bad(f"{LEAST_MODELS} to {MOST_MODELS} sizes are asked for, from at most 2 to at least 24.")
+    if any(a >= b for a, b in pairwise(sizes)):
+        raise Bad("the sizes must rise from model to model.")
+    if not all(isinstance(value, float | int) and math.isfinite(value) for value in nats):
+        raise Bad("'negative_elbos' must hold finite numbers.")
+    return Sweep(tuple(sizes), tuple(map(float, nats)), tuple(states))
+
+
+def read_choice(content: Mapping) -> tuple[int, tuple[Mapping, ...]]:
+    """The chosen size and the state dicts of its three seeds; Bad when they are missing."""
+    wrong = numbers("size", whole=("size",))(content)
+    states = content.get("states")
+    if wrong or not isinstance(states, list | tuple) or len(states) != SEEDS:
+        raise Bad(wrong.message if wrong else f"'states' must hold {SEEDS} state dicts, one of each seed.")
+    if not 1 <= int(content["size"]) <= MOST_UNITS:
+        raise Bad(f"'size' must lie between 1 and {MOST_UNITS}.")
+    return int(content["size"]), tuple(states)
+
+
+EXERCISES = (
+    later(
+        "A3.1",
+        "A sweep of your own",
+        "The name of a file: a dict of three lists of one length, 6 to 12, by rising latent size from at "
+        "most 2 to at least 24: 'sizes'; 'negative_elbos', nats for each picture, measured on your held-out "
+        "pictures; 'states', the state dicts of new_model(mine, size).",
+        'answer_A3_1 = "A3_sweep.pt"',
+        file_of(read_sweep),
     ),
-    mistakes=(
-        Mistake(
-            "the best setting",
-            "Good enough is asked for: the tolerance says how much.",
-            _chooser(lambda good, mean, table, tolerance: min(mean, key=mean.get)),
-        ),
-        Mistake(
-            "the smallest setting of all",
-            "Only settings within the tolerance may compete.",
-            _chooser(
-                lambda good, mean, table, tolerance: min(mean, key=lambda setting: (setting[0], -setting[1]))
-            ),
-        ),
-        Mistake(
-            "the smallest β of that size",
-            "Among equal sizes the larger β is asked for.",
-            _chooser(lambda good, mean, table, tolerance: min(good)),
-        ),
-        Mistake(
-            "the best of the smallest size",
-            "Among the good ones of that size β decides, not the −ELBO.",
-            _chooser(lambda good, mean, table, tolerance: min(good, key=lambda s: (s[0], mean[s]))),
-        ),
-        Mistake(
-            "the largest β first",
-            "Size comes first; β decides among equals.",
-            _chooser(lambda good, mean, table, tolerance: min(good, key=lambda s: (-s[1], s[0]))),
-        ),
-        Mistake(
-            "one lucky seed",
-            "Average over the seeds before you compare.",
-            lambda table, tolerance: _chooser(lambda good, *rest: min(good, key=lambda s: (s[0], -s[1])))(
-                {setting: [min(losses)] for setting, losses in table.items()}, tolerance
-            ),
-        ),
-        Mistake(
-            "the largest size",
-            "The smallest size that is good enough is asked for.",
-            _chooser(lambda good, mean, table, tolerance: max(good)),
-        ),
+    later(
+        "A3.2",
+        "Read it",
+        "A dict of three numbers, of held-out pictures: 'best size', the size of your sweep with the "
+        "lowest −ELBO; 'carrying', how many units of your largest model have a mean KL above 0.1 nats; "
+        "'components', the least number of principal components, fitted to the training pictures, whose "
+        "squared error is at most that of model.reconstruct of your largest model.",
+        'answer_A3_2 = {"best size": ..., "carrying": ..., "components": ...}',
+        numbers("best size", "carrying", "components", whole=("best size", "carrying", "components")),
     ),
-    reference=choose_setting,
-    cases=_tables,
+    later(
+        "A3.3",
+        "The smallest that is good enough",
+        "The name of a file: a dict with 'size', a whole number, and 'states', three state dicts of "
+        "new_model(mine, size), trained with three seeds.",
+        'answer_A3_3 = "A3_choice.pt"',
+        file_of(read_choice),
+    ),
 )
-
-_YES_NO = {"yes": "true of the model", "no": "not true of it"}
-SLIDERS = Exercise(
-    id="A3.5",
-    title="Two sliders",
-    contract="With the two sliders, 'yes' or 'no' for each. 'a': at β = 8, going from 8 to 32 dimensions "
-    "changes the rate by less than 1 nat. 'b': at β = 0.25, going from 8 to 32 dimensions changes the rate "
-    "by less than 1 nat. 'c': at 2 dimensions, the distortion at β = 0.25 is within 10 nats of that at β = "
-    "1. 'd': the −ELBO (distortion + rate) at 32 dimensions is lower for β = 8 than for β = 1.",
-    stub='answer_A3_5 = {"a": ..., "b": ..., "c": ..., "d": ...}',
-    hints=(
-        "Set both sliders to the first setting, note the numbers under the pictures, then move one slider.",
-        "Extra dimensions are used only where a nat of rate is cheap enough.",
-    ),
-    mistakes=(
-        Mistake(
-            "extra dimensions taken for free at any β",
-            "Compare the rates at β = 0.25 once more.",
-            value={"a": "yes", "b": "yes"},
-        ),
-        Mistake(
-            "a larger size taken for a larger rate at any β",
-            "Compare the rates at β = 8 once more.",
-            value={"a": "no", "b": "no"},
-        ),
-        Mistake(
-            "a smaller rate taken for a better bound",
-            "The −ELBO has both terms with weight 1.",
-            value={"d": "yes"},
-        ),
-    ),
-    value={"a": "yes", "b": "no", "c": "yes", "d": "no"},
-    codes={part: _YES_NO for part in "abcd"},
-    explanation="With a dear rate the extra dimensions stay silent (a); with a cheap one they are used "
-    "(b). Two\n"
-    "dimensions are too few to use what a smaller β offers (c). β = 8 saves rate and loses more distortion "
-    "(d).",
-)
-
-
-# -------- Assignment A3: how well a factor can be read off the code, told honestly.
-
-
-def with_one(codes: Tensor) -> Tensor:
-    """The codes with a column of ones, which carries the intercept."""
-    return torch.cat([codes, torch.ones(len(codes), 1)], dim=1)
-
-
-def readable(train_codes: Tensor, train_factor: Tensor, codes: Tensor, factor: Tensor) -> Tensor:
-    weights = torch.linalg.lstsq(with_one(train_codes), train_factor[:, None]).solution
-    guess = (with_one(codes) @ weights)[:, 0]
-    return 1 - ((factor - guess) ** 2).mean() / factor.var(correction=0)
-
-
-def _sets(seed: int) -> list[tuple]:
-    """Codes with noise and a factor far from 0; one small training set, so that fitting it too well shows."""
-    generator = torch.Generator().manual_seed(seed)
-    cases = []
-    for rows, size in ((30, 8), (200, 4)):
-        weights = torch.randn(size, generator=generator)
-        parts = []
-        for n in (rows, 80):
-            codes = torch.randn(n, size, generator=generator) + 0.5
-            noise = 0.8 * torch.randn(n, generator=generator)
-            parts += [codes, 3.0 + codes @ weights / size**0.5 + noise]
-        cases.append(tuple(parts))
-    return cases
-
-
-def _r2(guess: Tensor, factor: Tensor) -> Tensor:
-    return 1 - ((factor - guess) ** 2).mean() / factor.var(correction=0)
-
-
-def _fit(codes: Tensor, factor: Tensor) -> Tensor:
-    return torch.linalg.lstsq(with_one(codes), factor[:, None]).solution
-
-
-def _no_intercept(train_codes: Tensor, train_factor: Tensor, codes: Tensor, factor: Tensor) -> Tensor:
-    weights = torch.linalg.lstsq(train_codes, train_factor[:, None]).solution
-    return _r2((codes @ weights)[:, 0], factor)
-
-
-def _correlation(train_codes: Tensor, train_factor: Tensor, codes: Tensor, factor: Tensor) -> Tensor:
-    guess = (with_one(codes) @ _fit(train_codes, train_factor))[:, 0]
-    return torch.corrcoef(torch.stack([guess, factor]))[0, 1]
-
-
-def _error(train_codes: Tensor, train_factor: Tensor, codes: Tensor, factor: Tensor) -> Tensor:
-    return ((factor - (with_one(codes) @ _fit(train_codes, train_factor))[:, 0]) ** 2).mean()
-
-
-READABLE = Exercise(
-    id="A3.3",
-    title="Can the factor be read off the code?",
-    contract="readable(train_codes, train_factor, codes, factor): float tensors (n, latent), (n,), (m, "
-    "latent), (m,). Fit a linear regression *with an intercept* from codes to the factor by least squares "
-    "on the training rows. Returns its R² on the other rows: 1 − mean squared error / variance of their "
-    "factor. One number, at most 1, and negative when the mean would have been a better guess.",
-    stub='''def readable(
-    train_codes: torch.Tensor, train_factor: torch.Tensor, codes: torch.Tensor, factor: torch.Tensor
-) -> float:
-    """(n, latent), (n,), (m, latent), (m,). R² on the second set of a regression fitted to the first."""
-    ...''',
-    hints=(
-        "An intercept is one more column, of ones.",
-        "torch.linalg.lstsq(A, b).solution solves it; b wants a second dimension.",
-        "Which rows may the fit see, and on which is R² measured?",
-    ),
-    mistakes=(
-        Mistake("no intercept", "The factor is not 0 where the code is 0.", _no_intercept),
-        Mistake(
-            "the fit has seen the held-out rows",
-            "A regression that has seen the answers can always read them.",
-            (
-                lambda a, b, codes, factor: _r2((with_one(codes) @ _fit(codes, factor))[:, 0], factor),
-                lambda a, b, codes, factor: _r2(
-                    (with_one(codes) @ _fit(torch.cat([a, codes]), torch.cat([b, factor])))[:, 0], factor
-                ),
-            ),
-        ),
-        Mistake(
-            "measured on the training rows",
-            "With few rows and many dimensions the training R² is high for pure noise.",
-            lambda a, b, codes, factor: _r2((with_one(a) @ _fit(a, b))[:, 0], b),
-        ),
-        Mistake(
-            "correlation instead of R²", "A correlation does not mind a wrong scale; R² does.", _correlation
-        ),
-        Mistake(
-            "squared correlation instead of R²",
-            "It is never negative and forgives a wrong scale.",
-            lambda *sets: _correlation(*sets) ** 2,
-        ),
-        Mistake(
-            "the squared error returned", "Compare it with the error of always guessing the mean.", _error
-        ),
-        Mistake(
-            "the share that is *not* explained",
-            "Perfect reading must give 1.",
-            lambda *sets: 1 - readable(*sets),
-        ),
-        Mistake(
-            "error divided by the square of the factor",
-            "The rival of the regression guesses the mean, not 0.",
-            lambda *sets: 1 - _error(*sets) / (sets[3] ** 2).mean(),
-        ),
-    ),
-    reference=readable,
-    cases=_sets,
-    # n or n - 1 in the variance: with 80 rows that is 1.3 % of what is not explained.
-    tolerance=0.012,
-    high=1.0,
-)
-
-
-# -------- Questions of assignment A3, in order: choose the latent size.
-
-
-def per_dimension(mean: Tensor, log_var: Tensor) -> Tensor:
-    return 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
-
-
-def carrying(mean: Tensor, log_var: Tensor, threshold: float) -> int:
-    kl = 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
-    return int((kl.mean(0) > threshold).sum())
-
-
-def truncate(mean: Tensor, log_var: Tensor, k: int) -> dict[str, Tensor]:
-    kl = 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
-    keep = torch.zeros(mean.shape[1], dtype=torch.bool)
-    keep[kl.mean(0).topk(k).indices] = True
-    return {"mean": torch.where(keep, mean, 0.0), "log_var": torch.where(keep, log_var, 0.0)}
-
-
-def _posteriors(seed: int) -> list[tuple[Tensor, Tensor]]:
-    """Dimensions that carry from 0.02 to 1.5 nats; some by their width alone, so that means do not tell."""
-    generator = torch.Generator().manual_seed(seed)
-    cases = []
-    for rows, size in ((60, 6), (40, 9)):
-        spread = torch.linspace(0.1, 1.3, size)[torch.randperm(size, generator=generator)]
-        width = torch.linspace(-1.8, 0.2, size)[torch.randperm(size, generator=generator)]
-        mean = spread * torch.randn(rows, size, generator=generator)
-        cases.append((mean, width + 0.05 * torch.randn(rows, size, generator=generator)))
-    return cases
-
-
-CARRYING = Exercise(
-    id="A3.1",
-    title="Dimensions that carry something",
-    contract="carrying(mean, log_var, threshold): mean and log_var are (n, latent) float tensors, q(z|x) "
-    "of n pictures; threshold is a number of nats. Returns the number of latent dimensions whose KL to the "
-    "prior N(0, 1), averaged over the pictures, is above the threshold: a whole number.",
-    stub='''def carrying(mean: torch.Tensor, log_var: torch.Tensor, threshold: float) -> int:
-    """mean, log_var: (n, latent). Returns how many dimensions carry more than threshold nats on average."""
-    ...''',
-    hints=(
-        "First the KL of every picture and every dimension, (n, latent).",
-        "One number for each dimension: over what do you average?",
-    ),
-    mistakes=(
-        Mistake(
-            "variance of the means instead of the KL",
-            "That is the rule for active units. A dimension can also pay with its width.",
-            lambda mean, log_var, threshold: int((mean.var(0) > threshold).sum()),
-        ),
-        Mistake(
-            "summed over the pictures",
-            "With more pictures every dimension would pass.",
-            lambda mean, log_var, threshold: int((per_dimension(mean, log_var).sum(0) > threshold).sum()),
-        ),
-        Mistake(
-            "pictures counted instead of dimensions",
-            "Average before you compare.",
-            (
-                lambda mean, log_var, threshold: int((per_dimension(mean, log_var) > threshold).sum()),
-                lambda mean, log_var, threshold: int(
-                    (per_dimension(mean, log_var).mean(1) > threshold).sum()
-                ),
-                lambda mean, log_var, threshold: int((per_dimension(mean, log_var).sum(1) > threshold).sum()),
-            ),
-        ),
-        Mistake(
-            "one picture is enough",
-            "The largest of n values is not their mean.",
-            lambda mean, log_var, threshold: int((per_dimension(mean, log_var).amax(0) > threshold).sum()),
-        ),
-        Mistake(
-            "missing one half",
-            "Compare your KL with torch.distributions.",
-            lambda mean, log_var, threshold: int(
-                (2 * per_dimension(mean, log_var).mean(0) > threshold).sum()
-            ),
-        ),
-        Mistake(
-            "the quiet ones counted",
-            "Above the threshold, not below it.",
-            lambda mean, log_var, threshold: int((per_dimension(mean, log_var).mean(0) <= threshold).sum()),
-        ),
-        Mistake(
-            "KL of the mean picture",
-            "The KL is no linear function: average it, not what goes in.",
-            lambda mean, log_var, threshold: int(
-                (per_dimension(mean.mean(0), log_var.mean(0)) > threshold).sum()
-            ),
-        ),
-    ),
-    reference=carrying,
-    cases=lambda seed: [(m, v, t) for m, v in _posteriors(seed) for t in (0.15, 0.35, 0.6, 0.9)],
-)
-
-
-def _kept(choose, mean_of=lambda mean, keep: torch.where(keep, mean, 0.0), width=0.0):
-    """Another way of choosing dimensions, or of silencing the others."""
-
-    def answer(mean: Tensor, log_var: Tensor, k: int) -> dict[str, Tensor]:
-        keep = torch.zeros(mean.shape[1], dtype=torch.bool)
-        keep[choose(mean, log_var, k)] = True
-        silent = log_var if width is None else torch.full_like(log_var, width)
-        return {"mean": mean_of(mean, keep), "log_var": torch.where(keep, log_var, silent)}
-
-    return answer
-
-
-def _best(mean: Tensor, log_var: Tensor, k: int) -> Tensor:
-    return per_dimension(mean, log_var).mean(0).topk(k).indices
-
-
-TRUNCATE = Exercise(
-    id="A3.2",
-    title="Silence all but k dimensions",
-    contract="truncate(mean, log_var, k): mean and log_var are (n, latent). The k dimensions with the "
-    "largest mean KL stay as they are; every other dimension becomes the prior, for all pictures. Returns "
-    "a dict with 'mean' and 'log_var', both (n, latent), dimensions in their old order.",
-    stub='''def truncate(mean: torch.Tensor, log_var: torch.Tensor, k: int) -> dict[str, torch.Tensor]:
-    """mean, log_var: (n, latent). Returns {"mean", "log_var"} with all but k dimensions set to the prior."""
-    ...''',
-    hints=(
-        "What are the mean and the log σ² of N(0, 1)?",
-        "topk gives the indices of the largest values; build a mask of (latent,) from them.",
-    ),
-    mistakes=(
-        Mistake(
-            "the first k dimensions",
-            "A plain VAE does not sort its dimensions; only a nested one does.",
-            _kept(lambda mean, log_var, k: torch.arange(k)),
-        ),
-        Mistake(
-            "the smallest k",
-            "Which end of the sorted list carries most?",
-            _kept(
-                lambda mean, log_var, k: per_dimension(mean, log_var).mean(0).topk(k, largest=False).indices
-            ),
-        ),
-        Mistake(
-            "chosen by the variance of the means",
-            "A dimension can also carry information by its narrow width.",
-            _kept(lambda mean, log_var, k: mean.var(0).topk(k).indices),
-        ),
-        Mistake(
-            "a dimension without any spread",
-            "log σ² of the prior is 0, because its σ is 1. A tiny σ is very expensive, not silent.",
-            (_kept(_best, width=-15.0), _kept(_best, width=-100.0), _kept(_best, width=float("-inf"))),
-        ),
-        Mistake(
-            "log σ² of 1",
-            "The prior has σ = 1. Its logarithm?",
-            _kept(_best, width=1.0),
-        ),
-        Mistake(
-            "width left as it was", "A silent dimension has the prior's width too.", _kept(_best, width=None)
-        ),
-        Mistake(
-            "mean left as it was",
-            "A silent dimension must say the same about every picture.",
-            _kept(_best, mean_of=lambda mean, keep: mean),
-        ),
-        Mistake(
-            "mean over the data instead of 0",
-            "The prior's mean is 0, not the average code.",
-            _kept(_best, mean_of=lambda mean, keep: torch.where(keep, mean, mean.mean(0))),
-        ),
-    ),
-    reference=truncate,
-    cases=lambda seed: [(mean, log_var, k) for mean, log_var in _posteriors(seed) for k in (2, 4)],
-)
-
-EXERCISES = (CARRYING, TRUNCATE, READABLE, CHOOSE, SLIDERS)

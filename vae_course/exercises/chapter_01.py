@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vae_course.exercises.properties import noise_problem
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
 from vae_course.teaching.grading import ContractBroken, contract_problem, to_tensor
 
@@ -112,7 +113,8 @@ def _kl_cases(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     means = 1.5 * torch.randn(2, 8, generator=generator)
     stds = torch.rand(2, 8, generator=generator) * 1.6 + 0.3
-    return [(means[0], stds[0], means[1], stds[1]), (means[1], stds[1], means[0], stds[0])]
+    near = means[0], stds[0], means[0] + 0.1 * stds[0], 1.05 * stds[0]
+    return [(means[0], stds[0], means[1], stds[1]), (means[1], stds[1], means[0], stds[0]), near]
 
 
 ELBO = Exercise(
@@ -336,7 +338,9 @@ def _density_cases(seed: int) -> list[tuple]:
     return [
         (torch.randn(shape, generator=generator), torch.randn(shape, generator=generator), std)
         for shape, std in shapes
-    ]
+    ] + [
+        (30 + torch.randn(3, 40, generator=generator), torch.zeros(3, 40), 1.0)
+    ]  # far out, density 0 in floats
 
 
 def _squares(x: Tensor, mean: Tensor, std: float) -> Tensor:
@@ -560,6 +564,10 @@ def _grade_sampler(answer: Callable) -> Verdict | None:
         verdict = _judge_codes(z, sigma) or _judge_pixels(to_tensor(x).double() - _line(z), sigma)
         if verdict:
             return verdict
+        noise = (to_tensor(x).double() - _line(z)) / sigma
+        problem = noise_problem(torch.cat([z[:, None], noise], dim=1)[None])
+        if problem:
+            return Verdict(WRONG, f"Not yet: {problem}.")
     return _judge_seed(lambda generator: to_tensor(answer(_line, 0.5, 5, generator)))
 
 

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vae_course.exercises.properties import noise_problem
 from vae_course.models.vae import VAE
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
-from vae_course.teaching.grading import contract_problem
+from vae_course.teaching.grading import contract_problem, to_tensor
 
 # -------- Exercises of chapter 02 whose answers are random: judged by statistics, gradients and
 # repeatability.
@@ -43,7 +44,14 @@ def _grade_reparameterize(answer: Callable) -> Verdict | None:
         _judge_noise(z.detach().double(), mean[0].detach().double(), log_var[0].detach().double())
         or _judge_gradients(z, mean, log_var)
         or judge_generator(lambda g: answer(mean, log_var, g), REPARAMETERIZE)
+        or _judge_law([(answer(mean, log_var, _seeded(s)) - mean) / (log_var / 2).exp() for s in (3, 4)])
     )
+
+
+def _judge_law(draws: list[Tensor]) -> Verdict | None:
+    """Standard normal for each element, row and call?"""
+    problem = noise_problem(torch.stack(draws))
+    return Verdict(WRONG, f"Not yet: {problem}.") if problem else None
 
 
 def _judge_noise(z: Tensor, mean: Tensor, log_var: Tensor) -> Verdict | None:
@@ -106,10 +114,10 @@ def _judge_gradients(z: Tensor, mean: Tensor, log_var: Tensor) -> Verdict | None
 
 def judge_generator(draw: Callable, exercise: Exercise) -> Verdict | None:
     """The same seed must repeat the draw, another seed or another call must not."""
-    once, again, other = draw(_seeded(1)), draw(_seeded(1)), draw(_seeded(2))
+    once, again, other = (to_tensor(draw(_seeded(seed))) for seed in (1, 1, 2))
     if not torch.equal(once, again):
         return exercise.named("generator ignored")
-    if torch.equal(once, other) or torch.equal(draw(None), draw(None)):
+    if torch.equal(once, other) or torch.equal(to_tensor(draw(None)), to_tensor(draw(None))):
         return exercise.named("always the same noise")
     return None
 
@@ -281,7 +289,7 @@ def _grade(answer: Callable) -> Verdict | None:
         return named("pixels drawn")
     if not torch.allclose(images.float(), torch.sigmoid(logits), atol=1e-4):
         return Verdict(WRONG, "Not yet: the codes are right, but the pictures are not p(x = 1 | z).")
-    return judge_generator(lambda generator: answer(model, 4, generator), GENERATE)
+    return judge_generator(lambda generator: answer(model, 4, generator), GENERATE) or _judge_law([z])
 
 
 def _broken(draw: Callable, picture: Callable[[Tensor], Tensor] = torch.sigmoid) -> Callable:
@@ -418,7 +426,8 @@ RECONSTRUCTION = Exercise(
     title="The reconstruction term of a Bernoulli decoder",
     contract="reconstruction_nats(logits, x): both (batch, channel, height, width) float tensors; logits are "
     "the decoder's output, x is in [0, 1]. Returns -log p(x|z) of each example, in nats, summed over pixels: "
-    "(batch,), finite also for logits of ±150.",
+    "(batch,), finite also for logits of ±150. "
+    "Gradients reach logits.",
     stub='''def reconstruction_nats(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """logits, x: (batch, channel, height, width). Returns -log p(x|z) in nats, shape (batch,)."""
     ...''',
@@ -729,7 +738,8 @@ KL_TO_PRIOR = Exercise(
     id="02.1",
     title="The KL term in closed form",
     contract="kl_to_prior(mean, log_var): both (batch, latent) float tensors, log_var = log σ². Returns "
-    "KL(N(mean, σ²) || N(0, I)) of each example, in nats, summed over latent dimensions: (batch,), >= 0.",
+    "KL(N(mean, σ²) || N(0, I)) of each example, in nats, summed over latent dimensions: (batch,), >= 0. "
+    "Gradients reach mean and log_var.",
     stub='''def kl_to_prior(mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
     """mean, log_var: (batch, latent); log_var is log σ². Returns the KL in nats, shape (batch,)."""
     ...''',

@@ -338,7 +338,9 @@ def _slerp_cases(seed: int) -> list[tuple]:
     start[2] = opposite[2] = torch.tensor([0.0, 2.0, 0.0, 0.0])
     opposite[2] *= -1
     plane = torch.randn(2, 3, 2, generator=generator)
+    near = start[3:] + 0.4 * end[3:]  # angles of about 20 degrees
     return [
+        (start[3:], near, torch.linspace(0, 1, 5)),
         (3 * start[3:], end[3:], torch.linspace(0, 1, 5)),
         (*plane, torch.tensor([0.0, 0.2, 0.9])),
         (start, alike, torch.tensor([0.0, 0.25, 1.0])),

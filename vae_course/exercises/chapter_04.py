@@ -215,7 +215,8 @@ FREE_BITS = Exercise(
     title="Free bits",
     contract="kl_cost(kl_per_dimension, free_bits): a float tensor (batch, latent) of KL values in nats, "
     "each >= 0, and a number of nats >= 0. Returns the KL term of a loss with free bits, a scalar: a "
-    "latent dimension whose mean over the batch is below its allowance costs exactly the allowance.",
+    "latent dimension whose mean over the batch is below its allowance costs exactly the allowance. "
+    "Gradients reach it.",
     stub='''def kl_cost(kl_per_dimension: torch.Tensor, free_bits: float) -> torch.Tensor:
     """kl_per_dimension: (batch, latent), nats; free_bits: nats for each dimension. Returns a scalar."""
     ...''',
@@ -335,9 +336,14 @@ def cyclical_weight(step: int, total_steps: int, cycles: int, share: float) -> f
 
 
 def _schedule_cases(seed: int) -> list[tuple]:
-    return [(step, 120, 3, 0.5) for step in range(0, 120, 7)] + [
-        (step, 100, 4, 0.8) for step in range(0, 100, 9)
-    ]
+    return (
+        [(step, 120, 3, 0.5) for step in range(0, 120, 7)]
+        + [(step, 100, 4, 0.8) for step in range(0, 100, 9)]
+        + [
+            (step, 100, 7, 0.6)
+            for step in range(1, 100, 6)  # cycles of no whole number of steps
+        ]
+    )
 
 
 def _within(step: int, total: int, cycles: int) -> float:

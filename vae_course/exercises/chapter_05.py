@@ -110,7 +110,8 @@ GAUSSIAN_NATS = Exercise(
     title="A reconstruction term that can learn its σ",
     contract="gaussian_nats(x, x_hat, log_sigma): x and x_hat (batch, channel, height, width) float tensors, "
     "log_sigma a tensor with one number, log σ of every pixel. Returns −log N(x; x_hat, σ²) of each example "
-    "in nats, summed over pixels, with all constants: (batch,). It may be negative: it is a density.",
+    "in nats, summed over pixels, with all constants: (batch,). It may be negative: it is a density. "
+    "Gradients reach x_hat and log_sigma.",
     stub='''def gaussian_nats(x: torch.Tensor, x_hat: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
     """x, x_hat: (batch, channel, height, width). Returns −log N(x; x_hat, σ²) in nats, shape (batch,)."""
     ...''',

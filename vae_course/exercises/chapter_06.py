@@ -292,8 +292,16 @@ def _clouds(seed: int) -> list[tuple]:
         corner = torch.tensor([[0.25, 0.25], [-0.25, 0.26], [1.0, 1.0], [0.4, 0.0], [0.0, -0.45]])
         return torch.cat([good, (_CENTERS + corner).repeat(stray, 1)]), _CENTERS, 0.1
 
+    # Exactly three standard deviations away, and exactly a tenth of the fair share: both still count.
+    places = 4 * torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [2.0, 0.0]])
+    twice = places[:2].repeat_interleave(torch.tensor([49, 1]), 0) + torch.tensor([0.75, 0.0])
+    on_the_line = torch.cat([twice, places[:1] - 9]), places, 0.25
     uneven = [(60, 30, 2, 8, 0), (60, 37, 1, 0, 0), (40, 0, 39, 41, 0)]
-    return [cloud(counts, 3) for counts in uneven] + [cloud((3, 2, 2, 2, 3), 30), cloud((0,) * 5, 2)]
+    return [cloud(counts, 3) for counts in uneven] + [
+        cloud((3, 2, 2, 2, 3), 30),
+        cloud((0,) * 5, 2),
+        on_the_line,
+    ]
 
 
 def _variant(

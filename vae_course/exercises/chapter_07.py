@@ -580,6 +580,9 @@ def _cloud_cases(seed: int) -> list[tuple]:
     return [
         (1.6 * torch.randn(n, 2, generator=generator) + 0.5, torch.randn(m, 2, generator=generator) ** 3, k)
         for n, m, k in sizes
+    ] + [
+        # Points exactly at the reach of a center lie within it.
+        (torch.tensor([[2.0, 0.0], [-1.0, 0.0], [9.0, 9.0]]), torch.tensor([[0.0, 0.0], [1.0, 0.0]]), 1)
     ]
 
 

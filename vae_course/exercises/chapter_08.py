@@ -31,6 +31,8 @@ def _loss_cases(seed: int) -> list[tuple]:
         ({4: [60.0, 60.2, 60.1], 8: [50.0, 50.2, 53.0], 16: [50.6, 50.4, 50.8], 32: [50.5, 50.3, 50.4]}, 1.0),
         ({2: [105.4, 105.4], 4: [104.2, 104.6], 8: [103.1, 103.5], 16: [102.4, 102.2], 32: [101.6, 101.2],
           64: [104.4, 105.4]}, 1.5),
+        # The seed in the middle says something else than the mean.
+        ({4: [60.0, 60.0, 66.0], 8: [61.0, 61.1, 60.9], 16: [61.2, 61.0, 61.4]}, 0.5),
     ]  # fmt: skip
 
 
@@ -138,6 +140,9 @@ def _cases(seed: int) -> list[tuple]:
         # One dimension is far from 0 for every picture, and tells nothing.
         means[:, 4] += 1.5
         cases.append((means, threshold))
+    # A variance of exactly 1, which is not above 1, and one of 4.
+    wave = torch.tensor([1.0, -1.0, 1.0, -1.0, 0.0])
+    cases.append((torch.stack([wave, 2 * wave], 1), 1.0))
     return cases
 
 
@@ -183,7 +188,10 @@ COUNT_ACTIVE = Exercise(
         Mistake(
             "inactive units counted",
             "Those below the threshold are the ones that are not used.",
-            lambda means, threshold=0.01: int((means.var(0) <= threshold).sum()),
+            (
+                lambda means, threshold=0.01: int((means.var(0) < threshold).sum()),
+                lambda means, threshold=0.01: int((means.var(0) <= threshold).sum()),
+            ),
         ),
         Mistake(
             "share instead of number",

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vae_course.exercises.properties import noise_problem
 from vae_course.models.letters import LetterVAE
-from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
+from vae_course.teaching.grading import contract_problem, to_tensor
 
 # -------- Exercises of chapter 09: AUROC, and attribute vectors with the others held fixed.
 
@@ -277,10 +279,28 @@ def child(parent: Tensor, noise: Tensor, spread: float) -> Tensor:
     return (1 - spread**2) ** 0.5 * parent + spread * noise
 
 
-def _child_cases(seed: int) -> list[tuple]:
-    generator = torch.Generator().manual_seed(seed)
-    draws = torch.randn(2, 6, 4, generator=generator)
-    return [(draws[0], draws[1], spread) for spread in (0.0, 0.3, 0.8, 1.0)]
+def _grade_child(answer: Callable) -> Verdict | None:
+    """Any law that keeps the prior, copies at 0 and forgets at 1 is right."""
+    parent, noise = torch.randn(2, 20_000, 4, generator=torch.Generator().manual_seed(0))
+    children = {spread: answer(parent, noise, spread) for spread in (0.0, 0.3, 0.8, 1.0)}
+    for spread, got in children.items():
+        problem = contract_problem(got, parent, label=f"the child at spread {spread}")
+        if problem:
+            return Verdict(CONTRACT, problem[0].upper() + problem[1:])
+        children[spread] = to_tensor(got).float()
+    ends = torch.stack([children[0.0], children[1.0]])
+    laws = {spread: noise_problem(got[None]) for spread, got in children.items()}
+    if torch.allclose(ends, torch.stack([parent, noise]), atol=1e-4) and not any(laws.values()):
+        return None
+    for mistake in CHILD.mistakes:
+        wrong = {spread: mistake.broken(parent, noise, spread) for spread in children}
+        if all(torch.allclose(got, wrong[spread], atol=1e-4) for spread, got in children.items()):
+            return CHILD.named(mistake.name)
+    off = next((spread for spread, problem in laws.items() if problem), None)
+    if off is None:
+        return Verdict(WRONG, "Not yet: spread 0 must give the parent, spread 1 the noise.")
+    found = f"standard deviation {children[off].std():.3f}, mean {children[off].mean():.3f}"
+    return Verdict(WRONG, f"Not yet: at spread {off} the children do not follow the prior ({found}).")
 
 
 CHILD = Exercise(
@@ -295,7 +315,7 @@ CHILD = Exercise(
     hints=(
         "Write the child as a·parent + b·noise. What is its variance?",
         "Variances of independent numbers add up: a² + b² must be 1.",
-        "b = spread. What is a?",
+        "Take b = spread. What is a?",
     ),
     mistakes=(
         Mistake(
@@ -309,11 +329,6 @@ CHILD = Exercise(
             lambda parent, noise, spread: (1 - spread) * parent + spread * noise,
         ),
         Mistake(
-            "spread taken for a variance",
-            "The result follows the prior, but s is a standard deviation here, not a variance.",
-            lambda parent, noise, spread: (1 - spread) ** 0.5 * parent + spread**0.5 * noise,
-        ),
-        Mistake(
             "square root forgotten",
             "The weights' *squares* must add up to 1.",
             lambda parent, noise, spread: (1 - spread**2) * parent + spread * noise,
@@ -325,7 +340,7 @@ CHILD = Exercise(
         ),
     ),
     reference=child,
-    cases=_child_cases,
+    grade=_grade_child,
 )
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vae_course.exercises.properties import noise_problem
 from vae_course.teaching.display import publish
 from vae_course.teaching.exercise import Exercise, Mistake, Verdict
 from vae_course.teaching.grading import ContractBroken, grade
@@ -55,7 +56,16 @@ class _Networks:
         if z.shape != self.mean.shape:
             raise ContractBroken(f"decode expects z of shape {tuple(self.mean.shape)}; got {tuple(z.shape)}.")
         self.z = z.detach()
-        return self.logits
+        return self.logits + (z - z.detach()).sum(1)[:, None, None, None]  # adds 0, and lets gradients pass
+
+    def gradients(self, call: Callable) -> dict[str, float]:
+        """1 for each of mean and log σ² that the reconstruction term's gradient reaches, else 0."""
+        term = call(self.encode, self.decode, self.images, True)["reconstruction"]
+        if not term.requires_grad:
+            return {"mean": 0.0, "log_var": 0.0}
+        found = torch.autograd.grad(term, (self.mean, self.log_var), allow_unused=True)
+        reached = [float(g is not None and bool(g.abs().max() > 0)) for g in found]
+        return dict(zip(("mean", "log_var"), reached, strict=True))
 
     def spread(self) -> list[float]:
         """Standard deviation of z in each latent dimension."""
@@ -77,7 +87,16 @@ def _observe(call: Callable, n: int) -> dict[str, Any]:
     """What a loss does with known networks: its numbers, the spread of z, and its answer to a wild log σ²."""
     usual = _Networks(n, LOG_VAR)
     seen = {**_terms(call, usual, True), "spread in training": usual.spread()}
-    seen["brightest pixel"] = usual.x.max().item()
+    seen["brightest pixel"], seen["white is 1"] = (
+        usual.x.max().item(),
+        float((usual.x.max() - 1).abs() < 1e-4),
+    )
+    noise = (usual.z - usual.z.mean(0)) / usual.z.std(0).clamp_min(1e-9)
+    seen["independent Gaussian noise"] = float(noise_problem(noise[None]) is None)
+    once = usual.z
+    for name, reached in usual.gradients(call).items():
+        seen[f"reconstruction's gradient reaches {name}"] = reached
+    seen["new noise at each call"] = float(not torch.equal(once, usual.z))
     _terms(call, usual, False)
     seen["spread in evaluation"] = usual.spread()
     wild = _Networks(8, (HUGE, HUGE, HUGE))

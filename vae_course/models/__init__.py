@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazily(
         "letters": "alphabet_terms LetterVAE",
         "linear_gaussian": "covariance_spectrum LinearGaussianVAE principal_component_model subspace_angle "
         "water_filling",
+        "neighbors": "NeighborDecoder",
         "one_model": "OneModel",
         "points": "PointVAE SideBySide",
         "text": "TextVAE",

@@ -71,7 +71,7 @@ class TextVAE(nn.Module):
             found = f"{x.dtype} of shape {tuple(x.shape)}"
             raise ValueError(f"a TextVAE takes tokens, int64 (batch, length), and was given {found}.")
         if not self.uses_code:
-            nothing = self.to_posterior.weight.new_zeros(len(x), self.latent_dim)
+            nothing = self.impossible.new_zeros(len(x), self.latent_dim)
             return GaussianPosterior(nothing, nothing)
         states, _ = self.encoder(self.embedding(x))
         mask = padding_mask(x)

@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazily(
         "chapter_03": "maps_side_by_side paths_on_map",
         "chapter_05": "fingerprint",
         "chapter_08": "side_by_side",
-        "curves": "collapse_panel interval_dots line_plot training_curves",
+        "curves": "bars interval_dots line_plot training_curves",
         "images": "image_grid interpolation_strip manifold pictures reconstructions "
         "samples traversal_grid traverse",
         "latent": "latent_scatter posterior_ellipses",

@@ -1,15 +1,14 @@
-"""Lines: curves of measured numbers, intervals, training curves, the collapse panel."""
+"""Lines and bars: curves of measured numbers, intervals, training curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from vae_course.evaluation.code_use import CollapseReport
 from vae_course.evaluation.intervals import Runs
-from vae_course.plots.style import BLACK, BLUE, DATA, GREY, HELD_OUT, ORANGE, TRAIN, VERMILION, looks, styled
+from vae_course.plots.style import BLUE, DATA, GREY, HELD_OUT, TRAIN, looks, styled
 from vae_course.training.loop import History
 
 
@@ -116,6 +115,20 @@ def interval_dots(
     return figure
 
 
+@styled
+def bars(values: Mapping[str, float], label: str, highlighted: Collection[str] = ()) -> Figure:
+    """A bar with its number for each name; those ``highlighted`` are blue, the others gray."""
+    figure = Figure(figsize=(8.5, 0.36 * len(values) + 0.9), layout="constrained")
+    axes = figure.subplots()
+    colors = [BLUE if name in highlighted else GREY for name in values]
+    drawn = axes.barh(list(values), list(values.values()), color=colors)
+    axes.bar_label(drawn, [f"{value:.2f}" for value in values.values()], padding=3)
+    axes.invert_yaxis()
+    axes.grid(False)
+    axes.set(xlabel=label, xlim=(0, 1.1 * max(values.values())))
+    return figure
+
+
 # Training curves.
 
 TERMS = {"negative_elbo": "−ELBO", "reconstruction": "reconstruction", "kl": "KL"}
@@ -164,60 +177,3 @@ def _limit(axes: Axes, curves: list[tuple[np.ndarray, np.ndarray]]) -> None:
     if start.max() > high + 2 * span:
         axes.set_ylim(low - 0.08 * span, high + 0.08 * span)
         axes.set_title(f"epoch 0: {start.max():,.0f} ↑", loc="right", color=GREY, fontsize=9.5)
-
-
-# The collapse panel: which latent dimensions a model uses, in one row for each model.
-
-OFF_PRIOR = {"color": "white", "edgecolor": ORANGE, "hatch": "////"}
-
-
-@styled
-def collapse_panel(reports: Mapping[str, CollapseReport]) -> Figure:
-    """Draw KL and mutual information of each latent dimension, and the totals: a row for each named report.
-
-    Left: a bar for each dimension, largest KL first; its lower, solid part is what the dimension tells about
-    x, the hatched rest is what its codes pay for lying elsewhere than the prior. A cross marks an inactive
-    unit. Right: the rate of the whole code, split in the same way, against the ceiling log n of what n
-    examples can show.
-    """
-    figure = Figure(figsize=(9.6, 0.8 + 1.85 * len(reports)), layout="constrained")
-    rows = figure.subplots(len(reports), 2, squeeze=False, sharex="col", width_ratios=[3, 1.6])
-    top = max(float(report.kl_per_dimension.max()) for report in reports.values())
-    for (name, report), (left, right) in zip(reports.items(), rows, strict=True):
-        _dimensions(left, report)
-        _totals(right, report)
-        left.set(ylim=(0, max(1.12 * top, 0.1)), ylabel="nats per example")
-        left.set_title(f"{name}: {report.active_units} of {len(report.active)} units active", loc="left")
-    widest = max(max(report.rate.value, report.ceiling) for report in reports.values())
-    rows[-1, 1].set(xlim=(0, 1.08 * widest), xlabel="nats per example")
-    rows[-1, 0].set_xlabel("latent dimension, largest KL first")
-    rows[0, 0].legend(loc="upper right")
-    return figure
-
-
-def _dimensions(axes: Axes, report: CollapseReport) -> None:
-    order = report.kl_per_dimension.argsort(descending=True)
-    kl = report.kl_per_dimension[order].numpy()
-    told = np.clip(report.information_per_dimension[order].numpy(), 0, kl)
-    place = np.arange(1, len(kl) + 1)
-    axes.bar(place, told, color=BLUE, width=0.8, label="tells about x")
-    axes.bar(place, kl - told, bottom=told, width=0.8, label="off the prior", **OFF_PRIOR)
-    inactive = ~report.active[order].numpy()
-    if inactive.any():
-        height = np.full(inactive.sum(), 0.03 * max(float(kl.max()), 0.1))
-        axes.plot(place[inactive], height, "x", color=VERMILION, markersize=6, label="inactive unit")
-    axes.grid(axis="x", visible=False)
-
-
-def _totals(axes: Axes, report: CollapseReport) -> None:
-    rate, information = report.rate.value, report.mutual_information.value
-    values = {"rate": rate, "tells": information, "off the prior": max(report.aggregate_kl, 0.0)}
-    for place, (value, look) in enumerate(
-        zip(values.values(), ({"color": GREY}, {"color": BLUE}, OFF_PRIOR), strict=True)
-    ):
-        axes.barh(place, value, **look)
-    axes.set_yticks(range(3), [f"{label} {value:.2f}" for label, value in values.items()])
-    axes.plot([report.ceiling] * 2, [0.5, 1.5], color=BLACK, linestyle=":", linewidth=1.8)
-    axes.set_ylim(2.6, -0.6)
-    axes.set_title(f"dotted: ceiling for {report.n:,} examples", loc="left", fontsize=10)
-    axes.grid(axis="y", visible=False)

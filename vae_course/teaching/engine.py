@@ -48,7 +48,7 @@ def hint(exercise: str | Exercise) -> None:
     exercise = find(exercise)
     given = min(_hints_given.get(exercise.id, 0), len(exercise.hints) - 1)
     _hints_given[exercise.id] = given + 1
-    last = given == len(exercise.hints) - 1
+    last = given == len(exercise.hints) - 1 and not exercise.marked_later
     after = f'That was the last hint; solution("{exercise.id}") shows the answer.' if last else ""
     label = f"Exercise {exercise.id}, hint {given + 1} of {len(exercise.hints)}"
     _say(label, f"{exercise.hints[given]} {after}".strip())
@@ -68,6 +68,8 @@ def solution(exercise: str | Exercise) -> None:
 def solution_source(exercise: str | Exercise) -> str:
     """The solution as text: the reference's source, or the value with its explanation."""
     exercise = find(exercise)
+    if exercise.marked_later:
+        return f"Question {exercise.id} is marked after you hand in; its solution does not come along."
     if exercise.reference is not None:
         return textwrap.dedent(inspect.getsource(exercise.reference)).strip()
     return f"{exercise.answer_name} = {exercise.value!r}\n\n{exercise.explanation}".strip()

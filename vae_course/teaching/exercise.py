@@ -49,7 +49,8 @@ class Exercise:
     """One exercise; give it `reference` (the answer is a function) or `value` (numbers or choices).
 
     `grade` is for random answers, instead of `cases`: called with the guarded answer, it returns the Verdict
-    of the first thing that is wrong, or None when nothing is.
+    of the first thing that is wrong, or None when nothing is. With `grade` alone the question is marked after
+    handing in, and only its form is checked here.
     """
 
     id: str  # "02.1" is the first exercise of chapter 02
@@ -71,12 +72,22 @@ class Exercise:
     seed: int = 0  # the randomness of the check
 
     def __post_init__(self) -> None:
-        if (self.reference is None) == (self.value is None):
+        if (self.reference is None) == (self.value is None) and not self.marked_later:
             raise ValueError(f"Exercise {self.id}: give either a reference function or a value.")
         if self.reference is not None and (self.cases is None) == (self.grade is None):
             raise ValueError(f"Exercise {self.id}: give a reference function either cases or grade.")
         if not self.hints:
             raise ValueError(f"Exercise {self.id}: give at least one hint.")
+
+    @property
+    def marked_later(self) -> bool:
+        """Whether nothing that a student installs knows the answer."""
+        return self.reference is None and self.value is None and self.grade is not None
+
+    @property
+    def asks_for_function(self) -> bool:
+        """Whether the stub defines a function."""
+        return self.stub.lstrip().startswith("def ")
 
     @property
     def answer_name(self) -> str:

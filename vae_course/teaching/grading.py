@@ -9,6 +9,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ from torch import Tensor
 from vae_course.teaching.exercise import CONTRACT, CORRECT, ERROR, NOT_ANSWERED, WRONG, Exercise, Verdict
 
 
+def _asked() -> Any:
+    return import_module("vae_course.exercises.properties")  # above this room; loaded when it is needed
+
+
 class Raised:
     """Stands for the outcome of a call that raised an exception."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
-        self.words = type(error), re.sub(r"[\d\W]+", " ", str(error))[:60]
+        self.words = type(error), re.sub(r"[\d\W]+", " ", _asked().told(error))[:60]
 
     def like(self, other: Any) -> bool:
         """Whether the other outcome is the same kind of exception with the same words in its message."""
@@ -179,33 +184,49 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     """Judge a function, or the number, code or dict of a value exercise; the reader's random numbers stay."""
     if answer is None or answer is Ellipsis:
         return _not_answered()
-    if exercise.reference is None:
+    if exercise.value is not None:
         return _grade_value(exercise, answer)
+    if not exercise.asks_for_function:
+        return exercise.grade(answer)
     if not callable(answer):
         expected = f"Expected the function {exercise.answer_name} itself"
         return Verdict(CONTRACT, f"{expected}; got a {type(answer).__name__}.")
+    asked = _asked()
+    watch = asked.Watch()
+    watched = watch.over(answer)
     try:
-        with own_randomness(exercise.seed), torch.enable_grad():
+        with asked.limited(), own_randomness(exercise.seed), torch.enable_grad():
             if exercise.grade is not None:
-                return exercise.grade(_stopping(answer, at_errors=True)) or Verdict(CORRECT, "Correct.")
-            return _grade_function(exercise, answer)
+                verdict = exercise.grade(_stopping(watched, at_errors=True)) or Verdict(CORRECT, "Correct.")
+            else:
+                verdict = _grade_function(exercise, watched)
+                if verdict.correct:
+                    watch.found += asked.further(exercise, watched, outcomes, same)
     except _Stop as stop:
         return stop.verdict
     except ContractBroken as broken:
         return Verdict(CONTRACT, str(broken))
+    except (asked.TooSlow, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        return _error(error)
+    except Exception as error:  # a result that no checker thought of
+        why = asked.told(error)
+        return Verdict(CONTRACT, f"The result cannot be judged ({why}); is it what the contract says?")
+    if verdict.correct and watch.found:
+        return Verdict(WRONG, f"Not yet: {watch.found[0]}.")
+    return verdict
 
 
-def outcomes(exercise: Exercise, function: Callable) -> list[Any]:
-    """What a function does on every case of the exercise, each case with its own fixed randomness."""
+def outcomes(exercise: Exercise, function: Callable, cases: list[tuple] | None = None) -> list[Any]:
+    """What a function does on cases (those of the exercise), each case with its own fixed randomness."""
     observe = exercise.observe or (lambda call, *arguments: call(*arguments))
     results = []
-    for number, arguments in enumerate(exercise.cases(exercise.seed)):
+    for number, arguments in enumerate(exercise.cases(exercise.seed) if cases is None else cases):
         with own_randomness(exercise.seed + number):
             try:
                 results.append(observe(function, *copy.deepcopy(arguments)))
             except (_Stop, ContractBroken):
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 results.append(Raised(error))
     return results
 
@@ -305,7 +326,9 @@ def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
             while last.tb_next:
                 last = last.tb_next
             # Raised by something that the answer calls, it is a mistake like any other and must be shown.
-            own = last.tb_frame.f_code is getattr(answer, "__code__", None)
+            # (One that comes from another process says itself who raised it, and where.)
+            code = getattr(getattr(answer, "__wrapped__", answer), "__code__", None)
+            own = getattr(error, "own", last.tb_frame.f_code is code)
             if own and isinstance(error, NotImplementedError):
                 raise _Stop(_not_answered()) from None
             if at_errors:
@@ -322,10 +345,10 @@ def _not_answered(why: str = "") -> Verdict:
     return Verdict(NOT_ANSWERED, f"Not answered yet{': ' + why if why else ''}.")
 
 
-def _error(error: Exception) -> Verdict:
+def _error(error: BaseException) -> Verdict:
     """One sentence with the exception's type, its message and the reader's own line."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(PACKAGE)]
-    where = f" (line {own[-1].lineno}: {own[-1].line})" if own and own[-1].line else ""
-    text = " ".join(str(error).split()) or "no message"
-    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {text}{where}.")
+    where = getattr(error, "where", f"line {own[-1].lineno}: {own[-1].line}" if own and own[-1].line else "")
+    place = f" ({where})" if where else ""
+    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {_asked().told(error)}{place}.")

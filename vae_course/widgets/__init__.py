@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = lazily(
         "codes": "explore_latent_pad",
         "controls": "dropdown explorer Explorer Scene slider",
         "corrupted_digit": "corrupt explore_corrupted_digit",
-        "domains": "Domain draw_picture draw_row draw_sound draw_text explore_domains",
+        "domains": "Domain draw_picture draw_sound draw_text explore_domains",
         "fool_the_judge": "explore_the_judge retouch",
         "loss_translator": "explore_loss_translator",
         "toy_posterior": "explore_toy_posterior",

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from vae_course.plots.images import image_grid, montage
-from vae_course.plots.letters import ink_preserving_cut, set_letters, write_figure
+from vae_course.plots.letters import STEP, TOP, ink_preserving_cut, set_letters, write_figure
 from vae_course.widgets.controls import Explorer, Scene, slider
 
 REACH = 2.5  # how far the sliders go, in standard deviations
@@ -32,8 +32,11 @@ def draw_directions(model: nn.Module, center: Tensor, ways: Mapping[str, Tensor]
     gap, rows = torch.zeros(1, 1, 32, 32), []
     for name in ways:
         at = [designed(model, center, ways, {name: amount})[list(SAMPLE)] for amount in (-2.0, 0.0, 2.0)]
-        rows.append((f"{name}:\n−2, 0, +2", torch.cat([at[0], gap, at[1], gap, at[2]])))
-    return set_letters(rows)
+        rows.append((name, torch.cat([at[0], gap, at[1], gap, at[2]])))
+    figure = set_letters(rows)
+    for column, amount in enumerate(("−2", "0", "+2")):
+        figure.axes[0].text((4 * column + 1.5) * STEP, TOP + 3, amount, ha="center", va="bottom", fontsize=10)
+    return figure
 
 
 def explore_alphabet(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vae_course.evaluation.paths import lerp
 from vae_course.plots.images import looking_at, mean_code, pictures
-from vae_course.plots.style import BLUE, GREY, styled
+from vae_course.plots.style import styled
 from vae_course.widgets.controls import Explorer, Scene, dropdown, place_picture, slider
 
 
@@ -92,17 +92,6 @@ def draw_sound(data) -> Callable[[nn.Module, Tensor, Axes], None]:
         axes.grid(False)
 
     return draw
-
-
-def draw_row(model: nn.Module, code: Tensor, axes: Axes) -> None:
-    """A row of a table: each scaled column as a bar, in standard deviations of the training part."""
-    values = _mean(model, code).flatten().numpy()
-    axes.bar(range(1, len(values) + 1), values, color=BLUE, width=0.8)
-    axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.set_ylim(-3, 3)
-    axes.set_xlabel("column", fontsize=9)
-    axes.set_ylabel("value (sd)", fontsize=9)
-    axes.grid(axis="x", visible=False)
 
 
 def draw_text(tokenizer) -> Callable[[nn.Module, Tensor, Axes], None]:

@@ -14,192 +14,170 @@
 #
 # <!-- badge -->
 #
-# One number decides how much a code may say. Here you find out what that number stands for, warm it up, and choose it for somebody who has a budget. The data are sounds: synthetic spoken digits as log-spectrograms (chapters 04 and 05 worked with pictures).
+# Somebody sends pictures over a slow line: so many *bits* for each, and no more. You train a sweep over β, look at it with a slider, read it, and then train the one model that fits.
 #
-# About 75 minutes, 20 points. Every `check` answers at once and names the mistake it recognizes; use it often. Grading runs the same check on other numbers. Only what the contract asks for is graded, not how you do it. Leave the cells with `check(...)` as they are.
+# About 90 minutes, 20 points. A model trains in seconds. You hand in this notebook and the two files that it writes.
 #
-# The convention of the whole course holds: **nats per example; sum over features and latent dimensions, mean over the batch; `log_var` is log σ²**.
+# - `check` looks at the form alone. **It knows no answers and gives no marks.** Those come after you hand in: your models are measured again, on your held-out pictures and on fresh ones that you do not have.
+# - The convention of the course holds: **nats per example; sum over pixels and latent dimensions, mean over the batch**. One nat is $1/\log 2 = 1.4427$ bits.
 # %% tags=["setup"]
 # (generated)
-# %%
+# %% [markdown]
+# Write the number that your lecturer gave you. It decides which digits are yours, and the budget.
+# %% tags=["parameters"]
+STUDENT = 0
+# %% tags=["imports"]
 import math
 
 import matplotlib.pyplot as plt
 import torch
 
-from vae_course import evaluate, fit, load, seed_everything
-from vae_course.evaluation import collapse_report
-from vae_course.models import GaussianVAE
+from vae_course import evaluate, fit, seed_everything
+from vae_course.evaluation import kl_per_dimension
+from vae_course.exercises import assignment_2
 from vae_course.teaching import check, hint
 from vae_course.widgets import explorer, slider
 
-
-# %% [markdown]
-# ## A2.1 β in disguise (2 points)
-#
-# A Gaussian decoder with fixed σ has the loss $\frac{1}{2\sigma^2}\lVert x - \hat x\rVert^2 + \beta\,\mathrm{KL}$ (up to a constant). Somebody says "we use no β, only a plain ELBO with another σ". Which σ?
-#
-# **Contract**: `same_optimum(sigma, beta)`: two numbers > 0. Returns the σ' at which a plain ELBO (KL weight 1) has the same best encoder and decoder mean.
-# %% question="A2.1" role="answer"
-def same_optimum(sigma: float, beta: float) -> float:
-    """The fixed σ' at which a plain ELBO has the same optimum as the β-ELBO with σ."""
-    ### BEGIN SOLUTION
-    return sigma * math.sqrt(beta)
-    ### END SOLUTION
-
-
-# %% question="A2.1" role="test" points=2
-# hint("A2.1")  # remove the first # for a hint; each call goes one step further
-check("A2.1", same_optimum)
-
-
-# %% [markdown]
-# ## A2.2 What the best linear code spends and leaves (4 points)
-#
-# Chapter 04 filled a landscape of variances with water. Now say what each direction costs *and* what is lost.
-#
-# **Contract**: `optimum(variances, beta, sigma)`: variances of the data along its principal directions, `(D,)`. For a linear VAE with fixed σ at the optimum of the β-ELBO, returns a dict with `"rate"`, nats of each direction, and `"squared_error"`, the mean squared
-# error left in each direction when $z$ is drawn from $q$; both `(D,)`.
-# %% question="A2.2" role="answer"
-def optimum(variances: torch.Tensor, beta: float, sigma: float) -> dict[str, torch.Tensor]:
-    """variances (D,), > 0. Returns {"rate": (D,) nats, "squared_error": (D,) in the data's squared unit}."""
-    ### BEGIN SOLUTION
-    level = beta * sigma**2
-    return {
-        "rate": 0.5 * torch.log((variances / level).clamp_min(1.0)),
-        "squared_error": variances.clamp_max(level),
-    }
-    ### END SOLUTION
-
-
-# %% question="A2.2" role="test" points=4
-check("A2.2", optimum)
-
-
-# %% [markdown]
-# ## A2.3 Warm up to β (2 points)
-#
-# **Contract**: `weight_at(step, total_steps, warmup, beta)`: `step` is 0 … `total_steps` − 1, `warmup` a share of the run in (0, 1]. The KL weight rises linearly from 0 at step 0 to β at step `warmup · total_steps`, and stays there.
-# %% question="A2.3" role="answer"
-def weight_at(step: int, total_steps: int, warmup: float, beta: float) -> float:
-    """KL weight at a step: from 0 up to beta during the first share ``warmup`` of the run, then beta."""
-    ### BEGIN SOLUTION
-    return beta * min(1.0, step / (warmup * total_steps))
-    ### END SOLUTION
-
-
-# %% question="A2.3" role="test" points=2
-check("A2.3", weight_at)
-# %% [markdown]
-# ## A sweep to look at
-#
-# Six models of the same sounds, one for each β. (A spectrogram has 8,192 numbers, so its nats, and the β that matter, are large.)
 # %%
-train = load("spoken_digits_synthetic", "train")
-held_out = load("spoken_digits_synthetic", "validation")
-BETAS = [4.0**power for power in range(6)]
-reports = {}
-for beta in BETAS:
-    seed_everything(0)
-    model = GaussianVAE.for_data(train, latent_dim=8, hidden_dims=(48,))
+mine = assignment_2.task(STUDENT)
+print(f"your digits: {mine.classes}; your budget: {mine.budget} bits for each picture")
+print(f"{len(mine.train)} pictures to train on, {len(mine.held_out)} held out, 14 × 14 pixels")
+
+
+def train(beta, seed=0):
+    """One model: the network of this assignment, trained with this β."""
+    seed_everything(seed)
+    model = assignment_2.new_model(mine)
     fit(
-        model, train, epochs=8, batch_size=64, learning_rate=4e-3, schedule="linear", beta=beta,
-        warmup=0.0, kl_warmup=0.5, eval_examples=20, progress=False,
+        model, mine.train, epochs=20, batch_size=128, learning_rate=5e-3, schedule="linear", warmup=0.0,
+        beta=beta, kl_warmup=0.3, eval_examples=1, progress=False,
     )  # fmt: skip
-    reports[beta] = collapse_report(model, held_out, examples=120)
-    print(
-        f"β = {beta:<5g} rate {evaluate(model, held_out).kl} nats, {reports[beta].active_units} of 8 units active"
-    )
+    return model
 
 
-def draw_panel(power):
-    """KL of each latent dimension, sorted, in nats."""
-    beta = BETAS[power]
-    figure, axes = plt.subplots(figsize=(5.6, 3.0), layout="constrained")
-    bars = reports[beta].kl_per_dimension.sort(descending=True).values.tolist()
-    axes.bar(range(1, 9), bars)
-    axes.set_xlabel("latent dimension, sorted")
-    axes.set_ylabel("KL (nats)")
-    axes.set_title(f"β = {beta:g}: rate {sum(bars):.1f} nats")
+# %% [markdown]
+# ## A2.1 A sweep of your own (4 points)
+#
+# Train six to twelve models, with β from at most 0.25 to at least 4, and measure rate and distortion of each on your **held-out** pictures (`evaluate` gives both). You may change `train`, but not the network. Think first: over which β will your budget lie, and where do you want your models to be close together?
+#
+# **Contract**: a file with a dict of four lists of one length, by rising β: `"betas"`; `"rates"` and `"distortions"`, nats for each picture; `"states"`, the state dicts. The numbers are compared with what the lecturer's code measures: rate to within 0.3 nats, distortion to within 1.
+# %% question="A2.1" role="answer" tags=["train"]
+answer_A2_1 = "A2_sweep.pt"
+# train, measure; then torch.save({"betas": [...], "rates": [...], ...}, answer_A2_1)
+### BEGIN SOLUTION
+betas = [0.25, 0.5, 0.8, 1.2, 2.0, 4.0]
+models = [train(beta) for beta in betas]
+measured = [evaluate(model, mine.held_out, n_samples=8) for model in models]
+rates = [found.kl.value for found in measured]
+distortions = [found.reconstruction.value for found in measured]
+states = [model.state_dict() for model in models]
+torch.save({"betas": betas, "rates": rates, "distortions": distortions, "states": states}, answer_A2_1)
+### END SOLUTION
+# %% question="A2.1" role="test" points=4
+check("A2.1", answer_A2_1)
+# %% [markdown]
+# ### Look at it
+#
+# Not graded. Move the slider over your own models: eight held-out digits, the same from the code, and eight samples. At which β can you no longer tell which digit was meant? What happens to the samples?
+
+
+# %% tags=["train"]
+def draw_model(place):
+    """Held-out digits, the same from the code, and samples, of one model of the sweep."""
+    sweep = assignment_2.read_sweep(torch.load("A2_sweep.pt", weights_only=True))
+    model = assignment_2.model_of(sweep.states[min(place, len(sweep.betas) - 1)], mine)
+    x = mine.held_out.floats()[:8]
+    rows = [x, model.reconstruct(x), model.sample(8, torch.Generator().manual_seed(0))]
+    figure, axes = plt.subplots(figsize=(6, 2.4), layout="constrained")
+    axes.imshow(torch.cat([torch.cat(list(row[:, 0]), dim=1) for row in rows]), cmap="gray_r")
+    axes.axis("off")
+    beta, rate = (column[min(place, len(sweep.betas) - 1)] for column in (sweep.betas, sweep.rates))
+    axes.set_title(f"β = {beta:g}: {rate / math.log(2):.1f} bits; your budget {mine.budget}")
     plt.close(figure)
     return figure
 
 
-panel = explorer(
-    draw_panel,
-    {"power": slider("β is 4 to the power of", 0, 5, 0)},
-    alt="Eight bars, the KL of each latent dimension of the model with the smallest β, sorted from large to small.",
-)
-
-
+try:
+    sweep_explorer = explorer(
+        draw_model,
+        {"place": slider("model of the sweep", 0, 5, 2)},
+        alt="Three rows of eight digits: held out, from the code, and samples of one model of your sweep.",
+    )
+except FileNotFoundError:
+    print("There is no sweep yet: finish A2.1 first.")
 # %% [markdown]
-# ## A2.4 The best β for a budget (4 points)
+# ## A2.2 Read it (3 points)
 #
-# A hospital sends codes over a slow line: so many *bits* for each recording, and no more. Which β?
-#
-# **Contract**: `choose_beta(curve, budget_bits)`: `curve` is a dict, β → list of (rate, distortion) in nats, one pair for each seed. Returns the β with the lowest mean distortion among those whose mean rate is within the budget, which is in **bits**: one of the keys.
-# %% question="A2.4" role="answer"
-def choose_beta(curve: dict[float, list[tuple[float, float]]], budget_bits: float) -> float:
-    """curve: β → [(rate, distortion), ...] in nats, one for each seed. Returns one of the keys."""
-    ### BEGIN SOLUTION
-    budget = budget_bits * math.log(2)
-    mean = {beta: [sum(v) / len(v) for v in zip(*runs, strict=True)] for beta, runs in curve.items()}
-    return min((d, beta) for beta, (rate, d) in mean.items() if rate <= budget)[1]
-    ### END SOLUTION
-
-
-# %% question="A2.4" role="test" points=4
-check("A2.4", choose_beta)
-# %% [markdown]
-# ## A2.5 Whose panel is it? (2 points)
-#
-# Three of the models above, with β = 1, 64 and 1024, in another order. Which is which?
-#
-# **Contract**: a dict with `"panel A"`, `"panel B"` and `"panel C"`, each 1, 64 or 1024.
-# %%
-figure, panels = plt.subplots(1, 3, figsize=(9, 2.6), layout="constrained", sharey=True)
-order = sorted((1.0, 64.0, 1024.0), key=lambda beta: (beta == 1.0, beta))
-for axes, name, beta in zip(panels, "ABC", order, strict=True):
-    axes.bar(range(1, 9), reports[beta].kl_per_dimension.sort(descending=True).values.tolist())
-    axes.set_title(f"panel {name}")
-    axes.set_xlabel("latent dimension, sorted")
-panels[0].set_ylabel("KL (nats)")
-plt.show()
-# %% question="A2.5" role="answer"
-answer_A2_5 = {"panel A": ..., "panel B": ..., "panel C": ...}
+# **Contract**: a dict, numbers that you read from your sweep and **type in**. `"best beta"`: the β with the lowest −ELBO (at KL weight 1) on the held-out pictures. `"silent"`: how many of the ten units have a mean KL below 0.1 nats there at your largest β (`kl_per_dimension(model, mine.held_out)`). `"slope"`: by how many nats the distortion falls for
+# each nat of rate, between the two models of your sweep on both sides of your budget (to within 10 %).
+# %% question="A2.2" role="answer"
+answer_A2_2 = {"best beta": ..., "silent": ..., "slope": ...}
 ### BEGIN SOLUTION
-answer_A2_5 = {"panel A": 64, "panel B": 1024, "panel C": 1}
+sweep = assignment_2.read_sweep(torch.load("A2_sweep.pt", weights_only=True))
+total = [rate + distortion for rate, distortion in zip(sweep.rates, sweep.distortions, strict=True)]
+above = max(i for i, rate in enumerate(sweep.rates) if rate > mine.budget * math.log(2))
+lost = sweep.distortions[above + 1] - sweep.distortions[above]
+silent = kl_per_dimension(assignment_2.model_of(sweep.states[-1], mine), mine.held_out) < 0.1
+answer_A2_2 = {
+    "best beta": sweep.betas[total.index(min(total))],
+    "silent": int(silent.sum()),
+    "slope": lost / (sweep.rates[above] - sweep.rates[above + 1]),
+}
 ### END SOLUTION
-# %% question="A2.5" role="test" points=2
-check("A2.5", answer_A2_5)
+# %% question="A2.2" role="test" points=3
+check("A2.2", answer_A2_2)
 # %% [markdown]
-# ## A2.6 Why is the code silent? (3 points)
+# ## A2.3 Meet the budget (6 points)
 #
-# Four reports, all with β = 1 unless it says otherwise; numbers in nats, on held-out data.
+# None of your models fits the budget exactly. Choose β, and train the one that does; on fresh pictures it must
 #
-# | | data and decoder | rate | −ELBO | the same with a warm-up: rate, −ELBO | the same decoder without any code |
-# |---|---|---|---|---|---|
-# | run 1 | linear, noise σ = 1, largest variance of the data 3, β = 4 | 0.0 | 31.2 | 0.0, 31.2 | 31.2 |
-# | run 2 | pictures, convolutions | 0.1 | 205.8 | 18.4, 104.1 | 205.9 |
-# | run 3 | sentences, a decoder that reads what it wrote | 0.2 | 33.0 | 0.3, 33.0 | 33.1 |
-# | run 4 | faces drawn from two factors, 2 of 32 units active | 9.1 | 410.5 | 9.0, 410.7 | 655.0 |
+# | points | |
+# |---|---|
+# | 3 | cost at most your budget, and at least 90 % of it (1 point: at least 75 %) |
+# | 3 | lose at most 1 nat more than your own sweep promises at this rate, read along straight lines between its models (1 point: 3 nats) |
 #
-# **Contract**: a dict with `"run 1"` to `"run 4"`, each one code. **A** β is larger than the data's variances allow, and the optimum itself is silent. **B** The decoder explains the data without the code. **C** Training got stuck early, and a warm-up helps. **D** Nothing is wrong.
-# %% question="A2.6" role="answer"
-answer_A2_6 = {"run 1": ..., "run 2": ..., "run 3": ..., "run 4": ...}
+# The budget is in **bits**. The rate is a mean over pictures that you do not have: leave a little room, and say in A2.5 how much.
+#
+# **Contract**: a file with a dict: `"beta"`, a number, and `"state"`, the state dict.
+# %% question="A2.3" role="answer" tags=["train"]
+answer_A2_3 = "A2_choice.pt"
+# torch.save({"beta": ..., "state": model.state_dict()}, answer_A2_3)
 ### BEGIN SOLUTION
-answer_A2_6 = {"run 1": "A", "run 2": "C", "run 3": "B", "run 4": "D"}
+limit = mine.budget * math.log(2)
+share = (rates[above] - 0.96 * limit) / (rates[above] - rates[above + 1])
+beta = betas[above] * (betas[above + 1] / betas[above]) ** min(share, 1.0)
+for _ in range(3):
+    chosen = train(beta)
+    rate = evaluate(chosen, mine.held_out, n_samples=8).kl.value
+    if 0.93 * limit < rate < 0.98 * limit:
+        break
+    beta *= rate / (0.955 * limit)
+torch.save({"beta": beta, "state": chosen.state_dict()}, answer_A2_3)
 ### END SOLUTION
-# %% question="A2.6" role="test" points=3
-check("A2.6", answer_A2_6)
+# %% question="A2.3" role="test" points=6
+check("A2.3", answer_A2_3)
 # %% [markdown]
-# ## A2.7 In your own words (3 points)
+# ## A2.4 One figure (3 points)
 #
-# A colleague reports: "With β = 4 the latent space is smoother, so the model is better." In three or four sentences: which two numbers do you ask for before you agree, what would each have to show, and for which use would you agree even though the −ELBO is worse?
-# %% [markdown] question="A2.7" role="essay" points=3
+# Draw it in the next cell, and write under it, in one or two sentences, what it shows. The figure: distortion against rate of your sweep, each model with its β, your chosen model among them, and your budget as a line. Axes in nats and, on one of them, bits as well.
+# %% tags=["train"]
+# your figure
+# %% [markdown] question="A2.4" role="essay" points=3
+# *Write your one or two sentences here.*
+#
+# ### BEGIN MARK SCHEME
+# The figure and its sentences, read by you. 1 point: both axes with names and units, each point with its β, held-out numbers (not those of training). 1 point: the budget in the right place (budget · log 2 nats), the chosen model on or near the curve. 1 point: the sentences say what the curve
+# does (each nat of rate buys less the more one has) with two numbers read from it.
+# ### END MARK SCHEME
+# %% [markdown]
+# ## A2.5 Defend it (4 points)
+#
+# In five or six sentences, with **your** numbers. Why this β, and how did you find it? How much room did you leave below the budget, and why so much? Theory says that along the best curve the distortion falls by β nats for each nat of rate: how well does your slope of A2.2 agree, and what could the difference come from? Somebody proposes the β with the
+# lowest −ELBO instead: what would it cost in bits, and when would you agree?
+# %% [markdown] question="A2.5" role="essay" points=4
 # *Write your answer here.*
 #
 # ### BEGIN MARK SCHEME
-# 1 point: asks for the distortion (or −ELBO at β = 1) beside the rate, on held-out data. 1 point: says what they would have to show (the distortion has not risen by more than the use allows; the rate that is left still tells about x, e.g. mutual information or active units). 1 point: names a use,
-# such as sampling from the prior (fewer holes), a budget of bits, or editing by single dimensions. "Disentangled" without a measure earns nothing.
+# 1 point: a search that can be followed (between which models, what was tried), with rate and budget in one unit. 1 point: the room is argued from something measured (spread over seeds, held-out against training, standard error), not from taste. 1 point: compares the slope with the β on both sides, and names a cause
+# (models not fully trained, a coarse sweep, a network that is not the best at each β, noise). 1 point: the best β by −ELBO costs so many bits (a number of the sweep); agrees where there is no budget, or where the likelihood itself is the aim. No points for "smoother" or "disentangled" without a measure.
 # ### END MARK SCHEME

@@ -14,191 +14,164 @@
 #
 # <!-- badge -->
 #
-# How many numbers does a face need? Here somebody knows: the faces of this assignment are drawn from nine independent factors (smile, glasses, hair …). Chapters 03 and 08 chose a latent size for digits, where nobody knows the truth.
+# How many numbers does a picture need? Your pictures are letters, digits or faces: your number decides. You train a sweep over the latent size, look at it with a slider, read it, and defend the smallest model that is good enough.
 #
-# About 75 minutes, 20 points. Every `check` answers at once and names the mistake it recognizes; use it often. Grading runs the same check on other numbers. Only what the contract asks for is graded, not how you do it. Leave the cells with `check(...)` as they are.
+# About 90 minutes, 20 points. A model trains in seconds. You hand in this notebook and the two files that it writes.
 #
-# The convention of the whole course holds: **nats per example; sum over features and latent dimensions, mean over the batch; `log_var` is log σ²**.
+# - `check` looks at the form alone. **It knows no answers and gives no marks.** Those come after you hand in: your models are measured again, on your held-out pictures and on fresh ones that you do not have.
+# - The convention of the course holds: **nats per example; sum over pixels and latent dimensions, mean over the batch**.
 # %% tags=["setup"]
 # (generated)
-# %%
+# %% [markdown]
+# Write the number that your lecturer gave you. It decides what your pictures are, and how good is good enough.
+# %% tags=["parameters"]
+STUDENT = 0
+# %% tags=["imports"]
 import matplotlib.pyplot as plt
 import torch
-import torch.nn.functional as F
 
-from vae_course import FACTORS, VAE, ImageData, evaluate, fit, load, load_one_model, seed_everything
+from vae_course import evaluate, fit, seed_everything
+from vae_course.evaluation import kl_per_dimension
+from vae_course.exercises import assignment_3
 from vae_course.teaching import check, hint
 from vae_course.widgets import explorer, slider
 
-
-def small(faces):
-    """The same faces at 16 × 16 pixels, so that a model trains in seconds."""
-    pixels = F.avg_pool2d(faces.floats(), 4)
-    return ImageData("small faces", faces.split, (255 * pixels).round().to(torch.uint8), None, ())
-
-
-faces = load("faces_synthetic", "train", subset=1500), load("faces_synthetic", "validation", subset=500)
-train, held_out = small(faces[0]), small(faces[1])
-figure, axes = plt.subplots(1, 6, figsize=(7, 1.4), layout="constrained")
-for ax, picture in zip(axes, train.floats()[:6], strict=True):
-    ax.imshow(picture.permute(1, 2, 0))
-    ax.axis("off")
-plt.show()
-print("factors:", ", ".join(FACTORS))
-
-
-# %% [markdown]
-# ## A3.1 Dimensions that carry something (3 points)
-#
-# Chapter 04's count of *active* units lets a dimension pass with a few hundredths of a nat. Count what is paid instead.
-#
-# **Contract**: `carrying(mean, log_var, threshold)`: `mean` and `log_var` are `(n, latent)`, q(z|x) of n pictures. Returns the number of latent dimensions whose KL to the prior, averaged over the pictures, is above the threshold (nats).
-# %% question="A3.1" role="answer"
-def carrying(mean: torch.Tensor, log_var: torch.Tensor, threshold: float) -> int:
-    """mean, log_var: (n, latent). Returns how many dimensions carry more than threshold nats on average."""
-    ### BEGIN SOLUTION
-    kl = 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
-    return int((kl.mean(0) > threshold).sum())
-    ### END SOLUTION
-
-
-# %% question="A3.1" role="test" points=3
-# hint("A3.1")  # remove the first # for a hint; each call goes one step further
-check("A3.1", carrying)
-
-
-# %% [markdown]
-# ## A3.2 Silence all but k dimensions (3 points)
-#
-# **Contract**: `truncate(mean, log_var, k)`: the k dimensions with the largest mean KL stay as they are; every other dimension becomes the prior, for all pictures. Returns a dict with `"mean"` and `"log_var"`, both `(n, latent)`, dimensions in their old order.
-# %% question="A3.2" role="answer"
-def truncate(mean: torch.Tensor, log_var: torch.Tensor, k: int) -> dict[str, torch.Tensor]:
-    """mean, log_var: (n, latent). Returns {"mean", "log_var"} with all but k dimensions set to the prior."""
-    ### BEGIN SOLUTION
-    kl = 0.5 * (mean**2 + log_var.exp() - 1 - log_var)
-    keep = torch.zeros(mean.shape[1], dtype=torch.bool)
-    keep[kl.mean(0).topk(k).indices] = True
-    return {"mean": torch.where(keep, mean, 0.0), "log_var": torch.where(keep, log_var, 0.0)}
-    ### END SOLUTION
-
-
-# %% question="A3.2" role="test" points=3
-check("A3.2", truncate)
-
-
-# %% [markdown]
-# ## A3.3 Can the factor be read off the code? (4 points)
-#
-# **Contract**: `readable(train_codes, train_factor, codes, factor)`: float tensors `(n, latent)`, `(n,)`, `(m, latent)`, `(m,)`. Fit a linear regression *with an intercept* from codes to the factor by least squares on the training rows. Returns its R² on the other rows:
-# 1 − mean squared error / variance of their factor.
-# %% question="A3.3" role="answer"
-def readable(
-    train_codes: torch.Tensor, train_factor: torch.Tensor, codes: torch.Tensor, factor: torch.Tensor
-) -> float:
-    """(n, latent), (n,), (m, latent), (m,). R² on the second set of a regression fitted to the first."""
-    ### BEGIN SOLUTION
-    ones = lambda rows: torch.cat([rows, torch.ones(len(rows), 1)], dim=1)  # noqa: E731
-    weights = torch.linalg.lstsq(ones(train_codes), train_factor[:, None]).solution
-    guess = (ones(codes) @ weights)[:, 0]
-    return 1 - ((factor - guess) ** 2).mean() / factor.var(correction=0)
-    ### END SOLUTION
-
-
-# %% question="A3.3" role="test" points=4
-check("A3.3", readable)
-# %% [markdown]
-# ### How many numbers does a face need?
-#
-# Not graded. One model with 20 dimensions, and your own functions. How many dimensions carry more than 0.1 nats, and which of the nine factors can be read?
 # %%
-seed_everything(0)
-model = VAE.for_data(train, latent_dim=20, hidden_dims=(128, 64), likelihood="gaussian_learned")
-fit(
-    model, train, epochs=25, batch_size=50, learning_rate=3e-3, schedule="linear", warmup=0.0,
-    kl_warmup=0.5, eval_examples=50, progress=False,
-)  # fmt: skip
-with torch.no_grad():
-    seen, unseen = model.encode(train.floats()), model.encode(held_out.floats())
-print(f"held out: rate {evaluate(model, held_out).kl} nats")
-try:
-    print(f"dimensions with more than 0.1 nats: {carrying(unseen.mean, unseen.log_var, 0.1)} of 20")
-    for name in FACTORS:
-        score = readable(seen.mean, faces[0].factor(name), unseen.mean, faces[1].factor(name))
-        print(f"{name:>12}: R² {float(score):.2f}")
-except Exception as problem:
-    print(f"It does not run yet ({type(problem).__name__}: {problem}); finish A3.1 to A3.3 first.")
+mine = assignment_3.task(STUDENT)
+print(
+    f"your pictures: {mine.name} {mine.classes or ''}; good enough: within {mine.tolerance} nats of the best"
+)
+print(f"{len(mine.train)} pictures to train on, {len(mine.held_out)} held out, {mine.train.shape} pixels")
+
+
+def train(latent_dim, seed=0):
+    """One model: the network of this assignment with this latent size."""
+    seed_everything(seed)
+    model = assignment_3.new_model(mine, latent_dim)
+    fit(
+        model, mine.train, epochs=20, batch_size=128, learning_rate=5e-3, schedule="linear", warmup=0.0,
+        kl_warmup=0.3, eval_examples=1, seed=seed, progress=False,
+    )  # fmt: skip
+    return model
 
 
 # %% [markdown]
-# ## A3.4 The smallest model that is good enough (4 points)
+# ## A3.1 A sweep of your own (4 points)
 #
-# **Contract**: `choose_setting(table, tolerance)`: `table` is a dict, (latent size, β) → list of held-out −ELBO in nats, one for each seed. Of the settings whose *mean* is at most `tolerance` above the lowest mean, returns the one with the smallest latent size, and among those of that size the one with the largest β: `(size, β)`.
-# %% question="A3.4" role="answer"
-def choose_setting(table: dict, tolerance: float) -> tuple[int, float]:
-    """table: (latent size, β) → −ELBO of each seed, nats. Returns one of the keys."""
-    ### BEGIN SOLUTION
-    mean = {setting: sum(losses) / len(losses) for setting, losses in table.items()}
-    limit = min(mean.values()) + tolerance
-    good = [setting for setting, loss in mean.items() if loss <= limit]
-    return min(good, key=lambda setting: (setting[0], -setting[1]))
-    ### END SOLUTION
-
-
-# %% question="A3.4" role="test" points=4
-check("A3.4", choose_setting)
+# Train six to twelve models, with latent sizes from at most 2 to at least 24, and measure the −ELBO of each on your **held-out** pictures. You may change `train`, but of the network only the size. Put the sizes close together where you expect the curve to bend: A3.3 needs that.
+#
+# **Contract**: a file with a dict of three lists of one length, by rising size: `"sizes"`; `"negative_elbos"`, nats for each picture; `"states"`, the state dicts. The numbers are compared with what the lecturer's code measures, to within 0.3 nats.
+# %% question="A3.1" role="answer" tags=["train"]
+answer_A3_1 = "A3_sweep.pt"
+# train, measure; then torch.save({"sizes": [...], "negative_elbos": [...], "states": [...]}, answer_A3_1)
+### BEGIN SOLUTION
+sizes = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24]
+models = [train(size) for size in sizes]
+nats = [evaluate(model, mine.held_out, n_samples=8).negative_elbo.value for model in models]
+states = [model.state_dict() for model in models]
+torch.save({"sizes": sizes, "negative_elbos": nats, "states": states}, answer_A3_1)
+### END SOLUTION
+# %% question="A3.1" role="test" points=4
+check("A3.1", answer_A3_1)
 # %% [markdown]
-# ## A3.5 Two sliders (3 points)
+# ### Look at it
 #
-# One model that was trained for all latent sizes and all β at once (chapters 04 and 08), on small digits. Move both sliders and read the numbers in the title.
-#
-# **Contract**: a dict with `"a"` to `"d"`, each `"yes"` or `"no"`:
-# - **a** At β = 8, going from 8 to 32 dimensions changes the rate by less than 1 nat.
-# - **b** At β = 0.25, going from 8 to 32 dimensions changes the rate by less than 1 nat.
-# - **c** At 2 dimensions, the distortion at β = 0.25 is within 10 nats of that at β = 1.
-# - **d** The −ELBO (distortion + rate) at 32 dimensions is lower for β = 8 than for β = 1.
-# %%
-digits = load("digits", "test")
-every_setting = load_one_model("digits")
+# Not graded. Move the slider over your own models: eight held-out pictures, the same from the code, and eight samples. From which size on do the pictures look alike? Is it the size from which on the −ELBO does?
 
 
-def draw_setting(power, latent_dim):
-    """Six digits, their reconstructions, and the two terms, at β = 2 to the given power."""
-    beta = 2.0**power
-    one = every_setting.at(beta, latent_dim)
-    measured = evaluate(one, digits)
-    shown = torch.cat([digits.floats()[:6], one.reconstruct(digits.floats()[:6])])
-    figure, axes = plt.subplots(2, 6, figsize=(6, 2.4), layout="constrained")
-    for ax, picture in zip(axes.flat, shown, strict=True):
-        ax.imshow(picture[0], cmap="gray", vmin=0, vmax=1)
-        ax.axis("off")
-    distortion, rate = measured.reconstruction.value, measured.kl.value
-    figure.suptitle(
-        f"β = {beta:g}, {latent_dim} dimensions: distortion {distortion:.1f}, rate {rate:.1f} nats"
-    )
+# %% tags=["train"]
+def draw_model(place):
+    """Held-out pictures, the same from the code, and samples, of one model of the sweep."""
+    sweep = assignment_3.read_sweep(torch.load("A3_sweep.pt", weights_only=True))
+    place = min(place, len(sweep.sizes) - 1)
+    model = assignment_3.model_of(sweep.states[place], mine, sweep.sizes[place])
+    x = mine.held_out.floats()[:8]
+    rows = [x, model.reconstruct(x), model.sample(8, torch.Generator().manual_seed(0))]
+    figure, axes = plt.subplots(figsize=(6, 2.4), layout="constrained")
+    axes.imshow(torch.cat([torch.cat(list(row[:, 0]), dim=1) for row in rows]), cmap="gray")
+    axes.axis("off")
+    axes.set_title(f"{sweep.sizes[place]} dimensions: −ELBO {sweep.negative_elbos[place]:.1f} nats")
     plt.close(figure)
     return figure
 
 
-settings = explorer(
-    draw_setting,
-    {"power": slider("β is 2 to the power of", -2, 3, 0), "latent_dim": slider("latent size", 2, 32, 8)},
-    alt="Six small digits in the upper row, their reconstructions in the lower one, at β = 1 and eight latent dimensions.",
-)
-# %% question="A3.5" role="answer"
-answer_A3_5 = {"a": ..., "b": ..., "c": ..., "d": ...}
-### BEGIN SOLUTION
-answer_A3_5 = {"a": "yes", "b": "no", "c": "yes", "d": "no"}
-### END SOLUTION
-# %% question="A3.5" role="test" points=3
-check("A3.5", answer_A3_5)
+try:
+    sweep_explorer = explorer(
+        draw_model,
+        {"place": slider("model of the sweep", 0, 11, 3)},
+        alt="Three rows of eight pictures: held out, from the code, and samples of one model of your sweep.",
+    )
+except FileNotFoundError:
+    print("There is no sweep yet: finish A3.1 first.")
 # %% [markdown]
-# ## A3.6 In your own words (3 points)
+# ## A3.2 Read it (3 points)
 #
-# The faces have nine factors, and your model of 20 dimensions may use another number of them. In three or four sentences: give one reason why it could use *fewer* than nine, one reason why it could use *more*, and say what you would measure to tell which reason it is.
-# %% [markdown] question="A3.6" role="essay" points=3
+# **Contract**: a dict of whole numbers, of held-out pictures. `"best size"`: the size of your sweep with the lowest −ELBO. `"carrying"`: how many units of your largest model have a mean KL above 0.1 nats (`kl_per_dimension(model, mine.held_out)`). `"components"`: the least number of principal components, fitted to the **training** pictures (their mean
+# subtracted), whose squared error, summed over pixels and averaged over pictures, is at most that of your largest model's `model.reconstruct(x)`.
+# %% question="A3.2" role="answer"
+answer_A3_2 = {"best size": ..., "carrying": ..., "components": ...}
+### BEGIN SOLUTION
+sweep = assignment_3.read_sweep(torch.load("A3_sweep.pt", weights_only=True))
+largest = assignment_3.model_of(sweep.states[-1], mine, sweep.sizes[-1])
+x, known = mine.held_out.floats(), mine.train.floats().flatten(1)
+error = (x - largest.reconstruct(x)).square().flatten(1).sum(1).mean()
+centered = x.flatten(1) - known.mean(0)
+axes_of = torch.linalg.svd(known - known.mean(0), full_matrices=False).Vh
+left = centered.square().sum(1).mean() - (centered @ axes_of.T).square().mean(0).cumsum(0)
+answer_A3_2 = {
+    "best size": sweep.sizes[sweep.negative_elbos.index(min(sweep.negative_elbos))],
+    "carrying": int((kl_per_dimension(largest, mine.held_out) > 0.1).sum()),
+    "components": int((left > error).sum()) + 1,
+}
+### END SOLUTION
+# %% question="A3.2" role="test" points=3
+check("A3.2", answer_A3_2)
+# %% [markdown]
+# ## A3.3 The smallest that is good enough (6 points)
+#
+# One run per size is a lottery. Choose the smallest size whose −ELBO, as a mean over **three seeds**, lies within your tolerance of the best model of your sweep, and hand in the three. On fresh pictures:
+#
+# | points | |
+# |---|---|
+# | 3 | the mean of your three is at most your tolerance above the best of your sweep (1 point: twice that) |
+# | 3 | it is the smallest: every smaller model of your sweep is further above, and one of them is smaller by 1 (1 point: by 2) |
+#
+# A difference of 0.2 nats is forgiven on both sides: which one that is, you cannot know.
+#
+# **Contract**: a file with a dict: `"size"`, a whole number, and `"states"`, three state dicts.
+# %% question="A3.3" role="answer" tags=["train"]
+answer_A3_3 = "A3_choice.pt"
+# torch.save({"size": ..., "states": [...]}, answer_A3_3)
+### BEGIN SOLUTION
+limit = min(nats) + mine.tolerance
+size = min(size for size, value in zip(sizes, nats, strict=True) if value <= limit)
+three = [train(size, seed) for seed in range(3)]
+torch.save({"size": size, "states": [model.state_dict() for model in three]}, answer_A3_3)
+### END SOLUTION
+# %% question="A3.3" role="test" points=6
+check("A3.3", answer_A3_3)
+# %% [markdown]
+# ## A3.4 One figure (3 points)
+#
+# Draw it in the next cell, and write under it, in one or two sentences, what it shows. The figure: −ELBO against latent size, your three seeds of A3.3 as separate points, the limit (best plus tolerance) as a line; beside it the KL of each unit of your largest model, sorted.
+# %% tags=["train"]
+# your figure
+# %% [markdown] question="A3.4" role="essay" points=3
+# *Write your one or two sentences here.*
+#
+# ### BEGIN MARK SCHEME
+# The figure and its sentences, read by you. 1 point: axes with names and units, held-out numbers, sizes in their true distances (or a logarithmic axis that says so). 1 point: the limit in the right place and the seeds as points, not as a mean alone. 1 point: the sentences say where the
+# curve bends and how that compares with the number of units that carry something.
+# ### END MARK SCHEME
+# %% [markdown]
+# ## A3.5 Defend it (4 points)
+#
+# In five or six sentences, with **your** numbers. Why this size, and how sure are you: would another seed, or another tolerance, have changed your choice? Your largest model has more dimensions than it uses: what does it lose or gain by them? Compare its carrying units with your number of principal components: what does the difference say about your pictures? And
+# for which use of the code would you choose another size?
+# %% [markdown] question="A3.5" role="essay" points=4
 # *Write your answer here.*
 #
 # ### BEGIN MARK SCHEME
-# 1 point: fewer, because a factor changes few pixels (its variance lies under the water level β σ²), so that coding it costs more than it brings. 1 point: more, because a factor changes the picture in a non-linear way (position, turning), which one Gaussian dimension codes badly. 1 point: a measurement,
-# such as R² of each factor, the rate with a larger code or a smaller β, or the error left when one factor is varied alone. Naming "overfitting" without a measurement earns nothing.
+# 1 point: the choice is argued from the spread of the three seeds against the differences between sizes, with numbers. 1 point: says what the own sweep shows beyond the bend (in our run on eight digits the −ELBO rises by 1.5 nats from 6 to 24 dimensions), and names a cause that could be tested. 1 point: more components than units means that the decoder
+# bends (a linear code needs more numbers for the same error), fewer or equal that it hardly does; does not call components and units the same thing. 1 point: names a use (a small code to send, a reader of classes, editing) and the number that would decide it. No points for "overfitting" without a measure.
 # ### END MARK SCHEME

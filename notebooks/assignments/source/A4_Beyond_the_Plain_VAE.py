@@ -16,7 +16,7 @@
 #
 # Generators are judged by numbers that are easy to get wrong. Here you write the judges yourself: what is covered, what an adversary minimizes, how far two clouds of features are apart, how well a score tells the odd ones. Then you let them judge (chapters 06, 07, 09 and 11).
 #
-# About 80 minutes, 20 points. Every `check` answers at once and names the mistake it recognizes; use it often. Grading runs the same check on other numbers. Only what the contract asks for is graded, not how you do it. Leave the cells with `check(...)` as they are.
+# About 80 minutes, 20 points. `check` looks at the form of an answer and knows no more; marks, with the name of the mistake, come after you hand in. Only what the contract asks for is graded, not how you do it. Leave the cells with `check(...)` as they are.
 #
 # The convention of the whole course holds: **nats per example; sum over features and latent dimensions, mean over the batch; `log_var` is log σ²**.
 # %% tags=["setup"]
@@ -110,7 +110,7 @@ check("A4.4", auroc)
 # ### Let your judges judge
 #
 # Not graded. Two quick models and your own functions: a VAE of small digits, and a VAE of clips in which the digits 0 to 4 are spoken. Does the first one cover all classes? Does the −ELBO of the second one tell the digits 5 to 9 from those it knows, and would you have guessed that number?
-# %%
+# %% tags=["ungraded"]
 digits, judge = load("digits", "train"), load_classifier("digits")
 seed_everything(0)
 painter = VAE.for_data(digits, latent_dim=8, hidden_dims=(128, 64))
@@ -161,7 +161,7 @@ except Exception as problem:
 # Maximum likelihood minimizes KL(data ‖ model); a GAN's game tends to something closer to KL(model ‖ data). Here both can be computed. Target: three equal humps at −6, 0 and 6, each with standard deviation 0.8. Model: one Gaussian, with two sliders.
 #
 # **Contract**: a dict with `"forward std"`, the standard deviation that minimizes KL(target ‖ model); `"reverse std"`, the one that minimizes KL(model ‖ target); and `"reverse kl"`, the least KL(model ‖ target), in nats. To within 0.015: the sliders bring you near, a line of algebra the rest of the way.
-# %%
+# %% tags=["ungraded"]
 z = torch.linspace(-50, 50, 10001, dtype=torch.float64)
 humps = torch.distributions.Normal(torch.tensor([-6.0, 0.0, 6.0], dtype=torch.float64), 0.8)
 log_target = torch.logsumexp(humps.log_prob(z[:, None]), dim=1) - math.log(3)

@@ -1,0 +1,119 @@
+"""What the engine asks of every answer: properties, not a list of mistakes."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from exercise_answers_fresh import RIGHT, WRONG
+
+from vae_course.exercises import loss_doctor
+from vae_course.exercises.properties import TooSlow, Watch, further, limited, noise_problem, told
+from vae_course.teaching.engine import find
+from vae_course.teaching.exercise import Exercise
+from vae_course.teaching.grading import grade
+
+
+def exercise_of(identifier):
+    if identifier != "05.0":
+        return find(identifier)
+    return next(one for one in vars(loss_doctor).values() if isinstance(one, Exercise))
+
+
+@pytest.mark.parametrize("identifier", WRONG)
+def test_wrong_answers_of_a_fresh_hand_do_not_pass(identifier):
+    for number, answer in enumerate(WRONG[identifier]):
+        verdict = grade(exercise_of(identifier), answer)
+        assert not verdict.correct, (identifier, number)
+        assert len(verdict.message) < 600 and "\n" not in verdict.message
+
+
+@pytest.mark.parametrize("identifier", RIGHT)
+def test_right_answers_of_a_fresh_hand_pass(identifier):
+    for number, answer in enumerate(RIGHT[identifier]):
+        verdict = grade(exercise_of(identifier), answer)
+        assert verdict.correct, (identifier, number, verdict)
+
+
+def draws(change=lambda e: e, calls=2, rows=4000, dims=3):
+    return change(torch.randn(calls, rows, dims, generator=torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda e: e[:1].expand_as(e), "two calls"),
+        (lambda e: 1.1 * e, "variance 1"),
+        (lambda e: e + 0.2, "mean 0"),
+        (lambda e: e.sign(), "not Gaussian"),
+        (lambda e: e[..., :1].expand_as(e), "different dimensions"),
+        (lambda e: torch.cat([e[:, :2000], -e[:, :2000]], 1), "different rows"),
+        (lambda e: e[:, torch.arange(4000) // 2], "different rows"),
+        (lambda e: torch.cat([e[:, :2000], e[:, :2000] * e[:, 2000:].sign()], 1), "up to the sign"),
+    ],
+)
+def test_noise_is_judged_by_its_law(change, words):
+    assert noise_problem(draws()) is None
+    assert words in noise_problem(draws(change))
+
+
+def test_fresh_noise_is_hardly_ever_blamed():
+    blamed = 0
+    for seed in range(60):
+        e = torch.randn(2, 2000, 4, generator=torch.Generator().manual_seed(seed))
+        blamed += noise_problem(e) is not None
+    assert blamed == 0
+
+
+def test_an_endless_answer_is_stopped():
+    start = time.perf_counter()
+    with pytest.raises(TooSlow), limited(0.3):
+        while True:
+            torch.zeros(1)
+    assert time.perf_counter() - start < 20
+
+
+def test_little_of_what_an_answer_prints_is_shown(capsys):
+    with limited():
+        for _ in range(1000):
+            print("here " * 20)
+    assert 1000 < len(capsys.readouterr().out) < 2200
+
+
+def test_a_message_is_short_even_when_it_cannot_be_had():
+    class Mute(Exception):
+        def __str__(self):
+            raise ValueError
+
+    assert told(Mute()) == "no message"
+    assert len(told(ValueError("x" * 10_000))) < 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda x, g: x.add_(1), "in place"),
+        (lambda x, g: (x, torch.set_default_dtype(torch.float64))[0], "default dtype"),
+        (lambda x, g: torch.randn(2), "global random numbers"),
+        (lambda x, g: torch.from_numpy(np.random.rand(2)), "global random numbers"),
+    ],
+)
+def test_a_watch_sees_what_an_answer_does_beside_answering(answer, words):
+    watch = Watch()
+    watch.over(answer)(torch.ones(2), torch.Generator())
+    assert words in watch.found[0]
+    assert torch.get_default_dtype() == torch.float32
+    watch = Watch()
+    watch.over(lambda x, g: x + torch.randn(2, generator=g))(torch.ones(2), torch.Generator())
+    assert not watch.found
+
+
+def test_more_is_asked_of_an_answer_that_knows_the_visible_cases():
+    from vae_course.teaching.grading import outcomes, same
+
+    exercise = find("04.1")
+    known = {case[0].sum().item(): exercise.reference(*case) for case in exercise.cases(exercise.seed)}
+    by_heart = lambda *case: known[case[0].sum().item()]  # noqa: E731
+    (found,) = further(exercise, by_heart, outcomes, same)
+    assert "other cases" in found
+    assert not grade(exercise, by_heart).correct

@@ -1,0 +1,321 @@
+"""What is asked of every function answer: it leaves all else alone, and it does not fit the visible cases.
+
+:func:`watched` looks at each call while an answer is graded; :func:`further` asks a right answer for more:
+other cases, double precision, a batch of one, gradients where the contract promises them.
+:func:`noise_problem` is for draws. Each finding is a sentence for the reader.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import io
+import math
+import random
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SECONDS, MOST_TEXT = 30, 2000  # of processor time for one grading, and characters that an answer may print
+
+
+class TooSlow(BaseException):
+    """No `except Exception` of an answer may hold it."""
+
+
+@contextmanager
+def limited(seconds: float = SECONDS) -> Iterator[None]:
+    """Stop what runs too long (processor time, or four times that on the clock), and let little be printed.
+
+    The stop needs a Unix system and the main thread, where notebooks run their cells.
+    """
+
+    def stop(*_: object) -> None:
+        raise TooSlow(f"it was stopped after {seconds:g} seconds; is there a loop without an end?")
+
+    timed = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    clocks = (
+        ((signal.SIGPROF, signal.ITIMER_PROF, 1), (signal.SIGALRM, signal.ITIMER_REAL, 4)) if timed else ()
+    )
+    before = [signal.signal(number, stop) for number, _, _ in clocks]
+    printed = Limited()
+    try:
+        for _, clock, times in clocks:
+            signal.setitimer(clock, times * seconds, 1.0)
+        with redirect_stdout(printed), redirect_stderr(printed):
+            yield
+    finally:
+        for (number, clock, _), handler in zip(clocks, before, strict=True):
+            signal.setitimer(clock, 0)
+            signal.signal(number, handler)
+        if printed.getvalue():
+            print(printed.getvalue())
+
+
+class Limited(io.StringIO):
+    """Keeps the first characters of what is written."""
+
+    def write(self, text: str) -> int:
+        room = MOST_TEXT - self.tell()
+        if room > 0:
+            super().write(text[:room] + (" … (more was printed)" if len(text) > room else ""))
+        return len(text)
+
+
+class Watch:
+    """The sentences about what an answer did beside answering, in order of appearance."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def over(self, answer: Callable) -> Callable:
+        """The answer, whose calls are looked at."""
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            given = [*arguments, *named.values()]
+            kept = [_copied(value) for value in given]
+            state = _settings()
+            seeded = any(isinstance(value, torch.Generator) for value in given)
+            dice = _dice() if seeded else None
+            try:
+                return answer(*arguments, **named)
+            finally:
+                if not all(map(_unchanged, given, kept)):
+                    self.found.append("it changes its arguments in place; work on a copy")
+                if _settings() != state:
+                    self.found.append("it leaves torch with another default dtype or gradient mode")
+                    torch.set_default_dtype(state[0])
+                    torch.set_grad_enabled(state[1])
+                if dice is not None and _dice() != dice:
+                    self.found.append("it draws from, or seeds, global random numbers beside the generator")
+
+        # A stub raises NotImplementedError of its own, which is told by its code.
+        call.__wrapped__ = answer
+        return call
+
+
+def _settings() -> tuple:
+    return torch.get_default_dtype(), torch.is_grad_enabled()
+
+
+def _dice() -> tuple:
+    numpy_state = np.random.get_state()
+    return (
+        torch.random.get_rng_state().numpy().tobytes(),
+        numpy_state[1].tobytes(),
+        numpy_state[2],
+        random.getstate(),
+    )
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return copy.deepcopy(value) if isinstance(value, np.ndarray | list | dict | tuple) else None
+
+
+def _unchanged(value: Any, kept: Any) -> bool:
+    if isinstance(kept, Tensor):
+        same = value.shape == kept.shape and value.dtype == kept.dtype
+        return same and torch.equal(torch.nan_to_num(value.detach()), torch.nan_to_num(kept))
+    if isinstance(kept, np.ndarray):
+        return value.shape == kept.shape and np.array_equal(value, kept, equal_nan=value.dtype.kind == "f")
+    if isinstance(kept, dict):
+        return (
+            isinstance(value, dict)
+            and list(value) == list(kept)
+            and all(map(_unchanged, value.values(), kept.values()))
+        )
+    if isinstance(kept, list | tuple):
+        return len(value) == len(kept) and all(map(_unchanged, value, kept))
+    return kept is None or not isinstance(kept, bool | int | float | str) or value == kept
+
+
+def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable) -> list[str]:
+    """What is wrong with an answer that is right on the cases: a sentence, or nothing.
+
+    ``outcomes(exercise, function, cases)`` runs a function on cases, ``same(a, b, tolerance)`` compares.
+    """
+    cases = exercise.cases(exercise.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        visible = outcomes(exercise, exercise.reference, cases)
+        probes = {
+            "other cases of the same kind": exercise.cases(exercise.seed + 101),
+            "the default values of its arguments": _without_defaults(exercise.reference, cases),
+            "double precision": [_mapped(case, _double) for case in cases],
+            "a batch of one": [
+                single
+                for case, whole in zip(cases, visible, strict=True)
+                if (single := _single(case))
+                and _is_first_row(outcomes(exercise, exercise.reference, [single])[0], whole)
+            ],
+        }
+        for name, probe in probes.items():
+            wanted = outcomes(exercise, exercise.reference, probe)
+            for result, right in zip(outcomes(exercise, answer, probe), wanted, strict=True):
+                if not _is_finite(right):
+                    continue
+                if _are_whole(right) and isinstance(result, Tensor) and result.is_floating_point():
+                    return [f"the result must hold whole numbers, {right.dtype}; yours are {result.dtype}"]
+                raised = getattr(result, "error", None)
+                if same(result, right, exercise.tolerance) or (raised and name == "double precision"):
+                    continue  # nobody promised double precision, but it must not give other values
+                how = (
+                    f"it stops with {type(raised).__name__}: {told(raised)}"
+                    if raised
+                    else "other values come out"
+                )
+                return [f"your function is right on the visible cases, but not on {name}: {how}"]
+    if "radients reach" in exercise.contract and exercise.observe is None:
+        return [problem] if (problem := _gradient_problem(exercise, answer, cases)) else []
+    return []
+
+
+def _gradient_problem(exercise: Any, answer: Callable, cases: list[tuple]) -> str | None:
+    """Whether the derivatives of the answer are the reference's, for each float tensor that has one there."""
+    for case in cases:
+        wanted = _gradients(exercise.reference, case) or []
+        try:
+            got = _gradients(answer, case)
+        except Exception as error:
+            return f"the values are right, but the gradients stop with {type(error).__name__}: {told(error)}"
+        if got is None and all(right is None or not right.any() for right in wanted):
+            continue
+        if got is None:
+            return "the values are right, but no gradient comes out: nothing could be trained with it"
+        for number, (right, own) in enumerate(zip(wanted, got, strict=True), start=1):
+            if right is None or not torch.isfinite(right).all():
+                continue
+            if own is None or (own.abs().max() == 0 and right.abs().max() > 0):
+                return f"the values are right, but no gradient reaches argument {number}"
+            if not torch.allclose(own, right, rtol=1e-2, atol=1e-3 * float(right.abs().max()) + 1e-6):
+                return f"the values are right, but not the gradient of argument {number}"
+    return None
+
+
+def _gradients(function: Callable, case: tuple) -> list[Tensor | None] | None:
+    """Of the sum of everything that comes out, for each argument; None when nothing has a gradient."""
+    leaves = [v.detach().clone().requires_grad_() if _is_float(v) else copy.deepcopy(v) for v in case]
+    result = function(*(v * 1 if _is_float(v) else v for v in leaves))
+    parts = (
+        result.values()
+        if isinstance(result, dict)
+        else result
+        if isinstance(result, list | tuple)
+        else [result]
+    )
+    sums = [part.sum() for part in parts if isinstance(part, Tensor) and part.requires_grad]
+    if not sums:
+        return None
+    inputs = [v for v in leaves if _is_float(v)]
+    found = iter(torch.autograd.grad(torch.stack(sums).sum(), inputs, allow_unused=True))
+    return [next(found) if _is_float(v) else None for v in leaves]
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _double(value: Any) -> Any:
+    return value.double() if _is_float(value) else value
+
+
+def _mapped(value: Any, change: Callable) -> Any:
+    if isinstance(value, tuple | list):
+        return type(value)(_mapped(item, change) for item in value)
+    if isinstance(value, dict):
+        return {key: _mapped(item, change) for key, item in value.items()}
+    return change(value)
+
+
+def _single(case: tuple) -> tuple | None:
+    """The first row of all tensors whose rows belong together; None where they do not seem to."""
+    tensors = [value for value in case if isinstance(value, Tensor) and value.dim() > 1]
+    if not tensors or len({len(value) for value in tensors}) > 1 or len(tensors[0]) < 2:
+        return None
+    n = len(tensors[0])
+    return tuple(
+        value[:1] if isinstance(value, Tensor) and value.dim() and len(value) == n else value
+        for value in case
+    )
+
+
+def _are_whole(result: Any) -> bool:
+    kind = isinstance(result, Tensor) and result.dim() > 0 and not result.is_complex()
+    return kind and not result.is_floating_point() and result.dtype != torch.bool
+
+
+def _is_first_row(single: Any, whole: Any) -> bool:
+    """Whether the function treats rows one by one."""
+    if not isinstance(single, Tensor) or not isinstance(whole, Tensor) or whole.dim() == 0 or len(whole) < 2:
+        return False
+    return single.shape == whole[:1].shape and torch.allclose(
+        single.double(), whole[:1].double(), rtol=1e-3, atol=1e-5
+    )
+
+
+def _without_defaults(reference: Callable, cases: list[tuple]) -> list[tuple]:
+    """The cases without the arguments that may be left out."""
+    needed = [p for p in inspect.signature(reference).parameters.values() if p.default is p.empty]
+    return [case[: len(needed)] for case in cases if len(case) > len(needed)]
+
+
+def _is_finite(result: Any) -> bool:
+    if isinstance(result, dict):
+        return all(map(_is_finite, result.values()))
+    if isinstance(result, list | tuple):
+        return all(map(_is_finite, result))
+    if isinstance(result, Tensor):
+        return bool(torch.isfinite(result).all()) and result.numel() > 0
+    return not hasattr(result, "error") and (not isinstance(result, float) or math.isfinite(result))
+
+
+def told(error: BaseException) -> str:
+    """An exception's message in one line of bearable length, even where it cannot say it itself."""
+    try:
+        text = " ".join(str(error)[:2000].split())
+    except BaseException:
+        text = ""
+    return (text[:197] + "…" if len(text) > 198 else text) or "no message"
+
+
+def noise_problem(draws: Tensor) -> str | None:
+    """What is wrong with noise (calls, rows, dimensions) that should be standard normal throughout, or None.
+
+    Each call with a generator of its own. Limits are five standard errors and more.
+    """
+    calls, rows, dims = draws.shape
+    e = draws.detach().double()
+    n = calls * rows
+    limit = 5 / math.sqrt(n)
+    if calls > 1 and (e[0] - e[1]).abs().max() < 1e-6:
+        return "two calls with different generators give the same noise"
+    flat = e.reshape(n, dims)
+    if (flat.mean(0).abs() > limit).any() or ((flat.var(0) - 1).abs() > 1.5 * limit).any():
+        return "the noise has not mean 0 and variance 1 in every dimension"
+    if ((flat**4).mean(0) - 3).abs().max() > 10 * limit or (flat**3).mean(0).abs().max() > 4 * limit:
+        return "the noise is not Gaussian"
+    pairs = {
+        "dimensions": (flat[:, 1:] * flat[:, :-1]).mean(0) if dims > 1 else flat.new_zeros(1),
+        "rows": _echoes(flat),
+        "rows (up to the sign)": _echoes((flat**2 - 1) / 2**0.5) / 2,
+    }
+    for where, correlation in pairs.items():
+        if correlation.abs().max() > 2 * limit:
+            return f"the noise of different {where} belongs together; each needs its own"
+    return None
+
+
+def _echoes(flat: Tensor) -> Tensor:
+    """Correlation of each column with itself at every distance but 0, of (n, dimensions)."""
+    n = len(flat)
+    spectrum = torch.fft.rfft(flat, n=2 * n, dim=0).abs().square()
+    return torch.fft.irfft(spectrum, n=2 * n, dim=0)[1:n] / n
