@@ -68,7 +68,7 @@ show(
     title=f"Sharpening takes the VAE's Fréchet distance from {far[1]:.0f} to {far[2]:.0f}; blur takes the GAN's precision from {sure[3]:.2f} to {sure[4]:.2f}",
 )
 # %% [markdown]
-# These marks are of one draw of 2,000 digits; sections 4 to 6 take three, the explorer 128 digits.
+# These marks are of one draw of 2,000 digits; sections 4 to 6 take three.
 #
 # ## Objectives
 #
@@ -183,7 +183,7 @@ show(
 #
 # ## 2 Whose fault is the blur of real pictures?
 #
-# That decoder was as good as it gets. On real pictures the code may say too little, the decoder be too small, or the training too short.
+# On real pictures the code may say too little, the decoder be too small, or the training too short.
 #
 # First a measure. A picture is a sum of waves; the fine ones are edges and texture. **Fine power** is the power of all waves of 0.25 cycles per pixel or more, as a share of the data's.
 #
@@ -322,13 +322,13 @@ show(
     title=f"More updates take a small network from {ends[0]:.0f} to {ends[1]:.0f} nats; in the last fifth the small ones change by {abs(fell.mean):.1%} (mean)",
 )
 # %% [markdown]
-# (Every schedule ends at rate 0, which flattens any curve. The new decoders still fell by up to {{anew_fell}} in their last fifth; the shipped model was trained elsewhere.)
+# (All schedules end at rate 0. No new decoder's error still falls in the last fifth: {{anew_fell}} at most.)
 #
 # At about {{best_nats.value}} each, fine power goes from {{first}} to {{best.value}}: {{same_bits}} as much (interval: the small one's seeds; the large one is a single seed), about a quarter of what was missing.
 #
-# - **Decoder**: from the same codes, the new decoder, larger and longer trained, draws {{anew}}. It also gets {{anew_right.number}} points more *right* (last item). On the large model's codes a new one falls short, {{anew_large.number}} points.
+# - **Decoder**: from the same codes, the new decoder, larger and longer trained, draws {{anew}}. It gets {{anew_right.number}} points more *right*. On the large model's codes a new one falls short, {{anew_large.number}} points.
 # - **Size or training**: from "small, short", longer training leads to {{trained.value}}, a larger network to {{grown.value}}, cheap bits to less (table). The rest of the way to {{best.value}} changes size, length and recipe together.
-# - **What stays away**: for an average $\mu = \mathbb E[x|z]$, wave by wave, $\mathbb E|x - \mu|^2 = \mathbb E|x|^2 - \mathbb E|\mu|^2$: it has the power that it gets *right*. The large model gets {{right.value}} right and draws {{best.value}}, as an average does. Its code may say more.
+# - **What stays away**: for an average $\mu = \mathbb E[x|z]$, $\mathbb E|x - \mu|^2 = \mathbb E|x|^2 - \mathbb E|\mu|^2$: it has the power that it gets *right*. The large model gets {{right.value}} right and draws {{best.value}}, as an average does. Its code may say more.
 #
 # At β = 0.2 "small, long" spends {{small_nats.value}} and keeps {{small.value}}, {{few_bits.number}} points less than "large, long" at β = 1. Even the best keeps {{cheap.value}}, with {{cheap_nats.value}}. Enlarge and train a VAE before you blame it; most of the blur stays.
 #
@@ -612,7 +612,7 @@ note(lead_alike=both["precision"] - soft["precision"], lead_sharp=hard["precisio
 #
 # ## 6 Is there a dial between the two?
 #
-# Scale the noise: $z \sim \mathcal N(0, T^2 I)$, with a **temperature** $T$. Below 1 the samples come from where the prior is dense. BigGAN's truncation trick (Brock et al. 2019) is a relative.
+# Scale the noise: $z \sim \mathcal N(0, T^2 I)$, with a **temperature** $T$. Below 1 the samples come from where the prior is dense.
 # %%
 options = ["by less than precision rises", "by about as much", "by more"]
 guess = predict("From T = 1 to T = 0.6 the VAE's precision rises. Its recall falls ...", options)
@@ -631,7 +631,7 @@ guess.compare(0 if share < 0.8 else 1 if share < 1.25 else 2, f"precision {gain:
 note_changes("hot", hot, usual)
 note(dial=gain, dial_cost=loss, hot_far=hot["Fréchet"], people_spread=people["spread"])
 # %% [markdown]
-# $T = 0.6$ buys {{dial}} of precision and costs {{dial_cost}} of recall. Above 1 it is the other way round: at 1.2 recall moves by {{hot_recall}} (the reach by {{hot_reach.value}}), precision by {{hot_precision}}, coverage by {{hot_coverage}}. (The Fréchet distance is lower there: {{hot_far.value}}, at 1 {{vae_far.value}}.) Compare two models by curves, not points.
+# $T = 0.6$ buys {{dial}} of precision and costs {{dial_cost}} of recall. Above 1 it is the other way round: at 1.2 recall moves by {{hot_recall}} (the reach by {{hot_reach.value}}), precision by {{hot_precision}}, coverage by {{hot_coverage}}. Compare two models by curves, not points.
 #
 # ## Play
 #
@@ -661,8 +661,7 @@ explorer = explore_the_judge({"VAE": vae, "GAN": gan, "written": fresh(0)}, real
 # - M. Heusel et al.: *GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium*, NIPS 2017 (FID).
 # - T. Kynkäänniemi et al.: *Improved Precision and Recall Metric for Assessing Generative Models*, NeurIPS 2019.
 # - M. F. Naeem et al.: *Reliable Fidelity and Diversity Metrics for Generative Models*, ICML 2020 (coverage).
-# - M. J. Chong, D. Forsyth: *Effectively Unbiased FID and Inception Score and Where to Find Them*, CVPR 2020 (more pictures, smaller distance).
-# - A. Brock, J. Donahue, K. Simonyan: *Large Scale GAN Training for High Fidelity Natural Image Synthesis*, ICLR 2019 (truncation).
+# - M. J. Chong, D. Forsyth: *Effectively Unbiased FID and Inception Score and Where to Find Them*, CVPR 2020.
 # - J. J. Park et al.: *DeepSDF: Learning Continuous Signed Distance Functions for Shape Representation*, CVPR 2019.
 #
 # Next: [08 · How large should the code be?](08_Optimizing_Latent_Space_Size.ipynb)
