@@ -258,7 +258,7 @@ def _rounded(number: float, decimals: int) -> str:
     else:
         power = math.floor(math.log10(abs(number)))
         decimals = min(decimals, 5 - power)  # six digits are enough for any sentence
-        if power < -3:
+        if power < -3 and decimals + power >= 0:  # not 3e-4 where 0.000 is what is known
             digits, power = f"{number:.{max(power + decimals, 0)}e}".split("e")
             return f"{digits}e{int(power)}"
     return f"{round(number, decimals) + 0.0:,.{max(decimals, 0)}f}"  # + 0.0: never "-0"
