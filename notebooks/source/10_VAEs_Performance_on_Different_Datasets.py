@@ -298,7 +298,7 @@ notes("bits", two=colors - two, others=two - both, rate_photo=rate, alone=alone)
 # Is it only that the VAE has one scale for all pixels? No: scales and shapes of its own for each number bring {{scale}}, the colors of its pixel {{colors}}, two neighbors {{two}}, all before {{others}} (14 passes, not 5). And the code? With all before, the VAE's frozen code
 # saves {{beside}} after its rate of {{rate_photo}}: it does not pay. With two neighbors it saves {{beside_two}}: it pays. It is read: another picture's code costs {{wrong}} more. (A code trained *beside* such a decoder can die: Chen et al. 2017; section 4 below.)
 #
-# Look at the first picture again. Our decoder of the fewest bits draws rubble: it sees about a dozen pixels. Few bits do not promise pictures.
+# Our decoder of the fewest bits draws rubble: it sees about a dozen pixels. Few bits do not promise pictures.
 #
 # (The dogs had been JPEG files: part of what neighbors agree on is JPEG's doing.)
 #
@@ -327,7 +327,7 @@ ahead = small["VAE"] - small["neighbors, no code"]
 claims.add("garments", ahead, above=0, unit="bits", text="Garments: VAE minus neighbors, no code")
 notes("bits", vae_small=small["VAE"], webp_small=small["WebP"], neighbors_small=small["neighbors, no code"])
 # %% [markdown]
-# On garments the VAE beats WebP ({{vae_small}} against {{webp_small}}) and loses {{garments}} to the decoder without a code ({{neighbors_small}}), which saw 4,000 of the 54,000 pictures. So no, but it is less. (This VAE is a perceptron and still falls; a convolutional one takes minutes.)
+# On garments the VAE beats WebP ({{vae_small}} against {{webp_small}}) and loses {{garments}} to the decoder without a code ({{neighbors_small}}), which saw 4,000 of the 54,000 pictures. (This VAE is a perceptron and still falls; a convolutional one takes minutes.)
 #
 # ## 4 Text: does a decoder that reads still use its code?
 #
@@ -424,7 +424,7 @@ notes("nats", told_free=free["tells about x"], told_dropout=dropout["tells about
 # %% [markdown]
 # The code that was trained at full weight is **dead** (rate {{dead}}): its decoder is a language model with an unused input. Why is not tested here. Chen et al. blame the price: letters before say much of what a code could, free. The other suspect: an encoder that learns too late.
 #
-# The textbook cures, one at a time. **Annealing** (Bowman et al. 2016) lets the price come later: after 8 passes the code still tells {{woken}} more (its rate is sinking), and costs at most {{price_annealing}} over no code. **Free bits** (Kingma et al. 2016) give units an allowance: it tells {{told_free}}, for at most {{price}}.
+# The textbook cures, one at a time. **Annealing** (Bowman et al. 2016) lets the price come later: after 8 passes the code still tells {{woken}} more (its rate fell from over 3), and costs at most {{price_annealing}} over no code. **Free bits** (Kingma et al. 2016) give units an allowance: it tells {{told_free}}, for at most {{price}}.
 # **Word dropout** hides half of what the decoder reads; alone it wakes nothing here ({{told_dropout}}) and costs at most {{price_dropout}}. By −ELBO, a bound, no cure predicts names better than no code.
 #
 # Now the opponents, for larger models of the whole training part (shipped). An old one (Shannon 1948): **count** which character follows the last few. A VAE gives only a bound of $-\log p$; 16 draws (chapter 02) tighten it.
@@ -461,7 +461,7 @@ for first, last in ((0, 2), (1, 3)):
 both = zip(*map(words.decode, (writer.reconstruct(long.tokens), long.tokens)), strict=True)
 claims.note("restored", sum(again == told for again, told in both) / len(long), unit="%")
 # %% [markdown]
-# Each first and last line is the sentence itself; the others come from the code, repetitions left out. Only {{restored}} of the sentences come back word for word; steps of a walk look alike in kind (by eye, two pairs).
+# Each first and last line is the sentence itself; the others come from the code, repetitions left out. Only {{restored}} of the sentences come back word for word.
 #
 # ## 5 Sound: a picture that you can hear?
 #
@@ -555,11 +555,11 @@ notes("bits", factors=table["8 linear factors"] - table["one Gaussian"])
 # %% tags=["hide-input"]
 show(
     plots.training_curves(table_logs[0]),
-    alt="−ELBO, reconstruction and KL of the first VAE of biopsies against passes, training and held out: −ELBO falls steeply, then slowly, and a dotted line marks the best pass where training stopped early.",
-    title="A VAE of biopsies: held-out rows stop getting cheaper before training rows do",
+    alt="−ELBO, reconstruction and KL of the first VAE of biopsies against passes, training and held out: all three level off; −ELBO and reconstruction end lower in training than held out.",
+    title="A VAE of biopsies gains ever less, and more on the rows that it trains on",
 )
 # %% [markdown]
-# The VAE saves {{saved_table}} a number against columns by themselves, and still needs {{table}} more than the Gaussian, although its early stopping looked at the very rows that judge it. Is it the small code? Factor analysis, linear with eight numbers and exact, needs {{factors}} more than the Gaussian: most of the gap. The rest (a bound, 341 rows) was not separated.
+# The VAE saves {{saved_table}} a number against columns by themselves, and still needs {{table}} more than the Gaussian, although the rows that judge it could stop it early. (They did not stop the first.) Is it the small code? Factor analysis, linear with eight numbers and exact, needs {{factors}} more than the Gaussian: most of the gap. The rest (a bound, 341 rows) was not separated.
 #
 # ## 7 The honest table
 # %% tags=["hide-input"]
@@ -573,7 +573,7 @@ for kind, name in KINDS.items():
 results_table(rows, caption="Held-out bits a number; the VAE's are bounds; sound in steps of 1 dB")
 # %% [markdown]
 # By 0.05 bits or more the VAE wins in {{wins}} of five. Names tie: there the VAE's decoder reads. So do photographs once it reads ({{reading}} against {{alone}}). So bits are not what one takes a VAE with independent outputs for. Neighbor decoders and counts
-# lack a code: a place for every example, from which one can walk, mix and draw in one step. (Very deep hierarchies of codes do beat decoders like ours in bits: Child 2021.)
+# lack a code: a place for every example, from which one can walk, mix and draw in one step. (Very deep hierarchies of codes do beat ours in bits: Child 2021.)
 #
 # ## Play
 #
