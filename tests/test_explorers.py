@@ -4,12 +4,15 @@ import base64
 import functools
 import statistics
 import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from browser import chromium, find_chromium
+from browser import Page, chromium, find_chromium
 
 from tools.explorer_numbers import BETAS
 from tools.explorers import FILES, numbers, unpacked, write_all
@@ -68,35 +71,41 @@ class Quiet(SimpleHTTPRequestHandler):
         return "text/javascript" if str(path).endswith(".js") else super().guess_type(path)
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """All explorers alive on one page."""
+@contextmanager
+def alive(folder: Path, explorers: Collection, write_weights: Callable[[Path], None]) -> Iterator[Page]:
+    """These explorers on one page that is served from ``folder``, each scrolled to and started."""
     pytest.importorskip("websocket", reason="needs websocket-client, which comes with JupyterLab")
     program = find_chromium()
     if program is None:
         pytest.skip("needs a browser: install chromium (Debian: apt-get install chromium) or set CHROMIUM")
-    folder = tmp_path_factory.mktemp("explorers")
-    (folder / "static" / "play").mkdir(parents=True)
+    play = folder / "static" / "play"
+    play.mkdir(parents=True)
     for path in MODULES.glob("*.*"):
-        (folder / "static" / "play" / path.name).write_bytes(path.read_bytes())
-    write_all(folder / "static" / "play" / "weights")
-    body = "".join(explorer.html() for explorer in EXPLORERS)
+        (play / path.name).write_bytes(path.read_bytes())
+    write_weights(play / "weights")
+    body = "".join(explorer.html() for explorer in explorers)
     (folder / "index.html").write_text(PAGE.format(body=body), encoding="utf-8")
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         address = f"http://127.0.0.1:{server.server_port}/index.html"
         with chromium(program, folder / "profile", address) as page:
-            page.until(
-                f"document.querySelectorAll('[data-explorer]').length === {len(NAMES)}", 60, "the page"
-            )
+            count = f"document.querySelectorAll('[data-explorer]').length === {len(explorers)}"
+            page.until(count, 60, "the page")
             page.value(HELPERS)
-            for name in NAMES:
-                page.value(f"at('{name}').scrollIntoView()")
-                page.until(f"!!at('{name}').dataset.state", 120, name)
+            for explorer in explorers:
+                page.value(f"at('{explorer.name}').scrollIntoView()")
+                page.until(f"!!at('{explorer.name}').dataset.state", 120, explorer.name)
             yield page
     finally:
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """All explorers alive on one page."""
+    with alive(tmp_path_factory.mktemp("explorers"), EXPLORERS, write_all) as page:
+        yield page
 
 
 def array(page, expression: str, *shape: int) -> torch.Tensor:

@@ -1,15 +1,12 @@
 """The explorers that train on digits and let draw one, in a real browser: term by term beside PyTorch."""
 
-import functools
 import json
-import threading
-from http.server import ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from browser import chromium, find_chromium
-from test_explorers import EXPLORERS, HELPERS, MODULES, PAGE, Quiet, array
+from test_explorers import EXPLORERS, alive, array
 from torch.nn.utils import parameters_to_vector
 
 from tools.drawing_numbers import LIMIT, SIZES, small_digits
@@ -41,37 +38,19 @@ TRAIN = """(async ({ mean, code, hidden, start, x, batches, noise, beta, rate })
 })"""
 
 
+def _weights(folder: Path) -> None:
+    for name in ("small_digits", "drawing", "one_model_mnist"):
+        write(folder / f"{name}.bin", *FILES[name]())
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The two explorers alive on one page."""
-    pytest.importorskip("websocket", reason="needs websocket-client, which comes with JupyterLab")
-    program = find_chromium()
-    if program is None:
-        pytest.skip("needs a browser: install chromium (Debian: apt-get install chromium) or set CHROMIUM")
-    folder = tmp_path_factory.mktemp("digits")
-    play = folder / "static" / "play"
-    play.mkdir(parents=True)
-    for path in MODULES.glob("*.*"):
-        (play / path.name).write_bytes(path.read_bytes())
-    for name in ("small_digits", "drawing", "one_model_mnist"):
-        write(play / "weights" / f"{name}.bin", *FILES[name]())
-    names = ("train_vae", "draw_digit")
-    body = "".join(explorer.html() for explorer in EXPLORERS if explorer.name in names)
-    (folder / "index.html").write_text(PAGE.format(body=body), encoding="utf-8")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        address = f"http://127.0.0.1:{server.server_port}/index.html"
-        with chromium(program, folder / "profile", address) as page:
-            page.until("document.querySelectorAll('[data-explorer]').length === 2", 60, "the page")
-            page.value(HELPERS)
-            for name in names:
-                page.value(f"at('{name}').scrollIntoView()")
-                page.until(f"at('{name}').dataset.state === 'ready'", 120, name)
-            yield page
-            assert page.value("problems") == []
-    finally:
-        server.shutdown()
+    both = [explorer for explorer in EXPLORERS if explorer.name in ("train_vae", "draw_digit")]
+    with alive(tmp_path_factory.mktemp("digits"), both, _weights) as page:
+        assert all(page.value(f"at('{one.name}').dataset.state === 'ready'") for one in both)
+        yield page
+        assert page.value("problems") == []
 
 
 def press(page, name: str, text: str) -> None:
