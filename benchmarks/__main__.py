@@ -25,7 +25,7 @@ PARTS = {
     "speed": "time to a level, the usual recipe against fit",
     "throughput": "pictures per second of fit against a bare loop",
     "arithmetic": "one matrix product in each arithmetic of training",
-    "busy": "one epoch of fit on a quiet machine and beside another job",
+    "busy": "fit, evaluate and a quick chapter on a quiet machine and beside another job",
     "memory": "peak memory of a run against the sum of its parts",
     "growth": "epoch time against examples, latent size, batch and picture size",
     "imports": "seconds of the imports in a fresh process",

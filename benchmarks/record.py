@@ -23,12 +23,12 @@ import torch
 
 from benchmarks.ladder import LadderVAE, load_ladder
 from benchmarks.muon import fit_with_muon
+from recipes.shipping import ship
 from vae_course.evaluation.bounds import Estimate, evaluate, importance_weighted_log_prob
 from vae_course.files import write_atomically
 from vae_course.randomness import seed_everything
 from vae_course.training.distributed import own_device, process_group, rank, started
 from vae_course.training.loop import History
-from vae_course.weights import save_checkpoint
 
 BLOCK = 50  # digits between two saves
 ALIKE, CHUNK = 5, 25  # digits and draws at a time on CPUs: the maps of 125 draws stay in a core's cache
@@ -261,7 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
         "training_seconds": round(history.last["seconds"], 1),
     }
     weights = options.work / f"record_{name}.pt"
-    save_checkpoint(weights, model.cpu(), half=True, about=about)
+    ship(weights, model.cpu(), about=about)
     print(f"{weights.name}: {weights.stat().st_size / 1e6:.1f} MB; measuring", flush=True)
     measured = measure(options, weights, device)
     curve = [{name: record[name] for name in ("epoch", "seconds", "train")} for record in history.records]

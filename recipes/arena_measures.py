@@ -7,17 +7,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.evaluation.bounds import evaluate, evaluate_codes
+from recipes.vq_vae import evaluate_codes, letters_of
+from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import active_units, probe_accuracy
-from vae_course.evaluation.frechet import FrechetEstimate, frechet_distance
-from vae_course.evaluation.modes import ModeCoverage, mode_coverage
-from vae_course.evaluation.samples import sample_quality
+from vae_course.evaluation.samples import (
+    FrechetEstimate,
+    ModeCoverage,
+    frechet_distance,
+    mode_coverage,
+    sample_quality,
+)
 from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
 from vae_course.models.vae import VAE
 from vae_course.models.vq_vae import VQVAE, perplexity
 from vae_course.randomness import seeded
-from vae_course.training.code_prior import letters_of
 from vae_course.weights import ArenaModel
 
 SAMPLE_MEASURES = ("frechet", "precision", "recall", "coverage", "sharpness", "classes", "class_kl")

@@ -11,17 +11,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from recipes.gan import fit_gan
+from recipes.shipping import ship
+from recipes.vae_gan import fit_vae_gan
+from recipes.vq_vae import fit_prior, vq_terms
 from vae_course.models.gan import Discriminator, Generator
 from vae_course.models.hierarchical import HierarchicalVAE
 from vae_course.models.vae import VAE, Autoencoder
 from vae_course.models.vae_gan import VAEGAN
-from vae_course.models.vq_vae import VQVAE, CodePrior, vq_terms
+from vae_course.models.vq_vae import VQVAE, CodePrior
 from vae_course.randomness import seed_everything
-from vae_course.training.adversarial import fit_gan
-from vae_course.training.code_prior import fit_prior
 from vae_course.training.loop import fit
-from vae_course.training.vae_gan import fit_vae_gan
-from vae_course.weights import ArenaModel, save_checkpoint
+from vae_course.weights import ArenaModel
 
 LATENT_DIM = 32
 DECODER = {"architecture": "conv", "latent_dim": LATENT_DIM, "hidden_dims": (32, 64), "activation": "gelu"}
@@ -90,12 +91,12 @@ def train(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel
 
 
 def save_arena(path: str | Path, entry: ArenaModel, *, int8: bool = False, without=(), **about) -> None:
-    """Write a contestant in half precision, or smaller still (see ``save_checkpoint``).
+    """Write a contestant in half precision, or smaller still (see ``ship``).
 
     Args:
         path: file to write.
         entry: the contestant; not changed.
-        int8, without: as for ``save_checkpoint``.
+        int8, without: as for ``ship``.
         about: numbers, strings, lists and dicts that say how it was made.
     """
     extra = {}
@@ -105,7 +106,7 @@ def save_arena(path: str | Path, entry: ArenaModel, *, int8: bool = False, witho
     if entry.codes is not None:
         extra["codes"] = list(entry.codes)
     header = {"name": entry.name, "seed": entry.seed, **about}
-    save_checkpoint(path, entry.model, half=True, int8=int8, without=without, arena=header, **extra)
+    ship(path, entry.model, int8=int8, without=without, arena=header, **extra)
 
 
 def fit_codes(model: Autoencoder, data, batch_size: int = 1000) -> tuple[Tensor, Tensor]:

@@ -27,10 +27,11 @@ def parser() -> Parser:
 
 def run(words: Sequence[str] | None) -> None:
     options = parser().read(words)
+    from recipes.judges import train_classifier
+    from recipes.shipping import ship
     from vae_course.cli_runs import check_output, where
     from vae_course.data.loading import load
-    from vae_course.evaluation.classifier import train_classifier
-    from vae_course.weights import load_model, save_checkpoint
+    from vae_course.weights import load_model
 
     path = Path(options.output or f"classifier_{options.dataset}.pt")
     check_output(path, endings=())
@@ -40,7 +41,7 @@ def run(words: Sequence[str] | None) -> None:
     settings = {name: getattr(options, name) for name in ("epochs", "batch_size", "learning_rate", "seed")}
     model = train_classifier(train, **settings)
     about = {"dataset": options.dataset, "images": len(train), **settings}
-    save_checkpoint(path, model, half=True, about=about)
+    ship(path, model, about=about)
     accuracy = load_model(path).accuracy(load(options.dataset, "test", **where(options)))
     print(f"Wrote {path}: {100 * accuracy:.2f} % of the test images are classified correctly")
 

@@ -11,10 +11,12 @@ import sys
 import torch
 from sklearn.metrics import roc_auc_score
 
+from recipes.judges import train_reader
+from recipes.shipping import ship
 from vae_course.data.faces import FACTORS
 from vae_course.data.loading import load
-from vae_course.evaluation.classifier import read, train_reader
-from vae_course.weights import save_checkpoint, shipped_file
+from vae_course.evaluation import read
+from vae_course.weights import shipped_file
 
 EPOCHS, BATCH_SIZE = 16, 32
 
@@ -37,7 +39,7 @@ def main(name: str = "faces_synthetic") -> None:
     else:
         told = (found - held_out.factors).abs().mean(0).tolist()
     print(", ".join(f"{word} {value:.3f}" for word, value in zip(about["names"], told, strict=True)))
-    save_checkpoint(shipped_file("reader", name), reader, int8=True, about=about)
+    ship(shipped_file("reader", name), reader, int8=True, about=about)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recipes.letters import rounded
+from recipes.shipping import ship
 from recipes.trio import flatness
 from vae_course.data.images import ImageData
 from vae_course.data.loading import load
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate
-from vae_course.evaluation.frechet import frechet_distance
-from vae_course.evaluation.samples import sample_quality
+from vae_course.evaluation.samples import frechet_distance, sample_quality
 from vae_course.files import write_atomically
 from vae_course.machine import pick_device
 from vae_course.models.vae import VAE
@@ -41,7 +41,7 @@ from vae_course.plots.style import VAE as VAE_COLOR
 from vae_course.randomness import seed_everything, seeded
 from vae_course.training.adversarial import gradient_penalty
 from vae_course.training.loop import fit
-from vae_course.weights import celeba_record, load_celeba, load_reader, save_checkpoint, shipped_file
+from vae_course.weights import celeba_record, load_celeba, load_reader, shipped_file
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "results" / "faces"
@@ -378,11 +378,11 @@ def _curve(records: list[dict], key: str) -> tuple[list, list]:
     return [record["epoch"] for record in records], [record[key] for record in records]
 
 
-def ship(name: str, model: VAE, curve: list[dict], options: argparse.Namespace) -> None:
+def ship_stage(name: str, model: VAE, curve: list[dict], options: argparse.Namespace) -> None:
     """Write the weights in 8 bits, with the curve and what was found in the training codes."""
     model = model.to("cpu", memory_format=torch.contiguous_format).eval()
     about = {"width": options.width, "seed": options.seed, "curve": rounded(curve), **about_codes(model)}
-    save_checkpoint(shipped_file("model of CelebA", name), model, int8=True, about=about)
+    ship(shipped_file("model of CelebA", name), model, int8=True, about=about)
 
 
 def main() -> None:
@@ -395,9 +395,9 @@ def main() -> None:
     folder = RUNS / f"{options.width}_{options.seed}"
     folder.mkdir(parents=True, exist_ok=True)
     vae, curve = train_vae(options, folder)
-    ship("vae", vae, curve, options)
+    ship_stage("vae", vae, curve, options)
     gan, game = train_gan(options, vae, folder)
-    ship("vae_gan", gan, game, options)
+    ship_stage("vae_gan", gan, game, options)
     change = {"vae": flatness([step["validation"] for step in curve])}
     change["vae_gan"] = flatness([step["frechet"] for step in game])
     entry = {

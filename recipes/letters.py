@@ -23,8 +23,10 @@ from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn import functional as F
 
+from recipes.letter_pairs import LetterPairs
+from recipes.shipping import ship
 from vae_course.data.images import ImageData
-from vae_course.data.letters import LetterData, LetterPairs
+from vae_course.data.letters import LetterData
 from vae_course.data.loading import load
 from vae_course.evaluation.bounds import in_parts
 from vae_course.files import write_atomically
@@ -33,7 +35,7 @@ from vae_course.models.letters import LetterVAE, alphabet_terms
 from vae_course.plots.letters import ink_preserving_cut
 from vae_course.randomness import seed_everything, seeded
 from vae_course.training.loop import History, fit
-from vae_course.weights import load_classifier, load_model, save_checkpoint, shipped_file
+from vae_course.weights import load_classifier, load_model, shipped_file
 
 ROOT = Path(__file__).parents[1]
 RESULTS, SHEET = (
@@ -299,7 +301,7 @@ def main() -> None:
     }
     shipped = options.variant == "shipped"
     path = shipped_file("model of letters", "letters") if shipped else folder / "letters.pt"
-    save_checkpoint(path, model, int8=True, about=about)
+    ship(path, model, int8=True, about=about)
     full, stored = measure(model, options.variant), measure(load_model(path), options.variant)
     curve = [
         {key: step[key] for key in ("epoch", "step", "seconds")}

@@ -25,6 +25,7 @@ from PIL import Image
 from torch import Tensor
 
 from recipes.letters import rounded
+from recipes.shipping import ship
 from recipes.trio import flatness
 from vae_course.data.images import ImageData
 from vae_course.data.loading import data_root, load
@@ -38,7 +39,7 @@ from vae_course.plots.images import image_grid
 from vae_course.plots.style import styled
 from vae_course.randomness import seed_everything, seeded
 from vae_course.training.loop import fit
-from vae_course.weights import load_neighbors, load_photograph_model, save_checkpoint, shipped_file
+from vae_course.weights import load_neighbors, load_photograph_model, shipped_file
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "results" / "neighbors"
@@ -266,7 +267,7 @@ def main() -> None:
     if PLAN[name][1]:
         vae, curves["vae"] = train_vae(name, 0)
     if PLAN[name][1] and seed == 0:
-        save_checkpoint(
+        ship(
             shipped_file("model of photographs", name),
             vae,
             int8=True,
@@ -282,7 +283,7 @@ def main() -> None:
         for label, model in models.items():
             samples = {row: (255 * rows[row]).round().byte() for row in kept.get(label, ())}
             about = {"curve": rounded(curves[label]), "samples": samples}
-            save_checkpoint(shipped_file("neighbors", f"{name}_{label}"), model, int8=True, about=about)
+            ship(shipped_file("neighbors", f"{name}_{label}"), model, int8=True, about=about)
         shipped = {label_of(*kind): load_neighbors(name, *kind) for kind in KINDS}
         entry["measured in 8 bits"] = measure(name, vae, shipped)
         sheet(rows, FIGURES / f"neighbors_{name}.jpg")

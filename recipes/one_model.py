@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from recipes.shipping import ship
 from vae_course.cli import DATASETS, Parser, UsageError, add, add_data_location, add_device, finish
 from vae_course.cli_runs import check_output, where
 from vae_course.data.loading import load
@@ -22,7 +23,6 @@ from vae_course.models.one_model import SMALLEST_SIZE, OneModel
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import History, fit
 from vae_course.training.settings import number, one_of, whole
-from vae_course.weights import save_checkpoint
 
 PROGRAM = "python -m recipes.one_model"
 # Share of the examples that get one of the sizes at which the model has weights of its own (first, those
@@ -133,7 +133,7 @@ def train_one_model(
     if path is not None:
         names = {"epochs", "batch_size", "learning_rate"} & settings.keys()
         about = {"dataset": train.name, "examples": len(train), "seed": seed}
-        save_checkpoint(path, model, int8=True, about=about | {name: settings[name] for name in names})
+        ship(path, model, int8=True, about=about | {name: settings[name] for name in names})
     return model
 
 

@@ -19,20 +19,21 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from recipes.judges import train_classifier
 from recipes.letters import rounded
+from recipes.shipping import ship
 from recipes.trio import flatness
 from vae_course.data.loading import load
 from vae_course.data.sound import SoundData, fold_bins
 from vae_course.evaluation.bounds import evaluate
-from vae_course.evaluation.classifier import train_classifier
 from vae_course.evaluation.code_use import collapse_report
 from vae_course.files import write_atomically
 from vae_course.models.vae import GaussianVAE
-from vae_course.plots.sound import spectrograms
+from vae_course.plots import spectrograms
 from vae_course.plots.style import styled
 from vae_course.randomness import seed_everything, seeded
 from vae_course.training.loop import fit
-from vae_course.weights import load_sound_model, save_checkpoint, shipped_file, sound_record
+from vae_course.weights import load_checkpoint, load_sound_model, shipped_file
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "results" / "sound"
@@ -183,7 +184,11 @@ def measure(model: GaussianVAE, judge, train: SoundData, parts: dict[str, SoundD
 @torch.no_grad()
 def sheet(name: str, path: Path) -> None:
     """Six test clips of the list, rebuilt, and draws, nothing chosen."""
-    model, test, about = load_sound_model(name), load(name, "test"), sound_record(name)
+    model, test, about = (
+        load_sound_model(name),
+        load(name, "test"),
+        load_checkpoint(shipped_file("model of sound", name))["about"],
+    )
     few = torch.linspace(0, len(test) - 1, 6).long()
     z = torch.randn(12, model.latent_dim, generator=seeded("sound sheet"))
     rows = [test.values[few], model.reconstruct(test.values[few]), model.decode(z[:6])]
@@ -233,7 +238,7 @@ def main() -> None:
         if label == "0":
             mean, factor = codes_of(model, train)
             about = {"curve": rounded(curve), "mean": mean, "factor": factor}
-            save_checkpoint(shipped_file("model of sound", name), model, int8=True, about=about)
+            ship(shipped_file("model of sound", name), model, int8=True, about=about)
             model = load_sound_model(name)
         curves[label] = curve
         entry["seeds"][label] = measure(model, judge, train, parts) | {

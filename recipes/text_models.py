@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from recipes.letters import rounded
+from recipes.shipping import ship
 from recipes.trio import flatness
 from vae_course.data.loading import load
 from vae_course.data.text import PAD
@@ -32,7 +33,7 @@ from vae_course.models.text import TextVAE
 from vae_course.plots.style import styled
 from vae_course.randomness import seed_everything, seeded
 from vae_course.training.loop import fit
-from vae_course.weights import SHIPPED, load_text_model, save_checkpoint, shipped_file
+from vae_course.weights import SHIPPED, load_text_model, shipped_file
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "results" / "text"
@@ -222,7 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
                     more = {"vocabulary": vocabulary, "about": about, "without": without}
                     if code or f"{name}_no_code" in SHIPPED["text model"][1]:
                         path = shipped_file("text model", name if code else f"{name}_no_code")
-                        save_checkpoint(path, model, int8=True, **more)
+                        ship(path, model, int8=True, **more)
                         model, _ = load_text_model(name, code=code)
                 entry = measure(model, name) | {
                     "passes": curve[-1]["epoch"],

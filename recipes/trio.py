@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from recipes.letters import rounded
+from recipes.shipping import ship
 from vae_course.data.loading import load
 from vae_course.evaluation.bounds import evaluate
-from vae_course.evaluation.frechet import frechet_distance
+from vae_course.evaluation.samples import frechet_distance
 from vae_course.files import write_atomically
 from vae_course.models.gan import Discriminator, Generator
 from vae_course.models.vae import VAE, Autoencoder
@@ -27,7 +28,7 @@ from vae_course.plots.chapter_01 import trio_panel
 from vae_course.randomness import seed_everything, seeded
 from vae_course.training.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from vae_course.training.loop import fit
-from vae_course.weights import load_classifier, load_trio, save_checkpoint, shipped_file, trio_curves
+from vae_course.weights import load_classifier, load_trio, shipped_file, trio_curves
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "assets" / "results" / "trio.json"
@@ -194,7 +195,7 @@ def main() -> None:
         model, curve = trained[name]
         path = shipped_file("digit model", name)
         about = {"passes": PASSES[name], "curve": rounded(curve)}
-        save_checkpoint(path, model.to(memory_format=torch.contiguous_format), int8=True, about=about)
+        ship(path, model.to(memory_format=torch.contiguous_format), int8=True, about=about)
         values = [step["sure" if name == "gan" else "validation"] for step in curve]
         entry["change_over_the_last_fifth"][name] = flatness(values)
         entry["minutes"][name], entry["bytes"][name] = curve[-1]["seconds"] / 60, path.stat().st_size

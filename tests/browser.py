@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -13,27 +12,24 @@ import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# No sandbox: containers that run tests often lack the privileges it needs, and the page is our own.
-SWITCHES = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
+import pytest
+
+from tools.chromium import INSTALL, SWITCHES, find_chromium
+
+__all__ = ["chromium", "find_chromium", "jupyterlab", "needed_chromium"]
+MORE = (
+    *SWITCHES,
     "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
     "--window-size=1300,1000",
     "--remote-debugging-port=0",
     "--remote-allow-origins=*",
 )
 
 
-def find_chromium() -> str | None:
-    """Path of a Chromium or Chrome on this machine; CHROMIUM in the environment goes first."""
-    return next(filter(None, map(shutil.which, filter(None, (os.environ.get("CHROMIUM"), *CHROMIUM)))), None)
+def needed_chromium() -> str:
+    """Path of the browser; skips the test where one, or what drives it, is missing."""
+    pytest.importorskip("websocket", reason="needs websocket-client, which comes with JupyterLab")
+    return find_chromium() or pytest.skip(f"needs a browser: {INSTALL}")
 
 
 @contextmanager
@@ -128,7 +124,7 @@ def chromium(program: str, profile: Path, address: str):
 
     with (profile.parent / "chromium.log").open("wb") as log:
         browser = subprocess.Popen(
-            [program, *SWITCHES, f"--user-data-dir={profile}", address], stdout=log, stderr=subprocess.STDOUT
+            [program, *MORE, f"--user-data-dir={profile}", address], stdout=log, stderr=subprocess.STDOUT
         )
         try:
             port_file = profile / "DevToolsActivePort"

@@ -16,7 +16,22 @@ settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 
-@pytest.fixture
+# What takes longest on two cores, longest first: begun last, it would keep one core idle at the end.
+LONGEST = (
+    "test_classroom_apart", "test_course_execute", "test_weights", "test_site_browser", "test_devices",
+    "test_sweep_jobs", "test_distributed", "test_classroom_assignments", "test_cli_train", "test_browser_lab",
+    "test_browser_beta_latent", "test_site_pdf", "test_replicate", "test_stand_in_device",
+    "test_widgets_chapters",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files come first; `make test` gives each process whole files, in this order."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
+
+
+@pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder of real data sets, or a skip where there is none."""
     root = os.environ.get("VAE_COURSE_DATA")
@@ -47,3 +62,16 @@ def matrix_products_as_before():
     before = torch.get_float32_matmul_precision()
     yield
     torch.set_float32_matmul_precision(before)
+
+
+@pytest.fixture(scope="session")
+def whole_site(tmp_path_factory) -> Path:
+    """The course's site, built once from all notebooks; a warning of Sphinx would be an error."""
+    from tools import site
+    from tools.project import CourseError, Project
+
+    try:
+        site.require()
+    except CourseError as missing:
+        pytest.skip(str(missing))
+    return site.build(Project.here(), tmp_path_factory.mktemp("site") / "site")

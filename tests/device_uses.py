@@ -13,10 +13,14 @@ import torch
 from tiny_data import InterruptedAt, tiny_images
 
 from recipes.arena_measures import image_coverage
+from recipes.gan import fit_gan
+from recipes.judges import train_classifier, train_reader
 from recipes.one_model import train_one_model
+from recipes.vae_gan import fit_vae_gan
+from recipes.vq_vae import evaluate_codes, fit_prior, vq_terms
 from vae_course import VAE, elbo_terms, evaluate, fit, importance_weighted_bound, load, seed_everything
-from vae_course.evaluation.bounds import elbo_scores, evaluate_codes
-from vae_course.evaluation.classifier import read, train_classifier, train_reader
+from vae_course.evaluation import read
+from vae_course.evaluation.bounds import elbo_scores
 from vae_course.evaluation.code_use import (
     active_units,
     collapse_report,
@@ -25,9 +29,8 @@ from vae_course.evaluation.code_use import (
     probe_accuracy,
     view_setting,
 )
-from vae_course.evaluation.frechet import frechet_distance
 from vae_course.evaluation.paths import path_cost
-from vae_course.evaluation.samples import sample_quality
+from vae_course.evaluation.samples import frechet_distance, sample_quality
 from vae_course.evaluation.sizes import size_report
 from vae_course.machine import pick_device
 from vae_course.models.gan import Discriminator, Generator
@@ -35,13 +38,10 @@ from vae_course.models.hierarchical import HierarchicalVAE
 from vae_course.models.one_model import OneModel
 from vae_course.models.text import TextVAE
 from vae_course.models.vae_gan import VAEGAN
-from vae_course.models.vq_vae import VQVAE, CodePrior, vq_terms
+from vae_course.models.vq_vae import VQVAE, CodePrior
 from vae_course.plots.images import manifold, reconstructions, samples, traversal_grid
-from vae_course.training.adversarial import fit_gan
-from vae_course.training.code_prior import fit_prior
 from vae_course.training.loop import TrainingDiverged
 from vae_course.training.sweep import plan, run_sweep
-from vae_course.training.vae_gan import fit_vae_gan
 from vae_course.weights import load_model
 from vae_course.widgets import (
     explore_corrupted_digit,

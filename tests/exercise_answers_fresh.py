@@ -99,7 +99,7 @@ def doctor(
 
 
 WRONG = {
-    "01.1": [
+    "01.7": [
         lambda x, m, s: -0.5 * (((x - m) / s) ** 2).sum(1) - x.shape[1] * math.log(s),
         lambda x, m, s: -0.5 * (((x - m) / s) ** 2).sum(1) - 0.5 * LOG_2_PI - math.log(s),
         lambda x, m, s: torch.distributions.Normal(m, s**2).log_prob(x).sum(1),
@@ -194,7 +194,7 @@ WRONG = {
         lambda s, n, c, r: min(1.0, s % (n // c) / (n // c) / r),
         lambda s, n, c, r: min(1.0, (s * c / n % 1) / 0.5),
     ],
-    "05.0": [
+    "05.4": [
         doctor(x=lambda i: i.float() / 256),
         doctor(noise=lambda m: torch.randn(len(m), 1).expand_as(m)),
         doctor(noise=lambda m: 12**0.5 * (torch.rand_like(m) - 0.5)),
@@ -209,8 +209,8 @@ WRONG = {
             a.abs() > 50, a.abs().log(), ((a.exp() + 1) * a / (a.exp() - 1).clamp_min(1e-7)).log()
         ),
     ],
-    "05.3": [lambda x, y: (x - y).abs().median(), lambda x, y: (x - y).square().mean().sqrt()],
-    "05.4": [
+    "05.6": [lambda x, y: (x - y).abs().median(), lambda x, y: (x - y).square().mean().sqrt()],
+    "05.1": [
         lambda x, y, s: (0.5 * (x - y) ** 2 / s.item() + s.item() + LOG_2_PI / 2).flatten(1).sum(1),
         lambda x, y, s: (
             (0.5 * (x - y) ** 2 * math.exp(-2 * s.item()) + s.item() + LOG_2_PI / 2).flatten(1).sum(1)
@@ -239,12 +239,12 @@ WRONG = {
             (torch.cdist(p, c) <= torch.cdist(c, c).sort(1).values[:, k - 1]).any(1).double().mean()
         ),
     ],
-    "08.1": [
+    "08.3": [
         lambda m, threshold=0.01: int((m.var(0) >= threshold).sum()),
         lambda m, threshold=0.01: int((m.var(0) > 0.01).sum()),
         lambda m, threshold=0.1: int((m.var(0) > threshold).sum()),
     ],
-    "08.3": [
+    "08.4": [
         lambda losses, t: min(
             k for k in losses if np.mean(losses[k]) < min(map(np.mean, losses.values())) + t
         ),
@@ -254,7 +254,7 @@ WRONG = {
         lambda losses, t: min(k for k in losses if np.mean(losses[k]) <= np.mean(losses[max(losses)]) + t),
     ],
     "09.2": [lambda p, e, s: (1 - s) * p + s * e, lambda p, e, s: p + s * e],
-    "09.4": [lambda a, b: (b[:, None] > a).double().mean(), lambda a, b: (b[:, None] >= a).double().mean()],
+    "09.5": [lambda a, b: (b[:, None] > a).double().mean(), lambda a, b: (b[:, None] >= a).double().mean()],
     "10.6": [
         lambda t, h: shifted(t, h).float(),
         lambda t, h: torch.where(h, 3, shifted(t, torch.zeros_like(h))),
@@ -267,7 +267,7 @@ WRONG = {
     ],
 }
 RIGHT = {
-    "01.1": [
+    "01.7": [
         lambda x, m, s: -((x - m).norm(dim=1) ** 2) / (2 * s * s) - x.shape[1] * (math.log(s) + LOG_2_PI / 2),
         lambda x, m, s: np.sum(-0.5 * ((x - m).numpy() / s) ** 2 - math.log(s) - LOG_2_PI / 2, axis=1),
     ],
@@ -352,14 +352,14 @@ RIGHT = {
         lambda k, f: (F.relu(k.mean(0) - f) + f).sum(),
     ],
     "04.6": [lambda s, n, c, r: float(np.clip((s / (n / c)) % 1 / r, 0, 1))],
-    "05.0": [
+    "05.4": [
         doctor(),
         doctor(bound=lambda v: v.clamp(-20, 20)),
         doctor(noise=lambda m: torch.normal(0.0, 1.0, m.shape)),
         doctor(x=lambda i: i / 255.0),
     ],
-    "05.3": [lambda x, y: F.l1_loss(x, y), lambda x, y: float(np.abs((x - y).numpy()).mean())],
-    "05.4": [lambda x, y, s: -torch.distributions.Normal(y, s.exp()).log_prob(x).sum((1, 2, 3))],
+    "05.6": [lambda x, y: F.l1_loss(x, y), lambda x, y: float(np.abs((x - y).numpy()).mean())],
+    "05.1": [lambda x, y, s: -torch.distributions.Normal(y, s.exp()).log_prob(x).sum((1, 2, 3))],
     "07.4": [lambda n, d: float(np.polyfit(1 / np.array(n, float), d, 1)[1])],
     "07.7": [
         lambda p, c, k: np.mean(
@@ -372,8 +372,8 @@ RIGHT = {
             ]
         )
     ],
-    "08.1": [lambda m, threshold=0.01: (m.numpy().astype(float).var(0, ddof=1) > threshold).sum()],
-    "08.3": [
+    "08.3": [lambda m, threshold=0.01: (m.numpy().astype(float).var(0, ddof=1) > threshold).sum()],
+    "08.4": [
         lambda losses, t: sorted(
             k for k, v in losses.items() if np.mean(v) - min(map(np.mean, losses.values())) <= t + 1e-9
         )[0]
@@ -383,7 +383,7 @@ RIGHT = {
         lambda p, e, s: math.cos(s * math.pi / 2) * p + math.sin(s * math.pi / 2) * e,
         lambda p, e, s: ((1 - s) * p + s * e) / ((1 - s) ** 2 + s**2) ** 0.5,
     ],
-    "09.4": [lambda a, b: (torch.sign(b[:, None] - a).mean() + 1) / 2],
+    "09.5": [lambda a, b: (torch.sign(b[:, None] - a).mean() + 1) / 2],
     "10.6": [
         shifted,
         lambda t, h: F.pad(t, (1, 0), value=1)[:, :-1].masked_fill(

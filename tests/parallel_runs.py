@@ -8,8 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from cli_run import SMALL
 from tiny_data import InterruptedAt, tiny_images
 
+from vae_course.__main__ import main as command
 from vae_course.elbo import elbo_terms
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
@@ -32,6 +34,7 @@ RUNS = {
     },
     "four draws of z": {"draws": 4},
 }
+COMMAND = ["train", *SMALL, "--epochs", "3", "--batch-size", "50", "--binarize", "dynamic"]
 
 
 class InFloat64:
@@ -82,6 +85,7 @@ def main(folder: Path) -> None:
             run("uneven last batch", folder / "run.pt", interrupt_at=20)
         except KeyboardInterrupt:
             found["resumed"] = run("uneven last batch", folder / "run.pt", resume=True)
+        found["command"] = command([*COMMAND, "--quiet", "--output", str(folder / "straight")])
         found["refused"] = [refusal(case) for case in (small_batch, own_buffers, other_draws)]
         if processes.rank() == 0:
             torch.save(found, folder / "found.pt")

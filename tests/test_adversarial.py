@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
+from recipes.gan import fit_gan
 from vae_course.data.tables import PointData
 from vae_course.data.toys import ring_mixture
 from vae_course.models.gan import Discriminator, Generator
 from vae_course.randomness import seed_everything
 from vae_course.training.adversarial import (
     discriminator_loss,
-    fit_gan,
     generator_loss,
     gradient_penalty,
 )

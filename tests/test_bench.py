@@ -1,5 +1,6 @@
 """The benchmarks' own arithmetic: what is counted, compared and kept. Nothing is timed here."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import types
 import pytest
 import torch
 from tiny_data import tiny_images
+from toy_course import SMALL, make_project
 
 from benchmarks import __main__ as bench
 from benchmarks import busy
@@ -17,6 +19,7 @@ from benchmarks.growth import Growth, draw, multiplications, slope
 from benchmarks.imports import dearest
 from benchmarks.memory import activation_bytes, needed, peak_bytes
 from benchmarks.throughput import Case, bare_seconds, fit_seconds
+from tools.execute import Failure, Outcome
 from tools.project import CourseError
 from vae_course.machine import Adam
 from vae_course.models.vae import VAE
@@ -133,4 +136,41 @@ def test_neighbors_keep_a_core_busy_and_end():
 def test_an_epoch_that_fails_is_no_number(monkeypatch):
     monkeypatch.setenv("VAE_COURSE_DATA", "/nowhere")
     with pytest.raises(CourseError, match="DataError"):
-        busy.epoch_seconds({})
+        busy.seconds_of("fit", {})
+
+
+def test_a_chapter_that_stops_is_no_number(tmp_path, monkeypatch):
+    project = make_project(tmp_path, {"01_Toy": SMALL.replace("CODE", "pass")}, "01_Toy: {POINTS: 50}\n")
+    failure = [Failure(2, "x", "NameError: x"), None]
+    outcome = lambda job: Outcome(job.name, 3.5, None, {}, failure.pop(0))  # noqa: E731
+    monkeypatch.setattr("tools.commands.execute", lambda jobs: [outcome(job) for job in jobs])
+    with pytest.raises(CourseError, match=r"01_Toy stopped: In \[2\] `x`: NameError"):
+        busy.chapter_seconds("01_Toy", project)
+    assert busy.chapter_seconds("01_Toy", project) == 3.5
+    assert not project.build.exists()
+
+
+def test_what_a_neighbor_slows_too_much_is_marked(monkeypatch, capsys):
+    """Made-up seconds: everything but the chapter takes 1.5 times as long beside a neighbor."""
+    beside = []
+
+    @contextlib.contextmanager
+    def neighbors(count):
+        beside.append(count)
+        yield
+        beside.pop()
+
+    monkeypatch.setattr(busy, "neighbors", neighbors)
+    monkeypatch.setattr(busy, "seconds_of", lambda what, variables: 3.0 if beside else 2.0)
+    monkeypatch.setattr(busy, "chapter_seconds", lambda: 8.0 if beside else 2.0)
+    found = busy.main()
+    assert found["epoch"].keys() == busy.WAYS.keys() and found["evaluate"]["ratio"] == 1.5
+    assert found["chapter"] == {"quiet": 2.0, "busy": 8.0, "ratio": 4.0}
+    marked = [line for line in capsys.readouterr().out.splitlines() if "more than 2.5" in line]
+    assert len(marked) == 1 and "chapter 02" in marked[0]
+
+
+@pytest.mark.parametrize("what", busy.ROUNDS)
+def test_a_round_is_timed(what, monkeypatch):
+    monkeypatch.setattr("vae_course.load", lambda *_, **__: tiny_images(40))
+    assert 0 < busy.ROUNDS[what]() < 60

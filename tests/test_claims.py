@@ -61,16 +61,16 @@ def test_below_and_above_are_the_strict_order_of_numbers(value, bound):
 
 def test_the_value_decides_unless_the_whole_interval_is_asked_for():
     claims = Claims("x")
-    claims.add("value", 0.9, below=1, low=0.7, high=1.1)
-    claims.add("interval", 0.9, below=1, low=0.7, high=1.1, whole_interval=True)
-    claims.add("interval_inside", 0.9, below=1, low=0.8, high=0.99, whole_interval=True)
+    claims.add("value", Interval(0.9, 0.7, 1.1), below=1)
+    claims.add("interval", Interval(0.9, 0.7, 1.1), below=1, whole_interval=True)
+    claims.add("interval_inside", Interval(0.9, 0.8, 0.99), below=1, whole_interval=True)
     assert [claim.holds for claim in claims.claims] == [True, False, True]
     assert claims.claims[1].miss == pytest.approx(0.1)
 
 
 def test_a_nan_end_fails_the_whole_interval():
     claims = Claims("x")
-    claims.add("interval", 0.9, below=1, low=math.nan, high=0.95, whole_interval=True)
+    claims.add("interval", Interval(0.9, math.nan, 0.95), below=1, whole_interval=True)
     assert not only(claims).holds
 
 
@@ -263,10 +263,8 @@ def test_a_share_is_written_in_percent_and_judged_as_a_share():
     [
         ({}, "exactly one"),
         ({"below": 1, "above": 0}, "exactly one"),
-        ({"below": 1, "low": 0.0}, "both low and high"),
-        ({"below": 1, "low": 0.6, "high": 0.4}, "not inside its interval"),
-        ({"below": 1, "whole_interval": True}, "needs Runs, an Interval, or low and high"),
-        ({"below": 1, "value": Runs([0.5]), "low": 0, "high": 1}, "their own interval"),
+        ({"below": 1, "value": Interval(0.5, 0.6, 0.4)}, "not inside its interval"),
+        ({"below": 1, "whole_interval": True}, "needs Runs or an Interval"),
         ({"below": 1, "id": "A Text", "text": "A text"}, "small letters"),
         ({"below": 1, "id": "noted"}, "a note has this id"),
     ],

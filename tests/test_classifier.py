@@ -6,8 +6,8 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
+from recipes.judges import train_classifier
 from vae_course.data.loading import load
-from vae_course.evaluation.classifier import train_classifier
 from vae_course.models.classifier import Classifier
 
 

@@ -258,6 +258,7 @@ grid = "--latent-dims 2 --seeds 1 --examples 100 --epochs 1 --hidden-dims 8"
 for line in (
     f"train {small} --output {out}/run",
     f"evaluate --model {out}/run --importance-samples 3 --subset 50",
+    f"evaluate --model {out}/run --device cpu",
     f"sample --model {out}/run --n 4 --noise --output {out}/samples.png",
     f"interpolate --model {out}/run {ends} --output {out}/path.png",
     f"sweep {grid} --output {out}/sweep",

@@ -256,7 +256,7 @@ class TestRefusals:
         def refuse(*arguments):
             raise OSError(28, "No space left on device", str(tmp_path / "r" / "samples.png"))
 
-        monkeypatch.setattr(vae_course.cli_runs, "save_figure", refuse)
+        monkeypatch.setattr(vae_course.cli_train, "write_figure", refuse)
         assert train_small(tmp_path / "r", "--epochs", "1", "--quiet") == 1
         err = capsys.readouterr().err
         assert "samples.png" in err and "No space left" in err and err.count("\n") == 1
@@ -312,7 +312,7 @@ class TestResume:
         def interrupt(*arguments, **more):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(vae_course.cli_train, "load", interrupt)
+        monkeypatch.setattr(vae_course.cli_runs, "load", interrupt)
         assert train_small(tmp_path / "r") == 130
         assert "nothing was written" in capsys.readouterr().err
         assert not (tmp_path / "r").exists()

@@ -1,5 +1,7 @@
 """Chapters executed for real: one that is whole, one that fails in a cell, one with an unknown parameter."""
 
+import contextlib
+import io
 import json
 import re
 
@@ -12,9 +14,6 @@ from tools.__main__ import main
 from tools.execute import UNFINISHED, Job, Outcome, Progress, _note, environment, execute
 from tools.sources import build
 
-# Fixtures that execute notebooks are shared by the tests of this file, so one process takes them all.
-pytestmark = pytest.mark.xdist_group("execution")
-
 FAILING = SMALL.replace("CODE", "os.no_such_function()")
 QUICK = """\
 01_Whole: {POINTS: 50}
@@ -24,17 +23,33 @@ QUICK = """\
 
 
 @pytest.fixture(scope="module")
-def quick_run(tmp_path_factory):
-    """A quick run of three chapters: project, outcomes by name, and what was printed."""
-    import contextlib
-    import io
-
-    sources = {"01_Whole": WHOLE, "02_Failing": FAILING, "03_Misspelt": WHOLE}
+def full_run(tmp_path_factory):
+    """A whole and a failing chapter, executed in full by the command line, which begins with their quick run:
+    the project, and the outcomes of the quick run with what it printed."""
+    sources = {"01_Whole": WHOLE, "02_Failing": FAILING}
     project = make_project(tmp_path_factory.mktemp("course"), sources, QUICK)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        outcomes = commands.quick(project, project.written())
-    return project, {outcome.name: outcome for outcome in outcomes}, printed.getvalue()
+    project.notebook("02_Failing").write_text("what was committed before")
+    printed, outcomes, quick = io.StringIO(), [], commands.quick
+
+    def overheard(*arguments):
+        with contextlib.redirect_stdout(printed):
+            outcomes.extend(found := quick(*arguments))
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commands, "quick", overheard)
+        assert main(["--root", str(project.root), "full"]) == 1
+    assert len(outcomes) == 2
+    project.source("03_Misspelt").write_text(WHOLE)  # later, for it would run in full
+    overheard(project, ["03_Misspelt"])
+    return project, outcomes, printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def quick_run(full_run):
+    """The quick run of three chapters: project, outcomes by name, and what was printed."""
+    project, outcomes, printed = full_run
+    return project, {outcome.name: outcome for outcome in outcomes}, printed
 
 
 def test_whole_chapter_is_measured(quick_run):
@@ -105,44 +120,37 @@ def test_table_has_a_line_for_each(quick_run):
     assert "\n02_Failing failed: In [" in table
 
 
-@pytest.fixture(scope="module")
-def full_run(tmp_path_factory):
-    """A project with a whole and a failing chapter, both executed in full through the command line."""
-    sources = {"01_Whole": WHOLE, "02_Failing": FAILING}
-    project = make_project(tmp_path_factory.mktemp("full"), sources, "01_Whole: {POINTS: 50}\n")
-    project.notebook("02_Failing").write_text("what was committed before")
-    assert main(["--root", str(project.root), "full"]) == 1
-    return project
-
-
 def test_full_run_leaves_nothing_to_complain_about(full_run):
-    found = structure.source_problems(full_run, "01_Whole")
-    found += structure.notebook_problems(full_run, "01_Whole") + structure.results_problems(
-        full_run, "01_Whole"
+    project, *_ = full_run
+    found = structure.source_problems(project, "01_Whole")
+    found += structure.notebook_problems(project, "01_Whole") + structure.results_problems(
+        project, "01_Whole"
     )
     assert found == []
-    notebook = nbformat.read(full_run.notebook("01_Whole"), as_version=4)
+    notebook = nbformat.read(project.notebook("01_Whole"), as_version=4)
     assert notebook.metadata.vae_course.parameters == {"SEED": 0, "POINTS": 500}
-    record = json.loads((full_run.results / "01_Whole.json").read_text())
+    record = json.loads((project.results / "01_Whole.json").read_text())
     assert record["parameters"] == {"SEED": 0, "POINTS": 500}
     assert record["seconds"] > 0 and record["quick_seconds"] > 0
     assert "full" in notebook.cells[0].source
 
 
 def test_failed_full_run_leaves_the_committed_notebook(full_run):
-    assert full_run.notebook("02_Failing").read_text() == "what was committed before"
-    assert not (full_run.results / "02_Failing.json").exists()
-    assert "no_such_function" in (full_run.build / "full" / "02_Failing.ipynb").read_text()
+    project, *_ = full_run
+    assert project.notebook("02_Failing").read_text() == "what was committed before"
+    assert not (project.results / "02_Failing.json").exists()
+    assert "no_such_function" in (project.build / "full" / "02_Failing.ipynb").read_text()
 
 
 def test_second_full_run_gives_the_same_bytes(full_run):
-    notebook = full_run.notebook("01_Whole")
+    project, *_ = full_run
+    notebook = project.notebook("01_Whole")
     before = notebook.read_bytes()
-    record = json.loads((full_run.results / "01_Whole.json").read_text())
+    record = json.loads((project.results / "01_Whole.json").read_text())
     notebook.unlink()
-    assert main(["--root", str(full_run.root), "full", "--only", "1"]) == 0
+    assert main(["--root", str(project.root), "full", "--only", "1"]) == 0
     # The measured times may have moved with the load of the machine; nothing else may.
-    again = json.loads((full_run.results / "01_Whole.json").read_text())
+    again = json.loads((project.results / "01_Whole.json").read_text())
     assert again["claims"] == record["claims"]
     times = rb"Running on two CPU cores: [^\n]*\."
     assert re.sub(times, b"", notebook.read_bytes()) == re.sub(times, b"", before)

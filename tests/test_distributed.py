@@ -1,4 +1,6 @@
-"""Two processes train a model to the weights that one process reaches with the same batches."""
+"""Two processes train a model to the weights that one process reaches with the same batches, and a run that
+loses a process is started again and ends as if nothing had happened.
+"""
 
 import os
 import subprocess
@@ -12,6 +14,8 @@ from torch.distributed import TCPStore
 
 from vae_course.__main__ import main
 from vae_course.training.distributed import RowsOfDraws, own_device, process_group
+from vae_course.training.loop import History
+from vae_course.weights import load_model
 
 TESTS = Path(__file__).parent
 
@@ -43,7 +47,7 @@ def found(tmp_path_factory):
         for process in started:
             process.kill()
     assert [process.returncode for process in started] == [0, 0], errors
-    return torch.load(folder / "found.pt", weights_only=True)
+    return {"folder": folder, **torch.load(folder / "found.pt", weights_only=True)}
 
 
 @pytest.mark.parametrize("name", parallel_runs.RUNS)
@@ -85,6 +89,31 @@ def test_misuse_is_told(found):
     assert "batch_size is 1, and 2 processes share each batch" in small
     assert "no longer have the same input_mean" in buffers and "one process" in buffers
     assert "draws by bernoulli" in draws
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_killed_process_costs_nothing_but_time(found, tmp_path):
+    """The command line under torchrun, which may restart it once, against the two processes of `found`."""
+    straight, killed = found["folder"] / "straight", tmp_path / "killed"
+    words = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "1", str(TESTS / "killed_worker.py")]
+    words += [*parallel_runs.COMMAND, "--output", str(killed)]
+    ended = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", *words],
+        env={**os.environ, "PYTHONPATH": str(TESTS.parent), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert found["command"] == ended.returncode == 0, ended.stderr
+    assert "SIGKILL" in ended.stderr or "exitcode: -9" in ended.stderr  # it did happen
+    assert ended.stdout.count("epoch 1/3") == 1 and ended.stdout.count("epoch 3/3") == 1  # one writer
+    assert ended.stdout.count("Wrote to") == 1
+    histories = [History.from_json(folder / "history.json") for folder in (straight, killed)]
+    ours, theirs = ([{**r, "seconds": 0} for r in history.records] for history in histories)
+    assert ours == theirs and [record["epoch"] for record in ours] == [0, 1, 2, 3]
+    weights, others = (load_model(folder / "model.pt").state_dict() for folder in (straight, killed))
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+    assert {path.name for path in killed.iterdir()} == {path.name for path in straight.iterdir()}
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (2, 4, 3), (4, 1, 5, 5), (4,)])

@@ -1,4 +1,4 @@
-"""Assignment A4's questions: independently written wrong answers are named, unusual right ones pass."""
+"""Assignment A4: what draws letters is measured again; noise, copies and one good picture earn nothing."""
 
 import math
 
@@ -6,207 +6,245 @@ import numpy as np
 import pytest
 import torch
 from exercise_answers import assert_graded_fairly
-from sklearn.metrics import roc_auc_score
-from torch.distributions import Categorical, kl_divergence
-from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+from torch import nn
+from torch.distributions import Normal
 
-from tools.classroom.graded.A4 import CENTER, FORWARD_STD, QUESTIONS
-from vae_course.evaluation.frechet import frechet_distance
+from tools.classroom.graded import A4
+from vae_course import fit
+from vae_course.exercises import assignment_4 as given
+from vae_course.exercises.handed_in import Bad
+from vae_course.models import VAE
 
-
-def histogram(p, limit):
-    """How many samples of each class are sure."""
-    p = p.numpy()
-    return np.bincount(p.argmax(1)[p.max(1) >= np.float32(limit)], minlength=p.shape[1])
-
-
-def judged(divergence, enough=np.greater_equal, limit=lambda given: given, sure=None):
-    def answer(p, confidence, least):
-        counts = histogram(p, limit(confidence))
-        share = counts / counts.sum()
-        return {
-            "classes": int(enough(counts, least).sum()),
-            "sure": histogram(p, confidence).sum() / len(p) if sure is None else sure(counts),
-            "kl": divergence(share),
-        }
-
-    return answer
-
-
-def to_uniform(share):
-    uniform = Categorical(probs=torch.ones(len(share), dtype=torch.double))
-    return float(kl_divergence(Categorical(probs=torch.tensor(share)), uniform))
-
-
-def undefined(share):
-    with np.errstate(all="ignore"):
-        return float(np.sum(share * np.log(share * len(share))))
-
-
-def reversed_kl(share):
-    with np.errstate(all="ignore"):
-        return float(np.mean(-np.log(share * len(share))))
-
-
-def hinge(catch=None, fool=None):
-    def caught(r, f):
-        return torch.clamp(1 - r, min=0).mean() + torch.clamp(f + 1, min=0).mean()
-
-    return lambda r, f: {"catch": (catch or caught)(r, f), "fool": (fool or (lambda r, f: -f.mean()))(r, f)}
-
-
-def spread(a):
-    return a.double().std(0)
-
-
-def middle(a):
-    return a.double().mean(0)
-
-
-def table(normal, odd):
-    """+1, 0 or −1 for each pair: odd above, equal, below."""
-    return np.sign(odd.numpy()[:, None] - normal.numpy()[None])
-
-
-def accuracy(normal, odd, threshold):
-    return ((odd > threshold).sum() + (normal <= threshold).sum()) / (len(odd) + len(normal))
-
-
-TWO = {"forward std": FORWARD_STD, "reverse std": 0.8, "reverse kl": math.log(3)}
-REPORT = {"model 1": "A", "model 2": "C", "model 3": "B", "model 4": "D"}
 BROKEN = {
     "A4.1": {
-        "samples in doubt counted as well": [judged(to_uniform, limit=lambda given: 0.0)],
-        "KL the other way round": [judged(reversed_kl)],
-        "0 · log 0 left undefined": [judged(undefined)],
-        "entropy instead of the divergence": [
-            judged(lambda share: float(Categorical(probs=torch.tensor(share)).entropy()))
+        "noise of each code left out": [
+            lambda m, v: (m.mean(0), torch.from_numpy(np.cov(m.numpy().T, bias=True)).view(2 * m.shape[1:]))
         ],
-        "bits instead of nats": [judged(lambda share: to_uniform(share) / math.log(2))],
-        "one sample is enough": [judged(to_uniform, enough=lambda counts, least: counts > 0)],
-        "more than least demanded": [judged(to_uniform, enough=np.greater)],
-        "a count where a share is asked for": [judged(to_uniform, sure=lambda counts: counts.sum())],
-    },
-    "A4.2": {
-        "labels exchanged": [
-            hinge(lambda r, f: torch.clamp(1 + r, min=0).mean() + torch.clamp(1 - f, min=0).mean())
+        "spread of the means left out": [lambda m, v: (m.mean(0), torch.diag(v.exp().mean(0)))],
+        "σ instead of σ²": [lambda m, v: (m.mean(0), spread(m) + torch.diag((v / 2).exp().mean(0)))],
+        "exp(2 log_var)": [lambda m, v: (m.mean(0), spread(m) + torch.diag((v * 2).exp().mean(0)))],
+        "no correlations": [lambda m, v: (m.mean(0), torch.diag(m.var(0, correction=0) + v.exp().mean(0)))],
+        "divided by n − 1": [
+            lambda m, v: (m.mean(0), spread(m) * len(m) / (len(m) - 1) + torch.diag(v.exp().mean(0)))
         ],
-        "the generator helps the discriminator": [
-            hinge(fool=lambda r, f: f.mean()),
-            hinge(fool=lambda r, f: torch.clamp(f + 1, min=0).mean()),
+        "mean of log_var exponentiated": [lambda m, v: (m.mean(0), spread(m) + torch.diag(v.mean(0).exp()))],
+        "second moment": [
+            lambda m, v: (m.mean(0), (m[:, :, None] * m[:, None]).mean(0) + torch.diag(v.exp().mean(0)))
         ],
-        "a hinge for the generator too": [hinge(fool=lambda r, f: torch.clamp(1 - f, min=0).mean())],
-        "no hinge for the discriminator": [hinge(lambda r, f: 2 - r.mean() + f.mean())],
-        "no margin": [hinge(lambda r, f: torch.clamp(-r, min=0).mean() + torch.clamp(f, min=0).mean())],
-        "cross-entropy instead of a hinge": [
-            hinge(lambda r, f: cross_entropy(r, torch.ones_like(r)) + cross_entropy(f, torch.zeros_like(f)))
-        ],
-        "summed over the samples": [
-            hinge(lambda r, f: torch.clamp(1 - r, min=0).sum() + torch.clamp(f + 1, min=0).sum())
-        ],
-        "mean over both sets together": [
-            hinge(
-                lambda r, f: (
-                    (torch.clamp(1 - r, min=0).sum() + torch.clamp(f + 1, min=0).sum()) / (len(r) + len(f))
-                )
-            )
-        ],
-    },
-    "A4.3": {
-        "variances compared instead of standard deviations": [
-            lambda a, b: (
-                (middle(a) - middle(b)).square().sum() + (spread(a) ** 2 - spread(b) ** 2).square().sum()
-            )
-        ],
-        "root taken": [lambda a, b: torch.cat([middle(a) - middle(b), spread(a) - spread(b)]).norm()],
-        "averaged over the dimensions": [
-            lambda a, b: ((middle(a) - middle(b)) ** 2 + (spread(a) - spread(b)) ** 2).mean()
-        ],
-        "means only": [lambda a, b: (middle(a) - middle(b)).norm() ** 2],
-        "spreads only": [lambda a, b: (spread(a) - spread(b)).norm() ** 2],
-        "one mean for all dimensions": [lambda a, b: (a.mean() - b.mean()) ** 2 + (a.std() - b.std()) ** 2],
-        "cross term forgotten": [
-            lambda a, b: (middle(a) - middle(b)).square().sum() + (spread(a) ** 2 + spread(b) ** 2).sum()
-        ],
-        "differences not squared": [lambda a, b: (middle(a) - middle(b) + spread(a) - spread(b)).sum()],
-    },
-    "A4.4": {
-        "the wrong way round": [lambda n, o: float((table(o, n) / 2 + 0.5).mean())],
-        "ties count for nothing": [lambda n, o: float((table(n, o) > 0).mean())],
-        "ties count in full": [lambda n, o: float((table(n, o) >= 0).mean())],
-        "always the better side": [lambda n, o: 0.5 + abs(float((table(n, o) / 2).mean()))],
-        "compared with the mean of the normal ones": [lambda n, o: np.mean(o.numpy() > n.numpy().mean())],
-        "compared with the largest normal score": [lambda n, o: np.mean(o.numpy() > n.numpy().max())],
-        "accuracy at a threshold": [
-            lambda n, o: accuracy(n, o, torch.cat([o, n]).median()),
-            lambda n, o: accuracy(n, o, torch.cat([o, n]).mean()),
-        ],
-        "difference of the means": [lambda n, o: o.mean() - n.mean()],
-    },
-    "A4.5": {
-        "the variance instead of the standard deviation": [{**TWO, "forward std": FORWARD_STD**2}],
-        "width of the humps forgotten": [{**TWO, "forward std": 4.899}],
-        "the two directions exchanged": [{**TWO, "forward std": 0.8, "reverse std": 4.96}],
-        "covering in both directions": [{**TWO, "reverse std": 4.96}],
-        "log 2 instead of log 3": [{**TWO, "reverse kl": 0.693}],
-        "bits instead of nats": [{**TWO, "reverse kl": 1.585}],
-    },
-    "A4.6": {
-        "mode and posterior collapse exchanged": [{**REPORT, "model 1": "B", "model 3": "A"}],
-        "memory taken for quality": [{**REPORT, "model 2": "D"}],
-        "blur taken for posterior collapse": [{**REPORT, "model 4": "B"}],
-    },
-}
-UNUSUAL = {
-    "A4.1": [
-        judged(to_uniform),
-        judged(lambda share: math.log(len(share)) - float(Categorical(probs=torch.tensor(share)).entropy())),
-    ],
-    "A4.2": [hinge(), hinge(lambda r, f: torch.maximum(1 - r, 0 * r).mean() + (f + 1).clip(0).mean())],
-    "A4.3": [
-        lambda a, b: sum(
-            frechet_distance(x[:, None].double(), y[:, None].double()) for x, y in zip(a.T, b.T, strict=True)
-        ),
-        lambda a, b: (
-            (a.mean(0) - b.mean(0)) ** 2 + a.var(0) + b.var(0) - 2 * (a.var(0) * b.var(0)).sqrt()
-        ).sum(),
-        lambda a, b: (
-            np.sum((a.numpy().mean(0) - b.numpy().mean(0)) ** 2)
-            + np.sum((a.numpy().std(0) - b.numpy().std(0)) ** 2)
-        ),
-    ],
-    "A4.4": [
-        lambda n, o: roc_auc_score([0] * len(n) + [1] * len(o), torch.cat([n, o])),
-        lambda n, o: float((table(n, o) / 2 + 0.5).mean()),
-        lambda n, o: sum((a > b) + (a == b) / 2 for a in o.tolist() for b in n.tolist()) / len(n) / len(o),
-    ],
-    "A4.5": [{"forward std": 4.97, "reverse std": 0.81, "reverse kl": torch.tensor(1.1)}],
-    "A4.6": [{name: code.lower() for name, code in REPORT.items()}],
+    }
 }
 
 
-def test_the_answers_get_what_they_deserve():
-    assert_graded_fairly("A4", BROKEN, UNUSUAL)
+def spread(m):
+    away = m - m.mean(0)
+    return (away[:, :, None] * away[:, None]).mean(0)
 
 
-def test_the_key_of_cover_or_choose_is_the_minimum_that_a_grid_finds():
-    x = torch.linspace(-60, 60, 12_001, dtype=torch.float64)
-    centers = torch.tensor([-CENTER, 0.0, CENTER], dtype=torch.float64)
-    log_target = torch.distributions.Normal(centers, 0.8).log_prob(x[:, None]).logsumexp(1) - math.log(3)
-    means, stds = (
-        torch.linspace(-12, 12, 97).double(),
-        torch.cat([torch.arange(3, 60) / 20, torch.arange(30, 121) / 10]),
-    )
-    best = {"forward": (math.inf, 0.0), "reverse": (math.inf, 0.0)}
-    for std in stds.double():
-        log_model = torch.distributions.Normal(means[:, None], std).log_prob(x)
-        found = {
-            "forward": (log_target.exp() * (log_target - log_model)).sum(1) * 0.01,
-            "reverse": (log_model.exp() * (log_model - log_target)).sum(1) * 0.01,
-        }
-        for name, values in found.items():
-            best[name] = min(best[name], (values.min().item(), std.item()))
-    key = QUESTIONS["A4.5"].value
-    assert best["forward"][1] == pytest.approx(key["forward std"], abs=0.1)
-    assert best["reverse"][1] == pytest.approx(key["reverse std"], abs=0.05)
-    assert best["reverse"][0] == pytest.approx(key["reverse kl"], abs=0.005)
+def in_arrays(m, v):
+    m, v = m.numpy(), v.numpy()
+    return m.mean(0), np.atleast_2d(np.cov(m, rowvar=False, ddof=0)) + np.diag(np.exp(v).mean(0))
+
+
+def by_moments(m, v):
+    q = Normal(m.double(), (v.double() / 2).exp())
+    second = (q.mean[:, :, None] * q.mean[:, None]).mean(0) + torch.diag(q.variance.mean(0))
+    return [q.mean.mean(0).tolist(), (second - torch.outer(q.mean.mean(0), q.mean.mean(0))).tolist()]
+
+
+def test_the_fitted_gaussian_gets_what_it_deserves():
+    assert_graded_fairly("A4", BROKEN, {"A4.1": [in_arrays, by_moments]})
+
+
+def test_a_code_drawn_as_the_contract_says_has_these_moments():
+    g = torch.Generator().manual_seed(2)
+    m, v = (torch.randn(50, 3, generator=g) @ torch.randn(3, 3, generator=g) for _ in range(2))
+    v = v / 2
+    rows = torch.randint(50, (400_000,), generator=torch.Generator().manual_seed(0))
+    z = m[rows] + (v[rows] / 2).exp() * torch.randn(len(rows), 3, generator=torch.Generator().manual_seed(1))
+    mean, covariance = A4.matched_gaussian(m, v)
+    assert torch.allclose(z.mean(0), mean, atol=0.05)
+    assert torch.allclose(torch.cov(z.T), covariance, rtol=0.05, atol=0.1)
+
+
+def test_every_student_has_letters_and_bends_of_their_own():
+    one, other = given.task(1), given.task(2)
+    assert len(one.train) == 2888 and len(one.held_out) == 320 and one.train.shape == (1, 16, 16)
+    assert one.letters != other.letters and len(set(one.letters)) == 8
+    assert torch.equal(given.task(1).train.images, one.train.images)
+
+
+def linear(n_in, n_out, weight=None, bias=None):
+    weight = torch.zeros(n_out, n_in) if weight is None else weight
+    return {"0.weight": weight, "0.bias": torch.zeros(n_out) if bias is None else bias}
+
+
+def always(picture):
+    """A sampler that knows one picture."""
+    bias = picture.flatten().clamp(0.01, 0.99).logit()
+    decoder = linear(2, 256, bias=bias)
+    return {"path": "gan", "decoder": decoder, "mean": torch.zeros(2), "factor": torch.eye(2)}
+
+
+def one_of(pictures):
+    """A sampler whose codebook holds pictures, each as likely as any other."""
+    codebook, n = pictures.flatten(1).clamp(0.01, 0.99).logit(), len(pictures)
+    decoder, prior = linear(256, 256, torch.eye(256)), linear(n + 1, n)
+    return {"path": "vq", "codebook": codebook, "decoder": decoder, "prior": prior}
+
+
+class HandedIn:
+    """What the grader knows of a student."""
+
+    number, seed = 3, 5
+
+    def __init__(self, sampler, report=None):
+        self.files = {A4.SAMPLER: sampler, A4.REPORT: report}
+
+    def weights(self, name):
+        return self.files[name]
+
+
+@pytest.fixture(scope="module")
+def mine():
+    return given.task(HandedIn.number)
+
+
+@pytest.fixture(scope="module")
+def opponent(mine):
+    """Less trained than the assignment's, so easier to beat."""
+    torch.manual_seed(0)
+    model = VAE.for_data(mine.train, latent_dim=16, hidden_dims=(256, 128))
+    fit(
+        model, mine.train, epochs=6, batch_size=64, learning_rate=3e-3, schedule="linear", warmup=0.0,
+        kl_warmup=0.2, eval_examples=1, progress=False, device="cpu",
+    )  # fmt: skip
+    return A4.opponent(model, mine), model
+
+
+@pytest.fixture(scope="module")
+def judge(mine):
+    return given.new_judge(mine)
+
+
+@pytest.fixture
+def in_place(mine, opponent, judge, monkeypatch):
+    monkeypatch.setattr(A4, "plain", lambda number: (mine, opponent[0]))
+    monkeypatch.setattr(given, "new_judge", lambda task, seed=0: judge)
+    return opponent
+
+
+def attacks(mine):
+    x, labels = mine.train.floats(), mine.train.labels
+    some = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:500]
+    noise = torch.rand(500, 1, 16, 16, generator=torch.Generator().manual_seed(1))
+    return {
+        "noise": one_of(noise),
+        "one picture": always(mine.held_out.floats()[0]),
+        "the mean of each letter": one_of(torch.stack([x[labels == i].mean(0) for i in range(8)])),
+        "training pictures": one_of(x[some]),
+        "training pictures, a little spoiled": one_of((x[some] + 0.05 * noise[: len(some)]).clamp(0, 1)),
+    }
+
+
+@pytest.mark.parametrize("name", list(attacks(given.task(HandedIn.number))))
+def test_what_is_no_generator_earns_nothing(name, mine, in_place):
+    share, said = A4.beyond(HandedIn(attacks(mine)[name]))
+    assert share == 0, said
+    assert ("copies of training pictures" in said) == (name.startswith("training")), said
+
+
+def test_the_plain_vae_earns_nothing_against_itself(mine, in_place):
+    other, model = in_place
+    parts = {"decoder": given.decoder_of(model), "activation": "gelu", "mean": other.mean}
+    share, said = A4.beyond(HandedIn({"path": "gan", **parts, "factor": other.factor}))
+    assert share == 0 and "no sure lead" in said
+    narrow = A4.beyond(HandedIn({"path": "gan", **parts, "factor": 0.5 * other.factor}))
+    assert narrow[0] == 0, "drawing nearer to the middle is no way beyond"
+
+
+def test_fresh_letters_earn_everything(mine, in_place, monkeypatch):
+    class Fresh:
+        def draw(self, n, generator):
+            return given.pictures(mine.letters, "validation", generator).floats()[:n]
+
+    monkeypatch.setattr(given, "read_sampler", lambda content: Fresh())
+    share, said = A4.beyond(HandedIn({}))
+    assert share == 1, said
+
+
+def test_reported_numbers_are_compared_with_the_file(mine, judge, in_place):
+    sampler = always(mine.train.floats()[0])
+    plain = given.measure(given.batches_of(in_place[0].draw, 320), judge, mine.held_out).score
+    yours = given.measure(given.batches_of(given.read_sampler(sampler).draw, 320), judge, mine.held_out)
+    told = {"plain": plain, "yours": yours.score, "copies": 1.0}
+    assert A4.what_you_built(HandedIn(sampler, told))[0] == 1
+    assert A4.what_you_built(HandedIn(sampler, {**told, "yours": 0.9}))[0] == pytest.approx(2 / 3)
+    with pytest.raises(Bad, match="still open"):
+        A4.what_you_built(HandedIn(sampler, {**told, "plain": ...}))
+
+
+def test_the_decoder_that_is_handed_out_is_the_vaes(opponent):
+    _, model = opponent
+    z = torch.randn(4, 16)
+    parts = {"decoder": given.decoder_of(model), "activation": "gelu"}
+    sampler = given.read_sampler({"path": "gan", **parts, "mean": torch.zeros(16), "factor": torch.eye(16)})
+    assert torch.allclose(sampler.decoder(z).view(4, 1, 16, 16), model.decode(z), atol=1e-5)
+
+
+def a_flow(k=4, steps=2):
+    couplings = [nn.Sequential(nn.Linear(k // 2, 8), nn.ReLU(), nn.Linear(8, k)) for _ in range(steps)]
+    parts = {"path": "flow", "decoder": linear(k, 256, torch.randn(256, k)), "mean": torch.ones(k)}
+    return {**parts, "scale": torch.full((k,), 2.0), "couplings": [dict(c.state_dict()) for c in couplings]}
+
+
+def test_a_coupling_does_what_the_notebook_says():
+    content = a_flow(steps=1)
+    z = torch.randn(3, 4, generator=torch.Generator().manual_seed(7))
+    a, b = z.chunk(2, dim=1)
+    log_scale, shift = given.read_sampler(content).couplings[0](a).chunk(2, dim=1)
+    code = 1 + 2 * torch.cat([b * (2 * log_scale.tanh()).exp() + shift, a], dim=1)
+    drawn = given.read_sampler(content).draw(3, torch.Generator().manual_seed(7))
+    wanted = (code @ content["decoder"]["0.weight"].T).sigmoid()
+    assert torch.allclose(drawn.flatten(1), wanted, atol=1e-5)
+
+
+def test_a_prior_reads_the_places_before_its_own():
+    places, size = 3, 4  # the first code is free, each next one is the one before plus 1
+    weight = torch.zeros(size, places * size + places)
+    for place in range(places - 1):
+        for code in range(size):
+            weight[(code + 1) % size, place * size + code] += 50.0 * (4.0**place)
+    codebook, decoder = torch.eye(size), torch.zeros(256, places * size)
+    decoder[: places * size] = torch.eye(places * size)
+    parts = {"codebook": codebook, "decoder": linear(places * size, 256, 9 * decoder)}
+    sampler = given.read_sampler({"path": "vq", **parts, "prior": linear(0, size, weight)})
+    drawn = sampler.draw(50, torch.Generator().manual_seed(0)).flatten(1)[:, : places * size]
+    codes = drawn.view(50, places, size).argmax(2)
+    assert (codes[:, 1:] == (codes[:, :-1] + 1) % size).all() and len(codes[:, 0].unique()) > 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"path": "diffusion"}, "one of flow, vq, gan"),
+        ({**a_flow(), "mean": torch.ones(3)}, "even for a flow"),
+        ({**a_flow(), "scale": torch.ones(4, 4)}, "'scale' must be a float tensor with 1"),
+        ({**a_flow(), "couplings": []}, "1 to 16 state dicts"),
+        ({**a_flow(), "couplings": [linear(2, 3)]}, "puts out 3 numbers; expected 4"),
+        ({**always(torch.zeros(256)), "factor": torch.full((2, 2), math.nan)}, "NaN"),
+        ({**always(torch.zeros(256)), "decoder": linear(2, 100)}, "puts out 100 numbers; expected 256"),
+        ({**one_of(torch.rand(9, 256)), "codebook": torch.rand(9, 100)}, "whole number of vectors"),
+        ({**one_of(torch.rand(9, 256)), "prior": linear(5, 9)}, "and 10 come in"),
+        (one_of(torch.rand(600, 256)), "at most 500,000"),
+    ],
+)
+def test_a_file_that_cannot_be_marked_is_refused_with_a_sentence(content, words):
+    with pytest.raises(Bad, match=words):
+        given.read_sampler(content)
+
+
+def test_what_is_no_picture_is_refused(mine):
+    with pytest.raises(Bad, match=r"in \[0, 1\]"):
+        given.batches_of(lambda n, g: torch.full((n, 1, 16, 16), math.nan), 5)
+    with pytest.raises(Bad, match=r"\(5, 1, 16, 16\)"):
+        given.batches_of(lambda n, g: torch.zeros(n, 256), 5)

@@ -12,7 +12,7 @@ LOG_2PI = math.log(2 * math.pi)
 
 
 def density(loop):
-    """An answer to 01.1 from a function of one row: lists of floats in, one float out."""
+    """An answer to 01.7 from a function of one row: lists of floats in, one float out."""
     return lambda x, mean, std: torch.tensor(
         [loop(list(zip(a, b, strict=True)), std) for a, b in zip(x.tolist(), mean.tolist(), strict=True)]
     )
@@ -45,7 +45,7 @@ def seeded(seed):
 MATCH = {"autoencoder": "A", "vae": "B", "gan": "D", "held_out": "none"}
 
 BROKEN = {
-    "01.1": {
+    "01.7": {
         "missing normalizer": [
             density(lambda row, s: -sum((a - m) ** 2 for a, m in row) / (2 * s * s)),
             lambda x, mean, std: -(x - mean).pow(2).sum(1).div(2 * std**2),
@@ -141,7 +141,7 @@ BROKEN = {
     },
 }
 
-BROKEN["01.7"] = {
+BROKEN["01.1"] = {
     "one code for all": [lambda f, s, n, g=None: f(randn(1, g)) + s * randn((n, 2), g)],
     "codes in order": [lambda f, s, n, g=None: f(randn(n, g).sort().values) + s * randn((n, 2), g)],
     "codes not from the prior": [
@@ -173,7 +173,7 @@ BROKEN["01.7"] = {
 }
 
 UNUSUAL = {
-    "01.7": {
+    "01.1": {
         "torch.normal": lambda f, s, n, g=None: torch.normal(f(randn(n, g)), s, generator=g),
         "noise first": lambda f, s, n, g=None: s * randn((n, 2), g) + f(randn(n, g)),
         "transposed noise": lambda f, s, n, g=None: f(-randn(n, g)) + s * randn((2, n), g).T,
@@ -183,7 +183,7 @@ UNUSUAL = {
         "numpy": lambda f, s, n, g=None: (f(randn(n, g)) + s * randn((n, 2), g)).numpy(),
         "float64": lambda f, s, n, g=None: f(randn(n, g).double()) + s * randn((n, 2), g).double(),
     },
-    "01.1": {
+    "01.7": {
         "torch.distributions": lambda x, mean, std: Independent(Normal(mean, std), 1).log_prob(x),
         "float64": lambda x, mean, std: normal(x.double(), mean.double(), std).sum(1),
         "numpy": lambda x, mean, std: (
@@ -272,5 +272,5 @@ def test_parts_of_a_choice_can_be_open_or_unknown():
     ],
 )
 def test_a_sampler_that_breaks_its_contract_hears_how(answer, said):
-    verdict = verdict_of("01.7", answer)
+    verdict = verdict_of("01.1", answer)
     assert not verdict.correct and said in verdict.message, verdict

@@ -24,7 +24,7 @@ def normal(x, mean, std):
 
 
 BROKEN = {
-    "05.1": {
+    "05.3": {
         "one half forgotten": [lambda e, n, a, b: b / (a / n), lambda e, n, a, b: b * n / (a * unit(e))],
         "one half for every error": [lambda e, n, a, b: b * n / (2 * a)],
         "number of pixels forgotten": [lambda e, n, a, b: unit(e) * b / a],
@@ -56,7 +56,7 @@ BROKEN = {
         ],
         "summed over the features": [lambda a: package_normalizer(a).sum(-1)],
     },
-    "05.3": {
+    "05.6": {
         "root mean squared error": [lambda x, y: F.mse_loss(y, x) ** 0.5],
         "mean squared error": [lambda x, y: F.mse_loss(y, x)],
         "signed error": [lambda x, y: torch.mean(x - y), lambda x, y: abs(float((x - y).mean()))],
@@ -66,7 +66,7 @@ BROKEN = {
         "standard deviation of the Laplace": [lambda x, y: math.sqrt(2) * F.l1_loss(y, x)],
         "factor 2 of the normalizer": [lambda x, y: F.l1_loss(y, x) * 2, lambda x, y: F.l1_loss(y, x) / 2],
     },
-    "05.4": {
+    "05.1": {
         "log σ left out": [
             lambda x, y, s: ((x - y) ** 2).sum((1, 2, 3)) / (2 * s.exp() ** 2),
             lambda x, y, s: (((x - y) / s.exp()) ** 2 / 2 + 0.9189385).sum((1, 2, 3)),
@@ -110,7 +110,7 @@ NAMED = {  # value exercises: what an answer with this mistake says
 
 
 UNUSUAL = {
-    "05.1": {
+    "05.3": {
         "the package": lambda e, n, a, b: effective_beta(LossWeights(e, n, a, b)),
         "a tensor": lambda e, n, a, b: torch.tensor(b * n / a * unit(e)),
     },
@@ -125,12 +125,12 @@ UNUSUAL = {
             a.abs().log(),
         ).where(a.abs() < 30, a.abs().log()),
     },
-    "05.3": {
+    "05.6": {
         "torch's loss": lambda x, y: F.l1_loss(y, x),
         "a float": lambda x, y: float((x - y).double().abs().mean()),
         "norm": lambda x, y: (x - y).flatten().norm(p=1) / x.numel(),
     },
-    "05.4": {
+    "05.1": {
         "torch.distributions": lambda x, y, s: -normal(x, y, s.exp()).sum((1, 2, 3)),
         "by hand": lambda x, y, s: (
             ((x - y) ** 2).sum((1, 2, 3)) / (2 * torch.exp(2 * s))
@@ -142,7 +142,7 @@ UNUSUAL = {
 
 def test_every_classic_mistake_is_named():
     fingerprints = {name: [answer] for name, answer in NAMED.items()}
-    assert_recognized("05", BROKEN | {"05.0": BUGS, "05.5": fingerprints})
+    assert_recognized("05", BROKEN | {"05.4": BUGS, "05.5": fingerprints})
 
 
 @pytest.mark.parametrize("identifier,name", [(i, name) for i, answers in UNUSUAL.items() for name in answers])

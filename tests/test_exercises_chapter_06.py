@@ -8,7 +8,7 @@ from exercise_answers import assert_recognized, verdict_of
 from torch.nn import functional as F
 
 from vae_course.data.toys import GaussianMixture
-from vae_course.evaluation.modes import mode_coverage, point_coverage
+from vae_course.evaluation.samples import mode_coverage, point_coverage
 from vae_course.exercises.chapter_06 import _clouds, count_apart
 from vae_course.training.adversarial import discriminator_loss, generator_loss, gradient_penalty
 
@@ -119,7 +119,7 @@ BROKEN = {
         ],
         "entropy, not its exponential": [by_rule(power=float)],
     },
-    "06.2": {
+    "06.3": {
         "bits instead of nats": [{"forward": FORWARD / math.log(2), "dropped": 0.19265, "js": JS}],
         "only the dropped mode counted": [{"forward": math.log(10) / 8, "dropped": DROPPED, "js": JS}],
         "the divergence of a mode that is missing altogether": [
@@ -129,7 +129,7 @@ BROKEN = {
         "infinite instead of finite": [{"forward": FORWARD, "dropped": float("inf"), "js": JS}],
         "halves forgotten": [{"forward": FORWARD, "dropped": DROPPED, "js": 2 * JS}],
     },
-    "06.3": {
+    "06.2": {
         "detach forgotten": [game(usual, fools, detached=False)],
         "generator's points detached in its own loss": [
             game(usual, fools, generator_detached=True),
@@ -190,11 +190,11 @@ UNUSUAL = {
         ),
         "a loop": by_rule(),
     },
-    "06.2": {
+    "06.3": {
         "tensors": {"forward": torch.tensor(FORWARD), "dropped": DROPPED, "js": JS},
         "two digits": {"forward": 0.18, "dropped": 0.13, "js": 0.045},
     },
-    "06.3": {
+    "06.2": {
         "logistic loss of torch": game(usual, fools),
         "the package": package_losses,
         "a second pass through the generator": lambda g, d, x, z: (

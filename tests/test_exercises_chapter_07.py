@@ -8,8 +8,14 @@ import torch
 from exercise_answers import assert_recognized, reference_of, stub_of, verdict_of
 from scipy.linalg import sqrtm
 
-from vae_course.evaluation.frechet import BiasPoint, extrapolate, frechet_distance
-from vae_course.evaluation.samples import memorization, precision_recall, relative_power
+from vae_course.evaluation.samples import (
+    BiasPoint,
+    extrapolate,
+    frechet_distance,
+    memorization,
+    precision_recall,
+    relative_power,
+)
 from vae_course.teaching.engine import exercises
 
 

@@ -37,7 +37,7 @@ def neighbors(losses, tolerance):
 
 RIGHT = {"encoder": 258, "decoder": 128}
 BROKEN = {
-    "08.1": {
+    "08.3": {
         "variance over the latent dimensions": [lambda m, t=0.01: sum(row.var() > t for row in m)],
         "standard deviation instead of variance": [lambda m, t=0.01: sum(c.std() > t for c in m.T)],
         "mean square instead of variance": [
@@ -48,7 +48,7 @@ BROKEN = {
         "inactive units counted": [lambda m, t=0.01: (m.var(dim=0) < t).sum().item()],
         "share instead of number": [lambda m, t=0.01: (m.var(dim=0) > t).double().mean().item()],
     },
-    "08.2": {
+    "08.1": {
         "mean without log_var": [RIGHT | {"encoder": 128 + 1}],
         "mean without log_var and bias": [RIGHT | {"encoder": 128}],
         "encoder's biases forgotten": [RIGHT | {"encoder": 2 * 128}],
@@ -56,7 +56,7 @@ BROKEN = {
         "bias of an input": [RIGHT | {"decoder": 129}],
         "decoder's wrong layer": [RIGHT | {"decoder": 256}],
     },
-    "08.3": {
+    "08.4": {
         "only the best size": [lambda losses, t: min(losses, key=lambda k: np.mean(losses[k]))],
         "the luckiest seed": [lambda losses, t: chosen({k: min(v) for k, v in losses.items()}, t)],
         "the unluckiest seed": [lambda losses, t: chosen({k: max(v) for k, v in losses.items()}, t)],
@@ -69,7 +69,7 @@ BROKEN = {
         "the largest size within the tolerance": [lambda losses, t: chosen(means_of(losses), t, max)],
         "first in the dict": [lambda losses, t: chosen(means_of(losses), t, lambda good: good[0])],
     },
-    "08.5": {
+    "08.2": {
         "z overwritten": [overwriting],
         "sign turned round": [lambda f, z, j, e: f(replaced(z, j, e)).mean() - f(z).mean()],
         "sum over pictures": [lambda f, z, j, e: f(z).sum() - f(replaced(z, j, e)).sum()],
@@ -83,18 +83,18 @@ BROKEN = {
 }  # fmt: skip
 
 UNUSUAL = {
-    "08.1": {
+    "08.3": {
         "numpy": lambda m, t=0.01: np.sum(np.var(m.numpy(), axis=0, ddof=1) > t),
         "second moment minus square": lambda m, t=0.01: torch.sum(m.pow(2).mean(0) - m.mean(0) ** 2 > t),
     },
-    "08.2": {"floats": {"encoder": 258.0, "decoder": 128.0}},
-    "08.3": {
+    "08.1": {"floats": {"encoder": 258.0, "decoder": 128.0}},
+    "08.4": {
         "sorted": lambda losses, t: next(
             k for k in sorted(losses) if np.mean(losses[k]) <= min(np.mean(v) for v in losses.values()) + t
         ),
         "numpy": lambda losses, t: chosen(means_of(losses), t),
     },
-    "08.5": {
+    "08.2": {
         "a loop over pictures": lambda f, z, j, e: sum(f(z) - f(replaced(z, j, e))) / len(z),
         "a mask": lambda f, z, j, e: (f(z) - f(torch.where(torch.arange(4) == j, e[:, None], z))).mean(),
         "numpy's mean": lambda f, z, j, e: np.mean((f(z) - f(replaced(z, j, e))).numpy()),

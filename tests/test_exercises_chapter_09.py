@@ -38,7 +38,7 @@ def style(model, letter, label):
 
 
 BROKEN = {
-    "09.1": {
+    "09.3": {
         "vector from test data": [lambda c, h, t: gap(c, h, ~h), lambda c, h, t: gap(c, h & ~t, ~h & ~t)],
         "test data in one of the two groups": [lambda c, h, t: gap(c, h & t, ~h)],
         "sign swapped": [lambda c, h, t: gap(c, ~h & t, h & t)],
@@ -53,7 +53,7 @@ BROKEN = {
         "square root forgotten": [lambda p, e, s: p - s * s * p + s * e],
         "spread the wrong way round": [lambda p, e, s: p * s + e * np.sqrt(1 - s * s)],
     },
-    "09.3": {
+    "09.6": {
         "changes that cancel": [
             lambda b, a, j: abs(drop(a, j).mean() - drop(b, j).mean()),
             lambda b, a, j: (drop(a, j).mean(0) - drop(b, j).mean(0)).abs().mean(),
@@ -68,7 +68,7 @@ BROKEN = {
         ],
         "sum over the columns": [lambda b, a, j: (drop(a, j) - drop(b, j)).abs().sum() / len(a)],
     },
-    "09.4": {
+    "09.5": {
         "ties not counted": [lambda n, s: np.mean([float(b > a) for a in n for b in s])],
         "ties counted in full": [lambda n, s: np.mean([float(b >= a) for a in n for b in s])],
         "the wrong way round": [lambda n, s: 1 - auroc(n, s)],
@@ -79,7 +79,7 @@ BROKEN = {
             )
         ],
     },
-    "09.5": {
+    "09.4": {
         "each attribute by itself": [lambda c, a: torch.stack([mean_difference(c, col) for col in a.T])],
         "no column of ones": [lambda c, a: least_squares(a, c)],
         "the base left in the answer": [
@@ -91,7 +91,7 @@ BROKEN = {
             lambda c, a: torch.cov(torch.cat([a, c], 1).T)[: a.shape[1], a.shape[1] :],
         ],
     },
-    "09.6": {
+    "09.1": {
         "logits taken for probabilities": [lambda m, x, c: m.decode(style(m, x, c).repeat(26, 1), ALL)],
         "the given letter 26 times": [
             lambda m, x, c: m.decode(style(m, x, c).repeat(26, 1), 0 * ALL + c).sigmoid()
@@ -108,28 +108,28 @@ BROKEN = {
 }
 
 UNUSUAL = {
-    "09.6": {
+    "09.1": {
         "the package": lambda m, x, c: m.write_alphabet(x, c),
         "a loop over the letters": lambda m, x, c: torch.cat(
             [m.decode(style(m, x, c), torch.tensor([k])).sigmoid() for k in range(26)]
         ),
     },
-    "09.1": {"the package": lambda c, h, t: mean_difference(c[t], h[t])},
+    "09.3": {"the package": lambda c, h, t: mean_difference(c[t], h[t])},
     "09.2": {
         "angles": lambda p, e, s: np.cos(np.arcsin(s)) * p + s * e,
         "spread as a variance": lambda p, e, s: np.sqrt(1 - s) * p + np.sqrt(s) * e,
     },
-    "09.3": {
+    "09.6": {
         "one column after the other": lambda b, a, j: drop(abs(a - b), j).mean(0).mean(),
         "numpy": lambda b, a, j: np.abs(np.delete((a - b).numpy(), j, axis=1)).mean(),
     },
-    "09.4": {
+    "09.5": {
         "scikit-learn": lambda n, s: __import__("sklearn.metrics", fromlist=["x"]).roc_auc_score(
             [0] * len(n) + [1] * len(s), torch.cat([n, s]).numpy()
         ),
         "the package": auroc,
     },
-    "09.5": {
+    "09.4": {
         "the package": adjusted_vectors,
         "normal equations": lambda c, a: torch.linalg.solve(
             (a - a.mean(0)).T @ (a - a.mean(0)), (a - a.mean(0)).T @ c

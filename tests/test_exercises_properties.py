@@ -1,21 +1,28 @@
 """What the engine asks of every answer: properties, not a list of mistakes."""
 
+import inspect
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import exercise_answers_second_hand as second
 import numpy as np
 import pytest
 import torch
 from exercise_answers_fresh import RIGHT, WRONG
 
+from tools.classroom.graded import A1
 from vae_course.exercises import loss_doctor
-from vae_course.exercises.properties import TooSlow, Watch, further, limited, noise_problem, told
-from vae_course.teaching.engine import find
+from vae_course.teaching.engine import exercises, find
 from vae_course.teaching.exercise import Exercise
 from vae_course.teaching.grading import grade
+from vae_course.teaching.properties import TooSlow, Watch, further, limited, noise_problem, told
 
 
 def exercise_of(identifier):
-    if identifier != "05.0":
+    if identifier != "05.4":
         return find(identifier)
     return next(one for one in vars(loss_doctor).values() if isinstance(one, Exercise))
 
@@ -33,6 +40,14 @@ def test_right_answers_of_a_fresh_hand_pass(identifier):
     for number, answer in enumerate(RIGHT[identifier]):
         verdict = grade(exercise_of(identifier), answer)
         assert verdict.correct, (identifier, number, verdict)
+
+
+@pytest.mark.parametrize("identifier", sorted(second.WRONG))
+def test_answers_of_a_second_hand_get_what_they_deserve(identifier):
+    exercise = exercise_of(identifier)
+    passed = {what for what, answer in second.WRONG[identifier].items() if grade(exercise, answer).correct}
+    verdicts = [grade(exercise, answer) for answer in second.RIGHT.get(identifier, ())]
+    assert not passed and all(verdict.correct for verdict in verdicts), (passed, verdicts)
 
 
 def draws(change=lambda e: e, calls=2, rows=4000, dims=3):
@@ -117,3 +132,71 @@ def test_more_is_asked_of_an_answer_that_knows_the_visible_cases():
     (found,) = further(exercise, by_heart, outcomes, same)
     assert "other cases" in found
     assert not grade(exercise, by_heart).correct
+
+
+def made_on_the_cpu(logits, x, **where):
+    below = torch.maximum(logits, torch.zeros(1, **where))
+    return (below - logits * x + torch.log1p((-logits.abs()).exp())).sum((1, 2, 3))
+
+
+def made_anywhere(logits, x):
+    return made_on_the_cpu(logits, x, device=x.device)
+
+
+def test_an_answer_that_would_stop_on_a_gpu_is_right_and_is_told_so():
+    verdict = grade(find("02.3"), made_on_the_cpu)
+    assert verdict.correct and "On a GPU it would stop" in verdict.message
+    assert grade(find("02.3"), made_anywhere).message == "Correct."
+
+
+def test_the_note_tells_what_a_device_does():
+    code = """
+import torch
+from test_exercises_properties import made_anywhere, made_on_the_cpu
+logits, x = torch.randn(3, 1, 2, 2).to("cuda"), torch.ones(3, 1, 2, 2).to("cuda")
+assert made_anywhere(logits, x).device.type == "cuda"
+try:
+    made_on_the_cpu(logits, x)
+except RuntimeError as error:
+    print(error)
+"""
+    here = Path(__file__).parent
+    command = [sys.executable, "-m", "tools.stand_in_device", "python", "-c", code]
+    path = os.pathsep.join([str(here), str(here.parent)])
+    run = subprocess.run(
+        command, cwd=here.parent, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert "on the same device" in run.stdout, run.stderr
+
+
+CHAPTERS = [f"{number:02d}" for number in range(1, 12)]
+GRADED = (*A1.FUNCTIONS.values(), *(one for chapter in CHAPTERS for one in exercises(chapter)))
+
+
+@pytest.mark.parametrize("exercise", [one for one in GRADED if one.cases], ids=lambda one: one.id)
+def test_gradients_are_asked_for_where_the_contract_promises_them(exercise):
+    """Where what is compared is what the function returns: an `observe` looks at gradients by itself."""
+    promised = exercise.contract.partition("radients reach ")[2].strip(".")
+    assert bool(exercise.gradients_to) == bool(promised and exercise.observe is None)
+    names = list(inspect.signature(exercise.reference).parameters)
+    assert set(exercise.gradients_to) <= set(names)
+    if promised and not promised.startswith(("it", "all", "everything but")):
+        assert " and ".join(exercise.gradients_to) == promised
+
+
+@pytest.mark.parametrize("exercise", [one for one in GRADED if one.gradients_to], ids=lambda one: one.id)
+def test_an_answer_without_gradients_is_told_so(exercise):
+    def blind(*arguments):
+        return exercise.reference(*(a.detach() if torch.is_tensor(a) else a for a in arguments))
+
+    verdict = grade(exercise, blind)
+    assert not verdict.correct and "no gradient comes out" in verdict.message
+    for name in exercise.gradients_to:
+        if len(exercise.gradients_to) > 1:
+            place = list(inspect.signature(exercise.reference).parameters).index(name)
+
+            def half_blind(*arguments, place=place):
+                shown = (a.detach() if i == place else a for i, a in enumerate(arguments))
+                return exercise.reference(*shown)
+
+            assert f"no gradient reaches {name}" in grade(exercise, half_blind).message

@@ -3,10 +3,8 @@
 import base64
 import functools
 import statistics
-import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ import pytest
 import torch
 from browser import Page, chromium, find_chromium
 
+from tools.explore import served, write_page
 from tools.explorer_numbers import BETAS
 from tools.explorers import FILES, numbers, unpacked, write_all
 from tools.project import Project
@@ -29,15 +28,11 @@ MODULES = PROJECT.root / "docs" / "site" / "static" / "play"
 EXPLORERS = explorers(PROJECT)
 NAMES = [explorer.name for explorer in EXPLORERS]
 CLOSE = 0.02  # of a pixel, black to white being 1
-pytestmark = pytest.mark.xdist_group("explorers")  # one browser
 
-PAGE = """<!doctype html><html lang="en" data-theme="light"><meta charset="utf-8"><title>Explorers</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
-<link rel="stylesheet" href="static/play/play.css"><style>* {{ box-sizing: border-box }}</style>
-<script>window.problems = []; for (const kind of ["error", "unhandledrejection"])
+# What goes wrong in the page is a test's business.
+WATCH = """<script>window.problems = []; for (const kind of ["error", "unhandledrejection"])
 addEventListener(kind, (event) => problems.push(String(event.message ?? event.reason ?? event.target)), true);
-console.error = console.warn = (...said) => problems.push(said.join(" "));</script>
-<body>{body}<script type="module" src="static/play/start.js"></script>"""
+console.error = console.warn = (...said) => problems.push(said.join(" "));</script>"""
 # Helpers of the tests in the page: an explorer by name, an array as text, and settings of its controls.
 HELPERS = """
 window.at = (name) => document.querySelector(`[data-explorer="${name}"]`);
@@ -63,14 +58,6 @@ window.put = (name, settings) => settle(name, () => {
 """
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-    def guess_type(self, path):
-        return "text/javascript" if str(path).endswith(".js") else super().guess_type(path)
-
-
 @contextmanager
 def alive(folder: Path, explorers: Collection, write_weights: Callable[[Path], None]) -> Iterator[Page]:
     """These explorers on one page that is served from ``folder``, each scrolled to and started."""
@@ -78,27 +65,15 @@ def alive(folder: Path, explorers: Collection, write_weights: Callable[[Path], N
     program = find_chromium()
     if program is None:
         pytest.skip("needs a browser: install chromium (Debian: apt-get install chromium) or set CHROMIUM")
-    play = folder / "static" / "play"
-    play.mkdir(parents=True)
-    for path in MODULES.glob("*.*"):
-        (play / path.name).write_bytes(path.read_bytes())
-    write_weights(play / "weights")
-    body = "".join(explorer.html() for explorer in explorers)
-    (folder / "index.html").write_text(PAGE.format(body=body), encoding="utf-8")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        address = f"http://127.0.0.1:{server.server_port}/index.html"
-        with chromium(program, folder / "profile", address) as page:
-            count = f"document.querySelectorAll('[data-explorer]').length === {len(explorers)}"
-            page.until(count, 60, "the page")
-            page.value(HELPERS)
-            for explorer in explorers:
-                page.value(f"at('{explorer.name}').scrollIntoView()")
-                page.until(f"!!at('{explorer.name}').dataset.state", 120, explorer.name)
-            yield page
-    finally:
-        server.shutdown()
+    write_page(PROJECT, folder, explorers, write_weights, WATCH)
+    with served(folder) as address, chromium(program, folder / "profile", address) as page:
+        count = f"document.querySelectorAll('[data-explorer]').length === {len(explorers)}"
+        page.until(count, 60, "the page")
+        page.value(HELPERS)
+        for explorer in explorers:
+            page.value(f"at('{explorer.name}').scrollIntoView()")
+            page.until(f"!!at('{explorer.name}').dataset.state", 120, explorer.name)
+        yield page
 
 
 @pytest.fixture(scope="module")

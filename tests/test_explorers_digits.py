@@ -17,14 +17,13 @@ from vae_course.models.vae import VAE
 from vae_course.randomness import seeded
 from vae_course.weights import load_one_model
 
-pytestmark = pytest.mark.xdist_group("explorers of digits")
 SIZE, ROWS, EPOCHS = 64, 210, 40  # of a batch; pictures, so that the last batch is smaller; passes
 HIDDEN, RATE = (128, 64), 1e-2
 MOST = {torch.float64: 1e-4, torch.float32: 1.0}  # nats; rounding grows in training
 
 # What the page's arithmetic makes of weights, batches and noise that the test gives.
 TRAIN = """(async ({ mean, code, hidden, start, x, batches, noise, beta, rate }) => {
-  const { SmallVAE } = await import("./static/play/small_vae.js");
+  const { SmallVAE } = await import("./play/small_vae.js");
   const model = new SmallVAE(mean, code, hidden), pixels = mean.length, terms = [];
   let gradient;
   model.weights.set(start);
@@ -39,7 +38,7 @@ TRAIN = """(async ({ mean, code, hidden, start, x, batches, noise, beta, rate })
 
 
 def _weights(folder: Path) -> None:
-    for name in ("small_digits", "drawing", "one_model_mnist"):
+    for name in ("small_digits", "drawing", "one_model_mnist", "layers_mnist"):
         write(folder / f"{name}.bin", *FILES[name]())
 
 
@@ -159,7 +158,7 @@ def test_the_page_learns_collapses_and_begins_anew(page):
 
 
 def test_a_drawing_is_scaled_and_centered(page):
-    page.value("import('./static/play/strokes.js').then((module) => { window.strokes = module; })")
+    page.value("import('./play/strokes.js').then((module) => { window.strokes = module; })")
     page.until("!!window.strokes", 30, "the module")
     small, moved = "[[[0.1, 0.2], [0.2, 0.5], [0.15, 0.3]]]", "[[[3, 4], [5, 10], [4, 6]]]"
     first, second = (array(page, f"strokes.picture({s})", 28, 28) for s in (small, moved))
@@ -190,7 +189,7 @@ def test_a_drawing_costs_what_pytorch_says(page, name):
     for i, k in enumerate(SIZES):
         model = load_one_model("mnist").at(1.0, k)
         posterior = model.encode(image)
-        page.value("import('./static/play/weights.js').then(({ normals }) => { window.normals = normals; })")
+        page.value("import('./play/weights.js').then(({ normals }) => { window.normals = normals; })")
         page.until("!!window.normals", 30, "the module")
         noise = array(page, f"normals(16 * {k}, {k})", 16, 1, k)
         distortion = -model.log_likelihood(image, posterior.mean + posterior.std * noise).mean()

@@ -97,9 +97,12 @@ def test_a_line_fails_on_no_terminal(monkeypatch, encoding, shown):
     assert stream.buffer.getvalue() == (shown + "\n").encode(encoding)
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "gbk"])
-def test_training_and_predictions_fail_on_no_terminal(encoding):
-    """As on Windows, where the output of a script that goes to a file has the encoding of old."""
+def test_training_and_predictions_fail_on_no_terminal():
+    """As on Windows, where the output of a script that goes to a file has the encoding of old.
+
+    One that lacks both β and the minus; others are tried in this process, above and for `fit`.
+    """
+    encoding = "cp1252"
     program = (
         "from vae_course import VAE, fit, load; from vae_course.teaching import predict; "
         "d = load('digits', subset=60); fit(VAE.for_data(d, latent_dim=2, hidden_dims=[4]), d, epochs=1); "

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vae_course.evaluation.frechet import frechet_distance
+from vae_course.evaluation.samples import frechet_distance
 
 
 def features(mean, covariance, n: int = 200, seed: int = 0) -> torch.Tensor:

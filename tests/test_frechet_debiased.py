@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vae_course.data.toys import clock_hands
-from vae_course.evaluation.frechet import frechet_debiased, frechet_distance
+from vae_course.evaluation.samples import frechet_debiased, frechet_distance
 
 
 def pair(n, d, shift, scale, generator):

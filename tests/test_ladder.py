@@ -8,6 +8,7 @@ from tiny_data import tiny_images
 from torch.distributions import Normal
 
 from benchmarks.ladder import LadderVAE, load_ladder
+from recipes.shipping import ship
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate, importance_weighted_bound
 from vae_course.evaluation.code_use import active_units, kl_per_dimension
@@ -162,7 +163,7 @@ def test_bfloat16_changes_numbers_little_and_not_their_type(trained):
 
 @pytest.mark.parametrize("half", [False, True])
 def test_a_checkpoint_brings_it_back(tmp_path, trained, half):
-    save_checkpoint(tmp_path / "ladder.pt", trained, half=half)
+    (ship if half else save_checkpoint)(tmp_path / "ladder.pt", trained)
     again = load_ladder(tmp_path / "ladder.pt")
     assert again.config == trained.config
     z = torch.randn(4, 35, generator=seeded())

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from recipes.letter_pairs import LetterPairs
 from recipes.letters import (
     RESULTS,
     SHEET,
@@ -17,7 +18,6 @@ from recipes.letters import (
     to_distance,
 )
 from vae_course import elbo_terms, load, load_letters, load_model, save_checkpoint
-from vae_course.data.letters import LetterPairs
 from vae_course.models.letters import LetterVAE, alphabet_terms
 from vae_course.plots.letters import ink_preserving_cut
 from vae_course.training.loop import History, fit

@@ -8,7 +8,7 @@ from torch import nn
 
 from recipes.arena_measures import image_coverage
 from vae_course.data.toys import ring_mixture
-from vae_course.evaluation.modes import mode_coverage, point_coverage
+from vae_course.evaluation.samples import mode_coverage, point_coverage
 
 
 def test_samples_of_the_mixture_itself():

@@ -14,6 +14,7 @@ from recipes.one_model import (
     main,
     train_one_model,
 )
+from recipes.shipping import ship
 from vae_course.evaluation.bounds import evaluate
 from vae_course.models.one_model import OneModel
 from vae_course.models.vae import VAE
@@ -132,7 +133,7 @@ def test_wrong_files_are_refused(tmp_path):
         load_one_model(tmp_path / "vae.pt")
     model = OneModel(image_shape=(1, 4, 4), latent_dim=4, hidden_dims=(8,))
     model.config["latent_dim"] = 5
-    save_checkpoint(tmp_path / "mixed.pt", model, half=True)
+    ship(tmp_path / "mixed.pt", model)
     with pytest.raises(CheckpointError, match="do not fit"):
         load_one_model(tmp_path / "mixed.pt")
 

@@ -11,8 +11,8 @@ from vae_course.plots.letters import (
     letter_poster,
     outlines,
     set_letters,
-    write_figure,
 )
+from vae_course.plots.style import write_figure
 
 
 def ring(side=32):

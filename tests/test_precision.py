@@ -55,7 +55,7 @@ def test_the_processor_decides(monkeypatch, capability, instructions, float32, b
 
 def test_bfloat16_is_refused_where_8_bits_are_too_few():
     for other in (model("gaussian"), model(kind=HierarchicalVAE), torch.nn.Linear(1, 1)):
-        with pytest.raises(ValueError, match="trained in float32"):
+        with pytest.raises(ValueError, match="trains in float32"):
             choose("bfloat16", CPU, other)
 
 

@@ -7,15 +7,13 @@ import torch
 from tiny_data import tiny_images
 
 from recipes.arena_measures import frechet_estimate, ssim
+from recipes.judges import train_classifier
 from vae_course.evaluation import samples as samples_module
-from vae_course.evaluation.classifier import train_classifier
-from vae_course.evaluation.frechet import (
+from vae_course.evaluation.samples import (
     BiasPoint,
     extrapolate,
     frechet_bias_curve,
     frechet_distance,
-)
-from vae_course.evaluation.samples import (
     precision_recall,
     relative_sharpness,
     sample_quality,

@@ -118,7 +118,6 @@ ALLOWED = {
     "data/sound.py": (2, "data: the synthetic speakers; the first phases of an inversion"),
     "data/tables.py": (1, "data: the biopsies' parts"),
     "data/text.py": (2, "data: the invented names and sentences, and their parts"),
-    "evaluation/classifier.py": (1, "torch's global generator, forked, seeded by seed_of"),
     "models/text.py": (1, "dropout: a counter that began with a draw"),
     "plots/latent.py": (3, "numpy's generator, seeded by seed_of"),
     "teaching/grading.py": (3, "answers are graded with seeds of their own"),

@@ -13,9 +13,6 @@ from tools.execute import Failure, Outcome
 from tools.replicate import replicate, stamp
 from vae_course import base_seeded, over_seeds
 
-# Tests that execute notebooks are taken by one process.
-pytestmark = pytest.mark.xdist_group("execution")
-
 CODE = """\
 from vae_course import Runs, base_seed, over_seeds
 from vae_course.teaching import Claims

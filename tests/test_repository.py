@@ -13,9 +13,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "vae_course"
 LIBRARY = ROOT / "vae_course"
-# Without the exercises' content. What stands there today, and goes down: the aim of this house is 14,000
-# lines, and 10,000 in 70 files when the chapters are rewritten.
-MOST_LINES, MOST_FILES = 15_100, 100
+# Without the exercises' content. What stands there today, and goes down: the aim is 10,000 lines in 70 files.
+MOST_LINES, MOST_FILES = 14_000, 100
 LONGEST_FILE, LONGEST_EXERCISES = 600, 900
 SHORTEST_FILE = 40
 MOST_WEIGHTS = 20_000_000  # bytes
@@ -26,6 +25,7 @@ SHORT = {
     "__main__": "python -m vae_course",
     "_lazy": "below every other file: the front door and each folder use it",
     "files": "below every other file: whatever writes uses it",
+    "training.adversarial": "the terms of a game, which chapters take by this name",
 }
 
 # Lowest first; a module imports from its own layer and from those before it.

@@ -8,12 +8,12 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
+from recipes.vae_gan import VAEGANSettings, fit_vae_gan
 from vae_course.machine import pick_device
 from vae_course.models.vae import VAE
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
 from vae_course.training.settings import USUAL_RECIPE, FitSettings
-from vae_course.training.vae_gan import VAEGANSettings, fit_vae_gan
 from vae_course.weights import load_checkpoint
 
 

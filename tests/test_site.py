@@ -1,28 +1,23 @@
-"""The site: built from two chapters in a temporary folder, looked at as files and in a browser."""
+"""The site, built from all notebooks in a temporary folder, looked at as files."""
 
-import functools
-import gzip
 import json
 import re
-import threading
 from html.parser import HTMLParser
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
-from browser import chromium, find_chromium
 
-from tools import site
+from tools import chapters, site
 from tools.explorers import FILES
 from tools.project import CourseError, Project
+from tools.site_pdf import BOOKS
 from tools.site_play import explorers
 
 PROJECT = Project.here()
 CHAPTERS = ("03_Latent_Space_and_Smooth_Interpolation_in_VAEs", "04_KL_Divergence_and_Gaussian_Latent_Space")
-pytestmark = pytest.mark.xdist_group("site")  # built once
 # Attributes whose address a browser asks for without being told to.
 ASKED = {"src", "srcset", "poster", "data"}
 
@@ -47,13 +42,8 @@ class Elements(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
-    """The site of two chapters; Sphinx's warnings would be an error."""
-    try:
-        site.require()
-    except CourseError as missing:
-        pytest.skip(str(missing))
-    return site.build(PROJECT, tmp_path_factory.mktemp("site") / "site", list(CHAPTERS))
+def built(whole_site) -> Path:
+    return whole_site
 
 
 @pytest.fixture(scope="module")
@@ -137,18 +127,11 @@ def test_the_notebook_to_download_is_the_committed_one(built):
         assert given.read_bytes() == PROJECT.notebook(name).read_bytes()
 
 
-def test_first_page_tells_what_and_for_whom_and_is_light(built, pages):
+def test_first_page_tells_what_and_for_whom(built, pages):
     text = (built / "index.html").read_text(encoding="utf-8")
-    assert "You need Python" in text and text.count('class="card-link"') == len(CHAPTERS)
+    assert "You need Python" in text and text.count('class="card-link"') == len(chapters.CHAPTERS)
     assert "mathjax/tex" not in text
-    addresses = {
-        urlsplit(value.get("src") or value.get("href") or "").path
-        for tag, value in pages[built / "index.html"].found
-        if tag in ("script", "link")
-    }
-    files = [built / address for address in addresses if address.startswith("_static")]
-    sent = sum(len(gzip.compress(path.read_bytes())) for path in [built / "index.html", *files])
-    assert sent < 300_000  # as servers send it, before pictures; with the font of the icons under 500 kB
+    assert [f"{PROJECT.site}/{name}" in text for name in BOOKS] == [True, True]
 
 
 def test_search_knows_the_chapters(built):
@@ -156,35 +139,6 @@ def test_search_knows_the_chapters(built):
     found = json.loads(index.removeprefix("Search.setIndex(").removesuffix(")"))
     assert {f"notebooks/{name}" for name in CHAPTERS} <= set(found["docnames"])
     assert "posterior" in found["terms"]
-
-
-def test_a_browser_draws_formulas_and_asks_nobody_else(built, tmp_path):
-    pytest.importorskip("websocket", reason="needs websocket-client, which comes with JupyterLab")
-    program = find_chromium()
-    if program is None:
-        pytest.skip("needs a browser: install chromium (Debian: apt-get install chromium) or set CHROMIUM")
-    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(quiet, directory=built))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/notebooks/{CHAPTERS[1]}.html"
-    try:
-        with chromium(program, tmp_path / "profile", address) as page:
-            page.until("document.readyState === 'complete' && !!window.MathJax?.startup", 120, "the page")
-            page.value("MathJax.startup.promise.then(() => true)")
-            assert page.value("MathJax.version") == "3.2.2"
-            assert page.value("document.querySelectorAll('mjx-container').length") > 20
-            phone = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-            page.call("Emulation.setDeviceMetricsOverride", **phone)
-            assert page.value("document.documentElement.scrollWidth") <= 390
-            page.value("document.querySelector('[data-explorer]').scrollIntoView()")
-            page.until(
-                "document.querySelector('[data-explorer]').dataset.state === 'ready'", 60, "an explorer"
-            )
-            assert page.value("document.documentElement.scrollWidth") <= 390
-            others = "performance.getEntriesByType('resource').map(e => e.name)"
-            assert page.value(f"{others}.filter(n => !n.startsWith(location.origin))") == []
-    finally:
-        server.shutdown()
 
 
 def test_a_missing_package_is_told_in_one_sentence(monkeypatch):

@@ -6,7 +6,7 @@ import torch
 from vae_course import load, seed_everything
 from vae_course.models.text import TextVAE
 from vae_course.models.vae import VAE, GaussianVAE
-from vae_course.plots.sound import spectrograms
+from vae_course.plots import spectrograms
 from vae_course.widgets.domains import (
     Domain,
     draw_all,

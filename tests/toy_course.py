@@ -8,6 +8,7 @@ PYPROJECT = """\
 [tool.vae-course]
 repository = "https://github.com/someone/toy-course"
 branch = "main"
+site = "https://someone.github.io/toy-course"
 """
 
 WHOLE = """\

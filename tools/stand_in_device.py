@@ -54,7 +54,7 @@ CUDA |= dict.fromkeys(("manual_seed", "manual_seed_all"))
 
 
 def startup_text(float64: bool = True) -> str:
-    """Python source that switches the stand-in on: a ``sitecustomize.py``, or a startup file of IPython."""
+    """Python source that switches the stand-in on: a ``sitecustomize.py``."""
     switch = f"__import__('tools.stand_in_device', fromlist=['install']).install(float64={float64})"
     return f"__import__('sys').path.append({ROOT!r})\n{switch}\n"
 

@@ -38,13 +38,11 @@ __getattr__, __dir__, __all__ = lazily(
         "weights": "arena_results celeba_record load_arena load_celeba load_classifier "
         "load_face_model load_letters load_model load_neighbors load_one_model load_photograph_model "
         "load_reader load_sound_model load_text_model load_trio neighbors_record save_checkpoint "
-        "shipped_sweep sound_record trio_curves",
-        "training.adversarial": "fit_gan",
-        "training.code_prior": "fit_prior letters_of",
+        "shipped_sweep trio_curves",
         "training.loop": "fit History TrainingDiverged",
         "training.settings": "kl_weight",
         "training.sweep": "plan run_sweep",
-        "training.vae_gan": "fit_vae_gan vae_gan_losses",
+        "training.vae_gan": "vae_gan_losses",
         "evaluation.bounds": "evaluate importance_weighted_bound",
         "evaluation.intervals": "over_seeds Runs",
     },

@@ -8,10 +8,7 @@ from vae_course.cli import COMMANDS, MISUSED, PROGRAM, UsageError, build_parser,
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code, as :func:`vae_course.cli.finish` explains it.
-
-    words: those after ``python -m vae_course`` (default: those of this process).
-    """
+    """Run one command, the words after ``python -m vae_course``; the exit code is that of ``cli.finish``."""
     words = list(sys.argv[1:] if words is None else words)
     if not words:
         build_parser()[0].print_help()

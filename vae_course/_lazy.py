@@ -1,18 +1,12 @@
-"""Names that are loaded when they are first used, so that importing a folder costs next to nothing.
-
-A file of its own, below everything else: the front door and every folder of the package use it.
-"""
+"""Names that are loaded when they are first used, so that importing a folder costs next to nothing."""
 
 from collections.abc import Mapping
 from importlib import import_module
 
 
 def lazily(package: str, modules: Mapping[str, str]):
-    """``__getattr__``, ``__dir__`` and ``__all__`` of a package whose names lie in its modules.
-
-    Args:
-        package: its ``__name__``.
-        modules: for each module, relative to the package, the names it gives, separated by spaces.
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package (its ``__name__``) whose names lie in its
+    modules: for each module, relative to the package, the names it gives, separated by spaces.
     """
     home = {name: f"{package}.{module}" for module, names in modules.items() for name in names.split()}
     public = sorted(home)

@@ -1,7 +1,6 @@
 """The command line as a language: commands, options, and one sentence for every mistake.
 
-Light: no torch, so that --help answers at once. The options of training are the fields of ``FitSettings``;
-the other names are those of the modules that do the work, and a test keeps the two lists equal.
+Light: no torch, so that --help answers at once. A test keeps the names here equal to those of the modules.
 """
 
 from __future__ import annotations
@@ -15,21 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, NoReturn
 
+from vae_course.files import Told
 from vae_course.training.settings import SWEEP_RECIPE, FitSettings, Rule, nearest, number, one_of, whole
 
 PROGRAM = "python -m vae_course"
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
-DATASETS = (
-    "digits",
-    "letters",
-    "mnist",
-    "fashion_mnist",
-    "binarized_mnist",
-    "faces_synthetic",
-    "celeba",
-    "stanford_dogs",
-)
+DATASETS = ("digits", "letters", "mnist", "fashion_mnist", "binarized_mnist", "faces_synthetic", "celeba")
+DATASETS += ("stanford_dogs",)
 SPLITS = ("train", "validation", "test")
 BINARIZE = ("none", "dynamic", "fixed")
 ARCHITECTURES = ("mlp", "conv")
@@ -45,10 +37,7 @@ class UsageError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one sentence, without a page of usage in front of it.
-
-    ``--latent_dim`` is read as ``--latent-dim``, and ``--beta -1e-3``, for argparse two options, as one.
-    """
+    """An ArgumentParser whose errors are one sentence; it takes ``--latent_dim`` and ``--beta -1e-3``."""
 
     def __init__(self, *arguments, **more):
         super().__init__(*arguments, **{"formatter_class": _Help, "allow_abbrev": False, **more})
@@ -58,16 +47,16 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message if message.endswith(".") or "?" in message else f"{message}.")
 
     def read(self, words: Sequence[str] | None, known: Callable[[argparse.Namespace], Parser] | None = None):
-        """The settings that words (None: this process's) stand for. UsageError, in a sentence: a word is
-        wrong.
+        """The settings that words (None: this process's) stand for; UsageError where one is wrong.
 
         ``known`` gives the parser whose options a misspelled one may have meant; this one without it.
         """
         arguments, unknown = self.parse_known_args(_tidy(sys.argv[1:] if words is None else words))
         if unknown:
-            options = (known(arguments) if known else self)._option_string_actions
-            guess = nearest_option(unknown[0], options) if unknown[0].startswith("-") else ""
-            raise UsageError(f"{unknown[0]} is not understood{guess or '; --help lists the options.'}")
+            word, options = unknown[0], (known(arguments) if known else self)._option_string_actions
+            names = [name.lstrip("-").replace("-", "_") for name in options] if word[:1] == "-" else []
+            guess = nearest(word.lstrip("-"), names).replace("mean ", "mean --").replace("_", "-")
+            raise UsageError(f"{word} is not understood{guess or '; --help lists the options.'}")
         return arguments
 
 
@@ -78,12 +67,6 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         width = min(100, shutil.get_terminal_size().columns - 2)
         super().__init__(prog, **{**more, "max_help_position": 30, "width": width})
         self._action_max_length = 22  # argparse forgets to count the indent of commands
-
-
-def nearest_option(word: str, known: Sequence[str]) -> str:
-    """ "; did you mean --epochs?", or nothing where no option is near."""
-    guess = nearest(word.lstrip("-"), [name.lstrip("-").replace("-", "_") for name in known])
-    return guess.replace("mean ", "mean --").replace("_", "-")
 
 
 def add(
@@ -103,21 +86,11 @@ def add(
             metavar = "{" + ",".join(rule.choices) + "}"
             if len(metavar) > 60:  # too long for the column of option names
                 text, metavar = f"{text}: {', '.join(rule.choices)}", "NAME"
-        rule = _reader(rule)
+        rule = rule.read
     if not more.get("required"):
         default_text = f"{default:g}" if isinstance(default, float) else default
         text = f"{text} (default: {shown or default_text})"
     group.add_argument(option, type=rule, default=default, help=text, metavar=metavar, **more)
-
-
-def _reader(rule: Rule) -> Callable[[str], Any]:
-    def read(text: str):
-        try:
-            return rule.read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
 
 
 # Here a seed decides more than in ``fit``, which gets model and data ready-made.
@@ -156,8 +129,8 @@ def add_data_location(group: argparse._ActionsContainer) -> None:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("model")
-    add(group, "--model", "output folder of `train`, or a model file", metavar="PATH", required=True)
+    text = "output folder of `train`, or a model file"
+    add(parser.add_argument_group("model"), "--model", text, metavar="PATH", required=True)
 
 
 def add_device(group: argparse._ActionsContainer, picture: str | None = None) -> None:
@@ -167,21 +140,21 @@ def add_device(group: argparse._ActionsContainer, picture: str | None = None) ->
 
 
 def _train(parser: Parser) -> None:
-    parser.description = (
-        "Train a VAE on the training part of a data set, watch the validation part, and measure the\n"
-        "test part once, at the end."
-    )
-    parser.epilog = (
-        "example:\n"
-        f"  {PROGRAM} train --dataset mnist --epochs 50 --latent-dim 20 --beta 1.0 \\\n"
-        "      --hidden-dims 512 256 --batch-size 128 --learning-rate 1e-3 --output results/\n"
-        f"  {PROGRAM} train --images my_pictures.npy --epochs 100 --output mine/\n\n"
-        "Ctrl-C leaves a checkpoint; `train --resume --output results/` goes on from it.\n"
-        "torchrun --nproc-per-node 8 -m vae_course train ... shares every batch among 8 processes\n"
-        "(each with a GPU, if there are any) and gives the result of one."
-    )
+    parser.description = """\
+Train a VAE on the training part of a data set, watch the validation part, and measure the
+test part once, at the end."""
+    parser.epilog = f"""\
+example:
+  {PROGRAM} train --dataset mnist --epochs 50 --latent-dim 20 --beta 1.0 \\
+      --hidden-dims 512 256 --batch-size 128 --learning-rate 1e-3 --output results/
+  {PROGRAM} train --images my_pictures.npy --epochs 100 --output mine/
+
+Ctrl-C leaves a checkpoint; `train --resume --output results/` goes on from it.
+torchrun --nproc-per-node 8 -m vae_course train ... shares every batch among 8 processes
+(each with a GPU, if there are any) and gives the result of one."""
     names = ("data", "model", "objective", "optimization", "run")
-    data, model, objective, optimization, run = (parser.add_argument_group(name) for name in names)
+    groups = {name: parser.add_argument_group(name) for name in names}
+    data, model, run = groups["data"], groups["model"], groups["run"]
     add_learned_from(data)
     add(data, "--subset", "train on N images, classes balanced", whole(1), shown="all")
     text = "black and white: drawn anew at each read, or once"
@@ -203,7 +176,6 @@ def _train(parser: Parser) -> None:
     run.add_argument("--overwrite", action="store_true", help="replace the run that FOLDER holds")
     add_device(run)
     run.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    groups = {"objective": objective, "optimization": optimization, "run": run}
     for own in fields(FitSettings):
         add_setting(groups[own.metadata["group"]], own.name, own.default, MORE_WORDS.get(own.name))
 
@@ -213,9 +185,8 @@ def _evaluate(parser: Parser) -> None:
         "Measure a trained model on a data set: -ELBO, reconstruction and KL in nats per example,\n"
         "with standard errors over the images."
     )
-    parser.epilog = (
-        f"example:\n  {PROGRAM} evaluate --model results/ --importance-samples 1000 --json numbers.json"
-    )
+    words = "--model results/ --importance-samples 1000 --json numbers.json"
+    parser.epilog = f"example:\n  {PROGRAM} evaluate {words}"
     add_model(parser)
     add_measured_on(parser)
     group = parser.add_argument_group("measurement")
@@ -249,12 +220,10 @@ def _interpolate(parser: Parser) -> None:
     )
     add_model(parser)
     group = parser.add_argument_group("path")
-    text = (
-        "image: a class (3, sneaker), from which one is drawn, or the number of an image (index:17, or 17 "
-        "where that is no class)"
-    )
+    text = "a class (3, sneaker), from which one is drawn, or the number of an image (index:17, or 17"
     for option, end in (("--from", "first"), ("--to", "last")):
-        add(group, option, f"{end} {text}", dest=end, metavar="IMAGE", required=True)
+        words = f"{end} image: {text} where that is no class)"
+        add(group, option, words, dest=end, metavar="IMAGE", required=True)
     add(group, "--steps", "pictures on the path, both ends included", whole(2), 10)
     add(group, "--seed", "seed of the choice of an image from its class", whole(0), 0)
     add_device(group, "interpolation.png")
@@ -336,8 +305,7 @@ def finish(program: str, work: Callable[[], None]) -> int:
     """Do the work of a command, and say in one sentence on standard error why it ended before its time.
 
     ``work`` raises UsageError, KeyboardInterrupt (with a sentence or without), or what the package raises.
-    Exit codes: 0 done; 1 the data could not be had, training diverged, or a file could not be written; 2 the
-    command line is wrong; 130 interrupted.
+    Exit codes: 0 done; 1 no data, diverged, or a file not written; 2 a wrong command line; 130 interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -353,24 +321,12 @@ def finish(program: str, work: Callable[[], None]) -> int:
         code, sentence = INTERRUPTED, str(interruption) or "interrupted; nothing was written."
     except OSError as error:
         code, sentence = FAILED, f"{error.filename or 'a file'} cannot be written or read: {error.strerror}."
-    except RuntimeError as error:
-        if not isinstance(error, _expected()):
-            raise
+    except Told as error:
         code, sentence = FAILED, str(error)
     # What is wrong with the command is wrong in every process that torchrun started: one of them says so.
     if code == FAILED or os.environ.get("LOCAL_RANK", "0") == "0":
         print(f"{program}: {sentence}", file=sys.stderr)
     return code
-
-
-def _expected() -> tuple[type[RuntimeError], ...]:
-    """Errors whose message is all that there is to say."""
-    from vae_course.data.images import DataError
-    from vae_course.training.distributed import ProcessLost
-    from vae_course.training.loop import TrainingDiverged
-    from vae_course.training.sweep import WorkerLost
-
-    return DataError, TrainingDiverged, ProcessLost, WorkerLost
 
 
 _NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)

@@ -1,11 +1,9 @@
 """What the commands do: measure, draw, interpolate, sweep; ``train`` is in :mod:`vae_course.cli_train`.
 
-Everything is checked before the work starts: :class:`UsageError` says in a sentence what the caller can put
-right. Files are complete or absent.
+Everything is checked before the work starts: :class:`UsageError` says what the caller can put right.
 """
 
 import argparse
-import io
 import json
 import math
 import os
@@ -31,6 +29,7 @@ from vae_course.machine import pick_device
 from vae_course.models.vae import VAE
 from vae_course.plots.chapter_08 import rate_distortion_panel, size_panel
 from vae_course.plots.images import interpolation_strip, looking_at, mean_code, pictures, samples
+from vae_course.plots.style import write_figure
 from vae_course.randomness import seeded
 from vae_course.training.settings import SWEEP_RECIPE, nearest
 from vae_course.training.sweep import plan, run_sweep, write_csv
@@ -40,6 +39,7 @@ from vae_course.weights import SHIPPED, CheckpointError, load_checkpoint, load_c
 Reparse = Callable[[dict], argparse.Namespace]
 
 PICTURES = (".png", ".pdf", ".svg")
+BINARIZE = {"none": None, "dynamic": "dynamic", "fixed": "fixed"}  # the data layer's words
 # Their log p(x|z) is a density's, which can be above 0; the others give a pixel a probability.
 DENSITIES = ("gaussian", "gaussian_learned", "continuous_bernoulli", "laplace", "laplace_learned")
 
@@ -57,13 +57,6 @@ def check_output(path: Path, option: str = "--output", endings: Sequence[str] | 
         raise UsageError(f"{option}: {existing} is a file, not a folder; choose another place.")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UsageError(f"{option}: {existing} is not writable; choose another place.")
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure in the format its ending names."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=150)
-    write_atomically(path, buffer.getvalue())
 
 
 def save_json(content: Any, path: Path) -> None:
@@ -92,15 +85,15 @@ def own_images(arguments: argparse.Namespace) -> dict[str, ImageData] | None:
     return load_own_parts(arguments.images) if arguments.images else None
 
 
+def part_of(arguments: argparse.Namespace, own: dict | None, name: str, split: str, **how) -> ImageData:
+    """One part of own images, or of the data set of that name; ``how`` as for ``load``."""
+    return finish(own[split], **how) if own else load(name, split, **how, **where(arguments))
+
+
 def check_named(name: str) -> None:
     """Raise UsageError where ``name`` is that of own images, which only their file can bring back."""
     if name not in DATASETS:
         raise UsageError(f"--images is missing: the model learns from own images ({name}); give them again.")
-
-
-def binarization(name: str) -> str | None:
-    """The data layer's word for an option's value."""
-    return None if name == "none" else name
 
 
 def reading(data: ImageData, binarize: str) -> str:
@@ -123,10 +116,7 @@ def caveat(likelihood: str | None, how: str) -> str:
 
 
 def open_model(path: str, device: str) -> tuple[VAE, dict]:
-    """The VAE at ``path`` (folder or file), and the settings it was trained with ({} if unknown).
-
-    Raises UsageError when there is none, it is not ours, or it is not a VAE.
-    """
+    """The VAE at ``path`` (folder or file), and the settings it was trained with ({} if unknown)."""
     try:
         target = pick_device(device)
     except ValueError as error:
@@ -146,22 +136,17 @@ def open_model(path: str, device: str) -> tuple[VAE, dict]:
 
 
 def open_data(arguments: argparse.Namespace, settings: dict, model: VAE, seed: int) -> ImageData:
-    """The data that the options name, by default those of the training run.
-
-    ``seed`` draws subset and binarization. Raises UsageError, DataError.
-    """
+    """The data that the options name, by default the training run's; ``seed`` as for ``load``."""
     own = own_images(arguments)
     name = own[arguments.split].name if own else arguments.dataset or settings.get("dataset")
     if name is None:
         raise UsageError("--dataset is missing, and the model file does not say what it was trained on.")
     # Another data set's pixels are read as they are, unless asked otherwise.
     usual = settings.get("binarize", "none") if name == settings.get("dataset") else "none"
-    how = {"subset": arguments.subset, "seed": seed, "binarize": binarization(arguments.binarize or usual)}
-    if own:
-        data = finish(own[arguments.split], **how)
-    else:
+    how = {"subset": arguments.subset, "seed": seed, "binarize": BINARIZE[arguments.binarize or usual]}
+    if not own:
         check_named(name)
-        data = load(name, arguments.split, **how, **where(arguments))
+    data = part_of(arguments, own, name, arguments.split, **how)
     if data.shape != tuple(model.image_shape):
         size, taken = ("x".join(map(str, shape)) for shape in (data.shape, model.image_shape))
         option = "--images" if own else "--dataset"
@@ -223,7 +208,7 @@ def run_sample(arguments: argparse.Namespace, reparse: Reparse) -> None:
     path = Path(arguments.output)
     check_output(path, endings=PICTURES)
     model, _ = open_model(arguments.model, arguments.device)
-    save_figure(samples(model, arguments.n, arguments.seed, noise=arguments.noise), path)
+    write_figure(samples(model, arguments.n, arguments.seed, noise=arguments.noise), path, 150)
     say(f"Wrote {path}: {arguments.n} pictures")
 
 
@@ -235,7 +220,7 @@ def run_interpolate(arguments: argparse.Namespace, reparse: Reparse) -> None:
     data = open_data(arguments, settings, model, settings.get("seed", 0))
     first = find_image(data, arguments.first, "--from", arguments.seed)
     last = find_image(data, arguments.last, "--to", arguments.seed + 1)
-    save_figure(paths_figure(model, data, [(first, last)], arguments.steps), path)
+    write_figure(paths_figure(model, data, [(first, last)], arguments.steps), path, 150)
     names = [f"image {index}" for index in (first, last)]
     if data.labels is not None:
         names = [f"{data.class_names[data.labels[i]]} (image {i})" for i in (first, last)]
@@ -243,10 +228,7 @@ def run_interpolate(arguments: argparse.Namespace, reparse: Reparse) -> None:
 
 
 def find_image(data: ImageData, text: str, option: str, seed: int) -> int:
-    """The index of the image that ``text`` names: index:17, or a class, from which one image is drawn.
-
-    A number that is not a class is an index. Raises UsageError.
-    """
+    """The index of the image that ``text`` names: index:17, a class, from which one is drawn, or a number."""
     classes = data.class_names if data.labels is not None else ()
     names = {_plain(name): value for value, name in enumerate(classes)}
     number = text.removeprefix("index:")
@@ -271,9 +253,8 @@ def _plain(name: str) -> str:
 
 
 def paths_figure(model: VAE, data: ImageData, pairs: Sequence[tuple[int, int]], steps: int) -> Figure:
-    """Decoded straight lines between the mean codes of pairs of images, with the originals at the ends.
-
-    pairs: indices into ``data``, a row of the figure each; steps: pictures on each path, at least 2.
+    """Decoded straight lines between the mean codes of pairs of images (indices into ``data``), a row each,
+    with the originals at the ends; ``steps`` pictures on each path, at least 2.
     """
     weight = torch.linspace(0, 1, steps)[:, None]
     rows = []
@@ -312,16 +293,15 @@ def run_sweep_command(arguments: argparse.Namespace, reparse: Reparse) -> None:
     try:
         records = run_sweep(cells, train, held_out, measure=measure, folder=kept, jobs=arguments.jobs)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"interrupted; the numbers of finished models are in {kept}, the same command goes on from there."
-        ) from None
+        found = f"interrupted; the numbers of finished models are in {kept}"
+        raise KeyboardInterrupt(f"{found}, the same command goes on from there.") from None
     write_csv(records, folder / "sweep.csv")
     save_json(records, folder / "sweep.json")
     say(f"\nWrote {folder / 'sweep.csv'} and {folder / 'sweep.json'}")
     betas = sorted({record["beta"] for record in records})
     panels = {f"sizes_beta{b:g}": size_panel({f"{name}, β = {b:g}": records}, beta=b) for b in betas}
     for what, figure in (panels | {"rate_distortion": rate_distortion_panel(records)}).items():
-        save_figure(figure, folder / f"{name}_{what}.png")
+        write_figure(figure, folder / f"{name}_{what}.png", 150)
         say(f"Wrote {folder / f'{name}_{what}.png'}")
     for beta in betas:
         say(f"{name}, β = {beta:g}: {choose_size(records, beta, arguments.tolerance)}")

@@ -12,7 +12,6 @@ import vae_course
 from vae_course import cli_runs as runs
 from vae_course.cli import DATASETS, PROGRAM, UsageError
 from vae_course.data.images import ImageData
-from vae_course.data.loading import finish, load
 from vae_course.data.own_images import load_own_parts
 from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import posterior_means
@@ -21,6 +20,7 @@ from vae_course.models.vae import VAE
 from vae_course.plots.curves import training_curves
 from vae_course.plots.images import manifold, reconstructions, samples
 from vae_course.plots.latent import latent_scatter
+from vae_course.plots.style import write_figure
 from vae_course.randomness import base_seed, seed_everything, seeded
 from vae_course.training import distributed as processes
 from vae_course.training.loop import History, fit
@@ -69,10 +69,8 @@ class RunFolder:
         runs.check_output(self.path)
         taken = [name for name in (*FILES, self.checkpoint.name) if (self / name).exists()]
         if taken and not overwrite:
-            raise UsageError(
-                f"--output: {self.path} holds a run already ({taken[0]}); give --resume to go on with it, "
-                "--overwrite to replace it, or another folder."
-            )
+            found = f"--output: {self.path} holds a run already ({taken[0]}); give --resume to go on with it,"
+            raise UsageError(f"{found} --overwrite to replace it, or another folder.")
 
     def settings(self) -> dict:
         """The settings that the run in this folder was started with. Raises UsageError when there is none."""
@@ -115,9 +113,7 @@ def run_train(arguments: argparse.Namespace, reparse: runs.Reparse) -> None:
             train(folder, settings, arguments)
 
 
-def _checked(
-    folder: RunFolder, arguments: argparse.Namespace, reparse: runs.Reparse
-) -> argparse.Namespace | None:
+def _checked(folder: RunFolder, arguments, reparse: runs.Reparse) -> argparse.Namespace | None:
     """Settings of the run, which the folder has a say in; None when it is finished. Raises UsageError."""
     if processes.restarts() and (folder / "config.json").is_file():  # torchrun repeats the command as it was
         arguments.resume, arguments.overwrite = True, False
@@ -136,10 +132,7 @@ def _checked(
 
 
 def _recorded(folder: RunFolder, arguments: argparse.Namespace, reparse: runs.Reparse) -> argparse.Namespace:
-    """The command line again, with the settings of the run in ``folder`` as defaults.
-
-    Raises UsageError when there is no run, or when an option asks for something else than the run had.
-    """
+    """The command line again, with the settings of the run in ``folder`` as defaults. UsageError."""
     if arguments.overwrite:
         raise UsageError("--resume and --overwrite exclude each other; give one of them.")
     own = runs.own_images(arguments)
@@ -172,8 +165,7 @@ def train(folder: RunFolder, settings: dict, arguments: argparse.Namespace) -> N
     """Train in ``folder``, anew (then it is cleared) or from its checkpoint, and report.
 
     ``settings`` are all that decides the result, ``arguments`` where and how to run. UsageError: the settings
-    do not go together. DataError, TrainingDiverged: as they say. KeyboardInterrupt: with a sentence that says
-    how to go on.
+    do not go together. KeyboardInterrupt: with a sentence that says how to go on.
     """
     main = processes.rank() == 0
     tell = say if main and not arguments.quiet else (lambda *text: None)
@@ -219,11 +211,8 @@ def _parts(settings: dict, arguments: argparse.Namespace) -> dict[str, ImageData
     parts = {}
     for split in ("train", "validation", "test"):
         how = {"subset": settings["subset"] if split == "train" else None, "seed": settings["seed"]}
-        how["binarize"] = runs.binarization(settings["binarize"])
-        if own:
-            parts[split] = finish(own[split], **how)
-        else:
-            parts[split] = load(settings["dataset"], split, **how, **runs.where(arguments))
+        how["binarize"] = runs.BINARIZE[settings["binarize"]]
+        parts[split] = runs.part_of(arguments, own, settings["dataset"], split, **how)
     return parts
 
 
@@ -248,7 +237,7 @@ def report(folder: RunFolder, model: VAE, history: History, test: ImageData, set
     if model.latent_dim == 2:
         figures["manifold.png"] = manifold(model)
     for name, figure in figures.items():
-        runs.save_figure(figure, folder / name)
+        write_figure(figure, folder / name, 150)
 
     how = runs.reading(test, settings["binarize"])
     about = {"dataset": test.name, "split": test.split, "images": len(test), "pixels": how}

@@ -113,8 +113,8 @@ def without_code(model, x: Tensor, generator: torch.Generator | None = None) -> 
 def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_samples: int = 1) -> ElboTerms:
     """Estimate the ELBO terms of x (batch, *features) with samples from q(z|x); the KL is exact.
 
-    The reconstruction term is a mean over ``n_samples`` draws of z for each example, whose source of
-    randomness is ``generator``, on the device of x.
+    The reconstruction term is a mean over ``n_samples`` draws of z for each example; ``generator`` is on its
+    device.
     """
     if n_samples < 1:
         raise ValueError(f"n_samples is {n_samples}; the ELBO needs at least 1 draw of z for each example.")
@@ -131,10 +131,7 @@ def elbo_terms(model, x: Tensor, generator: torch.Generator | None = None, n_sam
 
 
 def reconstruction_terms(model, x: Tensor, generator: torch.Generator | None = None) -> ElboTerms:
-    """The same record for an autoencoder: its cross-entropy, and no KL, so nothing here bounds log p(x).
-
-    It only lets one training loop serve both. ``generator`` is not used.
-    """
+    """The same record for an autoencoder: its cross-entropy, no KL, and no bound of log p(x)."""
     code = model.encode(x)
     zeros = torch.zeros_like(code)
     return ElboTerms(-model.log_likelihood(x, code), zeros.sum(-1), zeros)
@@ -146,15 +143,9 @@ def importance_weighted_log_prob(
 ) -> Tensor:
     """log p̂_K(x) = log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x) with z_k ~ q(z|x) (Burda et al. 2016, eq. 8).
 
-    Its mean rises with K from the ELBO (K = 1) towards log p(x).
-
-    Args:
-        x: (batch, *features).
-        k: number of draws of z for each example.
-        generator: source of randomness, on the model's device.
-        chunk: draws at a time. Few are faster: tensors of a few MB stay in reach of the processor.
-
-    Gives nats, float64 (batch,), on the CPU.
+    Its mean rises with K from the ELBO (K = 1) towards log p(x). Of x (batch, *features), ``k`` draws of z
+    each by ``generator``, on the model's device, ``chunk`` at a time: tensors of a few MB stay near the
+    processor. Gives nats, float64 (batch,), on the CPU.
     """
     if not isinstance(k, Integral) or k < 1:
         raise ValueError(f"k is {k!r}; it must be a whole number of at least 1.")

@@ -6,11 +6,12 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: str | Path, content: bytes) -> None:
-    """Write ``content`` to a temporary file beside ``path``, then rename it into place.
+class Told(RuntimeError):
+    """An error whose message, one sentence, is all that there is to say: no traceback is needed."""
 
-    Folders on the way are made. Whoever looks sees the old file or the new one, never a part of it.
-    """
+
+def write_atomically(path: str | Path, content: bytes) -> None:
+    """Write ``content`` to a temporary file beside ``path``, then rename it into place; folders are made."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")

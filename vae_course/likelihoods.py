@@ -1,8 +1,8 @@
 """Likelihoods p(x|z): what a decoder's output ``params`` says about a picture, in nats.
 
-Every one has ``log_prob(x, params)``, summed over features, ``mean(params)``, ``sample(params)``, and
-``params_for_mean(mean)``, with which a model starts at the mean picture. ``params`` may carry extra leading
-axes (samples of z): (..., batch, *features) against x (batch, *features).
+Every one has ``log_prob(x, params)``, summed over features, ``mean(params)``, ``sample(params)``, the shape
+of ``params``, and ``params_for_mean(mean)``, with which a model starts at the mean picture. ``params`` may
+carry extra leading axes (samples of z): (..., batch, *features) against x (batch, *features).
 """
 
 import copy
@@ -27,9 +27,8 @@ def sum_features(values: Tensor, x: Tensor) -> Tensor:
 def check_unit_interval(x: Tensor) -> None:
     """Raise where the first examples of a batch lie outside [0, 1], which a Bernoulli scores without a word.
 
-    The usual mistakes, bytes and normalized pictures, are in every example: a look at a few finds them and
-    costs nothing beside an update. On a GPU, which would have to be waited for, nothing is looked at. NaN and
-    infinity are left to the loss, where they show, and to ``fit``, which says where they came from.
+    The usual mistakes, bytes and normalized pictures, are in every example: a look at a few finds them. On a
+    GPU, which would have to be waited for, nothing is looked at. NaN and infinity show in the loss.
     """
     if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
         return
@@ -42,9 +41,8 @@ def check_unit_interval(x: Tensor) -> None:
 class Bernoulli(nn.Module):
     """Independent Bernoulli for each feature; ``params`` are logits.
 
-    On binary x this is a proper likelihood. On gray values in [0, 1] the same formula is the expectation of
-    log p(b|z) over b ~ Bernoulli(x): the number the field quotes as "about 100 nats on MNIST", but not a
-    density of gray values (chapter 05).
+    On binary x a proper likelihood. On gray values in [0, 1] the same formula is the expectation of log
+    p(b|z) over b ~ Bernoulli(x): what the field quotes as "about 100 nats on MNIST", but no density.
     """
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
@@ -97,10 +95,8 @@ def _langevin(half: Tensor) -> Tensor:
 
 
 class ContinuousBernoulli(nn.Module):
-    """Independent continuous Bernoulli for each feature on [0, 1]; ``params`` are logits of λ.
-
-    Cross-entropy on gray values, normalized. Its mean is *not* λ: it is nearer to ½ (Loaiza-Ganem &
-    Cunningham 2019, eq. 7).
+    """Independent continuous Bernoulli for each feature on [0, 1]; ``params`` are logits of λ: cross-entropy
+    on gray values, normalized. Its mean is *not* λ but nearer to ½ (Loaiza-Ganem & Cunningham 2019, eq. 7).
     """
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
@@ -172,10 +168,7 @@ class Gaussian(_Centered):
     def __init__(self, sigma: float = 1.0, learned: bool = False):
         super().__init__(sigma, learned)
 
-    @property
-    def sigma(self) -> Tensor:
-        """σ, at least 0.001: a scalar, or of ``sigma_shape`` (:class:`GaussianPerFeature`)."""
-        return self.scale
+    sigma = property(lambda self: self.scale, doc="σ, at least 0.001: a scalar, or of ``sigma_shape``.")
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         """log N(x; params, σ²) in nats, (..., batch)."""
@@ -190,10 +183,9 @@ class Gaussian(_Centered):
 
 
 class GaussianPerFeature(Gaussian):
-    """Independent Gaussians whose σ differs between features and is learned; ``params`` are means.
+    """Independent Gaussians whose σ, with start ``sigma``, differs between features; ``params`` are means.
 
-    What has one σ is a choice: ``sigma_shape`` (2, 64, 1) gives one to each frequency of a spectrogram, for
-    all times; (1, 1, D) one to each column of a table. ``sigma`` is its start.
+    ``sigma_shape`` (2, 64, 1) gives one σ to each frequency of a spectrogram; (1, 1, D) to each column.
     """
 
     def __init__(self, sigma_shape: Sequence[int], sigma: float = 0.7):
@@ -202,9 +194,8 @@ class GaussianPerFeature(Gaussian):
 
 
 class Laplace(_Centered):
-    """Independent Laplace for each feature: the likelihood behind the absolute error.
-
-    The shared ``scale`` b ≥ 0.001 is the mean absolute deviation; σ is √2·b. ``params`` are medians.
+    """Independent Laplace for each feature: the likelihood behind the absolute error. The shared ``scale`` b
+    ≥ 0.001 is the mean absolute deviation; σ is √2·b. ``params`` are medians.
     """
 
     def __init__(self, scale: float = 1.0, learned: bool = False):
@@ -240,10 +231,9 @@ def log_logistic_bin(x: Tensor, center: Tensor, scale: Tensor, levels: int = 256
 class DiscretizedLogistic(_Centered):
     """A logistic distribution cut into bins, one for each value of a stored pixel; ``params`` are centers.
 
-    Bin k is centered on k / (levels − 1); the first and the last reach to ∓∞ (Kingma et al. 2016, appendix
-    C; Salimans et al. 2017, eq. 2). A *probability*, never positive in logs: the number that a
-    lossless coder would need, and the one to compare with other models of stored pictures. The standard
-    deviation is πs/√3, with ``scale`` s ≥ 0.001; a pixel can take ``levels`` values.
+    Bin k is centered on k / (levels − 1); the first and the last reach to ∓∞ (Kingma et al. 2016, appendix C;
+    Salimans et al. 2017, eq. 2). A *probability*, never positive in logs: what a lossless coder would need.
+    The standard deviation is πs/√3, with ``scale`` s ≥ 0.001; a pixel can take ``levels`` values.
     """
 
     def __init__(self, scale: float = 0.1, learned: bool = False, levels: int = 256):
@@ -251,10 +241,7 @@ class DiscretizedLogistic(_Centered):
         self.levels = levels
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
-        """log P(x) of the bin around x, nats, ≤ 0, (..., batch); x outside [0, 1] is a ValueError.
-
-        Values between two levels get a bin of the same width.
-        """
+        """log P(x) of the bin around x, nats, ≤ 0, (..., batch); x in [0, 1], else ValueError."""
         check_unit_interval(x)
         return sum_features(log_logistic_bin(x, params, self.scale, self.levels), x)
 
@@ -286,10 +273,9 @@ class FeatureLoss(nn.Module):
     """A pixel likelihood plus a term that compares features (Hou et al. 2017; Larsen et al. 2016, eq. 7).
 
     log_prob = log p_pixel(x|z) − weight · ½ Σ |φ(x) − φ(x̂)|², with x̂ the mean picture. The second term is a
-    unit Gaussian over *features*; φ is not invertible, so this is no density of x and its "ELBO" is not a
-    bound of log p(x): compare it with nothing but itself. Means and draws are those of the ``pixel``
-    likelihood. A frozen copy of the ``classifier`` is kept, and saved with the model; ``layers`` are the
-    places in its ``body`` whose outputs are compared.
+    unit Gaussian over *features*; φ is not invertible, so this is no density of x and its "ELBO" no bound of
+    log p(x): compare it with nothing but itself. Means and draws are those of ``pixel``. A frozen copy of the
+    ``classifier`` is kept, and saved; ``layers`` are the places in its ``body`` whose outputs are compared.
     """
 
     def __init__(

@@ -31,8 +31,7 @@ def pick_device(name: str = "auto") -> torch.device:
 def working_on(device: torch.device, *modules: nn.Module) -> Iterator[None]:
     """The modules on a device for a block, and each back where it was afterwards, also after an error.
 
-    Whoever trains works like this, so that the code around it may stay on the CPU. Parameters keep their
-    identity: an optimizer that holds them goes on holding them.
+    So the code around training may stay on the CPU. Parameters keep their identity, for optimizers.
     """
     before = [next(module.parameters(), torch.empty(0)).device for module in modules]
     try:
@@ -51,10 +50,9 @@ KEPT = 31 << 20  # bytes, just below the largest block that glibc learns from (3
 def keep_freed_memory() -> None:
     """Let the C library keep up to about 60 MiB of freed memory; once in a process, in a microsecond.
 
-    glibc gives large blocks back to the system as soon as they are free, and the system hands them out again
-    as pages of zeros: for tensors of a few MB dearer than the arithmetic on them. Freeing one large block
-    teaches it better (mallopt(3), M_MMAP_THRESHOLD: "dynamic"; twice that size is kept). The block is never
-    written to, so it costs no memory. Other C libraries take no notice.
+    glibc gives large blocks back to the system, which hands them out again as pages of zeros: for tensors of
+    a few MB dearer than the arithmetic on them. Freeing one large block teaches it better (mallopt(3),
+    M_MMAP_THRESHOLD: "dynamic"). The block is never written to, so it costs no memory.
     """
     torch.empty(KEPT, dtype=torch.uint8)
 
@@ -63,30 +61,16 @@ def choose(precision: str, device: torch.device, model: nn.Module | None = None)
     """The arithmetic of matrix products in a run: "highest", "medium" or "bfloat16".
 
     "auto" goes by what the processor is, never by a stopwatch: a busy machine computes the same bits as an
-    idle one. On a CPU it is the fastest that loses nothing that matters:
-
-    =====================  =======  ========  ======================================
-    instructions           float32  bfloat16  GFLOP/s of highest, medium, bfloat16
-    =====================  =======  ========  ======================================
-    up to AVX2             highest  no        148, 142, 1
-    AVX-512                medium   no        not measured
-    AVX-512 with bfloat16  medium   yes       210, 450 to 500, 810 to 970
-    AMX                    highest  yes       not measured
-    =====================  =======  ========  ======================================
-
-    Measured with ``python -m benchmarks arithmetic`` on two cores of an AMD EPYC with and of one without
-    AVX-512. "medium" leaves the products to oneDNN: with AVX2 that gives the bits of "highest"; with AVX-512
-    it is as exact (errors up to 3.7e-7 of the largest entry) and twice as fast, because MKL takes its AVX2
-    path on AMD; with AMX it multiplies in bfloat16 (errors up to 4e-3), so float32 stays with MKL. Where
-    ``ATEN_CPU_CAPABILITY`` says "avx2" or "default", the first row holds. On CUDA and MPS torch's setting
-    stays as it is. bfloat16 (8 significant bits) is for models with ``trains_in_bfloat16``, and for no other.
+    idle one. On a CPU it is the fastest that loses nothing that matters, by ``python -m benchmarks
+    arithmetic``: with AVX-512 "medium", which leaves the products to oneDNN (as exact, and twice as fast on
+    AMD), with AVX2 and with AMX, where oneDNN multiplies in bfloat16, "highest"; bfloat16 (8 significant
+    bits) where the processor has it and for models with ``trains_in_bfloat16``. ``ATEN_CPU_CAPABILITY`` is
+    followed. On CUDA and MPS torch's setting stays as it is.
     """
     able = getattr(model, "trains_in_bfloat16", False)
     if precision == "bfloat16" and not able:
         rule = "only image models with Bernoulli pixels bear 8 significant bits"
-        raise ValueError(
-            f"precision is 'bfloat16', but {type(model).__name__} is trained in float32: {rule}."
-        )
+        raise ValueError(f"precision is 'bfloat16', but {type(model).__name__} trains in float32: {rule}.")
     if precision != "auto":
         return precision
     if device.type != "cpu":

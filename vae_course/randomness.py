@@ -1,8 +1,7 @@
 """Every draw of the course comes from one base seed and a name, so that a replication is one number.
 
 Base seed 0 is the committed run; ``VAE_COURSE_SEED=3`` before Python starts, or ``with base_seeded(3):``,
-makes every draw anew. What is *data* (a split, a drawn data set, a digit's fixed binary version) does not
-move: shipped weights were trained on it. Exercises are graded with seeds of their own, for the same reason.
+makes every draw anew. What is *data* (a split, a drawn data set) does not move, nor how exercises are graded.
 """
 
 from __future__ import annotations
@@ -25,9 +24,8 @@ def base_seed() -> int:
     """The base seed of this process: ``VAE_COURSE_SEED``, a whole number from 0 on, or 0."""
     text = os.environ.get(SEED_VARIABLE, "").strip() or "0"
     if not text.isdecimal():
-        raise ValueError(
-            f"{SEED_VARIABLE} is {text!r}; it must be a whole number from 0 on (0: the committed run)."
-        )
+        wanted = "a whole number from 0 on (0: the committed run)"
+        raise ValueError(f"{SEED_VARIABLE} is {text!r}; it must be {wanted}.")
     return int(text)
 
 
@@ -49,9 +47,8 @@ def base_seeded(base: int) -> Iterator[None]:
 def seed_of(name: int | str) -> int:
     """The seed that belongs to ``name`` under the base seed.
 
-    Under base seed 0 a whole number is its own seed, so ``seed_of(3) == 3``. Anything else, a text or another
-    base seed, gives the first 32 bits of sha256 of ``"base/name"``: 32, because torch's CPU generator and
-    numpy read no more. Numbers and texts are different names: ``3`` is not ``"3"``.
+    Under base seed 0 a whole number is its own seed. Anything else, a text or another base seed, gives the
+    first 32 bits of sha256 of ``"base/name"``: 32, because torch's CPU generator and numpy read no more.
     """
     base = base_seed()
     if isinstance(name, bool) or not isinstance(name, int | str):
@@ -79,9 +76,8 @@ def seeded_numpy(name: int | str) -> np.random.RandomState:
 
 
 def seed_everything(name: int | str = 0) -> None:
-    """Seed the global generators of torch (weights are drawn from them), numpy and Python.
-
-    A CPU run with the same seed, number of threads and package versions repeats bit for bit.
+    """Seed the global generators of torch (weights are drawn from them), numpy and Python: a CPU run with the
+    same seed, number of threads and package versions repeats bit for bit.
     """
     import numpy as np
     import torch

@@ -26,83 +26,30 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 # Models that a file may hold; each is imported when a file holds one.
-KINDS = (
-    *(
-        "VAE",
-        "Autoencoder",
-        "GaussianVAE",
-        "HierarchicalVAE",
-        "VAEGAN",
-        "VQVAE",
-        "CodePrior",
-    ),
-    *("Generator", "Discriminator", "TextVAE", "OneModel", "Classifier", "LetterVAE", "NeighborDecoder"),
+KINDS = tuple(
+    "VAE Autoencoder GaussianVAE HierarchicalVAE VAEGAN VQVAE CodePrior Generator Discriminator "
+    "TextVAE OneModel Classifier LetterVAE NeighborDecoder".split()
 )
-INT8_FROM = 10_000  # numbers of a weight from which it is worth a scale for each row
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be read, or belongs to something else."""
 
 
-def save_checkpoint(
-    path: str | Path,
-    model: nn.Module,
-    *,
-    half: bool = False,
-    int8: bool = False,
-    without: Sequence[str] = (),
-    **extra,
-) -> None:
+def save_checkpoint(path: str | Path, model: nn.Module, **extra) -> None:
     """Save weights and configuration; the file is complete or not there, and folders on the way are made.
 
-    Args:
-        model: its class name and ``config`` are saved with the state dict. :func:`load_model` rebuilds the
-            ``KINDS``; any other module can be saved too.
-        half: store the weights in half precision: half the size, and about three decimal digits.
-        int8: the same, and the large ones as whole numbers from −127 to 127 times a scale of each row.
-        without: parts of the model that are left out, such as "encoder".
-        extra: more content: tensors, numbers, strings, lists and dicts of these; else a TypeError.
+    The class name and ``config`` of any module are saved with its state dict; :func:`load_model` rebuilds the
+    ``KINDS``. ``extra`` is more content: tensors, numbers, strings, lists and dicts; else TypeError.
     """
-    state = {k: w for k, w in model.state_dict().items() if k.split(".")[0] not in without}
-    content = {"format": FORMAT, "kind": type(model).__name__, "model": state}
+    content = {"format": FORMAT, "kind": type(model).__name__, "model": dict(model.state_dict())}
     for name in extra.keys() & {*content, "config", "stored", "without"}:
         raise ValueError(f"{name} is written by save_checkpoint itself; choose another name.")
-    if half or int8:
-        content["stored"] = "float16"
-        content["model"] = {k: w.half() if w.is_floating_point() else w for k, w in state.items()}
-    if int8:
-        content["stored"] = (
-            f"weights of {INT8_FROM:,} numbers or more: int8 times a scale of each row; else float16"
-        )
-        content["model"] |= {k: _in_int8(w) for k, w in state.items() if _is_large(k, w)}
-    if without:
-        content["without"] = list(without)
     extra["config"] = getattr(model, "config", None)
     content |= {name: _storable(value, name) for name, value in extra.items()}
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    write_atomically(path, deflated(buffer.getvalue()) if half or int8 else buffer.getvalue())
-
-
-def deflated(content: bytes) -> bytes:
-    """The same archive, compressed without loss: torch reads it, and small numbers take a tenth less room."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as stored, zipfile.ZipFile(buffer, "w") as packed:
-        for part in stored.infolist():
-            name = zipfile.ZipInfo(part.filename, part.date_time)
-            packed.writestr(name, stored.read(part), zipfile.ZIP_DEFLATED, compresslevel=9)
-    return buffer.getvalue()
-
-
-def _is_large(name: str, weight: Tensor) -> bool:
-    return "weight" in name and weight.is_floating_point() and weight.numel() >= INT8_FROM
-
-
-def _in_int8(weight: Tensor) -> dict[str, Tensor]:
-    rows = weight.float().flatten(1)
-    scale = rows.abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
-    return {"int8": (rows / scale).round().to(torch.int8).reshape(weight.shape), "scale": scale}
+    write_atomically(path, buffer.getvalue())
 
 
 def _as_float(stored: Tensor | Mapping[str, Tensor]) -> Tensor:
@@ -163,10 +110,8 @@ class LeftOut(nn.Module):
 
 
 def load_model(path: str | Path, kind: str | None = None) -> nn.Module:
-    """Rebuild the model of a file, or of ``model.pt`` in a folder, with its weights.
-
-    Raises as :func:`load_checkpoint`, and CheckpointError when it holds another class than ``kind`` (default:
-    any of ``KINDS``), or weights that do not fit.
+    """Rebuild the model of a file, or of ``model.pt`` in a folder, with its weights. CheckpointError as
+    :func:`load_checkpoint`, or another class than ``kind`` (any of ``KINDS``), or weights that do not fit.
     """
     return _rebuilt(load_checkpoint(path), path, KINDS if kind is None else (kind,))
 
@@ -222,9 +167,8 @@ def shipped_file(family: str, name: str, seed: int = 0) -> Path:
     pattern, known = SHIPPED[family]
     if seed not in known.get(name, ()):
         listed = ", ".join(f"{known_name} ({', '.join(map(str, s))})" for known_name, s in known.items())
-        raise ValueError(
-            f"there is no shipped {family} {name!r} with seed {seed}; there are, with their seeds: {listed}."
-        )
+        missing = f"there is no shipped {family} {name!r} with seed {seed}"
+        raise ValueError(f"{missing}; there are, with their seeds: {listed}.")
     return WEIGHTS / pattern.format(name=name, seed=seed)
 
 
@@ -252,26 +196,22 @@ def trio_curves() -> dict[str, list[dict]]:
 
 
 def load_reader(name: str = "faces_synthetic") -> nn.Module:
-    """A shipped reader, frozen (``evaluation.read``): of the nine factors of drawn faces, or of "celeba".
-
-    That of CelebA reads the 40 attributes, in the order of ``load("celeba").attribute_names``.
+    """A shipped reader, frozen (``evaluation.read``): of the nine factors of drawn faces, or of "celeba", the
+    40 attributes in the order of ``load("celeba").attribute_names``.
     """
     return load_model(shipped_file("reader", name), "Classifier").requires_grad_(False)
 
 
 def load_one_model(name: str | Path) -> nn.Module:
     """The shipped OneModel of "digits", "mnist" or "fashion_mnist", or that of a file or folder."""
-    path = (
-        shipped_file("model for all settings", name) if name in PICTURES or not Path(name).exists() else name
-    )
+    own = name not in PICTURES and Path(name).exists()
+    path = name if own else shipped_file("model for all settings", name)
     return load_model(path, "OneModel")
 
 
 def load_text_model(name: str, seed: int = 0, code: bool = True) -> tuple[nn.Module, Tokenizer]:
-    """A shipped TextVAE of "names", "invented_names", "sentences" or "invented_sentences", and its tokenizer.
-
-    ``code``: False gives the names' twin without a code, trained alike. Read data for either with
-    ``load(name, part).with_tokenizer(tokenizer)``.
+    """A shipped TextVAE of "names", "invented_names", "sentences" or "invented_sentences" (or, without
+    ``code``, the names' twin), and its tokenizer, for ``load(name, part).with_tokenizer(tokenizer)``.
     """
     from vae_course.data.text import Tokenizer
 
@@ -282,17 +222,15 @@ def load_text_model(name: str, seed: int = 0, code: bool = True) -> tuple[nn.Mod
 
 
 def load_photograph_model(name: str) -> nn.Module:
-    """The shipped VAE of 64×64 color pictures: "stanford_dogs" or "faces_synthetic".
-
-    Its likelihood is the discretized logistic, so −ELBO / (12,288 log 2) is bits per dimension.
+    """The shipped VAE of 64×64 color pictures, "stanford_dogs" or "faces_synthetic", with discretized
+    logistics: −ELBO / (12,288 log 2) is bits per dimension.
     """
     return load_model(shipped_file("model of photographs", name))
 
 
 def load_neighbors(name: str = "stanford_dogs", sees: str = "all", code: bool = True) -> nn.Module:
-    """The shipped NeighborDecoder of these pictures; ``sees`` "all" or "two", with a code also less.
-
-    ``code``: its context is the decoded mean of :func:`load_photograph_model` of the same name at one code.
+    """The shipped NeighborDecoder of these pictures; ``sees`` "all" or "two", with a ``code`` also less: its
+    context is the decoded mean of :func:`load_photograph_model` at one code.
     """
     label = f"{name}_{sees}_{'code' if code else 'no_code'}"
     return load_model(shipped_file("neighbors", label), "NeighborDecoder")
@@ -311,23 +249,16 @@ def load_sound_model(name: str = "spoken_digits") -> nn.Module:
     return load_model(shipped_file("model of sound", name), "GaussianVAE")
 
 
-def sound_record(name: str = "spoken_digits") -> dict:
-    """What was recorded of it: ``curve``; of its training codes ``mean`` (32,) and ``factor`` (32, 32)."""
-    return load_checkpoint(shipped_file("model of sound", name))["about"]
-
-
 def load_face_model(seed: int = 0) -> nn.Module:
-    """A convolutional VAE of ``load("faces_synthetic")``, 16 latent dimensions, learned σ.
-
-    Seeds 0, 1 and 2 are runs of one command; 0 and 1 were cut short (22 and 12 of 24 epochs).
+    """A convolutional VAE of ``load("faces_synthetic")``, 16 latent dimensions, learned σ; seeds 0, 1 and 2
+    are runs of one command, 0 and 1 cut short (22 and 12 of 24 epochs).
     """
     return load_model(shipped_file("model of faces", "synthetic", seed))
 
 
 def load_celeba(stage: str = "vae") -> nn.Module:
-    """A VAE of 64×64 color photographs of faces: "vae", or the same network after its game, "vae_gan".
-
-    The Gaussian's learned σ is that of the VAE in both, so that their nats can be compared. Frozen.
+    """A VAE of 64×64 color photographs of faces: "vae", or the same network after its game, "vae_gan", with
+    the σ of the first, so that their nats can be compared. Frozen.
     """
     return load_model(shipped_file("model of CelebA", stage)).requires_grad_(False)
 
@@ -372,9 +303,8 @@ def read_arena(path: str | Path) -> ArenaModel:
     model, prior, header = _rebuilt(content, path), content.get("prior"), content["arena"]
     if prior is not None:
         prior = _rebuilt({"kind": "CodePrior", **prior}, path).requires_grad_(False)
-    return ArenaModel(
-        header["name"], header["seed"], model.requires_grad_(False), prior, content.get("codes")
-    )
+    model.requires_grad_(False)
+    return ArenaModel(header["name"], header["seed"], model, prior, content.get("codes"))
 
 
 def load_arena(name: str, seed: int = 0) -> ArenaModel:
@@ -396,9 +326,7 @@ def shipped_sweep(name: str) -> tuple[list[dict], dict]:
 
 
 def arena_results() -> dict:
-    """The table of the arena: settings, and measures of every seed; ``rows`` has an entry for each model.
-
-    ``["measures"]["frechet"]`` of a row is a dict of ``values``, ``mean``, ``low`` and ``high`` (95 %,
-    Student's t over the seeds), or None where a measure does not exist.
+    """The table of the arena: settings, and measures of every seed; ``rows`` has an entry for each model,
+    whose ``["measures"]["frechet"]`` is a dict of ``values``, ``mean``, ``low`` and ``high`` (95 %), or None.
     """
     return json.loads((WEIGHTS / "arena" / "realism.json").read_text(encoding="utf-8"))

@@ -8,7 +8,6 @@ __getattr__, __dir__, __all__ = lazily(
         "faces": "draw_faces FACTORS",
         "images": "DataError ImageData",
         "own_images": "as_image_data load_pictures",
-        "letters": "LetterPairs",
         "loading": "DATASETS load SPLITS",
         "tables": "FeatureData PointData",
         "text": "END PAD padding_mask START TextData Tokenizer UNKNOWN",

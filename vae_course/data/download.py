@@ -37,23 +37,17 @@ def obtain(
     """The file `target`, downloaded if it is missing; it appears only when complete and of the given digest.
 
     Until then the bytes lie in `<target>.part`, and the next call asks the server for the rest alone.
-    Progress is printed to standard error, a line per tenth. ``urls`` is its address, or several that are
-    tried in turn; ``digest`` MD5, SHA-1 or SHA-256 of the whole file in hex (None where its publisher gives
-    none); ``what`` what it is in messages: "MNIST"; ``stand_in`` a data set that needs no files, and
-    ``remedy`` what the reader can put where, if it is not this file; half a sentence.
-
-    DataError: it is missing and may not be fetched, or no network, a refusal, a broken connection, another
-    digest, an unwritable folder.
+    ``urls`` are tried in turn; ``digest`` is MD5, SHA-1 or SHA-256 in hex (None where its publisher gives
+    none); ``what`` it is in messages: "MNIST"; ``stand_in`` a data set that needs no files, and ``remedy``
+    what the reader can put where, if it is not this file; half a sentence. DataError: it cannot be had.
     """
     target = target.absolute()
     if target.is_file():
         return target
     otherwise = f"{remedy or f'put {target.name} into {target.parent} yourself'}; {way_out(stand_in)}."
     if not download:
-        raise DataError(
-            f"{what} is not in {target.parent} ({target.name} is missing) and download=False forbids "
-            f"fetching it: allow the download, or {otherwise}"
-        )
+        found = f"{what} is not in {target.parent} ({target.name} is missing) and download=False forbids"
+        raise DataError(f"{found} fetching it: allow the download, or {otherwise}")
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -139,8 +133,7 @@ def _reason(error: Exception) -> str:
 def files_in(path: Path) -> dict[str, tuple[int, Callable[[], bytes]]]:
     """The files below a folder or in a .zip or .tar(.gz): by name, their size and a function that reads them.
 
-    In a .zip the checksum stands for the size, and says more. Hidden files and what macOS leaves in archives
-    are left out. DataError: the archive cannot be opened.
+    In a .zip the checksum stands for the size. Hidden files are left out. DataError: it cannot be opened.
     """
     try:
         if path.is_dir():

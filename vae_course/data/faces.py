@@ -1,7 +1,4 @@
-"""Drawn faces: an offline data set whose every picture comes from known, independent factors.
-
-So an edit of a picture has a right answer: the face drawn with one factor changed.
-"""
+"""Drawn faces: every picture comes from known, independent factors, so an edit has a right answer."""
 
 from dataclasses import dataclass
 
@@ -9,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.images import DataError, ImageData
+from vae_course.data.images import ImageData
 
 # Every shape is a signed distance (in pixels, negative inside) turned into a soft mask one pixel wide, and
 # painted over what is there. So the picture is a smooth function of the factors.
@@ -30,11 +27,10 @@ _EDGE = 0.6  # pixels over which a mask falls from 0.73 to 0.27
 def draw_faces(factors: Tensor) -> Tensor:
     """The face of each row of factors, uint8 (n, 3, 64, 64).
 
-    Args:
-        factors: float (n, 9), one column for each of ``FACTORS``, all in [0, 1], or a ValueError: smile from
-            a frown to a smile; glasses from none to black frames; hair length and color (dark to blond); skin
-            from light to dark; pose from a turn to the left to one to the right; width of the face; eyes from
-            narrow to wide open; background from blue to yellow.
+    ``factors`` are float (n, 9), one column for each of ``FACTORS``, all in [0, 1], or a ValueError: smile
+    from a frown to a smile; glasses from none to black frames; hair length and color (dark to blond); skin
+    from light to dark; pose from left to right; width of the face; narrow to wide eyes; blue to yellow
+    background.
     """
     if factors.ndim != 2 or factors.shape[1] != len(FACTORS):
         raise ValueError(f"factors have the shape {tuple(factors.shape)}; expected (n, {len(FACTORS)}).")
@@ -75,10 +71,8 @@ def _draw(factors: Tensor) -> Tensor:
     for side in (-1, 1):
         center = middle + side * gap
         canvas = _paint(canvas, _ellipse(x - center, y, 3.6, opened), _fixed(_WHITE))
-        iris = torch.maximum(
-            _ellipse(x - center - 0.8 * turn, y, 1.8, 1.8), _ellipse(x - center, y, 3.6, opened)
-        )
-        canvas = _paint(canvas, iris, _fixed(_DARK))
+        iris, eye = _ellipse(x - center - 0.8 * turn, y, 1.8, 1.8), _ellipse(x - center, y, 3.6, opened)
+        canvas = _paint(canvas, torch.maximum(iris, eye), _fixed(_DARK))
     nose = torch.maximum((x - middle * 1.15).abs() - 0.9, (y - 6).abs() - 3.0)
     canvas = _paint(canvas, nose, skin * 0.78)
     canvas = _paint(canvas, _mouth(x - middle, y - 15, 2 * column["smile"] - 1, squeeze), _fixed(_LIPS))
@@ -140,22 +134,12 @@ _SEEDS = {"train": 64, "validation": 65, "test": 66}
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FaceData(ImageData):
-    """Images with the factors that they were drawn from, float32 (N, 9), the columns of ``FACTORS``, in [0,
-    1].
+    """Images with what they were drawn from. An attribute is 1 where its factor is above one half."""
 
-    Glasses are 0 or 1. An attribute is 1 where its factor is above one half.
-    """
-
-    factors: torch.Tensor | None = None
-
-    def factor(self, name: str) -> torch.Tensor:
-        """The column of one factor, float32 (N,); a DataError where there is no factor of that name."""
-        if name not in FACTORS:
-            raise DataError(f"faces have no factor {name!r}; there are: {', '.join(FACTORS)}.")
-        return self.factors[:, FACTORS.index(name)]
+    factors: Tensor | None = None  # float32 (N, 9), the columns of ``FACTORS``, in [0, 1]
 
 
-def draw_factors(n: int, seed: int = 0) -> torch.Tensor:
+def draw_factors(n: int, seed: int = 0) -> Tensor:
     """Factors of ``n`` faces, float32 (n, 9): independent and uniform on [0, 1], glasses in half of them."""
     rng = np.random.RandomState(seed)  # frozen by numpy's compatibility promise
     factors = torch.from_numpy(rng.random_sample((n, len(FACTORS))).astype(np.float32))
@@ -164,7 +148,7 @@ def draw_factors(n: int, seed: int = 0) -> torch.Tensor:
     return factors
 
 
-def faces_from(factors: torch.Tensor, split: str = "train") -> FaceData:
+def faces_from(factors: Tensor, split: str = "train") -> FaceData:
     """The faces of given factors (n, 9) as a data set; see :func:`draw_faces` for what they mean."""
     attributes = (factors > 0.5).to(torch.uint8)
     more = {"attributes": attributes, "attribute_names": ATTRIBUTES, "factors": factors}
@@ -172,9 +156,6 @@ def faces_from(factors: torch.Tensor, split: str = "train") -> FaceData:
 
 
 def load_faces(name: str, split: str, *_) -> FaceData:
-    """One split: train 8,000, validation 1,000, test 1,000 faces; "train+validation" holds 9,000.
-
-    Drawn anew at each call, in a second or so: kept, the training faces would take 98 MB to the end.
-    """
+    """One split: train 8,000, validation 1,000, test 1,000 faces; drawn anew at each call, in a second."""
     factors = torch.cat([draw_factors(SIZES[part], _SEEDS[part]) for part in split.split("+")])
     return faces_from(factors, split)

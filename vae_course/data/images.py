@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_course.files import Told
 from vae_course.randomness import seeded_numpy
 
 
-class DataError(RuntimeError):
+class DataError(Told):
     """Data that cannot be loaded: one sentence saying what is wrong, what was expected and what to do."""
 
 
@@ -29,8 +30,7 @@ def require(right: bool, name: str, found: Tensor, wanted: str) -> None:
 class Examples:
     """What all data in memory can do: tensors with one row per example, read as minibatches by index.
 
-    All of it fits in memory or lies in one memory-mapped file, so a minibatch is one indexing operation. A
-    subclass is a frozen dataclass and names in ``main`` the field that a model reads; fields with the
+    A subclass is a frozen dataclass and names in ``main`` the field that a model reads; fields with the
     metadata "shared" are not rows.
     """
 
@@ -60,7 +60,7 @@ class Examples:
     def subset(self, n: int, seed: int = 0) -> Self:
         """Draw `n` examples without replacement, in random order, keeping the class proportions (within one).
 
-        The same `n` and `seed` give the same examples on every machine. DataError: `n` is out of range.
+        Equal `n` and `seed` give the same examples on every machine. DataError: `n` is out of range.
         """
         check_subset_size(n, len(self), f"{self.name} {self.split}")
         rng = seeded_numpy(seed)
@@ -95,9 +95,7 @@ def check_subset_size(n: int, available: int | None, where: str) -> None:
 
 
 def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
-    """Choose `n` of the examples, class counts within one of proportional (largest remainder): int64 (n,), in
-    random order.
-    """
+    """`n` of the examples in random order, classes in proportion (largest remainder): int64 (n,)."""
     classes, counts = np.unique(labels, return_counts=True)
     taken, remainder = np.divmod(n * counts, len(labels))
     short = n - taken.sum()
@@ -113,11 +111,9 @@ JITTER = 0.1
 def augment(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Mirror pictures and let their colors jitter, drawn for every picture on its own and anew at each call.
 
-    Half of them are mirrored. All values are multiplied by a number from 1 − ``JITTER`` to 1 + ``JITTER``,
-    and so are the distances from the picture's mean gray and, in color, from each pixel's own gray.
-
-    uint8 (n, C, H, W) → the same, stored pictures again: the 256 values mean what they mean without it.
-    ``generator`` is the source of the draws; torch's global one when None.
+    Half are mirrored. All values are multiplied by a number from 1 − ``JITTER`` to 1 + ``JITTER``, and so are
+    the distances from the picture's mean gray and, in color, from each pixel's own gray. uint8 (n, C, H, W) →
+    the same: the 256 values mean what they mean without it. ``generator``: torch's global one when None.
     """
     device = images.device if generator is None else generator.device
     draws = torch.rand(4, len(images), 1, 1, 1, generator=generator, device=device).to(images.device)
@@ -181,9 +177,8 @@ class ImageData(Examples):
         return f"ImageData({self.name}, {self.split}: {len(self):,} images {size}, {classes}{reading})"
 
     def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
-        """Read a minibatch, float32 (n, C, H, W) in [0, 1] on the device of the images.
-
-        ``index`` is int64 (n,) on any device, or a slice; ``generator`` draws binarization and augmentation.
+        """Read a minibatch, float32 (n, C, H, W) in [0, 1] on the device of the images; ``index`` is int64
+        (n,) on any device, or a slice; ``generator`` draws binarization and augmentation.
         """
         if isinstance(index, Tensor) and index.dtype == torch.int64 and index.ndim == 1:
             # Twenty times as fast as images[index], which copies single bytes on a CPU.
@@ -208,9 +203,7 @@ class ImageData(Examples):
         return self.attributes[:, self.attribute_names.index(name)]
 
     def parts(self) -> tuple[ImageData, ImageData, ImageData]:
-        """Training, validation and test part: eight, one and one in ten of a fixed random order. DataError:
-        under 50 images.
-        """
+        """Training, validation and test part: 8, 1 and 1 of 10, in a fixed order. DataError: under 50."""
         n = len(self)
         if n < FEWEST:
             raise DataError(f"{self.name} holds {n} pictures; at least {FEWEST} are needed for three parts.")

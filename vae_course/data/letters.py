@@ -1,12 +1,12 @@
 """Letters: the capitals A to Z of typefaces, 32×32, with their face, its category and its part.
 
-The data set lies beside this file: letters.npz, and letters.csv, which names family, package, version,
-license and copyright of every face, and says why others were left out. `recipes/letters_data.py` made both.
+They lie beside this file: letters.npz, and letters.csv, which names family, package, version, license and
+copyright of every face, and says why others were left out. `recipes/letters_data.py` made both.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from string import ascii_uppercase as LETTERS
@@ -16,31 +16,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.data.images import DataError, Examples, ImageData
+from vae_course.data.images import DataError, ImageData
 
 NPZ, CSV = (Path(__file__).with_name(f"letters.{ending}") for ending in ("npz", "csv"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LetterData(ImageData):
-    """Images of letters; the 26 of one face stand together, A to Z.
+    """Images of letters; the 26 of one face stand together, A to Z."""
 
-    Attributes:
-        faces: int64 (N,), the face of each picture, an index into ``families`` and ``categories``.
-        families: the name of each face of the whole data set, e.g. "Zilla Slab".
-        categories: what each is: "sans-serif", "serif", "display", "handwriting" or "monospace".
-    """
-
-    faces: Tensor | None = None
-    families: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
+    faces: Tensor | None = None  # int64 (N,), the face of each picture, an index into the next two
+    families: tuple[str, ...] = ()  # names of all faces of the whole data set, e.g. "Zilla Slab"
+    categories: tuple[str, ...] = ()  # "sans-serif", "serif", "display", "handwriting" or "monospace"
 
     def alphabets(self) -> Tensor:
-        """The pictures face by face, float32 (faces, 26, 1, 32, 32) in [0, 1].
-
-        Raises:
-            DataError: letters are missing, as in a subset.
-        """
+        """The pictures face by face, float32 (faces, 26, 1, 32, 32) in [0, 1]; DataError: some miss."""
         self.check_whole()
         return self.floats().view(-1, 26, *self.shape)
 
@@ -82,43 +72,3 @@ def warp(pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
     affine[:, :, 2] = SHIFT * draws[3:].T
     grid = F.affine_grid(affine, list(pictures.shape), align_corners=False)
     return F.grid_sample(pictures, grid, align_corners=False).clamp(0, 1)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LetterPairs(Examples):
-    """Each letter with another of the same face, drawn anew at every read, which may be the letter itself.
-
-    ``batch`` gives (x, letter, y, target): pictures (n, 1, 32, 32) in [0, 1] and which letters they are.
-
-    Attributes:
-        data: LetterData of whole alphabets.
-        warped: whether every read changes both pictures alike, see :func:`warp`.
-        written: what is read as y in place of the letters: ImageData with as many pictures, or None.
-    """
-
-    data: LetterData
-    warped: bool = False
-    written: ImageData | None = None
-
-    main = "images"
-    images = property(lambda self: self.data.images)
-    name = property(lambda self: self.data.name)
-    split = property(lambda self: self.data.split)
-
-    def __post_init__(self) -> None:
-        self.data.check_whole()
-
-    def batch(self, index: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
-        """The pairs at ``index``, int64 (n,)."""
-        index = index.to(self.images.device)
-        device = index.device if generator is None else generator.device
-        letter = self.data.labels[index]
-        target = torch.randint(26, index.shape, generator=generator, device=device).to(index.device)
-        x, y = self.data.batch(index), (self.written or self.data).batch(index - letter + target)
-        if self.warped:
-            x, y = warp(torch.cat([x, y], dim=1), generator).split(1, dim=1)
-        return x, letter, y, target
-
-    def _each(self, change) -> LetterPairs:
-        written = self.written and self.written._each(change)
-        return replace(self, data=self.data._each(change), written=written)

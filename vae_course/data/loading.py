@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vae_course.data.images import DataError, Examples, ImageData, check_subset_size
 
@@ -104,10 +105,8 @@ def finish(data: Examples, subset: int | None, seed: int, binarize: str | None) 
 
 
 def data_root(root: str | os.PathLike | None = None) -> Path:
-    """The data folder, absolute: `root`, else the environment variable VAE_COURSE_DATA, else a folder `data`.
-
-    That is the one of the checkout in which we are (in `notebooks/`, say), else the one right here if there
-    is one, else that of the checkout from which the package is imported, else the one right here.
+    """The data folder, absolute: `root`, else the environment variable VAE_COURSE_DATA, else a folder `data`:
+    of the checkout in which we are, else right here if there is one, else of the checkout of this package.
     """
     root = root or os.environ.get("VAE_COURSE_DATA")
     if root:
@@ -121,11 +120,8 @@ def data_root(root: str | os.PathLike | None = None) -> Path:
     return here / "data" if (here / "data").is_dir() or not checkout.is_dir() else checkout
 
 
-def binarize_once(images: torch.Tensor, seed: int) -> torch.Tensor:
-    """Draw every pixel of uint8 `images` from Bernoulli(value / 255) with `seed`: uint8, 0 or 255.
-
-    The draws follow the order of the images: "train" and "train+validation" agree where they overlap.
-    """
+def binarize_once(images: Tensor, seed: int) -> Tensor:
+    """Every pixel drawn from Bernoulli(value / 255), in the order of the images: uint8, 0 or 255."""
     rng = np.random.RandomState(seed)
     drawn = np.empty(images.shape, np.uint8)
     for row, image in enumerate(images.numpy()):

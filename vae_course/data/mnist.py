@@ -22,8 +22,7 @@ GARMENTS = (*"T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag".
 def load_digits(name: str, split: str, *_) -> ImageData:
     """One split of the digits: train 1,197, validation 300, test 300; fixed and stratified; 28x28.
 
-    Scikit-learn's digits (Alpaydin & Kaynak 1998, UCI, CC BY 4.0), brought from 8x8 counts of ink to MNIST's
-    format by `recipes/digits.py` and kept in this folder, so that every machine has the same ones.
+    Scikit-learn's digits (Alpaydin & Kaynak 1998, UCI, CC BY 4.0), in MNIST's format by `recipes/digits.py`.
     """
     images, labels = _all_digits()
     rng = np.random.RandomState(1797)
@@ -49,8 +48,7 @@ HELD_OUT = 10_000  # the last so many of the training files are the validation p
 
 
 def load_mnist(name: str, split: str, root: Path, download: bool) -> ImageData:
-    """One split from the four IDX files, plain or compressed, in `<root>/MNIST/raw` or
-    `<root>/FashionMNIST/raw`.
+    """One split from four IDX files, plain or compressed, in `<root>/MNIST/raw` or `<root>/FashionMNIST/raw`.
 
     Images keep the order of the files. With all of them there, torchvision is not asked where they come from.
     """
@@ -58,9 +56,8 @@ def load_mnist(name: str, split: str, root: Path, download: bool) -> ImageData:
     folder = root / kind / "raw"
     part, n = ("t10k", COUNTS["t10k"]) if split == "test" else ("train", COUNTS["train"])
     roles = {f"{part}-images-idx3-ubyte": (n, 28, 28), f"{part}-labels-idx1-ubyte": (n,)}
-    images, labels = (
-        read_idx(_present(folder, role, kind, download), shape, name) for role, shape in roles.items()
-    )
+    files = ((_present(folder, role, kind, download), shape) for role, shape in roles.items())
+    images, labels = (read_idx(file, shape, name) for file, shape in files)
     if labels.max() >= len(class_names):
         raise DataError(f"the labels in {folder} are damaged: one is {labels.max()}; delete their file.")
     kept = {"train": slice(n - HELD_OUT), "validation": slice(n - HELD_OUT, n)}.get(split, slice(n))
@@ -86,12 +83,10 @@ def _present(folder: Path, role: str, kind: str, download: bool) -> Path:
 
 
 def read_idx(path: Path, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """Read an IDX file of unsigned bytes, plain or (name ending in .gz) compressed: uint8 of that shape,
-    writable.
+    """Read an IDX file of unsigned bytes, plain or (.gz) compressed: uint8 of that shape, writable.
 
     Format: two zero bytes, type code 0x08, number of dimensions, sizes as big-endian uint32, data (LeCun,
-    Cortes & Burges, "The MNIST database of handwritten digits"). DataError: anything else, or fewer or more
-    bytes.
+    Cortes & Burges, "The MNIST database of handwritten digits"). DataError: anything else.
     """
     try:
         content = path.read_bytes()
@@ -127,10 +122,7 @@ SHA256 = {
 
 
 def load_binarized_mnist(name: str, split: str, root: Path, download: bool) -> ImageData:
-    """One split from `<root>/binarized_mnist/binarized_mnist.npz`, made from the three text files if missing.
-
-    Images are 0 or 255; labels None where the file has none.
-    """
+    """One split from `<root>/binarized_mnist/binarized_mnist.npz`, made if missing; 0 or 255."""
     path = (root / "binarized_mnist" / "binarized_mnist.npz").absolute()
     if not path.is_file():
         _make_npz(path, download)

@@ -30,9 +30,8 @@ def decoded(path: Path, files: dict, names: Sequence[str], size, **how) -> Itera
         try:
             yield decode(files[name][1](), size, **how)
         except (OSError, ValueError, SyntaxError, zipfile.BadZipFile) as error:
-            raise DataError(
-                f"{name} in {path} is not a whole picture ({error}): delete it or fetch it anew."
-            ) from None
+            found = f"{name} in {path} is not a whole picture ({error})"
+            raise DataError(f"{found}: delete it or fetch it anew.") from None
 
 
 def decode(
@@ -45,9 +44,8 @@ def decode(
 ) -> np.ndarray:
     """Decode a picture as one sees it, uint8 (C, H, W), and bring it to size; ``done`` counts what was done.
 
-    ``content`` is a file in any format that Pillow reads (the first frame of an animation), ``share`` how
-    much of the largest possible middle part is cut out; ``gray`` as in `load_pictures`. OSError, ValueError:
-    not a whole picture.
+    ``content`` is a file in any format of Pillow (of an animation the first frame), ``share`` how much of the
+    largest possible middle part is cut out; ``gray`` as in `load_pictures`. OSError, ValueError: not whole.
     """
     from PIL import Image, ImageOps
 
@@ -104,8 +102,7 @@ def load_pictures(
 
     Any mode is read as one sees it: 16 bits are scaled to 8, transparent places are white, the camera's
     orientation is followed, and a line says how many pictures that concerned. Pictures are sorted by name.
-    Where all lie in two or more folders, the folders are the classes. The data's name is made of the source's
-    name and the pixels.
+    Where all lie in two or more folders, these are the classes. The data's name is made of source and pixels.
 
     Args:
         source: a folder (pictures anywhere below it), a .zip or .tar of pictures, or a .npy file of an array
@@ -131,9 +128,8 @@ def load_pictures(
         try:
             images = as_image_data(np.load(path, allow_pickle=False), str(path)).images
         except (OSError, ValueError, AttributeError, TypeError):
-            raise DataError(
-                f"{path} cannot be read as a .npy file of pictures; write one with numpy.save(name, images)."
-            ) from None
+            found = f"{path} cannot be read as a .npy file of pictures"
+            raise DataError(f"{found}; write one with numpy.save(name, images).") from None
     else:
         path = path.absolute()
         files, names, done = files_in(path), list(picture_files(path)), Counter()
@@ -252,8 +248,8 @@ def _bytes(pixels: Tensor, name: str) -> Tensor:
 def check_data(data, part: str, otherwise: str = ""):
     """The data itself if it can be read in minibatches, else what :func:`as_image_data` makes of it.
 
-    ``part`` is what it is in the sentence, such as "the training set", ``otherwise`` another way out of an
-    empty one. TypeError: it holds no pictures. ValueError: it is empty.
+    ``part`` is what it is in the sentence ("the training set"), ``otherwise`` another way out of an empty
+    one. TypeError: it holds no pictures. ValueError: it is empty.
     """
     try:
         data = as_image_data(data, part)

@@ -24,10 +24,9 @@ SPLITS = ("train", "validation", "test")
 
 
 def part_of(names: Sequence[str]) -> np.ndarray:
-    """The part of each name: 0 training, 1 validation (a tenth), 2 test (a tenth); int8 (n,).
+    """The part of each name by its checksum: 0 training, 1 validation (a tenth), 2 test (a tenth); int8 (n,).
 
-    A name's checksum decides, so a name stays in its part when others come or go, and equal names (all
-    pictures of one person) fall into the same part.
+    A name stays in its part when others come or go, and equal names (of one person) fall into the same part.
     """
     tenth = np.array([zlib.crc32(name.encode()) % 10 for name in names], np.int64)
     return np.where(tenth == 0, 2, np.where(tenth == 1, 1, 0)).astype(np.int8)
@@ -38,15 +37,13 @@ def read_split(
 ) -> tuple[Tensor, np.ndarray]:
     """The pictures of one split, memory-mapped from a file in which all are kept, sorted by part.
 
-    The file is made at the first call, in the folder that the environment variable VAE_COURSE_CACHE names;
-    else in `<root>/cache`; else, where `root` may not be written, in `~/.cache/vae_course`. Its name is made
-    of the names and sizes of the pictures, and it appears only when it is complete. ``names`` are pictures in
-    ``path``, ``parts`` tell of each: 0 training, 1 validation, 2 test; ``share`` is the side of the square in
-    the middle, as a share of the shorter side.
+    It is made at the first call, complete or not at all, in the folder that VAE_COURSE_CACHE names; else in
+    `<root>/cache`; else, where `root` may not be written, in `~/.cache/vae_course`; named after the names and
+    sizes of the pictures. ``names`` are pictures in ``path``, ``parts`` tell of each: 0 training, 1
+    validation, 2 test; ``share`` is the side of the square in the middle, as a share of the shorter side.
 
-    Gives uint8 (n, 3, 64, 64), of which a row is read from the disk when it is used, and the places of these
-    pictures in `names`. DataError: the split is empty, a picture is damaged, or there is no room for the
-    file.
+    Gives uint8 (n, 3, 64, 64), of which a row is read when it is used, and the places of these pictures in
+    `names`. DataError: the split is empty, a picture is damaged, or there is no room for the file.
     """
     order, files = np.argsort(parts, kind="stable"), picture_files(path)
     kept = np.isin(parts[order], [SPLITS.index(part) for part in split.split("+")])  # one stretch of rows
@@ -101,8 +98,7 @@ def _find(folder: Path, *patterns: str) -> Path | None:
 def read_table(path: Path) -> tuple[list[str], dict[str, list[str]]]:
     """A table of pictures: the names of its columns, and for each file name the fields after it.
 
-    With commas (.csv: Kaggle's, one's own) or with spaces (the original CelebA's, which begin with the number
-    of pictures and name no first column, or no column at all).
+    With commas (.csv) or with spaces (CelebA's, which begin with a count and name no first column, or none).
     """
     with path.open(encoding="utf-8", errors="replace", newline="") as stream:
         lines = list(csv.reader(stream) if path.suffix == ".csv" else map(str.split, stream))
@@ -114,10 +110,8 @@ def read_table(path: Path) -> tuple[list[str], dict[str, list[str]]]:
         columns = columns[1:]
     rows = {line[0]: line[1:] for line in lines}
     if not rows or any(len(row) != len(columns or lines[0][1:]) for row in rows.values()):
-        raise DataError(
-            f"{path} is not a table of pictures: expected a line of names, then for each picture its file "
-            "name and as many fields."
-        )
+        found = f"{path} is not a table of pictures: expected a line of names, then for each picture its file"
+        raise DataError(f"{found} name and as many fields.")
     return columns, rows
 
 
@@ -138,12 +132,10 @@ CELEBA_TERMS = (
 
 
 def load_celeba(name: str, split: str, root: Path, download: bool) -> ImageData:
-    """One split of CelebA from `<root>/celeba`, at 64x64.
+    """One split of CelebA from `<root>/celeba`, uint8 (n, 3, 64, 64), memory-mapped, with attributes.
 
-    The official parts where pictures of all three are there; else people are divided by identity, a tenth
-    of them to validation and to test. Either way nobody is in two parts.
-
-    Images are uint8 (n, 3, 64, 64), memory-mapped, without labels, with attributes.
+    The official parts where pictures of all three are there; else people are divided by identity, a tenth of
+    them to validation and to test. Either way nobody is in two parts.
     """
     folder = root / "celeba"
     if _find(folder, *PICTURES) is None or _find(folder, *TABLES) is None:
@@ -153,10 +145,8 @@ def load_celeba(name: str, split: str, root: Path, download: bool) -> ImageData:
     places = {key.rpartition("/")[2]: key for key in picture_files(path)}
     pictures = [key for key in rows if key in places]
     if not pictures:
-        raise DataError(
-            f"no picture in {path} is named in {table}, so the two do not belong together: put "
-            f"{', '.join(NEEDED)} into {folder}; {way_out(STAND_IN)}."
-        )
+        found = f"no picture in {path} is named in {table}, so the two do not belong together: put"
+        raise DataError(f"{found} {', '.join(NEEDED)} into {folder}; {way_out(STAND_IN)}.")
     shown = [i for i, column in enumerate(columns) if column != "identity"]
     try:
         values = np.array([[int(rows[key][i]) > 0 for i in shown] for key in pictures], np.uint8)
@@ -221,13 +211,11 @@ DOGS_TERMS = (
 
 
 def load_stanford_dogs(name: str, split: str, root: Path, download: bool) -> ImageData:
-    """One split of Stanford Dogs from `<root>/stanford_dogs` (or `<root>/dogs`): center squares at 64x64.
+    """One split of Stanford Dogs from `<root>/stanford_dogs` (or `<root>/dogs`): uint8 (n, 3, 64, 64), center
+    squares, memory-mapped; the classes are breeds, the last one "unknown".
 
-    A picture's file name decides its part: 80 % training, 10 % validation, 10 % test. (The official
-    division, 100 training pictures of each breed, is made for classifiers and has no validation part.)
-
-    Images are uint8 (n, 3, 64, 64), memory-mapped; the classes are breeds. Pictures without a breed are the
-    last class, "unknown".
+    A picture's file name decides its part: 80 % training, 10 % validation, 10 % test. (The official division
+    is made for classifiers and has no validation part.)
     """
     found = _find_dogs(root)
     if found is None:
@@ -257,9 +245,8 @@ def _find_dogs(root: Path) -> tuple[Path, dict[str, str]] | None:
     """
     for folder in (root / name for name in FOLDERS):
         table = _find(folder, "stanford_dogs*.csv", "labels.csv")
-        if table is not None and (
-            path := _find(folder, f"{table.stem}.zip", table.stem, "train", "train.zip")
-        ):
+        names = (f"{table.stem}.zip", table.stem, "train", "train.zip") if table else ()
+        if path := _find(folder, *names):
             return path, _breeds(table, path)
         path = _find(folder, "images.tar", "Images", "*.zip")
         if path is not None:  # "Images/n02085936-Maltese_dog/x.jpg" → "maltese_dog"
@@ -286,9 +273,7 @@ def _breeds(table: Path, path: Path) -> dict[str, str]:
 
 def load_cifar10(name: str, split: str, root: Path, download: bool) -> ImageData:
     """One split of CIFAR-10, uint8 (n, 3, 32, 32), from `<root>/cifar10`: of a .zip (train/CLASS/x.jpg and
-    test/CLASS/x.jpg), else of the original (170 MB).
-
-    Validation is every tenth training picture.
+    test/CLASS/x.jpg), else of the original (170 MB). Validation is every tenth training picture.
     """
     folder, training = root / "cifar10", split != "test"
     path = _find(folder, "*.zip")

@@ -31,15 +31,8 @@ class Spectrogram:
     frames: int = 64  # of every clip
     floor: float = -60.0  # added to every magnitude, dB below a full sine: silence has a finite logarithm
 
-    @property
-    def bins(self) -> int:
-        """Number of frequencies."""
-        return self.n_fft // 2
-
-    @property
-    def samples(self) -> int:
-        """Samples of a clip, so that it has exactly `frames` frames."""
-        return (self.frames - 1) * self.hop
+    bins = property(lambda self: self.n_fft // 2, doc="Number of frequencies.")
+    samples = property(lambda self: (self.frames - 1) * self.hop, doc="Samples of a clip of `frames` frames.")
 
     def decibels(self, waves: Tensor) -> Tensor:
         """Level of each frequency at each time: waves float (n, samples) in [-1, 1] → (n, bins, frames), dB.
@@ -70,9 +63,7 @@ class Spectrogram:
             before, phase = consistent, pushed / pushed.abs().clamp_min(1e-12)
         return self._inverse(magnitude * phase)
 
-    @property
-    def _full_scale(self) -> float:
-        return self.n_fft / 4  # half the sum of a Hann window: what a sine of amplitude 1 shows
+    _full_scale = property(lambda self: self.n_fft / 4)  # half the sum of a Hann window: of a full sine
 
     def _transform(self, waves: Tensor) -> Tensor:
         how = {"window": torch.hann_window(self.n_fft), "pad_mode": "constant", "return_complex": True}
@@ -85,11 +76,10 @@ class Spectrogram:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SoundData(FeatureData):
-    """Spectrograms of clips of equal length, each frequency scaled to mean 0 and standard deviation 1.
+    """Spectrograms of clips of equal length, each frequency scaled to mean 0, standard deviation 1 in
+    training.
 
-    Both come from the training part and belong to the data set, not to a batch. Two neighboring frequencies
-    share a pixel as its two channels, so that 128 × 64 becomes (2, 64, 64), which the course's convolutional
-    networks take.
+    Neighboring frequencies share a pixel as its two channels: 128 × 64 becomes (2, 64, 64), for convolutions.
     """
 
     waves: Tensor  # int16 (N, samples), the clips with their peak at full scale, zeros after their end
@@ -132,10 +122,7 @@ def unfold_bins(values: Tensor) -> Tensor:
 
 
 def normalize_clip(samples: np.ndarray, length: int) -> tuple[np.ndarray, int]:
-    """One recording (n,) of any scale with its peak at full scale, cut or padded with zeros: int16 (length,).
-
-    The second value is how many of them come from the recording.
-    """
+    """One recording (n,), peak at full scale, cut or padded with zeros: int16 (length,); its length."""
     clip = np.asarray(samples, np.float64)[:length]
     peak = np.abs(clip).max()
     out = np.zeros(length, np.int16)
@@ -146,10 +133,8 @@ def normalize_clip(samples: np.ndarray, length: int) -> tuple[np.ndarray, int]:
 def make_sound_data(
     name: str, split: str, clips: dict[str, Tensor], parts: dict[str, Tensor], speaker_names: tuple[str, ...]
 ) -> SoundData:
-    """Turn clips into a split's SoundData, scaled by the training rows.
-
-    ``clips`` of all splits: `waves` int16 (N, samples), `used`, `labels`, `speakers` int64 (N,); ``parts``
-    for each of "train", "validation" and "test" bool (N,), the clips in it.
+    """A split's SoundData, scaled by the training rows, of ``clips`` of all splits: `waves` int16 (N,
+    samples), `used`, `labels`, `speakers` int64 (N,); ``parts`` by name: bool (N,).
     """
     settings, rows = Spectrogram(), torch.stack([parts[part] for part in split.split("+")]).any(0)
     decibels = torch.zeros(len(clips["waves"]), settings.bins, settings.frames)
@@ -211,10 +196,8 @@ def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np
     names = re.compile(r"(?:.*/)?(\d)_([a-z]+)_(\d+)\.wav")
     found = {match: read for name, (_, read) in files_in(source).items() if (match := names.fullmatch(name))}
     if not found:
-        raise DataError(
-            f"{source} holds no recordings named like 7_jackson_32.wav: delete it to download it anew; "
-            f"{way_out(STAND_IN)}."
-        )
+        found = f"{source} holds no recordings named like 7_jackson_32.wav: delete it to download it anew;"
+        raise DataError(f"{found} {way_out(STAND_IN)}.")
     for match, read in found.items():
         digit, speaker, take = match.groups()
         yield int(digit), speaker, int(take), read_wave(read(), match[0], rate)
@@ -285,9 +268,8 @@ def load_formant_digits(name: str, split: str, *_) -> SoundData:
 @cache
 def _all_clips() -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    waves, used = zip(
-        *(synthesize(digit, name, TAKES, generator) for name in SPEAKERS for digit in range(10)), strict=True
-    )
+    made = (synthesize(digit, name, TAKES, generator) for name in SPEAKERS for digit in range(10))
+    waves, used = zip(*made, strict=True)
     return {
         "waves": torch.cat(waves),
         "used": torch.cat(used),
@@ -328,10 +310,8 @@ def _track(word, place: Tensor, stretch: Tensor) -> Tensor:
     share = share / share.sum(1, keepdim=True)
     middle = share.cumsum(1) - share / 2
     # a soft choice of the target: sharp in the middle of a segment, a glide at its borders
-    weight = torch.softmax(
-        -(((place[..., None] - middle[:, None]) / (0.5 * share[:, None])) ** 2) * 2, dim=-1
-    )
-    return weight @ targets
+    away = (place[..., None] - middle[:, None]) / (0.5 * share[:, None])
+    return torch.softmax(-(away**2) * 2, dim=-1) @ targets
 
 
 def _buzz(fundamental: Tensor, formants: Tensor, rate: int) -> Tensor:

@@ -15,8 +15,7 @@ class FeatureData(Examples):
 
     Scaling changes a density: log p(raw) = log p(scaled) + log |d scaled / d raw|. The last term is kept for
     each example, so that results can be told in the units of the source. ``log_cell`` is the log of the
-    volume of one cell of the grid on which the source was recorded (or on which we ask to store it), nats:
-    the sum over features of log(step in raw units).
+    volume of one cell of the grid on which the source was recorded: the sum over features of log(step).
     """
 
     name: str
@@ -55,9 +54,7 @@ class TableData(FeatureData):
 
     columns: tuple[str, ...]
     logarithm: Tensor = field(metadata=SHARED)  # bool (D,), columns scaled as log(raw + offset): skewed ones
-    offset: Tensor = field(
-        metadata=SHARED
-    )  # float64 (D,): a tenth of the training median where a log meets 0
+    offset: Tensor = field(metadata=SHARED)  # float64 (D,): a tenth of the training median where log meets 0
     mean: Tensor = field(metadata=SHARED)  # float64 (D,), of the training part, after the logarithm
     std: Tensor = field(metadata=SHARED)
 
@@ -68,9 +65,8 @@ class TableData(FeatureData):
 
 
 def load_biopsies(name: str, split: str, *_) -> TableData:
-    """One split of 569 biopsies (train 341, validation 114, test 114, fixed and stratified), 30 columns.
-
-    Every number of the scaling comes from the 341 training rows, also when "train+validation" is asked for.
+    """One split of 569 biopsies (train 341, validation 114, test 114, fixed and stratified), 30 columns, all
+    scaled by the training rows.
     """
     from sklearn.datasets import load_breast_cancer
 
@@ -110,10 +106,7 @@ def load_biopsies(name: str, split: str, *_) -> TableData:
 
 
 def recorded_steps(raw: np.ndarray) -> Tensor:
-    """The step in which each column was written down, float64 (D,): 0.01 when its values have two decimals.
-
-    The coarsest power of ten of which 95 % of the values are multiples.
-    """
+    """The coarsest power of ten of which 95 % of the values of each column are multiples, float64 (D,)."""
     steps = []
     for column in raw.T:
         for decimals in range(8):
@@ -126,11 +119,7 @@ def recorded_steps(raw: np.ndarray) -> Tensor:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PointData(Examples):
-    """Points of a toy, for ``fit`` and ``fit_gan``.
-
-    ``points`` are float32 (N, ...): (N, 2) in the plane; more axes are passed on as they are. ``labels``
-    int64 (N,) tell the mode each came from, or are None.
-    """
+    """Points of a toy, for ``fit`` and ``fit_gan``: float32 (N, ...), and the mode of each."""
 
     points: Tensor
     labels: Tensor | None = None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vae_course.data.download import obtain
 from vae_course.data.images import DataError, Examples, require
@@ -25,11 +26,10 @@ _OPENING, _CLOSING = '("$', ".,!?;:)%"
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A vocabulary, and how text is cut into its tokens.
+    """A vocabulary (in the order of the tokens' numbers, the four special ones first), and how text is cut.
 
-    "characters": every character is a token, as it is. "words": lower-case words and punctuation marks, so
-    that decoding gives lower-case text with spaces where they usually stand. ``vocabulary`` has all tokens in
-    the order of their numbers; the first four are padding, start, end and unknown.
+    "characters": every character is a token. "words": lower-case words and punctuation marks, so that
+    decoding gives lower-case text with spaces where they usually stand.
     """
 
     kind: str
@@ -44,10 +44,7 @@ class Tokenizer:
 
     @classmethod
     def of(cls, texts: Iterable[str], kind: str = "characters", least: int = 1) -> Tokenizer:
-        """The vocabulary of some texts (training texts only: held-out text must be able to surprise).
-
-        ``least`` is how often a token must occur; rarer ones become unknown. The most frequent come first.
-        """
+        """The vocabulary of some texts, the most frequent first; rarer than ``least`` is unknown."""
         counts = Counter(token for text in texts for token in tokens_of(text, kind))
         known = sorted((token for token, n in counts.items() if n >= least), key=lambda t: (-counts[t], t))
         return cls(kind, (*SPECIAL, *known))
@@ -58,7 +55,7 @@ class Tokenizer:
     def __repr__(self) -> str:
         return f"Tokenizer({len(self):,} {self.kind}, 4 of them special)"
 
-    def encode(self, texts: Sequence[str]) -> torch.Tensor:
+    def encode(self, texts: Sequence[str]) -> Tensor:
         """Numbers of the tokens of each text of a list, then END, then PAD: int64 (n, longest + 1)."""
         if isinstance(texts, str) or len(texts) == 0:
             raise DataError("encode takes a list with at least one text; put a single text into a list.")
@@ -68,7 +65,7 @@ class Tokenizer:
             place[: len(row)] = torch.tensor(row)
         return padded
 
-    def decode(self, tokens: torch.Tensor) -> list[str]:
+    def decode(self, tokens: Tensor) -> list[str]:
         """The text of each row (n, length) up to its first END; padding and START are left out."""
         texts = []
         for row in tokens.tolist():
@@ -83,7 +80,7 @@ def tokens_of(text: str, kind: str) -> list[str]:
     return list(text) if kind == "characters" else _WORD.findall(text.lower())
 
 
-def padding_mask(tokens: torch.Tensor) -> torch.Tensor:
+def padding_mask(tokens: Tensor) -> Tensor:
     """Which tokens count: bool, the shape of ``tokens``, True up to and with END, False on padding."""
     return tokens != PAD
 
@@ -103,9 +100,9 @@ class TextData(Examples):
     name: str
     split: str  # "train", "validation", "test" or "train+validation"
     texts: tuple[str, ...]  # as they were read, N of them
-    tokens: torch.Tensor  # int64 (N, longest + 1), END after the last token of a text, PAD after that
+    tokens: Tensor  # int64 (N, longest + 1), END after the last token of a text, PAD after that
     tokenizer: Tokenizer  # turns tokens back into text; its vocabulary is that of the training part
-    labels: torch.Tensor | None = None  # int64 (N,), an index into ``class_names``
+    labels: Tensor | None = None  # int64 (N,), an index into ``class_names``
     class_names: tuple[str, ...] = ()
 
     main = "tokens"
@@ -118,22 +115,20 @@ class TextData(Examples):
         require(right, "tokens", tokens, wanted)
 
     def __repr__(self) -> str:
-        return (
-            f"TextData({self.name}, {self.split}: {len(self):,} texts of up to {self.tokens.shape[1] - 1} "
-            f"{self.tokenizer.kind}, {len(self.tokenizer):,} different tokens)"
-        )
+        text = f"TextData({self.name}, {self.split}: {len(self):,} texts of up to {self.tokens.shape[1] - 1} "
+        return text + f"{self.tokenizer.kind}, {len(self.tokenizer):,} different tokens)"
 
     @property
-    def lengths(self) -> torch.Tensor:
+    def lengths(self) -> Tensor:
         """Tokens of each text, its END counted, int64 (N,)."""
         return padding_mask(self.tokens).sum(1)
 
-    def batch(self, index: torch.Tensor | slice, generator: torch.Generator | None = None) -> torch.Tensor:
+    def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
         """Read a minibatch: int64 (n, longest of these + 1), without columns that hold padding alone."""
         rows = super().batch(index)
         return rows[:, : max(int(padding_mask(rows).sum(1).max()), 1)] if len(rows) else rows
 
-    def select(self, index: torch.Tensor) -> TextData:
+    def select(self, index: Tensor) -> TextData:
         """The texts at `index` (int64 (n,), or a mask of N booleans), in this order."""
         index = torch.arange(len(self))[index.cpu()]
         tokens, labels = (None if rows is None else rows[index] for rows in (self.tokens, self.labels))
@@ -198,9 +193,8 @@ def load_text(name: str, split: str, root: Path, download: bool) -> TextData:
     | "invented_names" | 4,000 names in 3 styles | characters | none: in the package |
     | "invented_sentences" | 6,000 sentences of 4 kinds | words | none: likewise |
 
-    The invented ones are drawn from small grammars in `recipes/invented_texts.py`: so a reader can say which
-    regularities a model found. Every text occurs once. Train, validation and test are 80, 10 and 10 % of a
-    fixed random order; the vocabulary is that of the training part.
+    The invented ones are drawn from small grammars in `recipes/invented_texts.py`. Every text occurs once.
+    Train, validation and test are 80, 10 and 10 % of a fixed random order; the vocabulary is training's.
     """
     labels, class_names, folder = None, (), root / "text"
     if name == "names":

@@ -18,12 +18,11 @@ def load_tfds(name: str, split: str, root: Path, download: bool) -> ImageData:
     """One split of a set of tensorflow-datasets ("tfds:kmnist", "tfds:emnist/letters:3.1.0"), in memory.
 
     A set that is prepared in the data folder, in its folder `tensorflow_datasets`, in ~/tensorflow_datasets
-    or in the folder that TFDS_DATA_DIR names is read from there: without TensorFlow where it was prepared
-    with file_format="array_record". Any other is prepared first where TensorFlow is installed, as on Colab.
-    Validation and test are the set's own, else tenths of its training part.
-
-    Gives images uint8 (N, C, H, W), and labels where the set has one class for each picture. DataError:
-    tensorflow-datasets or the set is not to be had, or its pictures differ in size.
+    or in the folder TFDS_DATA_DIR is read from there: without TensorFlow where its file_format is
+    "array_record". Any other is prepared first where TensorFlow is installed, as on Colab. Validation and
+    test are the set's own, else tenths of its training part. Gives images uint8 (N, C, H, W), and labels
+    where the set has one class for each picture. DataError: tensorflow-datasets or the set is not to be had,
+    or its pictures differ in size.
     """
     tfds = _import("tensorflow_datasets", f"{name} needs")
     builder = _builder(tfds, name, root, download)
@@ -77,14 +76,11 @@ def _import(module: str, sentence: str):
         found = import_module(module)
     except ImportError as error:
         install = "pip install tensorflow" if module == "tensorflow" else INSTALL
-        raise DataError(
-            f"{sentence} {module}, which cannot be imported ({error}): {install}; {way_out()}."
-        ) from None
+        found = f"{sentence} {module}, which cannot be imported ({error})"
+        raise DataError(f"{found}: {install}; {way_out()}.") from None
     if module == "tensorflow_datasets" and not hasattr(found, "builder"):
-        raise DataError(
-            "tensorflow_datasets is installed but came up empty, because its tensorflow-metadata does not "
-            f"fit the protobuf beside it; restart Python after {INSTALL}"
-        )
+        found = "tensorflow_datasets is installed but came up empty, because its tensorflow-metadata does not"
+        raise DataError(f"{found} fit the protobuf beside it; restart Python after {INSTALL}")
     return found
 
 

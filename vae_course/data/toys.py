@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from vae_course.data.images import ImageData
 from vae_course.randomness import seeded
@@ -27,54 +28,51 @@ _Q_CHUNK = 256  # Gaussians q handled at once: bounds the memory of a large grid
 
 @dataclass(frozen=True)
 class CurveModel:
-    """The model above. Points x are (..., 2), latents z are (...,); densities are float64, in nats.
+    """The model above. Points x are (..., 2), latents z are (...,); densities are float64, in nats."""
 
-    ``sigma`` is the standard deviation of x around the curve, at least 0.01.
-    """
-
-    sigma: float = 0.25
+    sigma: float = 0.25  # standard deviation of x around the curve, at least 0.01
 
     def __post_init__(self) -> None:
         if not 0.01 <= self.sigma < math.inf:
             raise ValueError(f"sigma is {self.sigma}, but a number from 0.01 up is expected: try 0.25.")
 
-    def mean(self, z: torch.Tensor) -> torch.Tensor:
+    def mean(self, z: Tensor) -> Tensor:
         """The curve f(z): (...,) to (..., 2), in the dtype of z."""
         turn = _FREQUENCY * z
         return torch.stack((_DRIFT * z - _LOOP * torch.sin(turn), -_LOOP * torch.cos(turn)), dim=-1)
 
-    def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    def sample(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Draw from p(x, z): points float32 (n, 2) and the latents float32 (n,) they came from."""
         generator = seeded(seed)
         z = torch.randn(n, generator=generator)
         return self.mean(z) + self.sigma * torch.randn(n, 2, generator=generator), z
 
-    def log_likelihood(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z), with x (..., 2) and z (...,) broadcast against each other."""
         x, mean = x.double(), self.mean(z.double())
         squared = (x[..., 0] - mean[..., 0]).square() + (x[..., 1] - mean[..., 1]).square()
         return -squared / (2 * self.sigma**2) - 2 * math.log(self.sigma) - _LOG_2PI
 
-    def log_joint(self, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x, z) = log p(x|z) + log N(z; 0, 1), with x (..., 2) and z (...,) broadcast."""
         return self.log_likelihood(x, z) + _log_normal(z.double(), 0.0, 1.0)
 
-    def log_marginal(self, x: torch.Tensor) -> torch.Tensor:
+    def log_marginal(self, x: Tensor) -> Tensor:
         """log p(x) = log of the integral of p(x, z) over z: (..., 2) to (...,)."""
         z, step = self._grid(x)
         rows = x.reshape(-1, 2).split(_Q_CHUNK)
         sums = [torch.logsumexp(self.log_joint(row[:, None], z), dim=-1) + math.log(step) for row in rows]
         return torch.cat(sums).reshape(x.shape[:-1])
 
-    def posterior(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """p(z|x) on a grid: (..., 2) to grid z (m,) and density (..., m), which sums to 1 / step."""
         z, step = self._grid(x)
         return z, self._log_posterior(x, z, step).exp()
 
-    def elbo(self, x: torch.Tensor, q_mean: torch.Tensor, q_log_var: torch.Tensor) -> torch.Tensor:
-        """E_q[log p(x, z) - log q(z)] for q = N(q_mean, exp(q_log_var)), by a sum around the mean of q: nats.
+    def elbo(self, x: Tensor, q_mean: Tensor, q_log_var: Tensor) -> Tensor:
+        """E_q[log p(x, z) − log q(z)] for q = N(q_mean, exp(q_log_var)), by a sum around the mean of q: nats.
 
-        x (..., 2) and q_mean, q_log_var (...,) are broadcast, so one x meets many q or many x one q.
+        x (..., 2) and q_mean, q_log_var (...,) are broadcast: one x meets many q, or many x one q.
         """
         shape, x, q_mean, q_std = _broadcast(x, q_mean, q_log_var)
         unit = torch.arange(-_REACH, _REACH + 0.01, 0.02, dtype=torch.float64)
@@ -85,7 +83,7 @@ class CurveModel:
             parts.append(((self.log_joint(point[:, None], z) - _log_normal(z, mean, std)) * weight).sum(-1))
         return torch.cat(parts).reshape(shape)
 
-    def kl_to_posterior(self, x: torch.Tensor, q_mean: torch.Tensor, q_log_var: torch.Tensor) -> torch.Tensor:
+    def kl_to_posterior(self, x: Tensor, q_mean: Tensor, q_log_var: Tensor) -> Tensor:
         """KL(q || p(z|x)) for q = N(q_mean, exp(q_log_var)), from the normalized posterior on a grid over z.
 
         It shares no sum with `elbo`: that log p(x) - elbo equals it is a result, not a definition. Arguments
@@ -107,13 +105,11 @@ class CurveModel:
             parts.append((log_q.exp() * (log_q - log_posterior)).sum(-1) * step)
         return torch.cat(parts).reshape(shape)
 
-    def _log_posterior(self, x: torch.Tensor, z: torch.Tensor, step: float) -> torch.Tensor:
+    def _log_posterior(self, x: Tensor, z: Tensor, step: float) -> Tensor:
         log_joint = self.log_joint(x[..., None, :], z)
         return log_joint - torch.logsumexp(log_joint, dim=-1, keepdim=True) - math.log(step)
 
-    def _grid(
-        self, x: torch.Tensor, reach: float = 0.0, narrowest: float = math.inf
-    ) -> tuple[torch.Tensor, float]:
+    def _grid(self, x: Tensor, reach: float = 0.0, narrowest: float = math.inf) -> tuple:
         """Equally spaced z, float64 (m,), and their step, for these x and for a q of this reach and width.
 
         -d^2 log p(x, z) / dz^2 is at most 1 + (|f'|^2 + |x - f| |f''|) / sigma^2, which bounds how narrow a
@@ -128,14 +124,12 @@ class CurveModel:
         return step * torch.arange(-half, half + 1, dtype=torch.float64), step
 
 
-def _log_normal(z: torch.Tensor, mean: torch.Tensor | float, std: torch.Tensor | float) -> torch.Tensor:
+def _log_normal(z: Tensor, mean: Tensor | float, std: Tensor | float) -> Tensor:
     std = torch.as_tensor(std, dtype=torch.float64)
     return -0.5 * ((z - mean) / std).square() - std.log() - 0.5 * _LOG_2PI
 
 
-def _broadcast(
-    x: torch.Tensor, q_mean: torch.Tensor, q_log_var: torch.Tensor
-) -> tuple[torch.Size, torch.Tensor, torch.Tensor, torch.Tensor]:
+def _broadcast(x: Tensor, q_mean: Tensor, q_log_var: Tensor) -> tuple[torch.Size, Tensor, Tensor, Tensor]:
     """The common shape, and x (n, 2), mean (n, 1), standard deviation (n, 1) flattened to it, in float64."""
     mean, std = torch.as_tensor(q_mean).double(), torch.as_tensor(q_log_var).double().mul(0.5).exp()
     shape = torch.broadcast_shapes(x.shape[:-1], mean.shape, std.shape)
@@ -143,15 +137,14 @@ def _broadcast(
     return shape, x, mean.expand(shape).reshape(-1, 1), std.expand(shape).reshape(-1, 1)
 
 
-def _chunks(*tensors: torch.Tensor) -> zip:
+def _chunks(*tensors: Tensor) -> zip:
     return zip(*(tensor.split(_Q_CHUNK) for tensor in tensors), strict=True)
 
 
 def clock_hands(hands: int = 16, side: int = 16, thickness: float = 2.0) -> ImageData:
     """All pictures, gray (1, side, side), of a clock whose single hand points in one of ``hands`` directions.
 
-    Whatever does not look like one of them is no picture of this world. The label is the direction, 0 at
-    three o'clock, counterclockwise. The hand is ``thickness`` pixels wide.
+    The label is the direction, 0 at three o'clock, counterclockwise; the hand is ``thickness`` pixels wide.
     """
     place = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
     y, x = -place[:, None], place[None, :]  # rows run downwards
@@ -165,11 +158,8 @@ def clock_hands(hands: int = 16, side: int = 16, thickness: float = 2.0) -> Imag
     return ImageData("clock hands", "train", images, torch.arange(hands), names)
 
 
-def draw_bars(factors: torch.Tensor) -> ImageData:
-    """Pictures, gray (1, 16, 16), of a bar with the ``factors`` x, y, size and angle, (n, 4) in [0, 1].
-
-    The angle covers 160 degrees, so that no two stand for the same bar.
-    """
+def draw_bars(factors: Tensor) -> ImageData:
+    """Bars, gray (1, 16, 16), with ``factors`` x, y, size and angle (of 160 degrees), (n, 4) in [0, 1]."""
     left, top, size, angle = (column.reshape(-1, 1, 1) for column in factors.T)
     place, turn, length = torch.arange(16) - 7.5, 2.8 * (angle - 0.5), 2.5 + 3 * size
     across, down = place - 7 * (left - 0.5), place[:, None] - 7 * (top - 0.5)
@@ -182,29 +172,26 @@ def draw_bars(factors: torch.Tensor) -> ImageData:
 class LinearGaussian:
     """z ~ N(0, I), x | z ~ N(W z + b, sigma^2 I): Tipping & Bishop (1999), "Probabilistic PCA".
 
-    ``weight`` is W, (D, k), ``bias`` b, (D,), ``sigma`` the standard deviation of the noise on each of the D
-    coordinates. All are kept in float64, and results are float64.
+    ``weight`` is W, (D, k), ``bias`` b, (D,), ``sigma`` the noise on each coordinate; all float64.
     """
 
-    weight: torch.Tensor
-    bias: torch.Tensor
+    weight: Tensor
+    bias: Tensor
     sigma: float
 
     def __post_init__(self) -> None:
         weight, bias = torch.as_tensor(self.weight).double(), torch.as_tensor(self.bias).double()
         if bias.shape != weight.shape[:1] or not 0 < self.sigma < math.inf:
-            shapes = (
-                f"weight has shape {tuple(weight.shape)}, bias {tuple(bias.shape)}, sigma is {self.sigma}"
-            )
-            raise ValueError(f"{shapes}; expected (D, k), (D,) and a positive number.")
+            found = f"weight is {tuple(weight.shape)}, bias {tuple(bias.shape)}, sigma is {self.sigma}"
+            raise ValueError(f"{found}; expected (D, k), (D,) and a positive number.")
         object.__setattr__(self, "weight", weight)
         object.__setattr__(self, "bias", bias)
 
-    def mean(self, z: torch.Tensor) -> torch.Tensor:
+    def mean(self, z: Tensor) -> Tensor:
         """W z + b: (..., k) to (..., D)."""
         return z.double() @ self.weight.T + self.bias
 
-    def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    def sample(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Draw from p(x, z): x (n, D) and the latents z (n, k) they came from."""
         generator = seeded(seed)
         observed, latent = self.weight.shape
@@ -212,7 +199,7 @@ class LinearGaussian:
         noise = torch.randn(n, observed, generator=generator, dtype=torch.float64)
         return self.mean(z) + self.sigma * noise, z
 
-    def log_prob(self, x: torch.Tensor) -> torch.Tensor:
+    def log_prob(self, x: Tensor) -> Tensor:
         """Exact log p(x) = log N(x; b, W W^T + sigma^2 I), nats: (..., D) to (...,)."""
         identity = torch.eye(len(self.bias), dtype=torch.float64)
         root = torch.linalg.cholesky(self.weight @ self.weight.T + self.sigma**2 * identity)
@@ -222,11 +209,10 @@ class LinearGaussian:
         log_density = -0.5 * (whitened.square().sum(0) + log_det + len(self.bias) * math.log(2 * math.pi))
         return log_density.reshape(x.shape[:-1])
 
-    def posterior(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Exact p(z|x) = N(mean, covariance): (n, D) to mean (n, k) and covariance (k, k), one for all x.
 
-        covariance = (I + W^T W / sigma^2)^-1, mean = covariance W^T (x - b) / sigma^2
-        (Tipping & Bishop 1999, section 3.2, scaled).
+        covariance = (I + W^T W / sigma^2)^-1, mean = covariance W^T (x - b) / sigma^2 (section 3.2, scaled).
         """
         identity = torch.eye(self.weight.shape[1], dtype=torch.float64)
         precision = identity + self.weight.T @ self.weight / self.sigma**2
@@ -242,17 +228,17 @@ class GaussianMixture:
     Generative Adversarial Networks"). ``centers`` are float64 (modes, 2), ``std`` is along each axis.
     """
 
-    centers: torch.Tensor
+    centers: Tensor
     std: float
 
-    def sample(self, n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    def sample(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Draw points float32 (n, 2) and the mode int64 (n,) each came from; modes equally likely."""
         generator = seeded(seed)
         mode = torch.randint(len(self.centers), (n,), generator=generator)
         noise = torch.randn(n, 2, generator=generator, dtype=torch.float64)
         return (self.centers[mode] + self.std * noise).float(), mode
 
-    def nearest(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def nearest(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Of points (..., 2): the nearest mode, int64 (...,), and the distance to its center, float64."""
         distance, mode = torch.cdist(points.double().reshape(-1, 2), self.centers).min(dim=-1)
         return mode.reshape(points.shape[:-1]), distance.reshape(points.shape[:-1])

@@ -14,17 +14,14 @@ from vae_course.randomness import seed_of, seeded_numpy
 def auroc(normal: Tensor, anomalous: Tensor) -> float:
     """Probability that an anomalous example scores higher than a normal one, ties counted half.
 
-    The area under the receiver operating characteristic (Hanley & McNeil 1982) of scores (n,) and (m,): ½ is
-    chance, 1 is perfect, below ½ the order is wrong.
+    The area under the receiver operating characteristic (Hanley & McNeil 1982) of scores (n,) and (m,).
     """
     return float(_auroc(_scores(normal), _scores(anomalous)))
 
 
 def auroc_interval(normal: Tensor, anomalous: Tensor, *, draws: int = 2000, seed: int = 0) -> Interval:
-    """AUROC with a 95 % percentile bootstrap interval over the examples (each group resampled by itself).
-
-    It tells how far another test set could lie from this one; how far another training run could, only more
-    seeds tell.
+    """AUROC with a 95 % percentile bootstrap interval over the examples (each group resampled by itself): how
+    far another test set could lie from this one, not another training run.
     """
     return auroc_difference((normal, anomalous), None, draws=draws, seed=seed)
 
@@ -32,9 +29,8 @@ def auroc_interval(normal: Tensor, anomalous: Tensor, *, draws: int = 2000, seed
 def auroc_difference(
     first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor] | None, *, draws: int = 2000, seed: int = 0
 ) -> Interval:
-    """AUROC of one score minus that of another **on the same examples**, with a paired 95 % interval.
-
-    ``first`` and ``second`` are (normal, anomalous) scores of the same examples in the same order.
+    """AUROC of one score minus that of another **on the same examples**, with a paired 95 % interval; both
+    are (normal, anomalous) scores in the same order.
     """
     pairs = [tuple(map(_scores, pair)) for pair in (first, second) if pair is not None]
     n, m = map(len, pairs[0])
@@ -53,9 +49,8 @@ def auroc_difference(
 
 
 def isolation_forest_scores(train: Tensor, test: Tensor) -> Tensor:
-    """Scores of an isolation forest fitted to rows (n, features), for rows (m, features): float64 (m,).
-
-    How few random cuts separate a row from the rest (Liu, Ting & Zhou 2008); scikit-learn's, 200 trees.
+    """Scores of an isolation forest (Liu, Ting & Zhou 2008; scikit-learn's, 200 trees) fitted to rows (n,
+    features), for rows (m, features): float64 (m,).
     """
     from sklearn.ensemble import IsolationForest
 

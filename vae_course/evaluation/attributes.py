@@ -7,12 +7,24 @@ attribute and 0 where it does not. Take both from the training part; judge on ot
 import torch
 from torch import Tensor
 
-from vae_course.evaluation.classifier import read
+from vae_course.evaluation.bounds import in_parts
+from vae_course.models.classifier import Classifier
+
+
+def read(reader: Classifier, images: Tensor) -> Tensor:
+    """The reader's numbers for pictures (n, C, H, W) in [0, 1]: (n, A), in [0, 1], on the CPU."""
+    return in_parts(reader, lambda part: reader(part).sigmoid(), images)
 
 
 def mean_difference(codes: Tensor, has: Tensor) -> Tensor:
     """Mean code with the attribute minus mean code without, (latent,) (Larsen et al. 2016)."""
-    has = _checked(codes, has)
+    has = torch.as_tensor(has)
+    if codes.ndim != 2 or has.shape != codes.shape[:1]:
+        shapes = f"codes have shape {tuple(codes.shape)} and labels {tuple(has.shape)}"
+        raise ValueError(f"{shapes}; expected (n, latent) and (n,).")
+    has = has.bool().cpu()
+    if not has.any() or has.all():
+        raise ValueError("an attribute vector needs pictures with the attribute and pictures without.")
     return codes[has].mean(0) - codes[~has].mean(0)
 
 
@@ -50,17 +62,6 @@ def dose_for(
     return high
 
 
-def _checked(codes: Tensor, has: Tensor) -> Tensor:
-    has = torch.as_tensor(has)
-    if codes.ndim != 2 or has.shape != codes.shape[:1]:
-        shapes = f"codes have shape {tuple(codes.shape)} and labels {tuple(has.shape)}"
-        raise ValueError(f"{shapes}; expected (n, latent) and (n,).")
-    has = has.bool().cpu()
-    if not has.any() or has.all():
-        raise ValueError("an attribute vector needs pictures with the attribute and pictures without.")
-    return has
-
-
 def at_once(change: Tensor) -> Tensor:
     """Participation ratio (Σ|Δ|)²/ΣΔ² of changes Δ (..., A): 1 where one is alone, A where all are equal."""
     return change.abs().sum(-1).square() / change.square().sum(-1)
@@ -70,12 +71,9 @@ def at_once(change: Tensor) -> Tensor:
 def factors_moved(model, reader, faces: Tensor, ways: Tensor) -> float:
     """How many factors of a drawn face move together when its code moves one step along a direction.
 
-    The mean changes of all factors that the reader reads, counted by `at_once`. Mean over the directions.
-
-    Args:
-        model: a VAE of faces; reader: as for :func:`vae_course.evaluation.read`.
-        faces: (n, C, H, W), float in [0, 1]; the step goes from −1 to 1 around each one's mean code.
-        ways: directions (m, latent) of length 1.
+    The mean changes of all factors that the reader (see :func:`read`) reads, counted by `at_once`; mean over
+    the directions ``ways`` (m, latent) of length 1. ``faces`` (n, C, H, W) in [0, 1]; the step goes from −1
+    to 1 around each one's mean code.
     """
     codes = model.encode(faces).mean[:, None]
     ends = (codes + sign * ways.to(codes) for sign in (-1, 1))

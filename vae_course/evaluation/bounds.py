@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 
 import torch
@@ -108,8 +109,7 @@ def in_parts(model, measure: Callable, x: Tensor, size: int = 500) -> Tensor:
 def evaluate(model, data, *, n_samples: int = 1, batch_size: int = 1000, seed: int = 0) -> Evaluation:
     """The sampled ELBO of a VAE on a data set: z is drawn from q(z|x), never replaced by its mean.
 
-    ``n_samples`` draws of z for each example, ``batch_size`` examples at a time; ``seed`` of z and of dynamic
-    binarization.
+    ``n_samples`` draws of z for each example, ``batch_size`` at a time; ``seed`` also binarizes.
     """
 
     def terms(x, generator):
@@ -122,53 +122,26 @@ def evaluate(model, data, *, n_samples: int = 1, batch_size: int = 1000, seed: i
 
 def elbo_scores(model, data, *, n_samples: int = 16, seed: int = 0) -> Tensor:
     """−ELBO of each example, nats, float64 (n,); ``n_samples`` draws of z make it less noisy, not lower."""
-
-    def negative_elbo(x, generator):
-        return elbo_terms(model, x, generator, n_samples).negative_elbo
-
-    return over_data(model, data, negative_elbo, 500, seed).double()
-
-
-def evaluate_codes(model, prior, data) -> Evaluation:
-    """−log p(x|c(x)) − log P(c(x)) ≥ −log p(x) on a data set, of a VQVAE and its CodePrior, nats per example.
-
-    p(x) = Σ_c P(c) p(x|c) has n_codes^places terms, and the one with the picture's own letters c(x) is a
-    lower bound of the sum. It is the ELBO of a q that puts everything on c(x): the reconstruction term is
-    exact, and the KL to the prior is −log P(c(x)), the price of the letters.
-    """
-
-    def terms(x, _generator):
-        codes = model.codes(x)
-        price = -prior.log_prob(codes.to(device_of(prior))).to(codes.device)
-        return -model.likelihood.log_prob(x, model.decode_codes(codes)), price
-
-    with looking_at(prior):
-        distortion, rate = over_data(model, data, terms, 1000, 0)
-    return Evaluation(Estimate.of(distortion + rate), Estimate.of(distortion), Estimate.of(rate))
+    terms = partial(elbo_terms, model, n_samples=n_samples)
+    return over_data(model, data, lambda x, g: terms(x, g).negative_elbo, 500, seed).double()
 
 
 def importance_weighted_scores(model, data, *, k: int = 200, seed: int = 0) -> Tensor:
     """−log p̂_K(x) of each example, nats, float64 (n,), on the CPU: closer to −log p(x) than −ELBO."""
-
-    def bound(x, generator):
-        return importance_weighted_log_prob(model, x, k, generator)
-
-    return -over_data(model, data, bound, 100, seed)
+    bound = partial(importance_weighted_log_prob, model)
+    return -over_data(model, data, lambda x, g: bound(x, k, g), 100, seed)
 
 
 def importance_weighted_bound(model, data, *, k: int = 1000, seed: int = 0) -> Estimate:
-    """Mean log p̂_K(x) over a data set, nats per example; its negative is what papers call NLL.
-
-    Say with the number which binarization the data have. ``k`` are the draws of z for each example.
+    """Mean log p̂_K(x) over a data set, nats per example, by ``k`` draws of z each; its negative is what
+    papers call NLL. Say with the number which binarization the data have.
     """
     return Estimate.of(-importance_weighted_scores(model, data, k=k, seed=seed))
 
 
 def gaussian_without_code(train, held_out) -> Estimate:
-    """−log p of held-out FeatureData under one Gaussian for each feature, fitted to the training part, nats.
-
-    What a GaussianVAE reaches when its code is switched off: every feature has its training mean, and σ is
-    shared where the model shares it (``data.sigma_shape``).
+    """−log p of held-out FeatureData under one Gaussian for each feature, fitted to the training part, nats:
+    what a GaussianVAE reaches without its code. σ is shared where the model shares it (``data.sigma_shape``).
     """
     known = train.values.double()
     mean = known.mean(0)
@@ -190,8 +163,8 @@ def gaussian_with_covariance(train, held_out) -> Estimate:
 def gaussian_plane(train, k: int) -> tuple[Callable[[Tensor], Tensor], LowRankMultivariateNormal]:
     """PCA of a FeatureData with k directions: a function to the nearest point of the plane, and a density.
 
-    The density is Gaussian along each direction and around the plane, there with the σ's of
-    ``data.sigma_shape``: of values (n, features). Randomness as of ``torch.pca_lowrank``.
+    It is Gaussian along each direction and around the plane, there with the σ's of ``data.sigma_shape``: of
+    values (n, features). Randomness as of ``torch.pca_lowrank``.
     """
     known, center = train.values.flatten(1), train.values.flatten(1).mean(0)
     _, spread, axes = torch.pca_lowrank(known - center, q=k + 8, center=False, niter=3)
@@ -215,8 +188,8 @@ BEFORE = ((0, 1), (1, 1), (-1, 1), (2, 1), (-2, 1), (0, 2), (-1, 0), (-2, 0))
 def linear_neighbors(train, held_out) -> Estimate:
     """−log p of held-out SoundData in nats a clip and steps of 1 dB, with no code and no network.
 
-    Each level is Gaussian around a least-squares prediction from eight levels before it (in time, or lower
-    in its frame); weights and σ are fitted for each frequency on at most 200 training clips.
+    Each level is Gaussian around a least-squares prediction from eight levels before it; weights and σ are
+    fitted for each frequency on at most 200 training clips.
     """
 
     def inputs(data) -> tuple[Tensor, Tensor]:
@@ -253,12 +226,10 @@ def bits_per_dimension(
 ) -> float | Tensor:
     """Bits that one of the ``dimensions`` (pixels × channels, columns, characters …) of an example costs.
 
-    A *probability* of stored values (text, discretized pixels) needs only the first two arguments,
-    ``negative_log`` being −log p or an upper bound such as −ELBO, nats per example. A *density* of scaled
-    features depends on the unit. Two steps make it the probability of one cell of a grid: −log P ≈ −log
-    p(scaled) − log |d scaled / d raw| − log(volume of a raw cell). The first correction, ``log_volume``, is
-    the change of variables; the second, ``log_cell``, is right for cells in which the density hardly changes.
-    FeatureData has both.
+    A *probability* of stored values needs only the first two arguments, ``negative_log`` being −log p or an
+    upper bound, nats per example. A *density* of scaled features depends on the unit; two steps make it the
+    probability of one cell of a grid: −log P ≈ −log p(scaled) − log |d scaled / d raw| − log(volume of a raw
+    cell). ``log_volume`` and ``log_cell`` are those of FeatureData; the last is right for small cells.
     """
     if dimensions < 1:
         raise ValueError(f"dimensions is {dimensions}; an example has at least 1.")

@@ -34,9 +34,7 @@ def kl_per_dimension(model, data, *, seed: int = 0) -> Tensor:
     return kl.double().mean(0).float()
 
 
-ACTIVE = (
-    0.01  # variance of a posterior mean from which a unit counts as active (Burda et al. 2016, section 5.2)
-)
+ACTIVE = 0.01  # variance of a mean from which a unit counts as active (Burda et al. 2016, section 5.2)
 
 
 def active_units(model, data, *, seed: int = 0) -> int:
@@ -57,15 +55,8 @@ class CollapseReport:
     aggregate_kl: float  # KL(q(z) ‖ p(z)) of the aggregate of n posteriors: rate − mutual_information
     n: int
 
-    @property
-    def active_units(self) -> int:
-        """Number of active dimensions."""
-        return int(self.active.sum())
-
-    @property
-    def ceiling(self) -> float:
-        """log n: n examples cannot be told apart by more than that."""
-        return math.log(self.n)
+    active_units = property(lambda self: int(self.active.sum()), doc="Number of active dimensions.")
+    ceiling = property(lambda self: math.log(self.n), doc="log n: the most that tells n examples apart.")
 
     def __str__(self) -> str:
         return (
@@ -84,10 +75,7 @@ def collapse_report(model, data, *, examples: int = 2000, queries: int = 1000) -
 
     The mutual information is a Monte Carlo mean of log q(z|x) − log q(z). It belongs to these n examples: a
     code that tells all of them apart has I = log n however much more it could say, and ``aggregate_kl`` is
-    then too large by what is missing.
-
-    The first ``examples`` form q(z), and z is drawn from ``queries`` of them; cost and memory grow with their
-    product.
+    then too large by what is missing. The first ``examples`` form q(z), ``queries`` of them draw z.
     """
     if len(data) < 2 or examples < 2:
         raise ValueError("collapse_report needs at least 2 examples: a variance over one is not defined.")
@@ -147,8 +135,8 @@ def logistic_regression(codes, labels, weight_decay: float):
 def linear_probe(codes: Tensor, labels: Tensor, held_out_codes: Tensor, held_out_labels: Tensor) -> float:
     """Accuracy on held-out codes of multinomial logistic regression (Alain & Bengio 2017, "linear probes").
 
-    Every code dimension is first brought to mean 0 and standard deviation 1, so that the penalty means the
-    same for all. Codes are (n, d) and (m, d), labels int64 (n,), of at least two classes, and (m,).
+    Every dimension is first brought to mean 0 and standard deviation 1. Codes are (n, d) and (m, d), labels
+    int64 (n,), of at least two classes, and (m,).
     """
     from sklearn.preprocessing import StandardScaler
 
@@ -161,9 +149,8 @@ def linear_probe(codes: Tensor, labels: Tensor, held_out_codes: Tensor, held_out
 
 
 def probe_accuracy(model, train, held_out) -> float:
-    """Accuracy of a linear probe on posterior means: fitted on training examples, measured on held-out ones.
-
-    At most 2,000 labeled pictures of each are used, class proportions kept.
+    """Accuracy of a linear probe on posterior means: fitted on training examples, measured on held-out ones,
+    at most 2,000 of each, class proportions kept.
     """
     if train.labels is None or held_out.labels is None:
         raise ValueError(f"{train.name} has no labels; a probe needs them.")
@@ -194,10 +181,8 @@ class SettingView:
 
 @torch.no_grad()
 def view_setting(one_model, x: Tensor, beta: float, k: int, *, n: int = 8, seed: int = 0) -> SettingView:
-    """Look at one setting, with the same noise at every one, so that a moving slider shows the setting alone.
-
-    ``one_model.at(beta, k)`` is a VAE; all pictures x (batch, C, H, W) in [0, 1] are measured, the first n
-    rebuilt.
+    """One setting of a OneModel, always with the same noise, so that a moving slider shows the setting alone:
+    all pictures x (batch, C, H, W) in [0, 1] are measured, the first n rebuilt.
     """
     model = one_model.at(beta, k)
     x, generator = x.to(device_of(model)), noise_like(model, seed)

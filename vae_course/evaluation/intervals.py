@@ -28,13 +28,11 @@ class Runs:
     with borders, say a share (``least=0, most=1``), gets it on the scale of log((x − least) / (most − x)), a
     distance (``least=0``) on that of log(x − least), with the standard error carried over by the slope there;
     so it never leaves what is possible. Coverage in simulations of three to ten values: 94 to 96 % for beta
-    distributions with both parameters at least 1 (a plain interval cut at the borders: 90 to 95 %; the
-    bootstrap of three values: 71 to 75 %), less where most values sit on a border. Equal values give an
-    interval without width.
+    distributions with both parameters at least 1 (a plain interval cut at the borders: 90 to 95 %), less
+    where most values sit on a border. Equal values give an interval without width, NaN and infinity NaN.
 
-    Tensors of one element and `Estimate` are numbers, too. One that is NaN or infinite makes mean and
-    interval NaN, so that no claim about them holds. ``seeds`` are 0, 1, 2, … when left out. ValueError: no
-    value, one that is not possible, or not one seed for each.
+    Tensors of one element and `Estimate` are numbers, too. ``seeds`` are 0, 1, 2, … when left out.
+    ValueError: no value, one that is not possible, or not one seed for each.
     """
 
     __array_ufunc__ = None  # so that numpy's numbers leave `number * runs` to this class
@@ -55,34 +53,22 @@ class Runs:
         if len(self.seeds) != len(self.values) or len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"Runs needs one seed for each of {len(self.values)} values; got {self.seeds}.")
         if not self.least < self.most or any(v < self.least or v > self.most for v in self.values):
-            raise ValueError(
-                f"Runs: the values {list(self.values)} do not lie between {least:g} and {most:g}; "
-                "check them, or the borders least and most."
-            )
+            found = f"Runs: the values {list(self.values)} do not lie between {least:g} and {most:g};"
+            raise ValueError(f"{found} check them, or the borders least and most.")
 
     def within(self, least: float = -math.inf, most: float = math.inf) -> Runs:
         """The same values as a quantity with borders."""
         return Runs(self.values, seeds=self.seeds, least=least, most=most)
 
-    @property
-    def n(self) -> int:
-        """How many seeds."""
-        return len(self.values)
+    n = property(lambda self: len(self.values), doc="How many seeds.")
 
     @property
     def mean(self) -> float:
         """Mean over the seeds."""
         return math.fsum(self.values) / self.n if all(map(math.isfinite, self.values)) else math.nan
 
-    @property
-    def low(self) -> float:
-        """Lower end of the 95 % interval of the mean; NaN for a single run."""
-        return self.interval()[0]
-
-    @property
-    def high(self) -> float:
-        """Upper end of the 95 % interval of the mean; NaN for a single run."""
-        return self.interval()[1]
+    low = property(lambda self: self.interval()[0], doc="Lower end of the 95 % interval of the mean.")
+    high = property(lambda self: self.interval()[1], doc="Upper end of the 95 % interval of the mean.")
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Both ends of the interval of the mean; NaN for a single run, which says nothing of its spread."""
@@ -149,10 +135,8 @@ class Runs:
         """The operation on the values of equal seeds, and on the borders of both."""
         if isinstance(other, Runs):
             if other.seeds != self.seeds:
-                raise ValueError(
-                    f"Runs are paired by seed, but these have the seeds {list(self.seeds)} and "
-                    f"{list(other.seeds)}; give both the same seeds."
-                )
+                found = f"Runs are paired by seed, but these have the seeds {list(self.seeds)} and"
+                raise ValueError(f"{found} {list(other.seeds)}; give both the same seeds.")
             values, theirs = other.values, (other.least, other.most)
         else:
             try:
@@ -175,10 +159,8 @@ def _divided_by(ours: float, theirs: float) -> float:
 def _borders(
     operation: Callable[[float, float], float], ours: tuple[float, float], theirs: tuple[float, ...]
 ) -> tuple[float, float]:
-    """What the result cannot leave; infinite where the borders of both do not say.
-
-    Sums, differences and multiples have their extremes at the borders. Of products and ratios of two measured
-    quantities only the sign is kept.
+    """What the result cannot leave. Sums, differences and multiples have their extremes at the borders; of
+    products and ratios of two measured quantities only the sign is kept.
     """
     multiple = len(theirs) == 1 and operation in (operator.mul, operator.truediv)
     if operation in (operator.mul, operator.truediv, _divided_by) and not multiple:
@@ -194,12 +176,10 @@ def _exp(power: float) -> float:
 
 
 def over_seeds(n: int, measure: Callable[[int], Any]) -> Any:
-    """``measure(0)``, …, ``measure(n − 1)`` as ``Runs``; a dict of ``Runs`` when it returns a dict of
-    numbers.
+    """``measure(0)``, …, ``measure(n − 1)`` as ``Runs``, or a dict of ``Runs`` of a dict of numbers.
 
     Before each call torch, numpy and Python are seeded with that number (`seed_everything`), which the base
-    seed turns into another one in a replication. Hand it on: ``fit(..., seed=seed)``. An interval needs 2
-    seeds.
+    seed turns into another one in a replication. Hand it on: ``fit(..., seed=seed)``.
     """
     if n < 1:
         raise ValueError(f"over_seeds needs at least one seed; got n = {n}.")
@@ -211,10 +191,8 @@ def over_seeds(n: int, measure: Callable[[int], Any]) -> Any:
         try:
             return Runs(results)
         except TypeError:
-            kind = type(results[0]).__name__
-            raise ValueError(
-                f"over_seeds: the measure must return a number or a dict of numbers; got {kind}."
-            ) from None
+            wanted, kind = "the measure must return a number or a dict of numbers", type(results[0]).__name__
+            raise ValueError(f"over_seeds: {wanted}; got {kind}.") from None
     keys = list(results[0])
     if any(not isinstance(result, dict) or list(result) != keys for result in results):
         raise ValueError(f"over_seeds: the measure must return a dict with the keys {keys} for every seed.")
@@ -227,8 +205,8 @@ def measured_text(
     """A number as a sentence wants it: ``7.3 nats (6.6 to 8.0)``.
 
     With an interval (its ends not None or NaN), decimals stop at the second significant digit of its width.
-    Without one nothing says how much is known: two significant digits, three from 100 on; an ``exact`` number
-    keeps four. Whole numbers stay whole; the unit "%" writes the share 0.43 as "43 %".
+    Without one: two significant digits, three from 100 on, four of an ``exact`` number. Whole numbers stay
+    whole; the unit "%" writes the share 0.43 as "43 %".
     """
     scale = 100 if unit == "%" else 1
     value, unit = value * scale, f" {unit}" if unit else ""
@@ -265,10 +243,7 @@ def _rounded(number: float, decimals: int) -> str:
 
 
 class Interval(NamedTuple):
-    """A number with an interval that does not come from seeds, say a bootstrap over the test examples.
-
-    It is shown as `Runs` are, and a claim takes it as it takes `Runs`.
-    """
+    """A number with an interval that does not come from seeds; shown, and taken by a claim, as `Runs` are."""
 
     value: float
     low: float

@@ -1,8 +1,7 @@
 """From somebody else's loss weights to the β of this course, and back.
 
 Everybody writes a·reconstruction + b·KL, with sums or means over pixels, latent dimensions and the batch.
-Divide by the factor that turns the reconstruction into −log p(x|z) in nats per example, and what stands
-before the KL (summed over latent dimensions, per example) is β.
+Divided by what turns the reconstruction into −log p(x|z) in nats per example, the KL's weight is β.
 """
 
 from dataclasses import dataclass
@@ -20,10 +19,8 @@ REDUCTIONS = ("sum", "batch mean", "mean")
 
 @dataclass(frozen=True)
 class LossWeights:
-    """A VAE loss as somebody wrote it: error_weight · error + kl_weight · KL.
-
-    Reductions are "sum" over everything, "batch mean" (summed over pixels or latent dimensions, averaged over
-    the batch) or "mean" over everything.
+    """A VAE loss as somebody wrote it: error_weight · error + kl_weight · KL. Reductions are "sum" over
+    everything, "batch mean" (sum over pixels or dimensions, mean over the batch) or "mean" over everything.
     """
 
     error: str  # "mse" (squared error, without ½), "bce" or "l1"
@@ -54,10 +51,8 @@ class LossWeights:
 
 
 def effective_beta(loss: LossWeights) -> float:
-    """The β for which reconstruction + β·KL, in nats per example, has the same minimum as that loss.
-
-    The likelihood is the one of unit scale on pixels in [0, 1]: σ = 1 for "mse", b = 1 for "l1". There is
-    another way to read the same number: :func:`implied_scale`.
+    """The β for which reconstruction + β·KL, in nats per example, has the same minimum as that loss, with the
+    likelihood of unit scale on pixels in [0, 1]: σ = 1 for "mse", b = 1 for "l1". See :func:`implied_scale`.
     """
 
     def per_example(weight: float, reduction: str, elements: int | None) -> float:
@@ -71,10 +66,9 @@ def effective_beta(loss: LossWeights) -> float:
 
 
 def implied_scale(loss: LossWeights) -> float | None:
-    """The scale at which that loss is a true ELBO (β = 1): σ = √β for "mse", b = β for "l1".
+    """The scale at which that loss is a true ELBO (β = 1): σ = √β for "mse", b = β for "l1", None for "bce".
 
-    ½ (x − x̂)² + β·KL is β times (x − x̂)² / 2σ² + KL with σ² = β (Rybkin et al. 2021, section 3). In the
-    units of pixels: 1 is the distance from black to white. None for "bce", which has no scale.
+    ½ (x − x̂)² + β·KL is β times (x − x̂)² / 2σ² + KL with σ² = β (Rybkin et al. 2021, section 3), in pixels.
     """
     beta = effective_beta(loss)
     return {"mse": beta**0.5, "l1": beta, "bce": None}[loss.error]

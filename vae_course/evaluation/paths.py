@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -27,10 +28,8 @@ def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     sin((1 − t)ω)/sin ω · start + sin(tω)/sin ω · end with ω the angle between the two, which turns steadily.
     For ends of equal norm the norm stays the same; for others it passes smoothly from one to the other, by
     way of far out where ω is close to π. Nearly parallel codes are joined by the straight line, the limit.
-
-    Through opposite codes (and nearly opposite ones: within 10⁻⁴ radians) many great circles are equally
-    short. Then the path takes the one by way of the coordinate axis that is most nearly perpendicular to
-    both, in its positive direction, and the norm passes in a straight line from one to the other.
+    Through (nearly) opposite codes many great circles are equally short: the path takes the one by way of the
+    coordinate axis that is most nearly perpendicular to both, and the norm passes in a straight line.
 
     For t (steps,) from 0 to 1. No code may be 0, and codes of size 1 not opposite: a line has no circle.
     """
@@ -49,9 +48,8 @@ def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     path = first * start + last * end
     opposite = (angle > math.pi - SMALLEST_ANGLE)[..., 0]
     if opposite.any():
-        path[:, opposite] = _half_circle(a[opposite], b[opposite], t) * lerp(
-            norms[0][opposite], norms[1][opposite], t
-        )
+        far = lerp(norms[0][opposite], norms[1][opposite], t)
+        path[:, opposite] = _half_circle(a[opposite], b[opposite], t) * far
     return path
 
 
@@ -67,17 +65,10 @@ def _half_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def retimed(
-    place: Callable[[Tensor], Tensor], start: Tensor, end: Tensor, steps: int, fine: int = 20
-) -> Tensor:
-    """The straight line between codes (pairs, latent), with stops at equal distances by another ruler.
-
-    Args:
-        place: codes (..., latent) → where the ruler puts them, (..., size).
-        steps: number of stops; fine: measured places for each of them.
-
-    Returns:
-        (steps, pairs, latent).
+def retimed(place: Callable, start: Tensor, end: Tensor, steps: int, fine: int = 20) -> Tensor:
+    """The straight line between codes (pairs, latent) with ``steps`` stops at equal distances by another
+    ruler: (steps, pairs, latent). ``place``: codes (..., latent) → where the ruler puts them, (..., size);
+    ``fine`` measured places for each stop.
     """
     line = lerp(start, end, torch.linspace(0, 1, fine * (steps - 1) + 1))
     gone = place(line).diff(dim=0).norm(dim=-1).cumsum(0)
@@ -102,21 +93,17 @@ class PathCost:
 
 @torch.no_grad()
 def path_cost(judge, pictures: Tensor, *, seed: int = 0, n_samples: int = 1) -> PathCost:
-    """Let a VAE judge the pictures on paths: do the in-between ones look like data?
+    """Let a VAE judge the pictures on paths, (steps, paths, C, H, W) in [0, 1]: do they look like data?
 
     A model judges its own pictures too kindly: give as ``judge`` a VAE with Bernoulli pixels that had no part
-    in drawing them. ``pictures`` are (steps, paths, C, H, W) in [0, 1]; ``seed`` and ``n_samples`` are of the
-    draws of z for each picture.
+    in drawing them. ``seed`` and ``n_samples`` are of the draws of z for each picture.
     """
     if pictures.ndim != 5:
         raise ValueError(f"expected pictures (steps, paths, C, H, W); got {tuple(pictures.shape)}.")
     shape, flat, generator = pictures.shape[:2], pictures.flatten(0, 1).cpu(), noise_like(judge, seed)
-
-    def negative_elbo(x: Tensor) -> Tensor:
-        return elbo_terms(judge, x, generator, n_samples).negative_elbo
-
+    terms = partial(elbo_terms, judge, generator=generator, n_samples=n_samples)
     with looking_at(judge):
-        cost = in_parts(judge, negative_elbo, flat, 1000)
+        cost = in_parts(judge, lambda x: terms(x).negative_elbo, flat, 1000)
     return PathCost(cost.reshape(shape), coin_entropy(flat).reshape(shape))
 
 
@@ -145,9 +132,8 @@ def _checked(start: Tensor, end: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Ten
 def thickness(pictures: Tensor) -> Tensor:
     """Mean width of the strokes in pixels: twice the ink over the length of its outline.
 
-    A stroke of length L and width w ≪ L has ink L·w and an outline of 2L. The length of the outline is the
-    total variation Σ|∇x|, which is right for soft edges too (coarea formula: Fleming & Rishel 1960).
-    (n, 1, H, W) in [0, 1], ink 1 on ground 0 → (n,), 0 for an empty picture.
+    A stroke of length L and width w ≪ L has ink L·w and an outline of 2L, the total variation Σ|∇x| (coarea
+    formula: Fleming & Rishel 1960). (n, 1, H, W) in [0, 1], ink 1 → (n,), 0 for an empty picture.
     """
     ink = _gray(pictures)
     padded = pad(ink, (1, 1, 1, 1))
@@ -160,14 +146,13 @@ def thickness(pictures: Tensor) -> Tensor:
 def slant(pictures: Tensor) -> Tensor:
     """Lean of the strokes to the right in degrees, 0 for upright: the shear that undoes it.
 
-    tan(slant) = −μ₁₁/μ₀₂ with the central second moments of the ink (x to the right, y down): the classic
-    measure for deskewing digits. Pictures as for :func:`thickness` → (n,), between −90 and 90.
+    tan(slant) = −μ₁₁/μ₀₂ with the central second moments of the ink (x to the right, y down), as for
+    deskewing digits. Pictures as for :func:`thickness` → (n,), between −90 and 90.
     """
     ink = _gray(pictures)
     height, width = ink.shape[1:]
-    down, across = torch.meshgrid(
-        torch.arange(height, dtype=ink.dtype), torch.arange(width, dtype=ink.dtype), indexing="ij"
-    )
+    places = (torch.arange(side, dtype=ink.dtype) for side in (height, width))
+    down, across = torch.meshgrid(*places, indexing="ij")
     mass = ink.sum((1, 2)).clamp_min(1e-6)[:, None, None]
     x = across - (ink * across).sum((1, 2), keepdim=True) / mass
     y = down - (ink * down).sum((1, 2), keepdim=True) / mass

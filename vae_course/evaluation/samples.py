@@ -1,15 +1,19 @@
-"""Quality of samples: sharpness, spectrum, SSIM, precision, recall, coverage, memories."""
+"""Quality of samples: Fréchet distance, precision, recall, coverage, sharpness, spectrum, modes, memories."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean, linear_regression, stdev
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vae_course.data.toys import GaussianMixture
 from vae_course.evaluation.anomaly import auroc
-from vae_course.evaluation.frechet import frechet_distance
 from vae_course.models.classifier import Classifier
+from vae_course.randomness import seeded
 
 CHUNK = 1000  # rows of features at a time; memory grows with it times the size of a set
 
@@ -17,8 +21,7 @@ CHUNK = 1000  # rows of features at a time; memory grows with it times the size 
 def sharpness(images: Tensor) -> Tensor:
     """Variance of the Laplacian (Pech-Pacheco et al. 2000): (n, C, H, W) in [0, 1] → (n,), ≥ 0.
 
-    The Laplacian is the sum of the four neighbors minus four times the pixel; only pixels that have all four
-    are used. In squared pixel values. Noise counts as sharp: look at the pictures as well.
+    The four neighbors minus four times the pixel, where there are four. Noise counts as sharp: look as well.
     """
     if images.dim() != 4 or min(images.shape[-2:]) < 3:
         raise ValueError(f"images have shape {tuple(images.shape)}; expected (n, C, H, W), sides at least 3.")
@@ -35,7 +38,7 @@ def relative_sharpness(images: Tensor, data: Tensor) -> float:
 
 class Spectrum(NamedTuple):
     """Power of pictures, in squared pixel values, at frequencies from 1 / side to 0.5 cycles per pixel, (m,)
-    each; 0.5 is black, white, black, white. White noise of variance s² has power s² at every frequency.
+    each. White noise of variance s² has power s² at every frequency.
     """
 
     frequency: Tensor
@@ -45,9 +48,8 @@ class Spectrum(NamedTuple):
 def power_spectrum(images: Tensor) -> Spectrum:
     """Mean squared Fourier coefficients of pictures (n, C, H, W), averaged over rings of one frequency each.
 
-    Each picture's own mean is taken off first, so brightness does not count. Rings are 1 / side wide; the
-    corners beyond 0.5 cycles per pixel, which only diagonals reach, are left out (as in Durall et al. 2020,
-    section 3, but with a mean over each ring instead of a sum). Channels are averaged, too.
+    Each picture's own mean is taken off first. Rings are 1 / side wide; the corners beyond 0.5 cycles per
+    pixel are left out (as in Durall et al. 2020, section 3, but with a mean over each ring). So are channels.
     """
     grid, radius = _power_and_radius(images)
     side = min(images.shape[-2:])
@@ -59,9 +61,8 @@ def power_spectrum(images: Tensor) -> Spectrum:
 
 
 def relative_power(images: Tensor, data: Tensor, *, low: float = 0.25, high: float = 0.5) -> float:
-    """Power of pictures over that of data in a band of frequencies (the finer half): below 1 it is missing.
-
-    Pictures are (n, C, H, W), floats of one size; the band from ``low`` to ``high`` is in cycles per pixel.
+    """Power of pictures (n, C, H, W) over that of data in a band of frequencies (the finer half), from
+    ``low`` to ``high`` cycles per pixel: below 1 it is missing.
     """
     (ours, radius), (theirs, _) = _power_and_radius(images), _power_and_radius(data)
     band = (radius >= low - 1e-9) & (radius <= high + 1e-9) & (radius > 0)
@@ -96,9 +97,8 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> Precisio
 
     The region of a set is the union of balls around its points, each reaching to its k-th nearest neighbor.
     Precision is the share of generated points inside the real region, recall the share of real points inside
-    the generated one. Both depend on n and k (3 in the paper): compare only sets of equal sizes. Points that
-    lie far from each other have large balls, so scattered samples raise recall; :func:`coverage` does not
-    have this weakness.
+    the generated one. Compare only sets of equal sizes and k (3 in the paper). Points far from each other
+    have large balls, so scattered samples raise recall; :func:`coverage` does not have this weakness.
     """
     real, generated = _features(real, generated)
     if k < 1 or min(len(real), len(generated)) <= k:
@@ -115,9 +115,8 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> Precisio
 def coverage(real: Tensor, generated: Tensor, *, k: int = 5) -> float:
     """Share of real points that have a generated one nearby, in [0, 1] (Naeem et al. 2020, section 3.2).
 
-    Nearby means: no farther than the real point's own k-th nearest real neighbor. All balls are drawn around
-    real points, so generated ones that lie far from each other make none of them larger. Two sets of n draws
-    of one distribution reach 1 - (n-1)···(n-k) / ((2n-1)···(2n-k)) on average (lemma 2), about 1 - 2^-k.
+    Nearby means: no farther than the real point's own k-th nearest real neighbor. Two sets of n draws of one
+    distribution reach 1 - (n-1)···(n-k) / ((2n-1)···(2n-k)) on average (lemma 2), about 1 - 2^-k.
     """
     real, generated = _features(real, generated)
     if k < 1 or len(real) <= k or not len(generated):
@@ -157,9 +156,7 @@ class Quality:
 
 def sample_quality(generated: Tensor, real: Tensor, classifier: Classifier) -> Quality:
     """Judge generated pictures (n, C, H, W) in [0, 1] by held-out data; of the larger set the first n are
-    used.
-
-    The classifier is such as ``load_classifier("mnist")``, and never one that the model was trained on.
+    used. The classifier, as of ``load_classifier``, is never one that the model was trained on.
     """
     n = min(len(generated), len(real))
     generated, real = generated[:n].detach().clamp(0, 1), real[:n]
@@ -184,12 +181,8 @@ class Neighbors(NamedTuple):
 
 @dataclass(frozen=True)
 class Memorization:
-    """n samples beside fresh data, both compared with the training set.
-
-    ``closer`` is the chance that a sample is closer to its nearest training picture than a held-out picture
-    is to its own; 0.5 for fresh data. Blurred pictures are close to everything and get a high value too: it
-    is no proof of copying. ``copies`` is the share of samples that single out one training picture more than
-    nearly all held-out ones do; of fresh data it is ``expected_copies`` by construction.
+    """n samples beside fresh data, both compared with the training set; see :func:`memorization`. Blurred
+    pictures are close to everything: a high ``closer`` is no proof of copying.
     """
 
     closer: float
@@ -198,16 +191,12 @@ class Memorization:
     n: int
 
     def __str__(self) -> str:
-        return (
-            f"closer {self.closer:.2f} (fresh: 0.50), "
-            f"copies {self.copies:.1%} (fresh: {self.expected_copies:.1%})"
-        )
+        text = f"closer {self.closer:.2f} (fresh: 0.50), "
+        return text + f"copies {self.copies:.1%} (fresh: {self.expected_copies:.1%})"
 
 
 def nearest_neighbors(queries: Tensor, bank: Tensor, k: int = 1) -> Neighbors:
-    """The k nearest rows of ``bank`` (m, ...) for each query (n, ...), floats; exact, also for copies
-    (distance 0).
-    """
+    """The k nearest rows of ``bank`` (m, ...) for each query (n, ...), floats; exact, also for copies."""
     rows = bank.flatten(1).cpu()
     distances, indices = [], []
     for part in queries.flatten(1).cpu().split(500):
@@ -223,15 +212,13 @@ def nearest_neighbors(queries: Tensor, bank: Tensor, k: int = 1) -> Neighbors:
 def memorization(samples: Tensor, train: Tensor, held_out: Tensor) -> Memorization:
     """Compare samples with training pictures, and held-out pictures with the same training pictures.
 
-    Without the held-out baseline a distance means nothing: real data lie close to each other too.
+    ``closer`` is the chance that a sample is closer to its nearest training picture than a held-out picture
+    is to its own (Mann–Whitney: Meehan, Chaudhuri and Dasgupta 2020, section 3); 0.5 for fresh data.
+    ``copies`` is the share of those whose distance to the nearest training picture over the mean distance to
+    the next 19 (as in Carlini et al. 2023) is below the 1 % quantile of held-out pictures: 1 % of fresh data.
 
-    - ``closer`` is the Mann–Whitney statistic of the two sets of nearest distances (Meehan, Chaudhuri and
-    Dasgupta 2020, section 3). - ``copies`` uses the distance to the nearest training picture over the mean
-    distance to the next 19 (a relative distance, as in Carlini et al. 2023). A picture in a dense region has
-    many near neighbors, a copy has one. Counted are samples below the 1 % quantile of held-out pictures.
-
-    Copies that were shifted or recolored escape in pixels; compare features as well. Pictures or features,
-    all of one kind; ``held_out`` must not have been trained on, and needs at least 100 rows.
+    Copies that were shifted or recolored escape in pixels; compare features as well. ``held_out`` must not
+    have been trained on, and needs at least 100 rows.
     """
     level = 0.01
     if len(held_out) * level < 1:
@@ -243,3 +230,147 @@ def memorization(samples: Tensor, train: Tensor, held_out: Tensor) -> Memorizati
 
     copies = (relative(ours) < relative(fresh).quantile(level)).double().mean().item()
     return Memorization(auroc(ours[:, 0], fresh[:, 0]), copies, level, len(samples))
+
+
+# The Fréchet distance between two clouds of features, its bias, and intervals.
+
+
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """Squared Fréchet (2-Wasserstein) distance between Gaussians fitted to features (n, d) and (m, d).
+
+    |μ_a − μ_b|² + tr(Σ_a + Σ_b − 2 (Σ_a^½ Σ_b Σ_a^½)^½)   (Dowson & Landau 1982; Heusel et al. 2017, eq. 6)
+
+    With features of a classifier of this course it is *not* the FID of papers, and it is biased upwards for
+    few examples: compare only sets of the same sizes, and quote the distance between two sets of real data.
+    """
+    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
+        shapes = f"features have shapes {tuple(a.shape)} and {tuple(b.shape)}"
+        raise ValueError(f"{shapes}; expected (n, d) and (m, d) with at least 2 rows each.")
+    a, b = a.cpu().double(), b.cpu().double()
+    cov_a, cov_b = torch.cov(a.T).reshape(a.shape[1], -1), torch.cov(b.T).reshape(b.shape[1], -1)
+    values, vectors = torch.linalg.eigh(cov_a)
+    root_a = (vectors * values.clamp_min(0).sqrt()) @ vectors.mT
+    cross = torch.linalg.eigvalsh(root_a @ cov_b @ root_a).clamp_min(0).sqrt().sum()
+    distance = (a.mean(0) - b.mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross
+    return max(distance.item(), 0.0)
+
+
+@dataclass(frozen=True)
+class BiasPoint:
+    """Mean, smallest and largest of the distances measured on several draws of n pictures of each set."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class FrechetEstimate:
+    """A Fréchet distance and its interval, never below 0; n is the smaller of the two numbers of pictures."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}] (n = {self.n})"
+
+
+def frechet_bias_curve(a: Tensor, b: Tensor, sizes: Sequence[int] = (), *, repeats=5) -> list[BiasPoint]:
+    """Measure the same two sets on fewer and fewer pictures: the distance rises, though nothing changed.
+
+    The bias is close to a constant over n (Chong & Forsyth 2020, section 3). ``sizes`` are numbers of
+    pictures (default: six, in powers of two down from the smaller set), ``repeats`` draws at each.
+    """
+    most = min(len(a), len(b))
+    sizes = sizes or sorted({max(most // 2**power, 2) for power in range(6)})
+    if min(sizes) < 2 or max(sizes) > most:
+        raise ValueError(f"sizes are {list(sizes)}; expected sizes from 2 to {most}, the smaller set.")
+    generator = seeded(0)
+    curve = []
+    for n in sizes:
+        pairs = ((_shuffled(a, generator)[:n], _shuffled(b, generator)[:n]) for _ in range(repeats))
+        values = [frechet_distance(*pair) for pair in pairs]
+        curve.append(BiasPoint(n, sum(values) / repeats, min(values), max(values)))
+    return curve
+
+
+def extrapolate(curve: Sequence[BiasPoint]) -> float:
+    """The distance at infinitely many pictures: a straight line in 1/n through the curve, read at 0.
+
+    Chong & Forsyth 2020, section 3.3. Can be slightly negative for two sets from one distribution.
+    """
+    return linear_regression([1 / point.n for point in curve], [point.mean for point in curve]).intercept
+
+
+def frechet_debiased(a: Tensor, b: Tensor, *, groups: int = 20, seed: int = 0) -> FrechetEstimate:
+    """Fréchet distance without its 1/n bias: what infinitely many pictures would give, with a 95 % interval.
+
+    The grouped jackknife (Quenouille 1956; Efron & Tibshirani 1993, sections 10.6 and 11.5): leave out each
+    of ``groups`` parts of both sets in turn; how the distance grows with fewer pictures tells the bias, how
+    it scatters the standard error. Of two sets from one distribution the value can be slightly negative.
+    """
+    most = min(len(a), len(b)) // 2
+    if not 2 <= groups <= most:
+        raise ValueError(f"groups is {groups}; expected 2 to {most} groups.")
+    from scipy.stats import t
+
+    generator = seeded(seed)
+    a, b = _shuffled(a, generator), _shuffled(b, generator)
+    part_a, part_b = torch.arange(len(a)) % groups, torch.arange(len(b)) % groups
+    without = [frechet_distance(a[part_a != group], b[part_b != group]) for group in range(groups)]
+    value = groups * frechet_distance(a, b) - (groups - 1) * fmean(without)
+    half = float(t.ppf(0.975, groups - 1)) * (groups - 1) / groups**0.5 * stdev(without)
+    return FrechetEstimate(value, max(value - half, 0.0), max(value + half, 0.0), min(len(a), len(b)))
+
+
+def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
+    return rows.cpu()[torch.randperm(len(rows), generator=generator)]
+
+
+# Which modes do samples reach, how evenly, and how many samples lie on one?
+
+FAIR_PART = 0.1  # of the fair share of the good samples, that makes a mode hit
+
+
+@dataclass(frozen=True)
+class ModeCoverage:
+    """Samples counted by mode; coverage (``hit``, ``effective``) among the good samples alone."""
+
+    hit: int  # modes with a tenth of their fair share of the good samples, of ``modes``
+    modes: int
+    effective: float  # exp of the entropy of the shares: as varied as so many equal modes; 0: none good
+    high_quality: float  # share of the samples that are good, in [0, 1]
+    histogram: Tensor  # share of each mode among the good samples, float64 (modes,)
+    n: int  # samples, good or not
+
+    @property
+    def kl_to_data(self) -> float:
+        """KL(histogram ‖ equal shares), nats, the literature's "reverse KL"; NaN without good samples."""
+        return math.log(self.modes / self.effective) if self.effective else math.nan
+
+
+def mode_coverage(mode: Tensor, good: Tensor, modes: int) -> ModeCoverage:
+    """Count samples by mode: int64 (n,), 0 to modes - 1; ``good``: bool (n,), whether a sample counts."""
+    if mode.shape != good.shape or mode.dim() != 1 or len(mode) == 0 or int(mode.max()) >= modes:
+        shapes = f"shapes are {tuple(mode.shape)}, {tuple(good.shape)}"
+        raise ValueError(f"{shapes}; expected (n,) twice, n ≥ 1, with modes from 0 to {modes - 1}.")
+    counts = torch.bincount(mode[good], minlength=modes).double().cpu()
+    total = counts.sum().item()
+    shares = counts / max(total, 1)
+    return ModeCoverage(
+        hit=int((counts >= max(FAIR_PART * total / modes, 1)).sum()),
+        modes=modes,
+        effective=torch.special.entr(shares).sum().exp().item() if total else 0.0,
+        high_quality=total / len(mode),
+        histogram=shares,
+        n=len(mode),
+    )
+
+
+def point_coverage(points: Tensor, mixture: GaussianMixture) -> ModeCoverage:
+    """Coverage of a mixture's modes by points (n, 2), good at most 3 standard deviations from a center."""
+    mode, distance = mixture.nearest(points)
+    return mode_coverage(mode, distance <= 3 * mixture.std, len(mixture.centers))

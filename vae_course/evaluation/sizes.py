@@ -9,9 +9,8 @@ import torch
 
 from vae_course.evaluation.bounds import device_of, evaluate, noise_like
 from vae_course.evaluation.code_use import active_units, kl_per_dimension, probe_accuracy
-from vae_course.evaluation.frechet import frechet_distance
 from vae_course.evaluation.intervals import Runs
-from vae_course.evaluation.samples import precision_recall
+from vae_course.evaluation.samples import frechet_distance, precision_recall
 from vae_course.models.classifier import Classifier
 
 USED = 0.05  # nats: what a latent dimension must carry to count as used
@@ -26,10 +25,9 @@ def size_report(model, train, held_out, classifier: Classifier | None = None) ->
     without a ``classifier``, judge of the samples, ``frechet``, ``precision`` and ``recall`` are None.
 
     Keys: ``negative_elbo``, ``distortion``, ``rate`` (nats per example), ``active_units`` (Burda et al. 2016:
-    Var_x[μ_j(x)] > 0.01, which is met by a KL of 0.005 nats), ``used_units`` (KL of at least 0.05 nats),
-    ``kl_per_dimension`` (nats, largest first), ``probe_accuracy`` (in [0, 1], None without labels),
-    ``frechet``, ``precision``, ``recall``, ``parameters``, and ``operations``: floating-point operations to
-    encode and decode one picture.
+    Var_x[μ_j(x)] > 0.01), ``used_units`` (KL of at least 0.05 nats), ``kl_per_dimension`` (nats, largest
+    first), ``probe_accuracy`` (in [0, 1], None without labels), ``frechet``, ``precision``, ``recall``,
+    ``parameters``, and ``operations``: floating-point operations to encode and decode one picture.
     """
     bound = evaluate(model, held_out)
     kl = kl_per_dimension(model, held_out).sort(descending=True).values
@@ -81,10 +79,7 @@ AT_LEAST_0 = {"rate", "active_units", "used_units", "frechet"} | SHARES
 
 
 def size_curve(records: Iterable[dict], measure: str, beta: float = 1.0) -> SizeCurve:
-    """One measure (a key of :func:`size_report`) of a sweep's records of one data set and this β.
-
-    The intervals stay in what is possible.
-    """
+    """One measure (a key of :func:`size_report`) of a sweep's records of one data set and this β."""
     groups = _by_size(records, beta)
     curve = SizeCurve(list(groups), [], [], [])
     for k, group in groups.items():
@@ -100,15 +95,13 @@ def size_curve(records: Iterable[dict], measure: str, beta: float = 1.0) -> Size
 
 
 class Choice(NamedTuple):
-    """The smallest size that is good enough: ``price`` nats above ``best``, the one with the lowest
-    held-out −ELBO. ``at_edge``: it is the largest one tried, so larger ones should be tried.
-    """
+    """The smallest size that is good enough: ``price`` nats above the −ELBO of ``best``, the lowest."""
 
     size: int
     best: int
     price: float
     tolerance: float
-    at_edge: bool
+    at_edge: bool  # whether it is the largest one tried, so larger ones should be tried
 
     def __str__(self) -> str:
         allowed = f"{self.tolerance:g} nat{'' if self.tolerance == 1 else 's'}"
@@ -122,9 +115,8 @@ class Choice(NamedTuple):
 
 
 def choose_size(records: Iterable[dict], beta: float = 1.0, tolerance: float = 1.0) -> Choice:
-    """The rule: the smallest latent size whose mean held-out loss is within ``tolerance`` nats of the lowest.
-
-    The loss is distortion + β·rate, which at β = 1 is −ELBO; the records are of one data set.
+    """The rule: the smallest latent size whose mean held-out loss, distortion + β·rate, is within
+    ``tolerance`` nats of the lowest; the records are of one data set.
     """
     loss = {
         k: fmean(record["distortion"] + beta * record["rate"] for record in group)

@@ -1,93 +1,265 @@
-"""Questions of assignment A4, beyond the plain VAE, with checks of form; no answer is here."""
+"""Questions of assignment A4, build something beyond: letters, opponent, judge and measure; no answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from string import ascii_uppercase
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from vae_course.exercises.handed_in import chosen, formed, later, numbers
+from vae_course.data.images import ImageData
+from vae_course.data.letters import warp
+from vae_course.data.loading import load
+from vae_course.evaluation.samples import coverage, memorization
+from vae_course.exercises.handed_in import Bad, draws_of, file_of, later, numbers, stack_in, tensor_in
+from vae_course.models.classifier import Classifier
+from vae_course.models.vae import VAE
+from vae_course.teaching.exercise import CONTRACT, Verdict
+from vae_course.teaching.grading import contract_problem
+from vae_course.training.loop import fit
 
-SCORES = torch.tensor([-1.0, 0.0, 2.0]), torch.tensor([0.5, 3.0])
-FEATURES = torch.arange(12.0).reshape(6, 2).sin(), torch.arange(8.0).reshape(4, 2).cos()
-JUDGED = torch.tensor([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]])
+LETTERS, SIDE, MOST_NUMBERS, BATCHES, SURE = 8, 16, 500_000, 8, 0.9
+JUDGE_PASSES, JUDGE_BATCH = 12, 128
+LARGEST_SHIFT = 2.0  # of a flow's log scales in one step
+PATHS = ("flow", "vq", "gan")
+Draw = Callable[[int, torch.Generator], Tensor]  # how many, noise → pictures (n, 1, 16, 16) in [0, 1]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one student works on: gray pictures (1, 16, 16), labels 0 to 7."""
+
+    letters: str
+    train: ImageData
+    held_out: ImageData
+
+
+def task(student: int) -> Task:
+    """The student's eight letters, bent with draws of their own."""
+    chosen = torch.randperm(26, generator=draws_of("A4", student, "letters"))[:LETTERS].sort().values
+    letters = "".join(ascii_uppercase[i] for i in chosen)
+    parts = [pictures(letters, split, draws_of("A4", student, split)) for split in ("train", "validation")]
+    return Task(letters, *parts)
+
+
+def pictures(letters: str, split: str, generator: torch.Generator) -> ImageData:
+    """These letters of all typefaces of a split, bent a little."""
+    data, chosen = load("letters", split), torch.tensor([ascii_uppercase.index(one) for one in letters])
+    rows = torch.isin(data.labels, chosen)
+    small = (255 * F.avg_pool2d(warp(data.floats()[rows], generator), 2)).round().to(torch.uint8)
+    labels = torch.searchsorted(chosen, data.labels[rows])
+    return ImageData("letters of A4", split, small, labels, tuple(letters))
+
+
+def plain_vae(task: Task) -> VAE:
+    """The opponent: a VAE with 16 latent dimensions, trained as this assignment trains it (10 s)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = VAE.for_data(task.train, latent_dim=16, hidden_dims=(256, 128))
+    fit(
+        model, task.train, epochs=30, batch_size=64, learning_rate=3e-3, schedule="linear", warmup=0.0,
+        kl_warmup=0.2, eval_examples=1, seed=0, progress=False, device="cpu",
+    )  # fmt: skip
+    return model
+
+
+def decoder_of(model: VAE) -> dict[str, Tensor]:
+    """The decoder of :func:`plain_vae`: the state dict of an `nn.Sequential` of linear layers, with GELU."""
+    state = {name: weight.clone() for name, weight in model.decoder.layers.state_dict().items()}
+    state[list(state)[-1]] += model.output_offset.flatten()
+    return state
+
+
+def new_judge(task: Task, seed: int = 0) -> Classifier:
+    """A classifier of the eight letters, trained on the training typefaces bent anew (5 s)."""
+    generator = torch.Generator().manual_seed(seed)
+    parts = [pictures(task.letters, "train", generator) for _ in range(2)]
+    x, labels = (torch.cat(both) for both in ([p.floats() for p in parts], [p.labels for p in parts]))
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(seed)
+        judge = Classifier(task.train.shape, LETTERS)
+        steps = JUDGE_PASSES * -(-len(x) // JUDGE_BATCH)
+        optimizer = torch.optim.Adam(judge.parameters(), lr=2e-3)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+        for _ in range(JUDGE_PASSES):
+            for rows in torch.randperm(len(x), generator=generator).split(JUDGE_BATCH):
+                loss = F.cross_entropy(judge(x[rows]), labels[rows])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+    return judge.eval()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a judge says of samples: means over batches, and the standard error of the score."""
+
+    sure: float  # share of samples of which the judge is sure
+    covered: float  # share of real pictures with a sample in reach (`coverage`)
+    score: float  # harmonic mean of both, from 0 to 1
+    error: float
+
+    def __str__(self) -> str:
+        return f"sure {self.sure:.2f}, covered {self.covered:.2f}, score {self.score:.3f} ± {self.error:.3f}"
+
+
+def batches_of(draw: Draw, n: int, seed: int = 0) -> list[Tensor]:
+    """``BATCHES`` times n samples, with noise that the seed decides; Bad where a picture is no picture."""
+    generator, shape = torch.Generator().manual_seed(seed), (n, 1, SIDE, SIDE)
+    found = [draw(n, generator) for _ in range(BATCHES)]
+    for x in found:
+        if x.shape != shape or not (x.min() >= 0 and x.max() <= 1):
+            raise Bad(f"samples must be {shape} in [0, 1].")
+    return found
+
+
+def measure(batches: list[Tensor], judge: Classifier, real: ImageData) -> Measured:
+    """Each batch by itself: how many samples are clear, how much of the real pictures is covered."""
+    features, rows = judge.features(real.floats()), []
+    for x in batches:
+        sure = (judge.probabilities(x).amax(1) >= SURE).float().mean().item()
+        covered = coverage(features, judge.features(x))
+        rows.append((sure, covered, 2 * sure * covered / max(sure + covered, 1e-9)))
+    sure, covered, scores = zip(*rows, strict=True)
+    error = stdev(scores) / math.sqrt(len(scores)) if len(scores) > 1 else math.inf
+    return Measured(fmean(sure), fmean(covered), fmean(scores), error)
+
+
+def copies(batches: list[Tensor], task: Task) -> float:
+    """Share of samples that single out one training picture more than 99 % of held-out pictures do."""
+    return memorization(torch.cat(batches), task.train.floats(), task.held_out.floats()).copies
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """What is in a file: how numbers become a code, and the decoder that makes a picture of it."""
+
+    path: str
+    decoder: nn.Sequential
+    mean: Tensor | None = None  # (k,)
+    factor: Tensor | None = None  # (k, k), of "gan"; (k,), of "flow"
+    couplings: tuple[nn.Sequential, ...] = ()
+    codebook: Tensor | None = None  # (K, d)
+    prior: nn.Sequential | None = None
+
+    @torch.no_grad()
+    def draw(self, n: int, generator: torch.Generator) -> Tensor:
+        """n pictures (n, 1, 16, 16)."""
+        code = getattr(self, f"_{self.path}")(n, generator)
+        return self.decoder(code).sigmoid().view(n, 1, SIDE, SIDE)
+
+    def _gan(self, n: int, generator: torch.Generator) -> Tensor:
+        return self.mean + torch.randn(n, len(self.mean), generator=generator) @ self.factor.T
+
+    def _flow(self, n: int, generator: torch.Generator) -> Tensor:
+        z = torch.randn(n, len(self.mean), generator=generator)
+        for network in self.couplings:
+            a, b = z.chunk(2, dim=1)
+            log_scale, shift = network(a).chunk(2, dim=1)
+            z = torch.cat([b * (LARGEST_SHIFT * log_scale.tanh()).exp() + shift, a], dim=1)
+        return self.mean + self.factor * z
+
+    def _vq(self, n: int, generator: torch.Generator) -> Tensor:
+        size, d = self.codebook.shape
+        places = self.decoder[0].in_features // d
+        hot = torch.zeros(n, places, size)
+        for place in range(places):
+            where = F.one_hot(torch.full((n,), place), places).float()
+            logits = self.prior(torch.cat([hot.flatten(1), where], dim=1))
+            hot[
+                torch.arange(n), place, torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+            ] = 1
+        return (hot @ self.codebook).flatten(1)
+
+
+def read_sampler(content: Mapping) -> Sampler:
+    """The sampler in a file's content; Bad when it is none."""
+    path = content.get("path")
+    if path not in PATHS:
+        raise Bad(f"'path' must be one of {', '.join(PATHS)}.")
+    if path == "vq":
+        codebook = tensor_in(content, "codebook", 2)
+        size, d = codebook.shape
+        decoder = stack_in(content, "decoder", None, SIDE**2)
+        places = decoder[0].in_features // d if d else 0
+        if not places or places * d != decoder[0].in_features or not 2 <= size <= 1024:
+            raise Bad("the decoder must read a whole number of vectors of the codebook (2 to 1024 of them).")
+        prior = stack_in(content, "prior", places * size + places, size)
+        sampler = Sampler(path, decoder, codebook=codebook, prior=prior)
+    else:
+        mean = tensor_in(content, "mean", 1)
+        k = len(mean)
+        factor = tensor_in(content, "factor" if path == "gan" else "scale", 2 if path == "gan" else 1)
+        if not 1 <= k <= 64 or factor.shape != (k,) * factor.dim() or (path == "flow" and k % 2):
+            raise Bad("'mean' is (k,), k at most 64 (even for a flow); 'factor' (k, k), or 'scale' (k,).")
+        steps = content.get("couplings") if path == "flow" else []
+        if not isinstance(steps, list | tuple) or (path == "flow" and not 1 <= len(steps) <= 16):
+            raise Bad("'couplings' must be a list of 1 to 16 state dicts.")
+        names = {f"coupling {i}": one for i, one in enumerate(steps)}
+        parts = {**names, "activation": content.get("activation", "relu")}
+        couplings = tuple(stack_in(parts, name, k // 2, k) for name in names)
+        decoder = content | {"activation": content.get("decoder activation", parts["activation"])}
+        sampler = Sampler(path, stack_in(decoder, "decoder", k, SIDE**2), mean, factor, couplings)
+    networks = [sampler.decoder, *sampler.couplings, *filter(None, [sampler.prior])]
+    total = sum(weight.numel() for one in networks for weight in one.parameters())
+    total += sampler.codebook.numel() if path == "vq" else 0
+    if total > MOST_NUMBERS:
+        raise Bad(f"the sampler has {total:,} numbers; at most {MOST_NUMBERS:,} are taken.")
+    return sampler
+
+
+NUMBERS = numbers("plain", "yours", "copies")
+
+
+def read_report(content: Mapping) -> dict[str, float]:
+    """The three numbers in a file's content; Bad when one is missing."""
+    wrong = NUMBERS(content)
+    if wrong:
+        raise Bad(wrong.message)
+    return {name: float(content[name]) for name in ("plain", "yours", "copies")}
+
+
+def _check_gaussian(answer: Callable) -> Verdict | None:
+    mean, log_var = torch.randn(7, 3, generator=torch.Generator().manual_seed(1)), torch.full((7, 3), -1.0)
+    problem = contract_problem(answer(mean, log_var), (torch.zeros(3), torch.zeros(3, 3)))
+    return Verdict(CONTRACT, problem[0].upper() + problem[1:]) if problem else None
+
 
 EXERCISES = (
     later(
         "A4.1",
-        "What does the generator leave out?",
-        "coverage(probabilities, confidence, least): probabilities is (n, classes), a judge's answers"
-        " for n samples. A sample is sure when its largest probability is at least confidence, and "
-        "then counts for that class. Returns a dict: 'classes', the number of classes with at least "
-        "`least` sure samples; 'sure', the share of sure samples; 'kl', KL(histogram of the sure "
-        "samples || uniform), in nats.",
-        '''def coverage(probabilities: torch.Tensor, confidence: float, least: int) -> dict[str, float]:
-    """probabilities (n, classes). Returns {"classes": a count, "sure": a share, "kl": nats}."""
+        "The Gaussian that fits all codes",
+        "matched_gaussian(mean, log_var): (n, k) each, of q(z|x) for n pictures. Draw a picture, then a code "
+        "from its q(z|x): returns mean (k,) and covariance (k, k) of that code, of all n pictures (divide by "
+        "n).",
+        '''def matched_gaussian(mean: torch.Tensor, log_var: torch.Tensor) -> tuple:
+    """mean, log_var (n, k) of q(z|x). Mean (k,) and covariance (k, k) of a code drawn as above."""
     ...''',
-        formed((JUDGED, 0.7, 1), {"classes": 0.0, "sure": 0.0, "kl": 0.0}, low=0.0),
-        "max(1) gives the largest probability and its class; bincount counts classes.",
-        "A class that was never drawn adds 0 · log 0 = 0 to the KL; torch.special.xlogy knows that.",
+        _check_gaussian,
+        "A code is the mean of its own picture plus noise: two causes of spread.",
+        "Var z = E[Var(z|x)] + Var(E[z|x]), and noise of different dimensions is independent.",
     ),
     later(
         "A4.2",
-        "Two losses with a hinge",
-        "hinge_losses(real, fake): the discriminator's outputs (no sigmoid) for real and generated "
-        "samples, (n,) and (m,), high for real. The discriminator wants real above 1 and fake below "
-        "−1 and is content beyond; the generator wants fake high without limit. Returns a dict of two"
-        " numbers to *minimize*: 'catch' (the discriminator's; mean over the real ones plus mean over"
-        " the fake ones) and 'fool' (the generator's).",
-        '''def hinge_losses(real: torch.Tensor, fake: torch.Tensor) -> dict[str, torch.Tensor]:
-    """real (n,), fake (m,): outputs of the discriminator. Returns {"catch": a number, "fool": a number}."""
-    ...''',
-        formed(SCORES, {"catch": 0.0, "fool": 0.0}),
-        "relu(1 − a) is 0 as soon as a is above 1.",
-        "Both are losses: which sign makes the generator raise its outputs?",
+        "Beyond",
+        "The name of a file: a dict with 'path' ('flow', 'vq' or 'gan') and the parts that the notebook "
+        "lists for it.",
+        'answer_A4_2 = "A4_sampler.pt"',
+        file_of(read_sampler),
     ),
     later(
         "A4.3",
-        "A Fréchet distance without matrix roots",
-        "frechet_diagonal(a, b): features (n, d) and (m, d), float tensors. Returns the squared "
-        "Fréchet distance of two Gaussians with the features' means and standard deviations and "
-        "*independent* dimensions: one number ≥ 0.",
-        '''def frechet_diagonal(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """a (n, d), b (m, d). Squared Fréchet distance of two Gaussians with independent dimensions."""
-    ...''',
-        formed(FEATURES, 0.0, low=0.0),
-        "With a diagonal covariance the trace term of the formula is a sum over dimensions: σa² + σb²"
-        " − 2 σa σb.",
-        "That is a square.",
-    ),
-    later(
-        "A4.4",
-        "How well do scores tell the odd ones?",
-        "auroc(normal, odd): anomaly scores (−ELBO, nats) of n normal and m odd examples, float "
-        "tensors (n,) and (m,); higher should mean odder. Returns the area under the ROC curve: the "
-        "probability that a random odd example scores higher than a random normal one, where a tie "
-        "counts one half. A number from 0 to 1.",
-        '''def auroc(normal: torch.Tensor, odd: torch.Tensor) -> float:
-    """normal (n,), odd (m,): scores. Probability that an odd example scores higher; ties count one half."""
-    ...''',
-        formed(SCORES, 0.0, low=0.0, high=1.0),
-        "Compare every odd score with every normal one: a table of (m, n).",
-        "How many entries are above, how many are equal?",
-    ),
-    later(
-        "A4.5",
-        "Cover or choose",
-        "Target: three equal humps at −6, 0 and 6, each with standard deviation 0.8. Model: one "
-        "Gaussian. Give 'forward std', the standard deviation that minimizes KL(target || model); "
-        "'reverse std', the one that minimizes KL(model || target); and 'reverse kl', the least "
-        "KL(model || target), in nats. To within 0.015.",
-        'answer_A4_5 = {"forward std": ..., "reverse std": ..., "reverse kl": ...}',
-        numbers("forward std", "reverse std", "reverse kl"),
-        "Forward: the best Gaussian has the target's mean and variance. What is the variance of three humps?",
-        "Reverse: put the model on one hump. Which share of the target is left out, and what does it cost?",
-    ),
-    later(
-        "A4.6",
-        "Four reports, four names",
-        "For 'model 1' to 'model 4' of the table give the code of what is wrong. A: mode collapse. B:"
-        " posterior collapse. C: it repeats training pictures. D: it draws blurry means.",
-        'answer_A4_6 = {"model 1": ..., "model 2": ..., "model 3": ..., "model 4": ...}',
-        chosen("ABCD", "model 1", "model 2", "model 3", "model 4"),
-        "Which of the four needs an encoder to be seen at all?",
-        "Precision asks of samples, recall asks of data. And compare the nearest training picture "
-        "with a fresh one's.",
+        "What did you build?",
+        "The name of a file with a dict of three numbers: 'plain' and 'yours', the scores of the opponent "
+        "with your Gaussian and of your sampler, by new_judge(mine), against your held-out pictures; "
+        "'copies', of your sampler.",
+        'answer_A4_3 = "A4_report.pt"',
+        file_of(read_report),
     ),
 )

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae_course.exercises.properties import noise_problem
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
 from vae_course.teaching.grading import ContractBroken, contract_problem, to_tensor
+from vae_course.teaching.properties import noise_problem
 
 # -------- Exercise of chapter 01 about what autoencoder, VAE and GAN optimize.
 
@@ -353,7 +353,7 @@ def _terms(x: Tensor, mean: Tensor, std: float) -> Tensor:
 
 
 DENSITY = Exercise(
-    id="01.1",
+    id="01.7",
     title="The log density of a Gaussian",
     contract="gaussian_log_density(x, mean, std): x and mean are (n, D) float tensors, std > 0 is one number "
     "(the standard deviation of every dimension). Returns log N(x; mean, std² I) of each row, in nats: (n,).",
@@ -540,7 +540,8 @@ def _line(z: Tensor) -> Tensor:
 
 def _grade_sampler(answer: Callable) -> Verdict | None:
     """Contract, then the law of the codes that reach the decoder, then that of the noise, then the seed."""
-    for sigma in (0.3, 1.7):
+    draws = []
+    for seed, sigma in enumerate((0.3, 1.7)):
         seen = []
 
         def decoder(z: Tensor, seen: list = seen) -> Tensor:
@@ -550,7 +551,7 @@ def _grade_sampler(answer: Callable) -> Verdict | None:
             seen.append(z.detach())
             return _line(z)
 
-        x = answer(decoder, sigma, ROWS, torch.Generator().manual_seed(0))
+        x = answer(decoder, sigma, ROWS, torch.Generator().manual_seed(seed))
         problem = contract_problem(x, torch.zeros(ROWS, 2), label="x")
         if problem:
             return Verdict(CONTRACT, problem.capitalize())
@@ -565,9 +566,12 @@ def _grade_sampler(answer: Callable) -> Verdict | None:
         if verdict:
             return verdict
         noise = (to_tensor(x).double() - _line(z)) / sigma
-        problem = noise_problem(torch.cat([z[:, None], noise], dim=1)[None])
+        draws.append(torch.cat([z[:, None], noise], dim=1))
+        problem = noise_problem(draws[-1][None])
         if problem:
             return Verdict(WRONG, f"Not yet: {problem}.")
+    if ((draws[0] - draws[1]).abs().amax(0) < 1e-3).any():  # codes, or noise, of a seed of the answer's own
+        return SAMPLER.named("always the same draw")
     return _judge_seed(lambda generator: to_tensor(answer(_line, 0.5, 5, generator)))
 
 
@@ -645,7 +649,7 @@ def _white(mean: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 SAMPLER = Exercise(
-    id="01.7",
+    id="01.1",
     title="Draw from a latent-variable model",
     contract="sample_model(decoder, sigma, n, generator=None): decoder maps codes (n,) to means (n, 2), "
     "sigma > 0 is one number. Returns n independent draws x of p(x), (n, 2): each from a code z ~ N(0, 1) of "

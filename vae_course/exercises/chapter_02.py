@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_course.exercises.properties import noise_problem
 from vae_course.models.vae import VAE
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
 from vae_course.teaching.grading import contract_problem, to_tensor
+from vae_course.teaching.properties import noise_problem
 
 # -------- Exercises of chapter 02 whose answers are random: judged by statistics, gradients and
 # repeatability.
@@ -428,6 +428,7 @@ RECONSTRUCTION = Exercise(
     "the decoder's output, x is in [0, 1]. Returns -log p(x|z) of each example, in nats, summed over pixels: "
     "(batch,), finite also for logits of ±150. "
     "Gradients reach logits.",
+    gradients_to=("logits",),
     stub='''def reconstruction_nats(logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """logits, x: (batch, channel, height, width). Returns -log p(x|z) in nats, shape (batch,)."""
     ...''',
@@ -740,6 +741,7 @@ KL_TO_PRIOR = Exercise(
     contract="kl_to_prior(mean, log_var): both (batch, latent) float tensors, log_var = log σ². Returns "
     "KL(N(mean, σ²) || N(0, I)) of each example, in nats, summed over latent dimensions: (batch,), >= 0. "
     "Gradients reach mean and log_var.",
+    gradients_to=("mean", "log_var"),
     stub='''def kl_to_prior(mean: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
     """mean, log_var: (batch, latent); log_var is log σ². Returns the KL in nats, shape (batch,)."""
     ...''',

@@ -213,7 +213,7 @@ MAPS = Exercise(
     ),
     value={"a": "no", "b": "yes", "c": "no", "d": "yes"},
     codes={name: YES_NO for name in "abcd"},
-    explanation="t-SNE keeps neighborhoods and nothing else; an orthogonal projection never lengthens a "
+    explanation="t-SNE keeps most neighbors and nothing else; an orthogonal projection never lengthens a "
     "distance, and may shorten it to 0.",
 )
 

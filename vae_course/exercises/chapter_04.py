@@ -217,6 +217,7 @@ FREE_BITS = Exercise(
     "each >= 0, and a number of nats >= 0. Returns the KL term of a loss with free bits, a scalar: a "
     "latent dimension whose mean over the batch is below its allowance costs exactly the allowance. "
     "Gradients reach it.",
+    gradients_to=("kl_per_dimension",),
     stub='''def kl_cost(kl_per_dimension: torch.Tensor, free_bits: float) -> torch.Tensor:
     """kl_per_dimension: (batch, latent), nats; free_bits: nats for each dimension. Returns a scalar."""
     ...''',

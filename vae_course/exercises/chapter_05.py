@@ -106,12 +106,13 @@ def _once(x: Tensor, x_hat: Tensor, log_sigma: Tensor) -> Tensor:
 
 
 GAUSSIAN_NATS = Exercise(
-    id="05.4",
+    id="05.1",
     title="A reconstruction term that can learn its σ",
     contract="gaussian_nats(x, x_hat, log_sigma): x and x_hat (batch, channel, height, width) float tensors, "
     "log_sigma a tensor with one number, log σ of every pixel. Returns −log N(x; x_hat, σ²) of each example "
     "in nats, summed over pixels, with all constants: (batch,). It may be negative: it is a density. "
     "Gradients reach x_hat and log_sigma.",
+    gradients_to=("x_hat", "log_sigma"),
     stub='''def gaussian_nats(x: torch.Tensor, x_hat: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
     """x, x_hat: (batch, channel, height, width). Returns −log N(x; x_hat, σ²) in nats, shape (batch,)."""
     ...''',
@@ -342,7 +343,7 @@ def _beta_cases(seed: int) -> list[tuple]:
 
 
 BETA_OF = Exercise(
-    id="05.1",
+    id="05.3",
     title="Read off β",
     contract="beta_of(error, features, error_weight, kl_weight): the loss is error_weight * error "
     "averaged over batch and pixels + kl_weight * KL (summed over latent dimensions, averaged over the "
@@ -417,7 +418,7 @@ def _scale_cases(seed: int) -> list[tuple]:
 
 
 BEST_SCALE = Exercise(
-    id="05.3",
+    id="05.6",
     title="The scale that the data ask for",
     contract="best_scale(x, x_hat): both (batch, channel, height, width) float tensors. Returns the one "
     "scale b for all pixels that maximizes the sum of the Laplace log-densities −|x − x_hat| / b − log 2b: a "

@@ -92,7 +92,7 @@ def _losses(
 
 
 PLAYER_LOSSES = Exercise(
-    id="06.3",
+    id="06.2",
     title="Two losses, two players",
     contract="player_losses(generator, discriminator, real, z): two modules, real (n, 2) and z (n, k) float "
     "tensors; the discriminator returns logits (n,), positive for real. Returns two scalars with gradients: "
@@ -407,13 +407,13 @@ _REVERSE = math.log(8 / 7)
 _JENSEN = (7 / 8 * math.log((1 / 8) / (15 / 112)) + 1 / 8 * math.log(2) + math.log((1 / 7) / (15 / 112))) / 2
 
 PRICE = Exercise(
-    id="06.2",
+    id="06.3",
     title="The price of a dropped mode",
     contract="Data have eight equally likely modes. Give, in nats: 'forward', KL(data || model) when the "
     "model gives one mode the share 1/80 and the others equal shares of the rest; 'dropped', KL(model || "
     "data) when the model has seven equal modes and never visits the eighth; 'js', the Jensen-Shannon "
     "divergence for that last model, ½ KL(data || m) + ½ KL(model || m) with m the average of the two.",
-    stub='answer_06_2 = {"forward": ..., "dropped": ..., "js": ...}',
+    stub='answer_06_3 = {"forward": ..., "dropped": ..., "js": ...}',
     hints=(
         "Modes do not overlap, so each divergence is a sum over eight shares.",
         "forward: seven terms are slightly negative, one is (1/8) log((1/8) / (1/80)).",

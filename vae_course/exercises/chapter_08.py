@@ -57,7 +57,7 @@ def _first_small_gain(mean: dict[int, float], tolerance: float) -> int:
 
 
 CHOOSE_SIZE = Exercise(
-    id="08.3",
+    id="08.4",
     title="The smallest size that is good enough",
     contract="smallest_good_size(losses, tolerance): losses is a dict, latent size -> list of held-out "
     "losses in nats, one for each seed; tolerance is a float >= 0. Returns the smallest size whose mean loss "
@@ -147,7 +147,7 @@ def _cases(seed: int) -> list[tuple]:
 
 
 COUNT_ACTIVE = Exercise(
-    id="08.1",
+    id="08.3",
     title="Count the active units",
     contract="count_active(means, threshold=0.01): means is float (n, latent), the mean of q(z|x) for n "
     "pictures. Returns the number of latent dimensions in which the mean varies over the pictures with a "
@@ -205,7 +205,7 @@ COUNT_ACTIVE = Exercise(
 )
 
 PRICE = Exercise(
-    id="08.2",
+    id="08.1",
     title="The price of one more dimension",
     contract="A fully connected VAE has hidden layers of 256 and 128 units in the encoder, mirrored in the "
     "decoder. Its latent size grows by 1. Give 'encoder' and 'decoder': the learnable numbers each gains.",
@@ -315,7 +315,7 @@ def _in_place(log_likelihood, z, unit, noise):
 
 
 WORTH = Exercise(
-    id="08.5",
+    id="08.2",
     title="What a unit is worth",
     contract="worth(log_likelihood, z, unit, noise): log_likelihood(codes) takes float codes (n, k) and "
     "gives log p(x|z) of the n pictures, (n,), nats; z is (n, k), their codes; noise is (n,), draws from "

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vae_course.exercises.properties import noise_problem
 from vae_course.models.letters import LetterVAE
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
 from vae_course.teaching.grading import contract_problem, to_tensor
+from vae_course.teaching.properties import noise_problem
 
 # -------- Exercises of chapter 09: AUROC, and attribute vectors with the others held fixed.
 
@@ -33,7 +33,7 @@ def _score_cases(seed: int) -> list[tuple]:
 
 
 AUROC = Exercise(
-    id="09.4",
+    id="09.5",
     title="AUROC",
     contract="area(normal, strange): scores (n,) and (m,), higher for stranger. Returns the probability that "
     "a strange example scores higher than a normal one, ties counted half: a number in [0, 1].",
@@ -128,7 +128,7 @@ def _centered(values: Tensor) -> Tensor:
 
 
 HELD_FIXED = Exercise(
-    id="09.5",
+    id="09.4",
     title="One vector, the others held fixed",
     contract="held_fixed(codes, attributes): codes (n, latent) and attributes (n, A) of 0 and 1, both float. "
     "Returns (A, latent): for each attribute the change of the mean code when it goes from 0 to 1 and all "
@@ -209,7 +209,7 @@ def _vector_cases(seed: int) -> list[tuple]:
 
 
 VECTOR = Exercise(
-    id="09.1",
+    id="09.3",
     title="An attribute vector, from the right pictures",
     contract="attribute_vector(codes, has, in_training): codes is a float tensor (n, latent); has and "
     "in_training are bool tensors (n,): which pictures show the attribute, and which belong to the training "
@@ -359,7 +359,7 @@ def _collateral_cases(seed: int) -> list[tuple]:
 
 
 COLLATERAL = Exercise(
-    id="09.3",
+    id="09.6",
     title="Collateral change",
     contract="collateral(before, after, target): readings (n, A) in [0, 1] of the reconstructed pictures and "
     "of the edited ones, and the column that was meant to change. Returns how much everything else changed: "
@@ -459,7 +459,7 @@ def _all_letters(label: int) -> Tensor:
 
 
 ALPHABET = Exercise(
-    id="09.6",
+    id="09.1",
     title="An alphabet from one letter",
     contract="write_alphabet(model, letter, label): model.encode((pictures, letters)) gives a posterior with "
     ".mean (n, latent), model.decode(z, letters) logits (n, 1, 32, 32); letters are int64 (n,). letter is a "

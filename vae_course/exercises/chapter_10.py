@@ -35,6 +35,7 @@ PADDING = Exercise(
     contract="nats_per_text(log_probs, tokens): log_probs, float (batch, length, vocabulary), log p of "
     "every token at every place; tokens, int64 (batch, length): the text, END (2), then padding (0). "
     "Returns −log p of each whole text, (batch,), nats. Gradients reach log_probs.",
+    gradients_to=("log_probs",),
     stub='''def nats_per_text(log_probs: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """log_probs: (batch, length, vocabulary); tokens: (batch, length), END 2, padding 0. Returns (batch,)."""
     ...''',

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.exercises.properties import noise_problem
 from vae_course.teaching.display import publish
 from vae_course.teaching.exercise import Exercise, Mistake, Verdict
 from vae_course.teaching.grading import ContractBroken, grade
+from vae_course.teaching.properties import noise_problem
 
 EXAMPLES = 8000
 # One latent dimension for each way to misread log σ²: small, one, large.
@@ -136,7 +136,7 @@ def _mean_of_q(mean: Tensor, std: Tensor, training: bool) -> Tensor:
 
 
 VAE_TERMS = Exercise(
-    id="05.0",
+    id="05.4",
     title="The whole loss, without a bug",
     contract="vae_terms(encode, decode, images, training=True): images uint8 (batch, channel, height, "
     "width), 0 to 255; encode(x in [0, 1]) -> (mean, raw log σ²), each (batch, latent), the second "

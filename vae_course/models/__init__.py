@@ -17,6 +17,6 @@ __getattr__, __dir__, __all__ = lazily(
         "text": "TextVAE",
         "vae": "Autoencoder GaussianVAE VAE",
         "vae_gan": "VAEGAN",
-        "vq_vae": "Codebook CodePrior perplexity vq_terms VQVAE",
+        "vq_vae": "Codebook CodePrior perplexity VQVAE",
     },
 )

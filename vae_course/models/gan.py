@@ -17,10 +17,9 @@ LEAK = 0.2  # slope of the discriminator's activation below 0, usual since Radfo
 
 
 class Generator(nn.Module):
-    """Noise z ~ N(0, I) → a picture in [0, 1], or a point: a VAE's decoder with nothing behind it.
+    """Noise z ~ N(0, I) → a picture (C, H, W) in [0, 1], or a point (D,) ("mlp" only).
 
-    For pictures the network is exactly the decoder of ``VAE`` with the same arguments, followed by a sigmoid;
-    it has no encoder and no likelihood. ``shape`` is (C, H, W) of a picture, or (D,) of a point ("mlp" only).
+    For pictures the network is exactly the decoder of ``VAE`` with the same arguments, followed by a sigmoid.
     """
 
     @keeps_config
@@ -35,9 +34,8 @@ class Generator(nn.Module):
         super().__init__()
         self.shape, self.latent_dim = _check_shape(shape, architecture), latent_dim
         if len(shape) == 3:
-            _, self.decoder, sizes = build_networks(
-                shape, latent_dim, hidden_dims, architecture, activation, 1
-            )
+            how = hidden_dims, architecture, activation, 1
+            _, self.decoder, sizes = build_networks(shape, latent_dim, *how)
         else:
             sizes = list(hidden_dims or DEFAULT_WIDTHS)
             self.decoder = networks.mlp_decoder(shape, sizes, latent_dim, activation)

@@ -16,12 +16,11 @@ class HierarchicalVAE(VAE):
     """p(z₂) = N(0, I), p(z₁|z₂) = N(μ₁(z₂), σ₁(z₂)²), p(x|z₁): a ladder VAE of two layers.
 
     The code is written as z = (z₂, ε) with z₁ = μ₁(z₂) + σ₁(z₂) ε. In these coordinates the prior is N(0, I)
-    whatever the networks do, so everything that measures a VAE measures this one: ``elbo_terms``,
-    ``evaluate``, ``importance_weighted_bound``, ``sample``. The first ``top_dim`` dimensions are z₂.
+    whatever the networks do, so everything that measures a VAE measures this one.
 
     Arguments are those of :class:`VAE`, with ``latent_dim`` the size of z₁ (afterwards ``lower_dim``; the
-    model's ``latent_dim`` is the length of the whole code), ``top_dim`` the size of z₂, and ``top_hidden``
-    the width of the one hidden layer in the networks between z₁ and z₂.
+    model's ``latent_dim`` is that of the whole code), ``top_dim`` the size of z₂, the first dimensions, and
+    ``top_hidden`` the width of the one hidden layer in the networks between z₁ and z₂.
     """
 
     @keeps_config
@@ -31,10 +30,8 @@ class HierarchicalVAE(VAE):
         self.latent_dim = top_dim + self.lower_dim
 
         def two_layers(n_inputs: int, n_outputs: int) -> nn.Sequential:
-            activation = make_activation(self.config["activation"])
-            return nn.Sequential(
-                nn.Linear(n_inputs, top_hidden), activation, nn.Linear(top_hidden, n_outputs)
-            )
+            act = make_activation(self.config["activation"])
+            return nn.Sequential(nn.Linear(n_inputs, top_hidden), act, nn.Linear(top_hidden, n_outputs))
 
         self.top_encoder = two_layers(2 * self.lower_dim, 2 * top_dim)
         self.lower_prior = two_layers(top_dim, 2 * self.lower_dim)
@@ -66,8 +63,8 @@ class LadderPosterior:
     """q(z₂|x) q(ε|x, z₂): what x says of z₁ is joined with what z₂ says (Sønderby et al. 2016, section 2.2).
 
     The prior p(z₁|z₂) and a Gaussian message N(z₁; μ̂(x), σ̂(x)²) are multiplied: precisions add up, means
-    are weighted by precision. In units of the prior's σ₁ the prior is N(0, 1) and the message N(m, v) with m
-    = (μ̂ − μ₁)/σ₁, v = σ̂²/σ₁², so that q(ε|x, z₂) = N(m/(1 + v), v/(1 + v)).
+    are weighted by them. In units of the prior's σ₁ the prior is N(0, 1) and the message N(m, v) with m = (μ̂
+    − μ₁)/σ₁, v = σ̂²/σ₁², so that q(ε|x, z₂) = N(m/(1 + v), v/(1 + v)).
     """
 
     top: GaussianPosterior  # q(z₂|x), (batch, top_dim)
@@ -94,10 +91,8 @@ class LadderPosterior:
         return self.top.log_prob(top) + self.lower(top).log_prob(noise)
 
     def kl_per_dimension(self) -> Tensor:
-        """KL to N(0, I) of each dimension, nats, (batch, latent).
-
-        Exact for z₂. For ε it is an expectation over z₂ ~ q(z₂|x), taken at the draws of the last ``sample``
-        (before any: one draw with seed 0), so that both terms of the ELBO belong to the same z₂.
+        """KL to N(0, I) of each dimension, nats, (batch, latent): exact for z₂; for ε at the draws of z₂ of
+        the last ``sample`` (before any: one with seed 0), to which both terms of the ELBO belong.
         """
         if self.drawn is None:
             self.sample(generator=seeded(0, self.top.mean.device))

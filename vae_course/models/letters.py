@@ -64,14 +64,9 @@ class LetterVAE(nn.Module):
     """p(y|z, target) through p(z) = N(0, I) and q(z|x, letter): z is the style of a face.
 
     The picture that is judged, y, need not be the one that was seen, x: a bound of log p(y) holds for every q
-    that z is drawn from. With another letter of the same face as y, only what the letters share can help.
-    A batch is (x, letter, y, target): pictures (batch, 1, 32, 32) in [0, 1] and letters 0 to 25, int64
-    (batch,), as ``LetterPairs`` gives them.
-
-    Args:
-        latent_dim: size k of the style.
-        width: channels of the layers nearest to the pictures; others have twice and four times as many.
-        likelihood: a name that ``likelihoods.make`` knows.
+    that z is drawn from. With another letter of the same face as y, only what the letters share can help. A
+    batch is (x, letter, y, target): pictures (batch, 1, 32, 32) in [0, 1] and letters 0 to 25, int64
+    (batch,). Layers nearest to the pictures have ``width`` channels, others twice and four times as many.
     """
 
     image_shape = (1, SIDE, SIDE)
@@ -117,14 +112,8 @@ class LetterVAE(nn.Module):
 
     @torch.no_grad()
     def write_alphabet(self, letter: Tensor, label: int | Tensor) -> Tensor:
-        """The alphabet of the face of one letter, at the posterior's mean.
-
-        Args:
-            letter: picture (1, 32, 32) in [0, 1], or several, (n, 1, 32, 32).
-            label: which letter it is, 0 to 25, or int64 (n,).
-
-        Returns:
-            (26, 1, 32, 32), or (n, 26, 1, 32, 32), in [0, 1].
+        """The alphabet of the face of one letter, picture (1, 32, 32) in [0, 1], at the posterior's mean:
+        (26, 1, 32, 32), or (n, 26, 1, 32, 32) of several; ``label``: which it is, 0 to 25.
         """
         several = letter if letter.ndim == 4 else letter[None]
         labels = torch.as_tensor(label, device=letter.device).expand(len(several))
@@ -133,10 +122,10 @@ class LetterVAE(nn.Module):
 
 
 def alphabet_terms(model: LetterVAE, batch, generator: torch.Generator | None = None) -> ElboTerms:
-    """−ELBO of a face's 26 letters given one of them, for each letter: a style is paid once for all.
+    """−ELBO of a face's 26 letters given one of them, for each letter: the objective for ``fit``.
 
     log p(y_1, …, y_26) ≥ Σ_c E_q[log p(y_c|z, c)] − KL(q(z|x) ‖ p(z)); both sides are divided by 26, and the
-    mean over letters is estimated by the one target of each example. The objective for ``fit``.
+    mean over letters is estimated by the one target of each example.
     """
     terms = elbo_terms(model, batch, generator)
     return ElboTerms(terms.reconstruction, terms.kl / N_LETTERS, terms.kl_per_dimension / N_LETTERS)

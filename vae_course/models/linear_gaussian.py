@@ -1,7 +1,6 @@
 """The linear-Gaussian VAE: the one VAE whose log p(x), posterior and gap have closed forms.
 
-Its decoder is linear with one noise level, so the model is probabilistic PCA (Tipping & Bishop 1999), and the
-best weights are known in closed form too (:func:`principal_component_model`).
+It is probabilistic PCA (Tipping & Bishop 1999); its best weights too (:func:`principal_component_model`).
 """
 
 import math
@@ -19,7 +18,7 @@ class LinearGaussianVAE(nn.Module):
 
     Works on rows x (batch, D) of float64. The encoder is diagonal, as in every VAE of this course, while the
     exact posterior has a full covariance: its gap can only close if W's columns become orthogonal. ``sigma``
-    is the noise of the decoder, > 0: the start, or for good when ``learn_sigma`` is False.
+    > 0 is the noise of the decoder: the start, or for good without ``learn_sigma``.
     """
 
     def __init__(self, n_features: int, latent_dim: int, sigma: float = 1.0, learn_sigma: bool = True):
@@ -50,9 +49,8 @@ class LinearGaussianVAE(nn.Module):
         return self._log_density(((x - self.decode(z)) ** 2).sum(-1))
 
     def exact_terms(self, x: Tensor) -> ElboTerms:
-        """The ELBO terms with the expectation over q solved instead of sampled, for rows (batch, D).
-
-        E_q‖x − W z − b‖² = ‖x − W μ − b‖² + Σ_j s_j² ‖w_j‖², so that training needs no random draw.
+        """The ELBO terms with the expectation over q solved instead of sampled, for rows (batch, D): E_q‖x −
+        W z − b‖² = ‖x − W μ − b‖² + Σ_j s_j² ‖w_j‖².
         """
         q = self.encode(x)
         spread = (self.log_var.exp() * self.weight.square().sum(0)).sum()
@@ -92,8 +90,8 @@ def principal_component_model(x: Tensor, latent_dim: int) -> LinearGaussian:
     """The maximum-likelihood linear-Gaussian model of rows x (n, D), in closed form.
 
     With eigenvalues λ of the covariance (divisor n) in falling order and eigenvectors U: σ² = mean of
-    λ_{k+1..D}, W = U_k (Λ_k − σ² I)^½ (Tipping & Bishop 1999, eq. 7 and 8 with R = I). Columns of W are in
-    falling order of length. ValueError: k is not in 1 … D − 1, or nothing is left for σ².
+    λ_{k+1..D}, W = U_k (Λ_k − σ² I)^½ (Tipping & Bishop 1999, eq. 7 and 8 with R = I). ValueError: k is not
+    in 1 … D − 1, or nothing is left for σ².
     """
     if x.ndim != 2 or not 1 <= latent_dim < x.shape[1]:
         raise ValueError(f"x is {tuple(x.shape)} and latent_dim is {latent_dim}; expected (n, D) and k < D.")
@@ -121,7 +119,6 @@ def water_filling(eigenvalues: Tensor, noise: float) -> Tensor:
     """Rate of each principal direction, nats: ½ log(λ/θ) where λ > θ, else 0; θ = noise = β σ².
 
     The optimal β-VAE with a linear decoder of fixed σ has these rates (from Lucas et al. 2019, "Don't blame
-    the ELBO!", with σ² replaced by β σ²), and so has the rate–distortion function of a Gaussian source
-    (reverse water-filling, Cover & Thomas, section 10.3.3). Eigenvalues are variances λ, of any shape.
+    the ELBO!"), as the rate–distortion function of a Gaussian source (Cover & Thomas, 10.3.3).
     """
     return 0.5 * torch.log(eigenvalues.double() / noise).clamp_min(0)

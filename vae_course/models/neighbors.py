@@ -1,7 +1,5 @@
 """A decoder that sees its neighbors: each number of a picture given those above it and to its left."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,9 +18,8 @@ SMALLEST = -6.0  # log of the smallest scale of a logistic, in units of the gray
 
 
 class CausalConv2d(nn.Conv2d):
-    """A convolution that sees ``size // 2`` rows above and its own row up to the place it is at.
-
-    ``mask``: another choice among the (size // 2 + 1, size) places, 1 for each that is seen.
+    """A convolution that sees ``size // 2`` rows above and its own row up to the place it is at, or by
+    ``mask`` other places of (size // 2 + 1, size), 1 for each that is seen.
     """
 
     def __init__(self, inputs: int, outputs: int, size: int = 3, mask: Tensor | None = None):
@@ -46,8 +43,7 @@ class NeighborDecoder(nn.Module):
     Args:
         channels, levels: of a picture, and the values that a stored number can take.
         width, depth, components: features, layers after the first, and logistics of a pixel.
-        context_channels: of a picture that a code was decoded to, which every place sees whole around itself;
-            0 is the same decoder without a code.
+        context_channels: of a picture that a code was decoded to; 0 is the same decoder without a code.
         sees: "all", or less, one of ``SEES``: the steps by which independent numbers become neighbors.
     """
 
@@ -91,7 +87,7 @@ class NeighborDecoder(nn.Module):
 
     def pixel(self, x: Tensor, told: Tensor | float = 0.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The mixture of each pixel of x (batch, C, H, W): log weights (batch, K, H, W), centers before any
-        shift and log scales (batch, K, C, H, W), and the shifts (batch, K, pairs of colors, H, W).
+        shift, log scales (batch, K, C, H, W), and shifts (batch, K, pairs of colors, H, W).
         """
         h = self.first(2 * x - 1) + told
         for layer in self.body:
@@ -118,19 +114,13 @@ class NeighborDecoder(nn.Module):
         return (weight + each.sum(2)).logsumexp(1)
 
     def log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """log P(x | context) in nats, (batch,): x (batch, C, H, W) in [0, 1], multiples of 1 / (levels − 1);
-        a context that is missing, superfluous or of another shape is a ValueError.
-        """
+        """log P(x | context), nats, (batch,): x (batch, C, H, W) in [0, 1], multiples of 1 / (levels − 1)."""
         return self.log_prob_map(x, context).sum((1, 2))
 
     @torch.no_grad()
-    def sample(
-        self, context: Tensor | None = None, generator=None, shape: Sequence[int] = (1, 64, 64)
-    ) -> Tensor:
-        """Pictures (batch, C, H, W) in [0, 1], drawn pixel by pixel: one for each context, or ``shape``.
-
-        ``shape`` is (batch, height, width), for a decoder without a code. Each pixel reads only the window
-        that it depends on: 24 pictures of 64×64 take a minute or two of one CPU thread.
+    def sample(self, context: Tensor | None = None, generator=None, shape=(1, 64, 64)) -> Tensor:
+        """Pictures (batch, C, H, W) in [0, 1], drawn pixel by pixel: one for each context, or of ``shape``
+        (batch, height, width) without. Each pixel reads only the window that it depends on: 24 take minutes.
         """
         batch, height, width = shape if context is None else (len(context), *context.shape[2:])
         x = self.head.weight.new_zeros(batch, self.channels, height, width)

@@ -31,10 +31,8 @@ def plain(value):
 
 
 def keeps_config(init: Callable) -> Callable:
-    """Decorate a model's ``__init__``: it gets plain values, and leaves them in ``config``.
-
-    ``type(model)(**model.config)`` builds the same network. What was chosen where an argument was None, and
-    what the ``__init__`` of a parent kept, stays in ``config``.
+    """Decorate a model's ``__init__``: it gets plain values, and leaves them in ``config``, so that
+    ``type(model)(**model.config)`` builds the same network. What was chosen where an argument was None stays.
     """
     signature = inspect.signature(init)
 
@@ -58,19 +56,16 @@ def as_images(x: Tensor | np.ndarray, model: nn.Module) -> Tensor:
     """Pictures (batch, C, H, W) in the model's own floats; an array goes to its device. Else ValueError."""
     found = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
     if not torch.is_tensor(found):
-        raise ValueError(
-            f"the model was given a {type(x).__name__}; expected a float tensor (batch, C, H, W) in [0, 1]."
-        )
+        wanted = "a float tensor (batch, C, H, W) in [0, 1]"
+        raise ValueError(f"the model was given a {type(x).__name__}; expected {wanted}.")
     if tuple(found.shape[1:]) != model.image_shape:
         raise ValueError(
             f"the model was built for images of shape {model.image_shape} and was given a batch of shape "
             f"{tuple(x.shape)}; expected (batch, {', '.join(map(str, model.image_shape))})."
         )
     if not found.is_floating_point():
-        raise ValueError(
-            f"the model was given {found.dtype} images; expected floats in [0, 1]: "
-            f"use ImageData.batch or ImageData.floats, or divide by 255."
-        )
+        found = f"the model was given {found.dtype} images; expected floats in [0, 1]:"
+        raise ValueError(f"{found} use ImageData.batch or ImageData.floats, or divide by 255.")
     return _like(found, model.input_mean, x)
 
 
@@ -78,10 +73,8 @@ def as_codes(z: Tensor | np.ndarray, size: int, like: Tensor) -> Tensor:
     """Codes (..., size) in floats such as ``like``; an array goes to its device. Else ValueError."""
     found = torch.from_numpy(z) if isinstance(z, np.ndarray) else z
     if found.shape[-1:] != (size,):
-        raise ValueError(
-            f"the model has a code of size {size} and was given z of shape {tuple(z.shape)}; "
-            f"expected (..., {size})."
-        )
+        found = f"the model has a code of size {size} and was given z of shape {tuple(z.shape)};"
+        raise ValueError(f"{found} expected (..., {size}).")
     return _like(found, like, z)
 
 
@@ -110,10 +103,8 @@ def halvings(image_shape: Sequence[int], n_layers: int) -> list[tuple[int, int]]
     """Height and width of the picture, then after each of n stride-2 layers: halves, rounded down."""
     _, height, width = image_shape
     if min(height, width) >> n_layers < 1:
-        raise ValueError(
-            f"a picture of {height}×{width} cannot be halved {n_layers} times; give fewer hidden_dims, or "
-            f"architecture='mlp'."
-        )
+        found = f"a picture of {height}×{width} cannot be halved {n_layers} times; give fewer hidden_dims, or"
+        raise ValueError(f"{found} architecture='mlp'.")
     return [(height >> i, width >> i) for i in range(n_layers + 1)]
 
 
@@ -196,8 +187,8 @@ def build_networks(
 ) -> tuple[Layers, Layers, list[int]]:
     """The encoder, the decoder, and the encoder's hidden sizes. Bad arguments are a ValueError.
 
-    ``decoder_dims`` are given in the decoder's order, from the code to the picture; None mirrors the encoder.
-    ``normalized``: with group normalization before each activation ("conv" only).
+    ``decoder_dims`` go from the code to the picture; None mirrors the encoder. ``normalized``: with group
+    normalization before each activation ("conv" only).
     """
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape is {tuple(image_shape)}; expected (channels, height, width), all > 0.")
@@ -215,10 +206,8 @@ def build_networks(
     mirrored = sizes if decoder_dims is None else list(reversed(decoder_dims))
     more = {"normalized": True} if normalized else {}
     if normalized and (architecture != "conv" or any(size % GROUPS for size in [*sizes, *mirrored])):
-        raise ValueError(
-            f"group normalization needs architecture='conv' and channels that {GROUPS} divides; "
-            f"found {architecture!r} and {sizes}."
-        )
+        found = f"group normalization needs architecture='conv' and channels that {GROUPS} divides;"
+        raise ValueError(f"{found} found {architecture!r} and {sizes}.")
     return (
         encoder(image_shape, sizes, outputs_per_latent * latent_dim, activation, **more),
         decoder(image_shape, mirrored, latent_dim, activation, **more),

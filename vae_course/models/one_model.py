@@ -1,11 +1,10 @@
 """One VAE for every β and latent size, so that a slider needs no training.
 
-Two ideas. *Multi-rate*: each hidden unit is scaled and shifted by amounts that depend on log β, so that one
-set of weights serves every β (Bae et al. 2023, "Multi-Rate VAE: Train Once, Get the Full Rate-Distortion
-Curve"). *Nested truncation*: with latent size k only the first k latent dimensions exist; the rest do not
-reach the decoder and cost no KL (Rippel et al. 2014, "Learning Ordered Representations with Nested
-Dropout"). The scales and shifts depend on k as well, and so do the two layers that touch the code. For one
-(β, k) all of that is constant, and folds into the weights: :meth:`OneModel.at` gives an ordinary VAE.
+*Multi-rate*: each hidden unit is scaled and shifted by amounts that depend on log β, so that one set of
+weights serves every β (Bae et al. 2023, "Multi-Rate VAE: Train Once, Get the Full Rate-Distortion Curve").
+*Nested truncation*: with latent size k only the first k latent dimensions exist (Rippel et al. 2014,
+"Learning Ordered Representations with Nested Dropout"). Scales, shifts and the two layers that touch the code
+depend on k as well. For one (β, k) all of that folds into weights: :meth:`OneModel.at` gives a plain VAE.
 """
 
 import math
@@ -36,8 +35,8 @@ def hats(value: Tensor, knots: Sequence[float]) -> Tensor:
 class Modulated(nn.Module):
     """y = g(c) ⊙ act(W x + b + s(c)): shift s and gate g = 2·sigmoid(gain · affine(c)) depend on the setting.
 
-    Both start without effect: s = 0, g = 1. With several banks, W and b are mixtures Σ_i m_i (W_i, b_i) with
-    weights m that depend on the setting too. ``gain`` is how fast the gate answers to training.
+    Both start without effect. With several banks, W and b are mixtures Σ_i m_i (W_i, b_i) with weights m that
+    depend on the setting too. ``gain`` is how fast the gate answers to training.
     """
 
     def __init__(
@@ -82,10 +81,8 @@ class Modulated(nn.Module):
 
 
 def fold(layers: Iterable[Modulated], c: Tensor, banks: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """(weight, bias) of plain layers, with activations between them, that do the same at one setting.
-
-    A gate after an activation scales the columns of the next weight. The last layer has no activation, so
-    there the gate scales weight and bias themselves.
+    """(weight, bias) of plain layers, with activations between them, that do the same at one setting: a gate
+    scales the columns of the next weight, in the last layer weight and bias.
     """
     folded, before = [], None
     for layer in layers:
@@ -101,8 +98,8 @@ def fold(layers: Iterable[Modulated], c: Tensor, banks: Tensor) -> list[tuple[Te
 class OneModel(nn.Module):
     """A fully connected VAE conditioned on β and on the latent size k; ``at(beta, k)`` is a plain VAE.
 
-    Arguments as for a VAE: ``latent_dim`` is the largest k, more than 2; ``beta_range`` are the smallest and
-    the largest β it is meant for. The buffer ``updates`` counts those of training.
+    Arguments as for a VAE: ``latent_dim`` is the largest k, more than 2; ``beta_range`` the smallest and the
+    largest β it is meant for. The buffer ``updates`` counts those of training.
     """
 
     @keeps_config
@@ -163,9 +160,8 @@ class OneModel(nn.Module):
         return (banks[:, :, None] * hats(beta, self.beta_knots)[:, None, :]).flatten(1), banks
 
     def encode(self, x: Tensor, beta, k) -> GaussianPosterior:
-        """q(z|x; β, k): mean and log σ² of shape (batch, latent); N(0, 1) from dimension k on.
-
-        β and k are numbers for all images (batch, C, H, W), or tensors (batch,) with one for each.
+        """q(z|x; β, k): mean and log σ² of shape (batch, latent); N(0, 1) from dimension k on. β and k are
+        numbers for all images (batch, C, H, W), or tensors (batch,).
         """
         x = as_images(x, self)
         beta, k = self._per_example(beta, k, x)
@@ -203,11 +199,7 @@ class OneModel(nn.Module):
 
     @torch.no_grad()
     def at(self, beta: float, k: int) -> VAE:
-        """The ordinary VAE that this model is at one setting, with weights of its own; takes milliseconds.
-
-        Scales go into the next layer's weights, shifts into the biases, and latent dimensions from k on are
-        cut off, so every function for a VAE takes the result.
-        """
+        """The ordinary VAE that this model is at one setting, with weights of its own; takes milliseconds."""
         largest, (low, high) = self.latent_dim, self.beta_range
         if int(k) != k or not SMALLEST_SIZE <= k <= largest:
             raise ValueError(f"k is {k}; expected a whole number, {SMALLEST_SIZE} to {largest}.")

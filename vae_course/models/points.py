@@ -1,8 +1,7 @@
 """Networks for points in the plane, several copies side by side: five seeds train in the time of two.
 
 Copy s has weights of its own and sees only points [:, s]. The gradient of a loss that is summed over copies
-falls apart into theirs, and Adam treats every weight by itself, so copies never touch each other. Their codes
-lie one after the other: a model's attribute ``latent_dim`` is copies · the size of each one's code.
+falls apart into theirs, and Adam treats every weight by itself, so copies never touch each other.
 """
 
 import math
@@ -44,7 +43,7 @@ class SideBySide(nn.Module):
 class PointVAE(nn.Module):
     """VAEs of points, x|z ~ N(f(z), σ²I) with a learned σ for each copy; for ``fit`` and ``elbo_terms``.
 
-    ``latent_dim`` is given for one copy; ``hidden_dims`` are the encoder's, and the decoder mirrors them.
+    ``latent_dim`` is given for one copy, and all of them afterwards; the decoder mirrors ``hidden_dims``.
     """
 
     def __init__(self, copies: int = 1, latent_dim: int = 2, hidden_dims: Sequence[int] = (64, 64)):

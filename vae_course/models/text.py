@@ -13,15 +13,13 @@ class TextVAE(nn.Module):
     """A VAE for rows of tokens (Bowman et al. 2016, "Generating sentences from a continuous space").
 
     p(x|z) = Π_t p(x_t | x_<t, z), the END of a text being one of its tokens: a distribution over all texts of
-    all lengths. The decoder sees the true tokens before each one ("teacher forcing"), and through the code
-    whatever the encoder says about the rest.
+    all lengths. The decoder sees the true tokens before each one ("teacher forcing"), and the code.
 
     Args:
         vocabulary_size: tokens of the tokenizer, the four special ones among them.
         latent_dim, hidden_dim, embedding_dim: of z, of both recurrent states, and of a token's vector.
         word_dropout: share of the tokens which the decoder reads as unknown during training, in [0, 1].
-        uses_code: False gives the same decoder without a code, a language model, whose KL is 0 and whose
-            "ELBO" is log p(x) itself: the fair opponent.
+        uses_code: False gives the same decoder without a code, whose KL is 0 and whose "ELBO" is log p(x).
     """
 
     @keeps_config
@@ -82,9 +80,7 @@ class TextVAE(nn.Module):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats of each text, its END included: x int64 (batch, length), z (..., batch, latent)
-        → (..., batch).
-
-        In training mode a share ``word_dropout`` of the tokens is hidden from the decoder's input.
+        → (..., batch). In training a share ``word_dropout`` of the tokens is hidden from the decoder's input.
         """
         return self.token_log_probs(x, z).sum(-1)
 
@@ -108,15 +104,11 @@ class TextVAE(nn.Module):
         return self.token_log_probs(x, posterior.sample(generator=generator)), posterior
 
     @torch.no_grad()
-    def write(
-        self, z: Tensor, longest: int = 30, temperature: float = 0.0, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Texts for codes z (n, latent), one token after the other, each read back in: int64 (n, at most
-        longest + 1).
+    def write(self, z: Tensor, longest: int = 30, temperature: float = 0.0, generator=None) -> Tensor:
+        """Texts for codes z (n, latent), token by token, each read back in: int64 (n, at most longest + 1).
 
         After ``longest`` tokens END is written at the latest. A ``temperature`` of 0 takes the most probable
-        token each time (greedy, not the most probable text); 1 draws from p(x|z) with ``generator``; between
-        them the draws keep to the more probable tokens. Unknown words are never written.
+        token each time (not the most probable text); 1 draws from p(x|z) with ``generator``.
         """
         state, token = self._first(z), torch.full((len(z), 1), START, device=z.device)
         written, open_ = [], torch.ones(len(z), dtype=torch.bool, device=z.device)
@@ -141,9 +133,7 @@ class TextVAE(nn.Module):
         """The greedy text at the posterior's mean: tokens (batch, length). A text, not an ELBO term."""
         return self.write(self.encode(x).mean, longest=2 * x.shape[1])
 
-    def sample(
-        self, n: int, generator: torch.Generator | None = None, temperature: float = 1.0, longest: int = 30
-    ) -> Tensor:
+    def sample(self, n: int, generator=None, temperature: float = 1.0, longest: int = 30) -> Tensor:
         """Tokens of n new texts from z ~ N(0, I); with temperature 1 these are draws from the model."""
         z = torch.randn(n, self.latent_dim, generator=generator, device=self.impossible.device)
         return self.write(z, longest, temperature, generator)

@@ -29,9 +29,9 @@ class ImageModel(nn.Module):
         decoder_dims: sizes of the decoder's hidden layers from z to x; a wide last one is cheap and helps.
         normalized: group normalization before each activation (conv only): deep networks learn sooner.
 
-    ``config`` holds the arguments as a plain dict; ``type(model)(**model.config)`` builds the same network.
-    The buffers ``input_mean`` and ``output_offset`` (C, H, W) are subtracted from every image before the
-    encoder, and added to every output of the decoder; 0 until :meth:`center_on`.
+    ``config`` holds the arguments; ``type(model)(**model.config)`` builds the same network. The buffers
+    ``input_mean`` and ``output_offset`` (C, H, W) are subtracted from every image before the encoder, and
+    added to every output of the decoder; 0 until :meth:`center_on`.
     """
 
     outputs_per_latent: int
@@ -78,10 +78,9 @@ class ImageModel(nn.Module):
         return f"pictures of {self.image_shape}, code of {self.latent_dim}, {_weights(self):,} weights"
 
     def center_on(self, data):
-        """Let the encoder see x − mean image, and the untrained decoder put out the mean image.
+        """Let the encoder see x − mean image, the untrained decoder put out the mean image; gives the model.
 
-        Otherwise the first hundreds of updates go into learning the mean image. Call it before training, with
-        the training part: on a trained model it changes what the weights mean. Returns the model itself.
+        Otherwise the first hundreds of updates go into learning it. Call it before training.
         """
         mean = mean_image(data)
         self.input_mean.copy_(mean)
@@ -129,9 +128,8 @@ def mean_image(data) -> Tensor:
 
 
 class Autoencoder(ImageModel):
-    """Encoder to a point, decoder back; trained on the likelihood of the pixels alone.
-
-    The networks are the VAE's, but for the encoder's last layer, which has no log σ² to give.
+    """Encoder to a point, decoder back; trained on the likelihood of the pixels alone. The networks are the
+    VAE's, but for the encoder's last layer, which has no log σ² to give.
     """
 
     outputs_per_latent = 1
@@ -151,9 +149,8 @@ class VAE(ImageModel):
         return GaussianPosterior.from_network(self.run_encoder(x))
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None):
-        """(picture, q(z|x)) with gradients: the decoder's mean at one draw of z, and what z was drawn from.
-
-        ``elbo_terms(model, x).loss()`` is what to train on; :meth:`reconstruct` draws nothing.
+        """(picture, q(z|x)) with gradients: the decoder's mean at one draw of z, and what z was drawn from;
+        what to train on is ``elbo_terms(model, x).loss()``.
         """
         posterior = self.encode(x)
         return self.likelihood.mean(self.decode(posterior.sample(generator=generator))), posterior
@@ -165,9 +162,7 @@ class VAE(ImageModel):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None, noise: bool = False) -> Tensor:
-        """New images from z ~ N(0, I), (n, C, H, W): the decoder's means, or with ``noise`` draws from
-        p(x|z).
-        """
+        """New images from z ~ N(0, I), (n, C, H, W): the decoder's means, or with ``noise`` draws."""
         params = self.decode(self.draw_codes(n, generator))
         return self.likelihood.sample(params, generator) if noise else self.likelihood.mean(params)
 
@@ -179,8 +174,7 @@ class VAE(ImageModel):
 class GaussianVAE(VAE):
     """A VAE for real numbers with a learned σ of ``sigma_shape``, which is broadcast against ``image_shape``.
 
-    For features that were scaled to mean 0 and standard deviation 1 (``FeatureData``): a spectrogram is a
-    picture with 2 channels, a row of D columns one of (1, 1, D). ``sizes`` are other arguments of a VAE.
+    For features that were scaled to mean 0 and standard deviation 1 (``FeatureData``); ``sizes`` as of a VAE.
     """
 
     @keeps_config

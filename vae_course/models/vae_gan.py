@@ -17,10 +17,9 @@ class VAEGAN(VAE):
     """A VAE with a discriminator beside it; without the discriminator it *is* that VAE (:meth:`plain`).
 
     Arguments are the VAE's, here convolutional by default, and ``discriminator_dims``, default the encoder's.
-    The buffer ``feature_variance`` (channels,) is the running variance over data of each channel of the
-    discriminator's last hidden layer. Dividing by it fixes the unit of the features, as batch normalization
-    does in the paper's network: without it the discriminator could shrink the feature loss by shrinking
-    itself.
+    The buffer ``feature_variance`` (channels,) is the running variance of each channel of the discriminator's
+    last hidden layer. Dividing by it fixes the unit of the features, as batch normalization does in the
+    paper's network: without it the discriminator could shrink the feature loss by shrinking itself.
     """
 
     @keeps_config
@@ -53,10 +52,8 @@ class VAEGAN(VAE):
         return self.likelihood.mean(self.decode(z))
 
     def feature_distance(self, ours: Tensor, theirs: Tensor) -> Tensor:
-        """½ Σ (difference)² of two outputs of the last hidden layer, in units of ``feature_variance``.
-
-        Up to a constant −log N(Dis_l(x) | Dis_l(x̃), I), equations 7 and 8 of the paper:
-        (batch, channels, ...) twice → (batch,), ≥ 0.
+        """½ Σ (difference)² of two outputs of the last hidden layer, (batch, channels, ...) → (batch,), ≥ 0,
+        in units of ``feature_variance``: up to a constant −log N(Dis_l(x) | Dis_l(x̃), I), equations 7 and 8.
         """
         squared = (ours - theirs).square().flatten(2).sum(2) if ours.dim() > 2 else (ours - theirs).square()
         return 0.5 * (squared / self.feature_variance.clamp_min(SMALLEST_VARIANCE)).sum(1)

@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_course.elbo import ElboTerms
 from vae_course.models.networks import halvings, keeps_config
 from vae_course.models.vae import ImageModel
 
@@ -16,13 +14,10 @@ from vae_course.models.vae import ImageModel
 class Codebook(nn.Module):
     """``n_codes`` ≥ 2 vectors ("letters") of length ``dim`` by which others are replaced.
 
-    They follow moving averages, without a gradient, ``decay`` in [0, 1): ``letters`` (n_codes, dim);
-    ``usage`` (n_codes,), of the share of vectors that chose each, 0 before training, so that the first batch
-    finds all letters dead and fills the codebook with vectors of its own; ``total`` (n_codes, dim), of their
-    sum, over the number of all vectors.
+    In training (`recipes/vq_vae.py`) they follow moving averages, without a gradient, ``decay`` in [0, 1):
+    ``letters`` (n_codes, dim); ``usage`` (n_codes,), of the share of vectors that chose each; ``total``
+    (n_codes, dim), of their sum, over the number of all vectors.
     """
-
-    revive_below = 0.05  # a letter used less than this share of its fair share (1 / n_codes) counts as dead
 
     def __init__(self, n_codes: int, dim: int, decay: float = 0.99):
         super().__init__()
@@ -44,37 +39,12 @@ class Codebook(nn.Module):
         """The letters themselves: int64 (...) → (..., dim)."""
         return self.letters[codes]
 
-    @torch.no_grad()
-    def follow(self, vectors: Tensor, codes: Tensor, generator: torch.Generator | None = None) -> None:
-        """One update: each letter moves to the moving average of the ``vectors`` (..., dim) with its code
-        (...).
-
-        van den Oord et al. 2017, appendix A.1, with shares in place of counts. A dead letter is put onto a
-        random vector of this batch (Dhariwal et al. 2020, "Jukebox": random restarts). It starts with twice
-        the least share: light enough to move at once to the middle of what chooses it, and soon dead again if
-        nothing does.
-        """
-        untouched = self.usage.sum() == 0
-        flat, chosen = vectors.reshape(-1, vectors.shape[-1]), codes.reshape(-1)
-        counts = torch.zeros_like(self.usage).index_add_(0, chosen, torch.ones_like(flat[:, 0]))
-        sums = torch.zeros_like(self.total).index_add_(0, chosen, flat)
-        self.usage.lerp_(counts / len(flat), 1 - self.decay)
-        self.total.lerp_(sums / len(flat), 1 - self.decay)
-        dead = (self.usage < self.revive_below / self.n_codes) | untouched
-        if dead.any():
-            drawn = torch.randint(len(flat), (int(dead.sum()),), generator=generator, device=flat.device)
-            share = 2 * self.revive_below / self.n_codes
-            self.usage[dead] = share
-            self.total[dead] = share * flat[drawn]
-        self.letters.copy_(self.total / self.usage[:, None])
-
 
 class CodePrior(nn.Module):
     """P(c) = Π_i P(c_i | c_1 … c_{i−1}) over maps of letters in reading order.
 
-    A recurrent network (GRU) walks through the square map row by row. At each place it is told the letter
-    before it and the three above it, which are near in the picture but far back in the walk, and where it is.
-    ``hidden`` is the width of the GRU, ``embedding`` the numbers that stand for a letter.
+    A recurrent network (GRU, of width ``hidden``) walks through the square map row by row. At each place it
+    is told the letter before it and the three above it, ``embedding`` numbers each, and where it is.
     """
 
     @keeps_config
@@ -85,9 +55,8 @@ class CodePrior(nn.Module):
         self.embedding = nn.Embedding(n_codes + 1, embedding)
         self.place = nn.Parameter(0.1 * torch.randn(side * side, embedding))
         self.gru = nn.GRU(5 * embedding, hidden, batch_first=True)
-        self.read = nn.Sequential(
-            nn.Linear(hidden + 5 * embedding, hidden), nn.GELU(), nn.Linear(hidden, n_codes)
-        )
+        told = 5 * embedding
+        self.read = nn.Sequential(nn.Linear(hidden + told, hidden), nn.GELU(), nn.Linear(hidden, n_codes))
         nn.init.zeros_(self.read[-1].weight)  # the untrained prior is uniform
         nn.init.zeros_(self.read[-1].bias)
         self.register_buffer("neighbors", _neighbors(side), persistent=False)
@@ -124,10 +93,6 @@ class CodePrior(nn.Module):
             codes[:, i] = torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
         return codes.unflatten(1, (self.side, self.side))
 
-    def uniform_nats(self) -> float:
-        """What a map costs if every letter is equally likely: side² log n_codes, nats."""
-        return self.side**2 * math.log(self.n_codes)
-
 
 def _neighbors(side: int) -> Tensor:
     """Places before, above left, above and above right of each place in reading order; side² is outside."""
@@ -143,14 +108,11 @@ def _neighbors(side: int) -> Tensor:
 class VQVAE(ImageModel):
     """A convolutional autoencoder whose code is a small map of letters, each one of ``n_codes`` vectors.
 
-    The convolutions are those of ``VAE(architecture="conv")``. Only what lies between them differs: in place
-    of a linear layer to one vector z there is a 1×1 convolution to ``code_dim`` numbers at every place of the
-    last feature map (7 × 7 for 28 pixels), each replaced by its nearest vector of the codebook. Train it with
-    ``fit(model, train, objective=vq_terms)``. ``commitment`` weighs the encoder's distance from its letters,
-    in nats for a squared distance of 1; pictures are square; other arguments as for a VAE and a
-    :class:`Codebook`.
-
-    ``latent_dim`` is the size of the quantized code, code_dim · side², ``side`` that of the map of letters.
+    The convolutions are those of ``VAE(architecture="conv")``; in place of a linear layer to one vector z
+    there is a 1×1 convolution to ``code_dim`` numbers at every place of the last feature map (7 × 7 for 28
+    pixels), each replaced by its nearest vector of the codebook. `recipes/vq_vae.py` has the objective that
+    trains it; ``commitment`` weighs the encoder's distance from its letters, in nats for a squared distance
+    of 1. Pictures are square. ``latent_dim`` is the size of the whole code, code_dim · side².
     """
 
     outputs_per_latent = 1
@@ -209,45 +171,7 @@ class VQVAE(ImageModel):
         return torch.cat([self.likelihood.mean(self.decode_codes(part)) for part in letters])
 
 
-@dataclass(frozen=True)
-class VQTerms(ElboTerms):
-    """The terms of a VQ-VAE: a bound of −log p(x) if every letter is equally likely, and the commitment.
-
-    ``kl`` is side² · log n_codes: what the letters cost under a uniform prior. A constant; a
-    :class:`CodePrior` makes it smaller afterwards.
-    """
-
-    commitment: Tensor | None = None  # (batch,), weighted squared distance from the letters; not in the bound
-
-    def loss(self, beta: float = 1.0, free_bits: float = 0.0) -> Tensor:
-        """What training minimizes, a scalar: the ELBO's terms plus the commitment."""
-        return super().loss(beta, free_bits) + self.commitment.mean()
-
-
-def vq_terms(model: VQVAE, x: Tensor, generator: torch.Generator | None = None) -> VQTerms:
-    """The objective of a VQ-VAE, for ``fit(..., objective=vq_terms)`` (van den Oord et al. 2017, eq. 3).
-
-    The codebook has no gradient: in training mode it follows moving averages of x (batch, C, H, W), and dead
-    letters are revived, with vectors that ``generator`` draws.
-    """
-    vectors = model.vectors(x)
-    codes = model.codebook.nearest(vectors)
-    if model.training:
-        model.codebook.follow(vectors.detach(), codes, generator)
-        codes = model.codebook.nearest(vectors)
-    letters = model.codebook.lookup(codes)
-    # Straight-through: the decoder sees the letters, and the encoder gets the gradient meant for them.
-    passed = vectors + (letters - vectors).detach()
-    distance = (vectors - letters.detach()).square().sum((1, 2))
-    rate = torch.full_like(vectors[..., 0], math.log(model.n_codes))
-    reconstruction = -model.log_likelihood(x, model.code_of(passed))
-    return VQTerms(reconstruction, rate.sum(-1), rate, model.commitment * distance)
-
-
 def perplexity(codes: Tensor, n_codes: int) -> float:
-    """exp of the entropy of the letters' frequencies: how many letters are in use, if all were used alike.
-
-    From 1 (one letter for everything) to n_codes; ``codes`` are int64 of any shape.
-    """
+    """exp of the entropy of the letters' frequencies, 1 to n_codes; ``codes`` are int64 of any shape."""
     share = F.one_hot(codes.flatten(), n_codes).double().mean(0)
     return math.exp(torch.special.entr(share).sum().item())

@@ -18,10 +18,10 @@ __getattr__, __dir__, __all__ = lazily(
         "chapter_08": "side_by_side",
         "curves": "bars interval_dots line_plot training_curves",
         "images": "image_grid interpolation_strip manifold pictures reconstructions "
-        "samples traversal_grid traverse",
+        "samples spectrograms traversal_grid traverse",
         "latent": "latent_scatter posterior_ellipses",
-        "letters": "ink_preserving_cut letter_poster set_letters write_figure",
+        "letters": "ink_preserving_cut letter_poster set_letters",
         "points": "draw_cloud point_clouds",
-        "sound": "spectrograms",
+        "style": "write_figure",
     },
 )

@@ -15,8 +15,8 @@ def gif_bytes(frames: Tensor | np.ndarray, *, seconds: float = 0.08, back_and_fo
     """Frames as an animated GIF that repeats for ever, in the pictures' own size.
 
     ``frames`` are (steps, channels, height, width), or (steps, n, channels, height, width) for n pictures
-    side by side in each; floats in [0, 1]. Each stands for ``seconds``, at least 0.02 (browsers slow shorter
-    ones down); ``back_and_forth`` appends the way back, so that nothing jumps.
+    side by side; floats in [0, 1]. Each stands for ``seconds``, at least 0.02 (browsers slow shorter ones
+    down); ``back_and_forth`` appends the way back, so that nothing jumps.
     """
     from PIL import Image
 
@@ -44,31 +44,22 @@ def animation_html(
     names: Sequence[str] | None = None,
     zoom: int = 6,
     seconds: float = 0.08,
-    back_and_forth: bool = True,
 ) -> str:
-    """An animation as HTML for ``show_html``; closing its fold stops it.
+    """An animation as HTML for ``show_html``: a GIF, which needs no script, in a fold; closing it stops it.
 
-    A GIF in a fold needs no script, so it also plays in a notebook that is not trusted; whoever is disturbed
-    by movement closes the fold.
-
-    Args:
-        frames, seconds, back_and_forth: as in ``gif_bytes``.
-        caption, alt: one line above the animation, and a sentence that says what can be seen.
-        names: text under each of the n pictures of a frame.
-        zoom: how many times larger than its pixels a picture is shown.
+    ``frames``, ``seconds`` as in ``gif_bytes``; ``caption`` is a line above the animation, ``alt`` a sentence
+    that says what can be seen, ``names`` the text under each of the n pictures of a frame; a picture is shown
+    ``zoom`` times larger than its pixels.
     """
     n = frames.shape[1] if len(frames.shape) == 5 else 1
-    gif = gif_bytes(frames, seconds=seconds, back_and_forth=back_and_forth)
+    gif = gif_bytes(frames, seconds=seconds)
     width = zoom * (n * frames.shape[-1] + GAP * (n - 1))
     escape = html_text.escape
     source = base64.b64encode(gif).decode("ascii")
-    image = (
-        f'<img alt="{escape(alt, quote=True)}" width="{width}" height="{zoom * frames.shape[-2]}" '
-        f'style="image-rendering: pixelated; max-width: none" src="data:image/gif;base64,{source}">'
-    )
-    cells = "".join(
-        f'<td style="text-align: center; width: {width // n}px">{escape(name)}</td>' for name in names or ()
-    )
+    image = f'<img alt="{escape(alt, quote=True)}" width="{width}" height="{zoom * frames.shape[-2]}" '
+    image += f'style="image-rendering: pixelated; max-width: none" src="data:image/gif;base64,{source}">'
+    look = f"text-align: center; width: {width // n}px"
+    cells = "".join(f'<td style="{look}">{escape(name)}</td>' for name in names or ())
     labels = f'<table style="width: {width}px; margin: 0"><tr>{cells}</tr></table>' if cells else ""
     summary = f"{escape(caption)} (close to stop the movement)"
     return f"<details open><summary>{summary}</summary>{image}{labels}</details>"

@@ -72,11 +72,10 @@ POINT_MARKERS = ("*", "s", "^", "D")
 def toy_plane(
     model: CurveModel, samples: Tensor, log_p: Tensor, extent: tuple[float, ...], points: Mapping[str, Tensor]
 ) -> Figure:
-    """Left the curve f(z) with samples around it, right the marginal density p(x) with some points marked.
+    """Left the curve f(z) with samples (n, 2) around it, right the density p(x) with points marked.
 
-    ``samples`` (n, 2) are drawn from the toy; ``log_p`` (rows, columns) is log p(x) in nats on a regular
-    grid, first row at the smallest x_2, of ``extent`` (x_1 min, x_1 max, x_2 min, x_2 max); ``points``: name
-    to x (2,).
+    ``log_p`` (rows, columns) is log p(x) in nats on a regular grid, first row at the smallest x_2, of
+    ``extent`` (x_1 min, x_1 max, x_2 min, x_2 max); ``points``: name to x (2,).
     """
     figure = Figure(figsize=(8.5, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -111,10 +110,7 @@ def toy_plane(
 
 @styled
 def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
-    """Held-out points x (n, 2) in the data plane; the larger the gap of their q, the darker.
-
-    ``gap`` (n,) is log p(x) minus ELBO in nats, ≥ 0.
-    """
+    """Held-out points x (n, 2); the larger the gap (n,) of their q, log p(x) − ELBO, nats, the darker."""
     figure = Figure(figsize=(6.6, 3.8), layout="constrained")
     axes = figure.subplots()
     _curve(axes, model, linewidth=0.8)
@@ -124,6 +120,8 @@ def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
     colors = ListedColormap(colormaps["cividis_r"](np.linspace(0.2, 1, 256)))
     dots = axes.scatter(*x[order].T, c=shown, s=14, norm=LogNorm(0.01, 30), cmap=colors, linewidths=0)
     bar = figure.colorbar(dots, ax=axes, label="gap, nats (log scale)")
+    for z, side, label in ((-2.4, "right", "z < 0 "), (2.4, "left", " z > 0")):  # the two branches
+        axes.annotate(label, model.mean(torch.tensor(z).double()).tolist(), color=BLUE, ha=side)
     bar.set_ticks([0.01, 0.1, 1, 10, 30], labels=["≤ 0.01", "0.1", "1", "10", "≥ 30"])
     axes.set(xlabel="$x_1$", ylabel="$x_2$")
     return figure
@@ -162,7 +160,7 @@ def bound_slice(
     log_p: float,
 ) -> Figure:
     """Left the exact posterior on the grid z (m,) and the best q, (mean, log variance); right the ELBO of q
-    against its mean (a,), and log p(x) − KL, computed another way, as dots; an arrow shows the gap.
+    against its mean (a,), and log p(x) − KL, computed another way, as dots; a bracket holds the gap.
     """
     figure = Figure(figsize=(8.5, 3.4), layout="constrained")
     fit, cut = figure.subplots(1, 2, width_ratios=[1, 1.25])
@@ -175,16 +173,20 @@ def bound_slice(
     cut.plot(means, elbo, color=GREEN, linestyle="-", label="ELBO")
     every = slice(None, None, max(1, len(means) // 50))
     cut.plot(means[every], log_p_minus_kl[every], "o", color=BLACK, markersize=3, label="log p(x) − KL")
-    cut.set(xlim=(means[0], means[-1]), ylim=(log_p - 12, log_p + 1.5), xlabel="mean of q", ylabel="nats")
-    at = means.tolist()[int(elbo.argmax())]
-    arrow = {"arrowstyle": "->", "color": VERMILION, "linewidth": 1.8, "shrinkB": 0}
-    where = {"ha": "center", "va": "center", "color": VERMILION}
+    cut.set(xlim=(means[0], means[-1]), ylim=(log_p - 3.5, log_p + 0.7), xlabel="mean of q", ylabel="nats")
+    at, top = means.tolist()[int(elbo.argmax())], float(elbo.max())
     cut.annotate(
-        "the gap of\nthe best q",
-        (at, (log_p + float(elbo.max())) / 2),
-        (0, log_p - 5),
-        arrowprops=arrow,
-        **where,
+        "",
+        (at, log_p),
+        (at, top),
+        arrowprops={"arrowstyle": "|-|", "color": VERMILION, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 4},
+    )
+    cut.annotate(
+        f"gap of the best q:\n{log_p - top:.2f} nats",
+        (0, (log_p + top) / 2),
+        ha="center",
+        va="center",
+        color=VERMILION,
     )
     cut.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
@@ -206,10 +208,8 @@ def gaussian(z: Tensor, mean: float, log_var: float) -> Tensor:
 
 @styled
 def trio_panel(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Nats of training and held-out digits for autoencoder and VAE, share of sure readings for the GAN.
-
-    ``curves``: as ``trio_curves()`` gives them. The value before the first update is left out: it would press
-    the rest flat.
+    """Nats of training and held-out digits for autoencoder and VAE, share of sure readings for the GAN, as
+    ``trio_curves()`` gives them, without the value before the first update.
     """
     figure = Figure(figsize=(8.5, 3.0), layout="constrained")
     for axes, (name, records) in zip(figure.subplots(1, 3), curves.items(), strict=True):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_course.plots.latent import PRIOR_95, UNIT, apart, draw_prior
-from vae_course.plots.style import BLACK, ORANGE, class_style, styled
+from vae_course.plots.style import BLACK, VERMILION, class_style, styled
 
 
 def place_classes(axes: Axes, points: Tensor, labels: Tensor, names: Sequence[str], size: float = 15) -> None:
@@ -38,31 +38,28 @@ def paths_on_map(
 ) -> Figure:
     """Straight lines and geodesics between codes, over a decoder's magnification √det G.
 
-    Args:
-        metric: codes (n, 2) → G, (n, 2, 2).
-        straight, bent: paths (steps, paths, 2).
-        names: what to write at start and end of each path.
-        reach: the plane goes from −reach to reach; points: places along each axis where G is computed.
+    ``metric``: codes (n, 2) → G, (n, 2, 2); ``straight`` and ``bent`` are paths (steps, paths, 2); ``names``
+    what to write at start and end of each. The plane goes from −reach to reach.
     """
     side = torch.linspace(-reach, reach, points)
     grid = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1).flatten(0, 1)
-    magnification = metric(grid).det().clamp_min(0).sqrt().unflatten(0, (points, points))
-    figure = Figure(figsize=(7.6, 6.2), layout="constrained")
+    magnification = metric(grid).det().clamp_min(1).sqrt().unflatten(0, (points, points)).numpy(force=True)
+    figure = Figure(figsize=(6.2, 5.0), layout="constrained")
     axes = figure.subplots()
     extent = (-reach, reach, -reach, reach)
-    shown = axes.imshow(magnification.detach().cpu().numpy(), origin="lower", extent=extent, cmap="Blues")
-    figure.colorbar(shown, ax=axes, shrink=0.8, label="magnification √det G (change of picture per area)")
+    shown = axes.imshow(magnification, origin="lower", extent=extent, cmap="Blues", norm="log")
+    figure.colorbar(shown, ax=axes, shrink=0.8, label="magnification √det G (change per area)")
     draw_prior(axes)
     axes.text(0, -PRIOR_95, "95% of the prior", ha="center", va="top", fontsize=9.5)
     for line, curve in zip(straight.unbind(1), bent.unbind(1), strict=True):
         axes.plot(*line.T.numpy(), color=BLACK, linestyle="--", linewidth=1.2)
-        axes.plot(*curve.T.numpy(), color=ORANGE, linestyle="-", linewidth=2.4)
+        axes.plot(*curve.T.numpy(), color=VERMILION, linestyle="-", linewidth=2.4)
     box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": BLACK}
     for path, pair in zip(straight.unbind(1), names, strict=False):
         for place, name in zip(path[[0, -1]].tolist(), pair, strict=True):
             axes.text(*place, str(name), ha="center", va="center", fontsize=12, bbox=box)
     axes.plot([], [], color=BLACK, linestyle="--", linewidth=1.2, label="straight line")
-    axes.plot([], [], color=ORANGE, linestyle="-", linewidth=2.4, label="geodesic")
+    axes.plot([], [], color=VERMILION, linestyle="-", linewidth=2.4, label="geodesic")
     axes.legend(loc="upper right", frameon=True)
     axes.grid(False)
     axes.set(xlabel=f"$z_1$ ({UNIT})", ylabel=f"$z_2$ ({UNIT})", aspect="equal")
@@ -71,16 +68,12 @@ def paths_on_map(
 
 @styled
 def maps_side_by_side(maps: Mapping[str, Tensor], labels: Tensor, class_names: Sequence[str]) -> Figure:
-    """The same pictures on several maps, points (n, 2) each, by class; the axes have no unit.
-
-    Args:
-        maps: title → points.
-        labels: (n,) class numbers; class_names: of 1 or 2 letters, or the number is written.
+    """The same pictures on several maps, title → points (n, 2), by class: ``labels`` (n,) are class numbers,
+    ``class_names`` of 1 or 2 letters, or the number is written. The axes have no unit.
     """
     figure = Figure(figsize=(4.3 * len(maps), 4.5), layout="constrained")
-    for axes, (title, points) in zip(
-        figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True
-    ):
+    row = figure.subplots(1, len(maps), squeeze=False)[0]
+    for axes, (title, points) in zip(row, maps.items(), strict=True):
         place_classes(axes, points.detach().cpu().float(), labels.cpu(), [str(name) for name in class_names])
         axes.set(xticks=[], yticks=[])
         axes.set_title(title, loc="left", fontsize=11)

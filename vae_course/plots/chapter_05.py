@@ -22,8 +22,8 @@ def fingerprint(healthy: Log, broken: Log, names: tuple[str, str] = ("healthy", 
     """The training log of a broken run beside that of a healthy one, and what is true on held-out pictures.
 
     Logs are name → value at each epoch from 0, in nats per example: "loss", "reconstruction" and "kl" as the
-    code logs them in training; "reported" (−ELBO that its evaluation prints) and "true" (−ELBO of the same
-    weights, correctly measured), both held out. What is not finite is marked in the title.
+    code logs them in training; "reported" (−ELBO that its evaluation prints) and "true" (−ELBO, correctly
+    measured), both held out.
     """
     figure = Figure(figsize=(11.2, 3.0), layout="constrained")
     panels = figure.subplots(1, 4)

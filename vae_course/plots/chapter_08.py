@@ -28,13 +28,11 @@ USUAL = ("distortion", "rate", "used_units", "negative_elbo", "frechet", "probe_
 
 
 @styled
-def size_panel(
-    sweeps: Mapping[str, Sequence[dict]], measures: Sequence[str] = USUAL, *, beta: float = 1.0
-) -> Figure:
+def size_panel(sweeps: Mapping[str, Sequence[dict]], measures: Sequence[str] = USUAL, *, beta=1.0) -> Figure:
     """Measures against latent size, a small axes each, with 95 % intervals over seeds as error bars.
 
     ``sweeps``: name of a line → records of a sweep, of which the models of this ``beta`` are taken;
-    ``measures``: keys of the records, in reading order.
+    ``measures`` are keys of the records.
     """
     columns = min(3, len(measures))
     rows = -(-len(measures) // columns)
@@ -46,10 +44,7 @@ def size_panel(
                 continue  # this sweep left the measure out: own pictures have no labels, for example
             sizes, mean, *interval = size_curve(records, measure, beta)
             axes.errorbar(sizes, mean, yerr=error_bars(mean, *interval), label=name, capsize=2.5, **look)
-            axes.set_xscale("log", base=2)
-            axes.set_xticks(sizes)
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.xaxis.set_minor_locator(NullLocator())
+            _logarithmic(axes, 2, sizes)
         if measure.endswith("units"):
             _all_of_them(axes)
         axes.set(xlabel="latent size", ylabel=PANELS[measure])
@@ -59,6 +54,13 @@ def size_panel(
     if len(labels) > 1:
         figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4))
     return figure
+
+
+def _logarithmic(axes: Axes, base: int, ticks: Sequence[float] | None) -> None:
+    axes.set_xscale("log", base=base)
+    axes.set_xticks(ticks)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _all_of_them(axes: Axes) -> None:
@@ -116,10 +118,8 @@ def side_by_side(
             bars = error_bars(mean, *zip(*ends, strict=True))
             axes.errorbar(list(line), mean, yerr=bars, label=name, capsize=2.5, **look_of[name])
         if log_x:
-            axes.set_xscale("log", base=log_x)
-            axes.set_xticks(sorted({x for line in lines.values() for x in line if len(line) < 13}) or None)
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.xaxis.set_minor_locator(NullLocator())
+            ticks = sorted({x for line in lines.values() for x in line if len(line) < 13})
+            _logarithmic(axes, log_x, ticks or None)
         if log_y:
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

@@ -31,9 +31,7 @@ def line_plot(
         curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars. y may be `Runs`,
             which bring their own. With ``points``, curves have no markers.
         points: name → (x, y), drawn as markers without a line: measurements beside exact curves.
-        x_label, y_label: with units.
-        log_x, log_y: logarithmic axes.
-        x_ticks: where to write numbers on the x axis; default: matplotlib's choice.
+        x_label, y_label, log_x, log_y, x_ticks: labels have units; ticks are where to write numbers.
         legend_outside: put the legend to the right of the axes, where it hides nothing.
         bands: draw the intervals as bands instead of error bars.
     """
@@ -76,18 +74,13 @@ def interval_dots(
     panels: Mapping[str, Mapping[str, Runs | tuple[float, float, float]]],
     references: Mapping[str, float] | None = None,
     *,
-    log: tuple[str, ...] = (),
-    reference_name: str = "real digits",
+    log: Collection[str] = (),
     colors: Sequence[str] = (),
 ) -> Figure:
     """Means with intervals: each measure in a panel of its own, with the same sources in rows.
 
-    Args:
-        panels: measure (the axis label, with unit) → source → `Runs` or (mean, low, high). Same sources in
-            every panel.
-        references: measure → a value drawn as a dotted line, labeled with ``reference_name``.
-        log: measures on a logarithmic axis.
-        colors: one for each source instead of the course's.
+    ``panels``: measure (the axis label, with unit) → source → `Runs` or (mean, low, high), the same sources
+    in each. ``references``: values of real digits, dotted; ``log``: measures drawn so; ``colors`` of sources.
     """
     if len({tuple(rows) for rows in panels.values()}) != 1:
         raise ValueError("interval_dots needs the same sources in every panel.")
@@ -97,19 +90,15 @@ def interval_dots(
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (measure, rows) in zip(row, panels.items(), strict=True):
         for i, (runs, look) in enumerate(zip(rows.values(), looks(sources), strict=True)):
-            look["color"] = colors[i] if colors else look["color"]
+            look |= {"color": colors[i]} if colors else {}
             mean, low, high = (runs.mean, *runs.interval()) if isinstance(runs, Runs) else runs
             axes.plot([low, high], [i, i], color=look["color"], linestyle="-", linewidth=3, alpha=0.5)
             axes.plot(mean, i, **look | {"linestyle": ""}, markersize=7)
         if references and measure in references:
             axes.axvline(references[measure], color=DATA, linestyle=":", linewidth=1.4)
-            axes.annotate(
-                reference_name, (references[measure], 1.0), (0, 3), xycoords=("data", "axes fraction"),
-                textcoords="offset points", ha="center", fontsize=9, color=DATA,
-            )  # fmt: skip
-        if measure in log:
-            axes.set_xscale("log")
-        axes.set_xlabel(measure)
+            look = {"transform": axes.get_xaxis_transform(), "ha": "center", "fontsize": 9, "color": DATA}
+            axes.text(references[measure], 1.01, "real digits", **look)
+        axes.set(xlabel=measure, xscale="log" if measure in log else "linear")
     row[0].set_yticks(range(len(sources)), sources)
     row[0].invert_yaxis()
     return figure
@@ -138,9 +127,8 @@ TERMS = {"negative_elbo": "−ELBO", "reconstruction": "reconstruction", "kl": "
 def training_curves(history: History) -> Figure:
     """−ELBO, reconstruction and KL on training data (solid, circles) and held-out data (dashed, squares).
 
-    Before training the loss is so large that it would press the rest of the curve flat. Where that happens,
-    the axis covers epochs 1 and later, and a note above the panel gives the value at epoch 0. A run that
-    stopped early has a dotted line at its best epoch.
+    Where the loss before training would press the rest flat, a note above the panel gives it instead. A run
+    that stopped early has a dotted line at its best epoch.
     """
     figure = Figure(figsize=(2.9 * len(TERMS) + 0.4, 3.0), layout="constrained")
     panels = figure.subplots(1, len(TERMS))

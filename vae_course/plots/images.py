@@ -12,10 +12,13 @@ from matplotlib.textpath import TextPath
 from torch import Tensor, nn
 
 from vae_course.data.images import ImageData
+from vae_course.data.sound import Spectrogram
 from vae_course.elbo import GaussianPosterior
 from vae_course.evaluation.bounds import looking_at
 from vae_course.plots.style import minus, styled
 from vae_course.randomness import seeded
+
+Pictures = Tensor | np.ndarray  # (n, C, H, W), floats in [0, 1]
 
 # What the plots ask of a model, without touching its state. The model may lie on any device; what comes back
 # lies on the CPU.
@@ -37,10 +40,9 @@ def mean_code(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def pictures(model: nn.Module, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """What the decoder makes of codes z (n, latent), as pictures in [0, 1], (n, C, H, W).
+    """What the decoder makes of codes z (n, latent), as pictures in [0, 1], (n, C, H, W), clipped.
 
-    Means of a Gaussian likelihood and draws may leave [0, 1]; they are clipped, as every screen would. With a
-    ``generator``, on the model's device, one draw from p(x|z) for each code instead of the mean.
+    With a ``generator``, on the model's device, one draw from p(x|z) for each code instead of the mean.
     """
     like = model.likelihood
     with looking_at(model) as device:
@@ -56,11 +58,9 @@ EDGE = 0.04  # inches around the grid
 GAP = 2  # white pixels between pictures
 
 
-def check_images(images: Tensor | np.ndarray) -> np.ndarray:
-    """Bring images to a float32 array (n, height, width, 3) with values in [0, 1].
-
-    ``images`` is a tensor or array (n, channels, height, width) of floats in [0, 1] with 1 (grey) or 3 (red,
-    green, blue) channels. Raises ValueError when it is anything else, with what to do about it.
+def check_images(images: Pictures) -> np.ndarray:
+    """Images (n, channels, height, width), 1 or 3 channels of floats in [0, 1], as a float32 array (n,
+    height, width, 3); ValueError, with what to do about it, when they are anything else.
     """
     array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
@@ -87,13 +87,10 @@ def grid_shape(n: int, rows: int | None = None, columns: int | None = None) -> t
     return rows, columns
 
 
-def montage(
-    images: Tensor | np.ndarray, rows: int, columns: int, gap: tuple[int, int] = (GAP, GAP)
-) -> np.ndarray:
+def montage(images: Pictures, rows: int, columns: int, gap: tuple[int, int] = (GAP, GAP)) -> np.ndarray:
     """One large picture of many, row by row; cells without a picture and gaps are white.
 
-    ``images`` as ``check_images`` takes them, n <= rows * columns; ``gap`` vertical and horizontal, in
-    pixels. Gives (rows * height + (rows - 1) * gap, likewise for the width, 3), floats in [0, 1].
+    ``images`` as ``check_images`` takes them, n <= rows * columns; ``gap`` down and across, in pixels.
     """
     checked = check_images(images)
     n, height, width, _ = checked.shape
@@ -106,7 +103,7 @@ def montage(
 
 def draw_grid(
     axes: Axes,
-    images: Tensor | np.ndarray,
+    images: Pictures,
     rows: int,
     columns: int,
     gap: tuple[int, int] = (GAP, GAP),
@@ -131,7 +128,7 @@ def bare(axes: Axes) -> None:
 
 @styled
 def image_grid(
-    images: Tensor | np.ndarray,
+    images: Pictures,
     rows: int | None = None,
     columns: int | None = None,
     *,
@@ -139,14 +136,11 @@ def image_grid(
     column_titles: Sequence[str] | None = None,
     cell: float = 0.84,
 ) -> Figure:
-    """Draw images row by row on one grid: a Figure with one axes, which holds one large picture, the
-    ``montage``.
+    """Draw images row by row on one grid: a Figure with one axes, which holds one ``montage``.
 
-    Args:
-        images: (n, channels, height, width), floats in [0, 1], 1 or 3 channels; black is 0.
-        rows, columns: the grid; what is left out is chosen, near a square. Cells left over stay white.
-        row_titles, column_titles: one text per row, to its left; one per column, on top.
-        cell: largest width of a picture in inches; it shrinks until the figure fits a notebook.
+    ``images`` are (n, channels, height, width), floats in [0, 1], 1 or 3 channels; of ``rows`` and
+    ``columns`` what is left out is chosen, near a square. Titles: one text per row, to its left; per column,
+    on top. ``cell`` is the largest width of a picture in inches; it shrinks until the figure fits a notebook.
     """
     n, _, height, width = check_images(images).transpose(0, 3, 1, 2).shape
     rows, columns = grid_shape(n, rows, columns)
@@ -191,8 +185,7 @@ def _shorten(text: str, size: float, room: float) -> str:
 def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0) -> Figure:
     """Draw ``n`` images of a data set above their reconstructions; ``seed`` chooses images and codes.
 
-    Rows: the original; the decoder's mean at the mean code; and, for a VAE, the decoder's mean at a code
-    drawn from q(z|x), which is what the ELBO scores.
+    Rows: the original; the decoder's mean at the mean code; for a VAE also at a code drawn from q(z|x).
     """
     index = torch.randperm(len(data), generator=seeded(seed))[:n].to(data.images.device)
     x = data.batch(index, seeded(seed, data.images.device)).cpu()
@@ -205,9 +198,8 @@ def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0
 
 
 def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False) -> Figure:
-    """Draw pictures for ``n`` codes from the prior N(0, I), the same on every device, near a square.
-
-    ``noise``: False shows the decoder's mean, True a draw from p(x|z), clipped to [0, 1].
+    """Draw pictures for ``n`` codes from the prior N(0, I), the same on every device: the decoder's means, or
+    with ``noise`` draws from p(x|z), clipped to [0, 1].
     """
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} has no prior to draw codes from; give a VAE instead.")
@@ -218,15 +210,15 @@ def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False
 
 
 def interpolation_strip(
-    images: Tensor | np.ndarray,
+    images: Pictures,
     labels: Sequence[str] | None = None,
     *,
     row_labels: Sequence[str] | None = None,
 ) -> Figure:
     """Draw the pictures along one path in a row, or several paths in rows of the same length.
 
-    ``images`` are ([paths,] steps, channels, height, width), floats in [0, 1]; ``labels`` stand above each
-    step (default: the position along the path from 0 to 1), ``row_labels`` to the left of each path.
+    ``images`` are ([paths,] steps, channels, height, width); ``labels`` stand above each step (default: the
+    position along the path from 0 to 1), ``row_labels`` to the left of each path.
     """
     paths = images[None] if len(images.shape) == 4 else images
     rows, steps = paths.shape[:2]
@@ -238,13 +230,10 @@ def interpolation_strip(
 VALUES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 
 
-def traverse(
-    model: nn.Module, code: Tensor, dimensions: Sequence[int], values: Sequence[float] = VALUES
-) -> Tensor:
+def traverse(model: nn.Module, code: Tensor, dimensions: Sequence[int], values=VALUES) -> Tensor:
     """What one latent dimension does: decode copies of a code (latent,) in which it is set to each value.
 
-    A row for each of the ``dimensions``, from 0, a column for each of the ``values``, in standard deviations
-    of the prior: pictures (dimensions, values, C, H, W), float in [0, 1].
+    A row for each of the ``dimensions``, a column for each of the ``values``: (dimensions, values, C, H, W).
     """
     z = code.detach().cpu().float().repeat(len(dimensions), len(values), 1)
     for row, dimension in enumerate(dimensions):
@@ -252,9 +241,7 @@ def traverse(
     return pictures(model, z.flatten(0, 1)).unflatten(0, z.shape[:2])
 
 
-def traversal_grid(
-    model: nn.Module, code: Tensor, dimensions: Sequence[int], *, row_titles: Sequence[str] | None = None
-) -> Figure:
+def traversal_grid(model: nn.Module, code: Tensor, dimensions: Sequence[int], *, row_titles=()) -> Figure:
     """Draw ``traverse``: a row for each dimension, z₁, z₂ … by default, a column for each of its values."""
     shown = traverse(model, code, dimensions).flatten(0, 1)
     titles = row_titles or [f"$z_{{{dimension + 1}}}$" for dimension in dimensions]
@@ -272,8 +259,7 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
     """Decode an n x n grid of codes, spaced so that every picture stands for the same share of the prior.
 
     Along each axis the codes are the quantiles of N(0, 1) at equal steps of probability (Kingma & Welling
-    2014, figure 4). Ticks give z in standard deviations of the prior; the second axis points up. Of more than
-    two latent dimensions the others stay at 0.
+    2014, figure 4); the second axis points up. Of more than two latent dimensions the others stay at 0.
     """
     values = torch.special.ndtri(torch.linspace(LOW, HIGH, n, dtype=torch.float64)).float()
     z = torch.zeros(n * n, model.latent_dim)
@@ -293,4 +279,31 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
     rest = "" if model.latent_dim == 2 else ", the others at 0"
     axes.set_xlabel(f"$z_{{1}}$ (normal quantiles {LOW:.0%} to {HIGH:.0%}{rest})")
     axes.set_ylabel("$z_{2}$")
+    return figure
+
+
+@styled
+def spectrograms(levels: Tensor, settings: Spectrogram, titles: Sequence[str] = (), *, columns=5) -> Figure:
+    """Draw log-magnitude spectrograms (n, bins, frames), dB, from the transform's floor (black) to 0 (white),
+    on common axes, at most `columns` in a row; its ``settings`` give hertz and seconds.
+    """
+    columns = min(columns, len(levels))
+    rows = -(-len(levels) // columns)
+    figure = Figure(figsize=(min(2.1 * columns + 0.9, 11.5), 1.9 * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    extent = (0.0, settings.samples / settings.rate, 0.0, settings.rate / 2000)
+    look = {"origin": "lower", "aspect": "auto", "cmap": "magma", "vmin": settings.floor, "vmax": 0.0}
+    for number, axes in enumerate(grid.flat):
+        if number >= len(levels):
+            axes.set_visible(False)
+            continue
+        image = axes.imshow(levels[number].detach().cpu().numpy(), extent=extent, **look)
+        axes.grid(False)
+        if titles:
+            axes.set_title(titles[number], fontsize=10)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("frequency (kHz)")
+    for axes in grid[-1]:
+        axes.set_xlabel("time (s)")
+    figure.colorbar(image, ax=grid, label="level (dB)", shrink=0.9, pad=0.01)
     return figure

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
+from torch import Tensor
 
 from vae_course.elbo import GaussianPosterior
 from vae_course.plots.style import BLACK, DATA, PRIOR, class_style, styled
@@ -18,34 +19,36 @@ PRIOR_95 = 2.4477  # radius that holds 95 % of a two-dimensional standard normal
 MAX_POINTS = 2000  # more glyphs than this hide one another
 UNIT = "standard deviations of the prior"
 
-Labels = torch.Tensor | np.ndarray | Sequence[int]
+Labels = Tensor | np.ndarray | Sequence[int]
 
 
 @styled
 def latent_scatter(
-    codes: torch.Tensor | np.ndarray, labels: Labels | None = None, class_names: Sequence[str] | None = None
+    codes: Tensor | np.ndarray, labels: Labels | None = None, class_names: Sequence[str] | None = None
 ) -> Figure:
-    """Draw codes (n, latent) as points, directly when they have two dimensions and by PCA when they have
-    more.
+    """Draw codes (n, latent) as points, as they are in two dimensions, and by PCA in more.
 
     Classes with one-character names (digits) are drawn as that character, others as marker shapes with a
     legend; a large one marks each class's median; without ``labels`` (n,), 0, 1, ..., all points are grey.
-    The dashed circle holds 95 % of the prior N(0, I), so codes are in units of its standard deviation; it is
-    drawn for two-dimensional codes only. One-dimensional codes have one row per class. Of more than 2,000
-    codes 2,000 are drawn.
+    The dashed circle holds 95 % of the prior N(0, I), of two-dimensional codes. One-dimensional codes have
+    one row per class. Of more than 2,000 codes 2,000 are drawn.
     """
-    codes = np.asarray(codes.detach().cpu() if isinstance(codes, torch.Tensor) else codes, dtype=float)
+    codes = np.asarray(codes.detach().cpu() if isinstance(codes, Tensor) else codes, dtype=float)
     if codes.ndim != 2 or len(codes) < 2 or not np.isfinite(codes).all():
         raise ValueError(f"codes must be finite numbers of shape (n >= 2, latent), not {codes.shape}.")
     latent = codes.shape[1]
     labels, names = _check_labels(labels, class_names, len(codes))
     points, axis_labels = _project(codes)
-    points, labels = _some(points, labels)
+    if len(points) > MAX_POINTS:  # the same ones every time
+        keep = np.random.default_rng(seed_of(0)).permutation(len(points))[:MAX_POINTS]
+        points, labels = points[keep], None if labels is None else labels[keep]
     if latent == 1:  # one row per class, with a little spread so that points do not hide one another
         spread = np.random.default_rng(seed_of(0)).uniform(-0.3, 0.3, len(points))
         points = np.column_stack([points[:, 0], (0 if labels is None else labels) + spread])
 
-    figure, axes = _plane(latent > 1 and any(len(name) > 1 for name in names))
+    legend = latent > 1 and any(len(name) > 1 for name in names)
+    figure = Figure(figsize=(7.4 if legend else 5.8, 5.5), layout="constrained")
+    axes = figure.subplots()
     if latent == 2:
         draw_prior(axes)
         look = {"color": PRIOR, "fontsize": 9.5, "ha": "center", "va": "top"}
@@ -70,25 +73,10 @@ def draw_prior(axes: Axes, linewidth: float = 1.2) -> None:
     axes.plot(x, y, color=PRIOR, linestyle="--", linewidth=linewidth)
 
 
-def _plane(legend: bool) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7.4 if legend else 5.8, 5.5), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _some(points: np.ndarray, labels: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """At most MAX_POINTS of the points, the same ones every time."""
-    if len(points) <= MAX_POINTS:
-        return points, labels
-    keep = np.random.default_rng(seed_of(0)).permutation(len(points))[:MAX_POINTS]
-    return points[keep], None if labels is None else labels[keep]
-
-
-def _check_labels(
-    labels: Labels | None, names: Sequence[str] | None, n: int
-) -> tuple[np.ndarray | None, list[str]]:
+def _check_labels(labels: Labels | None, names: Sequence[str] | None, n: int) -> tuple:
     if labels is None:
         return None, []
-    labels = np.asarray(labels.cpu() if isinstance(labels, torch.Tensor) else labels)
+    labels = np.asarray(labels.cpu() if isinstance(labels, Tensor) else labels)
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels must be {n} whole numbers, not {labels.dtype} {labels.shape}.")
     names = [str(name) for name in (names if names is not None else range(int(labels.max()) + 1))]
@@ -111,9 +99,7 @@ def _project(codes: np.ndarray) -> tuple[np.ndarray, tuple[str, str]]:
     return centered @ directions[:2].T, labels
 
 
-def _draw_classes(
-    axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str], medians: bool = True
-) -> None:
+def _draw_classes(axes: Axes, points: np.ndarray, labels: np.ndarray, names: list[str], medians) -> None:
     """Each class as its character or its marker, a large one at its median; a legend of long names."""
     classes = np.unique(labels)
     for index in classes:
@@ -155,20 +141,19 @@ def apart(places: np.ndarray, gap: float) -> np.ndarray:
 
 @styled
 def posterior_ellipses(
-    posterior: GaussianPosterior, labels: torch.Tensor | Sequence[int] | Sequence[str] | None = None
+    posterior: GaussianPosterior, labels: Tensor | Sequence[int] | Sequence[str] | None = None
 ) -> Figure:
     """An encoder's output as what it is: q(z|x) of each image at one standard deviation and at two (dotted).
 
-    The dashed circles are the prior N(0, I) at one and two standard deviations, in the same units. Of more
-    than two latent dimensions the two with the largest mean KL are shown. ``labels`` stand above each
-    ellipse, one per image; equal labels share a color.
+    The dashed circles are the prior N(0, I). Of more than two latent dimensions the two with the largest mean
+    KL are shown. ``labels`` stand above each ellipse; equal labels share a color.
     """
     mean = posterior.mean.detach().cpu().double()
     kl = posterior.kl_per_dimension().detach().cpu().mean(0)
     shown = [0, 1] if len(kl) == 2 else sorted(kl.topk(2).indices.tolist())
     std = torch.exp(0.5 * posterior.log_var.detach().cpu().double())
     centers, widths = mean[:, shown].numpy(), std[:, shown].numpy()
-    labels = labels.tolist() if isinstance(labels, torch.Tensor) else labels or []
+    labels = labels.tolist() if isinstance(labels, Tensor) else labels or []
     texts = [str(label) for label in labels]
     order = sorted(set(texts))
 

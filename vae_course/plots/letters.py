@@ -3,9 +3,7 @@
 Pictures of letters are (n, 1, 32, 32), floats in [0, 1], ink is 1.
 """
 
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path as File
 
 import numpy as np
 from contourpy import contour_generator
@@ -16,7 +14,6 @@ from matplotlib.path import Path
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.files import write_atomically
 from vae_course.plots.images import MAX_WIDTH, bare, text_width
 from vae_course.plots.style import BLUE, styled
 
@@ -43,9 +40,8 @@ def ink_preserving_cut(pictures: Tensor, finer: int = FINER) -> Tensor:
 
 
 def outlines(pictures: Tensor) -> list[Path]:
-    """The outline of each picture (n, 1, 32, 32) where it is cut so that it keeps its ink.
-
-    Coordinates are pixels, x from the left, y from below; holes run the other way round than islands.
+    """The outline of each picture (n, 1, 32, 32) where it is cut so that it keeps its ink, in pixels, x from
+    the left, y from below; holes run the other way round than islands.
     """
     large, thresholds = _finer(pictures, FINER)
     side, found = pictures.shape[-1] * FINER, []
@@ -82,17 +78,11 @@ def set_letters(
     *,
     framed: Sequence[int] = (),
     ink: Sequence[str] = ("black",),
-    width: float = MAX_WIDTH,
 ) -> Figure:
-    """Rows of letters as outlines, each with its name on the left.
-
-    Args:
-        rows: name to pictures (n, 1, 32, 32).
-        framed: rows whose first letter has a frame.
-        ink: colors, row by row, in turn.
-        width: inches.
+    """Rows of letters, name to pictures (n, 1, 32, 32), as outlines, each with its name on the left;
+    ``framed``: rows whose first letter has a frame; ``ink``: colors, row by row, in turn.
     """
-    rows = list(rows.items() if isinstance(rows, Mapping) else rows)
+    rows, width = list(rows.items() if isinstance(rows, Mapping) else rows), MAX_WIDTH
     names, drawn = [name for name, _ in rows], [outlines(pictures) for _, pictures in rows]
     figure = Figure(figsize=(width, 1))
     axes = figure.add_axes((0, 0, 1, 1))
@@ -116,16 +106,9 @@ def set_letters(
 
 
 @styled
-def letter_poster(
-    pictures: Tensor,
-    columns: int,
-    colors: Sequence[str],
-    *,
-    paper: str = "#14213D",
-    line: str = "",
-    width: float = MAX_WIDTH,
-) -> Figure:
-    """Letters (n, 1, 32, 32) row by row, each in its color, on colored paper; a small line below."""
+def letter_poster(pictures: Tensor, columns: int, colors: Sequence[str], *, line: str = "") -> Figure:
+    """Letters (n, 1, 32, 32) row by row, each in its color, on dark paper; a small line below."""
+    paper, width = "#14213D", MAX_WIDTH
     rows, cell = -(-len(pictures) // columns), 29.0
     margin, foot = 0.7 * cell, 1.3 * cell
     size = columns * cell + 2 * margin, rows * cell + margin + foot
@@ -143,14 +126,3 @@ def letter_poster(
     axes.set(xlim=(0, size[0]), ylim=(0, size[1]))
     bare(axes)
     return figure
-
-
-def write_figure(figure: Figure, path: str | File) -> File:
-    """Write a figure, whole or not at all: .svg and .pdf hold outlines, .png has 300 dots per inch."""
-    path, buffer = File(path), io.BytesIO()
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg", "pdf"):
-        raise ValueError(f"{path.name} does not end in .png, .svg or .pdf; give a name such as poster.svg.")
-    figure.savefig(buffer, format=kind, dpi=300, facecolor=figure.get_facecolor())
-    write_atomically(path, buffer.getvalue())
-    return path

@@ -8,22 +8,16 @@ from matplotlib.lines import Line2D
 from torch import Tensor
 
 from vae_course.data.toys import GaussianMixture
-from vae_course.evaluation.modes import point_coverage
+from vae_course.evaluation.samples import point_coverage
 from vae_course.plots.style import BLACK, BLUE, VERMILION, styled
 
 SHOWN = 600  # points in a panel
 
 
 @styled
-def point_clouds(
-    panels: Mapping[str, Tensor],
-    mixture: GaussianMixture,
-    *,
-    columns: int = 4,
-) -> Figure:
-    """A panel for each set of samples: dots lie on a mode, crosses do not; circles are the modes.
-
-    ``panels``: name → points (n, 2). The first 600 are drawn; the counts in the title are of all.
+def point_clouds(panels: Mapping[str, Tensor], mixture: GaussianMixture, *, columns: int = 4) -> Figure:
+    """A panel for each set of samples, name → points (n, 2): dots lie on a mode, crosses do not; circles are
+    the modes. The first 600 are drawn; the counts in the title are of all.
     """
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(2.1 * columns, (2.1 + 0.4) * rows), layout="constrained")

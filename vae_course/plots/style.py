@@ -5,12 +5,17 @@ common forms of color blindness. Every color comes with a line style and a marke
 grey print says the same thing.
 """
 
+import io
 from collections.abc import Callable, Iterable
 from itertools import cycle
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import matplotlib
 from cycler import cycler
+from matplotlib.figure import Figure
+
+from vae_course.files import write_atomically
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,10 +86,7 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def looks(names: Iterable[str]) -> list[dict]:
-    """Color, dash and marker for each line or row of a figure, by its name.
-
-    What has a color of its own in the course (``SUBJECTS``) keeps it; the rest take the other colors in turn.
-    """
+    """Color, dash and marker for each line or row, by its name: its own (``SUBJECTS``), or in turn."""
     own = [SUBJECTS.get(name) for name in names]
     free = cycle([color for color in COLORS if color not in own])
     return [
@@ -102,3 +104,14 @@ def class_style(index: int) -> dict[str, str]:
 def minus(text: str) -> str:
     """Text with typographic minus signs, as on the axes."""
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def write_figure(figure: Figure, path: str | Path, dpi: int = 300) -> Path:
+    """Write a figure, whole or not at all: .svg and .pdf hold outlines, .png has ``dpi`` dots per inch."""
+    path, buffer = Path(path), io.BytesIO()
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg", "pdf"):
+        raise ValueError(f"{path.name} does not end in .png, .svg or .pdf; give a name such as poster.svg.")
+    figure.savefig(buffer, format=kind, dpi=dpi, facecolor=figure.get_facecolor())
+    write_atomically(path, buffer.getvalue())
+    return path

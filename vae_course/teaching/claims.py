@@ -72,8 +72,7 @@ class Claims:
     >>> claims.note("seconds_per_epoch", 3.2, unit="s")                         # a number for a sentence
     >>> claims.report()
 
-    ``name`` is the chapter's file name without extension; also the name of the results file. ``parameters``
-    are the values of the parameters cell, JSON-able.
+    ``name`` is the chapter's file name without extension; ``parameters`` those of its cell, JSON-able.
     """
 
     def __init__(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
@@ -86,10 +85,7 @@ class Claims:
         self._notes: dict[str, dict[str, Any]] = {}
         self._started = time.perf_counter()
 
-    @property
-    def claims(self) -> list[Claim]:
-        """The claims so far, in the order they were first added."""
-        return list(self._claims.values())
+    claims = property(lambda self: list(self._claims.values()), doc="The claims so far, as first added.")
 
     def add(
         self,
@@ -103,8 +99,6 @@ class Claims:
         unit: str = "",
         text: str | None = None,
         exact: bool = False,
-        low: float | None = None,
-        high: float | None = None,
         whole_interval: bool = False,
     ) -> None:
         """Record one claim. It is judged at once, but only `report` stops the run.
@@ -114,8 +108,7 @@ class Claims:
 
         **What is compared:** a number itself; of `Runs` the mean. The interval is shown and saved, but does
         not decide, unless `whole_interval=True`: then both its ends must satisfy the bound too. An exact
-        claim over `Runs` must hold in every one. NaN and infinity never hold. Adding a claim with the same id
-        replaces the earlier one, so that a cell can be run again.
+        claim over `Runs` must hold in every one. NaN and infinity never hold. The same id replaces it.
 
         Args:
             id: small letters, digits and underscores.
@@ -123,16 +116,15 @@ class Claims:
             unit: of value and bound, for example "nats" or "times"; "%" writes the share 0.43 as "43 %".
             text: the sentence of the table; the id in words when left out.
             exact: an identity or mathematics, which stops any run; otherwise something measured.
-            low, high: ends of the interval of a number that is not `Runs`.
         """
         if not ID.fullmatch(id):
             raise ValueError(f"A claim's id is made of small letters, digits and underscores; got {id!r}.")
         if id in self._notes:
             raise ValueError(f"Claim {id!r}: a note has this id already; give the claim another one.")
         text = text or id.replace("_", " ").capitalize()
-        number, low, high, each = _numbers(value, low, high, f"Claim {id!r}")
-        if whole_interval and low is None and not isinstance(value, Runs):
-            raise ValueError(f"Claim {id!r}: whole_interval=True needs Runs, an Interval, or low and high.")
+        number, low, high, each = _numbers(value)
+        if whole_interval and not isinstance(value, Runs | Interval):
+            raise ValueError(f"Claim {id!r}: whole_interval=True needs Runs or an Interval.")
         lowest, highest, strict, bound = _bound(id, unit, below, above, between, near)
         # One run alone says nothing about its spread, so its whole interval satisfies no bound.
         ends = [math.nan if end is None else end for end in (low, high)]
@@ -143,23 +135,20 @@ class Claims:
         bound += " (whole interval)" if whole_interval else ""
         self._claims[id] = Claim(id, text, number, low, high, unit, bound, exact, holds, miss)
 
-    def note(
-        self, id: str, value: Any, *, unit: str = "", low: float | None = None, high: float | None = None
-    ) -> None:
+    def note(self, id: str, value: Any, *, unit: str = "") -> None:
         """Record a number that a sentence names as ``{{id}}`` and that no bound judges."""
         if not ID.fullmatch(id):
             raise ValueError(f"A note's id is made of small letters, digits and underscores; got {id!r}.")
         if id in self._claims:
             raise ValueError(f"Note {id!r}: a claim has this id already, and {{{{{id}}}}} shows its number.")
-        value, low, high, _ = _numbers(value, low, high, f"Note {id!r}")
+        value, low, high, _ = _numbers(value)
         self._notes[id] = {"id": id, "value": value, "low": low, "high": high, "unit": unit}
 
     def report(self) -> None:
-        """Show all claims in one table, folded; save them if asked to; stop the run if an exact one does not
-        hold.
+        """Show all claims in one table, folded; stop the run if an exact one does not hold.
 
-        When the environment variable VAE_COURSE_RESULTS names a folder, claims and notes are written to
-        <folder>/<name>.json (also when a claim fails), with the seconds since this object was made.
+        When the environment variable VAE_COURSE_RESULTS names a folder, claims and notes are first written to
+        <folder>/<name>.json, with the seconds since this object was made.
         """
         if not self._claims:
             raise ValueError(f"{self.name} has no claims to report: call claims.add(...) first.")
@@ -223,9 +212,8 @@ def claims_table(record: Mapping[str, Any], replicated: Mapping[str, Any]) -> tu
 def measured_claim(claim: Mapping[str, Any]) -> str:
     """The number of a saved claim or note, with unit and interval, as text."""
     value = math.nan if claim["value"] is None else claim["value"]
-    return measured_text(
-        value, claim["low"], claim["high"], claim.get("unit", ""), exact=claim.get("exact", False)
-    )
+    unit, exact = claim.get("unit", ""), claim.get("exact", False)
+    return measured_text(value, claim["low"], claim["high"], unit, exact=exact)
 
 
 def verdict_of(claim: Mapping[str, Any], run: str) -> str:
@@ -248,26 +236,16 @@ def replication_of(name: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))["chapters"].get(name, {})
 
 
-def _numbers(
-    value: Any, low: float | None, high: float | None, what: str
-) -> tuple[float, float | None, float | None, tuple[float, ...]]:
+def _numbers(value: Any) -> tuple[float, float | None, float | None, tuple[float, ...]]:
     """(value, low, high, every single value) of a number, of Runs or of an Interval."""
-    if (low is None) != (high is None):
-        raise ValueError(f"{what}: an interval needs both low and high; got only one.")
-    if isinstance(value, Runs | Interval) and low is not None:
-        raise ValueError(f"{what}: Runs and Interval bring their own interval; leave out low and high.")
-    if isinstance(value, Interval):
-        value, low, high = value
     if isinstance(value, Runs):
         ends = (None, None) if value.n == 1 else value.interval()
         return value.mean, *ends, value.values
-    value = as_number(value)
-    if low is None:
-        return value, None, None, (value,)
-    low, high = float(low), float(high)
-    if low > value or value > high:
-        raise ValueError(f"{what}: the value {value} is not inside its interval [{low}, {high}].")
-    return value, low, high, (value,)
+    bounded = isinstance(value, Interval)
+    number, low, high = map(as_number, value) if bounded else (as_number(value), None, None)
+    if bounded and (low > number or number > high):
+        raise ValueError(f"the value {number} is not inside its interval [{low}, {high}].")
+    return number, low, high, (number,)
 
 
 def _bound(
@@ -282,9 +260,8 @@ def _bound(
     bounds = {"below": below, "above": above, "between": between, "near": near}
     given = [name for name, bound in bounds.items() if bound is not None]
     if len(given) != 1:
-        raise ValueError(
-            f"Claim {id!r}: give exactly one of below, above, between, near; got {given or 'none'}."
-        )
+        names = ", ".join(bounds)
+        raise ValueError(f"Claim {id!r}: give one bound, exactly one of {names}; got {given or 'none'}.")
 
     def text(number: float) -> str:
         return f"{format_number(100 * number)} %" if unit == "%" else format_number(number)

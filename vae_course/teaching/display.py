@@ -24,8 +24,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 def publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> None:
     """Display a MIME bundle in a notebook; print its text where there is no notebook.
 
-    ``data``: MIME type to content, "text/plain" among them; pictures are base64 strings. ``metadata`` by MIME
-    type, for example {"image/png": {"alt": "..."}}.
+    ``data``: MIME type to content, "text/plain" among them, pictures in base64; ``metadata`` by MIME type.
     """
     try:
         from IPython import get_ipython
@@ -52,21 +51,14 @@ SHORTEST_ALT = 20
 def show(fig: Figure, alt: str, *, title: str | None = None, dpi: int = DPI) -> None:
     """Display a matplotlib Figure as PNG with alternative text, then close it, so that it is not drawn twice.
 
-    ``alt`` is one sentence that says what can be seen. It goes into the output metadata ({"image/png":
-    {"alt": alt}}, from where the course's HTML pages take it) and into text/plain (for terminals, screen
-    readers). ``title`` is the finding in a few words, written above the figure.
+    ``alt`` is one sentence that says what can be seen; it goes into the output metadata, {"image/png":
+    {"alt": alt}}, and into text/plain. ``title`` is the finding in a few words, written above the figure.
     """
-    import matplotlib.pyplot as plt
-
     alt = check_alt(alt)
     if title is not None:
         _entitle(fig, title)
-    picture = png_bytes(fig, dpi=dpi)
-    plt.close(fig)
-    publish(
-        {"image/png": base64.b64encode(picture).decode("ascii"), "text/plain": alt},
-        {"image/png": {"alt": alt}},
-    )
+    picture = base64.b64encode(png_bytes(fig, dpi=dpi)).decode("ascii")
+    publish({"image/png": picture, "text/plain": alt}, {"image/png": {"alt": alt}})
 
 
 def _entitle(fig: Figure, title: str) -> None:
@@ -80,10 +72,7 @@ def _entitle(fig: Figure, title: str) -> None:
 
 
 def show_html(html: str, alt: str) -> None:
-    """Display a fragment of HTML (an animation, a player, a table), labeled for screen readers.
-
-    ``alt`` as in `show`; it is the text/plain twin as well.
-    """
+    """Display a fragment of HTML (an animation, a player, a table); ``alt`` as in `show`."""
     alt = check_alt(alt)
     wrapped = f'<div role="figure" aria-label="{escape(alt)}">{html}</div>'
     publish({"text/html": wrapped, "text/plain": alt}, {"text/html": {"alt": alt}})
@@ -99,22 +88,23 @@ def check_alt(alt: str) -> str:
 
 
 def png_bytes(fig: Figure, *, dpi: int = DPI, live: bool = False) -> bytes:
-    """Render a figure to PNG without software name or date, so that the same figure gives the same bytes.
+    """Render a figure to PNG without software name or date (the same figure, the same bytes), and close it.
 
-    ``live`` is for pictures that are redrawn while somebody waits: of constant size (nothing is cropped, so
-    the figure needs a layout of its own, such as "constrained") and lightly compressed.
+    ``live`` is for pictures that are redrawn while somebody waits: not cropped, so the figure needs a layout
+    of its own, and lightly compressed.
     """
+    import matplotlib.pyplot as plt
+
     size = {} if live else {"bbox_inches": "tight"}
     buffer, png = io.BytesIO(), {"compress_level": 1 if live else 6}
     fig.savefig(buffer, dpi=dpi, facecolor="white", metadata={"Software": None}, pil_kwargs=png, **size)
+    plt.close(fig)  # where pyplot keeps it
     return buffer.getvalue()
 
 
 def play(clips: Mapping[str, Tensor], rate: int, alt: str) -> None:
-    """Show a player for each named clip, float or int16 (n,), in a table: mono 16-bit WAV at `rate` Hz.
-
-    Every clip is brought to the same peak, so that nothing is louder for being differently scaled. A second
-    at 8 kHz takes 21 kB of the notebook. ``alt`` is a sentence that says what can be heard.
+    """Show a player for each named clip, float or int16 (n,), in a table: mono 16-bit WAV at `rate` Hz, all
+    brought to the same peak; 21 kB a second at 8 kHz. ``alt`` is a sentence that says what can be heard.
     """
     rows = "".join(
         f'<tr><td style="text-align: left">{escape(name)}</td><td><audio controls preload="none" '

@@ -15,10 +15,10 @@ _hints_given: dict[str, int] = {}
 
 
 def check(exercise: str | Exercise, answer: Any) -> Verdict:
-    """Check an answer at once, say what is right or which mistake it looks like, and return the verdict.
+    """Check an answer (function, number, code or dict) to an exercise such as "02.1" at once, say what is
+    right or which mistake it looks like, and return the verdict.
 
     An unsolved stub is "not answered yet" and raises nothing, so that an unsolved notebook runs through.
-    ``answer`` is the function, number, code or dict that the exercise (such as "02.1") asks for.
     """
     exercise = find(exercise)
     verdict = grade(exercise, answer)
@@ -30,9 +30,6 @@ def complete(exercise: str | Exercise, answer: Callable) -> Callable:
     """Check a function that the chapter goes on to use: the reader's own if it is right, else the reference.
 
     >>> reparameterize = complete("02.2", reparameterize)
-
-    Raises:
-        ValueError: there is no such exercise, or it asks for a value.
     """
     exercise = find(exercise)
     if exercise.reference is None:
@@ -58,10 +55,8 @@ def solution(exercise: str | Exercise) -> None:
     """Show the solution folded: one click in a notebook opens it, and nobody sees it by accident."""
     exercise = find(exercise)
     title = f"Solution of exercise {exercise.id}: {exercise.title}"
-    html = (
-        f"<details><summary>{escape(title)} (click to open)</summary>"
-        f"<pre><code>{escape(solution_source(exercise))}</code></pre></details>"
-    )
+    html = f"<details><summary>{escape(title)} (click to open)</summary>"
+    html += f"<pre><code>{escape(solution_source(exercise))}</code></pre></details>"
     publish({"text/html": html, "text/plain": f"{title} (folded; run the notebook and click to open it)."})
 
 
@@ -86,9 +81,7 @@ def find(exercise: str | Exercise) -> Exercise:
 
 
 def exercises(chapter: str) -> tuple[Exercise, ...]:
-    """All exercises of a chapter ("01" to "11") or all questions of an assignment ("A1" to "A4"), in order,
-    from vae_course/exercises/chapter_NN.py or assignment_N.py; ValueError when there are none.
-    """
+    """All exercises of a chapter ("01" to "11") or questions of an assignment ("A1" to "A4"), in order."""
     kind = f"assignment_{chapter[1:]}" if chapter.startswith("A") else f"chapter_{chapter}"
     name = f"vae_course.exercises.{kind}"
     try:
@@ -96,10 +89,8 @@ def exercises(chapter: str) -> tuple[Exercise, ...]:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise ValueError(
-            f"There are no exercises for assignment or chapter {chapter!r}; "
-            "write for example '02.1', or 'A1.1' for an assignment."
-        ) from None
+        found = f"There are no exercises for assignment or chapter {chapter!r};"
+        raise ValueError(f"{found} write for example '02.1', or 'A1.1' for an assignment.") from None
 
 
 def _say(label: str, message: str) -> None:

@@ -49,8 +49,8 @@ class Exercise:
     """One exercise; give it `reference` (the answer is a function) or `value` (numbers or choices).
 
     `grade` is for random answers, instead of `cases`: called with the guarded answer, it returns the Verdict
-    of the first thing that is wrong, or None when nothing is. With `grade` alone the question is marked after
-    handing in, and only its form is checked here.
+    of the first thing that is wrong, or None. With `grade` alone the question is marked after handing in, and
+    only its form is checked here.
     """
 
     id: str  # "02.1" is the first exercise of chapter 02
@@ -63,6 +63,7 @@ class Exercise:
     cases: Callable[[int], list[tuple]] | None = None  # seed -> argument tuples on which both are compared
     observe: Callable | None = None  # (function, *arguments) -> outcome to compare; default: what it returns
     grade: Callable[[Callable], Verdict | None] | None = None
+    gradients_to: tuple[str, ...] = ()  # arguments that gradients must reach, as the contract says
     low: float | None = None  # range of the returned numbers
     high: float | None = None
     value: Any = None  # the right number or code, or a dict of them by name
@@ -84,10 +85,7 @@ class Exercise:
         """Whether nothing that a student installs knows the answer."""
         return self.reference is None and self.value is None and self.grade is not None
 
-    @property
-    def asks_for_function(self) -> bool:
-        """Whether the stub defines a function."""
-        return self.stub.lstrip().startswith("def ")
+    asks_for_function = property(lambda self: self.stub.lstrip().startswith("def "))
 
     @property
     def answer_name(self) -> str:

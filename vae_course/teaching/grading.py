@@ -9,7 +9,6 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vae_course.teaching import properties
 from vae_course.teaching.exercise import CONTRACT, CORRECT, ERROR, NOT_ANSWERED, WRONG, Exercise, Verdict
-
-
-def _asked() -> Any:
-    return import_module("vae_course.exercises.properties")  # above this room; loaded when it is needed
 
 
 class Raised:
@@ -29,7 +25,7 @@ class Raised:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
-        self.words = type(error), re.sub(r"[\d\W]+", " ", _asked().told(error))[:60]
+        self.words = type(error), re.sub(r"[\d\W]+", " ", properties.told(error))[:60]
 
     def like(self, other: Any) -> bool:
         """Whether the other outcome is the same kind of exception with the same words in its message."""
@@ -56,9 +52,8 @@ class ContractBroken(Exception):
 
 
 def leaves(answer: Any, expected: Any, label: str = "") -> list[tuple[str, Any, Any]]:
-    """Label, answer and expectation of every entry of nested dicts, tuples and lists.
-
-    ContractBroken: the answer is nested in another way; a dict may have more entries than expected.
+    """Label, answer and expectation of every entry of nested dicts, tuples and lists; ContractBroken where
+    they are nested in another way (a dict may have more entries than expected).
     """
     if isinstance(expected, Mapping):
         names = ", ".join(map(repr, expected))
@@ -146,10 +141,8 @@ def _tensor_difference(answer: Tensor, expected: Tensor, tolerance: float, label
     index = tuple((apart > tolerance * (1 + expected.abs())).nonzero()[0].tolist())
     where = f"{label}{list(index) if index else ''}"
     first = f", first at {where}" if where else ""
-    sentence = (
-        f"it differs from the expected values by up to {apart.max().item():.4g}{first}: "
-        f"got {answer[index].item():.5g}, expected {expected[index].item():.5g}."
-    )
+    sentence = f"it differs from the expected values by up to {apart.max().item():.4g}{first}: "
+    sentence += f"got {answer[index].item():.5g}, expected {expected[index].item():.5g}."
     if expected.numel() > 1:
         ratios, shifts = answer / expected, answer - expected
         if (ratios - ratios.flatten()[0]).abs().max() < 1e-3 * ratios.abs().max():
@@ -191,25 +184,25 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     if not callable(answer):
         expected = f"Expected the function {exercise.answer_name} itself"
         return Verdict(CONTRACT, f"{expected}; got a {type(answer).__name__}.")
-    asked = _asked()
-    watch = asked.Watch()
+    watch = properties.Watch()
     watched = watch.over(answer)
     try:
-        with asked.limited(), own_randomness(exercise.seed), torch.enable_grad():
+        with properties.limited(), own_randomness(exercise.seed), torch.enable_grad():
             if exercise.grade is not None:
                 verdict = exercise.grade(_stopping(watched, at_errors=True)) or Verdict(CORRECT, "Correct.")
             else:
                 verdict = _grade_function(exercise, watched)
                 if verdict.correct:
-                    watch.found += asked.further(exercise, watched, outcomes, same)
+                    watch.found += properties.further(exercise, watched, outcomes, same)
+                    verdict = Verdict(CORRECT, properties.praise(exercise, answer, outcomes, watch))
     except _Stop as stop:
         return stop.verdict
     except ContractBroken as broken:
         return Verdict(CONTRACT, str(broken))
-    except (asked.TooSlow, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+    except (properties.TooSlow, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
         return _error(error)
     except Exception as error:  # a result that no checker thought of
-        why = asked.told(error)
+        why = properties.told(error)
         return Verdict(CONTRACT, f"The result cannot be judged ({why}); is it what the contract says?")
     if verdict.correct and watch.found:
         return Verdict(WRONG, f"Not yet: {watch.found[0]}.")
@@ -313,9 +306,8 @@ def _same_value(given: Any, wanted: Any, tolerance: float) -> bool:
 
 
 def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
-    """The answer, except that returning nothing (or raising NotImplementedError itself) ends the grading.
-
-    at_errors: any other exception ends it, too, with a sentence.
+    """The answer, except that returning nothing (or raising NotImplementedError itself) ends the grading, and
+    with ``at_errors`` any other exception, too, with a sentence.
     """
 
     def call(*arguments: Any, **named: Any) -> Any:
@@ -325,8 +317,7 @@ def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
             last = error.__traceback__
             while last.tb_next:
                 last = last.tb_next
-            # Raised by something that the answer calls, it is a mistake like any other and must be shown.
-            # (One that comes from another process says itself who raised it, and where.)
+            # What the answer calls may raise it, too: a mistake. Another process says who did, and where.
             code = getattr(getattr(answer, "__wrapped__", answer), "__code__", None)
             own = getattr(error, "own", last.tb_frame.f_code is code)
             if own and isinstance(error, NotImplementedError):
@@ -351,4 +342,4 @@ def _error(error: BaseException) -> Verdict:
     own = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith(PACKAGE)]
     where = getattr(error, "where", f"line {own[-1].lineno}: {own[-1].line}" if own and own[-1].line else "")
     place = f" ({where})" if where else ""
-    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {_asked().told(error)}{place}.")
+    return Verdict(ERROR, f"Your code stops with {type(error).__name__}: {properties.told(error)}{place}.")

@@ -11,8 +11,7 @@ class ParameterError(ValueError):
 
 
 def check_parameters(scope: Mapping[str, Any], **rules: Any) -> dict[str, Any]:
-    """The chapter's parameters as a dict, if each of them follows its rule, else a ParameterError that names
-    all others.
+    """The chapter's parameters as a dict, if each follows its rule, else a ParameterError names the others.
 
     >>> parameters = check_parameters(globals(), DATASET=("mnist", "digits"), EPOCHS=1, BETAS=[0.0])
 

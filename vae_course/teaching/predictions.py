@@ -8,10 +8,8 @@ from vae_course.teaching.display import publish, publish_widget
 
 
 class Prediction:
-    """A multiple-choice question about what comes next, and the reader's answer; made by `predict`.
-
-    ``index`` is the position of the chosen option; None until the reader chooses, and in a run without a
-    reader.
+    """A multiple-choice question about what comes next, and the reader's answer; made by `predict`. ``index``
+    is the position of the chosen option; None until the reader chooses.
     """
 
     def __init__(self, question: str, options: Sequence[str]) -> None:
@@ -30,18 +28,15 @@ class Prediction:
         self.index = self._position(option)
 
     def compare(self, outcome: int | str, measured: str) -> None:
-        """Say what happened, and whether it was predicted.
-
-        ``outcome`` is the option that came true, by number (from 0) or by text, computed from this run;
-        ``measured`` a sentence with the numbers of this run.
+        """Say what happened, and whether it was predicted: ``outcome`` is the option that came true, by
+        number (from 0) or by text; ``measured`` a sentence with the numbers of this run.
         """
         outcome = self._position(outcome)
         lines = [f"Measured: {measured.strip()}", f"What happened: {self.options[outcome]}."]
         if self.index is not None:
             lines.insert(0, f"You predicted: {self.answer}.")
-            lines[-1] = (
-                "It came true." if outcome == self.index else f"{lines[-1]} Worth a second look at why."
-            )
+            right = outcome == self.index
+            lines[-1] = "It came true." if right else f"{lines[-1]} Worth a second look at why."
         publish({"text/html": f"<p>{'<br>'.join(map(escape, lines))}</p>", "text/plain": "\n".join(lines)})
 
     def _position(self, option: int | str) -> int:
@@ -54,12 +49,10 @@ class Prediction:
 
 
 def predict(question: str, options: Sequence[str], default: object = None) -> Prediction:
-    """Ask what will happen, before the cell that answers it; nothing is chosen until the reader presses a
-    button.
+    """Ask what will happen, before the cell that answers it; nothing is chosen before a button is pressed.
 
-    Question and lettered options, at least two, are text, so that they can be read where no widget is drawn
-    (GitHub, print); the buttons below carry the letters alone. ``default`` is ignored; chapters of the first
-    edition give it.
+    Question and lettered options, at least two, are text, so that they can be read where no widget is drawn;
+    the buttons below carry the letters alone. ``default`` is ignored; chapters of the first edition give it.
     """
     from ipywidgets import ToggleButtons
 

@@ -11,8 +11,8 @@ from vae_course.teaching.display import publish
 def format_number(value: Any) -> str:
     """Write a number the way a reader wants it: four significant digits, no noise.
 
-    12 -> "12", 0.00012345 -> "1.234e-4", 104.2371 -> "104.2", 60000 -> "60,000", nan -> "not a number".
-    Anything that is not a number is returned as text; None becomes an empty string.
+    12 -> "12", 0.00012345 -> "1.234e-4", 104.2371 -> "104.2", 60000 -> "60,000", nan -> "not a number". None
+    becomes an empty string; what is no number is returned as text.
     """
     if value is None:
         return ""
@@ -40,9 +40,8 @@ def format_number(value: Any) -> str:
 
 
 def results_table(rows: Sequence[Mapping[str, Any]], *, caption: str = "What we measured") -> None:
-    """Display a list of dicts as a table: HTML, with a text twin of one line per row.
-
-    Rows are column name to number, text or None (empty); columns come in order of first appearance.
+    """Display a list of dicts, column name to number, text or None (empty), as a table: HTML, with a text
+    twin of one line per row; columns come in order of first appearance.
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[format_number(row.get(name)) for name in columns] for row in rows]
@@ -63,7 +62,5 @@ def table_html(columns: Sequence[str], cells: Sequence[Sequence[str]], caption: 
         + "</tr>"
         for row in cells
     )
-    return (
-        f"<table>\n<caption {left}>{escape(caption)}</caption>\n"
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-    )
+    text = f"<table>\n<caption {left}>{escape(caption)}</caption>\n"
+    return text + f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"

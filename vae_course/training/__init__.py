@@ -5,11 +5,9 @@ from vae_course._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "adversarial": "AdversarialHistory fit_gan",
-        "code_prior": "fit_prior letters_of",
         "loop": "fit History TrainingDiverged",
         "settings": "FitSettings kl_settled kl_weight learning_rate_factor",
         "sweep": "plan run_sweep",
-        "vae_gan": "fit_vae_gan vae_gan_losses",
+        "vae_gan": "vae_gan_losses",
     },
 )

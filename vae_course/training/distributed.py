@@ -10,13 +10,14 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
+from vae_course.files import Told
 from vae_course.machine import pick_device
 
 # ``torchrun --nproc-per-node N -m vae_course train ...`` starts N processes that know of each other by the
 # variables of their environment. Everything here does nothing where there is only one.
 
 
-class ProcessLost(RuntimeError):
+class ProcessLost(Told):
     """Another process of the run has ended, so this one cannot go on."""
 
 
@@ -42,35 +43,26 @@ def rank() -> int:
 
 
 def own_device(name: str = "auto") -> torch.device:
-    """The device of this process by ``pick_device``; with CUDA, each process of a machine has one of its own.
-
-    ValueError: there is no such device, or the processes cannot share it.
-    """
+    """The device of this process by ``pick_device``; with CUDA, each has one of its own. ValueError: none."""
     device = pick_device(name)
     if started() == 1:
         return device
     if device.type == "mps" or device.index is not None:
-        raise ValueError(
-            f"{started()} processes cannot share {str(device)!r}; use 'cpu', or 'cuda', which gives each "
-            f"process of a machine a device of its own."
-        )
+        found = f"{started()} processes cannot share {str(device)!r}; use 'cpu', or 'cuda', which gives each"
+        raise ValueError(f"{found} process of a machine a device of its own.")
     if device.type == "cuda":
         here, there = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
         if here > there:
-            raise ValueError(
-                f"torchrun starts {here} processes on this machine, and torch sees {there} CUDA devices; "
-                f"give --nproc-per-node {there}."
-            )
+            found = f"torchrun starts {here} processes on this machine, and torch sees {there} CUDA devices;"
+            raise ValueError(f"{found} give --nproc-per-node {there}.")
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     return device
 
 
 @contextmanager
 def process_group(device: torch.device | None = None) -> Iterator[None]:
-    """Join the processes that torchrun started, for :func:`fit` to train with all of them together.
-
-    They talk by NCCL on CUDA and by gloo on CPUs. ``device`` is from :func:`own_device`; None stands for
-    "auto". ProcessLost: another process ended before its time.
+    """Join the processes that torchrun started, for :func:`fit` to train with all of them together, by NCCL
+    on CUDA and gloo on CPUs. ``device`` is from :func:`own_device`. ProcessLost: another one ended.
     """
     if started() == 1 or count() > 1:
         yield
@@ -98,10 +90,8 @@ def process_group(device: torch.device | None = None) -> Iterator[None]:
 def check_batch_size(batch_size: int) -> None:
     """Raise ValueError when a batch has fewer examples than there are processes to share it."""
     if batch_size < count():
-        raise ValueError(
-            f"batch_size is {batch_size}, and {count()} processes share each batch; give a larger "
-            f"batch_size, or start fewer processes."
-        )
+        found = f"batch_size is {batch_size}, and {count()} processes share each batch; give a larger"
+        raise ValueError(f"{found} batch_size, or start fewer processes.")
 
 
 def agreed(make: Callable[[], Any]) -> Any:
@@ -215,10 +205,8 @@ class Shared:
 
 
 def share(examples: int) -> tuple[slice, int]:
-    """The rows of a batch that this process takes, and how many of them count.
-
-    Shares differ by one row at most. A process for which nothing is left takes row 0, and counts it as
-    nothing: it has to take part in every average of gradients.
+    """The rows of a batch that this process takes, and how many of them count. Shares differ by one row at
+    most; a process for which nothing is left takes row 0, and counts it as nothing.
     """
     least, more = divmod(examples, count())
     start = rank() * least + min(rank(), more)
@@ -229,9 +217,8 @@ def share(examples: int) -> tuple[slice, int]:
 class RowsOfDraws(TorchFunctionMode):
     """Within it, ``torch.randn``, ``rand`` and ``randint`` with ``generator`` draw for the whole batch.
 
-    The caller asks for noise for its own ``rows`` and gets them out of a draw for all ``examples`` of the
-    batch, so that the processes together use what one process would have drawn, and their generators stay in
-    step.
+    The caller asks for noise for its own ``rows`` and gets them out of a draw for all ``examples``, so that
+    the processes together use what one process would have drawn, and their generators stay in step.
     """
 
     def __init__(self, generator: torch.Generator, rows: slice, examples: int):

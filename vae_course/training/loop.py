@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vae_course import machine
 from vae_course.data.own_images import check_data
 from vae_course.elbo import ElboTerms, elbo_terms, reconstruction_terms
-from vae_course.files import say, write_atomically
+from vae_course.files import Told, say, write_atomically
 from vae_course.machine import matrix_products, mixed, pick_device, working_on
 from vae_course.models.vae import Autoencoder
 from vae_course.randomness import seed_of, seeded
@@ -23,15 +23,13 @@ from vae_course.training.settings import FitSettings, lists_settings
 from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
 
 
-class TrainingDiverged(RuntimeError):
+class TrainingDiverged(Told):
     """The loss became NaN or infinite."""
 
 
 def diagnose(step: int, epoch: int, model: nn.Module, x: Tensor, terms: ElboTerms) -> str:
-    """One sentence for :class:`TrainingDiverged`: where, and the likely cause.
-
-    ``step`` updates were made, ``epoch`` is the one under way, from 1; the objective made ``terms`` of the
-    batch x.
+    """One sentence for :class:`TrainingDiverged`: where (``step`` updates were made, ``epoch`` is under way),
+    and the likely cause; the objective made ``terms`` of the batch x.
     """
     if torch.is_tensor(x) and not torch.isfinite(x).all():
         cause = "the data hold NaN or infinite values: remove these examples or mend them"
@@ -54,9 +52,8 @@ class History:
     """One record for each epoch, the first of them (epoch 0) taken before any update.
 
     Records are dicts with ``epoch``, ``step`` (updates so far), ``learning_rate``, ``beta`` (weight of the KL
-    term at that moment), ``seconds`` since the start, and ``train`` and ``validation`` (None when none was
-    given): dicts of ``negative_elbo``, ``reconstruction``, ``kl``, mean nats per example with a sample from
-    q(z|x), always at KL weight 1.
+    term at that moment), ``seconds`` since the start, and ``train`` and ``validation`` (or None): dicts of
+    ``negative_elbo``, ``reconstruction``, ``kl``, mean nats per example, always at KL weight 1.
     """
 
     records: list[dict] = field(default_factory=list)
@@ -64,9 +61,7 @@ class History:
     best_epoch: int | None = None  # with the lowest held-out −ELBO; None without held-out data
 
     def curve(self, part: str = "validation", term: str = "negative_elbo") -> tuple[list[int], list[float]]:
-        """Epochs and values of one term ("negative_elbo", "reconstruction", "kl") of a part ("train",
-        "validation").
-        """
+        """Epochs and values of a term, "negative_elbo", "reconstruction" or "kl", of one part."""
         if any(record[part] is None for record in self.records):
             raise ValueError("this run had no held-out data: give validation=... to fit.")
         return [r["epoch"] for r in self.records], [r[part][term] for r in self.records]
@@ -358,10 +353,7 @@ def save_run(run, path: str | Path) -> None:
 
 
 def restore_run(run, path: str | Path) -> None:
-    """Put a run into the state that :func:`save_run` wrote.
-
-    CheckpointError: the file is damaged, or belongs to another model, to other settings or to other data.
-    """
+    """Put a run into the state that :func:`save_run` wrote; CheckpointError: damaged, or another run's."""
     content = load_checkpoint(path)
     state = content.get("training")
     if state is None:
@@ -371,9 +363,7 @@ def restore_run(run, path: str | Path) -> None:
         raise CheckpointError(f"{path} belongs to another model; resume with the same, or {AFRESH}.")
     asked = {**asdict(run.config), "examples": len(run.train)}
     saved = {**state["settings"], "examples": state["examples"]}
-    changed = [
-        f"{name} {saved.get(name)!r} → {asked[name]!r}" for name in asked if asked[name] != saved.get(name)
-    ]
+    changed = [f"{k} {saved.get(k)!r} → {asked[k]!r}" for k in asked if asked[k] != saved.get(k)]
     if changed:
         other = f"other settings ({'; '.join(changed)}), on which schedules depend"
         raise CheckpointError(f"{path} is a run with {other}; resume with the same ones, or {AFRESH}.")
@@ -388,10 +378,7 @@ def restore_run(run, path: str | Path) -> None:
 
 
 def fingerprint(data, found: int = 0) -> int:
-    """A checksum of the tensors that a data set consists of; of at most 64 MiB of each, evenly spread.
-
-    Data that have no tensors among their attributes, nor data that have, all give the same.
-    """
+    """A checksum of the tensors that a data set consists of; of at most 64 MiB of each, evenly spread."""
     for value in getattr(data, "__dict__", {}).values():
         if torch.is_tensor(value):
             numbers = value.flatten()[:: 1 + (value.nbytes >> 26)].contiguous()

@@ -1,12 +1,12 @@
 """Settings of a training run, each with default, bound and words in one place, and the schedules they name.
 
-``fit`` checks them, its docstring lists them, and the command line makes its options out of them. Nothing
-here needs torch, so that ``--help`` answers at once.
+``fit`` checks and lists them, the command line makes its options out of them. Nothing here needs torch.
 """
 
 import difflib
 import math
 import textwrap
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -46,10 +46,7 @@ class Rule:
         return math.isfinite(value) and above and below
 
     def read(self, text: str) -> int | float | str:
-        """The value that a word of the command line stands for; capitals and hyphens in names do not matter.
-
-        ValueError, with one sentence: it stands for none that is allowed.
-        """
+        """What a word of the command line stands for; capitals and hyphens do not matter."""
         if self.kind is str:
             value = text.lower().replace("-", "_")
         else:
@@ -58,7 +55,7 @@ class Rule:
             except ValueError:
                 value = None
         if not self.accepts(value):
-            raise ValueError(f"{text} is not {self}{nearest(text, self.choices) or '.'}")
+            raise ArgumentTypeError(f"{text} is not {self}{nearest(text, self.choices) or '.'}")
         return value
 
     def __str__(self) -> str:
@@ -93,18 +90,11 @@ def nearest(word: object, known: Sequence[str]) -> str:
 
 
 def setting(default, rule: Rule, text: str, *, none: str = "", group: str = "", metavar: str = "N"):
-    """A field of a dataclass of settings.
-
-    ``rule`` is what it may be, ``text`` what it does, in plain ASCII, ``none`` what None stands for ("" where
-    None is not allowed). The command line explains it under ``group``, with ``metavar`` for a value.
+    """A field of a dataclass of settings: ``rule`` is what it may be, ``text`` what it does, in plain ASCII,
+    ``none`` what None stands for ("": not allowed); ``group`` and ``metavar`` as on the command line.
     """
     about = {"rule": rule, "text": text, "none": none, "group": group, "metavar": metavar}
     return field(default=default, metadata=about)
-
-
-def other_default(kind: type, name: str, default):
-    """The field ``name`` of the settings ``kind`` with another default, for a class derived from it."""
-    return field(default=default, metadata=kind.__dataclass_fields__[name].metadata)
 
 
 def check(settings) -> None:
@@ -126,9 +116,8 @@ def lists_settings(kind: type) -> Callable:
             if line.strip().startswith("settings:"):
                 indent = line.partition("settings")[0] + "    "
                 for own in fields(kind):
-                    lines += textwrap.wrap(
-                        _described(own), 108, initial_indent=indent, subsequent_indent=indent + "    "
-                    )
+                    indents = {"initial_indent": indent, "subsequent_indent": indent + "    "}
+                    lines += textwrap.wrap(_described(own), 108, **indents)
         function.__doc__ = "\n".join(lines)
         return function
 
@@ -225,23 +214,19 @@ class FitSettings(Settings):
             raise ValueError("a cyclical KL weight needs kl_warmup > 0, the share of each cycle; try 0.5.")
 
     def for_examples(self, n: int) -> "FitSettings":
-        """The same settings for ``n`` training examples, with numbers where None left the choice.
-
-        The batch has 256 examples, or fewer where an epoch would have less than 8 updates, but at least 32.
-        The KL weight rises over half of the run.
+        """The same settings for ``n`` training examples, with numbers where None left the choice: batches of
+        256, or fewer (at least 32) where an epoch has less than 8 updates; a KL weight rising over half the
+        run.
         """
         batch_size = self.batch_size or min(256, max(32, n // 8))
         rising = 0.0 if self.kl_schedule == "constant" else 0.5
-        return replace(
-            self, batch_size=batch_size, kl_warmup=rising if self.kl_warmup is None else self.kl_warmup
-        )
+        kl_warmup = rising if self.kl_warmup is None else self.kl_warmup
+        return replace(self, batch_size=batch_size, kl_warmup=kl_warmup)
 
 
 def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:
-    """Factor in [0, 1] on the learning rate at ``step`` (0 is the first update) of ``total_steps``.
-
-    ``schedule`` is "constant", or "linear" / "cosine" decay that reaches 0 after the last step; ``warmup`` is
-    the share of the run, in [0, 1), over which the rate first rises linearly.
+    """Factor in [0, 1] on the learning rate at ``step`` (0 is the first update) of ``total_steps``:
+    "constant", or "linear" / "cosine" decay to 0 after the last step; it rises over the share ``warmup``.
     """
     warmup_steps = warmup * total_steps
     if step < warmup_steps:
@@ -266,11 +251,10 @@ def kl_weight(
 ) -> float:
     """Weight of the KL term at ``step`` (0 is the first update) of ``total_steps``.
 
-    One idea, three uses: the run is cut into equal cycles, and in each the weight rises linearly from 0 to β
-    over a share ``kl_warmup`` of the cycle (0: never) and then stays. Early in training the decoder ignores
-    z, and a KL term at full weight then pushes q(z|x) onto the prior before z is of any use. ``kl_schedule``
-    is "constant" (β throughout), "linear" (one cycle: Bowman et al. 2016, §3.1) or "cyclical" (``kl_cycles``
-    of them: Fu et al. 2019, who take 4 and a share of ½).
+    The run is cut into equal cycles, and in each the weight rises linearly from 0 to β over a share
+    ``kl_warmup`` of the cycle (0: never) and then stays: at full weight from the start the KL pushes q(z|x)
+    onto the prior before z is of any use. ``kl_schedule`` is "constant" (β throughout), "linear" (one cycle:
+    Bowman et al. 2016, §3.1) or "cyclical" (``kl_cycles`` of them: Fu et al. 2019).
     """
     length = total_steps / _cycles(kl_schedule, kl_cycles)
     ramp = length * kl_warmup

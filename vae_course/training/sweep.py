@@ -1,7 +1,6 @@
 """Sweep over latent size, β and seed: many small models, each trained and measured once.
 
-The cells go through joblib. Without more words they are trained one after another; ``jobs=8`` trains eight
-at a time, each in a process of its own; and a cluster takes them unchanged::
+The cells go through joblib: one after another, ``jobs=8`` at a time in processes, or on a cluster::
 
     with joblib.parallel_config(backend="dask"):  # or "ray", once a client is connected
         records = run_sweep(cells, train, held_out, measure=size_report, folder=shared_folder)
@@ -27,7 +26,7 @@ from pathlib import Path
 
 import torch
 
-from vae_course.files import say, write_atomically
+from vae_course.files import Told, say, write_atomically
 from vae_course.models.vae import VAE
 from vae_course.randomness import SEED_VARIABLE, base_seed, seed_everything
 from vae_course.training.loop import TrainingDiverged, fit
@@ -36,7 +35,7 @@ from vae_course.training.settings import SWEEP_RECIPE
 FORMAT = 1  # raised when a record's meaning changes, so that old files are not mixed with new ones
 
 
-class WorkerLost(RuntimeError):
+class WorkerLost(Told):
     """A process that trained a cell was ended from outside."""
 
 
@@ -70,10 +69,8 @@ class Cell:
 def plan(
     dataset: str, latent_dims: Sequence[int], betas: Sequence[float], seeds: int, examples: int, **settings
 ) -> list[Cell]:
-    """The cells of a sweep; the seed changes slowest, so that a whole curve is there early.
-
-    ``seeds`` is the number of repetitions, ``examples`` of training pictures; more settings as for
-    :class:`Cell`.
+    """The cells of a sweep; the seed changes slowest, so that a whole curve is there early. ``seeds`` is the
+    number of repetitions, ``examples`` of training pictures; more settings as for :class:`Cell`.
     """
     if not latent_dims or not betas or seeds < 1:
         raise ValueError("a sweep needs at least one latent size, one β and one seed.")
@@ -115,9 +112,8 @@ def run_sweep(
 
     for cell in cells:
         if len(train) != cell.examples:
-            raise ValueError(
-                f"the cell asks for {cell.examples:,} training pictures and was given {len(train):,}."
-            )
+            asked = f"the cell asks for {cell.examples:,} training pictures"
+            raise ValueError(f"{asked} and was given {len(train):,}.")
     paths = [Path(folder) / cell.file_name if folder is not None else None for cell in cells]
     records = [_read(path) for path in paths]
     todo = [place for place, record in enumerate(records) if record is None]
@@ -167,9 +163,7 @@ def run_cell(cell: Cell, train, held_out, measure: Callable) -> dict:
 _BUILDING = threading.Lock()
 
 
-def _keep(
-    place: int, cell: Cell, path: Path | None, train, held_out, measure: Callable, base: int
-) -> tuple[int, dict]:
+def _keep(place: int, cell: Cell, path: Path | None, train, held_out, measure: Callable, base: int) -> tuple:
     """The work of one job, wherever it runs: the cell's place and record, which is written to ``path``."""
     from threadpoolctl import threadpool_limits
 
@@ -210,9 +204,7 @@ def write_csv(records: Sequence[dict], path: str | Path) -> None:
     for record in records:
         # Seven significant digits are more than any of the measures has.
         row = {name: record[name] for name in columns}
-        writer.writerow(
-            {k: f"{value:.7g}" if isinstance(value, float) else value for k, value in row.items()}
-        )
+        writer.writerow({k: f"{v:.7g}" if isinstance(v, float) else v for k, v in row.items()})
     write_atomically(path, text.getvalue().encode())
 
 

@@ -1,6 +1,7 @@
 """Chapter 09's explorer: design an alphabet with sliders over a few directions of its style, and keep it."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -9,7 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from vae_course.plots.images import image_grid, montage
-from vae_course.plots.letters import STEP, TOP, ink_preserving_cut, set_letters, write_figure
+from vae_course.plots.letters import STEP, TOP, ink_preserving_cut, set_letters
+from vae_course.plots.style import write_figure
 from vae_course.widgets.controls import Explorer, Scene, slider
 
 REACH = 2.5  # how far the sliders go, in standard deviations
@@ -20,11 +22,6 @@ def designed(model: nn.Module, center: Tensor, ways: Mapping[str, Tensor], amoun
     """The alphabet (26, 1, 32, 32) of the style ``center`` (latent,) after steps along named directions."""
     steps = [amount * ways[name] for name, amount in amounts.items()]
     return model.alphabet(torch.stack([center, *steps]).sum(0)[None])[0]
-
-
-def two_rows(alphabet: Tensor) -> list[tuple[str, Tensor]]:
-    """A to M and N to Z, as ``set_letters`` takes them."""
-    return [("", alphabet[:13]), ("", alphabet[13:])]
 
 
 def draw_directions(model: nn.Module, center: Tensor, ways: Mapping[str, Tensor]) -> Figure:
@@ -42,10 +39,8 @@ def draw_directions(model: nn.Module, center: Tensor, ways: Mapping[str, Tensor]
 def explore_alphabet(
     model: nn.Module, center: Tensor, ways: Mapping[str, Tensor], folder: str | Path, *, alt: str
 ) -> Explorer:
-    """A slider for each direction, the alphabet that comes of it, and buttons that save it as PNG or SVG.
-
-    ``ways``: name to direction (latent,), one standard deviation long; ``alt``: a sentence on the still
-    figure.
+    """A slider for each direction (latent,), one standard deviation long, the alphabet that comes of it, and
+    buttons that save it as PNG or SVG; ``alt``: a sentence on the still figure.
     """
     keys = {f"amount_{number}": name for number, name in enumerate(ways)}
     controls = {key: slider(name, -REACH, REACH, 0.0, step=0.1) for key, name in keys.items()}
@@ -65,15 +60,14 @@ def explore_alphabet(
     saved = widgets.HTML()
     buttons = [widgets.Button(description=f"Save as {kind.upper()}") for kind in ("png", "svg")]
     below = [widgets.HBox(buttons), saved]
-    scene = Scene(figure, [image], update)
-    explorer = Explorer(
-        scene, controls, lambda: draw_directions(model, center, ways), alt=alt, fast=True, below=below
-    )
+    scene, still = Scene(figure, [image], update), partial(draw_directions, model, center, ways)
+    explorer = Explorer(scene, controls, still, alt=alt, fast=True, below=below)
 
     def save(button: widgets.Button) -> None:
         kind = button.description.rsplit(" ", 1)[1].lower()
         path = Path(folder) / f"alphabet.{kind}"
-        write_figure(set_letters(two_rows(shown(**explorer.values))), path)
+        alphabet = shown(**explorer.values)
+        write_figure(set_letters([("", alphabet[:13]), ("", alphabet[13:])]), path)
         saved.value = f"written: {path.name}, {path.stat().st_size / 1000:,.0f} kB"
 
     for button in buttons:

@@ -115,10 +115,8 @@ def draw_setting_strip(views: Sequence[Sequence[SettingView]]) -> Figure:
 def explore_beta_latent(one_model, held_out, train=None, *, epochs: int = 4, n: int = 8) -> Explorer:
     """Sliders for β and latent size over one model, redrawn while they are dragged; below, a still figure.
 
-    ``one_model`` is such as ``load_one_model("mnist")`` gives, ``held_out`` ImageData that it was not trained
-    on, of which ``n`` are shown. ``train`` is ImageData for the button "train this setting for real",
-    ``epochs`` passes; None leaves the button out, else the explorer's ``training`` is a
-    :class:`RealTraining`.
+    ``held_out`` is ImageData that it was not trained on, of which ``n`` are shown; ``train`` for the button
+    "train this setting for real", ``epochs`` passes (None leaves it out): ``explorer.training``.
     """
     view = BetaLatentView(one_model, held_out, n)
     size = one_model.latent_dim
@@ -177,8 +175,7 @@ def train_for_real(
     on_progress: Callable[[float], None] = lambda share: None,
     canceled: Callable[[], bool] = lambda: False,
 ) -> Comparison:
-    """Train an ordinary VAE of the same size for one (β, k), ``epochs`` passes, and measure both on held-out
-    pictures.
+    """Train an ordinary VAE of the same size for one (β, k), and measure both on held-out pictures.
 
     ``on_progress`` is called now and then with the share of the run that is done, 0 to 1; ``canceled`` is
     asked before every update: True ends the run with TrainingCanceled.
@@ -207,9 +204,7 @@ def train_for_real(
 
 class RealTraining:
     """A button that trains the present setting in the background, with progress, cancel and status in
-    ``rows``.
-
-    ``comparison`` is the last finished :class:`Comparison`, or None.
+    ``rows``; ``comparison`` is the last finished :class:`Comparison`, or None.
     """
 
     def __init__(self, one_model, train, held_out, controls, epochs: int) -> None:

@@ -1,7 +1,5 @@
-"""The explorer that moves a code and decodes it: the latent pad.
-
-Every model may be a VAE or an Autoencoder, on any device. Codes are in standard deviations of the prior;
-pictures are (C, H, W), floats in [0, 1].
+"""The explorer that moves a code and decodes it: the latent pad of chapter 03. Codes are in standard
+deviations of the prior; pictures are (C, H, W), floats in [0, 1].
 """
 
 from collections.abc import Sequence
@@ -59,9 +57,7 @@ def draw_pad_strip(model: nn.Module, codes: Tensor, labels: Tensor) -> Figure:
 
 
 def explore_latent_pad(model: nn.Module, data) -> Explorer:
-    """Two sliders over the plane of a two-dimensional code, data as its background; the strip shows six
-    places.
-    """
+    """Two sliders over the plane of a two-dimensional code, data as its background; below, six places."""
     codes = mean_code(model, data.floats())
     controls = {f"z{i}": slider(f"z{'₁₂'[i - 1]}", -3.0, 3.0, 0.0, step=0.05) for i in (1, 2)}
     alt = (

@@ -43,8 +43,8 @@ def slider(
 ) -> widgets.IntSlider | widgets.FloatSlider | widgets.FloatLogSlider:
     """A labeled slider: whole numbers if low, high and value are ints, else real ones.
 
-    ``step`` is 1 for whole numbers and a hundredth of the range for real ones, unless given; ``unit`` is
-    shown behind the label. ``log`` makes equal steps in the logarithm, then in powers of ten (default 0.05).
+    ``step`` is 1 for whole numbers, else a hundredth of the range, unless given; ``unit`` is shown behind the
+    label. ``log`` makes equal steps in the logarithm, then in powers of ten (default 0.05).
     """
     if not low < high or not low <= value <= high:
         raise ValueError(f"Slider {label!r}: expected low <= value <= high; got {low}, {value}, {high}.")
@@ -91,10 +91,9 @@ def reach(control: widgets.Widget) -> str:
 class Scene:
     """A figure that is laid out once, and then draws only what a move changes: settings in, PNG out.
 
-    Drawing a matplotlib figure from nothing takes 0.1 to 0.3 s, nearly all of it layout, ticks and text. A
-    scene keeps a picture of all that and draws ``moving``, the artists or whole axes that ``update`` changes,
-    on top of it. ``update`` takes the settings as keyword arguments, and returns True where it has changed
-    anything else.
+    Drawing a figure from nothing takes 0.1 to 0.3 s, nearly all of it layout, ticks and text. A scene keeps a
+    picture of that and draws ``moving``, the artists or whole axes that ``update`` changes, on top of it;
+    ``update`` takes the settings by keyword, and returns True where it has changed anything else.
     """
 
     def __init__(self, figure: Figure, moving: Sequence[Artist], update: Callable[..., bool | None]) -> None:
@@ -164,17 +163,13 @@ class Explorer:
     it is cleared, would not carry alternative text in every front end, and swallows exceptions.
 
     Args:
-        draw: plain function from the controls' values (by name) to a Figure, or to a PNG (see `Scene`). It
-            must only look up, decode and draw: a second at most, and no training. What it raises is shown in
-            place of the picture, and raised.
+        draw: plain function from the controls' values (by name) to a Figure, or to a PNG (see `Scene`), in a
+            second at most. What it raises is shown in place of the picture, and raised.
         controls: name of an argument of `draw` to a control; see `slider` and `dropdown`.
-        static: gives the still figure, usually a strip over the range of the controls; default: `draw` at the
-            first setting.
+        static: gives the still figure, usually a strip over the range; default: `draw` at the first setting.
         alt: one sentence of alternative text for the still figure.
         fast: redraw while a slider is being dragged, not only when it is let go; for drawings under 0.1 s.
-
-    ``picture`` is the present picture or error, ``box`` everything, as displayed, ``below`` more widgets for
-    it.
+        below: more widgets for ``box``, which is everything as displayed; ``picture`` is the present one.
     """
 
     def __init__(
@@ -214,7 +209,7 @@ class Explorer:
         try:
             with one_thread():
                 drawn = self.draw(**self.values)
-            picture = drawn if isinstance(drawn, bytes) else _live_png(drawn)
+            picture = drawn if isinstance(drawn, bytes) else png_bytes(drawn, live=True)
         except Exception:
             self.picture.value = error_html(traceback.format_exc(), described)
             # With a front end this reaches the log; without one it is all that a test or CI can see.
@@ -239,29 +234,19 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def picture_html(png: bytes, alt: str, look: str = "max-width: 100%; height: auto") -> str:
+def picture_html(png: bytes, alt: str) -> str:
     """An image with its size, so that nothing jumps, decoded before it is painted: no flicker."""
     width, height = struct.unpack(">II", png[16:24])
     source = base64.b64encode(png).decode("ascii")
     return (
         f'<img alt="{html_text.escape(alt, quote=True)}" width="{width}" height="{height}" decoding="sync" '
-        f'style="{look}" src="data:image/png;base64,{source}">'
+        f'style="max-width: 100%; height: auto" src="data:image/png;base64,{source}">'
     )
 
 
 def error_html(trace: str, described: str) -> str:
     """A traceback where the picture would be, its last line first."""
     last = trace.strip().splitlines()[-1]
-    return (
-        f'<div role="alert"><p><strong>This setting cannot be drawn</strong> '
-        f"({html_text.escape(described)}): {html_text.escape(last)}</p>"
-        f"<pre>{html_text.escape(trace)}</pre></div>"
-    )
-
-
-def _live_png(figure: Figure) -> bytes:
-    import matplotlib.pyplot as plt
-
-    picture = png_bytes(figure, live=True)
-    plt.close(figure)
-    return picture
+    text = '<div role="alert"><p><strong>This setting cannot be drawn</strong> '
+    text += f"({html_text.escape(described)}): {html_text.escape(last)}</p>"
+    return text + f"<pre>{html_text.escape(trace)}</pre></div>"

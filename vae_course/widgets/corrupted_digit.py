@@ -21,14 +21,8 @@ EXAMPLES = ((0.0, 0, 0.0), (0.3, 0, 0.0), (0.0, 2, 0.0), (0.0, 6, 0.0), (0.0, 0,
 
 
 def corrupt(image: Tensor, noise: float = 0.0, shift: int = 0, blank: float = 0.0, seed: int = 0) -> Tensor:
-    """A spoiled copy of a picture (C, H, W) in [0, 1]: shifted, then partly blanked, then noisy; in [0, 1]
-    again.
-
-    Args:
-        noise: standard deviation of Gaussian noise added to every pixel; the result is cut off at 0 and 1.
-        shift: pixels to the right (negative: to the left); what moves in is 0.
-        blank: part of the picture, from its right edge, that is set to 0; 0 to 1.
-        seed: of the noise, so that the same setting gives the same picture.
+    """A spoiled copy of a picture (C, H, W) in [0, 1]: shifted to the right by so many pixels, then the part
+    ``blank`` from its right edge set to 0, then noisy (standard deviation), cut off at 0 and 1.
     """
     if image.ndim != 3 or not 0 <= blank <= 1:
         found = f"the picture has shape {tuple(image.shape)}, blank is {blank}"
@@ -54,9 +48,8 @@ def reconstructed(model: VAE, image: Tensor) -> Tensor:
 
 @styled
 def digit_scene(model: VAE, image: Tensor) -> Scene:
-    """The spoiled picture, its reconstruction, and both codes, with -ELBO in nats before and after.
-
-    A scene of noise, shift and blank, see `corrupt`.
+    """The spoiled picture, its reconstruction, and both codes, with -ELBO in nats before and after: a scene
+    of noise, shift and blank, see `corrupt`.
     """
     figure = Figure(figsize=(10.5, 3.4), layout="constrained")
     original, seen, returned, right = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
@@ -127,10 +120,8 @@ def explore_corrupted_digit(model: VAE, image: Tensor) -> Explorer:
         "blank": slider("blanked part", 0.0, 1.0, 0.0, step=0.05),
     }
     measured = "; ".join(f"{_named(*s)}: {negative_elbo(model, corrupt(image, *s)):.0f}" for s in EXAMPLES)
-    alt = (
-        "One digit spoiled in several ways, with the reconstruction of each below it, "
-        f"and the negative ELBO in nats ({measured})."
-    )
+    alt = "One digit spoiled in several ways, with the reconstruction of each below it, "
+    alt += f"and the negative ELBO in nats ({measured})."
     scene = digit_scene(model, image)
     return Explorer(scene, controls, lambda: draw_corruption_strip(model, image), alt=alt, fast=True)
 

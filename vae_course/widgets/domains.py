@@ -86,7 +86,8 @@ def draw_sound(data) -> Callable[[nn.Module, Tensor, Axes], None]:
 
     def draw(model: nn.Module, code: Tensor, axes: Axes) -> None:
         look = {"cmap": "magma", "vmin": data.settings.floor, "vmax": 0}
-        level = data.decibels(_mean(model, code))[0].numpy()
+        with looking_at(model) as device:
+            level = data.decibels(model.likelihood.mean(model.decode(code.to(device))).cpu())[0].numpy()
         axes.imshow(level, origin="lower", aspect="auto", **look)
         axes.set(xticks=[], yticks=[])
         axes.grid(False)
@@ -106,8 +107,3 @@ def draw_text(tokenizer) -> Callable[[nn.Module, Tensor, Axes], None]:
         axes.grid(False)
 
     return draw
-
-
-def _mean(model: nn.Module, code: Tensor) -> Tensor:
-    with looking_at(model) as device:
-        return model.likelihood.mean(model.decode(code.to(device))).cpu()

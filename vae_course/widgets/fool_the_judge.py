@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.evaluation.frechet import frechet_distance
-from vae_course.evaluation.samples import power_spectrum, precision_recall, sharpness
+from vae_course.evaluation.samples import frechet_distance, power_spectrum, precision_recall, sharpness
 from vae_course.models.classifier import Classifier
 from vae_course.plots.images import draw_grid, montage
 from vae_course.plots.style import DATA, VERMILION, styled
@@ -24,8 +23,7 @@ STRIP += [("noise 0.1", 0, 0.1)]
 
 
 def retouch(images: Tensor, detail: float = 0.0, noise: float = 0.0) -> Tensor:
-    """Blur or sharpen pictures (n, C, H, W) in [0, 1], then add noise, and clip: no knowledge of data goes
-    in.
+    """Blur or sharpen pictures (n, C, H, W) in [0, 1], then add noise, and clip, knowing nothing of data.
 
     ``detail`` −1 replaces each pixel by the mean of its 3×3 neighbors, 0 keeps it, +d adds d times the
     difference (unsharp masking). ``noise`` is the standard deviation of independent Gaussian noise, ≥ 0.
@@ -53,9 +51,7 @@ def against(real: Tensor, judge: Classifier) -> Callable[[Tensor], str]:
 
 @styled
 def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) -> Scene:
-    """Retouched pictures, their measures, and their power spectrum: a scene of source (a name), detail and
-    noise.
-    """
+    """Retouched pictures, their measures, and their power spectrum: a scene of source, detail and noise."""
     verdict = against(real, judge)
     figure = Figure(figsize=(9.4, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
@@ -89,10 +85,8 @@ def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
 
 
 def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) -> Explorer:
-    """A menu of pictures, a slider for detail and one for noise; the still figure shows the first source.
-
-    ``sources``: name to pictures (n, C, H, W) in [0, 1], of which the first 128 are judged; ``real``: as many
-    held-out pictures; ``judge``: the classifier whose features are compared.
+    """A menu of pictures, name to (n, C, H, W) in [0, 1], of which the first 128 are judged by the features
+    of a classifier against ``real`` ones, and sliders for detail and noise; below, the first source.
     """
     names, real = list(sources), real[:JUDGED]
     sources = {name: pictures[:JUDGED] for name, pictures in sources.items()}

@@ -24,10 +24,7 @@ CANDIDATES = ((0.0, 0.0), (0.0, -2.0), (1.1, -3.0), (1.1, -5.4))
 
 @styled
 def toy_scene(model: CurveModel, x: Tensor) -> Scene:
-    """One x (2,) and a Gaussian q(z|x): data plane, the two densities over z, and log p(x) = ELBO + KL.
-
-    A scene of q_mean and q_log_var, the mean of q and the log of its variance.
-    """
+    """One x (2,) and a Gaussian q(z|x): data plane, densities over z, ELBO + KL; of q_mean and q_log_var."""
     figure = Figure(figsize=(11, 4.1), layout="constrained")
     plane, densities, nats = figure.subplots(1, 3, width_ratios=[1.3, 1.3, 0.8])
     arc, q, bars = _draw_plane(plane, model, x), _draw_densities(densities, model, x), Nats(nats, model, x)
@@ -62,9 +59,7 @@ def draw_toy_strip(model: CurveModel, x: Tensor, candidates: Sequence[tuple[floa
 
 
 def explore_toy_posterior(model: CurveModel, points: Mapping[str, Tensor]) -> Explorer:
-    """Sliders for the mean and log variance of q and a menu of points x (2,); below, a strip for the first of
-    them.
-    """
+    """Sliders for mean and log variance of q and a menu of points x (2,); below, a strip for the first."""
     points = {name: x.double() for name, x in points.items()}
     first, x = next(iter(points.items()))
     scene = functools.cache(lambda name: toy_scene(model, points[name]))
@@ -77,11 +72,9 @@ def explore_toy_posterior(model: CurveModel, points: Mapping[str, Tensor]) -> Ex
     for mean, log_var in CANDIDATES:
         gap = float(model.kl_to_posterior(x, _number(mean), _number(log_var)))
         gaps.append(f"{gap:.2f} for mean {minus(f'{mean:g}')} and standard deviation {_std(log_var):.2f}")
-    alt = (
-        f"For x = {first}, {len(gaps)} Gaussians q drawn over the exact posterior of z, and below each "
-        f"the gap between its ELBO and log p(x), which is its KL divergence to the posterior: "
-        f"{'; '.join(gaps)} (nats)."
-    )
+    alt = f"For x = {first}, {len(gaps)} Gaussians q drawn over the exact posterior of z, and below each "
+    alt += "the gap between its ELBO and log p(x), which is its KL divergence to the posterior: "
+    alt += f"{'; '.join(gaps)} (nats)."
     strip = functools.partial(draw_toy_strip, model, x, CANDIDATES)
     return Explorer(lambda x, **q: scene(x)(**q), controls, strip, alt=alt, fast=True)
 

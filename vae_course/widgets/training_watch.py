@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_course.data.toys import GaussianMixture
-from vae_course.evaluation.modes import ModeCoverage, point_coverage
+from vae_course.evaluation.samples import ModeCoverage, point_coverage
 from vae_course.plots.points import draw_cloud, place_cloud
 from vae_course.plots.style import BLUE, GREY, VERMILION, styled
 from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
@@ -17,9 +17,7 @@ from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
 @dataclass(frozen=True)
 class Watched:
-    """What was seen of a model in training: samples of every copy, points (snapshots, n, copies, 2), after
-    ``steps``.
-    """
+    """What was seen of a model in training: points (snapshots, n, copies, 2), samples after ``steps``."""
 
     steps: tuple[int, ...]
     points: Tensor
@@ -27,9 +25,8 @@ class Watched:
 
 @styled
 def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Scene:
-    """Left the samples at one snapshot, right how many modes were hit up to then and afterwards.
-
-    A scene of model (a name), copy (which of the seeds) and moment (number of the snapshot), from 0.
+    """Left the samples at one snapshot, right how many modes were hit up to then and afterwards: a scene of
+    model (a name), copy (which of the seeds) and moment (number of the snapshot), from 0.
     """
     figure = Figure(figsize=(8.0, 3.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.35])
@@ -76,11 +73,7 @@ def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Fi
 
 
 def explore_training(watched: Mapping[str, Watched], mixture: GaussianMixture, alt: str) -> Explorer:
-    """A menu of models, a slider for the seed and one for the moment; ``alt`` tells of the still figure, seed
-    0.
-
-    ``watched``: name to snapshots, all with as many of them and copies.
-    """
+    """A menu of models, a slider for the seed and one for the moment; ``alt`` of the still figure, seed 0."""
     snapshots, _, copies, _ = next(iter(watched.values())).points.shape
     controls = {
         "model": dropdown("model", list(watched)),

@@ -1,4 +1,4 @@
-"""Judges of pictures: classifiers of what is shown, and readers of numbers in [0, 1]."""
+"""Training of judges of pictures: classifiers of what is shown, and readers of numbers in [0, 1]."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.evaluation.bounds import in_parts
 from vae_course.machine import Adam, pick_device, working_on
 from vae_course.models.classifier import Classifier, require_labels
 from vae_course.randomness import seed_of, seeded
@@ -56,8 +55,3 @@ def _trained(
                 optimizer.step()
                 schedule.step()
     return model.eval()
-
-
-def read(reader: Classifier, images: Tensor) -> Tensor:
-    """The reader's numbers for pictures (n, C, H, W) in [0, 1]: (n, A), in [0, 1], on the CPU."""
-    return in_parts(reader, lambda part: reader(part).sigmoid(), images)
