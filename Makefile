@@ -17,7 +17,7 @@ define install
 	else $(BIN)/python -m pip install -e ".[$(1)]"; fi
 endef
 
-.PHONY: help course test devices notebooks replicate assignments rehearsal lab site bench lint format clean
+.PHONY: help course test devices notebooks replicate assignments rehearsal lab explore site pdf bench lint format clean
 
 help:
 	@echo "make course      install into $(VENV), execute every chapter quickly, print a table (no network for data)"
@@ -28,7 +28,9 @@ help:
 	@echo "make assignments renew the student notebooks of the graded assignments, and the cheat sheet"
 	@echo "make rehearsal   take a made-up class through nbgrader: release, grade, feedback, marks"
 	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make explore     open the explorers in the browser: models on sliders, no kernel, no chapter to run"
 	@echo "make site        build the course's site into build/site: read, search and play, no kernel, no network"
+	@echo "make pdf         print the site as a book into build/pdf, without code and with it (needs Chromium)"
 	@echo "make bench       measure speed and memory (about 12 minutes; PARTS=\"growth imports\" for some)"
 	@echo "make lint        check the style of code and notebooks"
 	@echo "make format      mend the style of code and notebook sources"
@@ -40,7 +42,7 @@ course: $(STAMP)
 	@echo "Executed notebooks and HTML pages: build/quick"
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 	$(COURSE) build --quick --output build/nbmake
 	@if ls build/nbmake/*.ipynb >/dev/null 2>&1; then \
 		echo "Every chapter on the small data:"; \
@@ -72,8 +74,14 @@ rehearsal: $(BIN)/nbgrader
 lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks
 
+explore: $(STAMP)
+	@$(COURSE) explore
+
 site: $(STAMP)
 	$(COURSE) site
+
+pdf: site
+	$(COURSE) pdf
 
 bench: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m bench

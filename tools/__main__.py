@@ -53,6 +53,11 @@ def parser() -> argparse.ArgumentParser:
     rehearsal.add_argument("--folder", type=Path, help="keep nbgrader's folders here (default: thrown away)")
     site = actions.add_parser("site", help="build the course's site from the committed notebooks")
     site.add_argument("--output", type=Path, help="folder of the site (default: build/site)")
+    actions.add_parser("pdf", help="print the built site as a book, without and with code, into build/pdf")
+    play = actions.add_parser("explore", help="open the explorers in the browser, without a kernel")
+    play.add_argument("name", nargs="?", help="the one to begin with, as beta-k (default: the first)")
+    play.add_argument("--port", type=int, default=0, help="of the page's address (default: a free one)")
+    play.add_argument("--no-browser", action="store_true", help="only print the page's address")
     actions.add_parser("check", help="check sources, committed notebooks, results and tables")
     return top
 
@@ -78,6 +83,16 @@ def run(arguments: argparse.Namespace) -> int:
         from tools import site
 
         print(f"{site.build(project, arguments.output) / 'index.html'}: open it in a browser")
+        return 0
+    if arguments.action == "pdf":
+        from tools import site_pdf
+
+        print("\n".join(str(path) for path in site_pdf.build(project)))
+        return 0
+    if arguments.action == "explore":
+        from tools.explore import explore
+
+        explore(project, arguments.name, arguments.port, not arguments.no_browser)
         return 0
     if arguments.action == "rehearsal":
         return _rehearsal(project, arguments.folder)

@@ -8,6 +8,7 @@ docs/site/static/play/weights.js reads it. What has to be measured on data, and 
 import base64
 import gzip
 import json
+import re
 import struct
 import zlib
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from vae_course.weights import celeba_record, load_one_model, shipped_file
 
 NUMBERS = Path(__file__).parents[1] / "docs" / "site" / "explorers.json"
 PICTURES = ("mnist", "fashion_mnist", "digits")
+SHARED = re.compile(r"decoder\.[1-9]\.linear\.weight")
 ACTIVATIONS = {nn.GELU: "gelu", nn.SiLU: "silu", nn.ReLU: "relu", nn.Tanh: "tanh"}
 Content = tuple[dict[str, Any], dict[str, Any]]  # config, arrays by name
 
@@ -120,10 +122,18 @@ def one_model(name: str) -> Content:
     model, seen = load_one_model(name), numbers()[name]
     arrays = stored(shipped_file("model for all settings", name))
     arrays.pop("updates")
+    arrays = {key: value for key, value in arrays.items() if not SHARED.match(key)}
     arrays["pictures"] = unpacked(seen["pictures"], 28, 28)
     knots = {part: getattr(model, part) for part in ("size_knots", "beta_knots", "beta_range")}
     grid = {part: seen[part] for part in ("betas", "rate", "distortion", "examples")}
-    return {"latent": model.latent_dim, "hidden": model.config["hidden_dims"], **knots, **grid}, arrays
+    sizes = {"latent": model.latent_dim, "hidden": model.config["hidden_dims"]}
+    return {"beside": f"layers_{name}", **sizes, **knots, **grid}, arrays
+
+
+def shared_layers(name: str) -> Content:
+    """The decoder's large weights, which that model and the pad have in common."""
+    kept = stored(shipped_file("model for all settings", name))
+    return {}, {key: value for key, value in kept.items() if SHARED.match(key)}
 
 
 @torch.no_grad()
@@ -131,25 +141,22 @@ def pad(name: str) -> Content:
     """The decoder of that model at β = 1 and k = 2 alone, and where the encoder puts test pictures.
 
     What depends on the setting is constant here: banks are mixed, shifts are in the biases, and gates are
-    gains. The two large weights are as they are stored.
+    gains. The large weights lie beside it.
     """
     model, seen = load_one_model(name), numbers()[name]
     kept = stored(shipped_file("model for all settings", name))
     c, banks = (part[0] for part in model.features(torch.tensor([1.0]), torch.tensor([2.0])))
     arrays, listed = {"output_offset": kept["output_offset"]}, []
     for number, layer in enumerate(model.decoder):
-        weight, bias = layer.plain(c, banks)
+        weight, arrays[f"decoder.{number}.linear.bias"] = layer.plain(c, banks)
         if number == 0:
-            arrays["0.weight"] = (weight * model._code_scale(c))[:, :2].contiguous()
-        else:
-            arrays[f"{number}.weight"] = kept[f"decoder.{number}.linear.weight"]
-        arrays[f"{number}.bias"] = bias
-        listed.append(["linear", str(number)])
+            arrays["decoder.0.linear.weight"] = (weight * model._code_scale(c))[:, :2].contiguous()
+        listed.append(["linear", f"decoder.{number}.linear"])
         if layer.gate is not None:
             arrays[f"{number}.gain"] = layer.scale(c)
             listed += [["gelu"], ["gain", f"{number}.gain"]]
     arrays |= {"codes": torch.tensor(seen["codes"]).half(), "labels": torch.tensor(seen["labels"]).byte()}
-    return {"decoder": listed, "side": model.image_shape[-1]}, arrays
+    return {"beside": f"layers_{name}", "decoder": listed, "side": model.image_shape[-1]}, arrays
 
 
 def typeface() -> Content:
@@ -199,6 +206,7 @@ def of_digits(name: str) -> Content:
 FILES: dict[str, Callable[[], Content]] = {
     **{f"one_model_{name}": partial(one_model, name) for name in PICTURES},
     **{f"pad_{name}": partial(pad, name) for name in PICTURES},
+    **{f"layers_{name}": partial(shared_layers, name) for name in PICTURES},
     "typeface": typeface,
     "drawn_faces": drawn_faces,
     "celeba_vae": partial(celeba, "vae"),

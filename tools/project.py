@@ -24,11 +24,12 @@ class CourseError(RuntimeError):
 
 @dataclass(frozen=True)
 class Project:
-    """A checkout of the course. ``repository`` and ``branch`` come from its pyproject.toml."""
+    """A checkout of the course. ``repository``, ``branch`` and ``site`` come from its pyproject.toml."""
 
     root: Path
     repository: str
     branch: str
+    site: str
 
     @classmethod
     def at(cls, root: Path) -> "Project":
@@ -41,12 +42,12 @@ class Project:
                 "repository, not from an installed package; clone the repository and run it there."
             )
         table = tomllib.loads(settings.read_text(encoding="utf-8")).get("tool", {}).get("vae-course", {})
-        missing = [key for key in ("repository", "branch") if key not in table]
+        missing = [key for key in ("repository", "branch", "site") if key not in table]
         if missing:
             raise CourseError(
                 f"{settings} has no {' and no '.join(missing)} in its [tool.vae-course] table; add it."
             )
-        return cls(root, table["repository"].rstrip("/"), table["branch"])
+        return cls(root, table["repository"].rstrip("/"), table["branch"], table["site"].rstrip("/"))
 
     @classmethod
     def here(cls) -> "Project":

@@ -19,6 +19,7 @@ from tools.explorers import write_all
 from tools.project import CourseError, Project
 from tools.results import deeper
 from tools.site_pages import BADGE, PICTURE, Card, Pages, buttons, image
+from tools.site_pdf import BOOKS
 from tools.site_play import explorers, page
 
 NEEDED = ("sphinx", "myst-nb", "sphinx-book-theme", "sphinx-mathjax-offline")
@@ -94,6 +95,8 @@ class Site:
             ("Play", "play/index.html", ""),
             ("Run it in Colab", self.project.colab(first.name), ""),
         )
+        book = [f"[{edition}]({self.project.site}/{name})" for name, edition in BOOKS.items()]
+        needs += f"\n\nAs a book (PDF): {', '.join(book)}."
         place = PICTURE.search(picture)[1]
         stored = pages.store((self.project.root / place).read_bytes(), "image/png")
         picture = picture.replace(f'src="{place}"', f'class="figure" src="{stored}"')

@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
@@ -19,6 +20,7 @@ from tools.site_play import embedded
 from vae_course.teaching.display import WIDGET_VIEW
 
 FIGURES = "figures"  # folder of the site with all that the notebooks show and play
+HEAVY = 100_000  # bytes of a picture, from which on it is worth to store it otherwise
 KINDS = {f"image/{kind}": kind for kind in ("png", "jpeg", "gif", "webp")} | {"audio/wav": "wav"}
 DATA = re.compile(r"data:(\w+/\w+);base64,([A-Za-z0-9+/=]+)")
 LINK = re.compile(r"(?<!!)\[([^\][]+)\]\(([^)\s#]+)(#[^)\s]*)?\)")
@@ -126,8 +128,8 @@ class Pages:
             picture, alt = base64.b64decode(data["image/png"]), alternative_text(output, "image/png")
             if not card.picture:
                 card.picture, card.alt = picture, alt
-            address = top + self.store(picture, "image/png")
-            html = image(address, alt, struct.unpack(">II", picture[16:24]), "figure")
+            size = struct.unpack(">II", picture[16:24])
+            html = image(top + self.store(*smaller(picture)), alt, size, "figure")
         elif "text/html" in data:
 
             def stored(found: re.Match) -> str:
@@ -137,6 +139,17 @@ class Pages:
         else:
             return
         output.data = NotebookNode({"text/html": html})
+
+
+def smaller(picture: bytes) -> tuple[bytes, str]:
+    """A PNG and its kind; a heavy one as WebP, pixel for pixel the same."""
+    if len(picture) < HEAVY:
+        return picture, "image/png"
+    from PIL import Image
+
+    written = BytesIO()
+    Image.open(BytesIO(picture)).save(written, "WEBP", lossless=True, exact=True, quality=20, method=1)
+    return written.getvalue(), "image/webp"
 
 
 def image(address: str, alt: str, size: tuple[int, int], kind: str) -> str:

@@ -18,6 +18,7 @@ mathjax3_config = {"options": {"enableMenu": False}}  # the menu would load more
 
 html_theme = "sphinx_book_theme"
 html_static_path = ["static"]
+html_favicon = "static/icon.svg"
 html_css_files = ["site.css", "play/play.css"]
 html_js_files = [("site.js", {"defer": "defer"}), ("play/start.js", {"type": "module"})]
 html_show_sphinx = False

@@ -129,7 +129,7 @@ PARTS = (
             Formula(
                 "Fréchet distance", "‖m − m′‖² + tr(S + S′ − 2 (S S′)^½)",
                 "((mean_a - mean_b)**2 + (std_a - std_b)**2).sum()  # independent dimensions",
-                "vae_course.evaluation.frechet.frechet_distance", "07",
+                "vae_course.evaluation.samples.frechet_distance", "07",
             ),
             Formula(
                 "precision; recall: exchanged", "share of samples inside the data's k-NN balls",

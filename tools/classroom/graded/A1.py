@@ -91,7 +91,7 @@ FUNCTIONS = {
             Mistake("log C left out", "Humps share.", lambda z, c, s: log_prior(z, c, s) + math.log(len(c))),
             Mistake("flipped sign", "It is log p, not −log p.", lambda z, c, s: -log_prior(z, c, s)),
         ),
-        reference=log_prior, cases=_prior_cases,
+        reference=log_prior, cases=_prior_cases, gradients_to=("z", "centers", "log_std"),
     ),
     "A1.2": Exercise(
         "A1.2", WEIGHT.title, WEIGHT.contract, WEIGHT.stub, WEIGHT.hints,
@@ -103,6 +103,7 @@ FUNCTIONS = {
             Mistake("flipped sign", "It is log w, not the loss.", _changed(-1.0, -1.0, -1.0)),
         ),
         reference=log_weights, cases=_weight_cases,
+        gradients_to=("logits", "z", "mean", "log_var", "log_p_z"),
     ),
 }  # fmt: skip
 

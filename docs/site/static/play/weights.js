@@ -4,8 +4,15 @@ const files = new Map();
 
 /** The file `name` of the folder weights: {config, tensors}, each tensor {data, shape}. Loaded once. */
 export function load(name) {
-  if (!files.has(name)) files.set(name, read(new URL(`weights/${name}.bin`, import.meta.url)));
+  if (!files.has(name)) files.set(name, whole(name));
   return files.get(name);
+}
+
+/** A file, and the tensors of the one beside it, which it shares with others. */
+async function whole(name) {
+  const { config, tensors } = await read(new URL(`weights/${name}.bin`, import.meta.url));
+  const more = config.beside ? (await load(config.beside)).tensors : {};
+  return { config, tensors: { ...more, ...tensors } };
 }
 
 async function read(address) {
