@@ -14,7 +14,7 @@
 #
 # <!-- badge -->
 #
-# How many numbers does a picture need? Your pictures are letters, digits or faces: your number decides. You train a sweep over the latent size, look at it with a slider, read it, and defend the smallest model that is good enough.
+# How many numbers does a picture need? Your pictures are letters, digits or faces: your number decides. You train a sweep over the latent size, look at it with a slider, read it, and defend the smallest model that is good enough. (Garments would have to be downloaded, and whoever grades without a network would see other pictures than you; so faces, which the package draws, stand in for them.)
 #
 # About 90 minutes, 20 points. A model trains in seconds. You hand in this notebook and the two files that it writes.
 #

@@ -14,221 +14,217 @@
 #
 # <!-- badge -->
 #
-# Generators are judged by numbers that are easy to get wrong. Here you write the judges yourself: what is covered, what an adversary minimizes, how far two clouds of features are apart, how well a score tells the odd ones. Then you let them judge (chapters 06, 07, 09 and 11).
+# You build one of three things that draw better letters than a plain VAE does: a **flow** on its codes, a **VQ-VAE** with a prior over its codes, or a **VAE-GAN**. Then you show that it does, and say what it cost.
 #
-# About 80 minutes, 20 points. `check` looks at the form of an answer and knows no more; marks, with the name of the mistake, come after you hand in. Only what the contract asks for is graded, not how you do it. Leave the cells with `check(...)` as they are.
+# About 180 minutes, 20 points. Nothing is trained for longer than a minute or two. You hand in this notebook and the two files that it writes.
 #
-# The convention of the whole course holds: **nats per example; sum over features and latent dimensions, mean over the batch; `log_var` is log σ²**.
+# - `check` looks at the form alone. **It knows no answers and gives no marks.** Those come after you hand in, from samples that the lecturer's code draws from your weights, seen by another judge, beside letters that you do not have.
+# - The convention of the course holds: **nats per example; sum over pixels and latent dimensions, mean over the batch; `log_var` is log σ²**.
+# - From the package you may use what this notebook imports. Your networks, losses and loops you write.
 # %% tags=["setup"]
 # (generated)
-# %%
-import math
-
+# %% [markdown]
+# Write the number that your lecturer gave you. It decides which letters are yours.
+# %% tags=["parameters"]
+STUDENT = 0
+# %% tags=["imports"]
 import matplotlib.pyplot as plt
 import torch
+import torch.nn.functional as F
+from torch import nn
 
-from vae_course import VAE, elbo_terms, fit, load, load_classifier, seed_everything
-from vae_course.models import GaussianVAE
+from vae_course.exercises import assignment_4
 from vae_course.teaching import check, hint
-from vae_course.widgets import explorer, slider
+
+# %%
+mine = assignment_4.task(STUDENT)
+print(
+    f"your letters: {' '.join(mine.letters)}; {len(mine.train)} pictures to train on, {len(mine.held_out)} held out"
+)
+figure, axes = plt.subplots(figsize=(7, 1.2), layout="constrained")
+axes.imshow(torch.cat(list(mine.train.floats()[:16, 0]), dim=1), cmap="gray")
+axes.axis("off")
+plt.show()
 
 
 # %% [markdown]
-# ## A4.1 What does the generator leave out? (3 points)
+# ## A4.1 The Gaussian that fits all codes (2 points)
 #
-# **Contract**: `coverage(probabilities, confidence, least)`: `probabilities` is `(n, classes)`, a judge's answers for n samples. A sample is *sure* when its largest probability is at least `confidence`, and then counts for that class. Returns a dict: `"classes"`, the number of classes with at least
-# `least` sure samples; `"sure"`, the share of sure samples; `"kl"`, KL(histogram of the sure samples ‖ uniform), in nats.
+# Your opponent is a plain VAE. Samples from $\mathcal N(0, I)$ would make it too easy: the codes of the data lie elsewhere. It gets the Gaussian that fits them. Draw a picture, then a code from its $q(z|x)$: that code has a mean and a covariance.
+#
+# **Contract**: `matched_gaussian(mean, log_var)`: both `(n, k)`, of $q(z|x)$ for $n$ pictures. Returns two tensors: the mean `(k,)` and the covariance `(k, k)` of a code drawn in this way from all $n$ pictures (divide by $n$).
 # %% question="A4.1" role="answer"
-def coverage(probabilities: torch.Tensor, confidence: float, least: int) -> dict[str, float]:
-    """probabilities (n, classes). Returns {"classes": a count, "sure": a share, "kl": nats}."""
+def matched_gaussian(mean: torch.Tensor, log_var: torch.Tensor) -> tuple:
+    """mean, log_var (n, k) of q(z|x). Mean (k,) and covariance (k, k) of a code drawn as above."""
     ### BEGIN SOLUTION
-    best, label = probabilities.max(1)
-    sure = best >= confidence
-    counts = torch.bincount(label[sure], minlength=probabilities.shape[1]).double()
-    share = counts / counts.sum()
-    kl = torch.special.xlogy(share, share * len(share)).sum()
-    return {"classes": float((counts >= least).sum()), "sure": float(sure.double().mean()), "kl": float(kl)}
+    away = mean - mean.mean(0)
+    return mean.mean(0), away.T @ away / len(mean) + torch.diag(log_var.exp().mean(0))
     ### END SOLUTION
 
 
-# %% question="A4.1" role="test" points=3
+# %% question="A4.1" role="test" points=2
 # hint("A4.1")  # remove the first # for a hint; each call goes one step further
-check("A4.1", coverage)
+check("A4.1", matched_gaussian)
 
 
 # %% [markdown]
-# ## A4.2 Two losses with a hinge (3 points)
+# ### The judge, the measure, the opponent
 #
-# Chapter 06 used the cross-entropy of a discriminator. Many GANs use a hinge.
+# The judge is a classifier of your letters. A sampler gets a **score**, the harmonic mean of two shares: samples of which the judge is **sure** (its highest probability is at least 0.9), and held-out pictures that are **covered** (a sample lies as near as their fifth neighbor, in the judge's features). One beautiful letter, drawn
+# again and again, is sure and covers nothing; noise that the judge takes for letters covers nothing either. A third number counts **copies**: samples that single out one training picture more than 99 % of held-out pictures do.
 #
-# **Contract**: `hinge_losses(real, fake)`: the discriminator's outputs for real and generated samples, `(n,)` and `(m,)`, high for real. The discriminator wants real above 1 and fake below −1 and is content beyond; the generator wants fake high without limit. Returns a dict of two numbers to *minimize*:
-# `"catch"` (the discriminator's; mean over the real ones plus mean over the fake ones) and `"fool"` (the generator's).
-# %% question="A4.2" role="answer"
-def hinge_losses(real: torch.Tensor, fake: torch.Tensor) -> dict[str, torch.Tensor]:
-    """real (n,), fake (m,): outputs of the discriminator. Returns {"catch": a number, "fool": a number}."""
-    ### BEGIN SOLUTION
-    return {"catch": (1 - real).relu().mean() + (1 + fake).relu().mean(), "fool": -fake.mean()}
-    ### END SOLUTION
+# Not graded. The measure tells "training pictures" from nothing: only the copies do.
 
 
-# %% question="A4.2" role="test" points=3
-check("A4.2", hinge_losses)
+# %% tags=["train"]
+def pixels(n, generator):
+    """What a sampler of the measure looks like: n pictures (n, 1, 16, 16) in [0, 1]. This one draws noise."""
+    return torch.rand(n, 1, 16, 16, generator=generator)
 
 
-# %% [markdown]
-# ## A4.3 A Fréchet distance without matrix roots (3 points)
-#
-# **Contract**: `frechet_diagonal(a, b)`: features `(n, d)` and `(m, d)`. Returns the squared Fréchet distance of two Gaussians with the features' means and standard deviations and *independent* dimensions: one number, at least 0.
-# %% question="A4.3" role="answer"
-def frechet_diagonal(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """a (n, d), b (m, d). Squared Fréchet distance of two Gaussians with independent dimensions."""
-    ### BEGIN SOLUTION
-    return ((a.mean(0) - b.mean(0)) ** 2 + (a.std(0) - b.std(0)) ** 2).sum()
-    ### END SOLUTION
+judge, plain = assignment_4.new_judge(mine), assignment_4.plain_vae(mine)
 
 
-# %% question="A4.3" role="test" points=3
-check("A4.3", frechet_diagonal)
+def measured(draw):
+    """Sure, covered, score; and the share of copies."""
+    batches = assignment_4.batches_of(draw, len(mine.held_out))
+    return assignment_4.measure(batches, judge, mine.held_out), assignment_4.copies(batches, mine)
 
 
-# %% [markdown]
-# ## A4.4 How well do scores tell the odd ones? (3 points)
-#
-# **Contract**: `auroc(normal, odd)`: anomaly scores of n normal and m odd examples, `(n,)` and `(m,)`; higher should mean odder. Returns the area under the ROC curve: the probability that a random odd example scores higher than a random normal one, where a tie counts one half.
-# %% question="A4.4" role="answer"
-def auroc(normal: torch.Tensor, odd: torch.Tensor) -> float:
-    """normal (n,), odd (m,): scores. Probability that an odd example scores higher; ties count one half."""
-    ### BEGIN SOLUTION
-    above = (odd[:, None] > normal).double() + 0.5 * (odd[:, None] == normal).double()
-    return float(above.mean())
-    ### END SOLUTION
-
-
-# %% question="A4.4" role="test" points=3
-check("A4.4", auroc)
-# %% [markdown]
-# ### Let your judges judge
-#
-# Not graded. Two quick models and your own functions: a VAE of small digits, and a VAE of clips in which the digits 0 to 4 are spoken. Does the first one cover all classes? Does the −ELBO of the second one tell the digits 5 to 9 from those it knows, and would you have guessed that number?
-# %% tags=["ungraded"]
-digits, judge = load("digits", "train"), load_classifier("digits")
-seed_everything(0)
-painter = VAE.for_data(digits, latent_dim=8, hidden_dims=(128, 64))
-fit(
-    painter,
-    digits,
-    epochs=15,
-    batch_size=50,
-    learning_rate=3e-3,
-    schedule="linear",
-    warmup=0.0,
-    kl_warmup=0.0,
-    eval_examples=50,
-    progress=False,
-)
-drawn = painter.sample(500, torch.Generator().manual_seed(0))
-sounds, unheard = load("spoken_digits_synthetic", "train"), load("spoken_digits_synthetic", "test")
-known = sounds.select(sounds.labels < 5)
-listener = GaussianVAE.for_data(known, latent_dim=8, hidden_dims=(48,))
-fit(
-    listener,
-    known,
-    epochs=8,
-    batch_size=64,
-    learning_rate=4e-3,
-    schedule="linear",
-    warmup=0.0,
-    kl_warmup=0.0,
-    eval_examples=20,
-    progress=False,
-)
-with torch.no_grad():
-    cost = elbo_terms(listener, unheard.floats(), torch.Generator().manual_seed(0)).negative_elbo
+print("noise", *measured(pixels))
+known = mine.train.floats()
+print("training pictures", *measured(lambda n, g: known[torch.randperm(len(known), generator=g)[:n]]))
 try:
-    print("digits:", coverage(judge.probabilities(drawn), 0.8, 5))
-    real = judge.features(load("digits", "test").floats())
-    print(
-        f"Fréchet distance of the samples (independent dimensions): {float(frechet_diagonal(judge.features(drawn), real)):.1f}"
-    )
-    print(
-        f"sounds: AUROC of −ELBO, digits 5 to 9 against 0 to 4: {auroc(cost[unheard.labels < 5], cost[unheard.labels >= 5]):.2f}"
-    )
+    with torch.no_grad():
+        q = plain.encode(known)
+    center, covariance = matched_gaussian(q.mean, q.log_var)
+    fitted = {
+        "path": "gan", "decoder": assignment_4.decoder_of(plain), "activation": "gelu",
+        "mean": center, "factor": torch.linalg.cholesky(covariance),
+    }  # fmt: skip
+    opponent = measured(assignment_4.read_sampler(fitted).draw)
+    print("the plain VAE", *opponent)
 except Exception as problem:
-    print(f"It does not run yet ({type(problem).__name__}: {problem}); finish A4.1 to A4.4 first.")
+    print(f"The opponent waits for A4.1 ({type(problem).__name__}).")
 # %% [markdown]
-# ## A4.5 Cover or choose (3 points)
+# ## A4.2 Beyond (7 points)
 #
-# Maximum likelihood minimizes KL(data ‖ model); a GAN's game tends to something closer to KL(model ‖ data). Here both can be computed. Target: three equal humps at −6, 0 and 6, each with standard deviation 0.8. Model: one Gaussian, with two sliders.
+# Choose **one** of three paths. For each there is the question it answers, the start, and what the file holds. Every network is an `nn.Sequential` of `nn.Linear` layers with one activation between them (`"activation"`: `"relu"`, `"gelu"`, `"silu"` or `"tanh"`, the same in all, only the decoder may name its own: `"decoder activation"`); the decoder
+# ends in 256 logits. At most 500,000 numbers in all.
 #
-# **Contract**: a dict with `"forward std"`, the standard deviation that minimizes KL(target ‖ model); `"reverse std"`, the one that minimizes KL(model ‖ target); and `"reverse kl"`, the least KL(model ‖ target), in nats. To within 0.015: the sliders bring you near, a line of algebra the rest of the way.
-# %% tags=["ungraded"]
-z = torch.linspace(-50, 50, 10001, dtype=torch.float64)
-humps = torch.distributions.Normal(torch.tensor([-6.0, 0.0, 6.0], dtype=torch.float64), 0.8)
-log_target = torch.logsumexp(humps.log_prob(z[:, None]), dim=1) - math.log(3)
-
-
-def draw_fit(mean, std):
-    """Target and model, with both divergences in the title (nats)."""
-    log_model = torch.distributions.Normal(mean, std).log_prob(z)
-    forward = (log_target.exp() * (log_target - log_model)).sum() * 0.01
-    reverse = (log_model.exp() * (log_model - log_target)).sum() * 0.01
-    figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
-    axes.plot(z, log_target.exp(), "-", label="target")
-    axes.plot(z, log_model.exp(), "--", label="model")
-    axes.set_xlim(-12, 12)
-    axes.set_ylim(0, 0.55)
-    axes.set_xlabel("z")
-    axes.set_ylabel("density")
-    axes.set_title(f"KL(target ‖ model) {forward:.3f} nats, KL(model ‖ target) {reverse:.3f} nats")
-    axes.legend()
-    plt.close(figure)
-    return figure
-
-
-divergences = explorer(
-    draw_fit,
-    {
-        "mean": slider("mean", -8.0, 8.0, 0.0, step=0.1),
-        "std": slider("standard deviation", 0.3, 8.0, 3.0, step=0.02),
-    },
-    alt="A target density with three narrow humps far apart, and one wide Gaussian of standard deviation 3 in the middle, which gives little to the outer ones.",
-    fast=True,
+# **`"flow"`: the decoder is good enough, its codes are not Gaussian.** Keep the VAE (`plain`, or your own) and learn the density of its codes by maximum likelihood. Standardize the codes: `"mean"` and `"scale"`, `(k,)`. `"couplings"` is a list of state dicts, each k/2 → k. Drawing takes them in order, from $z \sim \mathcal N(0, I)$ on:
+#
+# ```
+# a, b = z.chunk(2, dim=1)
+# log_scale, shift = network(a).chunk(2, dim=1)
+# z = torch.cat([b * (2 * log_scale.tanh()).exp() + shift, a], dim=1)
+# ```
+#
+# and the code is `mean + scale * z`. To train, go backwards from codes (drawn from q(z|x), not their means) and add up the log determinants. `decoder_of(plain)` is the VAE's decoder, with GELU. Begin with last layers of zeros: then the flow is the identity.
+#
+# **`"vq"`: a code of letters has no holes.** `"codebook"` is `(K, d)`; the encoder puts out P vectors, each replaced by its nearest one; the decoder reads all P after one another, `P * d → 256`. Gradients pass straight through. Codes that nobody uses are set anew to encoder outputs. Then a `"prior"` over the P codes in order,
+# `P * K + P → K` logits: it reads the codes so far, one-hot (zeros from its place on), and its place, one-hot. Begin with few places, P from 4 to 8, and K from 32 to 128. Both halves can fail: a good prior over bad codes, a bad prior over good ones.
+#
+# **`"gan"`: the squared or crossed pixels are the wrong judge.** Beside encoder and decoder a discriminator; the decoder is told to fool it, the encoder is not. Draw from the Gaussian that fits your codes: `"mean"` `(k,)`, `"factor"` `(k, k)`, code = mean + factor ε. Begin as a plain VAE, let the discriminator come in later, and
+# hold its slope (R1). Look at coverage in each epoch: what becomes clear may become few. The hardest of the three: our one short trial ended below the plain VAE, sure of as many samples and covering fewer letters.
+#
+# The lecturer's judge is another, its pictures are your letters in typefaces that nobody trained on, and the points are
+#
+# | points | |
+# |---|---|
+# | 0 | no sure lead over the plain VAE (two standard errors), or more than 10 % copies |
+# | 2 | a sure lead |
+# | 4 | an eighth of the way from the plain VAE's score to that of fresh letters |
+# | 7 | a quarter of the way |
+#
+# **Contract**: a file with a dict: `"path"`, `"decoder"`, `"activation"`, and the parts that belong to the path; tensors and state dicts. Hand in a sampler that you chose on the held-out pictures, and keep what you tried: A4.5 asks for it.
+# %% question="A4.2" role="answer" tags=["train"]
+answer_A4_2 = "A4_sampler.pt"
+# networks, losses, loops; then torch.save({"path": ..., "decoder": decoder.state_dict(), ...}, answer_A4_2)
+### BEGIN SOLUTION
+torch.manual_seed(0)
+k, steps = 16, 2500
+networks = nn.ModuleList(
+    nn.Sequential(nn.Linear(8, 128), nn.GELU(), nn.Linear(128, 128), nn.GELU(), nn.Linear(128, k))
+    for _ in range(6)
 )
-# %% question="A4.5" role="answer"
-answer_A4_5 = {"forward std": ..., "reverse std": ..., "reverse kl": ...}
-### BEGIN SOLUTION
-answer_A4_5 = {"forward std": 4.964, "reverse std": 0.8, "reverse kl": 1.0986}
+for network in networks:
+    nn.init.zeros_(network[-1].weight)
+    nn.init.zeros_(network[-1].bias)
+
+
+def log_prob(z):
+    """Of standardized codes (n, k), nats but for the constant, (n,): backwards through the couplings."""
+    total = 0.0
+    for network in reversed(networks):
+        moved, a = z.chunk(2, dim=1)
+        log_scale, shift = network(a).chunk(2, dim=1)
+        log_scale = 2 * log_scale.tanh()
+        z = torch.cat([a, (moved - shift) * (-log_scale).exp()], dim=1)
+        total = total - log_scale.sum(1)
+    return total - 0.5 * z.square().sum(1)
+
+
+scale, curve = covariance.diagonal().sqrt(), []
+optimizer = torch.optim.Adam(networks.parameters(), lr=3e-3)
+for step in range(steps):
+    for group in optimizer.param_groups:
+        group["lr"] = 3e-3 * (1 - step / steps)
+    rows = torch.randint(len(q.mean), (256,))
+    codes = q.mean[rows] + (q.log_var[rows] / 2).exp() * torch.randn(256, k)
+    loss = -log_prob((codes - center) / scale).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(networks.parameters(), 5.0)
+    optimizer.step()
+    curve.append(loss.item())
+parts = {"decoder": assignment_4.decoder_of(plain), "activation": "gelu", "mean": center, "scale": scale}
+torch.save({"path": "flow", "couplings": [one.state_dict() for one in networks], **parts}, answer_A4_2)
 ### END SOLUTION
-# %% question="A4.5" role="test" points=3
-check("A4.5", answer_A4_5)
+# %% question="A4.2" role="test" points=7
+check("A4.2", answer_A4_2)
+
+
 # %% [markdown]
-# ## A4.6 Four reports, four names (2 points)
+# ## A4.3 What did you build? (3 points)
 #
-# Four generators of ten kinds of garments; 2,000 samples each. Fresh pictures have Fréchet distance 3, precision 0.75, recall 0.75 and sharpness 1, and 1 % of them lie nearer to the training set than fresh pictures usually do.
+# Three numbers of the sampler in your file, on your **held-out** pictures, by the judge above. They are compared with what the lecturer's code finds for the same file, to within 0.03 (copies: 0.02).
 #
-# | | Fréchet | precision | recall | classes | sharpness | nearer than fresh | rate of the code (nats) |
-# |---|---|---|---|---|---|---|---|
-# | model 1 | 61 | 0.88 | 0.21 | 7 | 0.97 | 2 % | no encoder |
-# | model 2 | 3 | 0.81 | 0.78 | 10 | 1.00 | 98 % | no encoder |
-# | model 3 | 48 | 0.55 | 0.40 | 10 | 0.95 | 1 % | 0.02 |
-# | model 4 | 55 | 0.70 | 0.30 | 10 | 0.34 | 0 % | 14 |
-#
-# **Contract**: a dict with `"model 1"` to `"model 4"`, each one code. **A** mode collapse. **B** posterior collapse. **C** It repeats training pictures. **D** It draws blurry means.
-# %% question="A4.6" role="answer"
-answer_A4_6 = {"model 1": ..., "model 2": ..., "model 3": ..., "model 4": ...}
+# **Contract**: a second file, with a dict. `"plain"`: the score of the plain VAE with your Gaussian. `"yours"`: the score of your sampler. `"copies"`: the share of copies among your samples.
+# %% question="A4.3" role="answer" tags=["train"]
+answer_A4_3 = "A4_report.pt"
+# measure; then torch.save({"plain": ..., "yours": ..., "copies": ...}, answer_A4_3)
 ### BEGIN SOLUTION
-answer_A4_6 = {"model 1": "A", "model 2": "C", "model 3": "B", "model 4": "D"}
+sampler = assignment_4.read_sampler(torch.load(answer_A4_2, weights_only=True))
+found, copied = measured(sampler.draw)
+print("yours", found, copied)
+torch.save({"plain": opponent[0].score, "yours": found.score, "copies": copied}, answer_A4_3)
 ### END SOLUTION
-# %% question="A4.6" role="test" points=2
-check("A4.6", answer_A4_6)
+# %% question="A4.3" role="test" points=3
+check("A4.3", answer_A4_3)
 # %% [markdown]
-# ## A4.7 In your own words (3 points)
+# ## A4.4 One figure (3 points)
 #
-# A press release says: "Our VAE-GAN has a Fréchet distance of 12, our old VAE had 55. Therefore it models the data better." In three or four sentences: what does the number show, what does it not show, and which two numbers would you ask for?
-# %% [markdown] question="A4.7" role="essay" points=3
-# *Write your answer here.*
+# Draw it in the next cell, and write under it, in two or three sentences, what it shows. The figure: 32 samples of the plain VAE, 32 of yours (not chosen by hand), and under 8 of yours the training picture nearest to each; beside it sure against covered, a point for each model that you tried, the plain VAE and training pictures among them.
+# %% tags=["train"]
+# your figure
+# %% [markdown] question="A4.4" role="essay" points=3
+# *Write your two or three sentences here.*
 #
 # ### BEGIN MARK SCHEME
-# 1 point: it compares means and covariances of some classifier's features, of so many samples; a lower value says that samples look more alike to that judge (and depends on n and on the judge). 1 point: it says nothing of the likelihood of held-out data, nor of copies, nor whether a given picture can be
-# encoded and rebuilt. 1 point: asks for two fitting numbers, such as held-out −ELBO or reconstruction error, recall or classes covered, distance to the nearest training pictures against fresh ones, an interval over seeds.
+# The figure and its sentences, read by you. 1 point: both sets of samples drawn without choosing, neighbors really the nearest, axes with names. 1 point: at least three trained models or settings as points beside the plain VAE, intervals or several seeds for the one handed in. 1 point: the sentences name a fault that is still there (a kind of letter, a
+# stroke, a typeface that is never drawn) and say whether sure or covered would show it.
+# ### END MARK SCHEME
+# %% [markdown]
+# ## A4.5 The report (5 points)
+#
+# One page, at most 400 words, with **your** numbers, under four headings. *What was wrong with the plain VAE*: its decoder, or where its codes are drawn? Give the measurement that tells them apart (what do samples score whose codes come from q(z|x) of training pictures?). *What I built, and what moved*: which of sure and
+# covered, by how much, against which spread. *What did not work*: one thing that you tried, what you expected, the number that came. *What the score does not see*: one sampler that you would not want and that it would praise, and the measurement that would catch it.
+# %% [markdown] question="A4.5" role="essay" points=5
+# *Write your report here.*
+#
+# ### BEGIN MARK SCHEME
+# Read against the figure and the file. 1 point: decoder and prior told apart by a measurement (codes from q(z|x) of training pictures, or reconstructions, scored by the same code) with its number; in one run of ours a judge was sure of 53 % of the plain VAE's samples, of 73 % with codes from q(z|x), and of 80 % of held-out letters: most of it was the codes. 1 point: the gain with its spread (batches are not seeds: several trainings, or the sentence that there was
+# one) and split into sure and covered. 1 point: a failure with expectation, number, and a cause that the number supports. 1 point: names a sampler that the score praises wrongly and a measurement that catches it (slightly bent or merged training pictures: neighbors after alignment; class proportions off: a histogram; samples that fool this
+# judge: a second judge). 1 point: says what was paid (time, no bound on log p(x) any more, an encoder that is lost) and for which use the plain VAE would still be taken. No points for adjectives without a number.
 # ### END MARK SCHEME
