@@ -26,7 +26,7 @@
 # 2. **say** which of them no training log shows;
 # 3. **write** the one-line test that catches each.
 #
-# You need chapter 05 and its exercise 05.0, the loss without a bug.
+# You need chapter 05 and its exercise 05.4, the loss without a bug.
 #
 # ## Setup
 # %% tags=["setup"]
@@ -385,16 +385,16 @@ claims.add("named", sum(named.values()), near=(9, 0), text="Verdicts of the doct
 #
 # A loss whose noise nobody chose: mean absolute error + KL, say. Chapter 05 translates it; its test is to ask the data.
 #
-# **Your turn (05.3).** From pictures and reconstructions, `(batch, channel, height, width)`, to the one scale $b$ for all pixels that maximizes the sum of the Laplace log-densities $-|x - \hat x|/b - \log 2b$.
+# **Your turn (05.6).** From pictures and reconstructions, `(batch, channel, height, width)`, to the one scale $b$ for all pixels that maximizes the sum of the Laplace log-densities $-|x - \hat x|/b - \log 2b$.
 # %%
 def best_scale(x: torch.Tensor, x_hat: torch.Tensor) -> torch.Tensor:
     """x, x_hat: (batch, channel, height, width). Returns the b with the highest Laplace likelihood."""
     ...
 
 
-check("05.3", best_scale)
-# hint("05.3")  # remove the first # for a hint, again for the next one
-solution("05.3")
+check("05.6", best_scale)
+# hint("05.6")  # remove the first # for a hint, again for the next one
+solution("05.6")
 # %% [markdown]
 # ## What you can say now
 #

@@ -48,16 +48,8 @@ import torch
 from vae_course import VAE, Runs, evaluation, fit, load, seed_everything
 from vae_course.models import GaussianVAE
 from vae_course.plots import image_grid, interval_dots
-from vae_course.teaching import (
-    Claims,
-    check_parameters,
-    complete,
-    hint,
-    predict,
-    results_table,
-    show,
-    solution,
-)
+from vae_course.teaching import Claims, check_parameters, complete, hint, predict, results_table, show
+from vae_course.teaching import solution
 
 least = dict(BIOPSY_EPOCHS=50, N_SEEDS=2, EXAMPLES=1000, EPOCHS=3, BATCH_SIZE=1, N_STRANGE=100)
 parameters = check_parameters(globals(), OFFLINE=False, **least)
@@ -69,7 +61,7 @@ claims = Claims("Strange_Pictures", parameters)
 #
 # The measure is **AUROC**: the probability that a malignant row is ranked stranger than a benign one. ½ is guessing.
 #
-# **Your turn (09.4).** Scores `normal` `(n,)` and `strange` `(m,)`, higher for stranger. Return the probability that a strange example scores higher than a normal one; ties count one half.
+# **Your turn (09.5).** Scores `normal` `(n,)` and `strange` `(m,)`, higher for stranger. Return the probability that a strange example scores higher than a normal one; ties count one half.
 
 
 # %%
@@ -78,9 +70,9 @@ def area(normal: torch.Tensor, strange: torch.Tensor) -> float:
     ...
 
 
-# hint("09.4")  # remove the first # for a hint, again for the next one
-area = complete("09.4", area)
-solution("09.4")
+# hint("09.5")  # remove the first # for a hint, again for the next one
+area = complete("09.5", area)
+solution("09.5")
 # %%
 guess = predict(
     "Which score has the highest AUROC on the test part?",

@@ -38,17 +38,8 @@ import torch
 from vae_course import load, load_classifier, load_trio, seeded
 from vae_course.evaluation import extrapolate, frechet_bias_curve, frechet_debiased, memorization
 from vae_course.plots import image_grid, line_plot
-from vae_course.teaching import (
-    Claims,
-    check,
-    check_parameters,
-    complete,
-    hint,
-    predict,
-    results_table,
-    show,
-    solution,
-)
+from vae_course.teaching import Claims, check, check_parameters, complete, hint, predict, results_table, show
+from vae_course.teaching import solution
 from vae_course.widgets import retouch
 
 parameters = check_parameters(globals(), OFFLINE=False, JUDGED=200)

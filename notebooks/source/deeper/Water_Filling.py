@@ -39,13 +39,8 @@ import math
 import torch
 
 from vae_course import LinearGaussian, elbo_terms, seed_everything, seeded
-from vae_course.models import (
-    LinearGaussianVAE,
-    covariance_spectrum,
-    principal_component_model,
-    subspace_angle,
-    water_filling,
-)
+from vae_course.models import LinearGaussianVAE, covariance_spectrum, principal_component_model
+from vae_course.models import subspace_angle, water_filling
 from vae_course.plots import line_plot
 from vae_course.teaching import Claims, check, check_parameters, hint, predict, results_table, show, solution
 
