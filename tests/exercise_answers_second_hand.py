@@ -2,6 +2,7 @@
 
 When they were first graded (338 wrong, 119 right), two wrong ones passed, codes of a seed of the answer's own
 (01.1) and > for >= (07.3), and a right one was refused: −noise at spread 1 (09.2). The first two are mended.
+Of the wrong ones 249 (74 %) were named; since then common ones of the others got names, too (290, 86 %).
 """
 
 import itertools

@@ -1,4 +1,4 @@
-""""""
+"""The exercises of chapter 01."""
 
 from __future__ import annotations
 
@@ -259,6 +259,23 @@ KL_GAUSSIANS = Exercise(
                 lambda mean_q, std_q, mean_p, std_p: kl_gaussians(mean_q, std_q, mean_p, std_p).mean(),
             ),
         ),
+        Mistake(
+            "p taken for the standard normal",
+            "That formula knows one p alone. Which of your terms hold mean_p and std_p?",
+            lambda mean_q, std_q, mean_p, std_p: kl_gaussians(mean_q, std_q, 0 * mean_p, std_p**0),
+        ),
+        Mistake(
+            "both directions averaged",
+            "A KL divergence has a direction; the average of both is another measure.",
+            lambda mean_q, std_q, mean_p, std_p: (
+                (kl_gaussians(mean_q, std_q, mean_p, std_p) + kl_gaussians(mean_p, std_p, mean_q, std_q)) / 2
+            ),
+        ),
+        Mistake(
+            "bits instead of nats",
+            "Which logarithm?",
+            lambda mean_q, std_q, mean_p, std_p: kl_gaussians(mean_q, std_q, mean_p, std_p) / math.log(2),
+        ),
     ),
     reference=kl_gaussians,
     cases=_kl_cases,
@@ -317,6 +334,21 @@ IMPORTANCE_WEIGHTED = Exercise(
                 lambda log_joint, log_q: importance_weighted_bound(log_joint, log_q).mean(),
                 lambda log_joint, log_q: importance_weighted_bound(log_joint.T, log_q.T),
             ),
+        ),
+        Mistake(
+            "log K added",
+            "A mean is a sum divided by K. What does the logarithm make of a division?",
+            lambda log_joint, log_q: (log_joint - log_q).logsumexp(-1) + math.log(log_q.shape[-1]),
+        ),
+        Mistake(
+            "only the largest weight",
+            "The largest weight is part of the mean, not all of it.",
+            lambda log_joint, log_q: (log_joint - log_q).max(-1).values,
+        ),
+        Mistake(
+            "examples counted instead of samples",
+            "The mean is over the samples of one x. Which axis holds them?",
+            lambda log_joint, log_q: (log_joint - log_q).logsumexp(-1) - math.log(len(log_q)),
         ),
     ),
     reference=importance_weighted_bound,
@@ -421,6 +453,23 @@ DENSITY = Exercise(
             "density instead of its logarithm",
             "Return the logarithm itself; densities of many dimensions soon underflow.",
             lambda x, mean, std: _terms(x, mean, std).sum(-1).exp(),
+        ),
+        Mistake(
+            "square divided by σ, not σ²",
+            "Check the units: the exponent must be a pure number.",
+            lambda x, mean, std: -0.5 * ((x - mean) ** 2 / std + math.log(2 * math.pi * std**2)).sum(-1),
+        ),
+        Mistake(
+            "logarithm of the variance not halved",
+            "The normalizer is the root of 2πσ². What does the logarithm make of a root?",
+            lambda x, mean, std: gaussian_log_density(x, mean, std) - x.shape[-1] * math.log(std),
+        ),
+        Mistake(
+            "log 2π counted once",
+            "Each dimension brings a normalizer of its own.",
+            lambda x, mean, std: (
+                gaussian_log_density(x, mean, std) + (x.shape[-1] - 1) * 0.5 * math.log(2 * math.pi)
+            ),
         ),
     ),
     reference=gaussian_log_density,

@@ -1,4 +1,4 @@
-""""""
+"""The exercises of chapter 02."""
 
 from __future__ import annotations
 
@@ -704,6 +704,13 @@ TRAINING_STEP = Exercise(
             "sampling switched off",
             "The mean of q is not a sample from q, and the ELBO is an expectation over samples.",
             _variant(sample=lambda posterior: posterior.mean),
+        ),
+        Mistake(
+            "beta in the reported KL",
+            "Report the KL divergence in nats: beta belongs to the loss alone.",
+            lambda model, optimizer, x, beta=1.0: (lambda told: told | {"kl": beta * told["kl"]})(
+                training_step(model, optimizer, x, beta)
+            ),
         ),
     ),
     reference=training_step,

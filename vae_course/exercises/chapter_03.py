@@ -1,7 +1,8 @@
-""""""
+"""The exercises of chapter 03."""
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -81,6 +82,11 @@ CHAIN = Exercise(
             "codes in the middle skipped",
             "Straight from the first to the last? There were others to visit.",
             lambda codes, steps: chain(codes[[0, -1]], steps * (len(codes) - 1)),
+        ),
+        Mistake(
+            "codes repeated instead of mixed",
+            "Between two codes lie points of the line: a mean of both with weights that move.",
+            lambda codes, steps: codes.repeat_interleave(steps, 0)[: (len(codes) - 1) * steps + 1],
         ),
     ),
     reference=chain,
@@ -313,6 +319,21 @@ DOUBT = Exercise(
             "The mean of −log p is taken under p.",
             lambda p: -p.log().sum(-1),
         ),
+        Mistake(
+            "divided by the largest entropy",
+            "That is a share of the largest entropy, without a unit. Nats are asked for.",
+            lambda probabilities: doubt(probabilities) / math.log(probabilities.shape[-1]),
+        ),
+        Mistake(
+            "probabilities taken for logits",
+            "These numbers are probabilities already: no softmax.",
+            lambda probabilities: doubt(probabilities.softmax(-1)),
+        ),
+        Mistake(
+            "chance of two different classes",
+            "That is 1 − Σ p², Gini's measure: no logarithm, so no nats.",
+            lambda probabilities: 1 - probabilities.square().sum(-1),
+        ),
     ),
     reference=doubt,
     cases=_doubt_cases,
@@ -533,6 +554,11 @@ ENERGY = Exercise(
                 lambda path: path.diff(dim=0).sum(-1).sum(0),
                 lambda path: path.diff(dim=0).abs().sum(-1).sum(0),
             ),
+        ),
+        Mistake(
+            "one half in front",
+            "The contract asks for the plain sum of squares.",
+            lambda path: energy(path) / 2,
         ),
     ),
     reference=energy,

@@ -1,4 +1,4 @@
-""""""
+"""The exercises of chapter 04."""
 
 from __future__ import annotations
 
@@ -91,6 +91,13 @@ KL_OF_TWO = Exercise(
             "averaged over the latent dimensions",
             "Independent dimensions: do their divergences add up or average?",
             lambda mq, lq, mp, lp: _two(mq, lq, mp, lp).mean(-1),
+        ),
+        Mistake(
+            "distance of the means forgotten",
+            "Two equally wide Gaussians far apart: what should come out, and what does?",
+            lambda mean_q, log_var_q, mean_p, log_var_p: kl_of_two(
+                0 * mean_q, log_var_q, 0 * mean_p, log_var_p
+            ),
         ),
     ),
     reference=kl_of_two,
@@ -188,6 +195,11 @@ LOG_MIXTURE = Exercise(
             "One number for each z is asked for; which axis holds the clouds?",
             lambda z, m, lv: torch.logsumexp(_densities(z, m, lv).sum(-1), 0) - math.log(len(z)),
         ),
+        Mistake(
+            "points counted instead of Gaussians",
+            "The mixture is a mean over its Gaussians. How many are there?",
+            lambda z, mean, log_var: log_mixture(z, mean, log_var) + math.log(len(mean) / len(z)),
+        ),
     ),
     reference=log_mixture,
     cases=_clouds,
@@ -277,6 +289,11 @@ FREE_BITS = Exercise(
             "not summed over the latent dimensions",
             "These are the costs of each dimension; the loss needs one number.",
             lambda kl, free: kl.mean(0).clamp_min(free),
+        ),
+        Mistake(
+            "no allowance",
+            "With free_bits = 100, does your cost change?",
+            lambda kl_per_dimension, free_bits: kl_per_dimension.mean(0).sum(),
         ),
     ),
     reference=kl_cost,
@@ -407,6 +424,18 @@ CYCLES = Exercise(
             "number of cycles taken for their length",
             "The divisor of the remainder is the number of steps in a cycle.",
             lambda step, total, cycles, share: min(1.0, (step % cycles) / cycles / share),
+        ),
+        Mistake(
+            "switched instead of raised",
+            "Between 0 and 1 lie all the weights of a rise.",
+            lambda step, total_steps, cycles, share: float(step * cycles / total_steps % 1 >= share),
+        ),
+        Mistake(
+            "one step early",
+            "At the first step of a cycle the weight is 0.",
+            lambda step, total_steps, cycles, share: min(
+                1.0, ((step + 1) * cycles / total_steps % 1) / share
+            ),
         ),
     ),
     reference=cyclical_weight,

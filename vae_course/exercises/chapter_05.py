@@ -1,4 +1,4 @@
-""""""
+"""The exercises of chapter 05."""
 
 from __future__ import annotations
 
@@ -396,6 +396,11 @@ BETA_OF = Exercise(
             "error weight multiplied",
             "A heavier error means a smaller β.",
             lambda e, n, a, b: b * HALVES[e] * n * a,
+        ),
+        Mistake(
+            "the KL's weight alone",
+            "The same weight is another β when the error is weighted otherwise. Where is the error in yours?",
+            lambda error, features, error_weight, kl_weight: kl_weight,
         ),
     ),
     reference=beta_of,

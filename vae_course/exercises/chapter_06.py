@@ -1,4 +1,4 @@
-""""""
+"""The exercises of chapter 06."""
 
 from __future__ import annotations
 
@@ -150,6 +150,30 @@ PLAYER_LOSSES = Exercise(
             "summed over the batch",
             "Then the step grows with the batch.",
             _losses(mean=torch.sum),
+        ),
+        Mistake(
+            "fakes alone",
+            "The discriminator must also learn what real points look like.",
+            lambda generator, discriminator, real, z: (
+                F.softplus(discriminator(generator(z).detach())).mean(),
+                player_losses(generator, discriminator, real, z)[1],
+            ),
+        ),
+        Mistake(
+            "mean of both halves",
+            "Compare with the contract: are the two halves added, or averaged?",
+            lambda generator, discriminator, real, z: (
+                player_losses(generator, discriminator, real, z)[0] / 2,
+                player_losses(generator, discriminator, real, z)[1],
+            ),
+        ),
+        Mistake(
+            "score instead of its log-probability",
+            "That is the loss of a Wasserstein GAN. Here the score is a logit.",
+            lambda generator, discriminator, real, z: (
+                player_losses(generator, discriminator, real, z)[0],
+                -discriminator(generator(z)).mean(),
+            ),
         ),
     ),
     reference=player_losses,

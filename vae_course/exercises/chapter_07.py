@@ -1,4 +1,4 @@
-""""""
+"""The exercises of chapter 07."""
 
 from __future__ import annotations
 
@@ -203,6 +203,13 @@ AT_INFINITY = Exercise(
             "1/n = 1 is one picture. Infinitely many pictures are at 1/n = 0.",
             lambda n, d: _line(1 / _sizes(n), d, 1.0),
         ),
+        Mistake(
+            "line through the first and the last",
+            "A line through two points throws the others away, and all of their evidence.",
+            lambda sizes, distances: (
+                (sizes[-1] * distances[-1] - sizes[0] * distances[0]) / (sizes[-1] - sizes[0])
+            ),
+        ),
     ),
     reference=at_infinity,
     cases=lambda seed: [
@@ -309,6 +316,14 @@ CLOSER = Exercise(
                 lambda s, t, h: _nearest(s, t).mean() / _nearest(h, t).mean(),
                 lambda s, t, h: _nearest(h, t).mean() / _nearest(s, t).mean(),
             ),
+        ),
+        Mistake(
+            "means compared",
+            "One comparison says yes or no. How often is one of ours nearer than one of theirs?",
+            lambda samples, train, held_out: (
+                torch.cdist(samples, train).min(1).values.mean()
+                < torch.cdist(held_out, train).min(1).values.mean()
+            ).double(),
         ),
     ),
     reference=closer_than_fresh,
@@ -555,6 +570,11 @@ FRECHET = Exercise(
                 .sum()
             ),
         ),
+        Mistake(
+            "cross term left out",
+            "Of two equal sets the distance must be 0. Is yours?",
+            lambda a, b: (a.mean(0) - b.mean(0)).square().sum() + (torch.cov(a.T) + torch.cov(b.T)).trace(),
+        ),
     ),
     reference=frechet,
     cases=_feature_cases,
@@ -653,6 +673,26 @@ INSIDE = Exercise(
             "the share outside",
             "Points far from everything are outside. Is your answer near 0 for them?",
             lambda p, c, k: 1 - _within(p, c, _reach(c, k)),
+        ),
+        Mistake(
+            "less than the reach, not at most",
+            "A point exactly at the k-th neighbor counts as inside.",
+            lambda points, centers, k: (
+                (torch.cdist(points, centers) < torch.cdist(centers, centers).kthvalue(k + 1, dim=1).values)
+                .any(1)
+                .float()
+                .mean()
+            ),
+        ),
+        Mistake(
+            "inside every ball at once",
+            "One ball is enough.",
+            lambda points, centers, k: (
+                (torch.cdist(points, centers) <= torch.cdist(centers, centers).kthvalue(k + 1, dim=1).values)
+                .all(1)
+                .float()
+                .mean()
+            ),
         ),
     ),
     reference=share_inside,

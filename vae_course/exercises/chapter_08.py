@@ -1,4 +1,4 @@
-""""""
+"""The exercises of chapter 08."""
 
 from __future__ import annotations
 
@@ -117,6 +117,20 @@ CHOOSE_SIZE = Exercise(
                     size for size, value in mean.items() if value <= min(mean.values()) + tolerance
                 )
             ),
+        ),
+        Mistake(
+            "tolerance taken for a share",
+            "The tolerance is in nats, like the losses: it is added, not multiplied.",
+            lambda losses, tolerance: (
+                lambda mean: min(
+                    k for k, value in mean.items() if value <= min(mean.values()) * (1 + tolerance)
+                )
+            )({size: sum(values) / len(values) for size, values in losses.items()}),
+        ),
+        Mistake(
+            "a loss instead of a size",
+            "Return the size: the key, not its value.",
+            lambda losses, tolerance: min(sum(values) / len(values) for values in losses.values()),
         ),
     ),
     reference=smallest_good_size,
@@ -360,6 +374,11 @@ WORTH = Exercise(
             "all other units replaced",
             "Only the one unit is switched off; the others keep their codes.",
             (_switched(_only_this_one), _switched(_everything)),
+        ),
+        Mistake(
+            "one noise for all pictures",
+            "Each picture gets a number of its own.",
+            lambda log_likelihood, z, unit, noise: worth(log_likelihood, z, unit, noise[0]),
         ),
     ),
     reference=worth,

@@ -1,4 +1,4 @@
-""""""
+"""The exercises of chapter 09."""
 
 from __future__ import annotations
 
@@ -81,6 +81,16 @@ AUROC = Exercise(
                 .mean()
                 .item()
             ),
+        ),
+        Mistake(
+            "turned round below one half",
+            "A measure that is worse than guessing should say so.",
+            lambda normal, strange: max(area(normal, strange), 1 - area(normal, strange)),
+        ),
+        Mistake(
+            "only the means compared",
+            "One comparison says yes or no. How often does a strange one score higher?",
+            lambda normal, strange: float(strange.mean() > normal.mean()),
         ),
     ),
     reference=area,
@@ -179,6 +189,18 @@ HELD_FIXED = Exercise(
                 lambda codes, attributes: _centered(attributes).T @ _centered(codes) / (len(codes) - 1),
                 lambda codes, attributes: _centered(attributes).T @ _centered(codes),
             ),
+        ),
+        Mistake(
+            "the base kept, the last attribute lost",
+            "The column of ones came first: which row of the solution belongs to it?",
+            lambda codes, attributes: torch.linalg.lstsq(
+                torch.cat([torch.ones(len(codes), 1, dtype=codes.dtype), attributes], 1), codes
+            ).solution[:-1],
+        ),
+        Mistake(
+            "codes centered, attributes not",
+            "Take the mean from both, or from neither and add a column of ones.",
+            lambda codes, attributes: torch.linalg.lstsq(attributes, codes - codes.mean(0)).solution,
         ),
     ),
     reference=held_fixed,
@@ -518,6 +540,16 @@ ALPHABET = Exercise(
                 ).log_var.expand(26, -1),
                 _all_letters,
             ),
+        ),
+        Mistake(
+            "sigmoid twice",
+            "One sigmoid turns logits into probabilities; a second one makes all of them gray.",
+            lambda model, letter, label: torch.sigmoid(write_alphabet(model, letter, label)),
+        ),
+        Mistake(
+            "pixels rounded",
+            "Half-inked pixels are probabilities, too: leave them as they are.",
+            lambda model, letter, label: write_alphabet(model, letter, label).round(),
         ),
     ),
     reference=write_alphabet,

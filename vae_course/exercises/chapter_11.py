@@ -1,7 +1,8 @@
-""""""
+"""Exercises of chapter 11: features, the players of a VAE-GAN, and codes made of letters."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -126,6 +127,24 @@ MOVING_CODEBOOK = Exercise(
                 *a, lambda n, m, c, s, d: ((d * m + s) / (d * n + c)[:, None], d * n + c, d * m + s)
             ),
         ),
+        Mistake(
+            "the sums returned as letters",
+            "A letter is the mean of its vectors: the sum over the count.",
+            lambda *a: (follow(*a)[2], *follow(*a)[1:]),
+        ),
+        Mistake(
+            "letters of before",
+            "Divide what you have just renewed, not what came in.",
+            lambda usage, total, vectors, codes, decay: (
+                total / usage[:, None],
+                *follow(usage, total, vectors, codes, decay)[1:],
+            ),
+        ),
+        Mistake(
+            "returned in another order",
+            "The contract says in which order the three come.",
+            lambda *a: tuple(reversed(follow(*a))),
+        ),
     ),
     reference=follow,
     cases=_follow_cases,
@@ -224,6 +243,15 @@ LETTER_BOUND = Exercise(
             "Natural logarithms, please.",
             lambda ll, lo, c: (
                 (_pixels(ll) - _own(lo.log_softmax(-1), c).sum(1)) / torch.log(torch.tensor(2.0))
+            ),
+        ),
+        Mistake(
+            "bits for the letters, nats for the pixels",
+            "Both parts of a sum need the same unit.",
+            lambda log_likelihood, logits, codes: (
+                (bound_with_letters(log_likelihood, logits, codes) + log_likelihood.flatten(1).sum(1))
+                / math.log(2)
+                - log_likelihood.flatten(1).sum(1)
             ),
         ),
     ),
@@ -327,6 +355,13 @@ STRAIGHT_THROUGH = Exercise(
             "one letter for all places",
             "Every place chooses for itself: which axes may the distance be summed over?",
             lambda v, e: v + (e[(v[:, :, None] - e).square().sum((1, 3)).argmin(-1)][:, None] - v).detach(),
+        ),
+        Mistake(
+            "a mixture of letters",
+            "A soft choice is no letter: the decoder must see one row of the codebook.",
+            lambda vectors, codebook: (
+                (-(vectors[:, :, None, :] - codebook).square().sum(-1).sqrt()).softmax(-1) @ codebook.detach()
+            ),
         ),
     ),
     reference=straight_through,
