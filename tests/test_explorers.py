@@ -13,8 +13,9 @@ import torch
 from browser import Page, chromium, find_chromium
 
 from tools.explore import served, write_page
+from tools.explorer_files import numbers, unpacked
 from tools.explorer_numbers import BETAS
-from tools.explorers import FILES, numbers, unpacked, write_all
+from tools.explorers import FILES, write_all
 from tools.project import Project
 from tools.site_play import embedded, explorers
 from vae_course.data import load

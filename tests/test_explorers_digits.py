@@ -10,7 +10,8 @@ from test_explorers import EXPLORERS, alive, array
 from torch.nn.utils import parameters_to_vector
 
 from tools.drawing_numbers import LIMIT, SIZES, small_digits
-from tools.explorers import FILES, numbers, write
+from tools.explorer_files import numbers, write
+from tools.explorers import FILES
 from vae_course.data import load
 from vae_course.elbo import ElboTerms
 from vae_course.models.vae import VAE

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tools.explorers import NUMBERS, Content, numbers
+from tools.explorer_files import NUMBERS, Content, numbers
 from vae_course.data import load
 from vae_course.data.mnist import _all_digits
 from vae_course.elbo import elbo_terms

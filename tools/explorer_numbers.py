@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from tools.explorers import NUMBERS, PICTURES, numbers, packed
+from tools.explorer_files import NUMBERS, numbers, packed
+from tools.explorers import PICTURES
 from vae_course.data import load
 from vae_course.data.faces import FACTORS
 from vae_course.evaluation.code_use import posterior_means, rate_distortion

@@ -1,4 +1,4 @@
-// Files that tools/explorers.py writes when the site is built: a head in JSON, then arrays, all of it gzipped.
+// Files that tools/explorer_files.py writes when the site is built: a head in JSON, then arrays, all of it gzipped.
 
 const files = new Map();
 
