@@ -103,7 +103,7 @@ def write_alphabet(model, letter: torch.Tensor, label: int) -> torch.Tensor:
 write_alphabet = complete("09.1", write_alphabet)
 solution("09.1")
 # %% [markdown]
-# Why should $z$ hold the style? In training the encoder sees one letter, $x$, and the decoder has to write another, $y$, drawn at random from the same typeface. Only what the letters of a typeface share can help. The ELBO of a whole typeface is
+# Why should $z$ hold the style? In training the encoder sees one letter, $x$, and the decoder has to write another, $y$, drawn at random from the same typeface. So what the letters of a typeface share helps most. The ELBO of a whole typeface is
 #
 # $$
 # \log p(y_1, \dots, y_{26}) \;\ge\; \sum_{c=1}^{26} \mathbb E_{q(z|x)}\bigl[\log p(y_c | z, c)\bigr] - \mathrm{KL}\bigl(q(z|x)\,\|\,p(z)\bigr).
@@ -221,9 +221,9 @@ show(
 #
 # ## 2 Can it invent?
 #
-# Now nothing is given. Draw one style from the prior, and write 26 letters with it.
+# Now nothing is given. Draw one style, from the prior $\mathcal N(0, I)$ or from a Gaussian *fitted* to the training codes (chapter 06), and write 26 letters with it.
 #
-# The opponent is linear again: take the principal components of the training alphabets, and draw their coordinates from a Gaussian. With eight components its alphabets vary about as much as the VAE's, so that quality can be compared.
+# The opponent is linear again: draw coordinates of the principal components of the training alphabets from a Gaussian. With eight components its alphabets vary about as much as the VAE's, so that quality can be compared.
 #
 # How do you judge letters that nobody has drawn? By counting. A capital is made of pieces and holes: an A has one of each, a B one piece and two holes. Call the commonest counts among training typefaces *usual*. (Stencils and scripts have others.)
 # %%
@@ -303,11 +303,11 @@ show(
     title="The linear model breaks more letters; N(0, I) is dull, the fitted prior less so",
 )
 # %% [markdown]
-# {{sound_vae.value}} of the VAE's letters have the usual pieces and holes, and {{sound_linear.value}} of the linear model's: a difference of {{sound}}. Both vary about as much. Two alphabets of the VAE differ by {{variety_fitted.value}} of what two real ones differ by; two of the linear model by {{variety_linear.value}}. (The figure shows the alphabets a tenth and nine tenths up each model's ranks.)
+# With the fitted Gaussian {{sound_vae.value}} of the VAE's letters have the usual pieces and holes, and {{sound_linear.value}} of the linear model's: a difference of {{sound}}. Both vary about as much: two alphabets of the VAE differ by {{variety_fitted.value}} of what two real ones differ by, two of the linear model by {{variety_linear.value}}. (The figure shows the alphabets a tenth and nine tenths up each model's ranks.)
 #
 # Never read the count without the variety: this judge likes what is plain. True letters reach only {{sound_true.value}}. A linear model of two components reaches {{sound_two.value}}, but its variety is {{variety_two.value}}; codes from $\mathcal N(0, I)$ reach {{sound_prior.value}}, but theirs is {{variety_prior.value}}.
 #
-# Why are typefaces from $\mathcal N(0, I)$ so plain? The codes of real ones spread wider: in their widest direction the standard deviation is {{first.value}}, where the prior says 1. The remedy is chapter 06's: fit a Gaussian to the training codes and draw from that. The variety becomes {{wider.value}} as large, still less than half of the real one. From here on a design is plain noise $u \sim \mathcal N(0, I)$, and `center + u @ factor.T` moves it to where training codes lie.
+# Why are typefaces from $\mathcal N(0, I)$ so plain? The codes of real ones spread wider: in their widest direction the standard deviation is {{first.value}}, where the prior says 1. With the fitted Gaussian the variety is {{wider.value}} as large, still less than half of the real one. From here on a design is plain noise $u \sim \mathcal N(0, I)$, and `center + u @ factor.T` moves it to where training codes lie.
 #
 # ## 3 What lies between two typefaces?
 #
@@ -331,7 +331,7 @@ teaching.show_html(animation_html(film, "There and back", alt, zoom=2, seconds=0
 for key, alphabet in dict(halfway=way[12:13], last=way[24:], true_end=ends[1:]).items():
     claims.note(key, round(usual_share(alphabet).mean * 26))
 # %% [markdown]
-# Halfway, {{halfway.value}} of 26 letters have the usual pieces and holes. At the end, written from EB Garamond's own A, only {{last.value}} have; of its true letters {{true_end.value}}. The VAE writes such thin lines in gray, and the cut to black and white breaks them.
+# Halfway, {{halfway.value}} of 26 letters have the usual pieces and holes. At the end, written from EB Garamond's own A, only {{last.value}} have them; {{true_end.value}} of its true letters do. The VAE writes such thin lines in gray, and the cut to black and white breaks them.
 #
 # ## 4 Breed your own
 #
@@ -641,7 +641,7 @@ designer = widgets.explore_alphabet(
 #
 # - A VAE that learned to write *other* letters than it sees copies a style, in part: from an A it gets {{told_a.value}} of what sets a typeface apart, from an I {{told_i.value}}. A linear regression does about as well.
 # - Codes from $\mathcal N(0, I)$ give plain designs, a fitted prior more varied ones. Mix independent designs with squares that add up to 1.
-# - An attribute vector takes along what came along in its album: glasses dyed the hair. Least squares repairs that where everything is labeled; on photographs it halved the largest side effect.
+# - An attribute vector takes along what came along in its album: in a biased one, glasses dyed the hair of drawn faces. Least squares repairs that where everything is labeled; on photographs it halved the largest side effect.
 #
 # **Dig deeper**: [Strange pictures](deeper/Strange_Pictures.ipynb): biopsies ranked by −ELBO, and why a VAE can find digits more normal than the garments it knows (exercises 09.6, 09.5).
 #
