@@ -241,7 +241,7 @@ claims.add("same_layer", off, below=1e-4, exact=True, text="Your masked layer an
 leak, text = (before - after).abs().max(), "log p above row 33, changed by what stands below"
 claims.add("causal", leak, below=1e-4, exact=True, unit="nats", text=text)
 # %% [markdown]
-# The package's `NeighborDecoder` stacks six such layers, and gives each number a mixture of logistics. *Which* of its freedoms brings the bits? Decoders of the same make were trained, each with less to see. (In the last fifth of training they changed by at most 0.5 %: [models](../docs/models.md).)
+# The package's `NeighborDecoder` stacks six such layers, and gives each number a mixture of logistics. Which of its advantages brings the bits? Decoders of the same make were trained, each with less to see. (In the last fifth of training they changed by at most 0.5 %: [models](../docs/models.md).)
 #
 # The largest sees all that six layers of 3×3 reach: 69 pixels, in 7 rows. Some are given a code as well, as the VAE's blurred picture; for that they pay the VAE's KL, the **rate**.
 # %%
@@ -564,7 +564,7 @@ notes("bits", saved_table=saved, factors=factored)
 show(
     plots.training_curves(table_logs[0]),
     alt="−ELBO, reconstruction and KL of the first VAE of biopsies against passes, training and held out: all three level off as the learning rate falls to 0; −ELBO and reconstruction end lower in training than held out.",
-    title="A VAE of biopsies: held out, −ELBO flattens, as the learning rate falls to 0",
+    title="A VAE of biopsies: the held-out −ELBO flattens as the learning rate falls to 0",
 )
 # %% [markdown]
 # The VAE needs {{saved_table}} a number less than columns by themselves. But it needs {{table}} more than one Gaussian, although the rows that judge it could also stop its training. Is its code too small? Perhaps: factor analysis, a linear VAE with eight numbers, loses {{factors}} to the Gaussian, too.
