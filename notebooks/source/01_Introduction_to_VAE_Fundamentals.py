@@ -449,8 +449,8 @@ claims.add("other_side", Runs(shares, least=0, most=1), above=0.5, unit="%", tex
 branch = "z < 0" if encoders[0](crossing.float()[None])[0, 0] > 0 else "z > 0"  # the one not chosen
 show(
     chapter_01.gap_map(toy, held_out, found[0]),
-    alt="Held-out points along the looping curve, the darker the larger their gap: most are light, the dark ones lie in patches. "
-    f"The branch with {branch} pays {shares[0]:.0%} of the gap.",
+    alt="The looping curve, its branch z < 0 solid and its branch z > 0 dashed, and held-out points along it, the darker the "
+    f"larger their gap: most are light, the dark ones lie in patches. The branch {branch} pays {shares[0]:.0%} of the gap.",
     title=f"Seed 0 pays {shares[0]:.0%} of its gap on one branch of the curve: {branch}",
 )
 # %% [markdown]
