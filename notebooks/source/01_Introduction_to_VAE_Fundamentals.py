@@ -73,7 +73,7 @@ show(
 # ## 1 What does an autoencoder lack?
 #
 # An **autoencoder** has two parts. The encoder squeezes a picture $x$ into a code $z = e(x)$; the **decoder** draws the picture
-# again from the code. Training brings the drawing close to $x$. A **variational autoencoder** makes two changes:
+# again from the code. Training brings the drawing close to $x$. A **variational autoencoder** (VAE) makes two changes:
 #
 # - Its encoder gives a *distribution* of codes $q(z|x)$, a cloud, and one code is drawn from the cloud.
 # - Each cloud pays for being unlike one fixed distribution, the **prior** $p(z) = \mathcal N(0, I)$.
@@ -592,9 +592,9 @@ show(
 )
 # %% [markdown]
 # From $\mathcal N(0, I)$ the classifier is sure of {{ae_normal}} of the autoencoder's pictures and of {{vae_normal}} of the VAE's.
-# Nobody told the autoencoder where to put its codes: their standard deviation is {{spread.number}}, not 1. Draw them
-# from the fitted Gaussian, and the share is {{ae_fitted}}. So "an autoencoder cannot
-# generate" is not true as it stands. What sets the VAE apart is that training put its codes where you will look.
+# Nobody told the autoencoder where to put its codes: their standard deviation is {{spread.number}}, not 1. Draw them from the
+# fitted Gaussian, and the share is {{ae_fitted}}. So "an autoencoder cannot generate" is not true as it stands. What sets the VAE
+# apart is that training put its codes where you will look.
 #
 # The GAN leads with {{gan_sure}}. But being sure is not being right: the classifier is sure of {{blends}} of the *means of two*
 # written digits. It also punishes faintness: brightened (largest pixel 1), the autoencoder's pictures from
@@ -624,7 +624,7 @@ show(
 # %% [markdown]
 # ## Play
 #
-# Move $q$ yourself. At the crossing find both best $q$. At the stray point: what costs more, a $q$ that is too wide or one too narrow?
+# At the crossing find both best $q$. At the stray point: what costs more, a $q$ that is too wide or one too narrow?
 # %%
 from vae_course.widgets import explore_toy_posterior
 
@@ -643,7 +643,7 @@ explorer = explore_toy_posterior(toy, points)
 #
 # - An autoencoder rebuilds; to generate, it lacks a distribution of codes. A VAE is trained for one, $\mathcal N(0, I)$.
 # - $\log p(x)$ adds up all causes. The ELBO needs only draws, and what it misses is exactly the KL divergence from $q$ to the true posterior.
-# - One decoder can be trained to rebuild, to bound a likelihood, or to fool a judge. Only the second gives samples and a bound on the score.
+# - One decoder can be trained to rebuild, to bound a likelihood, or to fool a judge.
 #
 # ## References
 #

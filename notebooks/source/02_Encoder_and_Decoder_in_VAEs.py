@@ -146,7 +146,7 @@ solution("02.1")
 # $$
 #
 # In words: draw, see how good the draw was, and make good draws likelier. One may subtract a constant from $f$ first, here its
-# mean. This *baseline* changes no average, because $\mathbb E_q[\nabla \log q] = 0$, and it removes much of the noise.
+# mean. This *baseline* changes no average, because $\mathbb E_q[\nabla \log q] = 0$, and removes much of the noise.
 #
 # **Reparameterization** (Kingma & Welling 2014; Rezende et al. 2014). Write $z = \mu + \sigma\varepsilon$ with $\varepsilon \sim \mathcal N(0, I)$. The
 # randomness depends on nothing now, and the chain rule does the rest:
@@ -228,7 +228,7 @@ show(
     line_plot(lines, **labels, log_x=True, log_y=True, legend_outside=True),
     alt="Variance of one gradient estimate against the number of latent dimensions, both axes logarithmic. The two "
     "score-function lines rise steadily; the two reparameterized lines are flat and lie far below in 20 dimensions.",
-    title="With every dimension the score function gets noisier; the reparameterized gradient does not",
+    title="Only the score function gets noisier with every dimension",
 )
 # %% [markdown]
 # The score function multiplies the noise of one coordinate by all of $f$, so every added dimension adds noise. In 20 dimensions its
@@ -270,7 +270,7 @@ solution("02.3")
 # In words: what the picture costs once you know the code, plus what it costs to say the code. One draw of $z$ estimates the first
 # term.
 #
-# Both networks below work on what differs from a fixed picture, `center`. You will choose it in a moment.
+# Both networks below work on what differs from a fixed picture, `center`.
 
 
 # %%
@@ -341,8 +341,8 @@ claims.add("centered", centered, below=start / 2, unit="nats", text="Untrained, 
 # in anybody's code. A first loss of 0.69 means that somebody averaged over the pixels; one that is larger by the size of the
 # batch, that somebody summed over the batch.
 #
-# That was with a gray `center`, every pixel ½. The mean picture of the training set is known before any training as well. Take it
-# as `center`, and you start at {{centered.value}}. We do so from here on.
+# That was with a gray `center`, every pixel ½. Take the mean picture of the training set instead, which is known before any
+# training, and you start at {{centered.value}}. We do so from here on.
 #
 # ## 4 Train it
 #
@@ -436,8 +436,7 @@ claims.add("ratio_trained", trained, above=2, unit="times", text="Variance for �
 # flattens any curve). For the trained decoder the score function's variance for $\mu$ is {{ratio_trained}} that of the
 # reparameterized gradient, less than in section 2's toy (one model, median of ten digits).
 #
-# Now the test digits, which decided nothing so far. To measure, your weights move into the package's `VAE`, which you will meet in
-# every chapter.
+# Now the test digits, which decided nothing so far. Your weights move into the package's `VAE`, which every chapter uses.
 # %%
 mine = [model for model, _ in runs]
 models = [VAE(latent_dim=LATENT_DIM, hidden_dims=(512, 256)).center_on(train).eval() for _ in mine]
@@ -544,8 +543,7 @@ show(
 
 
 # %% [markdown]
-# A classifier of digits is sure (above 80 %) of {{sure_made}} of a thousand such digits, and of {{sure_real}} of the test digits. One suspect: a code from the prior can land where no picture's cloud is, and nobody
-# ever told the decoder what to draw there. Chapter 04 measures that.
+# A classifier of digits is sure (above 80 %) of {{sure_made}} of a thousand such digits, and of {{sure_real}} of the test digits. One suspect: a code from the prior can land where no picture's cloud is, where the decoder was never trained. Chapter 04 measures that.
 #
 # ## 6 Which number, on which MNIST?
 #
