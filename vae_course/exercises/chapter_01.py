@@ -153,7 +153,7 @@ ELBO = Exercise(
         ),
         Mistake(
             "log of the mean weight",
-            "That is a tighter bound (exercise 01.6). Which comes first in the ELBO: logarithm or mean?",
+            "That is a tighter bound (chapter 02). Which comes first in the ELBO: logarithm or mean?",
             (
                 lambda log_joint, log_q: importance_weighted_bound(log_joint, log_q),
                 lambda log_joint, log_q: (log_joint - log_q).exp().mean(-1).log(),

@@ -110,18 +110,23 @@ def toy_plane(
 
 @styled
 def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
-    """Held-out points x (n, 2); the larger the gap (n,) of their q, log p(x) − ELBO, nats, the darker."""
+    """Held-out points x (n, 2); the larger the gap (n,) of their q, log p(x) − ELBO, nats, the darker.
+
+    The two branches of the curve, z < 0 and z > 0, differ in color and dash.
+    """
     figure = Figure(figsize=(6.6, 3.8), layout="constrained")
     axes = figure.subplots()
-    _curve(axes, model, linewidth=0.8)
+    for sign, side, color, dash in ((-1, "right", BLUE, "-"), (1, "left", VERMILION, "--")):
+        z = sign * torch.linspace(0, 3.2, 400, dtype=torch.float64)
+        axes.plot(*model.mean(z).T, color=color, linestyle=dash, linewidth=1.5)
+        label = "z < 0 " if sign < 0 else " z > 0"
+        axes.annotate(label, model.mean(torch.tensor(2.4 * sign).double()).tolist(), color=color, ha=side)
     order = gap.argsort()
     shown = gap[order].clamp(0.01, 30)
     # Without its yellow end, which is lost on white.
     colors = ListedColormap(colormaps["cividis_r"](np.linspace(0.2, 1, 256)))
     dots = axes.scatter(*x[order].T, c=shown, s=14, norm=LogNorm(0.01, 30), cmap=colors, linewidths=0)
     bar = figure.colorbar(dots, ax=axes, label="gap, nats (log scale)")
-    for z, side, label in ((-2.4, "right", "z < 0 "), (2.4, "left", " z > 0")):  # the two branches
-        axes.annotate(label, model.mean(torch.tensor(z).double()).tolist(), color=BLUE, ha=side)
     bar.set_ticks([0.01, 0.1, 1, 10, 30], labels=["≤ 0.01", "0.1", "1", "10", "≥ 30"])
     axes.set(xlabel="$x_1$", ylabel="$x_2$")
     return figure
