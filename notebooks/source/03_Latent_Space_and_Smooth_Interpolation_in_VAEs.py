@@ -107,7 +107,8 @@ patient, patient_curve = train_several(2, LONG)
 from vae_course.plots import latent_scatter, line_plot, style
 from vae_course.teaching import predict
 
-curves = {"2 dimensions": flat_curve, "32 dimensions": wide_curve, f"2, {LONG} passes": patient_curve}
+curves = {"2 dimensions": flat_curve, "32 dimensions": wide_curve}
+curves[f"2 dimensions, {LONG} passes"] = patient_curve
 lines = {name: (range(1, len(curve) + 1), curve) for name, curve in curves.items()}
 show(
     line_plot(lines, x_label="passes through the training digits", y_label="held-out −ELBO (nats)"),
@@ -374,9 +375,8 @@ for id, way, base in (
     ("crisp", "cross-fade, line's contrast", "line"),
     ("logits", "cross-fade of logits", "line"),
 ):
-    claims.note(f"{id}_first", more(way, base, "judge"), unit="nats")
-    claims.note(f"{id}_second", more(way, base, "second judge"), unit="nats")
-    claims.note(f"{id}_unsure", more(way, base, "doubt"), unit="nats")
+    for name, witness in (("first", "judge"), ("second", "second judge"), ("unsure", "doubt")):
+        claims.note(f"{id}_{name}", more(way, base, witness), unit="nats")
 # %% tags=["hide-input"]
 steps, strips = torch.linspace(0, 1, 9), []
 for pair in (0, 2):
@@ -400,8 +400,8 @@ show(
 #
 # **Line or circle?** The circle's pictures are sharper, by {{sharper}} of gray, and the classifier doubts them less, by {{circle_doubt}}. For the judge the line costs
 # {{circle_first}} more; for the second judge {{circle_second}}: it sees no difference. Give the line's pictures the circle's contrast, and line
-# minus circle is {{matched_first.value}} and {{matched_second.value}}. So the "sharper samples" of White (2016) are real. That they are *better*, the judges do not say; the
-# classifier still does, by {{matched_unsure}}.
+# minus circle is {{matched_first.value}} and {{matched_second.value}}. So the circle gives "sharper" pictures (White 2016). That they are *better*, the judges do not say;
+# the classifier still does, by {{matched_unsure}}.
 #
 # ## 4 How far apart are two codes?
 #
