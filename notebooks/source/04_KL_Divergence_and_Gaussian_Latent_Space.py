@@ -504,10 +504,10 @@ note("%", from_prior=prior, from_g=by_g, from_ten=by_ten, from_codes=by_codes)
 note("nats", scale=scale, rate_small=rate_there)
 # %% tags=["hide-input"]
 chosen = [tries[0][name][:20] for name in ("N(0, I)", "ten Gaussians", "q(z)")]
-names = ["from N(0, I)", "", "from ten Gaussians", "", "from q(z)", ""]
+names = [f"{name}: {sure[name].mean:.0%} sure" for name in ("N(0, I)", "ten Gaussians", "q(z)")]
 show(
-    plots.image_grid(torch.cat(chosen), 6, 10, row_titles=names),
-    alt="Twenty decoded digits each from three sources of codes at beta 0.2: from the prior many are broken or between two digits; from ten Gaussians and from the codes of real digits most can be read.",
+    plots.image_grid(torch.cat(chosen), 6, 10, row_titles=[names[0], "", names[1], "", names[2], ""]),
+    alt="Twenty decoded digits each from three sources of codes at beta 0.2: from the prior many are broken or between two digits; from ten Gaussians and from the codes of real digits most can be read. Beside each stands the share of which a classifier is sure.",
     title=f"β = 0.2: ten Gaussians close {filled:.0%} of the gap that a classifier sees",
 )
 # %% [markdown]
