@@ -249,7 +249,7 @@ for name, plan in plans.items():
 
 
 # %% [markdown]
-# To tell code and decoder apart, **freeze the encoder** and train a new large decoder on nothing but its codes. If the new one draws more, the old decoder was at fault. We do that to "small, short" and to "large, long".
+# To tell code and decoder apart, **freeze the encoder** and train a new large decoder on nothing but its codes. If the new one draws more, the old decoder was at fault. We do that to "small, short" and to "large, long"; figure and table call it "anew".
 #
 # The table says which fine power is *drawn*, and which is *right*: 1 minus that of the error, so that mere noise earns nothing.
 # %%
@@ -289,7 +289,6 @@ for name in ("small_short", "large_long"):
 kept = {name: Runs((fine(p, x) for p in those), least=0) for name, those in pictures.items()}
 right = {name: Runs(missing_power(x - p, x, 0.25) for p in those) for name, those in pictures.items()}
 said = {name: name.replace("_", ", ").replace("cheap", "β = 0.2") for name in pictures}
-said = {name: text.replace("anew", "new decoder") for name, text in said.items()}
 table = []
 for name in pictures:
     row = {"network, training": said[name], "nats": f"{nats[name].mean:.1f}"}
@@ -337,7 +336,7 @@ show(
 # At about {{best_nats.value}} each, "small, short" draws {{small_short}} of the fine power, "large, long" {{large_long.value}}: {{same_bits}} as much. So the *number* of nats does not decide. What does?
 #
 # - **What the nats say.** One new decoder, trained in one way, draws {{small_short_anew.value}} from the small network's codes and {{large_long_anew.value}} from the large one's. An encoder that is larger and trained longer puts finer things into as many nats.
-# - **The decoder.** From the small network's codes the new decoder draws {{small_short_anew.value}}, its own {{small_short.value}}; {{anew_right.number}} points more are *right*.
+# - **The decoder.** From the small network's codes the new decoder draws {{small_short_anew.value}}, its own {{small_short.value}}; {{anew_right.number}} points more are *right*. That is a lower bound: from the large network's codes this recipe draws less than their own decoder.
 # - **Size or training?** Either helps. From "small, short", a longer training leads to {{small_long.value}}, a larger network to {{large_short.value}}. The rest of the way to {{large_long.value}} changes both, and the recipe.
 # - **More nats?** They help least: at β = 0.2 "small, short" gets to {{small_short_cheap.value}}, and "large, long" to {{large_long_cheap.value}}, with {{cheap_nats.value}}.
 #
