@@ -360,7 +360,7 @@ show(
 # %% [markdown]
 # **For the picture.** With 8 numbers PCA's error on garments is {{ahead_8}} the VAE's: a decoder that bends can get more out of a number. With 64 it is the other way round: the VAE's error is {{behind_64}} PCA's.
 #
-# Is it the price? PCA pays nothing for a number; a VAE pays the KL. So train the same network without the price (β = 0). With {{offered}} numbers PCA's error is {{pca}}, the VAE's {{error_paid}}, and without the price {{error_free}} (one run each). The network could do better; the price costs it its lead.
+# Is it the price? PCA pays nothing for a number; a VAE pays the KL. So train the same network without the price (β = 0). With {{offered}} numbers PCA's error is {{pca}} and the VAE's {{error_paid}}, about the same; without the price it is {{error_free}} (one run each). So the price costs the VAE its lead.
 #
 # A Gaussian VAE pays, too, but its error goes on falling: {{gauss_8.value}} with 8 numbers, {{gauss_32.value}} with 32. Its σ makes errors dearer, so that more numbers are worth their price (section 3). (The runs of 32 still fall by {{gauss_late.value}} in the last fifth.)
 #
