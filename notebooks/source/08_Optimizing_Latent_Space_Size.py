@@ -296,7 +296,7 @@ notes("nats", cost_digits=cost, cost_garments=at_64["garments"][-1])
 #
 # ## 2 What does a size buy?
 #
-# The loop above makes one model in seconds. To compare sizes, the course ships the measurements of many models (`python -m recipes.size_sweep`, curves in [docs](../docs/models.md)).
+# To compare sizes, the course ships the measurements of many such models (`python -m recipes.size_sweep`, curves in [docs](../docs/models.md)).
 #
 # One measure needs code. A **linear probe** asks what can be read off a code with straight cuts: fit a linear classifier to codes of training pictures, test it on others (Alain & Bengio 2017).
 # %%
@@ -523,7 +523,7 @@ show(
 # %% [markdown]
 # The ruler is right for a few dimensions and reads too little for many: {{ruler_16}} for the cloud of 16, whose last dimensions are thin, and {{cloud}} for garments' cloud at full detail. Real garments read {{fine}} there, {{curved}} what their cloud reads.
 #
-# But {{fine}} is not *the* size of garments. Through 8 components the same ruler reads {{coarse}}; it can hardly read more than the components that it looks at. And it knows nothing of your likelihood. It will not choose the code for you.
+# But {{fine}} is not *the* size of garments. Through 8 components the same ruler reads {{coarse}}; it can hardly read more than 8. And it knows nothing of your likelihood.
 #
 # ## 5 A rule that knows what it does not know
 #
@@ -581,7 +581,7 @@ for kind, likelihood in {"bernoulli": "bernoulli", "gaussian": "gaussian_learned
     nats = measured("fashion_mnist", "negative_elbo", likelihood)
     claims.note(f"gain_{kind}", nats[8] - nats[32], unit="nats")
 # %% [markdown]
-# Here the rule chooses what the means choose. What it adds is the column *open*. For letters it asks for more seeds: 8 is open, and smaller than the 16 that it takes. With a single seed every size but the best stays open.
+# What the rule adds to the means is the column *open*. For letters it asks for more seeds: 8 is open, and smaller than the 16 that it takes. With a single seed every size but the best stays open.
 #
 # For small digits a code of 64 is {{digits_64}} worse than one of 8, overfitted or unfinished after {{updates_digits}} updates.
 #
