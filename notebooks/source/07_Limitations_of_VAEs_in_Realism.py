@@ -16,7 +16,7 @@
 #
 # <!-- minutes -->
 #
-# "VAE pictures are blurry." What blurs them: the code, the decoder, or the training? And who measures it?
+# "VAE pictures are blurry." What blurs them: the code, the decoder, or the training?
 #
 # Below, a filter that has learned nothing sharpens the VAE's digits, and another blurs the GAN's. Each improves one famous mark and worsens the other. Beside each row: its Fréchet distance (lower is better), then its precision (higher is better). Section 4 defines both.
 # %% tags=["setup"]
@@ -390,7 +390,7 @@ guess.compare(int(faint[2] < faint[0] / 2), f"{faint[2]:.0%} gray pixels; in ink
 
 
 # %% [markdown]
-# Where only one R has ink, the mean of ink is exactly ½, and the cut leaves it gray. The mean of distances is an R between the two. It has a price: where thin strokes disagree, they vanish (second row).
+# Where only one R has ink, the mean of ink is exactly ½, and the cut leaves it gray. The mean of distances is an R between the two. But where thin strokes disagree, they vanish (second row).
 #
 # Now with decoders. A VAE of letters, at β = 5 so that its code leaves much open, provides the codes. Two equal decoders learn from these codes by squared error: one writes ink, the other distances. As a control, ink goes through the steep cut, too.
 # %%
@@ -578,7 +578,7 @@ results_table(table, caption=f"What each judge says of digits that people wrote;
 _, blur, dim, dropped = answers.values()
 note(plain_at_spread=people["spread"], blur_at_spread=blur["spread"], blur_at_precision=blur["precision"])
 note(dim_at_precision=dim["precision"], dropped_frechet=dropped["Fréchet"] - people["Fréchet"])
-for mark in ("precision", "recall", "coverage"):
+for mark in ("precision", "coverage"):
     note(**{f"dropped_{mark}": dropped[mark] - people[mark]})
 rise = blur["precision"] - people["precision"]
 guess.compare(0 if rise.mean < -0.01 else 1 if rise.mean < 0.01 else 2, f"it changes by {rise:+.2f}.")
@@ -612,7 +612,7 @@ note(bright_at_frechet=vae_bright["Fréchet"], hard_at_precision=vae_sharp["prec
 # - **Precision rewards blur and dimness.** Blurred, written digits rise from {{people_sure.value}} to {{blur_at_precision.value}}; dimmed (× 0.8), to {{dim_at_precision.value}}. Blur pulls the features inward: their spread falls from {{plain_at_spread.value}} to {{blur_at_spread.value}}. That is enough: pull in the *features* as far, without touching a picture, and precision is {{pulled.value}}. The GAN gains {{blur_pays}} by blur, at a Fréchet distance of {{soft_at_frechet.value}}.
 # - **Part of the VAE's lead is softness.** It leads the GAN by {{surer.value}} in precision, and by {{lead_alike}} when both are blurred.
 # - **Fréchet distance rewards contrast.** Sharpening takes the VAE from {{vae_far.value}} to {{hard_at_frechet.value}}. Making every pixel 1.3 times brighter draws no new edge, and takes it to {{bright_at_frechet.value}}. Precision pays: sharpened, it falls from {{vae_sure.value}} to {{hard_at_precision.value}}.
-# - **Precision does not see a missing class.** Without any 1, precision changes by {{dropped_precision}}. Fréchet distance sees it: it rises by {{dropped_frechet.value}}. So does **coverage**, the share of real pictures with a sample within their own reach (Naeem et al. 2020): {{dropped_coverage.value}}. For recall three draws do not decide: {{dropped_recall}}.
+# - **Precision does not see a missing class.** Without any 1, precision changes by {{dropped_precision}}. Fréchet distance sees it: it rises by {{dropped_frechet.value}}. So does **coverage**, the share of real pictures with a sample within their own reach (Naeem et al. 2020): {{dropped_coverage.value}}.
 # - **No mark looks for copies.** None compares the samples with the training pictures, so a thief who hands those out gets through ([how to catch one](deeper/The_Thief.ipynb)).
 #
 # All of these are opinions of one network, and a Fréchet distance depends on the number of pictures (Chong & Forsyth 2020).
@@ -647,7 +647,7 @@ show(
 #
 # ## Play
 #
-# Sharpen the VAE's digits until their sharpness meets the data's: what does the Fréchet distance say? Blur the GAN's until its precision meets the VAE's. (The explorer judges 128 pictures, so its marks are others than above.)
+# Sharpen the VAE's digits until their sharpness meets the data's: what does the Fréchet distance say? (The explorer judges 128 pictures, so its marks are others than above.)
 # %%
 from vae_course.widgets import explore_the_judge
 
