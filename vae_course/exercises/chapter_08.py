@@ -223,7 +223,7 @@ PRICE = Exercise(
     title="The price of one more dimension",
     contract="A fully connected VAE has hidden layers of 256 and 128 units in the encoder, mirrored in the "
     "decoder. Its latent size grows by 1. Give 'encoder' and 'decoder': the learnable numbers each gains.",
-    stub='answer_08_2 = {"encoder": ..., "decoder": ...}',
+    stub='answer_08_1 = {"encoder": ..., "decoder": ...}',
     hints=(
         "Only one layer of each network touches z.",
         "The encoder puts out two numbers for each latent dimension, and each has a bias.",
