@@ -131,7 +131,7 @@ solution("11.2")
 
 
 # %% [markdown]
-# Now the whole: the critic, the slope that R1 needs, and the losses of one batch. Three cuts send each gradient where it belongs. (Exercise 11.3, on its own, asks for the game.)
+# Now the whole: the critic, the slope that R1 needs, and the losses of one batch. Three cuts send each gradient where it belongs.
 # %%
 # Pictures (n, C, H, W) → scores (n,), the logit of "real"; `hidden` is what the last layer sees.
 class Critic(nn.Module):
