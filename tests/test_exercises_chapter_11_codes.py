@@ -86,9 +86,7 @@ BROKEN = {
         "the largest product is not the nearest": [
             lambda v, e: v + (e[torch.einsum("bpd,kd->bpk", v, e).max(-1).indices] - v).detach()
         ],
-        "the farthest token": [
-            lambda v, e: v + (e[(v[:, :, None] - e).norm(dim=-1).argmax(2)] - v).detach()
-        ],
+        "the farthest token": [lambda v, e: v + (e[(v[:, :, None] - e).norm(dim=-1).argmax(2)] - v).detach()],
         "one token for all places": [
             lambda v, e: (
                 v + (e[((v[:, :, None] - e) ** 2).sum(-1).sum(1).argmin(1)].unsqueeze(1) - v).detach()
