@@ -86,10 +86,8 @@ BROKEN = {
         "the largest product is not the nearest": [
             lambda v, e: v + (e[torch.einsum("bpd,kd->bpk", v, e).max(-1).indices] - v).detach()
         ],
-        "the farthest letter": [
-            lambda v, e: v + (e[(v[:, :, None] - e).norm(dim=-1).argmax(2)] - v).detach()
-        ],
-        "one letter for all places": [
+        "the farthest token": [lambda v, e: v + (e[(v[:, :, None] - e).norm(dim=-1).argmax(2)] - v).detach()],
+        "one token for all places": [
             lambda v, e: (
                 v + (e[((v[:, :, None] - e) ** 2).sum(-1).sum(1).argmin(1)].unsqueeze(1) - v).detach()
             )
@@ -97,10 +95,10 @@ BROKEN = {
     },
     "11.5": {
         "decay on the wrong side": [lambda n, m, v, c, d: moved(n, m, v, c, d, 1 - d, d)],
-        "letters averaged instead of count and sum": [
+        "tokens averaged instead of count and sum": [
             lambda n, m, v, c, d: direct(n, m, v, c, d, skip_unused=True)
         ],
-        "an unused letter pulled to zero": [lambda n, m, v, c, d: direct(n, m, v, c, d, skip_unused=False)],
+        "an unused token pulled to zero": [lambda n, m, v, c, d: direct(n, m, v, c, d, skip_unused=False)],
         "counts not averaged": [
             lambda n, m, v, c, d: (
                 moved(n, m, v, c, d, d, 1 - d, lambda counts: counts.clamp(min=1))[0],
@@ -113,7 +111,7 @@ BROKEN = {
     },
     "11.6": {
         "uniform prior": [lambda ll, lo, c: pixels(ll) + lo.shape[1] * math.log(lo.shape[2])],
-        "entropy instead of the price of these letters": [
+        "entropy instead of the price of these tokens": [
             lambda ll, lo, c: pixels(ll) - (lo.softmax(2) * lo.log_softmax(2)).sum((1, 2))
         ],
         "logits taken for log-probabilities": [
@@ -122,8 +120,8 @@ BROKEN = {
         "normalized over the places": [
             lambda ll, lo, c: pixels(ll) - (lo.softmax(1).log() * F.one_hot(c, lo.shape[2])).sum((1, 2))
         ],
-        "letters for free": [lambda ll, lo, c: pixels(ll)],
-        "sign of the letters' term": [lambda ll, lo, c: pixels(ll) - letters_price(lo, c).sum(1)],
+        "tokens for free": [lambda ll, lo, c: pixels(ll)],
+        "sign of the tokens' term": [lambda ll, lo, c: pixels(ll) - letters_price(lo, c).sum(1)],
         "the ELBO instead of −ELBO": [lambda ll, lo, c: -(pixels(ll) + letters_price(lo, c).sum(1))],
         "averaged instead of summed": [
             lambda ll, lo, c: -ll.mean((1, 2, 3)) + letters_price(lo, c).mean(1),

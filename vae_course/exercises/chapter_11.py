@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from vae_course.teaching.exercise import Exercise, Mistake
 from vae_course.teaching.grading import ContractBroken, to_tensor
 
-# -------- Chapter 11's exercises on letters: the codebook that follows, and the bound with a prior over
-# letters.
+# -------- Chapter 11's exercises on tokens: the codebook that follows, and the bound with a prior over
+# tokens.
 
 
 def follow(usage: Tensor, total: Tensor, vectors: Tensor, codes: Tensor, decay: float):
@@ -24,7 +24,7 @@ def follow(usage: Tensor, total: Tensor, vectors: Tensor, codes: Tensor, decay: 
 
 
 def _follow_cases(seed: int) -> list[tuple]:
-    """One letter that nobody chooses, and counts that are not equal."""
+    """One token that nobody chooses, and counts that are not equal."""
     generator = torch.Generator().manual_seed(seed)
     cases = []
     for decay, size, dim, n in ((0.9, 4, 2, 12), (0.5, 3, 3, 7)):
@@ -36,13 +36,13 @@ def _follow_cases(seed: int) -> list[tuple]:
 
 
 def _with(usage, total, vectors, codes, decay, rule):
-    """The outcome of another rule: (old usage, old total, counts, sums, decay) → letters, usage, total."""
+    """The outcome of another rule: (old usage, old total, counts, sums, decay) → tokens, usage, total."""
     chosen = torch.nn.functional.one_hot(codes, len(usage)).to(vectors.dtype)
     return rule(usage, total, chosen.sum(0), chosen.T @ vectors, decay)
 
 
 def _directly(n, m, counts, sums, decay):
-    """Letters pulled towards the batch's means, by the same share however many vectors stand behind."""
+    """Tokens pulled towards the batch's means, by the same share however many vectors stand behind."""
     means = sums / counts.clamp_min(1)[:, None]
     old = m / n[:, None]
     kept = torch.where(counts[:, None] > 0, decay * old + (1 - decay) * means, old)
@@ -57,19 +57,19 @@ def _unused_to_zero(n, m, counts, sums, decay):
 
 MOVING_CODEBOOK = Exercise(
     id="11.5",
-    title="Letters that follow their vectors",
+    title="Tokens that follow their vectors",
     contract="follow(usage, total, vectors, codes, decay): moving averages (n_codes,) of how many vectors "
-    "chose each letter (all > 0) and (n_codes, dim) of their sum; a batch of vectors (n, dim) with the "
-    "letter that each chose, int64 (n,); 0 < decay < 1, the share of the past that is kept. Returns three "
-    "tensors (letters, usage, total) after the update; a letter is its sum over its count.",
+    "chose each token (all > 0) and (n_codes, dim) of their sum; a batch of vectors (n, dim) with the "
+    "token that each chose, int64 (n,); 0 < decay < 1, the share of the past that is kept. Returns three "
+    "tensors (tokens, usage, total) after the update; a token is its sum over its count.",
     stub='''def follow(usage, total, vectors, codes, decay):
     """usage: (n_codes,); total: (n_codes, dim); vectors: (n, dim); codes: int64 (n,); decay: in (0, 1).
 
-    Returns (letters, usage, total) after one update.
+    Returns (tokens, usage, total) after one update.
     """
     ...''',
     hints=(
-        "Count first: for each letter, how many vectors of the batch chose it, and what is their sum?",
+        "Count first: for each token, how many vectors of the batch chose it, and what is their sum?",
         "one_hot(codes, n_codes) is (n, n_codes): columns add up to counts, transpose @ vectors to sums.",
         "Average count and sum apart, new = decay · old + (1 - decay) · batch, and divide only at the end.",
     ),
@@ -87,12 +87,12 @@ MOVING_CODEBOOK = Exercise(
             ),
         ),
         Mistake(
-            "letters averaged instead of count and sum",
-            "A letter chosen once should move less than one chosen a thousand times.",
+            "tokens averaged instead of count and sum",
+            "A token chosen once should move less than one chosen a thousand times.",
             lambda *a: _with(*a, _directly),
         ),
         Mistake(
-            "an unused letter pulled to zero",
+            "an unused token pulled to zero",
             "Nobody chose it, so nothing is known about it: its count and its sum shrink together.",
             lambda *a: _with(*a, _unused_to_zero),
         ),
@@ -177,11 +177,11 @@ def _pixels(log_likelihood: Tensor) -> Tensor:
 
 LETTER_BOUND = Exercise(
     id="11.6",
-    title="What does a picture cost in letters?",
-    contract="bound_with_letters(log_likelihood, logits, codes): log p(x|letters) of every pixel, float "
-    "(batch, C, H, W); the prior's logits at every place given the letters before it, float (batch, places, "
-    "n_codes); the picture's own letters, int64 (batch, places). Returns (batch,): the −ELBO in nats of each "
-    "picture, the upper bound of −log p(x) that belongs to the posterior with all its mass on these letters.",
+    title="What does a picture cost in tokens?",
+    contract="bound_with_letters(log_likelihood, logits, codes): log p(x|tokens) of every pixel, float "
+    "(batch, C, H, W); the prior's logits at every place given the tokens before it, float (batch, places, "
+    "n_codes); the picture's own tokens, int64 (batch, places). Returns (batch,): the −ELBO in nats of each "
+    "picture, the upper bound of −log p(x) that belongs to the posterior with all its mass on these tokens.",
     stub='''def bound_with_letters(log_likelihood, logits, codes):
     """log_likelihood: (batch, C, H, W); logits: (batch, places, n_codes); codes: int64 (batch, places).
 
@@ -189,19 +189,19 @@ LETTER_BOUND = Exercise(
     """
     ...''',
     hints=(
-        "−ELBO = −log p(x|c) + KL(q ‖ P). What is the KL of a q that is sure of its letters?",
+        "−ELBO = −log p(x|c) + KL(q ‖ P). What is the KL of a q that is sure of its tokens?",
         "Its entropy is 0, so the KL is −log P(c): a product of conditionals, one for each place.",
-        "log_softmax over the letters, gather the picture's own, sum over places; then the pixels.",
+        "log_softmax over the tokens, gather the picture's own, sum over places; then the pixels.",
     ),
     mistakes=(
         Mistake(
             "uniform prior",
-            "That is what the letters cost before a prior was learned. Where do the logits come in?",
+            "That is what the tokens cost before a prior was learned. Where do the logits come in?",
             lambda ll, lo, c: _pixels(ll) + c.shape[1] * torch.log(torch.tensor(float(lo.shape[-1]))),
         ),
         Mistake(
-            "entropy instead of the price of these letters",
-            "The picture has its own letters, and pays for them, likely or not.",
+            "entropy instead of the price of these tokens",
+            "The picture has its own tokens, and pays for them, likely or not.",
             lambda ll, lo, c: _pixels(ll) + torch.distributions.Categorical(logits=lo).entropy().sum(1),
         ),
         Mistake(
@@ -211,17 +211,17 @@ LETTER_BOUND = Exercise(
         ),
         Mistake(
             "normalized over the places",
-            "At one place the probabilities of all letters add up to 1: which axis is that?",
+            "At one place the probabilities of all tokens add up to 1: which axis is that?",
             lambda ll, lo, c: _pixels(ll) - _own(lo.log_softmax(1), c).sum(1),
         ),
         Mistake(
-            "letters for free",
-            "Without the second term this is the distortion: a code of a million letters would look best.",
+            "tokens for free",
+            "Without the second term this is the distortion: a code of a million tokens would look best.",
             lambda ll, lo, c: _pixels(ll),
         ),
         Mistake(
-            "sign of the letters' term",
-            "Unlikely letters must make a picture more expensive.",
+            "sign of the tokens' term",
+            "Unlikely tokens must make a picture more expensive.",
             lambda ll, lo, c: _pixels(ll) + _own(lo.log_softmax(-1), c).sum(1),
         ),
         Mistake(
@@ -231,7 +231,7 @@ LETTER_BOUND = Exercise(
         ),
         Mistake(
             "averaged instead of summed",
-            "Log-probabilities of independent pixels, and of one letter after the other, add up.",
+            "Log-probabilities of independent pixels, and of one token after the other, add up.",
             (
                 lambda ll, lo, c: -ll.flatten(1).mean(1) - _own(lo.log_softmax(-1), c).sum(1),
                 lambda ll, lo, c: _pixels(ll) - _own(lo.log_softmax(-1), c).mean(1),
@@ -265,8 +265,8 @@ LETTER_BOUND = Exercise(
 
 def straight_through(vectors: Tensor, codebook: Tensor) -> Tensor:
     distances = (vectors[:, :, None, :] - codebook).square().sum(-1)
-    letters = codebook[distances.argmin(-1)]
-    return vectors + (letters - vectors).detach()
+    tokens = codebook[distances.argmin(-1)]
+    return vectors + (tokens - vectors).detach()
 
 
 def _value_and_gradients(function, vectors: Tensor, codebook: Tensor, upstream: Tensor) -> dict:
@@ -285,7 +285,7 @@ def _value_and_gradients(function, vectors: Tensor, codebook: Tensor, upstream: 
 
 
 def _straight_cases(seed: int) -> list[tuple]:
-    """Letters of unequal length, so that the largest product is not the nearest."""
+    """Tokens of unequal length, so that the largest product is not the nearest."""
     generator = torch.Generator().manual_seed(seed)
     cases = []
     for batch, places, dim, size in ((2, 3, 4, 5), (3, 1, 2, 4)):
@@ -313,7 +313,7 @@ STRAIGHT_THROUGH = Exercise(
     hints=(
         "First the forward pass alone: distances (batch, places, n_codes), argmin, a row of the codebook.",
         "argmin has no gradient. Write the result as vectors + (something that is a constant for autograd).",
-        "letters = vectors + (letters - vectors). Which part must autograd not see?",
+        "tokens = vectors + (tokens - vectors). Which part must autograd not see?",
     ),
     mistakes=(
         Mistake(
@@ -326,12 +326,12 @@ STRAIGHT_THROUGH = Exercise(
         ),
         Mistake(
             "gradient reaches the codebook",
-            "The encoder gets its gradient, and the letters get one too; here averages move them.",
+            "The encoder gets its gradient, and the tokens get one too; here averages move them.",
             lambda v, e: _nearest(v, e) + (v - v.detach()),
         ),
         Mistake(
             "detach around the wrong part",
-            "Look at the values: the decoder sees the encoder's vectors and not the letters.",
+            "Look at the values: the decoder sees the encoder's vectors and not the tokens.",
             (
                 lambda v, e: _nearest(v, e) + (v - _nearest(v, e)).detach(),
                 lambda v, e: v + (_nearest(v, e) - v) * 0,
@@ -340,19 +340,19 @@ STRAIGHT_THROUGH = Exercise(
         ),
         Mistake(
             "the largest product is not the nearest",
-            "|v - e|² = |v|² - 2 v·e + |e|²: which term depends on the letter and is missing?",
+            "|v - e|² = |v|² - 2 v·e + |e|²: which term depends on the token and is missing?",
             (
                 lambda v, e: v + (e[(v @ e.T).argmax(-1)] - v).detach(),
                 lambda v, e: v + (e[torch.cdist(v, e / e.norm(dim=1, keepdim=True)).argmin(-1)] - v).detach(),
             ),
         ),
         Mistake(
-            "the farthest letter",
+            "the farthest token",
             "argmin or argmax? What does the distance mean?",
             lambda v, e: v + (e[torch.cdist(v, e).argmax(-1)] - v).detach(),
         ),
         Mistake(
-            "one letter for all places",
+            "one token for all places",
             "Every place chooses for itself: which axes may the distance be summed over?",
             lambda v, e: v + (e[(v[:, :, None] - e).square().sum((1, 3)).argmin(-1)][:, None] - v).detach(),
         ),

@@ -250,15 +250,15 @@ claims.add(
     text="AUROC, Bernoulli, after the coins are taken off",
 )
 for key, name in (("bernoulli", "Bernoulli"), ("gaussian", "Gaussian, learned σ"), ("logistic", "logistic")):
-    claims.note(f"zlib_{key}", found[name, " minus zlib"])
     claims.note(f"falls_{key}", Runs(falling[name]), unit="nats")
+claims.note("zlib_least", round(min(found[name, " minus zlib"].mean for name in NAMES), 2))
 # %% [markdown]
 # The Bernoulli model ranks digits as more normal than garments (AUROC {{wrong_bernoulli}}), the logistic one too ({{wrong_logistic}}), the Gaussian does not ({{right_gaussian}}). (These are short runs: in the last pass the held-out −ELBO still fell by {{falls_bernoulli.value}}, {{falls_gaussian.value}} and {{falls_logistic.value}}.) The trap is no property of VAEs. It belongs to what the likelihood charges for.
 #
 # A Bernoulli charges up to log 2 nats for a gray pixel whatever the model knows, and nearly nothing for a black one; a logistic charges nearly nothing for black pixels that it is sure of. Digits are mostly black, so strange but simple beats normal but complex. A Gaussian with one σ for all pixels charges for squared error alone, and a
 # stroke where no garment has one is expensive. Nalisnick et al. (2019) found the trap with deep models of many kinds.
 #
-# A remedy: take off what the picture costs by itself. For the Bernoulli its pixels' own entropy ("coins") does it: {{coins}}. Serrà et al. (2020) take off what a general compressor needs. With zlib that gives {{zlib_bernoulli.value}}, {{zlib_gaussian.value}} and {{zlib_logistic.value}}: here it repairs all three. It repairs *this* trap, where the strange kind is the simpler one. Test your detector on anomalies of the kind that you fear.
+# A remedy: take off what the picture costs by itself. Read each gray pixel as a biased coin: no model can pay less for it than the coin's entropy. Without these "coins" the Bernoulli model is cured: {{coins}}. Serrà et al. (2020) take off what a general compressor needs. With zlib the AUROC is {{zlib_least}} or more for all three: here it repairs each. It repairs *this* trap, where the strange kind is the simpler one. Test your detector on anomalies of the kind that you fear.
 #
 # ## What you can say now
 #

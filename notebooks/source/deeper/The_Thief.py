@@ -89,7 +89,7 @@ show(
         x_ticks=sizes,
     ),
     alt="Fréchet distance to held-out digits against the number of digits, for written digits, a VAE and a GAN, with the range over five draws. All three fall as n grows; the written digits are lowest everywhere.",
-    title=f"Written digits: {curves['written by people'][0].mean:.0f} from {sizes[0]}, {curves['written by people'][-1].mean:.0f} from {n:,}",
+    title="The fewer the digits, the larger the distance, for written digits, too",
 )
 few, many = curves["GAN"][0].mean, curves["VAE"][-1].mean
 guess.compare(
@@ -118,8 +118,7 @@ claims.add(
 claims.note("few", few)
 claims.note("many", many)
 # %% [markdown]
-# From a sixteenth of the digits the GAN gets {{few}}; the VAE from all of them {{many}}: compare at equal $n$, or without the bias. Of the distance between two sets of *written* digits, {{mostly_bias}} is bias. The **jackknife** (Quenouille 1956) leaves out a twentieth of the pictures in turn; how the distance
-# grows tells the bias, how it scatters gives an interval. It may come out below 0, as an unbiased estimate of 0 must.
+# From a sixteenth of the digits the GAN gets {{few}}; the VAE from all of them {{many}}: compare at equal $n$, or without the bias. Of the distance between two sets of *written* digits, {{mostly_bias}} is bias by the line. By the **jackknife** (Quenouille 1956) even more is. It leaves out a twentieth of the pictures in turn: how much the distance grows tells the bias, how it scatters gives an interval.
 #
 # ## 2 Who copies?
 #
@@ -213,5 +212,7 @@ solution("07.2")
 # - M. J. Chong, D. Forsyth: *Effectively Unbiased FID and Inception Score and Where to Find Them*, CVPR 2020.
 # - C. Meehan, K. Chaudhuri, S. Dasgupta: *A Non-Parametric Test to Detect Data-Copying in Generative Models*, AISTATS 2020.
 # - N. Carlini et al.: *Extracting Training Data from Diffusion Models*, USENIX Security 2023 (a relative distance).
+#
+# Back to [07 · Limitations of VAEs in realism](../07_Limitations_of_VAEs_in_Realism.ipynb)
 # %%
 claims.report()

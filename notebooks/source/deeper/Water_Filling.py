@@ -124,12 +124,13 @@ results_table(
         )
     ]
 )
-steps = [number for number, *_ in seen[0]]
+seen = [point for point in seen[0] if optimum > point[1] and point[2] > point[1]]  # a log axis has no 0
+steps = [number for number, *_ in seen]
 show(
     line_plot(
         {
-            "log p(x) of the optimum − ELBO": (steps, [optimum - elbo for _, elbo, _ in seen[0]]),
-            "log p(x) of the model − ELBO (the gap)": (steps, [level - elbo for _, elbo, level in seen[0]]),
+            "log p(x) of the optimum − ELBO": (steps, [optimum - elbo for _, elbo, _ in seen]),
+            "log p(x) of the model − ELBO (the gap)": (steps, [level - elbo for _, elbo, level in seen]),
         },
         x_label="training step",
         y_label="nats per example",
@@ -219,10 +220,7 @@ show(
 # wrong. A dimension whose variance in the data is below the water level costs more than it brings, and the optimum itself switches it off. So a dead unit is no
 # bug by itself: first ask whether the optimum wants it alive (chapter 04 shows one that died by accident). And β does to the code what a larger $\sigma^2$ would do: both raise the same level.
 #
-# ### Exercise 04.2: who survives? (easy)
-#
-# A linear VAE with fixed $\sigma^2 = 0.25$ is trained to the optimum on data whose covariance has the eigenvalues 8, 2 and 0.5; it has three latent dimensions. **Contract**: a dict of three numbers: `active` (dimensions with a rate above 0 at β = 2),
-# `rate` (of the whole code at β = 2, nats) and `beta` (the smallest β at which a single dimension is left).
+# **Your turn (04.2).** Who survives? A linear VAE with three latent dimensions and fixed $\sigma^2 = 0.25$ is trained to the optimum on data whose covariance has the eigenvalues 8, 2 and 0.5. Give three numbers: `active`, the dimensions with a rate above 0 at β = 2; `rate`, of the whole code at β = 2, in nats; and `beta`, the smallest β at which a single dimension is left.
 # %%
 answer_04_2 = {"active": ..., "rate": ..., "beta": ...}
 
