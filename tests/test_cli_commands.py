@@ -14,8 +14,7 @@ from matplotlib.image import imread
 
 from vae_course import VAE, load, load_model, save_checkpoint
 from vae_course.__main__ import main
-from vae_course.cli import UsageError
-from vae_course.cli_runs import find_image, paths_figure
+from vae_course.cli import UsageError, find_image, paths_figure
 from vae_course.data.images import ImageData
 from vae_course.evaluation.bounds import importance_weighted_bound
 from vae_course.evaluation.code_use import active_units

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from vae_course import VAE, fit, load_pictures
 from vae_course.data.images import DataError, ImageData
-from vae_course.data.own_images import as_image_data, check_data, load_own_parts
+from vae_course.data.own_images import as_image_data, check_data
 
 GRAY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 
@@ -134,14 +134,14 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
 def test_arrays_of_a_file_are_divided_once_and_for_all(tmp_path, shape):
     images = np.random.RandomState(0).randint(0, 256, shape).astype(np.uint8)
     np.save(tmp_path / "x.npy", images)
-    parts = load_own_parts(tmp_path / "x.npy")
+    parts = {part.split: part for part in load_pictures(tmp_path / "x.npy").parts()}
     assert [len(part) for part in parts.values()] == [48, 6, 6] and list(parts) == [
         "train",
         "validation",
         "test",
     ]
     assert parts["train"].shape == (3 if 3 in shape else 1, 8, 8) and parts["train"].name.startswith("x-")
-    again = load_own_parts(tmp_path / "x.npy")
+    again = {part.split: part for part in load_pictures(tmp_path / "x.npy").parts()}
     assert all(torch.equal(part.images, again[split].images) for split, part in parts.items())
     seen = [image.numpy().tobytes() for part in parts.values() for image in part.images]
     assert sorted(seen) == sorted(image.numpy().tobytes() for image in as_image_data(images).images)

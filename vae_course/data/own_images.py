@@ -147,11 +147,6 @@ def load_pictures(
     return ImageData(f"{path.stem}-{digest.hexdigest()[:8]}", "all", images, labels, tuple(classes))
 
 
-def load_own_parts(path: str | os.PathLike) -> dict[str, ImageData]:
-    """The pictures of :func:`load_pictures`, as they are, as "train", "validation" and "test"."""
-    return {part.split: part for part in load_pictures(path, tell=False).parts()}
-
-
 def _stacked(pictures: list[np.ndarray], names: Sequence[str], path: Path) -> Tensor:
     """Pictures (C, H, W) as one tensor; gray ones among colored ones get three equal channels."""
     if not pictures:

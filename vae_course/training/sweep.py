@@ -10,9 +10,7 @@ seeds of its own: its numbers are the same wherever it is trained.
 """
 
 import contextlib
-import csv
 import hashlib
-import io
 import json
 import os
 import signal
@@ -193,19 +191,6 @@ def describe(record: dict) -> str:
     if "distortion" in record and "rate" in record:
         text += f" = {record['distortion']:6.1f} + KL {record['rate']:4.1f} nats"
     return text + (f", {record['used_units']:>2} units in use" if "used_units" in record else "")
-
-
-def write_csv(records: Sequence[dict], path: str | Path) -> None:
-    """One row for each model; lists (widths, the KL of each dimension) are left to the JSON file."""
-    columns = [name for name, value in records[0].items() if not isinstance(value, (list, tuple))]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        # Seven significant digits are more than any of the measures has.
-        row = {name: record[name] for name in columns}
-        writer.writerow({k: f"{v:.7g}" if isinstance(v, float) else v for k, v in row.items()})
-    write_atomically(path, text.getvalue().encode())
 
 
 def _read(path: Path | None) -> dict | None:
