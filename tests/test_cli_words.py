@@ -158,7 +158,7 @@ class TestSettings:
                 read = getattr(parse(["train", f"{option}={value}"]), own.name)
                 assert read == value and about["rule"].accepts(read)
             else:
-                with pytest.raises(UsageError, match=re.escape(f"{option}: {value} is not {about['rule']}.")):
+                with pytest.raises(UsageError, match=re.escape(f"{value} is not {about['rule'].words}.")):
                     parse(["train", f"{option}={value}"])
 
     def test_what_a_sweep_trains_with_is_what_its_command_says(self):

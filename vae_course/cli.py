@@ -29,7 +29,7 @@ from vae_course.likelihoods import LIKELIHOODS
 from vae_course.plots.chapter_08 import rate_distortion_panel, size_panel
 from vae_course.plots.images import looking_at, mean_code
 from vae_course.training import distributed as processes
-from vae_course.training.settings import SWEEP_RECIPE, FitSettings, Rule, nearest, number, one_of, whole
+from vae_course.training.settings import AT_LEAST_0, SWEEP_RECIPE, FitSettings, Rule, nearest, one_of, whole
 from vae_course.weights import SHIPPED, CheckpointError, load_checkpoint, load_model
 
 PROGRAM = "python -m vae_course"
@@ -67,7 +67,7 @@ class Parser(argparse.ArgumentParser):
 def add(parser: Parser, option: str, text: str, rule: Rule | type = str, default: Any = None, **more) -> None:
     """Add an option that ``rule`` checks; its help ends in the names that it may be and in its default."""
     if isinstance(rule, Rule):
-        text, rule = f"{text}, {rule}" if rule.choices else text, rule.read
+        text, rule = f"{text}, {rule.words}" if rule.choices else text, rule.read
     if default is not None:
         text += f" (default: {default})"
     parser.add_argument(option, help=text, type=rule, default=default, **more)
@@ -147,11 +147,11 @@ def add_sweep(parser: Parser) -> None:
     add_learned_from(parser)
     add(parser, "--examples", "train on at most N images, classes balanced", whole(1), 10_000)
     add(parser, "--latent-dims", "sizes of z", whole(1), (2, 4, 8, 16, 32, 64), nargs="+")
-    add(parser, "--betas", "weights of the KL term", number(0), (1.0,), nargs="+")
+    add(parser, "--betas", "weights of the KL term", AT_LEAST_0, (1.0,), nargs="+")
     add(parser, "--seeds", "repetitions of every model", whole(1), 3)
     add(parser, "--hidden-dims", "encoder layers; the decoder mirrors them", whole(1), (128, 128), nargs="+")
     add_settings(parser, SWEEP_RECIPE)
-    add(parser, "--tolerance", "nats per example that a smaller code may cost", number(0), 1.0)
+    add(parser, "--tolerance", "nats per example that a smaller code may cost", AT_LEAST_0, 1.0)
     add(parser, "--output", "folder to write; finished models in it are not trained again", default="sweep")
     add(parser, "--jobs", "models trained at the same time, each in a process of its own", whole(1), 1)
 

@@ -8,6 +8,6 @@ __getattr__, __dir__, __all__ = lazily(
         "loop": "fit History TrainingDiverged",
         "settings": "FitSettings kl_settled kl_weight learning_rate_factor",
         "sweep": "plan run_sweep",
-        "vae_gan": "vae_gan_losses",
+        "adversarial": "vae_gan_losses",
     },
 )

@@ -1,4 +1,8 @@
-"""Several processes that train one model: who they are, and how each takes its share of a batch."""
+"""Several processes that train one model: who they are, and how each takes its share of a batch.
+
+``torchrun --nproc-per-node N -m vae_course train ...`` starts N processes that know of each other by the
+variables of their environment. Everything here does nothing where there is only one.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -12,9 +16,6 @@ from torch.overrides import TorchFunctionMode
 
 from vae_course.files import Told
 from vae_course.machine import pick_device
-
-# ``torchrun --nproc-per-node N -m vae_course train ...`` starts N processes that know of each other by the
-# variables of their environment. Everything here does nothing where there is only one.
 
 
 class ProcessLost(Told):
@@ -45,12 +46,7 @@ def rank() -> int:
 def own_device(name: str = "auto") -> torch.device:
     """The device of this process by ``pick_device``; with CUDA, each has one of its own. ValueError: none."""
     device = pick_device(name)
-    if started() == 1:
-        return device
-    if device.type == "mps" or device.index is not None:
-        found = f"{started()} processes cannot share {str(device)!r}; use 'cpu', or 'cuda', which gives each"
-        raise ValueError(f"{found} process of a machine a device of its own.")
-    if device.type == "cuda":
+    if started() > 1 and device.type == "cuda":
         here, there = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
         if here > there:
             found = f"torchrun starts {here} processes on this machine, and torch sees {there} CUDA devices;"
@@ -110,29 +106,14 @@ def agreed(make: Callable[[], Any]) -> Any:
     return said[0]
 
 
-@contextmanager
-def first_on_each_machine() -> Iterator[None]:
-    """Let one process of each machine do this before the others: it may download what all then read."""
-    waits = count() > 1 and int(os.environ["LOCAL_RANK"]) > 0
-    if waits:
-        distributed.barrier()
-    yield
-    if count() > 1 and not waits:
-        distributed.barrier()
-
-
-# One model trained by several processes at once, with the result of one process.
-#
-# Every batch is divided among the processes, and PyTorch's DistributedDataParallel averages their gradients.
-# Three things make the result that of one process, up to the rounding of sums:
+# One model trained by several processes at once, with the result of one process, up to the rounding of sums:
 #
 # - all draw the same order and read the same batches, and each computes with its rows of them;
 # - all draw the noise of the whole batch from the same generator, and each takes its rows;
-# - a share of the batch counts by its number of examples, so that an uneven last batch is right as well.
+# - a share of the batch counts by its number of examples, so that an uneven last batch is right as well;
+# - PyTorch's DistributedDataParallel averages their gradients.
 #
-# Whatever a run saves is therefore independent of the number of processes, and any number can resume it. Of
-# the rounding: Adam makes a whole step out of a gradient that is nothing but rounding, as that of a pixel
-# which is always black, so single weights can end some learning rates apart; the loss does not notice.
+# Whatever a run saves is therefore independent of the number of processes, and any number can resume it.
 
 
 class Shared:
@@ -182,25 +163,17 @@ class Shared:
 
     def _check_agreement(self) -> None:
         """Stop when the processes no longer hold the same model at the same place of the run."""
-        state = self.model.state_dict()
+        state = {"place in the run": torch.tensor(float(self.step)), **self.model.state_dict()}
         own = torch.stack([tensor.detach().double().sum().cpu() for tensor in state.values()])
-        own = torch.cat([own, torch.tensor([float(self.step)], dtype=torch.float64)])
         first = own.clone()
         distributed.broadcast(first, src=0)
-        differs = (own - first).abs() > 1e-6 * (1 + first.abs())
-        wrong = differs.long()
+        wrong = ((own - first).abs() > 1e-6 * (1 + first.abs())).long()
         distributed.all_reduce(wrong)
-        if wrong[-1]:
-            raise ValueError(
-                "the processes do not continue the run at the same place: every machine must see the folder "
-                "of the checkpoint; put it on a file system that all of them share."
-            )
         if wrong.any():
-            name = [*state][int(wrong.nonzero()[0])]
             raise ValueError(
-                f"the processes no longer have the same {name}: {type(self.model).__name__} changes it by "
-                f"itself from the examples that it sees, which several processes cannot share; train it "
-                f"with one process."
+                f"the processes no longer have the same {[*state][int(wrong.nonzero()[0])]}: a machine does "
+                "not see the folder of the checkpoint, or the model changes by itself from the examples that "
+                "it sees, and must be trained with one process."
             )
 
 
@@ -235,22 +208,17 @@ class RowsOfDraws(TorchFunctionMode):
                 f"cannot share; draw by torch.randn, rand or randint, or train with one process."
             )
         if "size" in kwargs:
-            before, shape = args, list(kwargs.pop("size"))
-        elif args and isinstance(args[-1], (tuple, list)):
-            before, shape = args[:-1], list(args[-1])
-        else:
-            before, shape = (), list(args)
-        axis = self._batch_axis(shape)
-        if axis is None:
-            return function(*before, shape, **kwargs)
-        own, shape[axis] = shape[axis], self.examples
-        return function(*before, shape, **kwargs).narrow(axis, self.rows.start, own)
-
-    def _batch_axis(self, shape: list[int]) -> int | None:
-        """The axis of the examples: last but one for codes (..., batch, latent), else the first that fits."""
+            args = (*args, kwargs.pop("size"))
+        whole = args and isinstance(args[-1], (tuple, list))
+        before, shape = (args[:-1], list(args[-1])) if whole else ((), list(args))
+        # The axis of the examples: last but one for codes (..., batch, latent), else the first that fits.
         usual = [len(shape) - 2] if len(shape) in (2, 3) else []
         own = self.rows.stop - self.rows.start
-        return next((axis for axis in [*usual, *range(len(shape))] if shape[axis] == own), None)
+        axis = next((axis for axis in [*usual, *range(len(shape))] if shape[axis] == own), None)
+        if axis is None:
+            return function(*before, shape, **kwargs)
+        shape[axis] = self.examples
+        return function(*before, shape, **kwargs).narrow(axis, self.rows.start, own)
 
 
 class _Objective(nn.Module):
