@@ -2,7 +2,7 @@
 
 # The recipe of countless tutorials and of pytorch/examples, to compare with.
 USUAL_RECIPE = {"batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "warmup": 0.0}
-USUAL_RECIPE |= {"kl_schedule": "constant"}
+USUAL_RECIPE |= {"kl_warmup": 0.0}
 
 USUAL = "benchmarks.usual"
 OURS = "benchmarks.ours"

@@ -35,7 +35,7 @@ class VAEGANSettings(FitSettings):
     learning_rate: float = other_default(FitSettings, "learning_rate", 1e-3)
     schedule: str = other_default(FitSettings, "schedule", "constant")
     warmup: float = other_default(FitSettings, "warmup", 0.0)
-    kl_warmup: float | None = other_default(FitSettings, "kl_warmup", 0.0)
+    kl_warmup: float = other_default(FitSettings, "kl_warmup", 0.0)
     precision: str = other_default(FitSettings, "precision", "highest")
 
     pixel_weight: float = setting(0.0, AT_LEAST_0, "of -log p(x|z), nats")
@@ -112,7 +112,6 @@ class VAEGANRun(Run):
             self.model.parameters(),
             lr=self.config.learning_rate,
             betas=BETAS,
-            weight_decay=self.config.weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
         )
 

@@ -26,10 +26,8 @@ RUNS = {
     "last batch of one": {"binarize": "dynamic"},
     "augmented": {"augment": True},
     "free bits": {"free_bits": 0.02, "kl_warmup": 0.5},
-    "clip, AdamW, early stopping": {
+    "clip, early stopping": {
         "gradient_clip": 0.5,
-        "optimizer": "adamw",
-        "weight_decay": 0.1,
         "patience": 2,
     },
     "four draws of z": {"draws": 4},

@@ -129,8 +129,7 @@ class TestResults:
         words = """--dataset digits --subset 200 --epochs 2 --latent_dim 3 --beta 0.5 --hidden_dims 4 8
         --batch_size 50 --learning_rate 2e-3 --architecture conv --likelihood gaussian-learned --seed 3
         --binarize dynamic --schedule cosine --warmup 0.1 --kl_warmup 0.5 --gradient_clip 1
-        --kl_schedule cyclical --kl_cycles 2 --free_bits 0.1
-        --weight_decay 0.01 --optimizer adamw --patience 5 --activation silu --device cpu --quiet
+        --free_bits 0.1 --patience 5 --activation silu --device cpu --quiet
         --precision highest --eval-examples 100"""
         folder = tmp_path / "r"
         assert main(["train", *words.split(), "--output", str(folder)]) == 0
@@ -139,9 +138,8 @@ class TestResults:
             "dataset": "digits", "subset": 200, "epochs": 2, "latent_dim": 3, "beta": 0.5,
             "hidden_dims": [4, 8], "batch_size": 50, "learning_rate": 2e-3, "architecture": "conv",
             "likelihood": "gaussian_learned", "seed": 3, "binarize": "dynamic", "schedule": "cosine",
-            "warmup": 0.1, "kl_warmup": 0.5, "kl_schedule": "cyclical", "kl_cycles": 2, "free_bits": 0.1,
-            "gradient_clip": 1.0, "weight_decay": 0.01,
-            "optimizer": "adamw", "patience": 5, "activation": "silu", "augment": False,
+            "warmup": 0.1, "kl_warmup": 0.5, "free_bits": 0.1,
+            "gradient_clip": 1.0, "patience": 5, "activation": "silu", "augment": False,
             "precision": "highest", "eval_examples": 100,
         }  # fmt: skip
         assert load_model(folder / "model.pt").config["architecture"] == "conv"

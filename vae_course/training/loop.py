@@ -157,7 +157,6 @@ class Run:
         self.device, self.epoch, self.step = device, 0, 0
         self.total_steps = -(-len(train) // config.batch_size) * config.epochs
         self.arithmetic = machine.choose(config.precision, device, model)
-        self.kl_course = (config.kl_warmup, config.kl_schedule, config.kl_cycles)
         self.optimizer = self.make_optimizer()
         # The order lives on the CPU so that it is the same on every device.
         self.order = seeded(config.seed)
@@ -166,12 +165,8 @@ class Run:
 
     def make_optimizer(self):
         """What steps: an optimizer of torch, or anything with its methods that a derived class prefers."""
-        return machine.OPTIMIZERS[self.config.optimizer](
-            self.model.parameters(),
-            lr=self.config.learning_rate,
-            weight_decay=self.config.weight_decay,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
+        fused = self.device.type in ("cpu", "cuda")
+        return machine.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=fused)
 
     def train_epoch(self) -> None:
         """One pass through the examples, in an order of its own."""
@@ -203,7 +198,7 @@ class Run:
     @property
     def beta(self) -> float:
         """The weight of the KL term at this step."""
-        return rules.kl_weight(self.config.beta, self.step, self.total_steps, *self.kl_course)
+        return rules.kl_weight(self.config.beta, self.step, self.total_steps, self.config.kl_warmup)
 
     def terms(self, data, index: Tensor, noise: torch.Generator):
         """The batch of the examples at ``index``, and what the objective makes of it."""
@@ -237,7 +232,8 @@ class Run:
         record = {"epoch": self.epoch, "step": self.step, "learning_rate": rate, "beta": self.beta}
         record |= {"seconds": seconds, "train": measured[0], "validation": measured[1]}
         self.history.records.append(record)
-        if held_out is not None and rules.kl_settled(self.step, self.total_steps, *self.kl_course):
+        # Losses can be compared once the weight of the KL term has risen.
+        if held_out is not None and self.step >= self.config.kl_warmup * self.total_steps:
             self._keep_best(measured[1]["negative_elbo"])
 
     @torch.no_grad()

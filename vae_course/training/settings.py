@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Self
 
-KL_SCHEDULES = ("constant", "linear", "cyclical")
-
 # Of each model of a sweep: smaller than the usual one, so trained for less long and at another pace.
 SWEEP_RECIPE = {"epochs": 6, "batch_size": 160, "learning_rate": 6e-3, "kl_warmup": 0.5}
 
@@ -108,8 +106,6 @@ class FitSettings(Settings):
     epochs: int = setting(10, whole(0), "passes through the training part")
     batch_size: int | None = setting(None, whole(1), "examples of an update", "256, fewer for small data")
     learning_rate: float = setting(8e-3, ABOVE_0, "step size at its highest")
-    optimizer: str = setting("adam", one_of(("adam", "adamw")), "way to step")
-    weight_decay: float = setting(0.0, AT_LEAST_0, "pull of the weights towards 0")
     schedule: str = setting(
         "linear",
         one_of(("constant", "linear", "cosine")),
@@ -118,14 +114,7 @@ class FitSettings(Settings):
     warmup: float = setting(0.05, BELOW_1, "share of the run over which the learning rate first rises")
     gradient_clip: float | None = setting(None, ABOVE_0, "largest norm of a gradient", "no limit")
     beta: float = setting(1.0, AT_LEAST_0, "weight of the KL term; 1 is the ELBO")
-    kl_warmup: float | None = setting(
-        None,
-        SHARE,
-        "share of the run (of each cycle, if cyclical) over which that weight rises from 0",
-        "0.5; 0 if constant",
-    )
-    kl_schedule: str = setting("linear", one_of(KL_SCHEDULES), "course of that weight: once, or in cycles")
-    kl_cycles: int = setting(4, whole(1), "number of cycles, if cyclical")
+    kl_warmup: float = setting(0.5, SHARE, "share of the run over which that weight rises from 0")
     free_bits: float = setting(
         0.0, AT_LEAST_0, "nats for each latent dimension below which its KL costs nothing more"
     )
@@ -144,22 +133,11 @@ class FitSettings(Settings):
     seed: int = setting(0, whole(0), "seed of the order of the examples and of the noise")
     eval_examples: int | None = setting(2000, whole(1), "fixed random examples for the history", "all")
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.kl_schedule == "constant" and self.kl_warmup:
-            raise ValueError("a constant KL weight has no warm-up; leave kl_warmup out, or use 'linear'.")
-        if self.kl_schedule == "cyclical" and self.kl_warmup == 0:
-            raise ValueError("a cyclical KL weight needs kl_warmup > 0, the share of each cycle; try 0.5.")
-
-    def for_examples(self, n: int) -> "FitSettings":
-        """The same settings for ``n`` training examples, with numbers where None left the choice: batches of
-        256, or fewer (at least 32) where an epoch has less than 8 updates; a KL weight rising over half the
-        run.
+    def for_examples(self, n: int) -> Self:
+        """The same settings for ``n`` training examples, with a number for a ``batch_size`` of None: 256, or
+        fewer (at least 32) where an epoch has less than 8 updates.
         """
-        batch_size = self.batch_size or min(256, max(32, n // 8))
-        rising = 0.0 if self.kl_schedule == "constant" else 0.5
-        kl_warmup = rising if self.kl_warmup is None else self.kl_warmup
-        return replace(self, batch_size=batch_size, kl_warmup=kl_warmup)
+        return replace(self, batch_size=self.batch_size or min(256, max(32, n // 8)))
 
 
 def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:
@@ -179,40 +157,11 @@ def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: flo
     raise ValueError(f"unknown schedule {schedule!r}; choose one of constant, linear, cosine.")
 
 
-def kl_weight(
-    beta: float,
-    step: int,
-    total_steps: int,
-    kl_warmup: float = 0.0,
-    kl_schedule: str = "linear",
-    kl_cycles: int = 4,
-) -> float:
+def kl_weight(beta: float, step: int, total_steps: int, kl_warmup: float = 0.0) -> float:
     """Weight of the KL term at ``step`` (0 is the first update) of ``total_steps``.
 
-    The run is cut into equal cycles, and in each the weight rises linearly from 0 to β over a share
-    ``kl_warmup`` of the cycle (0: never) and then stays: at full weight from the start the KL pushes q(z|x)
-    onto the prior before z is of any use. ``kl_schedule`` is "constant" (β throughout), "linear" (one cycle:
-    Bowman et al. 2016, §3.1) or "cyclical" (``kl_cycles`` of them: Fu et al. 2019).
+    It rises linearly from 0 to β over the share ``kl_warmup`` of the run (0: never) and then stays: at full
+    weight from the start the KL pushes q(z|x) onto the prior before z is of use (Bowman et al. 2016, §3.1).
     """
-    length = total_steps / _cycles(kl_schedule, kl_cycles)
-    ramp = length * kl_warmup
-    if kl_schedule == "constant" or ramp <= 0:
-        return beta
-    # The end of the run belongs to its last cycle.
-    within = step % length if step < total_steps else length
-    return beta * min(1.0, within / ramp)
-
-
-def kl_settled(
-    step: int, total_steps: int, kl_warmup: float = 0.0, kl_schedule: str = "linear", kl_cycles: int = 4
-) -> bool:
-    """Whether the weight of :func:`kl_weight` has risen for the last time, so that losses can be compared."""
-    cycles = _cycles(kl_schedule, kl_cycles)
-    rising = 0.0 if kl_schedule == "constant" else (cycles - 1 + kl_warmup) / cycles
-    return step >= (rising if kl_warmup > 0 else 0.0) * total_steps
-
-
-def _cycles(kl_schedule: str, kl_cycles: int) -> int:
-    if kl_schedule not in KL_SCHEDULES:
-        raise ValueError(f"unknown KL schedule {kl_schedule!r}; choose one of {', '.join(KL_SCHEDULES)}.")
-    return kl_cycles if kl_schedule == "cyclical" else 1
+    ramp = total_steps * kl_warmup
+    return beta * min(1.0, step / ramp) if ramp > 0 else beta

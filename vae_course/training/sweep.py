@@ -120,8 +120,9 @@ def run_sweep(
         if progress:
             say(f"{place + 1:>{len(str(len(cells)))}}/{len(cells)}   {describe(records[place])}{how}")
 
-    for place in sorted(set(range(len(cells))).difference(todo)):
-        tell(place, "   (from an earlier run)")
+    for place, record in enumerate(records):
+        if record is not None:
+            tell(place, "   (from an earlier run)")
     threads = torch.get_num_threads()
     try:
         with threadpool_limits(1):  # put back here, after cells that were trained in this process
