@@ -431,7 +431,8 @@ def run_train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         except ValueError as error:
             raise UsageError(str(error)) from error
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(_where_it_stopped(folder, arguments)) from None
+            started = (folder / "config.json").is_file()
+            raise KeyboardInterrupt(_where_it_stopped(folder, arguments) if started else "") from None
 
 
 def checked(folder: Path, arguments, words: Sequence[str]) -> argparse.Namespace | None:

@@ -116,12 +116,6 @@ def load_pictures(
     path, labels, classes = Path(source).expanduser(), None, []
     if not path.exists():
         raise DataError(f"there is no file {source}; give a folder, .zip or .npy file of pictures.")
-    try:
-        sides = None if size is None else tuple(int(side) for side in np.broadcast_to(size, 2))
-        if sides and min(sides) < 1:
-            raise ValueError
-    except (TypeError, ValueError):
-        raise DataError(f"size is {size!r}; expected pixels: a side, or height and width.") from None
     if path.suffix == ".npy":
         if size is not None:
             raise DataError(f"size is for picture files: bring the array to size before {path} is written.")
@@ -133,7 +127,7 @@ def load_pictures(
     else:
         path = path.absolute()
         files, names, done = files_in(path), list(picture_files(path)), Counter()
-        images = _stacked(list(decoded(path, files, names, sides, gray=gray, done=done)), names, path)
+        images = _stacked(list(decoded(path, files, names, size, gray=gray, done=done)), names, path)
         done["left out: they are no pictures"] += len(files) - len(names)
         if tell:
             what = ", ".join(f"{count:,} {what}" for what, count in done.items() if count) or "as they were"

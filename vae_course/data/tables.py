@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.images import Examples, require, stratified_index
+from vae_course.data.images import Examples, stratified_index
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,15 +28,6 @@ class FeatureData(Examples):
     sigma_shape: tuple[int, int, int]  # of the σ that a Gaussian decoder learns, broadcast to (C, H, W)
 
     main = "values"
-
-    def __post_init__(self) -> None:
-        right = self.values.dtype == torch.float32 and self.values.ndim == 4
-        require(right, "values", self.values, "float32 of shape (N, C, H, W) is expected")
-        for name in ("labels", "log_volume"):
-            rows = getattr(self, name)
-            if rows is not None:
-                right = rows.shape == self.values.shape[:1]
-                require(right, name, rows, "one number per example is expected")
 
 
 # Breast biopsies: the Wisconsin diagnostic table of scikit-learn (W. H. Wolberg, W. N. Street & O. L.
@@ -126,8 +117,3 @@ class PointData(Examples):
     class_names: tuple[str, ...] = ()
 
     main, name, split = "points", "points", "train"
-
-    def __post_init__(self) -> None:
-        right = self.points.dtype == torch.float32 and self.points.ndim >= 2
-        wanted = "float32 of shape (N, features) is expected: convert them with points.float()"
-        require(right, "points", self.points, wanted)

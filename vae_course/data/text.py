@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vae_course.data.download import obtain
-from vae_course.data.images import DataError, Examples, require
+from vae_course.data.images import DataError, Examples
 from vae_course.files import write_atomically
 
 PAD, START, END, UNKNOWN = 0, 1, 2, 3  # the first four tokens of every vocabulary
@@ -106,13 +106,6 @@ class TextData(Examples):
     class_names: tuple[str, ...] = ()
 
     main = "tokens"
-
-    def __post_init__(self) -> None:
-        tokens, n = self.tokens, len(self.texts)
-        right = tokens.dtype == torch.int64 and tokens.ndim == 2 and len(tokens) == n
-        right = right and bool((tokens == END).any(1).all())
-        wanted = f"int64 of shape ({n}, length), an END in each row, is expected: use tokenizer.encode(texts)"
-        require(right, "tokens", tokens, wanted)
 
     def __repr__(self) -> str:
         text = f"TextData({self.name}, {self.split}: {len(self):,} texts of up to {self.tokens.shape[1] - 1} "

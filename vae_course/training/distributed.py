@@ -14,12 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
-from vae_course.files import Told
 from vae_course.machine import pick_device
-
-
-class ProcessLost(Told):
-    """Another process of the run has ended, so this one cannot go on."""
 
 
 def started() -> int:
@@ -58,29 +53,17 @@ def own_device(name: str = "auto") -> torch.device:
 @contextmanager
 def process_group(device: torch.device | None = None) -> Iterator[None]:
     """Join the processes that torchrun started, for :func:`fit` to train with all of them together, by NCCL
-    on CUDA and gloo on CPUs. ``device`` is from :func:`own_device`. ProcessLost: another one ended.
+    on CUDA and gloo on CPUs; ``device`` is from :func:`own_device`.
     """
     if started() == 1 or count() > 1:
         yield
         return
     kind = (device or own_device("auto")).type
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
     try:
-        store, number, size = next(distributed.rendezvous("env://"))
-        # The store can outlive a lost process, and still holds where the processes of that attempt listened.
-        store = distributed.PrefixStore(f"attempt {restarts()}", store)
-        backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
-        distributed.init_process_group(backend, store=store, rank=number, world_size=size)
         yield
-    except RuntimeError as error:
-        if isinstance(error, distributed.DistError) or "gloo" in str(error):
-            raise ProcessLost(
-                "another process of this run has ended, and its own message says why; go on with --resume, "
-                "or let torchrun do so: torchrun --max-restarts 3 ..."
-            ) from error
-        raise
     finally:
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
+        distributed.destroy_process_group()
 
 
 def check_batch_size(batch_size: int) -> None:

@@ -33,10 +33,6 @@ from vae_course.training.settings import SWEEP_RECIPE
 FORMAT = 1  # raised when a record's meaning changes, so that old files are not mixed with new ones
 
 
-class WorkerLost(Told):
-    """A process that trained a cell was ended from outside."""
-
-
 @dataclass(frozen=True)
 class Cell:
     """One model of a sweep: everything that decides its numbers."""
@@ -70,8 +66,6 @@ def plan(
     """The cells of a sweep; the seed changes slowest, so that a whole curve is there early. ``seeds`` is the
     number of repetitions, ``examples`` of training pictures; more settings as for :class:`Cell`.
     """
-    if not latent_dims or not betas or seeds < 1:
-        raise ValueError("a sweep needs at least one latent size, one β and one seed.")
     return [
         Cell(dataset, int(k), float(beta), seed, examples, **settings)
         for seed in range(seeds)
@@ -92,18 +86,13 @@ def run_sweep(
 ) -> list[dict]:
     """Train and measure every cell; a cell that has a file in ``folder`` is read instead.
 
-    Args:
-        train: ImageData of ``cell.examples`` pictures; ``held_out``: on which models are measured.
-        measure: ``measure(model, train, held_out)`` gives a dict of plain numbers, such as
-            ``evaluation.sizes.size_report``.
-        folder: where each finished cell leaves a JSON file, for one ``measure`` only (on a cluster, a folder
-            that all machines see); None keeps everything in memory.
-        jobs: how many are trained at the same time, each in a process of its own; None: as
-            ``joblib.parallel_config`` says, and one after another without it.
-        progress: print a line for each cell.
+    ``measure(model, train, held_out)`` gives a dict of plain numbers, as ``evaluation.size_report``. Each
+    finished cell leaves a JSON file in ``folder``, for one ``measure`` only (on a cluster, a folder that all
+    machines see); None keeps everything in memory. ``jobs`` cells are trained at the same time, each in a
+    process of its own; None: as ``joblib.parallel_config`` says.
 
     Gives a record for each cell, in their order: its settings and what ``measure`` found. TrainingDiverged
-    says in which cell; WorkerLost: a process was ended. Finished cells are kept.
+    says in which cell; Told: a process was ended. Finished cells are kept.
     """
     from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
@@ -114,29 +103,27 @@ def run_sweep(
             raise ValueError(f"{asked} and was given {len(train):,}.")
     paths = [Path(folder) / cell.file_name if folder is not None else None for cell in cells]
     records = [_read(path) for path in paths]
-    todo = [place for place, record in enumerate(records) if record is None]
 
     def tell(place: int, how: str = "") -> None:
         if progress:
             say(f"{place + 1:>{len(str(len(cells)))}}/{len(cells)}   {describe(records[place])}{how}")
 
-    for place, record in enumerate(records):
-        if record is not None:
-            tell(place, "   (from an earlier run)")
+    todo = [place for place, record in enumerate(records) if record is None]
+    for place in sorted({*range(len(cells))} - {*todo}):
+        tell(place, "   (from an earlier run)")
     threads = torch.get_num_threads()
     try:
-        with threadpool_limits(1):  # put back here, after cells that were trained in this process
+        with threadpool_limits(1), warnings.catch_warnings():  # threads are put back after cells trained here
+            warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
             work = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
             data = (train, held_out, measure, base_seed())
             found = work(delayed(_keep)(place, cells[place], paths[place], *data) for place in todo)
-            with warnings.catch_warnings(), contextlib.closing(found):
-                # Where the sweep is interrupted: the caller is told in a sentence of its own.
-                warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
+            with contextlib.closing(found):
                 for place, record in found:
                     records[place] = record
                     tell(place)
     except BrokenProcessPool as error:
-        raise WorkerLost(
+        raise Told(
             "a process that trained a model was ended from outside (out of memory?); the numbers of finished "
             "models are kept: run the same sweep again, with fewer jobs."
         ) from error
