@@ -181,15 +181,13 @@ def test_all_that_holds_pictures_gives_the_same_data():
 
     data = tiny_images(40)
     pictures, ready = Pictures(data), Pictures(data, ToTensor())
-    dicts = [{"image": picture, "label": label} for picture, label in (pictures[i] for i in range(40))]
-    sources = (pictures, ready, DataLoader(ready, 16), Subset(ready, range(40)), dicts, iter(dicts))
+    pairs = [pictures[i] for i in range(40)]
+    sources = (pictures, ready, DataLoader(ready, 16), Subset(ready, range(40)), pairs)
     for source in sources:
         taken = as_image_data(source)
         assert isinstance(taken, ImageData) and torch.equal(taken.images, data.images)
         assert torch.equal(taken.labels, data.labels)
-        assert taken.class_names == (
-            tuple("0123") if source is dicts or source is sources[5] else data.class_names
-        )
+        assert taken.class_names == (tuple("0123") if source is pairs else data.class_names)
     for source in (data.images, data.images.numpy(), data.floats(), data.images[:, 0].double() / 255):
         assert torch.equal(as_image_data(source).images, data.images)
     plain = as_image_data(TensorDataset(data.floats()))
@@ -219,14 +217,12 @@ def test_models_and_training_take_them():
 
 def test_what_holds_no_pictures_is_refused_with_what_is_expected():
     for nothing in ("text", 7, None, {"a": 1}, [object()], b"bytes"):
-        with pytest.raises(
-            TypeError, match=r"the training set is of type \w+; expected an ImageData: take one"
-        ):
+        with pytest.raises(TypeError, match=r"the training set is of type \w+ .*expected an ImageData, from"):
             check_data(nothing, "the training set")
-    with pytest.raises(TypeError, match="the data set is of type int; expected an ImageData"):
+    with pytest.raises(TypeError, match=r"the data set is of type int .*expected an ImageData"):
         VAE.for_data(7)
     for empty in ([], np.zeros((0, 8, 8), np.uint8), DataLoader([])):
-        with pytest.raises((ValueError, DataError), match="is empty"):
+        with pytest.raises((ValueError, DataError), match=r"is empty|has none"):
             check_data(empty, "the training set")
     different = [np.zeros((8, 8), np.uint8), np.zeros((9, 8), np.uint8)]
     with pytest.raises(DataError, match=r"pictures of shapes \(8, 8\) and \(9, 8\)"):

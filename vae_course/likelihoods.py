@@ -27,8 +27,7 @@ def sum_features(values: Tensor, x: Tensor) -> Tensor:
 def check_unit_interval(x: Tensor) -> None:
     """Raise where the first examples of a batch lie outside [0, 1], which a Bernoulli scores without a word.
 
-    The usual mistakes, bytes and normalized pictures, are in every example: a look at a few finds them. On a
-    GPU, which would have to be waited for, nothing is looked at. NaN and infinity show in the loss.
+    Bytes and normalized pictures show in every example. A GPU, which would have to be waited for, is spared.
     """
     if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
         return

@@ -39,8 +39,6 @@ class Spectrogram:
 
         0 dB is a sine of amplitude 1 in the middle of its bin; silence is `floor`.
         """
-        if waves.shape[-1] != self.samples:
-            raise ValueError(f"clips have {waves.shape[-1]} samples; expected {self.samples}.")
         magnitude = self._transform(waves).abs()[:, :-1] / self._full_scale
         return 20 * torch.log10(magnitude + 10 ** (self.floor / 20))
 
@@ -199,22 +197,16 @@ def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np
         found = f"{source} holds no recordings named like 7_jackson_32.wav: delete it to download it anew;"
         raise DataError(f"{found} {way_out(STAND_IN)}.")
     for match, read in found.items():
-        digit, speaker, take = match.groups()
-        yield int(digit), speaker, int(take), read_wave(read(), match[0], rate)
-
-
-def read_wave(content: bytes, name: str, rate: int) -> np.ndarray:
-    """Samples of a mono 16-bit WAV file of that rate, int16 (n,). Raises DataError: it is anything else."""
-    try:
-        with wave.open(io.BytesIO(content)) as file:
-            form = (file.getnchannels(), 8 * file.getsampwidth(), file.getframerate())
-            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    except (wave.Error, EOFError, ValueError) as error:
-        raise DataError(f"{name} is damaged: it is not a whole WAV file ({error}).") from None
-    if form != (1, 16, rate) or len(samples) == 0:
-        found = f"{len(samples)} samples of {form} channels, bits and Hz"
-        raise DataError(f"{name} has {found}; expected some of {(1, 16, rate)}.")
-    return samples
+        try:
+            with wave.open(io.BytesIO(read())) as file:
+                form = (file.getnchannels(), 8 * file.getsampwidth(), file.getframerate())
+                samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        except (wave.Error, EOFError, ValueError) as error:
+            raise DataError(f"{match[0]} is damaged: it is not a whole WAV file ({error}).") from None
+        if form != (1, 16, rate) or len(samples) == 0:
+            found = f"{len(samples)} samples of {form} channels, bits and Hz"
+            raise DataError(f"{match[0]} has {found}; expected some of {(1, 16, rate)}.")
+        yield int(match[1]), match[2], int(match[3]), samples
 
 
 # Synthetic spoken digits, which only sound a little like the words: the classic recipe of speech synthesis

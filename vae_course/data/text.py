@@ -19,7 +19,6 @@ from vae_course.files import write_atomically
 
 PAD, START, END, UNKNOWN = 0, 1, 2, 3  # the first four tokens of every vocabulary
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
-KINDS = ("characters", "words")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
 _OPENING, _CLOSING = '("$', ".,!?;:)%"
 
@@ -36,10 +35,6 @@ class Tokenizer:
     vocabulary: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise DataError(f'tokens are {self.kind!r}; expected "characters" or "words".')
-        if self.vocabulary[:4] != SPECIAL:
-            raise DataError(f"a vocabulary begins with {', '.join(SPECIAL)}; build one with Tokenizer.of.")
         object.__setattr__(self, "_number", {token: i for i, token in enumerate(self.vocabulary)})
 
     @classmethod
@@ -164,12 +159,11 @@ def read_sentences(folder: Path, download: bool) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text ({error}); delete it and call load again.") from None
-    lines = [line.strip() for line in lines if line.strip()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        lines = []
     if not lines:
-        raise DataError(f"{path} is empty; delete it and call load again.")
+        raise DataError(f"{path} holds no lines of text; delete it and call load again.")
     return lines
 
 

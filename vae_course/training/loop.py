@@ -112,7 +112,7 @@ def fit(
 def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool, progress: bool) -> History:
     """Train a run to its end, from the beginning or from its checkpoint; arguments as for :func:`fit`."""
     if validation is not None:
-        validation = check_data(validation, "the held-out set", ", or give validation=None")
+        validation = check_data(validation, "the held-out set")
     if run.config.patience is not None and validation is None:
         raise ValueError('patience needs held-out data: give validation=load(..., "validation").')
     if resume and checkpoint is None:
