@@ -485,7 +485,6 @@ def train(folder: Path, arguments: argparse.Namespace) -> None:
     if processes.count() > 1:
         processes.agreed(lambda: len(_parts(arguments)))  # one of them downloads what all then read
     parts = _parts(arguments)
-    processes.check_batch_size(config.for_examples(len(parts["train"])).batch_size)
     if arguments.augment:
         parts["train"] = parts["train"].augmented()
     model = VAE(image_shape=parts["train"].shape, **{name: settings[name] for name in MODEL_OPTIONS})

@@ -199,7 +199,7 @@ def _read_through(data, name: str) -> tuple[Tensor, Tensor | None]:
             labels.append(label)
     except (TypeError, KeyError) as error:
         raise TypeError(
-            f"{name} is of type {type(data).__name__} and holds no pictures ({error}); expected an ImageData, "
+            f"{name} is of type {type(data).__name__} with no pictures ({error}); expected an ImageData, "
             'from load(...), or ImageData("mine", "train", images, None, ()) with images uint8 (N, C, H, W).'
         ) from None
     shapes = sorted({tuple(picture.shape[1:]) for picture in pictures})

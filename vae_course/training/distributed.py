@@ -42,10 +42,6 @@ def own_device(name: str = "auto") -> torch.device:
     """The device of this process by ``pick_device``; with CUDA, each has one of its own. ValueError: none."""
     device = pick_device(name)
     if started() > 1 and device.type == "cuda":
-        here, there = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
-        if here > there:
-            found = f"torchrun starts {here} processes on this machine, and torch sees {there} CUDA devices;"
-            raise ValueError(f"{found} give --nproc-per-node {there}.")
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     return device
 
@@ -64,13 +60,6 @@ def process_group(device: torch.device | None = None) -> Iterator[None]:
         yield
     finally:
         distributed.destroy_process_group()
-
-
-def check_batch_size(batch_size: int) -> None:
-    """Raise ValueError when a batch has fewer examples than there are processes to share it."""
-    if batch_size < count():
-        found = f"batch_size is {batch_size}, and {count()} processes share each batch; give a larger"
-        raise ValueError(f"{found} batch_size, or start fewer processes.")
 
 
 def agreed(make: Callable[[], Any]) -> Any:
@@ -104,13 +93,10 @@ class Shared:
 
     def __init__(self, model, train, config, objective, device):
         super().__init__(model, train, config, objective, device)
-        check_batch_size(self.config.batch_size)
         # The processes may run on different processors.
         self.arithmetic = agreed(lambda: self.arithmetic)
         self.writes = rank() == 0
-        # Weights and buffers start as process 0 has them.
         self.parallel = DistributedDataParallel(_Objective(model, objective))
-        self.parallel.broadcast_buffers = False  # after that they stay as they are: see _check_agreement
 
     def terms(self, data, index: Tensor, noise: torch.Generator):
         rows, _ = share(len(index))
@@ -138,26 +124,6 @@ class Shared:
         sums = super().sums(terms, examples) * (share(examples)[1] > 0)
         distributed.all_reduce(sums)
         return sums
-
-    def train_epoch(self) -> None:
-        self._check_agreement()
-        super().train_epoch()
-        self._check_agreement()
-
-    def _check_agreement(self) -> None:
-        """Stop when the processes no longer hold the same model at the same place of the run."""
-        state = {"place in the run": torch.tensor(float(self.step)), **self.model.state_dict()}
-        own = torch.stack([tensor.detach().double().sum().cpu() for tensor in state.values()])
-        first = own.clone()
-        distributed.broadcast(first, src=0)
-        wrong = ((own - first).abs() > 1e-6 * (1 + first.abs())).long()
-        distributed.all_reduce(wrong)
-        if wrong.any():
-            raise ValueError(
-                f"the processes no longer have the same {[*state][int(wrong.nonzero()[0])]}: a machine does "
-                "not see the folder of the checkpoint, or the model changes by itself from the examples that "
-                "it sees, and must be trained with one process."
-            )
 
 
 def share(examples: int) -> tuple[slice, int]:
