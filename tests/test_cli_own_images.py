@@ -66,7 +66,7 @@ def test_its_commands_take_the_file_again(place, capsys):
     assert main(["evaluate", "--model", run, "--images", str(place / "other.npy")]) == 0
     assert "other-" in capsys.readouterr().out
     picture = place / "path.png"
-    ends = ["--from", "1", "--to", "index:4", "--output", str(picture)]
+    ends = ["--from", "index:1", "--to", "index:4", "--output", str(picture)]
     assert main(["interpolate", "--model", run, "--images", mine, *ends]) == 0
     assert picture.stat().st_size > 1000
 
@@ -88,7 +88,7 @@ def test_its_commands_take_the_file_again(place, capsys):
         (["train", "--resume", "--output", "run", "--dataset", "digits"], "was started with mine-"),
         (
             ["interpolate", "--model", "run", "--images", "mine.npy", "--from", "cat", "--to", "1"],
-            "--from: cat is no image's number (index:17), and mine-",
+            "--from: cat is neither a class (there are none) nor index:0 to index:5",
         ),
         (["train", "--images", "two.npy", "--output", "new"], "1 or 3 channels is expected"),
         (["train", "--images", "four.npy", "--output", "new"], "1 or 3 channels is expected"),

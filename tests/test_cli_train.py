@@ -172,17 +172,8 @@ class TestRefusals:
         before = {path.name: path.read_bytes() for path in run.iterdir()}
         assert train_small(run, "--epochs", "1") == 2
         err = capsys.readouterr().err
-        assert all(word in err for word in ("holds a run already", "--resume", "--overwrite"))
+        assert all(word in err for word in ("holds a run already", "--resume"))
         assert {path.name: path.read_bytes() for path in run.iterdir()} == before
-
-    def test_overwrite_replaces_the_run_and_leaves_other_files(self, tmp_path):
-        folder = tmp_path / "r"
-        assert train_small(folder, "--epochs", "1", "--quiet") == 0
-        (folder / "notes.txt").write_text("mine")
-        assert train_small(folder, "--epochs", "1", "--latent-dim", "3", "--overwrite", "--quiet") == 0
-        assert load_model(folder / "model.pt").latent_dim == 3
-        assert not (folder / "manifold.png").exists()  # it showed the first run
-        assert (folder / "notes.txt").read_text() == "mine"
 
     def test_a_folder_with_other_files_is_used(self, tmp_path):
         (tmp_path / "notes.txt").write_text("mine")
@@ -194,7 +185,6 @@ class TestRefusals:
             (["--architecture", "conv", "--hidden-dims", *"44444"], "cannot be halved 5 times"),
             (["--device", "tpu9"], "--device: "),
             (["--resume"], "there is no run in"),
-            (["--resume", "--overwrite"], "exclude each other"),
         ],
     )
     def test_what_does_not_go_together_exits_2_and_writes_nothing(self, tmp_path, capsys, words, sentence):

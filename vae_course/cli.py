@@ -29,7 +29,7 @@ from vae_course.likelihoods import LIKELIHOODS
 from vae_course.plots.chapter_08 import rate_distortion_panel, size_panel
 from vae_course.plots.images import looking_at, mean_code
 from vae_course.training import distributed as processes
-from vae_course.training.settings import AT_LEAST_0, SWEEP_RECIPE, FitSettings, Rule, nearest, one_of, whole
+from vae_course.training.settings import AT_LEAST_0, SWEEP_RECIPE, FitSettings, Rule, one_of, whole
 from vae_course.weights import SHIPPED, CheckpointError, load_checkpoint, load_model
 
 PROGRAM = "python -m vae_course"
@@ -44,7 +44,7 @@ MOST_CLASSES = 20  # more would fill the picture of the codes with their names
 
 # What a resumed run may choose anew: nothing that changes the result. (The file of own images may have moved;
 # its content stands in the name of the data set.)
-FREE = ("command", "output", "resume", "overwrite", "device", "quiet", "images")
+FREE = ("command", "output", "resume", "device", "quiet", "images")
 # What a run leaves, in the order in which it is written; the last file says that the run is finished.
 FILES = (
     *("config.json", "model.pt", "history.json", "training_history.png", "reconstructions.png"),
@@ -114,7 +114,6 @@ def add_train(parser: Parser) -> None:
     add_settings(parser, {own.name: own.default for own in fields(FitSettings)})
     add(parser, "--output", "folder to write", default="results")
     flag(parser, "--resume", "go on with the interrupted run in the folder, as it was planned")
-    flag(parser, "--overwrite", "replace the run that the folder holds")
     flag(parser, "--quiet", "print nothing but errors")
 
 
@@ -340,27 +339,19 @@ def run_interpolate(arguments: argparse.Namespace, words: Sequence[str]) -> None
 
 
 def find_image(data: ImageData, text: str, option: str, seed: int) -> int:
-    """The index of the image that ``text`` names: index:17, a class, from which one is drawn, or a number."""
-    names = {_typed(name): i for i, name in enumerate(data.class_names if data.labels is not None else ())}
-    if _typed(text) in names and not text.startswith("-"):
-        members = (data.labels == names[_typed(text)]).nonzero().flatten()
-        if len(members) == 0:
-            raise UsageError(f"{option}: the {len(data)} images taken include none of class {text}.")
-        return int(members[torch.randint(len(members), (), generator=course.seeded(seed))])
+    """The index of the image that ``text`` names: index:17, or a class, from which one is drawn."""
     number = text.removeprefix("index:")
-    if not number.isdecimal():
-        known = f"nor a class ({', '.join(data.class_names)})" if names else f"and {data.name} has no classes"
-        guess = nearest(_typed(text), tuple(names)) or "."
-        raise UsageError(f"{option}: {text} is no image's number (index:17), {known}{guess}")
-    if int(number) >= len(data):
-        last = len(data) - 1
-        raise UsageError(f"{option}: there is no image {number}; the {data.split} part has 0 to {last}.")
-    return int(number)
-
-
-def _typed(name: str) -> str:
-    """Class names without what is hard to type: "Ankle boot" and ankle-boot are the same."""
-    return "".join(letter for letter in name.lower() if letter.isalnum())
+    if number != text and number.isdecimal() and int(number) < len(data):
+        return int(number)
+    names = [name.lower() for name in data.class_names]
+    if data.labels is None or text.lower() not in names:
+        known = ", ".join(data.class_names) if data.labels is not None else "there are none"
+        found = f"{option}: {text} is neither a class ({known}) nor index:0 to index:{len(data) - 1}"
+        raise UsageError(f"{found}, one of the {len(data)} images taken.")
+    members = (data.labels == names.index(text.lower())).nonzero().flatten()
+    if len(members) == 0:
+        raise UsageError(f"{option}: the {len(data)} images taken include none of class {text}.")
+    return int(members[torch.randint(len(members), (), generator=course.seeded(seed))])
 
 
 def paths_figure(model: VAE, data: ImageData, pairs: Sequence[tuple[int, int]], steps: int) -> Figure:
@@ -438,19 +429,16 @@ def run_train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 def checked(folder: Path, arguments, words: Sequence[str]) -> argparse.Namespace | None:
     """The options of the run, which the folder has a say in; None when it is finished. Raises UsageError."""
     if processes.restarts() and (folder / "config.json").is_file():  # torchrun repeats the command as it was
-        arguments.resume, arguments.overwrite = True, False
+        arguments.resume = True
     own = own_parts(arguments)
     given = own["train"].name if own else arguments.dataset
     if not arguments.resume:
         check_output(folder)
-        taken = [name for name in (*FILES, "checkpoint.pt") if (folder / name).exists()]
-        if taken and not arguments.overwrite:
+        if taken := [name for name in (*FILES, "checkpoint.pt") if (folder / name).exists()]:
             found = f"--output: {folder} holds a run already ({taken[0]}); give --resume to go on with it"
-            raise UsageError(f"{found}, --overwrite to replace it, or another folder.")
+            raise UsageError(f"{found}, delete it, or choose another folder.")
         arguments.dataset = given or "digits"
         return arguments
-    if arguments.overwrite:
-        raise UsageError("--resume and --overwrite exclude each other; give one of them.")
     if not (folder / "config.json").is_file():
         raise UsageError(f"--resume: there is no run in {folder} (config.json is missing).")
     try:
@@ -474,7 +462,7 @@ def checked(folder: Path, arguments, words: Sequence[str]) -> argparse.Namespace
 
 
 def train(folder: Path, arguments: argparse.Namespace) -> None:
-    """Train in ``folder``, anew (then it is cleared) or from its checkpoint, and report. ValueError: the
+    """Train in ``folder``, anew or from its checkpoint, and report. ValueError: the
     options do not go together.
     """
     settings = {name: value for name, value in vars(arguments).items() if name not in FREE}
@@ -490,8 +478,6 @@ def train(folder: Path, arguments: argparse.Namespace) -> None:
     model = VAE(image_shape=parts["train"].shape, **{name: settings[name] for name in MODEL_OPTIONS})
     model.center_on(parts["train"])
     if main and not arguments.resume:
-        for name in (*FILES, "checkpoint.pt"):
-            (folder / name).unlink(missing_ok=True)
         about = {"vae_course": course.__version__, "base_seed": course.base_seed()}
         save_json({**about, "settings": settings, "model": model.config}, folder / "config.json")
     counts = ", ".join(f"{len(data):,} {split}" for split, data in parts.items())

@@ -181,9 +181,9 @@ def load_classifier(name: str) -> nn.Module:
     return _shipped("classifier", "mnist" if name == "binarized_mnist" else name)
 
 
-def load_letters(seed: int = 0) -> nn.Module:
+def load_letters() -> nn.Module:
     """The shipped LetterVAE: ``write_alphabet`` from one letter, ``alphabet`` from a style."""
-    return load_model(shipped_file("model of letters", "letters", seed))
+    return load_model(shipped_file("model of letters", "letters"))
 
 
 def load_trio() -> dict[str, nn.Module]:

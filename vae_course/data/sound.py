@@ -92,9 +92,9 @@ class SoundData(FeatureData):
         """Undo folding and scaling: (n, 2, bins / 2, frames) → dB, (n, bins, frames)."""
         return unfold_bins(values) * self.std.to(values.device) + self.mean.to(values.device)
 
-    def hear(self, values: Tensor, iterations: int = 60) -> Tensor:
+    def hear(self, values: Tensor) -> Tensor:
         """Waves (n, samples) of scaled spectrograms, e.g. of a decoder's means, by Griffin-Lim."""
-        return self.settings.griffin_lim(self.decibels(values.detach().cpu()), iterations)
+        return self.settings.griffin_lim(self.decibels(values.detach().cpu()))
 
     def off_by(self, other: Tensor) -> float:
         """Root mean square difference of other levels (N, bins, frames) in dB, in frames that hold sound."""
@@ -209,11 +209,9 @@ def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np
         yield int(match[1]), match[2], int(match[3]), samples
 
 
-# Synthetic spoken digits, which only sound a little like the words: the classic recipe of speech synthesis
-# (Klatt 1980, "Software for a cascade/parallel formant synthesizer"), cut down. A buzz of harmonics is shaped
-# by three resonances (formants) that glide from target to target; hiss makes the consonants. Four invented
-# speakers differ in pitch, size of the throat, speed and breath; every take differs a little. Use them to run
-# the course offline, not to learn anything about speech.
+# Synthetic spoken digits, to run the course offline: Klatt's (1980) formant synthesis, cut down. A buzz of
+# harmonics is shaped by three resonances (formants) that glide from target to target; hiss makes the
+# consonants. Four invented speakers differ in pitch, size of the throat, speed and breath.
 
 TAKES = 25  # of each digit and speaker: 0-2 test, 3-5 validation, the rest training
 SPEAKERS = {  # pitch in Hz, size factor on formants, length of a word in s, breath

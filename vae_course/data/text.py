@@ -171,17 +171,11 @@ LONGEST, LEAST = 9, 3  # words and marks of a sentence; how often a word must oc
 
 
 def load_text(name: str, split: str, root: Path, download: bool) -> TextData:
-    """One part of a text data set.
+    """One part of a text data set: of about 29,000 "names" or 23,400 "sentences" of up to 9 words from
+    `<root>/text`, or of invented ones, which `recipes/invented_texts.py` drew from small grammars.
 
-    | name | texts | tokens | file in `<root>/text` |
-    | --- | --- | --- | --- |
-    | "names" | about 29,000 given names | characters | names.txt (makemore) |
-    | "sentences" | 23,400 everyday sentences of up to 9 words | words | tatoeba_en.tsv (D2L's copy) |
-    | "invented_names" | 4,000 names in 3 styles | characters | none: in the package |
-    | "invented_sentences" | 6,000 sentences of 4 kinds | words | none: likewise |
-
-    The invented ones are drawn from small grammars in `recipes/invented_texts.py`. Every text occurs once.
-    Train, validation and test are 80, 10 and 10 % of a fixed random order; the vocabulary is training's.
+    Every text occurs once. Names are cut into characters, sentences into words. Train, validation and test
+    are 80, 10 and 10 % of a fixed random order; the vocabulary is training's.
     """
     labels, class_names, folder = None, (), root / "text"
     if name == "names":

@@ -247,7 +247,7 @@ class Run:
             x, terms = self.terms(data, part, noise)
             sums += self.sums(terms, len(part))
             if not torch.isfinite(sums).all():
-                raise TrainingDiverged(self.diagnosis(x, terms, self.epoch))
+                raise TrainingDiverged(Run.diagnosis(self, x, terms, self.epoch))
         self.model.train()
         return dict(zip(TERMS, (sums / len(index)).tolist(), strict=True))
 
