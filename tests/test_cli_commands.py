@@ -198,10 +198,8 @@ class TestInterpolate:
     @pytest.mark.parametrize("first", ["index:300", "12345", "tree", "index:-1", "-1", "index:"])
     def test_images_that_are_not_there(self, run, said, first):
         result = said("interpolate", "--model", run, "--from", first, "--to", 8)
-        sentence = (
-            f"--from: {first} is neither a class (0, 1, 2, 3, 4, 5, 6, 7, 8, 9) nor index:0 to index:299"
-        )
-        assert result.code == 2 and (sentence in result.err or first == "-1")
+        assert result.code == 2 and f"--from: {first} is neither a class (0, 1, 2" in result.err
+        assert "nor index:0 to index:299" in result.err
 
     def test_one_step_is_refused(self, run, said):
         result = said("interpolate", "--model", run, "--from", 3, "--to", 8, "--steps", 1)
