@@ -43,36 +43,26 @@ def said(capsys, tmp_path, monkeypatch):
 
 
 class TestEvaluate:
-    def test_repeats_what_training_measured(self, run, said, tmp_path):
-        result = said("evaluate", "--model", run, "--json", tmp_path / "deep" / "numbers.json")
+    def test_repeats_what_training_measured(self, run, said):
+        result = said("evaluate", "--model", run)
         assert result.code == 0, result.err
-        numbers = json.loads((tmp_path / "deep" / "numbers.json").read_text())
         metrics = json.loads((run / "metrics.json").read_text())
         for name in ("negative_elbo", "reconstruction", "kl"):
-            assert numbers[name] == metrics[name]
             assert f"{metrics[name]['value']:.2f} ± {metrics[name]['standard_error']:.2f}" in result.out
-        assert numbers["pixels"] == "dynamic binarization"
         assert "dynamic binarization; nats per example" in result.out
 
-    def test_importance_weighted_bound(self, run, said, tmp_path):
-        words = ("--importance-samples", 20, "--subset", 150, "--json", tmp_path / "n.json", "--seed", 1)
-        result = said("evaluate", "--model", run, *words)
+    def test_importance_weighted_bound(self, run, said):
+        result = said("evaluate", "--model", run, "--importance-samples", 20, "--subset", 150, "--seed", 1)
         assert result.code == 0, result.err
-        numbers = json.loads((tmp_path / "n.json").read_text())
         model = load_model(run / "model.pt")
         data = load("digits", "test", subset=150, seed=1, binarize="dynamic")
         bound = importance_weighted_bound(model, data, k=20, seed=1)
-        found = numbers["importance_weighted"]["negative_bound"]
-        assert found["value"] == pytest.approx(-bound.value)
-        assert found["standard_error"] == pytest.approx(bound.standard_error)
-        assert found["value"] < numbers["negative_elbo"]["value"]
-        assert "K = 20" in result.out
+        assert f"{-bound.value:.2f} ± {bound.standard_error:.2f}" in result.out and "K = 20" in result.out
 
-    def test_active_units(self, run, said, tmp_path):
-        said("evaluate", "--model", run, "--binarize", "none", "--json", tmp_path / "n.json")
-        model = load_model(run / "model.pt")
-        expected = active_units(model, load("digits", "test"))
-        assert json.loads((tmp_path / "n.json").read_text())["active_units"] == expected
+    def test_active_units(self, run, said):
+        result = said("evaluate", "--model", run, "--binarize", "none")
+        expected = active_units(load_model(run / "model.pt"), load("digits", "test"))
+        assert f" {expected} of 2 " in result.out
 
     def test_a_file_does_as_well_as_its_folder(self, run, said):
         assert said("evaluate", "--model", run).out == said("evaluate", "--model", run / "model.pt").out
@@ -80,21 +70,15 @@ class TestEvaluate:
     def test_split_and_binarization_can_be_chosen(self, run, said):
         result = said("evaluate", "--model", run, "--split", "validation", "--binarize", "none")
         assert "validation part, 300 images, gray values" in result.out
-        assert "count as probabilities" in result.out
-        assert "count as probabilities" not in said("evaluate", "--model", run).out
 
     def test_a_density_is_said_to_be_one(self, said, tmp_path):
         model = VAE(latent_dim=2, hidden_dims=(8,), likelihood="gaussian")
         save_checkpoint(tmp_path / "density.pt", model)
         out = said("evaluate", "--model", tmp_path / "density.pt", "--dataset", "digits").out
         assert "p(x|z) is gaussian, a density: the values may be negative; compare only with the same" in out
-        assert "count as probabilities" not in out
 
-    def test_one_image_has_no_standard_error(self, run, said, tmp_path):
-        assert said("evaluate", "--model", run, "--subset", 1, "--json", tmp_path / "n.json").code == 0
-        text = (tmp_path / "n.json").read_text()
-        assert "NaN" not in text
-        assert json.loads(text)["negative_elbo"]["standard_error"] is None
+    def test_one_image_has_no_standard_error(self, run, said):
+        assert "± nan" in said("evaluate", "--model", run, "--subset", 1).out
 
     def test_a_model_without_settings_needs_a_data_set(self, said, tmp_path):
         save_checkpoint(tmp_path / "own.pt", VAE(latent_dim=2, hidden_dims=(8,)))

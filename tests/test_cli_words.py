@@ -203,7 +203,7 @@ class TestHelp:
         parser = cli.Parser()
         COMMANDS[name][1](parser)
         for action in parser._actions:
-            if action.nargs != 0 and action.dest not in {"images", "json"}:
+            if action.nargs != 0 and action.dest not in {"images"}:
                 assert "(default: " in action.help or action.required, action.option_strings
 
     def test_of_a_command(self, capsys):

@@ -6,7 +6,6 @@ wrong on the way with 1, Ctrl-C with 130, each in one sentence on standard error
 
 import argparse
 import json
-import math
 import os
 import re
 import shlex
@@ -120,7 +119,6 @@ def add_train(parser: Parser) -> None:
 def add_evaluate(parser: Parser) -> None:
     add_measured_on(parser)
     add(parser, "--importance-samples", "draws of z for a bound of log p(x); 1000 is usual", whole(0), 0)
-    add(parser, "--json", "file to write the numbers to as well")
     add(parser, "--seed", "seed of z, subset and binarization (default: as in training)", whole(0))
 
 
@@ -212,11 +210,6 @@ def save_json(content: dict | list, path: Path) -> None:
     write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
-def plain(estimate: evaluation.Estimate) -> dict:
-    """An estimate for JSON, which has no NaN: one image gives no standard error."""
-    return {name: None if math.isnan(value) else value for name, value in asdict(estimate).items()}
-
-
 def own_parts(arguments: argparse.Namespace) -> dict[str, ImageData]:
     """The three parts of the images that --images names; empty without it. Raises UsageError, DataError."""
     if arguments.images and arguments.dataset:
@@ -286,8 +279,6 @@ def open_data(arguments: argparse.Namespace, settings: dict, model: VAE, seed: i
 
 def run_evaluate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     """Print −ELBO, its terms and, if asked, a tighter bound, with standard errors."""
-    if arguments.json:
-        check_output(Path(arguments.json), (".json",))
     model, settings = open_model(arguments.model, arguments.device)
     seed = settings.get("seed", 0) if arguments.seed is None else arguments.seed
     data, how = open_data(arguments, settings, model, seed)
@@ -297,10 +288,8 @@ def run_evaluate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         ("reconstruction", measured.reconstruction, "−E[log p(x|z)] with z from q(z|x)"),
         ("KL", measured.kl, "KL(q(z|x) ‖ p(z))"),
     ]
-    numbers = {name: plain(getattr(measured, name)) for name in asdict(measured)}
     if k := arguments.importance_samples:
         bound = evaluation.Estimate.of(evaluation.importance_weighted_scores(model, data, k=k, seed=seed))
-        numbers["importance_weighted"] = {"k": k, "negative_bound": plain(bound)}
         rows.append((f"−log p̂, K = {k:,}", bound, "upper bound of −log p(x), tighter"))
     active = evaluation.active_units(model, data, seed=seed) if len(data) > 1 else None
 
@@ -310,11 +299,6 @@ def run_evaluate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     if active is not None:
         say(f"  {'active units':<18}{active:>9} of {model.latent_dim:<3}   latent dimensions in use")
     say(caveat(model.config["likelihood"]))
-    if arguments.json:
-        about = {"model": arguments.model, "dataset": data.name, "split": data.split, "images": len(data)}
-        about |= {"pixels": how, "unit": "nats per example", "seed": seed, "active_units": active}
-        save_json({**about, **numbers}, Path(arguments.json))
-        say(f"Wrote {arguments.json}")
 
 
 def run_sample(arguments: argparse.Namespace, words: Sequence[str]) -> None:
@@ -528,7 +512,7 @@ def report(folder: Path, model: VAE, history, test: ImageData, settings: dict, t
     how = reading(test, settings["binarize"])
     about = {"dataset": test.name, "split": test.split, "images": len(test), "pixels": how}
     about |= {"unit": "nats per example", "seed": seed}
-    save_json(about | {name: plain(getattr(measured, name)) for name in asdict(measured)}, folder / FILES[-1])
+    save_json({**about, **asdict(measured)}, folder / "metrics.json")
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     tell(f"\nTest part ({len(test):,} images, {how}), nats per example:")
     tell(f"  −ELBO {measured.negative_elbo} = reconstruction {measured.reconstruction} + KL {measured.kl}")

@@ -176,6 +176,10 @@ def _shipped(family: str, name: str) -> nn.Module:
     return load_model(shipped_file(family, name)).requires_grad_(False)
 
 
+def _about(family: str, name: str) -> dict:
+    return load_checkpoint(shipped_file(family, name))["about"]
+
+
 def load_classifier(name: str) -> nn.Module:
     """The shipped judge of "digits", "letters", "fashion_mnist", (binarized) "mnist": frozen."""
     return _shipped("classifier", "mnist" if name == "binarized_mnist" else name)
@@ -194,10 +198,6 @@ def load_trio() -> dict[str, nn.Module]:
 def trio_curves() -> dict[str, list[dict]]:
     """What was recorded of each of the three while it was trained, from before its first update."""
     return {name: _about("digit model", name)["curve"] for name in SHIPPED["digit model"][1]}
-
-
-def _about(family: str, name: str) -> dict:
-    return load_checkpoint(shipped_file(family, name))["about"]
 
 
 def load_reader(name: str = "faces_synthetic") -> nn.Module:

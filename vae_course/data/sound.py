@@ -74,10 +74,8 @@ class Spectrogram:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SoundData(FeatureData):
-    """Spectrograms of clips of equal length, each frequency scaled to mean 0, standard deviation 1 in
-    training.
-
-    Neighboring frequencies share a pixel as its two channels: 128 × 64 becomes (2, 64, 64), for convolutions.
+    """Spectrograms of clips of equal length, each frequency scaled to mean 0 and standard deviation 1 in
+    training. Neighboring frequencies share a pixel as its two channels: 128 × 64 becomes (2, 64, 64).
     """
 
     waves: Tensor  # int16 (N, samples), the clips with their peak at full scale, zeros after their end
@@ -131,9 +129,7 @@ def normalize_clip(samples: np.ndarray, length: int) -> tuple[np.ndarray, int]:
 def make_sound_data(
     name: str, split: str, clips: dict[str, Tensor], parts: dict[str, Tensor], speaker_names: tuple[str, ...]
 ) -> SoundData:
-    """A split's SoundData, scaled by the training rows, of ``clips`` of all splits: `waves` int16 (N,
-    samples), `used`, `labels`, `speakers` int64 (N,); ``parts`` by name: bool (N,).
-    """
+    """A split's SoundData, scaled by the training rows, of ``clips`` of all splits; ``parts``: bool (N,)."""
     settings, rows = Spectrogram(), torch.stack([parts[part] for part in split.split("+")]).any(0)
     decibels = torch.zeros(len(clips["waves"]), settings.bins, settings.frames)
     for part in torch.nonzero(parts["train"] | rows)[:, 0].split(100):  # few at a time: transforms are large
