@@ -96,7 +96,7 @@ class TestModelFiles:
     def test_missing(self, said, tmp_path):
         for path in (tmp_path, tmp_path / "nothing", tmp_path / "model.pt"):
             result = said("evaluate", "--model", path)
-            assert result.code == 2 and "there is no model at" in result.err
+            assert result.code == 2 and "there is no checkpoint" in result.err
 
     def test_not_ours(self, said, tmp_path):
         (tmp_path / "text.pt").write_text("hello")

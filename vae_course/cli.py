@@ -433,11 +433,10 @@ def checked(folder: Path, arguments, words: Sequence[str]) -> argparse.Namespace
     again.dataset, again.resume = given or saved["dataset"], True
     for name, value in saved.items():
         if (asked := getattr(again, name, None)) != value:
-            option = "--images" if own else f"--{name.replace('_', '-')}"
-            raise UsageError(
-                f"{option}: the run in {folder} was started with {value}, not {asked}; leave {option} out to "
-                "resume it, or choose another --output for a new run."
-            )
+            option = f"--{name.replace('_', '-')}"
+            cure = "give what it learned from" if own and name == "dataset" else f"leave {option} out"
+            found = f"{option}: the run in {folder} was started with {value}, not {asked}; {cure} to resume it"
+            raise UsageError(f"{found}, or choose another --output for a new run.")
     if (folder / "metrics.json").is_file() and not (folder / "checkpoint.pt").exists():
         if not again.quiet:
             say(f"The run in {folder} is finished; there is nothing left to do.")
@@ -446,9 +445,7 @@ def checked(folder: Path, arguments, words: Sequence[str]) -> argparse.Namespace
 
 
 def train(folder: Path, arguments: argparse.Namespace) -> None:
-    """Train in ``folder``, anew or from its checkpoint, and report. ValueError: the
-    options do not go together.
-    """
+    """Train in ``folder``, anew or from its checkpoint, and report. ValueError: options do not go together."""
     settings = {name: value for name, value in vars(arguments).items() if name not in FREE}
     main = processes.rank() == 0
     tell = say if main and not arguments.quiet else (lambda *text: None)
