@@ -435,8 +435,8 @@ def checked(folder: Path, arguments, words: Sequence[str]) -> argparse.Namespace
         if (asked := getattr(again, name, None)) != value:
             option = f"--{name.replace('_', '-')}"
             cure = "give what it learned from" if own and name == "dataset" else f"leave {option} out"
-            found = f"{option}: the run in {folder} was started with {value}, not {asked}; {cure} to resume it"
-            raise UsageError(f"{found}, or choose another --output for a new run.")
+            found = f"{option}: the run in {folder} was started with {value}, not {asked}; {cure} to go on,"
+            raise UsageError(f"{found} or choose another --output for a new run.")
     if (folder / "metrics.json").is_file() and not (folder / "checkpoint.pt").exists():
         if not again.quiet:
             say(f"The run in {folder} is finished; there is nothing left to do.")
@@ -445,7 +445,7 @@ def checked(folder: Path, arguments, words: Sequence[str]) -> argparse.Namespace
 
 
 def train(folder: Path, arguments: argparse.Namespace) -> None:
-    """Train in ``folder``, anew or from its checkpoint, and report. ValueError: options do not go together."""
+    """Train in ``folder``, anew or from its checkpoint, and report; ValueError: misfit of options."""
     settings = {name: value for name, value in vars(arguments).items() if name not in FREE}
     main = processes.rank() == 0
     tell = say if main and not arguments.quiet else (lambda *text: None)
