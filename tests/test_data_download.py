@@ -172,12 +172,6 @@ def test_a_missing_set_says_where_it_belongs_and_what_needs_no_network(tmp_path,
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_nonsense_argument_is_found_before_the_download(sets, server, tmp_path):
-    with pytest.raises(DataError, match="subset"):
-        load("mnist", root=tmp_path, subset=-1)
-    assert server.asked == []
-
-
 def test_a_folder_that_cannot_be_written_is_a_sentence(sets, tmp_path):
     (tmp_path / "file").write_text("in the way")
     text = refused("binarized_mnist", tmp_path / "file")

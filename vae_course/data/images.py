@@ -55,7 +55,9 @@ class Examples:
 
         Equal `n` and `seed` give the same examples on every machine. DataError: `n` is out of range.
         """
-        check_subset_size(n, len(self), f"{self.name} {self.split}")
+        if not 1 <= n <= len(self):
+            found = f"subset asks for {n:,} images, but {self.name} {self.split} has {len(self):,}"
+            raise DataError(f"{found}: give at most {len(self):,}, or None for all.")
         rng = seeded_numpy(seed)
         labels = getattr(self, "labels", None)
         if labels is None:
@@ -76,15 +78,6 @@ class Examples:
         """The same data with every tensor that has one row per example changed by a function."""
         rows = {f.name: getattr(self, f.name) for f in fields(self) if not f.metadata.get("shared")}
         return replace(self, **{name: change(t) for name, t in rows.items() if isinstance(t, Tensor)})
-
-
-def check_subset_size(n: int, available: int | None, where: str) -> None:
-    """Raise DataError unless `n` is an integer from 1 to `available` (when that is known already)."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise DataError(f"subset is {n!r}, but a whole number of at least 1 is expected, or None for all.")
-    if available is not None and n > available:
-        most = f"give at most {available:,}, or None for all"
-        raise DataError(f"subset asks for {n:,} images, but {where} has {available:,}: {most}.")
 
 
 def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:

@@ -80,8 +80,6 @@ class SoundData(FeatureData):
 
     waves: Tensor  # int16 (N, samples), the clips with their peak at full scale, zeros after their end
     used: Tensor  # int64 (N,), samples before the zeros: what is no padding
-    speakers: Tensor  # int64 (N,), an index into `speaker_names`
-    speaker_names: tuple[str, ...]
     mean: Tensor = field(metadata=SHARED)  # float32 (bins, 1), dB, of the training part
     std: Tensor = field(metadata=SHARED)
     settings: Spectrogram = Spectrogram()  # the transform between waves and spectrograms
@@ -126,9 +124,7 @@ def normalize_clip(samples: np.ndarray, length: int) -> tuple[np.ndarray, int]:
     return out, len(clip)
 
 
-def make_sound_data(
-    name: str, split: str, clips: dict[str, Tensor], parts: dict[str, Tensor], speaker_names: tuple[str, ...]
-) -> SoundData:
+def make_sound_data(name: str, split: str, clips: dict[str, Tensor], parts: dict[str, Tensor]) -> SoundData:
     """A split's SoundData, scaled by the training rows, of ``clips`` of all splits; ``parts``: bool (N,)."""
     settings, rows = Spectrogram(), torch.stack([parts[part] for part in split.split("+")]).any(0)
     decibels = torch.zeros(len(clips["waves"]), settings.bins, settings.frames)
@@ -145,7 +141,6 @@ def make_sound_data(
         log_volume=torch.full((len(values),), -settings.frames * std.double().log().sum().item()).double(),
         log_cell=0.0,  # 1 dB steps
         sigma_shape=(2, settings.bins // 2, 1),
-        speaker_names=speaker_names,
         mean=mean,
         std=std,
         **{key: tensor[rows] for key, tensor in clips.items()},
@@ -169,20 +164,18 @@ def load_spoken_digits(name: str, split: str, root: Path, download: bool) -> Sou
         more = {"download": download, "stand_in": STAND_IN}
         source = obtain(folder / ARCHIVES[1], URL, SHA256, "the Free Spoken Digit Dataset", **more)
     recordings = sorted(read_recordings(source, settings.rate), key=lambda r: r[:3])
-    speaker_names = tuple(sorted({speaker for _, speaker, _, _ in recordings}))
     waves, used = zip(*(normalize_clip(r[3], settings.samples) for r in recordings), strict=True)
     take = torch.tensor([r[2] for r in recordings])
     clips = {
         "waves": torch.from_numpy(np.stack(waves)),
         "used": torch.tensor(used),
         "labels": torch.tensor([r[0] for r in recordings]),
-        "speakers": torch.tensor([speaker_names.index(r[1]) for r in recordings]),
     }
     parts = {"test": take < 5, "validation": (take >= 5) & (take < 10), "train": take >= 10}
     for part in ("train", *split.split("+")):
         if not parts[part].any():
             raise DataError(f"the spoken digits in {folder} have no takes for the {part} part.")
-    return make_sound_data(name, split, clips, parts, speaker_names)
+    return make_sound_data(name, split, clips, parts)
 
 
 def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np.ndarray]]:
@@ -248,7 +241,7 @@ def load_formant_digits(name: str, split: str, *_) -> SoundData:
     """One split of 1,000 synthetic clips: 4 speakers, 10 digits, 25 takes; made in about a second, once."""
     clips, take = _all_clips(), torch.arange(TAKES).repeat(10 * len(SPEAKERS))
     parts = {"test": take < 3, "validation": (take >= 3) & (take < 6), "train": take >= 6}
-    return make_sound_data(name, split, clips, parts, tuple(SPEAKERS))
+    return make_sound_data(name, split, clips, parts)
 
 
 @cache
@@ -260,7 +253,6 @@ def _all_clips() -> dict[str, Tensor]:
         "waves": torch.cat(waves),
         "used": torch.cat(used),
         "labels": torch.arange(10).repeat_interleave(TAKES).repeat(len(SPEAKERS)),
-        "speakers": torch.arange(len(SPEAKERS)).repeat_interleave(10 * TAKES),
     }
 
 
