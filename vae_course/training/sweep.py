@@ -101,27 +101,17 @@ def run_sweep(
         if len(train) != cell.examples:
             asked = f"the cell asks for {cell.examples:,} training pictures"
             raise ValueError(f"{asked} and was given {len(train):,}.")
-    paths = [Path(folder) / cell.file_name if folder is not None else None for cell in cells]
-    records = [_read(path) for path in paths]
-
-    def tell(place: int, how: str = "") -> None:
-        if progress:
-            say(f"{place + 1:>{len(str(len(cells)))}}/{len(cells)}   {describe(records[place])}{how}")
-
-    todo = [place for place, record in enumerate(records) if record is None]
-    for place in sorted({*range(len(cells))} - {*todo}):
-        tell(place, "   (from an earlier run)")
-    threads = torch.get_num_threads()
+    threads, records, data = torch.get_num_threads(), [], (train, held_out, measure, folder, base_seed())
     try:
         with threadpool_limits(1), warnings.catch_warnings():  # threads are put back after cells trained here
             warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
-            work = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-            data = (train, held_out, measure, base_seed())
-            found = work(delayed(_keep)(place, cells[place], paths[place], *data) for place in todo)
-            with contextlib.closing(found):
-                for place, record in found:
-                    records[place] = record
-                    tell(place)
+            work = Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+            with contextlib.closing(work(delayed(_keep)(cell, *data) for cell in cells)) as found:
+                for record, how in found:
+                    records.append(record)
+                    if progress:
+                        place = f"{len(records):>{len(str(len(cells)))}}/{len(cells)}"
+                        say(f"{place}   {describe(record)}{how}")
     except BrokenProcessPool as error:
         raise Told(
             "a process that trained a model was ended from outside (out of memory?); the numbers of finished "
@@ -149,8 +139,8 @@ def run_cell(cell: Cell, train, held_out, measure: Callable) -> dict:
 _BUILDING = threading.Lock()
 
 
-def _keep(place: int, cell: Cell, path: Path | None, train, held_out, measure: Callable, base: int) -> tuple:
-    """The work of one job, wherever it runs: the cell's place and record, which is written to ``path``."""
+def _keep(cell: Cell, train, held_out, measure: Callable, folder, base: int) -> tuple[dict, str]:
+    """The work of one job, wherever it runs: the cell's record, kept in ``folder``, and its origin."""
     from threadpoolctl import threadpool_limits
 
     if current_process().name.startswith("Loky"):
@@ -160,32 +150,23 @@ def _keep(place: int, cell: Cell, path: Path | None, train, held_out, measure: C
     threadpool_limits(1)
     if base_seed() != base:  # a process that was started before the base seed was changed
         os.environ[SEED_VARIABLE] = str(base)
-    record = _read(path)  # another sweep in the same folder may have been here
-    if record is None:
-        try:
-            record = run_cell(cell, train, held_out, measure)
-        except TrainingDiverged as error:
-            raise TrainingDiverged(f"{cell.file_name}: {error}") from error
-        if path is not None:
-            write_atomically(path, json.dumps(record).encode() + b"\n")
-    return place, record
+    path = Path(folder) / cell.file_name if folder is not None else None
+    if path is not None and path.is_file():
+        with contextlib.suppress(ValueError):  # no whole record
+            return json.loads(path.read_text(encoding="utf-8")), "   (from an earlier run)"
+    try:
+        record = run_cell(cell, train, held_out, measure)
+    except TrainingDiverged as error:
+        raise TrainingDiverged(f"{cell.file_name}: {error}") from error
+    if path is not None:
+        write_atomically(path, json.dumps(record).encode() + b"\n")
+    return record, ""
 
 
 def describe(record: dict) -> str:
     """A record as one line, without seconds, so that a repeated run prints the same."""
     text = f"k = {record['latent_dim']:>3}   β = {record['beta']:g}   seed {record['seed']}"
-    if "negative_elbo" in record:
-        text += f":   −ELBO {record['negative_elbo']:6.1f}"
-    if "distortion" in record and "rate" in record:
-        text += f" = {record['distortion']:6.1f} + KL {record['rate']:4.1f} nats"
-    return text + (f", {record['used_units']:>2} units in use" if "used_units" in record else "")
-
-
-def _read(path: Path | None) -> dict | None:
-    """The record in a file, or None where there is none that can be read."""
-    if path is None or not path.is_file():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
+    if "distortion" not in record:
+        return text
+    loss = f"{record['negative_elbo']:6.1f} = {record['distortion']:6.1f} + KL {record['rate']:4.1f} nats"
+    return f"{text}:   −ELBO {loss}, {record['used_units']:>2} units in use"
