@@ -6,25 +6,9 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vae_course.data.images import Examples, ImageData
-from vae_course.data.letters import LetterData
-
-# By how much `warp` changes a face at most: width and height, slant, and place as a share of half the side.
-WIDER, HIGHER, SLANT, SHIFT = 0.10, 0.08, 0.12, 0.05
-
-
-def warp(pictures: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Stretch, slant and shift pictures (n, C, H, W) a little: all channels of one alike, each anew."""
-    device = pictures.device if generator is None else generator.device
-    draws = 2 * torch.rand(5, len(pictures), generator=generator, device=device).to(pictures.device) - 1
-    affine = torch.zeros(len(pictures), 2, 3, device=pictures.device)
-    affine[:, 0, 0], affine[:, 1, 1] = 1 + WIDER * draws[0], 1 + HIGHER * draws[1]
-    affine[:, 0, 1] = SLANT * draws[2]
-    affine[:, :, 2] = SHIFT * draws[3:].T
-    grid = F.affine_grid(affine, list(pictures.shape), align_corners=False)
-    return F.grid_sample(pictures, grid, align_corners=False).clamp(0, 1)
+from vae_course.data.letters import LetterData, warp
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from recipes.letter_pairs import LetterPairs, warp
+from recipes.letter_pairs import LetterPairs
 from recipes.letters_data import ALLOWED, LEAST_INK, SAME_FACE, SIBLINGS, distances, near_duplicates, sides
 from vae_course import load, load_classifier
 from vae_course.data.images import DataError
-from vae_course.data.letters import CSV, NPZ
+from vae_course.data.letters import CSV, NPZ, warp
 
 SPLITS = ("train", "validation", "test")
 

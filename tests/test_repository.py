@@ -25,6 +25,7 @@ SHORT = {
     "__main__": "python -m vae_course",
     "_lazy": "below every other file: the front door and each folder use it",
     "files": "below every other file: whatever writes uses it",
+    "training.adversarial": "the terms of a game, which chapters take by this name",
 }
 
 # Lowest first; a module imports from its own layer and from those before it.

@@ -10,8 +10,8 @@ from recipes.vae_gan import fit_vae_gan, who_plays
 from vae_course import elbo_terms, seed_everything
 from vae_course.models.vae import VAE
 from vae_course.models.vae_gan import VAEGAN
-from vae_course.training.adversarial import frozen, vae_gan_losses
 from vae_course.training.loop import TrainingDiverged
+from vae_course.training.vae_gan import frozen, vae_gan_losses
 from vae_course.weights import CheckpointError, load_model
 
 # Larsen et al. 2016, algorithm 1: each loss and the networks that it may touch, and must.

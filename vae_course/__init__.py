@@ -42,7 +42,7 @@ __getattr__, __dir__, __all__ = lazily(
         "training.loop": "fit History TrainingDiverged",
         "training.settings": "kl_weight",
         "training.sweep": "plan run_sweep",
-        "training.adversarial": "vae_gan_losses",
+        "training.vae_gan": "vae_gan_losses",
         "evaluation.bounds": "evaluate importance_weighted_bound",
         "evaluation.intervals": "over_seeds Runs",
     },

@@ -8,6 +8,6 @@ __getattr__, __dir__, __all__ = lazily(
         "loop": "fit History TrainingDiverged",
         "settings": "FitSettings kl_weight learning_rate_factor",
         "sweep": "plan run_sweep",
-        "adversarial": "vae_gan_losses",
+        "vae_gan": "vae_gan_losses",
     },
 )
