@@ -428,7 +428,7 @@ def checked(folder: Path, arguments, words: Sequence[str]) -> argparse.Namespace
     try:
         saved = dict(json.loads((folder / "config.json").read_text(encoding="utf-8"))["settings"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"--resume: config.json in {folder} is not readable.") from error
+        raise UsageError(f"--resume: {folder / 'config.json'} is not readable.") from error
     again = parse(words, **{name: value for name, value in saved.items() if name != "dataset"})
     again.dataset, again.resume = given or saved["dataset"], True
     for name, value in saved.items():
