@@ -139,7 +139,6 @@ class MuonRun(Run):
         return MuonAndAdam(
             self.model.parameters(),
             lr=self.config.learning_rate,
-            weight_decay=self.config.weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
         )
 

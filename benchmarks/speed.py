@@ -26,11 +26,10 @@ from threading import Lock
 import torch
 
 from benchmarks.pages import write_report
-from benchmarks.runs import FIFTY, LONG, OURS, RACE, SEEDS, USUAL, USUAL_JOB
+from benchmarks.runs import FIFTY, LONG, OURS, RACE, SEEDS, USUAL, USUAL_JOB, USUAL_RECIPE
 from tools.machine import machine
 from tools.project import CourseError, Project
 from vae_course.files import write_atomically
-from vae_course.training.settings import USUAL_RECIPE
 
 
 def run(program: str, job: dict, threads: int | None = None) -> dict:

@@ -19,7 +19,7 @@ from vae_course.training.adversarial import (
     share_right,
 )
 from vae_course.training.loop import TrainingDiverged
-from vae_course.training.settings import Settings, lists_settings, number, setting, whole
+from vae_course.training.settings import ABOVE_0, AT_LEAST_0, Settings, setting, whole
 
 BETAS = (0.5, 0.999)  # of Adam, for every player: in a game the gradients' past tells little
 
@@ -32,11 +32,11 @@ class GanSettings(Settings):
 
     steps: int = setting(5000, whole(0), "updates of each player")
     batch_size: int = setting(128, whole(1), "examples in each, read in passes through the training set")
-    learning_rate: float = setting(1e-3, number(0, ends="(]"), "step size of Adam")
+    learning_rate: float = setting(1e-3, ABOVE_0, "step size of Adam")
     discriminator_learning_rate: float | None = setting(
-        None, number(0, ends="(]"), "that of the discriminator", none="the same"
+        None, ABOVE_0, "that of the discriminator", none="the same"
     )
-    penalty: float = setting(0.0, number(0), "weight g of R1, g/2 times the mean squared slope at real data")
+    penalty: float = setting(0.0, AT_LEAST_0, "weight g of R1, g/2 times the mean squared slope at real data")
     penalty_every: int = setting(
         1, whole(1), "updates from one R1 to the next, that many times as strong (Karras et al. 2020)"
     )
@@ -68,7 +68,6 @@ class AdversarialHistory:
         return [record["step"] for record in self.records], [record[term] for record in self.records]
 
 
-@lists_settings(GanSettings)
 @torch.inference_mode(False)
 @torch.enable_grad()
 def fit_gan(
@@ -89,7 +88,7 @@ def fit_gan(
         device, progress: as for :func:`vae_course.training.loop.fit`, which also says what is raised.
         watch: called as ``watch(step, generator)`` before the first update and at every record, with the
             generator where it was before the run.
-        settings: fields of :class:`GanSettings`, by name:
+        settings: fields of :class:`GanSettings`.
     """
     config = GanSettings.from_arguments(settings)
     train = check_data(train, "the training set")

@@ -30,7 +30,7 @@ from recipes.trio import flatness
 from vae_course.data.images import ImageData
 from vae_course.data.loading import data_root, load
 from vae_course.data.own_images import picture_files
-from vae_course.data.photographs import _find_dogs
+from vae_course.data.photographs import find_dogs
 from vae_course.evaluation.bounds import evaluate
 from vae_course.files import write_atomically
 from vae_course.models.neighbors import NeighborDecoder
@@ -179,7 +179,7 @@ def stored_as(name: str) -> float | None:
     """Bits a number that the picture files themselves take, where they are 64×64 already (else None)."""
     if name != "stanford_dogs":
         return None
-    path, breeds = _find_dogs(data_root())
+    path, breeds = find_dogs(data_root())
     found = picture_files(path)
     if Image.open(io.BytesIO(found[next(iter(breeds))][1]())).size != (64, 64):
         return None

@@ -5,26 +5,22 @@ Takes some minutes on two cores; with --checkpoint, the same command continues a
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from recipes.shipping import ship
-from vae_course.cli import DATASETS, Parser, UsageError, add, add_data_location, add_device, finish
-from vae_course.cli_runs import check_output, where
 from vae_course.data.loading import load
 from vae_course.elbo import ElboTerms
-from vae_course.machine import pick_device
 from vae_course.models.one_model import SMALLEST_SIZE, OneModel
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import History, fit
-from vae_course.training.settings import number, one_of, whole
+from vae_course.training.settings import whole
 
-PROGRAM = "python -m recipes.one_model"
 # Share of the examples that get one of the sizes at which the model has weights of its own (first, those
 # between, last), instead of a size drawn log-uniformly: small sizes need the most practice, and the last
 # dimensions, which only the large sizes have, would get too little of it.
@@ -144,47 +140,35 @@ def recipe(dataset: str) -> dict[str, float]:
     return {"epochs": 40 if dataset == "fashion_mnist" else 72, "batch_size": 256, "learning_rate": 6e-3}
 
 
-def parser() -> Parser:
-    own = Parser(prog=PROGRAM, description=__doc__, epilog=f"example: {PROGRAM} --dataset mnist")
-    add(own, "--dataset", "images to learn from", one_of(DATASETS), "digits")
-    add(own, "--subset", "train on N images, classes balanced", whole(1), shown="all")
-    add_data_location(own)
-    add(own, "--latent-dim", "largest latent size", whole(3), 32, metavar="K")
-    text = "encoder layers; the decoder mirrors them"
-    add(own, "--hidden-dims", text, whole(1), [384, 256], shown="384 256", nargs="+")
-    add(own, "--epochs", "passes through the training part", whole(1), shown="by data set")
-    add(own, "--batch-size", "images per update", whole(1), shown="by data set")
-    rate = number(0, ends="(]")
-    add(own, "--learning-rate", "highest step size", rate, shown="by data set", metavar="RATE")
-    add(own, "--seed", "seed of weights, order of images, settings and noise", whole(0), 0)
-    add(own, "--output", "file to write", shown="one_model_<dataset>.pt", metavar="FILE")
-    add(own, "--checkpoint", "file from which an interrupted run goes on", shown="none", metavar="FILE")
-    add_device(own)
+def parser() -> argparse.ArgumentParser:
+    own = argparse.ArgumentParser(prog="python -m recipes.one_model", description=__doc__)
+    own.add_argument("--dataset", help="images to learn from", default="digits")
+    own.add_argument("--subset", help="train on N images, classes balanced", type=int)
+    own.add_argument("--latent-dim", help="largest latent size, at least 3", type=whole(3).read, default=32)
+    own.add_argument("--hidden-dims", help="encoder layers", type=int, default=[384, 256], nargs="+")
+    own.add_argument("--epochs", help="passes through the training part (default: by data set)", type=int)
+    own.add_argument("--batch-size", help="images per update (default: by data set)", type=int)
+    own.add_argument("--learning-rate", help="highest step size (default: by data set)", type=float)
+    own.add_argument("--seed", help="seed of weights, order, settings and noise", type=int, default=0)
+    own.add_argument("--output", help="file to write (default: one_model_<dataset>.pt)", type=Path)
+    own.add_argument("--checkpoint", help="file from which an interrupted run goes on")
+    own.add_argument("--device", help="auto, cpu, cuda or mps", default="auto")
     return own
 
 
-def run(words: Sequence[str] | None) -> None:
-    options = parser().read(words)
-    path = Path(options.output or f"one_model_{options.dataset}.pt")
-    check_output(path, endings=())
-    try:
-        pick_device(options.device)
-    except ValueError as error:
-        raise UsageError(f"--device: {error}") from error
-    train = load(options.dataset, "train", subset=options.subset, seed=options.seed, **where(options))
-    validation = load(options.dataset, "validation", **where(options))
+def main(words: Sequence[str] | None = None) -> int:
+    """Train and write."""
+    options = parser().parse_args(words)
+    path = options.output or Path(f"one_model_{options.dataset}.pt")
+    train = load(options.dataset, "train", subset=options.subset, seed=options.seed)
     chosen = {name: getattr(options, name) for name in ("epochs", "batch_size", "learning_rate")}
     settings = recipe(options.dataset) | {name: value for name, value in chosen.items() if value is not None}
     settings |= {name: getattr(options, name) for name in ("latent_dim", "hidden_dims", "seed", "device")}
     if options.checkpoint:
         settings |= {"checkpoint": options.checkpoint, "resume": True}
-    train_one_model(train, validation, path, **settings)
+    train_one_model(train, load(options.dataset, "validation"), path, **settings)
     print(f"Wrote {path}, {path.stat().st_size / 1e6:.2f} MB")
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Train and write; returns the exit code of :func:`vae_course.cli.finish`."""
-    return finish(PROGRAM, partial(run, words))
+    return 0
 
 
 if __name__ == "__main__":

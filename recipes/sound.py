@@ -193,7 +193,7 @@ def sheet(name: str, path: Path) -> None:
     z = torch.randn(12, model.latent_dim, generator=seeded("sound sheet"))
     rows = [test.values[few], model.reconstruct(test.values[few]), model.decode(z[:6])]
     rows.append(model.decode(about["mean"] + z[6:] @ about["factor"].T))
-    titles = [f"{test.labels[i]}, {test.speaker_names[test.speakers[i]]}" for i in few.tolist()]
+    titles = [f"{test.labels[i]}" for i in few.tolist()]
     titles += 6 * ["rebuilt"] + 6 * ["N(0, I)"] + 6 * ["fitted Gaussian"]
     figure = spectrograms(test.decibels(torch.cat(rows)), test.settings, titles, columns=6)
     figure.savefig(path, dpi=70, metadata={"Software": None})

@@ -12,7 +12,7 @@ from vae_course.elbo import elbo_terms
 from vae_course.machine import Adam, pick_device, working_on
 from vae_course.models.vae_gan import VAEGAN
 from vae_course.training.loop import History, Run, complete
-from vae_course.training.settings import FitSettings, lists_settings, number, setting
+from vae_course.training.settings import AT_LEAST_0, FitSettings, setting
 from vae_course.training.vae_gan import VAEGANLosses, vae_gan_losses
 
 
@@ -35,24 +35,24 @@ class VAEGANSettings(FitSettings):
     learning_rate: float = other_default(FitSettings, "learning_rate", 1e-3)
     schedule: str = other_default(FitSettings, "schedule", "constant")
     warmup: float = other_default(FitSettings, "warmup", 0.0)
-    kl_warmup: float | None = other_default(FitSettings, "kl_warmup", 0.0)
+    kl_warmup: float = other_default(FitSettings, "kl_warmup", 0.0)
     precision: str = other_default(FitSettings, "precision", "highest")
 
-    pixel_weight: float = setting(0.0, number(0), "of -log p(x|z), nats")
+    pixel_weight: float = setting(0.0, AT_LEAST_0, "of -log p(x|z), nats")
     feature_weight: float = setting(
-        0.1, number(0), "of the distance in the discriminator's hidden layer, nats"
+        0.1, AT_LEAST_0, "of the distance in the discriminator's hidden layer, nats"
     )
-    adversary_weight: float = setting(300.0, number(0), "of the decoder's wish to fool the discriminator")
-    penalty: float = setting(0.2, number(0), "weight g of R1, g/2 times the mean squared slope at real data")
+    adversary_weight: float = setting(300.0, AT_LEAST_0, "of the decoder's wish to fool the discriminator")
+    penalty: float = setting(0.2, AT_LEAST_0, "weight g of R1, g/2 times the mean squared slope at real data")
     margin: float | None = setting(
         None,
-        number(0),
+        AT_LEAST_0,
         "the equilibrium trick of the authors' code (not in the paper; they used 0.35). The discriminator "
         "skips an update when one of its losses is below equilibrium - margin (it is winning), the game does "
         "not reach the decoder when one is above equilibrium + margin, and if both had to wait, neither does",
         none="no such trick",
     )
-    equilibrium: float = setting(0.68, number(0), "about log 2, the loss of a discriminator that cannot tell")
+    equilibrium: float = setting(0.68, AT_LEAST_0, "about log 2, the loss of who cannot tell")
 
     def __post_init__(self):
         super().__post_init__()
@@ -64,7 +64,6 @@ class VAEGANSettings(FitSettings):
             raise ValueError("patience and free_bits are settings of fit; a VAE-GAN has no bound to watch.")
 
 
-@lists_settings(VAEGANSettings)
 def fit_vae_gan(
     model: VAEGAN,
     train,
@@ -89,7 +88,7 @@ def fit_vae_gan(
 
     Args:
         model: trained in place. train, validation, device, checkpoint, resume, progress: as for :func:`fit`.
-        settings: fields of :class:`VAEGANSettings`, by name, without patience and free_bits:
+        settings: fields of :class:`VAEGANSettings`, without patience and free_bits.
 
     The history's ``train`` and ``validation`` entries are ELBO terms under the pixel likelihood, whatever was
     trained, so that they can be compared. Each record after the first has ``players``: means over the epoch
@@ -113,7 +112,6 @@ class VAEGANRun(Run):
             self.model.parameters(),
             lr=self.config.learning_rate,
             betas=BETAS,
-            weight_decay=self.config.weight_decay,
             fused=self.device.type in ("cpu", "cuda"),
         )
 
@@ -156,7 +154,7 @@ class VAEGANRun(Run):
                 total = total + 0.5 * config.penalty * losses.slope
         return total
 
-    def diagnosis(self, x, losses: VAEGANLosses) -> str:
+    def diagnosis(self, x, losses: VAEGANLosses, epoch: int) -> str:
         names = ("kl", "pixel", "feature", "fool", "catch_real", "catch_fake")
         values = ", ".join(f"{name} {getattr(losses, name).item():.3g}" for name in names)
         return (

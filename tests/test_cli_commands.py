@@ -14,8 +14,7 @@ from matplotlib.image import imread
 
 from vae_course import VAE, load, load_model, save_checkpoint
 from vae_course.__main__ import main
-from vae_course.cli import UsageError
-from vae_course.cli_runs import find_image, paths_figure
+from vae_course.cli import UsageError, find_image, paths_figure
 from vae_course.data.images import ImageData
 from vae_course.evaluation.bounds import importance_weighted_bound
 from vae_course.evaluation.code_use import active_units
@@ -44,36 +43,26 @@ def said(capsys, tmp_path, monkeypatch):
 
 
 class TestEvaluate:
-    def test_repeats_what_training_measured(self, run, said, tmp_path):
-        result = said("evaluate", "--model", run, "--json", tmp_path / "deep" / "numbers.json")
+    def test_repeats_what_training_measured(self, run, said):
+        result = said("evaluate", "--model", run)
         assert result.code == 0, result.err
-        numbers = json.loads((tmp_path / "deep" / "numbers.json").read_text())
         metrics = json.loads((run / "metrics.json").read_text())
         for name in ("negative_elbo", "reconstruction", "kl"):
-            assert numbers[name] == metrics[name]
             assert f"{metrics[name]['value']:.2f} ± {metrics[name]['standard_error']:.2f}" in result.out
-        assert numbers["pixels"] == "dynamic binarization"
         assert "dynamic binarization; nats per example" in result.out
 
-    def test_importance_weighted_bound(self, run, said, tmp_path):
-        words = ("--importance-samples", 20, "--subset", 150, "--json", tmp_path / "n.json", "--seed", 1)
-        result = said("evaluate", "--model", run, *words)
+    def test_importance_weighted_bound(self, run, said):
+        result = said("evaluate", "--model", run, "--importance-samples", 20, "--subset", 150, "--seed", 1)
         assert result.code == 0, result.err
-        numbers = json.loads((tmp_path / "n.json").read_text())
         model = load_model(run / "model.pt")
         data = load("digits", "test", subset=150, seed=1, binarize="dynamic")
         bound = importance_weighted_bound(model, data, k=20, seed=1)
-        found = numbers["importance_weighted"]["negative_bound"]
-        assert found["value"] == pytest.approx(-bound.value)
-        assert found["standard_error"] == pytest.approx(bound.standard_error)
-        assert found["value"] < numbers["negative_elbo"]["value"]
-        assert "K = 20" in result.out
+        assert f"{-bound.value:.2f} ± {bound.standard_error:.2f}" in result.out and "K = 20" in result.out
 
-    def test_active_units(self, run, said, tmp_path):
-        said("evaluate", "--model", run, "--binarize", "none", "--json", tmp_path / "n.json")
-        model = load_model(run / "model.pt")
-        expected = active_units(model, load("digits", "test"))
-        assert json.loads((tmp_path / "n.json").read_text())["active_units"] == expected
+    def test_active_units(self, run, said):
+        result = said("evaluate", "--model", run, "--binarize", "none")
+        expected = active_units(load_model(run / "model.pt"), load("digits", "test"))
+        assert f" {expected} of 2 " in result.out
 
     def test_a_file_does_as_well_as_its_folder(self, run, said):
         assert said("evaluate", "--model", run).out == said("evaluate", "--model", run / "model.pt").out
@@ -81,21 +70,15 @@ class TestEvaluate:
     def test_split_and_binarization_can_be_chosen(self, run, said):
         result = said("evaluate", "--model", run, "--split", "validation", "--binarize", "none")
         assert "validation part, 300 images, gray values" in result.out
-        assert "count as probabilities" in result.out
-        assert "count as probabilities" not in said("evaluate", "--model", run).out
 
     def test_a_density_is_said_to_be_one(self, said, tmp_path):
         model = VAE(latent_dim=2, hidden_dims=(8,), likelihood="gaussian")
         save_checkpoint(tmp_path / "density.pt", model)
         out = said("evaluate", "--model", tmp_path / "density.pt", "--dataset", "digits").out
         assert "p(x|z) is gaussian, a density: the values may be negative; compare only with the same" in out
-        assert "count as probabilities" not in out
 
-    def test_one_image_has_no_standard_error(self, run, said, tmp_path):
-        assert said("evaluate", "--model", run, "--subset", 1, "--json", tmp_path / "n.json").code == 0
-        text = (tmp_path / "n.json").read_text()
-        assert "NaN" not in text
-        assert json.loads(text)["negative_elbo"]["standard_error"] is None
+    def test_one_image_has_no_standard_error(self, run, said):
+        assert "± nan" in said("evaluate", "--model", run, "--subset", 1).out
 
     def test_a_model_without_settings_needs_a_data_set(self, said, tmp_path):
         save_checkpoint(tmp_path / "own.pt", VAE(latent_dim=2, hidden_dims=(8,)))
@@ -113,7 +96,7 @@ class TestModelFiles:
     def test_missing(self, said, tmp_path):
         for path in (tmp_path, tmp_path / "nothing", tmp_path / "model.pt"):
             result = said("evaluate", "--model", path)
-            assert result.code == 2 and "there is no model at" in result.err
+            assert result.code == 2 and "there is no checkpoint" in result.err
 
     def test_not_ours(self, said, tmp_path):
         (tmp_path / "text.pt").write_text("hello")
@@ -173,14 +156,14 @@ class TestInterpolate:
         words = ("--from", 3, "--to", 8, "--steps", 6, "--output", tmp_path / "i.png")
         result = said("interpolate", "--model", run, *words)
         assert result.code == 0, result.err
-        assert "3 (image " in result.out and "8 (image " in result.out
+        assert "Wrote" in result.out
         height, width, _ = imread(tmp_path / "i.png").shape
         assert width > 6 * height
 
     def test_between_two_images(self, run, said, tmp_path):
-        words = ("--from", "index:17", "--to", 42, "--output", tmp_path / "i.png")
+        words = ("--from", "index:17", "--to", "index:42", "--output", tmp_path / "i.png")
         result = said("interpolate", "--model", run, *words)
-        assert "(image 17) to" in result.out and "(image 42)" in result.out
+        assert "image 17 to image 42" in result.out
 
     def test_path_is_straight_and_has_the_originals_at_its_ends(self, run):
         model, data = load_model(run / "model.pt"), load("digits", "test")
@@ -196,19 +179,11 @@ class TestInterpolate:
         np.testing.assert_allclose(cells[2], middle, atol=1e-5)
         np.testing.assert_allclose(cells[3], model.reconstruct(x)[1, 0], atol=1e-5)
 
-    @pytest.mark.parametrize(
-        ("first", "sentence"),
-        [
-            ("index:300", "there is no image 300; the test part has 0 to 299"),
-            ("12345", "there is no image 12345"),
-            ("tree", "no image's number (index:17), nor a class (0, 1, 2"),
-            ("index:-1", "no image's number"),
-            ("-1", "no image's number"),
-        ],
-    )
-    def test_images_that_are_not_there(self, run, said, first, sentence):
+    @pytest.mark.parametrize("first", ["index:300", "12345", "tree", "index:-1", "-1", "index:"])
+    def test_images_that_are_not_there(self, run, said, first):
         result = said("interpolate", "--model", run, "--from", first, "--to", 8)
-        assert result.code == 2 and sentence in result.err
+        assert result.code == 2 and f"--from: {first} is neither a class (0, 1, 2" in result.err
+        assert "nor index:0 to index:299" in result.err
 
     def test_one_step_is_refused(self, run, said):
         result = said("interpolate", "--model", run, "--from", 3, "--to", 8, "--steps", 1)
@@ -222,27 +197,23 @@ class TestFindImage:
         images = torch.zeros(len(labels), 1, 2, 2, dtype=torch.uint8)
         return ImageData("toy", "test", images, torch.tensor(labels), self.names)
 
-    @pytest.mark.parametrize("text", ["Ankle boot", "ankle-boot", "ANKLE_BOOT", "ankleboot"])
-    def test_class_names_are_easy_to_type(self, text):
+    @pytest.mark.parametrize("text", ["Ankle boot", "ANKLE BOOT"])
+    def test_capitals_of_class_names_do_not_matter(self, text):
         assert find_image(self.data([0, 1, 2]), text, "--from", 0) == 1
 
     def test_a_seed_chooses_among_the_images_of_a_class(self):
         data = self.data([0, 1] * 20)
-        found = {find_image(data, "ankle-boot", "--from", seed) for seed in range(50)}
+        found = {find_image(data, "ankle boot", "--from", seed) for seed in range(50)}
         assert len(found) > 5 and all(index % 2 == 1 for index in found)
 
     def test_a_class_without_images(self):
         with pytest.raises(UsageError, match="include none of class bag"):
             find_image(self.data([0, 1]), "bag", "--from", 0)
 
-    def test_a_misspelt_class(self):
-        with pytest.raises(UsageError, match="did you mean ankleboot"):
-            find_image(self.data([0, 1]), "ankle-bot", "--from", 0)
-
     def test_without_labels_only_numbers_count(self):
         data = ImageData("toy", "test", torch.zeros(5, 1, 2, 2, dtype=torch.uint8), None, self.names)
-        assert find_image(data, "3", "--from", 0) == 3
-        with pytest.raises(UsageError, match=r"bag is no image's number .index:17., and toy has no"):
+        assert find_image(data, "index:3", "--from", 0) == 3
+        with pytest.raises(UsageError, match=r"bag is neither a class \(there are none\) nor index:0"):
             find_image(data, "bag", "--from", 0)
 
 

@@ -7,12 +7,10 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-import vae_course.cli_runs
-import vae_course.cli_train
-from vae_course import load_model
+import vae_course.cli
+from vae_course import load_model, load_pictures
 from vae_course.__main__ import main
 from vae_course.data.images import DataError
-from vae_course.data.own_images import load_own_parts
 
 SMALL = ["--hidden-dims", "16", "--latent-dim", "2", "--epochs", "2", "--device", "cpu", "--quiet"]
 
@@ -37,23 +35,21 @@ def stop(*arguments, **more):
 
 
 def test_the_three_parts_share_nothing_and_a_sweep_never_sees_the_test_part(place, monkeypatch):
-    parts = load_own_parts(place / "mine.npy")
+    parts = {part.split: part for part in load_pictures(place / "mine.npy").parts()}
     assert {split: len(data) for split, data in parts.items()} == {"train": 48, "validation": 6, "test": 6}
     everything = torch.cat([data.images for data in parts.values()]).flatten(1)
     assert sorted(everything.tolist()) == sorted(np.load(place / "mine.npy").reshape(60, -1).tolist())
     seen = []
-    monkeypatch.setattr(
-        vae_course.cli_runs, "run_sweep", lambda cells, *data, **more: seen.extend(data) or stop()
-    )
+    monkeypatch.setattr(vae_course, "run_sweep", lambda cells, *data, **more: seen.extend(data) or stop())
     assert main(["sweep", "--images", str(place / "mine.npy"), "--output", str(place / "sweep")]) == 130
     for used, split in zip(seen, ("train", "validation"), strict=True):
         assert torch.equal(used.images, parts[split].images)
     with pytest.raises(DataError, match="holds 49 pictures; at least 50 are needed"):
-        load_own_parts(place / "few.npy")
+        load_pictures(place / "few.npy").parts()
 
 
 def test_a_run_remembers_the_content_and_not_the_place(place):
-    name = load_own_parts(place / "mine.npy")["train"].name
+    name = load_pictures(place / "mine.npy").name
     assert json.loads((place / "run" / "metrics.json").read_text())["dataset"] == name
     settings = json.loads((place / "run" / "config.json").read_text())["settings"]
     assert settings["dataset"] == name and "images" not in settings
@@ -70,7 +66,7 @@ def test_its_commands_take_the_file_again(place, capsys):
     assert main(["evaluate", "--model", run, "--images", str(place / "other.npy")]) == 0
     assert "other-" in capsys.readouterr().out
     picture = place / "path.png"
-    ends = ["--from", "1", "--to", "index:4", "--output", str(picture)]
+    ends = ["--from", "index:1", "--to", "index:4", "--output", str(picture)]
     assert main(["interpolate", "--model", run, "--images", mine, *ends]) == 0
     assert picture.stat().st_size > 1000
 
@@ -92,7 +88,7 @@ def test_its_commands_take_the_file_again(place, capsys):
         (["train", "--resume", "--output", "run", "--dataset", "digits"], "was started with mine-"),
         (
             ["interpolate", "--model", "run", "--images", "mine.npy", "--from", "cat", "--to", "1"],
-            "--from: cat is no image's number (index:17), and mine-",
+            "--from: cat is neither a class (there are none) nor index:0 to index:5",
         ),
         (["train", "--images", "two.npy", "--output", "new"], "1 or 3 channels is expected"),
         (["train", "--images", "four.npy", "--output", "new"], "1 or 3 channels is expected"),
@@ -112,7 +108,7 @@ def test_an_interrupted_run_goes_on_with_its_file_alone(place, monkeypatch, caps
     folder, mine = str(place / "parts"), str(place / "mine.npy")
 
     with monkeypatch.context() as patch:
-        patch.setattr(vae_course.cli_train, "report", stop)
+        patch.setattr(vae_course.cli, "report", stop)
         assert main(["train", "--images", mine, *SMALL, "--output", folder]) == 130
     assert f"train --resume --output {folder} --images {mine}" in capsys.readouterr().err
     assert main(["train", "--resume", "--output", folder]) == 2

@@ -6,7 +6,7 @@ import torch
 
 from vae_course.data.images import DataError
 from vae_course.data.loading import load
-from vae_course.data.tables import FeatureData, recorded_steps
+from vae_course.data.tables import recorded_steps
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +70,6 @@ def test_recorded_steps():
     assert recorded_steps(np.full((40, 1), 0.1184)).tolist() == pytest.approx([1e-4])
 
 
-def test_what_does_not_fit_is_refused():
+def test_it_cannot_be_binarized():
     with pytest.raises(DataError, match="biopsies are no pictures"):
         load("biopsies", binarize="fixed")
-    with pytest.raises(DataError, match="float32 of shape"):
-        FeatureData("x", "train", torch.zeros(3, 2), None, (), torch.zeros(3), 0.0, (1, 1, 1))
-    with pytest.raises(DataError, match="log_volume are float32 of shape"):
-        FeatureData("x", "train", torch.zeros(3, 1, 1, 2), None, (), torch.zeros(2), 0.0, (1, 1, 1))

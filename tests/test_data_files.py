@@ -1,7 +1,5 @@
 """Reading data files: whole ones, and every way in which they can be damaged."""
 
-import gzip
-
 import numpy as np
 import pytest
 import torch
@@ -45,11 +43,11 @@ def save_npz(root, arrays):
 
 
 @settings(deadline=None, max_examples=30)
-@given(shape=st.lists(st.integers(0, 6), min_size=1, max_size=4), packed=st.booleans())
-def test_idx_reads_what_was_written(tmp_path_factory, shape, packed):
+@given(shape=st.lists(st.integers(0, 6), min_size=1, max_size=4))
+def test_idx_reads_what_was_written(tmp_path_factory, shape):
     array = np.random.RandomState(0).randint(0, 256, shape).astype(np.uint8)
-    path = tmp_path_factory.mktemp("idx") / ("file.gz" if packed else "file")
-    path.write_bytes(gzip.compress(idx_bytes(array)) if packed else idx_bytes(array))
+    path = tmp_path_factory.mktemp("idx") / "file"
+    path.write_bytes(idx_bytes(array))
     back = read_idx(path, array.shape, "mnist")
     assert back.dtype == np.uint8 and np.array_equal(back, array)
 
@@ -78,14 +76,6 @@ def test_the_files_on_disk_become_the_splits(small_mnist):
     assert both.labels.tolist() == [n % 10 for n in range(60)]
 
 
-def test_compressed_files_are_read_too(small_mnist):
-    plain = load("mnist", "test", root=small_mnist, download=False)
-    for path in (small_mnist / "MNIST" / "raw").iterdir():
-        path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
-        path.unlink()
-    assert torch.equal(load("mnist", "test", root=small_mnist, download=False).images, plain.images)
-
-
 def test_the_environment_names_the_root(small_mnist, monkeypatch):
     monkeypatch.setenv("VAE_COURSE_DATA", str(small_mnist))
     assert len(load("mnist", "test", download=False)) == 20
@@ -96,12 +86,12 @@ LABELS = "t10k-labels-idx1-ubyte"
 WHOLE = small_mnist_files()
 HEADER = "00 00 08 03 00 00 00 14 00 00 00 1c 00 00 00 1c"
 DAMAGE = {
-    "truncated": (IMAGES, WHOLE[IMAGES][:5000], f"it has 5,000 bytes and begins with {HEADER}"),
-    "inside the header": (IMAGES, WHOLE[IMAGES][:9], "it has 9 bytes and begins with 00 00 08 03 "),
-    "empty": (IMAGES, b"", "it has 0 bytes and begins with nothing"),
+    "truncated": (IMAGES, WHOLE[IMAGES][:5000], f"it has 5,000 bytes, which begin with {HEADER}"),
+    "inside the header": (IMAGES, WHOLE[IMAGES][:9], "it has 9 bytes, which begin with 00 00 08 03 "),
+    "empty": (IMAGES, b"", "it has 0 bytes, which begin with nothing"),
     "too long": (IMAGES, WHOLE[IMAGES] + b"x", "it has 15,697 bytes"),
-    "an error page": (IMAGES, b"<html>403 Forbidden</html>", "begins with 3c 68 74 6d"),
-    "labels in place of images": (IMAGES, WHOLE[LABELS], "begins with 00 00 08 01"),
+    "an error page": (IMAGES, b"<html>403 Forbidden</html>", "begin with 3c 68 74 6d"),
+    "labels in place of images": (IMAGES, WHOLE[LABELS], "begin with 00 00 08 01"),
     "another count": (IMAGES, WHOLE["train-images-idx3-ubyte"], "it has 47,056 bytes"),
     "another size": (IMAGES, idx_bytes(np.zeros((20, 32, 32), np.uint8)), "00 00 00 20 00 00 00 20"),
     "absurd sizes": (IMAGES, b"\0\0\x08\x03" + b"\xff" * 12, "it has 16 bytes"),
@@ -115,29 +105,8 @@ def test_a_damaged_idx_file_is_named_with_what_is_wrong(small_mnist, damage):
     path.write_bytes(content)
     text = refused("mnist", small_mnist, split="test")
     assert text.startswith(f"{path} is damaged, or not the file of mnist: ") and words in text
-    assert (
-        f'where 15,696 bytes beginning with {HEADER} are expected; delete it and call load("mnist")' in text
-    )
+    assert 'delete it and call load("mnist") again' in text
     assert len(load("mnist", "train", root=small_mnist)) == 50  # the other files are still good
-
-
-def test_a_label_too_large_is_damage(small_mnist):
-    (small_mnist / "MNIST" / "raw" / LABELS).write_bytes(idx_bytes(np.full(20, 11, np.uint8)))
-    with pytest.raises(DataError, match=r"labels in .* are damaged: one is 11"):
-        load("mnist", "test", root=small_mnist)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [gzip.compress(WHOLE[IMAGES])[:3000], b"not gzip", gzip.compress(WHOLE[IMAGES])[:-8] + bytes(8)],
-    ids=["cut", "not gzip", "another checksum"],
-)
-def test_a_damaged_gz_file_is_named(small_mnist, content):
-    path = small_mnist / "MNIST" / "raw" / IMAGES
-    path.with_name(path.name + ".gz").write_bytes(content)
-    path.unlink()
-    text = refused("mnist", small_mnist, split="test", download=False)
-    assert text.startswith(f"{path}.gz is damaged, or not the file of mnist: it cannot be read (")
 
 
 def test_binarized_mnist_from_an_npz(small_binarized):
@@ -179,12 +148,9 @@ def test_a_damaged_npz_is_named(small_binarized, damage):
     [
         {"test": np.zeros((20, 28, 28), np.uint8)},
         {"test": np.zeros((19, 784), np.uint8)},
-        {"test": np.zeros((20, 784), np.float32)},
         {"test": np.full((20, 784), 255, np.uint8)},
         {"test": np.full((20, 784), "0")},
         {"test": np.array([None])},  # objects would need pickle, which can run code
-        {"test_labels": np.zeros(19, np.uint8)},
-        {"test_labels": np.full(20, 10, np.uint8)},
         {"test": None},
     ],
 )

@@ -37,11 +37,6 @@ def test_silence_has_the_level_of_the_floor():
     assert torch.allclose(Spectrogram().decibels(torch.zeros(1, 5040)), torch.tensor(-60.0))
 
 
-def test_a_clip_of_another_length_is_refused():
-    with pytest.raises(ValueError, match="expected 5040"):
-        Spectrogram().decibels(torch.zeros(1, 5000))
-
-
 def test_griffin_lim_finds_a_wave_with_nearly_the_same_spectrogram():
     clip = synthetic("test")
     levels = clip.settings.decibels(clip.waves[:6].float() / 32_768)
@@ -107,14 +102,12 @@ def test_filled_frames_end_where_the_clip_ends():
     assert (data.waves[row, data.used[row] :] == 0).all()
 
 
-def test_synthetic_digits_are_the_same_every_time_and_tell_digits_and_speakers_apart():
+def test_synthetic_digits_are_the_same_every_time_and_can_be_told_apart():
     train, test = synthetic("train"), synthetic("test")
     assert len(train) == 4 * 10 * (TAKES - 6) and len(test) == 4 * 10 * 3
-    for labels, kinds, least in (("labels", 10, 0.6), ("speakers", 4, 0.6)):
-        known, asked = getattr(train, labels), getattr(test, labels)
-        centers = torch.stack([train.values[known == k].mean(0).flatten() for k in range(kinds)])
-        found = torch.cdist(test.values.flatten(1), centers).argmin(1)
-        assert (found == asked).float().mean() > least
+    centers = torch.stack([train.values[train.labels == k].mean(0).flatten() for k in range(10)])
+    found = torch.cdist(test.values.flatten(1), centers).argmin(1)
+    assert (found == test.labels).float().mean() > 0.6
     from vae_course.data import sound as formant_digits
 
     formant_digits._all_clips.cache_clear()
@@ -126,7 +119,7 @@ def test_rows_move_together():
     assert len(data) == 40 and data.labels.bincount().tolist() == [4] * 10
     whole = load("spoken_digits_synthetic", "test")
     row = int(torch.nonzero((whole.values == data.values[7]).flatten(1).all(1))[0])
-    assert whole.labels[row] == data.labels[7] and whole.speakers[row] == data.speakers[7]
+    assert whole.labels[row] == data.labels[7]
     assert torch.equal(whole.waves[row], data.waves[7]) and data.mean.shape == (128, 1)
     assert torch.equal(data.batch(torch.tensor([2, 0])), data.values[[2, 0]])
 
@@ -177,7 +170,7 @@ def test_a_folder_and_an_archive_give_the_same_clips_split_by_take(tmp_path):
         one, other = (load("spoken_digits", split, root=tmp_path / part, download=False) for part in "ab")
         assert len(one) == len(other) == count
         assert torch.equal(one.waves, other.waves) and torch.equal(one.values, other.values)
-    assert one.speaker_names == ("anna", "bert") and set(one.labels.tolist()) == {3, 7}
+    assert set(one.labels.tolist()) == {3, 7}
     test = load("spoken_digits", "test", root=tmp_path / "a")
     assert sorted(set(test.used.tolist())) == [1000, 1100, 1200, 1300, 1400]
     assert test.waves.abs().amax(1).eq(32767).all()
@@ -216,5 +209,5 @@ def test_the_real_recordings(data_root):
     if not (data_root / "audio").is_dir():
         pytest.skip("no audio")
     test = load("spoken_digits", "test", root=data_root, download=False)
-    assert len(test) == 50 * len(test.speaker_names) and test.labels.bincount().unique().numel() == 1
+    assert len(test) % 50 == 0 and test.labels.bincount().unique().numel() == 1
     assert test.values.std().item() == pytest.approx(1, abs=0.1)

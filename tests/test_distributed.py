@@ -13,7 +13,7 @@ import torch
 from torch.distributed import TCPStore
 
 from vae_course.__main__ import main
-from vae_course.training.distributed import RowsOfDraws, own_device, process_group
+from vae_course.training.distributed import RowsOfDraws, process_group
 from vae_course.training.loop import History
 from vae_course.weights import load_model
 
@@ -85,10 +85,7 @@ def test_resumed_processes_equal_uninterrupted_ones_bit_for_bit(found):
 
 
 def test_misuse_is_told(found):
-    small, buffers, draws = found["refused"]
-    assert "batch_size is 1, and 2 processes share each batch" in small
-    assert "no longer have the same input_mean" in buffers and "one process" in buffers
-    assert "draws by bernoulli" in draws
+    assert "draws by bernoulli" in found["refused"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
@@ -154,15 +151,3 @@ class TestMisuse:
         monkeypatch.setenv("LOCAL_RANK", "0")
         assert main(["sweep"]) == 2
         assert "run sweep without it" in capsys.readouterr().err
-
-    def test_a_device_with_a_number_is_refused(self, monkeypatch):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-        with pytest.raises(ValueError, match="2 processes cannot share 'cuda:1'"):
-            own_device("cuda:1")
-
-    def test_more_processes_than_devices_are_refused(self, monkeypatch):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-        with pytest.raises(ValueError, match=r"starts 2 processes .* sees 1 CUDA"):
-            own_device("auto")

@@ -11,9 +11,7 @@ from torch.distributions import kl_divergence as divergence
 
 from vae_course.elbo import ElboTerms, GaussianPosterior
 from vae_course.evaluation.code_use import log_aggregate
-from vae_course.exercises.chapter_04 import cyclical_weight
 from vae_course.models.linear_gaussian import water_filling
-from vae_course.training.settings import kl_weight
 
 
 def normal(mean, log_var):
@@ -149,7 +147,6 @@ UNUSUAL = {
     },
     "04.2": {"tensors": {"active": 2.0, "rate": torch.tensor(2.0794), "beta": np.int64(8)}},
     "04.6": {
-        "the package's schedule": lambda s, t, c, r: kl_weight(1.0, s, t, r, "cyclical", c),
         "numpy": lambda s, t, c, r: np.clip(saw(s, t, c) / r, 0, 1),
     },
     "04.1": {
@@ -198,10 +195,3 @@ def test_the_water_level_is_the_package_s():
         int((water_filling(torch.tensor([8.0, 2.0, 0.5]), beta * 0.25) > 0).sum()) for beta in (7.99, 8.0)
     ]
     assert left == [2, 1]
-
-
-def test_the_schedule_is_the_package_s():
-    for step in range(97):
-        assert cyclical_weight(step, 97, 5, 0.3) == pytest.approx(
-            kl_weight(1.0, step, 97, 0.3, "cyclical", 5)
-        )

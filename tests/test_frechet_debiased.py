@@ -45,7 +45,7 @@ def test_settings_out_of_range_are_refused(settings):
 
 
 def test_clock_hands_are_equal_but_for_a_turn_and_apart_from_each_other():
-    x = clock_hands(hands=4, side=16).floats()
+    x = clock_hands(hands=4).floats()
     for quarter in range(1, 4):
         assert torch.allclose(torch.rot90(x[0], quarter, (-2, -1)), x[quarter], atol=1 / 255)
     many = clock_hands().floats()

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from vae_course import VAE, fit, load_pictures
 from vae_course.data.images import DataError, ImageData
-from vae_course.data.own_images import as_image_data, check_data, load_own_parts
+from vae_course.data.own_images import as_image_data, check_data
 
 GRAY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 
@@ -122,9 +122,6 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
     (tmp_path / "bad" / "b.png").write_bytes((tmp_path / "bad" / "a.png").read_bytes()[:50])
     with pytest.raises(DataError, match=r"b\.png in .*bad is not a whole picture .*: delete it"):
         load_pictures(tmp_path / "bad")
-    for wrong in (0, (1, 2, 3), "large"):
-        with pytest.raises(DataError, match=r"size is .*; expected pixels: a side"):
-            load_pictures(tmp_path / "bad", wrong)
     (tmp_path / "x.npy").write_text("no numbers")
     with pytest.raises(DataError, match=r"x\.npy cannot be read as a \.npy file of pictures"):
         load_pictures(tmp_path / "x.npy")
@@ -134,14 +131,14 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
 def test_arrays_of_a_file_are_divided_once_and_for_all(tmp_path, shape):
     images = np.random.RandomState(0).randint(0, 256, shape).astype(np.uint8)
     np.save(tmp_path / "x.npy", images)
-    parts = load_own_parts(tmp_path / "x.npy")
+    parts = {part.split: part for part in load_pictures(tmp_path / "x.npy").parts()}
     assert [len(part) for part in parts.values()] == [48, 6, 6] and list(parts) == [
         "train",
         "validation",
         "test",
     ]
     assert parts["train"].shape == (3 if 3 in shape else 1, 8, 8) and parts["train"].name.startswith("x-")
-    again = load_own_parts(tmp_path / "x.npy")
+    again = {part.split: part for part in load_pictures(tmp_path / "x.npy").parts()}
     assert all(torch.equal(part.images, again[split].images) for split, part in parts.items())
     seen = [image.numpy().tobytes() for part in parts.values() for image in part.images]
     assert sorted(seen) == sorted(image.numpy().tobytes() for image in as_image_data(images).images)
@@ -155,7 +152,7 @@ def test_arrays_of_a_file_are_divided_once_and_for_all(tmp_path, shape):
         (np.full((20, 8, 8), 7.0), "leave out Normalize, or divide by 255"),
         (np.full((20, 8, 8), np.nan), "pixels from nan to nan"),
         (np.full((20, 8, 8), 256), "pixels from 256 to 256"),
-        *((np.zeros((60, c, 16, 16), np.uint8), "1 or 3 channels is expected: leave out") for c in (2, 4, 7)),
+        *((np.zeros((60, c, 16, 16), np.uint8), "with 1 or 3 channels is expected") for c in (2, 4, 7)),
     ],
 )
 def test_unusable_arrays_are_told(array, words):
@@ -184,15 +181,13 @@ def test_all_that_holds_pictures_gives_the_same_data():
 
     data = tiny_images(40)
     pictures, ready = Pictures(data), Pictures(data, ToTensor())
-    dicts = [{"image": picture, "label": label} for picture, label in (pictures[i] for i in range(40))]
-    sources = (pictures, ready, DataLoader(ready, 16), Subset(ready, range(40)), dicts, iter(dicts))
+    pairs = [pictures[i] for i in range(40)]
+    sources = (pictures, ready, DataLoader(ready, 16), Subset(ready, range(40)), pairs)
     for source in sources:
         taken = as_image_data(source)
         assert isinstance(taken, ImageData) and torch.equal(taken.images, data.images)
         assert torch.equal(taken.labels, data.labels)
-        assert taken.class_names == (
-            tuple("0123") if source is dicts or source is sources[5] else data.class_names
-        )
+        assert taken.class_names == (tuple("0123") if source is pairs else data.class_names)
     for source in (data.images, data.images.numpy(), data.floats(), data.images[:, 0].double() / 255):
         assert torch.equal(as_image_data(source).images, data.images)
     plain = as_image_data(TensorDataset(data.floats()))
@@ -222,14 +217,12 @@ def test_models_and_training_take_them():
 
 def test_what_holds_no_pictures_is_refused_with_what_is_expected():
     for nothing in ("text", 7, None, {"a": 1}, [object()], b"bytes"):
-        with pytest.raises(
-            TypeError, match=r"the training set is of type \w+; expected an ImageData: take one"
-        ):
+        with pytest.raises(TypeError, match=r"the training set is of type \w+ .*expected an ImageData, from"):
             check_data(nothing, "the training set")
-    with pytest.raises(TypeError, match="the data set is of type int; expected an ImageData"):
+    with pytest.raises(TypeError, match=r"the data set is of type int .*expected an ImageData"):
         VAE.for_data(7)
     for empty in ([], np.zeros((0, 8, 8), np.uint8), DataLoader([])):
-        with pytest.raises((ValueError, DataError), match="is empty"):
+        with pytest.raises((ValueError, DataError), match=r"is empty|has none"):
             check_data(empty, "the training set")
     different = [np.zeros((8, 8), np.uint8), np.zeros((9, 8), np.uint8)]
     with pytest.raises(DataError, match=r"pictures of shapes \(8, 8\) and \(9, 8\)"):

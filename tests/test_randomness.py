@@ -102,7 +102,7 @@ def test_a_refused_base_seed_leaves_the_old_one():
 
 @pytest.mark.parametrize("name", [1.5, None, (1, 2)])
 def test_a_name_is_a_whole_number_or_a_text(name):
-    with pytest.raises(ValueError, match="whole number or a text"):
+    with pytest.raises(TypeError, match="as an integer"):
         seed_of(name)
 
 

@@ -39,7 +39,7 @@ LAYERS = (
     {"plots"},
     {"teaching", "widgets"},
     {"exercises"},
-    {"cli", "cli_runs", "cli_train", "__main__"},
+    {"cli", "__main__"},
 )
 STRANGERS = {("training", "evaluation"), ("evaluation", "training")}  # of one layer, and not to meet
 

@@ -17,7 +17,6 @@ QUIET = {"device": "cpu", "progress": False}
 HELD_OUT = tiny_images(30, seed=1)
 RUNS = {
     "adam": {},
-    "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
     "cosine": {"schedule": "cosine", "warmup": 0.2},
     "kl warm-up": {"kl_warmup": 0.8, "beta": 2.0},
     "clip": {"gradient_clip": 0.5},
@@ -30,8 +29,6 @@ RUNS = {
     },
     "dynamic binarization": {"binarize": "dynamic"},
     "everything": {
-        "optimizer": "adamw",
-        "weight_decay": 0.01,
         "schedule": "linear",
         "warmup": 0.1,
         "kl_warmup": 0.3,

@@ -12,7 +12,7 @@ from vae_course.elbo import ElboTerms
 from vae_course.evaluation.code_use import kl_per_dimension
 from vae_course.models.vae import VAE
 from vae_course.training.loop import fit
-from vae_course.training.settings import kl_settled, kl_weight, learning_rate_factor
+from vae_course.training.settings import kl_weight, learning_rate_factor
 
 
 def test_constant_without_warmup_is_one_throughout():
@@ -79,46 +79,6 @@ def test_kl_weight_over_the_whole_run_reaches_beta_at_its_end():
     assert kl_weight(3.0, 99, 100, kl_warmup=1.0) == pytest.approx(2.97)
 
 
-def test_cycles_repeat_the_rise_and_the_last_one_ends_at_beta():
-    weights = [kl_weight(2.0, step, 100, 0.5, "cyclical", 4) for step in range(101)]
-    one = [kl_weight(2.0, step, 25, 0.5) for step in range(25)]
-    assert weights[:100] == pytest.approx(one * 4)
-    assert weights[100] == 2
-    assert [weights[step] for step in (0, 25, 50, 75)] == [0] * 4
-    assert weights.count(2.0) == 4 * 12 + 1  # steps 13 to 24 of each cycle, and the end
-
-
-def test_one_cycle_is_the_linear_schedule_and_constant_never_rises():
-    for step in range(51):
-        assert kl_weight(3, step, 50, 0.4, "cyclical", 1) == kl_weight(3, step, 50, 0.4, "linear")
-        assert kl_weight(3, step, 50, 0.4, "constant") == 3
-        assert kl_weight(3, step, 50, 0.0, "cyclical") == 3
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    schedule=st.sampled_from(["constant", "linear", "cyclical"]),
-    total=st.integers(1, 300),
-    share=st.floats(0, 1),
-    cycles=st.integers(1, 9),
-    beta=st.floats(0, 10),
-)
-def test_once_settled_the_kl_weight_is_beta_and_stays(schedule, total, share, cycles, beta):
-    course = (share, schedule, cycles)
-    settled = [kl_settled(step, total, *course) for step in range(total + 1)]
-    assert settled[-1] and settled == sorted(settled)
-    for step in range(total + 1):
-        weight = kl_weight(beta, step, total, *course)
-        assert 0 <= weight <= beta
-        # A float step % length may fall just short of the full length of the rise.
-        assert not settled[step] or weight == pytest.approx(beta, rel=1e-6)
-
-
-def test_unknown_kl_schedule():
-    with pytest.raises(ValueError, match="unknown KL schedule 'cosine'; choose one of constant, linear, cyc"):
-        kl_weight(1.0, 0, 10, 0.5, "cosine")
-
-
 def terms(kl_rows, reconstruction=(3.0, 5.0)) -> ElboTerms:
     per_dimension = torch.tensor(kl_rows, requires_grad=True)
     return ElboTerms(torch.tensor(reconstruction), per_dimension.sum(-1), per_dimension)
@@ -154,20 +114,8 @@ def test_free_bits_keep_every_dimension_near_its_allowance():
     assert (kept > 0.2).all() and (kept < 0.5).all()
 
 
-def test_the_cyclical_weight_is_recorded_and_used():
-    model, history = run(kl_schedule="cyclical", kl_cycles=3, kl_warmup=0.5, beta=2.0)
-    steps = [record["step"] for record in history.records]
-    expected = [kl_weight(2.0, step, 36, 0.5, "cyclical", 3) for step in steps]
-    assert [record["beta"] for record in history.records] == pytest.approx(expected)
-    assert len({round(value, 6) for value in expected}) > 1
-    other, _ = run(kl_warmup=0.5, beta=2.0)
-    assert not torch.equal(
-        model.state_dict()["encoder.layers.1.weight"], other.state_dict()["encoder.layers.1.weight"]
-    )
-
-
 def test_the_best_epoch_is_looked_for_after_the_last_rise():
-    _, history = run(kl_schedule="cyclical", kl_cycles=2, kl_warmup=1.0, epochs=6)
+    _, history = run(kl_warmup=1.0, epochs=6)
     assert history.best_epoch == 6
 
 

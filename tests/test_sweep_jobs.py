@@ -14,9 +14,10 @@ import torch
 from tiny_data import tiny_images
 
 from vae_course.evaluation.sizes import size_report
+from vae_course.files import Told
 from vae_course.models.classifier import Classifier
 from vae_course.randomness import base_seeded
-from vae_course.training.sweep import WorkerLost, plan, run_sweep
+from vae_course.training.sweep import plan, run_sweep
 
 TRAIN, HELD_OUT = tiny_images(96), tiny_images(64, seed=1)
 CELLS = plan("tiny", (2, 3), (1.0,), 2, 96, hidden_dims=(16,), epochs=2, batch_size=32)
@@ -114,7 +115,7 @@ def test_a_killed_process_costs_its_cell_alone(one, tmp_path):
     folder = tmp_path / "cells"
     sweep(CELLS[:1], folder=folder, progress=False)
     train = Deadly(TRAIN, tmp_path / "dead")
-    with pytest.raises(WorkerLost, match=r"was ended from outside \(out of memory\?\); .* are kept"):
+    with pytest.raises(Told, match=r"was ended from outside \(out of memory\?\); .* are kept"):
         sweep(train=train, folder=folder, jobs=2, progress=False)
     assert (tmp_path / "dead").exists() and (folder / CELLS[0].file_name).exists()
     records = sweep(train=train, folder=folder, jobs=2, progress=False)

@@ -1,347 +1,535 @@
-"""The command line as a language: commands, options, and one sentence for every mistake.
+"""The command line: train a VAE, measure it, draw from it, sweep over sizes; docs/command_line.md shows how.
 
-Light: no torch, so that --help answers at once. A test keeps the names here equal to those of the modules.
+Everything is checked before the work starts. What the caller can put right ends with exit code 2, what went
+wrong on the way with 1, Ctrl-C with 130, each in one sentence on standard error.
 """
 
-from __future__ import annotations
-
 import argparse
+import json
 import os
 import re
-import shutil
+import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
+from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
-from vae_course.files import Told
-from vae_course.training.settings import SWEEP_RECIPE, FitSettings, Rule, nearest, number, one_of, whole
+import torch
+from matplotlib.figure import Figure
+
+import vae_course as course
+from vae_course import VAE, evaluation, plots
+from vae_course.data.images import ImageData
+from vae_course.data.loading import HOMES, finish
+from vae_course.files import Told, say, write_atomically
+from vae_course.likelihoods import LIKELIHOODS
+from vae_course.plots.chapter_08 import rate_distortion_panel, size_panel
+from vae_course.plots.images import looking_at, mean_code
+from vae_course.training import distributed as processes
+from vae_course.training.settings import AT_LEAST_0, SWEEP_RECIPE, FitSettings, Rule, one_of, whole
+from vae_course.weights import SHIPPED, CheckpointError, load_checkpoint, load_model
 
 PROGRAM = "python -m vae_course"
-DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
-
-DATASETS = ("digits", "letters", "mnist", "fashion_mnist", "binarized_mnist", "faces_synthetic", "celeba")
-DATASETS += ("stanford_dogs",)
+PICTURES = (".png", ".pdf", ".svg")
+DATASETS = [name for name, home in HOMES.items() if not home.startswith(("sound", "tables", "text"))]
 SPLITS = ("train", "validation", "test")
-BINARIZE = ("none", "dynamic", "fixed")
-ARCHITECTURES = ("mlp", "conv")
-LIKELIHOODS = (
-    *("bernoulli", "gaussian", "gaussian_learned", "continuous_bernoulli"),
-    *("laplace", "laplace_learned", "discretized_logistic"),
+BINARIZE = {"none": None, "dynamic": "dynamic", "fixed": "fixed"}  # the data layer's words
+# Their log p(x|z) is a density's, which can be above 0; the others give a pixel a probability.
+DENSITIES = ("gaussian", "gaussian_learned", "continuous_bernoulli", "laplace", "laplace_learned")
+MODEL_OPTIONS = ("latent_dim", "hidden_dims", "likelihood", "architecture", "activation")
+MOST_CLASSES = 20  # more would fill the picture of the codes with their names
+
+# What a resumed run may choose anew: nothing that changes the result. (The file of own images may have moved;
+# its content stands in the name of the data set.)
+FREE = ("command", "output", "resume", "device", "quiet", "images")
+# What a run leaves, in the order in which it is written; the last file says that the run is finished.
+FILES = (
+    *("config.json", "model.pt", "history.json", "training_history.png", "reconstructions.png"),
+    *("latent_space.png", "samples.png", "interpolation.png", "manifold.png", "metrics.json"),
 )
-ACTIVATIONS = ("relu", "gelu", "silu", "tanh")
 
 
-class UsageError(Exception):
+class UsageError(Told):
     """Something the caller can put right: one sentence; the command ends with exit code 2."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one sentence; it takes ``--latent_dim`` and ``--beta -1e-3``."""
-
-    def __init__(self, *arguments, **more):
-        super().__init__(*arguments, **{"formatter_class": _Help, "allow_abbrev": False, **more})
+    """An ArgumentParser whose errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        message = message.removeprefix("argument ").replace("expected one argument", "its value is missing")
-        raise UsageError(message if message.endswith(".") or "?" in message else f"{message}.")
-
-    def read(self, words: Sequence[str] | None, known: Callable[[argparse.Namespace], Parser] | None = None):
-        """The settings that words (None: this process's) stand for; UsageError where one is wrong.
-
-        ``known`` gives the parser whose options a misspelled one may have meant; this one without it.
-        """
-        arguments, unknown = self.parse_known_args(_tidy(sys.argv[1:] if words is None else words))
-        if unknown:
-            word, options = unknown[0], (known(arguments) if known else self)._option_string_actions
-            names = [name.lstrip("-").replace("-", "_") for name in options] if word[:1] == "-" else []
-            guess = nearest(word.lstrip("-"), names).replace("mean ", "mean --").replace("_", "-")
-            raise UsageError(f"{word} is not understood{guess or '; --help lists the options.'}")
-        return arguments
+        message = message.removeprefix("argument ")
+        raise UsageError(message if message[-1] in ".?" else f"{message}.")
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Keeps the line breaks of descriptions and gives the names of options room."""
-
-    def __init__(self, prog: str, **more: object) -> None:
-        width = min(100, shutil.get_terminal_size().columns - 2)
-        super().__init__(prog, **{**more, "max_help_position": 30, "width": width})
-        self._action_max_length = 22  # argparse forgets to count the indent of commands
-
-
-def add(
-    group: argparse._ActionsContainer,
-    option: str,
-    text: str,
-    rule: Rule | Callable[[str], Any] = str,
-    default: Any = None,
-    *,
-    shown: str | None = None,
-    metavar: str = "N",
-    **more: Any,
-) -> None:
-    """Add an option whose help ends in its default, or in ``shown`` where the value says nothing."""
+def add(parser: Parser, option: str, text: str, rule: Rule | type = str, default: Any = None, **more) -> None:
+    """Add an option that ``rule`` checks; its help ends in the names that it may be and in its default."""
     if isinstance(rule, Rule):
-        if rule.choices:
-            metavar = "{" + ",".join(rule.choices) + "}"
-            if len(metavar) > 60:  # too long for the column of option names
-                text, metavar = f"{text}: {', '.join(rule.choices)}", "NAME"
-        rule = rule.read
-    if not more.get("required"):
-        default_text = f"{default:g}" if isinstance(default, float) else default
-        text = f"{text} (default: {shown or default_text})"
-    group.add_argument(option, type=rule, default=default, help=text, metavar=metavar, **more)
+        text, rule = f"{text}, {rule.words}" if rule.choices else text, rule.read
+    if default is not None:
+        text += f" (default: {default})"
+    parser.add_argument(option, help=text, type=rule, default=default, **more)
 
 
-# Here a seed decides more than in ``fit``, which gets model and data ready-made.
-MORE_WORDS = {"seed": "seed of weights, order of images, noise, subset"}
+def flag(parser: Parser, option: str, text: str) -> None:
+    parser.add_argument(option, help=text, action="store_true")
 
 
-def add_setting(group: argparse._ActionsContainer, name: str, default: Any, text: str | None = None) -> None:
-    """The option of a field of ``FitSettings``, with another default or in other words."""
-    about = FitSettings.__dataclass_fields__[name].metadata
-    shown = about["none"] if default is None else None
-    option, text = f"--{name.replace('_', '-')}", text or about["text"]
-    add(group, option, text, about["rule"], default, shown=shown, metavar=about["metavar"])
-
-
-def add_learned_from(group: argparse._ActionsContainer) -> None:
-    add(group, "--dataset", "images to learn from; digits need no network", one_of(DATASETS), shown="digits")
-    text = "own images instead: a .npy file, uint8 (N, H, W) or (N, C, H, W), or a folder or .zip of one size"
-    add(group, "--images", text, shown="none", metavar="PATH")
-
-
-def add_measured_on(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("data")
-    add(group, "--dataset", "images to take", one_of(DATASETS), shown="what the model was trained on")
-    text = "own images instead, as for `train`: needed again where the model was trained on them"
-    add(group, "--images", text, shown="none", metavar="PATH")
-    add(group, "--split", "part of the data set", one_of(SPLITS), "test")
-    add(group, "--subset", "take N images, classes balanced", whole(1), shown="all")
-    add(group, "--binarize", "black and white", one_of(BINARIZE), shown="as in training")
-    add_data_location(group)
-
-
-def add_data_location(group: argparse._ActionsContainer) -> None:
-    shown = "$VAE_COURSE_DATA, else ./data"
-    add(group, "--data-root", "where data sets lie", shown=shown, metavar="FOLDER")
-    group.add_argument("--no-download", action="store_true", help="use only files that are already there")
-
-
-def add_model(parser: argparse.ArgumentParser) -> None:
-    text = "output folder of `train`, or a model file"
-    add(parser.add_argument_group("model"), "--model", text, metavar="PATH", required=True)
-
-
-def add_device(group: argparse._ActionsContainer, picture: str | None = None) -> None:
-    if picture:
-        add(group, "--output", ".png, .pdf or .svg file to write", default=picture, metavar="FILE")
-    add(group, "--device", "auto, cpu, cuda or mps", default="auto", metavar="DEVICE")
-
-
-def _train(parser: Parser) -> None:
-    parser.description = """\
-Train a VAE on the training part of a data set, watch the validation part, and measure the
-test part once, at the end."""
-    parser.epilog = f"""\
-example:
-  {PROGRAM} train --dataset mnist --epochs 50 --latent-dim 20 --beta 1.0 \\
-      --hidden-dims 512 256 --batch-size 128 --learning-rate 1e-3 --output results/
-  {PROGRAM} train --images my_pictures.npy --epochs 100 --output mine/
-
-Ctrl-C leaves a checkpoint; `train --resume --output results/` goes on from it.
-torchrun --nproc-per-node 8 -m vae_course train ... shares every batch among 8 processes
-(each with a GPU, if there are any) and gives the result of one."""
-    names = ("data", "model", "objective", "optimization", "run")
-    groups = {name: parser.add_argument_group(name) for name in names}
-    data, model, run = groups["data"], groups["model"], groups["run"]
-    add_learned_from(data)
-    add(data, "--subset", "train on N images, classes balanced", whole(1), shown="all")
-    text = "black and white: drawn anew at each read, or once"
-    add(data, "--binarize", text, one_of(BINARIZE), "none")
-    text = "mirror the training images at random and vary their colors, anew at each read"
-    data.add_argument("--augment", action="store_true", help=text)
-    add_data_location(data)
-
-    add(model, "--architecture", "fully connected or convolutional", one_of(ARCHITECTURES), "mlp")
-    add(model, "--latent-dim", "size of the code z", whole(1), 20, metavar="K")
-    text = "encoder layers: widths (mlp) or channels (conv); the decoder mirrors them"
-    add(model, "--hidden-dims", text, whole(1), shown="512 256; conv: by picture size", nargs="+")
-    add(model, "--activation", "between layers", one_of(ACTIVATIONS), "gelu")
-    add(model, "--likelihood", "p(x|z) of a pixel", one_of(LIKELIHOODS), "bernoulli")
-
-    add(run, "--output", "where everything is written", default="results", metavar="FOLDER")
-    text = "go on with the interrupted run in FOLDER, as it was planned: schedules span it, so it cannot grow"
-    run.add_argument("--resume", action="store_true", help=text)
-    run.add_argument("--overwrite", action="store_true", help="replace the run that FOLDER holds")
-    add_device(run)
-    run.add_argument("--quiet", action="store_true", help="print nothing but errors")
+def add_settings(parser: Parser, defaults: dict) -> None:
+    """Fields of ``FitSettings`` as options."""
     for own in fields(FitSettings):
-        add_setting(groups[own.metadata["group"]], own.name, own.default, MORE_WORDS.get(own.name))
+        if own.name in defaults:
+            about = own.metadata
+            text = about["text"] + (f" (default: {about['none']})" if defaults[own.name] is None else "")
+            add(parser, f"--{own.name.replace('_', '-')}", text, about["rule"], defaults[own.name])
 
 
-def _evaluate(parser: Parser) -> None:
-    parser.description = (
-        "Measure a trained model on a data set: -ELBO, reconstruction and KL in nats per example,\n"
-        "with standard errors over the images."
-    )
-    words = "--model results/ --importance-samples 1000 --json numbers.json"
-    parser.epilog = f"example:\n  {PROGRAM} evaluate {words}"
-    add_model(parser)
+def add_learned_from(parser: Parser) -> None:
+    add(parser, "--dataset", "images to learn from (default: digits)", one_of(DATASETS))
+    add(parser, "--images", "own images instead: a folder or .zip of pictures of one size, or a .npy file")
+
+
+def add_measured_on(parser: Parser) -> None:
+    add(parser, "--model", "output folder of train, or a model file", required=True)
+    add(parser, "--dataset", "images to take (default: those of training)", one_of(DATASETS))
+    add(parser, "--images", "own images instead, as for train")
+    add(parser, "--split", "part of the data set", one_of(SPLITS), "test")
+    add(parser, "--subset", "take N images, classes balanced (default: all)", whole(1))
+    add(parser, "--binarize", "black and white (default: as in training)", one_of(BINARIZE))
+
+
+def add_train(parser: Parser) -> None:
+    add_learned_from(parser)
+    add(parser, "--subset", "train on N images, classes balanced (default: all)", whole(1))
+    add(parser, "--binarize", "black and white, drawn anew at each read or once", one_of(BINARIZE), "none")
+    flag(parser, "--augment", "mirror the training images at random and vary their colors")
+    add(parser, "--architecture", "fully connected or convolutional", one_of(("mlp", "conv")), "mlp")
+    add(parser, "--latent-dim", "size of the code z", whole(1), 20)
+    text = "encoder layers, which the decoder mirrors: widths or channels (default: 512 256; conv: by size)"
+    add(parser, "--hidden-dims", text, whole(1), nargs="+")
+    add(parser, "--activation", "between layers", one_of(("relu", "gelu", "silu", "tanh")), "gelu")
+    add(parser, "--likelihood", "p(x|z) of a pixel", one_of(LIKELIHOODS), "bernoulli")
+    add_settings(parser, {own.name: own.default for own in fields(FitSettings)})
+    add(parser, "--output", "folder to write", default="results")
+    flag(parser, "--resume", "go on with the interrupted run in the folder, as it was planned")
+    flag(parser, "--quiet", "print nothing but errors")
+
+
+def add_evaluate(parser: Parser) -> None:
     add_measured_on(parser)
-    group = parser.add_argument_group("measurement")
-    text = "draws of z per image for the importance-weighted bound of log p(x); 1000 or more is usual"
-    add(group, "--importance-samples", text, whole(0), 0, shown="0, not measured", metavar="K")
-    add(group, "--json", "write the numbers to this file as well", shown="print only", metavar="FILE")
-    add(group, "--seed", "seed of z, subset and binarization", whole(0), shown="as in training")
-    add_device(group)
+    add(parser, "--importance-samples", "draws of z for a bound of log p(x); 1000 is usual", whole(0), 0)
+    add(parser, "--seed", "seed of z, subset and binarization (default: as in training)", whole(0))
 
 
-def _sample(parser: Parser) -> None:
-    parser.description = "Draw codes from the prior N(0, I) and write the decoded pictures to a file."
-    parser.epilog = f"example:\n  {PROGRAM} sample --model results/ --n 64 --output samples.png"
-    add_model(parser)
-    group = parser.add_argument_group("pictures")
-    add(group, "--n", "number of pictures, drawn on a square grid", whole(1), 64)
-    group.add_argument("--noise", action="store_true", help="draw from p(x|z) instead of showing its mean")
-    add(group, "--seed", "seed of the codes", whole(0), 0)
-    add_device(group, "samples.png")
+def add_sample(parser: Parser) -> None:
+    add(parser, "--model", "output folder of train, or a model file", required=True)
+    add(parser, "--n", "number of pictures", whole(1), 64)
+    flag(parser, "--noise", "draw from p(x|z) instead of showing its mean")
+    add(parser, "--seed", "seed of the codes", whole(0), 0)
+    add(parser, "--output", ".png, .pdf or .svg file to write", default="samples.png")
 
 
-def _interpolate(parser: Parser) -> None:
-    parser.description = (
-        "Encode two images, walk in a straight line between their mean codes, and write the decoded\n"
-        "pictures to a file, with the two originals at the ends."
-    )
-    parser.epilog = (
-        "examples:\n"
-        f"  {PROGRAM} interpolate --model results/ --from 3 --to 8 --steps 10\n"
-        f"  {PROGRAM} interpolate --model results/ --from index:17 --to index:42"
-    )
-    add_model(parser)
-    group = parser.add_argument_group("path")
-    text = "a class (3, sneaker), from which one is drawn, or the number of an image (index:17, or 17"
+def add_interpolate(parser: Parser) -> None:
+    add_measured_on(parser)
     for option, end in (("--from", "first"), ("--to", "last")):
-        words = f"{end} image: {text} where that is no class)"
-        add(group, option, words, dest=end, metavar="IMAGE", required=True)
-    add(group, "--steps", "pictures on the path, both ends included", whole(2), 10)
-    add(group, "--seed", "seed of the choice of an image from its class", whole(0), 0)
-    add_device(group, "interpolation.png")
-    add_measured_on(parser)
+        text = f"{end} image: a class (3, sneaker), from which one is drawn, or index:17"
+        add(parser, option, text, dest=end, required=True)
+    add(parser, "--steps", "pictures on the path, both ends included", whole(2), 10)
+    add(parser, "--seed", "seed of the choice of an image from its class", whole(0), 0)
+    add(parser, "--output", ".png, .pdf or .svg file to write", default="interpolation.png")
 
 
-def _sweep(parser: Parser) -> None:
-    parser.description = (
-        "Train a small model for every latent size, beta and seed, measure each on the validation part, and\n"
-        "write a CSV file, the same as JSON with the KL of every dimension, and figures. The last line\n"
-        "recommends a latent size. The numbers of every finished model (not its weights) are kept in\n"
-        "FOLDER/cells: the same command goes on where it was interrupted."
-    )
-    parser.epilog = (
-        "examples:\n"
-        f"  {PROGRAM} sweep --dataset mnist --latent-dims 2 4 8 16 32 64 --betas 1 4 --seeds 3\n"
-        f"  {PROGRAM} sweep --images my_pictures.npy --latent-dims 4 8 16 32\n"
-        f"  {PROGRAM} sweep --dataset mnist --jobs 8"
-    )
-    data = parser.add_argument_group("data")
-    add_learned_from(data)
-    add(data, "--examples", "train on at most N images, classes balanced", whole(1), 10_000)
-    add_data_location(data)
-    grid = parser.add_argument_group("grid")
-    add(grid, "--latent-dims", "sizes of z", whole(1), shown="2 4 8 16 32 64", metavar="K", nargs="+")
-    add(grid, "--betas", "weights of the KL term", number(0), shown="1", metavar="B", nargs="+")
-    add(grid, "--seeds", "repetitions of every model", whole(1), 3)
-    training = parser.add_argument_group("training of each model")
-    text = "encoder layers; the decoder mirrors them"
-    add(training, "--hidden-dims", text, whole(1), shown="128 128", nargs="+")
-    for name, default in SWEEP_RECIPE.items():
-        add_setting(training, name, default)
-    result = parser.add_argument_group("result")
-    text = "nats per example that a smaller code may cost"
-    add(result, "--tolerance", text, number(0), 1.0, metavar="NATS")
-    add(result, "--output", "where everything is written", default="sweep", metavar="FOLDER")
-    add(result, "--jobs", "models trained at the same time, each in a process of its own", whole(1), 1)
+def add_sweep(parser: Parser) -> None:
+    add_learned_from(parser)
+    add(parser, "--examples", "train on at most N images, classes balanced", whole(1), 10_000)
+    add(parser, "--latent-dims", "sizes of z", whole(1), (2, 4, 8, 16, 32, 64), nargs="+")
+    add(parser, "--betas", "weights of the KL term", AT_LEAST_0, (1.0,), nargs="+")
+    add(parser, "--seeds", "repetitions of every model", whole(1), 3)
+    add(parser, "--hidden-dims", "encoder layers; the decoder mirrors them", whole(1), (128, 128), nargs="+")
+    add_settings(parser, SWEEP_RECIPE)
+    add(parser, "--tolerance", "nats per example that a smaller code may cost", AT_LEAST_0, 1.0)
+    add(parser, "--output", "folder to write; finished models in it are not trained again", default="sweep")
+    add(parser, "--jobs", "models trained at the same time, each in a process of its own", whole(1), 1)
 
 
-# What each command does, and what describes its options.
-COMMANDS: dict[str, tuple[str, Callable[[Parser], None]]] = {
-    "train": ("train a VAE and leave weights, numbers and pictures in a folder", _train),
-    "evaluate": ("measure a trained model: -ELBO, its two terms, a bound of log p(x)", _evaluate),
-    "sample": ("draw new pictures from a trained model", _sample),
-    "interpolate": ("draw the path between two images through the latent space", _interpolate),
-    "sweep": ("train small models over latent sizes, and say which size is enough", _sweep),
-}
+def parse(words: Sequence[str], **defaults) -> argparse.Namespace:
+    """Read a command line; ``defaults`` replace those of its command. Raises UsageError."""
+    parser = Parser(prog=PROGRAM, description="Losses are in nats per example.")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    for name, (summary, describe, _) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        describe(command)
+        if name != "sweep":
+            add(command, "--device", "auto, cpu, cuda or mps", default="auto")
+        command.set_defaults(**defaults)
+    # --latent_dim is --latent-dim.
+    return parser.parse_args([re.sub("^--[^=]+", lambda m: m[0].replace("_", "-"), word) for word in words])
 
 
-def build_parser() -> tuple[Parser, dict[str, Parser]]:
-    """The parser and, by name, that of each command."""
-    parser = Parser(
-        prog=PROGRAM,
-        description="Train and examine variational autoencoders without a notebook.",
-        epilog="`train --help` explains a command and all of its options, with an example.\n"
-        "Losses are in nats per example. Options may be spelled with - or with _.",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
-    by_name = {}
-    for name, (summary, describe) in COMMANDS.items():
-        by_name[name] = commands.add_parser(name, help=summary, usage=f"{PROGRAM} {name} [options]")
-        describe(by_name[name])
-    return parser, by_name
-
-
-def parse(words: Sequence[str], defaults: dict | None = None) -> argparse.Namespace:
-    """Read a command line; ``defaults`` replace those of the command. Raises UsageError."""
-    parser, by_name = build_parser()
-    name = words[0] if words and not words[0].startswith("-") else None
-    if name is not None and name not in by_name:
-        guess = nearest(name, tuple(by_name)) or f"; the commands are {', '.join(by_name)}."
-        raise UsageError(f"there is no command {name}{guess}")
-    if defaults and name:
-        by_name[name].set_defaults(**defaults)
-    return parser.read(words, lambda arguments: by_name.get(arguments.command, parser))
-
-
-def finish(program: str, work: Callable[[], None]) -> int:
-    """Do the work of a command, and say in one sentence on standard error why it ended before its time.
-
-    ``work`` raises UsageError, KeyboardInterrupt (with a sentence or without), or what the package raises.
-    Exit codes: 0 done; 1 no data, diverged, or a file not written; 2 a wrong command line; 130 interrupted.
-    """
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command, the words after ``python -m vae_course``; gives the exit code."""
+    words = list(sys.argv[1:] if words is None else words)
+    program = f"{PROGRAM} {words[0]}" if words and words[0] in COMMANDS else PROGRAM
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a letter shows "?" and nothing fails
     try:
-        work()
-        return DONE
-    except UsageError as error:
-        code, sentence = MISUSED, str(error)
+        arguments = parse(words or ["--help"])
+        if processes.started() > 1 and arguments.command != "train":
+            raise UsageError(f"torchrun shares one training run; run {arguments.command} without it.")
+        COMMANDS[arguments.command][2](arguments, words)
+        return 0
     except SystemExit as end:  # argparse, after --help
         return int(end.code or 0)
     except KeyboardInterrupt as interruption:
-        code, sentence = INTERRUPTED, str(interruption) or "interrupted; nothing was written."
+        code, sentence = 130, str(interruption) or "interrupted; nothing was written."
     except OSError as error:
-        code, sentence = FAILED, f"{error.filename or 'a file'} cannot be written or read: {error.strerror}."
+        code, sentence = 1, f"{error.filename or 'a file'} cannot be written or read: {error.strerror}."
     except Told as error:
-        code, sentence = FAILED, str(error)
+        code, sentence = 2 if isinstance(error, UsageError) else 1, str(error)
     # What is wrong with the command is wrong in every process that torchrun started: one of them says so.
-    if code == FAILED or os.environ.get("LOCAL_RANK", "0") == "0":
+    if code == 1 or os.environ.get("LOCAL_RANK", "0") == "0":
         print(f"{program}: {sentence}", file=sys.stderr)
     return code
 
 
-_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+def check_output(path: Path, endings: Sequence[str] = ()) -> None:
+    """Raise UsageError unless ``path``, a folder, or a file with one of the endings, can be written."""
+    if endings and (path.is_dir() or path.suffix.lower() not in endings):
+        raise UsageError(f"--output: {path} is no name of a file that ends in {' or '.join(endings)}.")
+    existing = path.parent if endings else path
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UsageError(f"--output: {existing} is no folder that can be written in; choose another place.")
 
 
-def _tidy(words: Sequence[str]) -> list[str]:
-    """--latent_dim 2 becomes --latent-dim 2, and --beta -1e-3 one word."""
-    tidy: list[str] = []
-    for word in words:
-        previous = tidy[-1] if tidy else ""
-        if previous.startswith("--") and "=" not in previous and _NEGATIVE.fullmatch(word):
-            tidy[-1] += f"={word}"
-        elif word.startswith("--"):
-            name, equals, value = word.partition("=")
-            tidy.append(name.replace("_", "-") + equals + value)
-        else:
-            tidy.append(word)
-    return tidy
+def save_json(content: dict | list, path: Path) -> None:
+    """Write numbers, texts, lists and dicts as JSON."""
+    write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def own_parts(arguments: argparse.Namespace) -> dict[str, ImageData]:
+    """The three parts of the images that --images names; empty without it. Raises UsageError, DataError."""
+    if arguments.images and arguments.dataset:
+        raise UsageError("--images and --dataset exclude each other; give one of them.")
+    whole = course.load_pictures(arguments.images, tell=False).parts() if arguments.images else ()
+    return {part.split: part for part in whole}
+
+
+def part_of(own: dict, name: str, split: str, subset: int | None, seed: int, binarize: str) -> ImageData:
+    """One part of own images, or else of the data set of that name."""
+    if own:
+        return finish(own[split], subset, seed, BINARIZE[binarize])
+    if name not in DATASETS:
+        raise UsageError(f"--images is missing: the model learns from own images ({name}); give them again.")
+    return course.load(name, split, subset=subset, seed=seed, binarize=BINARIZE[binarize])
+
+
+def reading(data: ImageData, binarize: str) -> str:
+    """How pixels are read, in words: losses of different readings cannot be compared."""
+    if data.name == "binarized_mnist":
+        return "fixed binarization"
+    if binarize == "none":
+        return "gray values" if data.shape[0] == 1 else "color values"
+    return f"{binarize} binarization"
+
+
+def caveat(likelihood: str) -> str:
+    """What a reader of the losses must know, or nothing."""
+    rule = "the values may be negative; compare only with the same likelihood and scaling"
+    return f"\np(x|z) is {likelihood}, a density: {rule}." if likelihood in DENSITIES else ""
+
+
+def open_model(path: str, device: str) -> tuple[VAE, dict]:
+    """The VAE at ``path`` (folder or file), and the settings it was trained with ({} if unknown)."""
+    try:
+        target = course.pick_device(device)
+        model, content = load_model(path), load_checkpoint(path)
+    except ValueError as error:
+        raise UsageError(f"--device: {error}") from error
+    except FileNotFoundError as error:
+        if (Path(path) / "checkpoint.pt").is_file():
+            found = f"the run in {path} is not finished; go on with train --resume first"
+            raise UsageError(f"--model: {found}.") from None
+        raise UsageError(f"--model: {error}") from None
+    except CheckpointError as error:
+        raise UsageError(f"--model: {path} is damaged, or not a model that train wrote.") from error
+    if not isinstance(model, VAE):
+        raise UsageError(f"--model: {path} holds an {type(model).__name__}, and this command needs a VAE.")
+    return model.to(target), content.get("settings", {})
+
+
+def open_data(arguments: argparse.Namespace, settings: dict, model: VAE, seed: int) -> tuple[ImageData, str]:
+    """The data that the options name, by default the training run's, and how their pixels are read."""
+    own = own_parts(arguments)
+    name = own[arguments.split].name if own else arguments.dataset or settings.get("dataset")
+    if name is None:
+        raise UsageError("--dataset is missing, and the model file does not say what it was trained on.")
+    # Another data set's pixels are read as they are, unless asked otherwise.
+    usual = settings.get("binarize", "none") if name == settings.get("dataset") else "none"
+    binarize = arguments.binarize or usual
+    data = part_of(own, name, arguments.split, arguments.subset, seed, binarize)
+    if data.shape != tuple(model.image_shape):
+        size, taken = ("x".join(map(str, shape)) for shape in (data.shape, model.image_shape))
+        raise UsageError(f"{name} has images of {size}, and the model takes {taken}.")
+    return data, reading(data, binarize)
+
+
+def run_evaluate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
+    """Print −ELBO, its terms and, if asked, a tighter bound, with standard errors."""
+    model, settings = open_model(arguments.model, arguments.device)
+    seed = settings.get("seed", 0) if arguments.seed is None else arguments.seed
+    data, how = open_data(arguments, settings, model, seed)
+    measured = evaluation.evaluate(model, data, seed=seed)
+    rows = [
+        ("−ELBO", measured.negative_elbo, "upper bound of −log p(x); the sum of the next two"),
+        ("reconstruction", measured.reconstruction, "−E[log p(x|z)] with z from q(z|x)"),
+        ("KL", measured.kl, "KL(q(z|x) ‖ p(z))"),
+    ]
+    if k := arguments.importance_samples:
+        bound = evaluation.Estimate.of(evaluation.importance_weighted_scores(model, data, k=k, seed=seed))
+        rows.append((f"−log p̂, K = {k:,}", bound, "upper bound of −log p(x), tighter"))
+    active = evaluation.active_units(model, data, seed=seed) if len(data) > 1 else None
+
+    say(f"{data.name}, {data.split} part, {len(data):,} images, {how}; nats per example ± standard error\n")
+    for label, estimate, note in rows:
+        say(f"  {label:<18}{estimate!s:>16}   {note}")
+    if active is not None:
+        say(f"  {'active units':<18}{active:>9} of {model.latent_dim:<3}   latent dimensions in use")
+    say(caveat(model.config["likelihood"]))
+
+
+def run_sample(arguments: argparse.Namespace, words: Sequence[str]) -> None:
+    """Write pictures of codes from the prior."""
+    path = Path(arguments.output)
+    check_output(path, PICTURES)
+    model, _ = open_model(arguments.model, arguments.device)
+    plots.write_figure(plots.samples(model, arguments.n, arguments.seed, noise=arguments.noise), path, 150)
+    say(f"Wrote {path}: {arguments.n} pictures")
+
+
+def run_interpolate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
+    """Write the path between two images."""
+    path = Path(arguments.output)
+    check_output(path, PICTURES)
+    model, settings = open_model(arguments.model, arguments.device)
+    data, _ = open_data(arguments, settings, model, settings.get("seed", 0))
+    first = find_image(data, arguments.first, "--from", arguments.seed)
+    last = find_image(data, arguments.last, "--to", arguments.seed + 1)
+    plots.write_figure(paths_figure(model, data, [(first, last)], arguments.steps), path, 150)
+    say(f"Wrote {path}: image {first} to image {last}")
+
+
+def find_image(data: ImageData, text: str, option: str, seed: int) -> int:
+    """The index of the image that ``text`` names: index:17, or a class, from which one is drawn."""
+    number = text.removeprefix("index:")
+    if number != text and number.isdecimal() and int(number) < len(data):
+        return int(number)
+    names = [name.lower() for name in data.class_names]
+    if data.labels is None or text.lower() not in names:
+        known = ", ".join(data.class_names) if data.labels is not None else "there are none"
+        found = f"{option}: {text} is neither a class ({known}) nor index:0 to index:{len(data) - 1}"
+        raise UsageError(f"{found}, one of the {len(data)} images taken.")
+    members = (data.labels == names.index(text.lower())).nonzero().flatten()
+    if len(members) == 0:
+        raise UsageError(f"{option}: the {len(data)} images taken include none of class {text}.")
+    return int(members[torch.randint(len(members), (), generator=course.seeded(seed))])
+
+
+def paths_figure(model: VAE, data: ImageData, pairs: Sequence[tuple[int, int]], steps: int) -> Figure:
+    """Decoded straight lines between the mean codes of pairs of images (indices into ``data``), a row each,
+    with the originals at the ends; ``steps`` pictures on each path, at least 2.
+    """
+    weight = torch.linspace(0, 1, steps)[:, None]
+    rows = []
+    with looking_at(model) as device:
+        for pair in pairs:
+            x = data.batch(torch.tensor(pair), course.seeded(0, data.images.device)).cpu()
+            start, end = mean_code(model, x.to(device)).cpu()
+            path = plots.pictures(model, torch.lerp(start, end, weight).to(device))
+            rows.append(torch.cat([x[:1], path, x[1:]]))
+    labels = ["original", *(f"{step:.2g}" for step in weight.flatten().tolist()), "original"]
+    names = None
+    if data.labels is not None:
+        names = [" to ".join(data.class_names[data.labels[index]] for index in pair) for pair in pairs]
+    return plots.interpolation_strip(torch.stack(rows), labels, row_labels=names)
+
+
+def run_sweep_command(arguments: argparse.Namespace, words: Sequence[str]) -> None:
+    """Train and measure a model for every setting, and say which latent size is enough."""
+    folder = Path(arguments.output)
+    check_output(folder)
+    own = own_parts(arguments)
+    name = own["train"].name if own else arguments.dataset or "digits"
+    train, held_out = (own[part] if own else course.load(name, part) for part in ("train", "validation"))
+    judged = not own and name in {*SHIPPED["classifier"][1], "binarized_mnist"}
+    measure = partial(evaluation.size_report, classifier=course.load_classifier(name) if judged else None)
+    train = train if len(train) <= arguments.examples else train.subset(arguments.examples)
+    held_out = held_out if len(held_out) <= 2000 else held_out.subset(2000)
+    settings = {key: getattr(arguments, key) for key in SWEEP_RECIPE}
+    settings["hidden_dims"] = tuple(arguments.hidden_dims)
+    cells = course.plan(name, arguments.latent_dims, arguments.betas, arguments.seeds, len(train), **settings)
+    say(f"{name}: {len(train):,} images to learn from, {len(held_out):,} held out; {len(cells)} models")
+    kept = folder / "cells"
+    try:
+        records = course.run_sweep(cells, train, held_out, measure=measure, folder=kept, jobs=arguments.jobs)
+    except KeyboardInterrupt:
+        found = f"interrupted; the numbers of finished models are in {kept}"
+        raise KeyboardInterrupt(f"{found}, the same command goes on from there.") from None
+    save_json(records, folder / "sweep.json")
+    betas = sorted({record["beta"] for record in records})
+    figures = {f"sizes_beta{b:g}": size_panel({f"{name}, β = {b:g}": records}, beta=b) for b in betas}
+    for what, figure in (figures | {"rate_distortion": rate_distortion_panel(records)}).items():
+        plots.write_figure(figure, folder / f"{name}_{what}.png", 150)
+    say(f"\nWrote sweep.json and {len(figures) + 1} figures to {folder}")
+    for beta in betas:
+        say(f"{name}, β = {beta:g}: {evaluation.choose_size(records, beta, arguments.tolerance)}")
+
+
+def run_train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
+    """Train in a folder, anew or from its checkpoint, and report."""
+    folder = Path(arguments.output)
+    try:
+        device = processes.own_device(arguments.device)
+    except ValueError as error:
+        raise UsageError(f"--device: {error}") from error
+    with processes.process_group(device):
+        arguments = processes.agreed(lambda: checked(folder, arguments, words))
+        if arguments is None:
+            return
+        try:
+            train(folder, arguments)
+        except CheckpointError as error:
+            raise UsageError(f"--resume: {error}") from error
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        except KeyboardInterrupt:
+            started = (folder / "config.json").is_file()
+            raise KeyboardInterrupt(_where_it_stopped(folder, arguments) if started else "") from None
+
+
+def checked(folder: Path, arguments, words: Sequence[str]) -> argparse.Namespace | None:
+    """The options of the run, which the folder has a say in; None when it is finished. Raises UsageError."""
+    if processes.restarts() and (folder / "config.json").is_file():  # torchrun repeats the command as it was
+        arguments.resume = True
+    own = own_parts(arguments)
+    given = own["train"].name if own else arguments.dataset
+    if not arguments.resume:
+        check_output(folder)
+        if taken := [name for name in (*FILES, "checkpoint.pt") if (folder / name).exists()]:
+            found = f"--output: {folder} holds a run already ({taken[0]}); give --resume to go on with it"
+            raise UsageError(f"{found}, delete it, or choose another folder.")
+        arguments.dataset = given or "digits"
+        return arguments
+    if not (folder / "config.json").is_file():
+        raise UsageError(f"--resume: there is no run in {folder} (config.json is missing).")
+    try:
+        saved = dict(json.loads((folder / "config.json").read_text(encoding="utf-8"))["settings"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"--resume: {folder / 'config.json'} is not readable.") from error
+    again = parse(words, **{name: value for name, value in saved.items() if name != "dataset"})
+    again.dataset, again.resume = given or saved["dataset"], True
+    for name, value in saved.items():
+        if (asked := getattr(again, name, None)) != value:
+            option = f"--{name.replace('_', '-')}"
+            cure = "give what it learned from" if own and name == "dataset" else f"leave {option} out"
+            found = f"{option}: the run in {folder} was started with {value}, not {asked}; {cure} to go on,"
+            raise UsageError(f"{found} or choose another --output for a new run.")
+    if (folder / "metrics.json").is_file() and not (folder / "checkpoint.pt").exists():
+        if not again.quiet:
+            say(f"The run in {folder} is finished; there is nothing left to do.")
+        return None
+    return again
+
+
+def train(folder: Path, arguments: argparse.Namespace) -> None:
+    """Train in ``folder``, anew or from its checkpoint, and report; ValueError: misfit of options."""
+    settings = {name: value for name, value in vars(arguments).items() if name not in FREE}
+    main = processes.rank() == 0
+    tell = say if main and not arguments.quiet else (lambda *text: None)
+    config = FitSettings(**{own.name: settings[own.name] for own in fields(FitSettings)})
+    course.seed_everything(config.seed)
+    if processes.count() > 1:
+        processes.agreed(lambda: len(_parts(arguments)))  # one of them downloads what all then read
+    parts = _parts(arguments)
+    if arguments.augment:
+        parts["train"] = parts["train"].augmented()
+    model = VAE(image_shape=parts["train"].shape, **{name: settings[name] for name in MODEL_OPTIONS})
+    model.center_on(parts["train"])
+    if main and not arguments.resume:
+        about = {"vae_course": course.__version__, "base_seed": course.base_seed()}
+        save_json({**about, "settings": settings, "model": model.config}, folder / "config.json")
+    counts = ", ".join(f"{len(data):,} {split}" for split, data in parts.items())
+    tell(f"{arguments.dataset}: {counts} images; {reading(parts['train'], arguments.binarize)}")
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    layers = "-".join(map(str, model.config["hidden_dims"]))
+    tell(f"VAE: {arguments.architecture} {layers}, {model.latent_dim} latent dimensions, {weights:,} weights")
+    how = {"device": arguments.device, "checkpoint": folder / "checkpoint.pt", "resume": arguments.resume}
+    how |= {"progress": not arguments.quiet, **asdict(config)}
+    history = course.fit(model, parts["train"], parts["validation"], **how)
+    if main:
+        report(folder, model, history, parts["test"], settings, tell)
+
+
+def _parts(arguments: argparse.Namespace) -> dict[str, ImageData]:
+    """The training, validation and test part of a data set, or of own images."""
+    own = own_parts(argparse.Namespace(images=arguments.images, dataset=None))  # here dataset is their name
+    subset = {"train": arguments.subset}
+    how = (arguments.seed, arguments.binarize)
+    return {part: part_of(own, arguments.dataset, part, subset.get(part), *how) for part in SPLITS}
+
+
+def report(folder: Path, model: VAE, history, test: ImageData, settings: dict, tell) -> None:
+    """Write everything that ``train`` leaves behind, the test losses last, and say what it is."""
+    seed = settings["seed"]
+    course.save_checkpoint(folder / "model.pt", model, settings=settings)
+    history.to_json(folder / "history.json")
+    measured = evaluation.evaluate(model, test, seed=seed)
+
+    shown = test.subset(min(2000, len(test)), seed)
+    codes = evaluation.posterior_means(model, shown, seed=seed)
+    named = shown.labels is not None and len(shown.class_names) <= MOST_CLASSES
+    pairs = torch.randperm(len(test), generator=course.seeded(seed))[: 2 * min(5, len(test) // 2)]
+    figures = {
+        "training_history.png": plots.training_curves(history),
+        "reconstructions.png": plots.reconstructions(model, test, n=min(8, len(test)), seed=seed),
+        "latent_space.png": plots.latent_scatter(
+            codes, *((shown.labels, shown.class_names) if named else ())
+        ),
+        "samples.png": plots.samples(model, seed=seed),
+        "interpolation.png": paths_figure(model, test, pairs.view(-1, 2).tolist(), steps=10),
+    }
+    if model.latent_dim == 2:
+        figures["manifold.png"] = plots.manifold(model)
+    for name, figure in figures.items():
+        plots.write_figure(figure, folder / name, 150)
+
+    how = reading(test, settings["binarize"])
+    about = {"dataset": test.name, "split": test.split, "images": len(test), "pixels": how}
+    about |= {"unit": "nats per example", "seed": seed}
+    save_json({**about, **asdict(measured)}, folder / "metrics.json")
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    tell(f"\nTest part ({len(test):,} images, {how}), nats per example:")
+    tell(f"  −ELBO {measured.negative_elbo} = reconstruction {measured.reconstruction} + KL {measured.kl}")
+    tell(caveat(settings["likelihood"]))
+    tell(f"Wrote to {folder}: {', '.join(name for name in FILES if (folder / name).is_file())}")
+
+
+def _where_it_stopped(folder: Path, arguments: argparse.Namespace) -> str:
+    checkpoint = folder / "checkpoint.pt"
+    done = load_checkpoint(checkpoint)["training"]["epoch"] if checkpoint.is_file() else 0
+    command = f"{PROGRAM} train --resume --output {shlex.quote(str(folder))}"
+    command += f" --images {shlex.quote(arguments.images)}" if arguments.images else ""
+    return f"interrupted; {done} of {arguments.epochs} epochs are saved. Go on with\n  {command}"
+
+
+Run = Callable[[argparse.Namespace, Sequence[str]], None]
+COMMANDS: dict[str, tuple[str, Callable[[Parser], None], Run]] = {
+    "train": ("train a VAE and leave weights, numbers and pictures in a folder", add_train, run_train),
+    "evaluate": ("measure a model: -ELBO, its terms, a bound of log p(x)", add_evaluate, run_evaluate),
+    "sample": ("draw new pictures from a trained model", add_sample, run_sample),
+    "interpolate": ("draw the path between two images", add_interpolate, run_interpolate),
+    "sweep": ("train small models, and say which latent size is enough", add_sweep, run_sweep_command),
+}

@@ -1,8 +1,8 @@
 """Likelihoods p(x|z): what a decoder's output ``params`` says about a picture, in nats.
 
-Every one has ``log_prob(x, params)``, summed over features, ``mean(params)``, ``sample(params)``, the shape
-of ``params``, and ``params_for_mean(mean)``, with which a model starts at the mean picture. ``params`` may
-carry extra leading axes (samples of z): (..., batch, *features) against x (batch, *features).
+Every one has ``log_prob(x, params)``, summed over features; ``mean(params)`` and ``sample(params)``, of the
+shape of ``params``; and ``params_for_mean(mean)``, with which a model starts at the mean picture. ``params``
+may carry extra leading axes (samples of z): (..., batch, *features) against x (batch, *features).
 """
 
 import copy
@@ -27,8 +27,7 @@ def sum_features(values: Tensor, x: Tensor) -> Tensor:
 def check_unit_interval(x: Tensor) -> None:
     """Raise where the first examples of a batch lie outside [0, 1], which a Bernoulli scores without a word.
 
-    The usual mistakes, bytes and normalized pictures, are in every example: a look at a few finds them. On a
-    GPU, which would have to be waited for, nothing is looked at. NaN and infinity show in the loss.
+    Bytes and normalized pictures show in every example. A GPU, which would have to be waited for, is spared.
     """
     if x.device.type != "cpu" or x.numel() == 0 or torch.compiler.is_compiling():
         return
@@ -53,15 +52,12 @@ class Bernoulli(nn.Module):
         return -sum_features(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), x)
 
     def mean(self, params: Tensor) -> Tensor:
-        """Probabilities in [0, 1], same shape as ``params``."""
         return torch.sigmoid(params)
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """A draw of 0s and 1s, same shape as ``params``."""
         return torch.bernoulli(torch.sigmoid(params), generator=generator)
 
     def params_for_mean(self, mean: Tensor) -> Tensor:
-        """Logits whose mean is this picture; ``mean`` strictly inside (0, 1)."""
         return torch.logit(mean)
 
 
@@ -106,7 +102,6 @@ class ContinuousBernoulli(nn.Module):
         return sum_features((x - 0.5) * params - _log_sinh_ratio(half.abs()), x)
 
     def mean(self, params: Tensor) -> Tensor:
-        """The mean, in [0, 1], same shape as ``params``."""
         return 0.5 + 0.5 * torch.sign(params) * _langevin(params.abs() / 2)
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -152,11 +147,9 @@ class _Centered(nn.Module):
         return torch.exp(getattr(self, f"log_{self.name}")).clamp_min(SMALLEST_SIGMA)
 
     def mean(self, params: Tensor) -> Tensor:
-        """The mean, same shape as ``params`` (not limited to [0, 1])."""
         return params
 
     def params_for_mean(self, mean: Tensor) -> Tensor:
-        """The parameters whose mean is this picture: the picture."""
         return mean
 
 
@@ -177,7 +170,6 @@ class Gaussian(_Centered):
         return sum_features(-0.5 * ((x - params) / sigma) ** 2 - torch.log(sigma) - constant, x)
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """A draw from N(params, σ²), same shape as ``params``."""
         noise = torch.randn(params.shape, generator=generator, device=params.device, dtype=params.dtype)
         return params + self.sigma * noise
 
@@ -207,7 +199,6 @@ class Laplace(_Centered):
         return sum_features(-(x - params).abs() / scale - torch.log(scale) - math.log(2), x)
 
     def sample(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """A draw, same shape as ``params``."""
         uniform = torch.rand(params.shape, generator=generator, device=params.device, dtype=params.dtype)
         uniform = uniform - 0.5
         # −1 + ε keeps log1p away from −∞ when the uniform number is exactly −½.
@@ -256,35 +247,16 @@ class DiscretizedLogistic(_Centered):
         return (value * (self.levels - 1)).round().clamp(0, self.levels - 1) / (self.levels - 1)
 
 
-ACTIVATIONS = (1, 3, 6)  # places of the activations in a Classifier's ``body``
-
-
-def feature_layers(classifier: nn.Module, x: Tensor, layers: Sequence[int]) -> list[Tensor]:
-    """What a classifier computes on the way, with gradients: (n, units) for each place in its ``body``."""
-    found = []
-    for place, layer in enumerate(classifier.body[: max(layers) + 1]):
-        x = layer(x)
-        if place in layers:
-            found.append(x.flatten(1))
-    return found
-
-
 class FeatureLoss(nn.Module):
     """A pixel likelihood plus a term that compares features (Hou et al. 2017; Larsen et al. 2016, eq. 7).
 
     log_prob = log p_pixel(x|z) − weight · ½ Σ |φ(x) − φ(x̂)|², with x̂ the mean picture. The second term is a
     unit Gaussian over *features*; φ is not invertible, so this is no density of x and its "ELBO" no bound of
     log p(x): compare it with nothing but itself. Means and draws are those of ``pixel``. A frozen copy of the
-    ``classifier`` is kept, and saved; ``layers`` are the places in its ``body`` whose outputs are compared.
+    ``classifier`` is kept, and saved; φ are the outputs of its ``body`` at the places ``layers``.
     """
 
-    def __init__(
-        self,
-        classifier: nn.Module,
-        pixel: nn.Module,
-        weight: float = 1.0,
-        layers: Sequence[int] = ACTIVATIONS,
-    ):
+    def __init__(self, classifier: nn.Module, pixel: nn.Module, weight: float = 1.0, layers=(1, 3, 6)):
         super().__init__()
         self.classifier = copy.deepcopy(classifier).eval().requires_grad_(False)
         self.pixel, self.weight, self.layers = pixel, weight, tuple(layers)
@@ -293,11 +265,13 @@ class FeatureLoss(nn.Module):
     def distance(self, x: Tensor, picture: Tensor) -> Tensor:
         """½ Σ |φ(x) − φ(picture)|²: (batch, C, H, W) and (..., batch, C, H, W) → (..., batch)."""
         leading = picture.shape[: picture.dim() - 3]
-        seen = feature_layers(self.classifier, picture.reshape(-1, *picture.shape[-3:]), self.layers)
-        wanted = feature_layers(self.classifier, x, self.layers)
+        seen, wanted = picture.reshape(-1, *picture.shape[-3:]), x
         total = torch.zeros(leading, dtype=picture.dtype, device=picture.device)
-        for ours, theirs in zip(seen, wanted, strict=True):
-            total = total + 0.5 * (ours.reshape(*leading, -1) - theirs).square().sum(-1)
+        for place, layer in enumerate(self.classifier.body[: max(self.layers) + 1]):
+            seen, wanted = layer(seen), layer(wanted)
+            if place in self.layers:
+                off = seen.reshape(*leading, -1) - wanted.flatten(1)
+                total = total + 0.5 * off.square().sum(-1)
         return total
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:

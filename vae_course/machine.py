@@ -29,10 +29,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 @contextmanager
 def working_on(device: torch.device, *modules: nn.Module) -> Iterator[None]:
-    """The modules on a device for a block, and each back where it was afterwards, also after an error.
-
-    So the code around training may stay on the CPU. Parameters keep their identity, for optimizers.
-    """
+    """The modules on a device for a block, and each back where it was afterwards, also after an error."""
     before = [next(module.parameters(), torch.empty(0)).device for module in modules]
     try:
         for module in modules:
@@ -43,29 +40,23 @@ def working_on(device: torch.device, *modules: nn.Module) -> Iterator[None]:
             module.to(place)
 
 
-KEPT = 31 << 20  # bytes, just below the largest block that glibc learns from (32 MiB)
-
-
 @lru_cache
 def keep_freed_memory() -> None:
     """Let the C library keep up to about 60 MiB of freed memory; once in a process, in a microsecond.
 
     glibc gives large blocks back to the system, which hands them out again as pages of zeros: for tensors of
-    a few MB dearer than the arithmetic on them. Freeing one large block teaches it better (mallopt(3),
-    M_MMAP_THRESHOLD: "dynamic"). The block is never written to, so it costs no memory.
+    a few MB dearer than the arithmetic on them. Freeing one large block, which is never written to, teaches
+    it better (mallopt(3), M_MMAP_THRESHOLD: "dynamic").
     """
-    torch.empty(KEPT, dtype=torch.uint8)
+    torch.empty(31 << 20, dtype=torch.uint8)  # just below the largest block that glibc learns from
 
 
 def choose(precision: str, device: torch.device, model: nn.Module | None = None) -> str:
     """The arithmetic of matrix products in a run: "highest", "medium" or "bfloat16".
 
     "auto" goes by what the processor is, never by a stopwatch: a busy machine computes the same bits as an
-    idle one. On a CPU it is the fastest that loses nothing that matters, by ``python -m benchmarks
-    arithmetic``: with AVX-512 "medium", which leaves the products to oneDNN (as exact, and twice as fast on
-    AMD), with AVX2 and with AMX, where oneDNN multiplies in bfloat16, "highest"; bfloat16 (8 significant
-    bits) where the processor has it and for models with ``trains_in_bfloat16``. ``ATEN_CPU_CAPABILITY`` is
-    followed. On CUDA and MPS torch's setting stays as it is.
+    idle one (docs/package.md has the measurements). bfloat16 (8 significant bits) is for models with
+    ``trains_in_bfloat16``. ``ATEN_CPU_CAPABILITY`` is followed. On CUDA and MPS torch's setting stays.
     """
     able = getattr(model, "trains_in_bfloat16", False)
     if precision == "bfloat16" and not able:
@@ -92,10 +83,7 @@ def _has(*names: str) -> bool:
 
 @contextmanager
 def matrix_products(name: str) -> Iterator[None]:
-    """Torch's float32 matrix products in the arithmetic of that name, and as they were afterwards.
-
-    bfloat16 is asked for by :func:`mixed`; what then stays in float32 goes the way of "auto".
-    """
+    """Torch's float32 matrix products in the arithmetic of that name ("bfloat16": what stays in float32)."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(_float32() if name == "bfloat16" else name)
     try:
@@ -109,32 +97,17 @@ def mixed(name: str, device: torch.device):
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=name == "bfloat16")
 
 
-# Torch's Adam and AdamW, without the second that a process's first optimizer costs.
-#
-# ``torch.optim`` wraps the methods of its optimizers for ``torch.compile``, and the wrappers import
-# ``torch._dynamo`` when the first optimizer is built: about a second, more than a short training run takes.
-# The classes here are torch's own with the wrappers taken off; the arithmetic is torch's.
-
-WRAPPED = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
-
-
 def _unwrapped(kind: type[torch.optim.Optimizer]) -> dict:
     """The methods of ``kind`` as torch wrote them; those of a torch that wraps nothing stay as they are."""
-    methods = {name: inspect.unwrap(getattr(kind, name)) for name in WRAPPED}
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
     # One of the wrappers also turned the gradient off during the step.
-    return {**methods, "step": torch.no_grad()(inspect.unwrap(kind.step))}
+    step = torch.no_grad()(inspect.unwrap(kind.step))
+    return {**{name: inspect.unwrap(getattr(kind, name)) for name in names}, "step": step}
 
 
 class Adam(torch.optim.Adam):
-    """:class:`torch.optim.Adam`, same arguments and same numbers."""
+    """:class:`torch.optim.Adam`, same arguments and same numbers, without the second that a process's first
+    optimizer costs: torch wraps its methods for ``torch.compile``, and the wrappers import ``torch._dynamo``.
+    """
 
     locals().update(_unwrapped(torch.optim.Adam))
-
-
-class AdamW(torch.optim.AdamW):
-    """:class:`torch.optim.AdamW`, same arguments and same numbers."""
-
-    locals().update(_unwrapped(torch.optim.AdamW))
-
-
-OPTIMIZERS = {"adam": Adam, "adamw": AdamW}

@@ -7,6 +7,7 @@ makes every draw anew. What is *data* (a split, a drawn data set) does not move,
 from __future__ import annotations
 
 import hashlib
+import operator
 import os
 import random
 from collections.abc import Iterator
@@ -51,11 +52,7 @@ def seed_of(name: int | str) -> int:
     first 32 bits of sha256 of ``"base/name"``: 32, because torch's CPU generator and numpy read no more.
     """
     base = base_seed()
-    if isinstance(name, bool) or not isinstance(name, int | str):
-        try:
-            name = name.__index__()  # numpy's whole numbers
-        except (AttributeError, TypeError):
-            raise ValueError(f"A draw is named by a whole number or a text; got {name!r}.") from None
+    name = name if isinstance(name, str) else operator.index(name)
     if base == 0 and isinstance(name, int):
         return name
     return int.from_bytes(hashlib.sha256(f"{base}/{name!r}".encode()).digest()[:4], "big")

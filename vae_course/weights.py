@@ -172,41 +172,45 @@ def shipped_file(family: str, name: str, seed: int = 0) -> Path:
     return WEIGHTS / pattern.format(name=name, seed=seed)
 
 
+def _shipped(family: str, name: str) -> nn.Module:
+    return load_model(shipped_file(family, name)).requires_grad_(False)
+
+
+def _about(family: str, name: str) -> dict:
+    return load_checkpoint(shipped_file(family, name))["about"]
+
+
 def load_classifier(name: str) -> nn.Module:
     """The shipped judge of "digits", "letters", "fashion_mnist", (binarized) "mnist": frozen."""
-    path = shipped_file("classifier", "mnist" if name == "binarized_mnist" else name)
-    return load_model(path, "Classifier").requires_grad_(False)
+    return _shipped("classifier", "mnist" if name == "binarized_mnist" else name)
 
 
-def load_letters(seed: int = 0) -> nn.Module:
+def load_letters() -> nn.Module:
     """The shipped LetterVAE: ``write_alphabet`` from one letter, ``alphabet`` from a style."""
-    return load_model(shipped_file("model of letters", "letters", seed), "LetterVAE")
+    return load_model(shipped_file("model of letters", "letters"))
 
 
 def load_trio() -> dict[str, nn.Module]:
     """Three shipped models of MNIST around one decoder: an "autoencoder", a "vae" and a "gan" (Generator)."""
-    names = SHIPPED["digit model"][1]
-    return {name: load_model(shipped_file("digit model", name)).requires_grad_(False) for name in names}
+    return {name: _shipped("digit model", name) for name in SHIPPED["digit model"][1]}
 
 
 def trio_curves() -> dict[str, list[dict]]:
     """What was recorded of each of the three while it was trained, from before its first update."""
-    names = SHIPPED["digit model"][1]
-    return {name: load_checkpoint(shipped_file("digit model", name))["about"]["curve"] for name in names}
+    return {name: _about("digit model", name)["curve"] for name in SHIPPED["digit model"][1]}
 
 
 def load_reader(name: str = "faces_synthetic") -> nn.Module:
     """A shipped reader, frozen (``evaluation.read``): of the nine factors of drawn faces, or of "celeba", the
     40 attributes in the order of ``load("celeba").attribute_names``.
     """
-    return load_model(shipped_file("reader", name), "Classifier").requires_grad_(False)
+    return _shipped("reader", name)
 
 
 def load_one_model(name: str | Path) -> nn.Module:
     """The shipped OneModel of "digits", "mnist" or "fashion_mnist", or that of a file or folder."""
     own = name not in PICTURES and Path(name).exists()
-    path = name if own else shipped_file("model for all settings", name)
-    return load_model(path, "OneModel")
+    return load_model(name if own else shipped_file("model for all settings", name), "OneModel")
 
 
 def load_text_model(name: str, seed: int = 0, code: bool = True) -> tuple[nn.Module, Tokenizer]:
@@ -232,21 +236,19 @@ def load_neighbors(name: str = "stanford_dogs", sees: str = "all", code: bool = 
     """The shipped NeighborDecoder of these pictures; ``sees`` "all" or "two", with a ``code`` also less: its
     context is the decoded mean of :func:`load_photograph_model` at one code.
     """
-    label = f"{name}_{sees}_{'code' if code else 'no_code'}"
-    return load_model(shipped_file("neighbors", label), "NeighborDecoder")
+    return load_model(shipped_file("neighbors", f"{name}_{sees}_{'code' if code else 'no_code'}"))
 
 
 def neighbors_record(name: str = "stanford_dogs", sees: str = "all", code: bool = True) -> dict:
     """What was recorded of it: ``curve`` (held-out bits a number, a dict for each pass, from before the first
     update) and, where it sees all, ``samples``: uint8 (8, 3, 64, 64) by the names of the sheet's rows.
     """
-    label = f"{name}_{sees}_{'code' if code else 'no_code'}"
-    return load_checkpoint(shipped_file("neighbors", label))["about"]
+    return _about("neighbors", f"{name}_{sees}_{'code' if code else 'no_code'}")
 
 
 def load_sound_model(name: str = "spoken_digits") -> nn.Module:
     """The shipped GaussianVAE of "spoken_digits" or "spoken_digits_synthetic": spectrograms (2, 64, 64)."""
-    return load_model(shipped_file("model of sound", name), "GaussianVAE")
+    return load_model(shipped_file("model of sound", name))
 
 
 def load_face_model(seed: int = 0) -> nn.Module:
@@ -260,7 +262,7 @@ def load_celeba(stage: str = "vae") -> nn.Module:
     """A VAE of 64×64 color photographs of faces: "vae", or the same network after its game, "vae_gan", with
     the σ of the first, so that their nats can be compared. Frozen.
     """
-    return load_model(shipped_file("model of CelebA", stage)).requires_grad_(False)
+    return _shipped("model of CelebA", stage)
 
 
 def celeba_record(stage: str = "vae") -> dict:
@@ -268,7 +270,7 @@ def celeba_record(stage: str = "vae") -> dict:
     training codes ``mean`` (64,), ``factor`` (64, 64, a Cholesky factor of their covariance), ``names`` and
     ``directions`` (40, 64): for each attribute the mean code with it minus the mean code without.
     """
-    return load_checkpoint(shipped_file("model of CelebA", stage))["about"]
+    return _about("model of CelebA", stage)
 
 
 @dataclass(frozen=True)
@@ -298,13 +300,12 @@ class ArenaModel:
 def read_arena(path: str | Path) -> ArenaModel:
     """A contestant of the arena from its file, frozen."""
     content = load_checkpoint(path)
-    if "arena" not in content:
-        raise CheckpointError(f"{path} holds no contestant of the arena; make it again.")
     model, prior, header = _rebuilt(content, path), content.get("prior"), content["arena"]
     if prior is not None:
         prior = _rebuilt({"kind": "CodePrior", **prior}, path).requires_grad_(False)
-    model.requires_grad_(False)
-    return ArenaModel(header["name"], header["seed"], model, prior, content.get("codes"))
+    return ArenaModel(
+        header["name"], header["seed"], model.requires_grad_(False), prior, content.get("codes")
+    )
 
 
 def load_arena(name: str, seed: int = 0) -> ArenaModel:

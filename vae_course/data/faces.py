@@ -1,4 +1,8 @@
-"""Drawn faces: every picture comes from known, independent factors, so an edit has a right answer."""
+"""Drawn faces: every picture comes from known, independent factors, so an edit has a right answer.
+
+Every shape is a signed distance (in pixels, negative inside) turned into a soft mask one pixel wide, and
+painted over what is there. So the picture is a smooth function of the factors.
+"""
 
 from dataclasses import dataclass
 
@@ -7,9 +11,6 @@ import torch
 from torch import Tensor
 
 from vae_course.data.images import ImageData
-
-# Every shape is a signed distance (in pixels, negative inside) turned into a soft mask one pixel wide, and
-# painted over what is there. So the picture is a smooth function of the factors.
 
 FACTORS = ("smile", "glasses", "hair_length", "hair_color", "skin", "pose", "width", "eyes", "background")
 SIDE = 64

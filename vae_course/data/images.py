@@ -20,13 +20,6 @@ class DataError(Told):
 FEWEST = 50  # pictures that can be cut into three parts
 
 
-def require(right: bool, name: str, found: Tensor, wanted: str) -> None:
-    """Raise DataError, which says what was found and what is ``wanted``, unless it is right."""
-    if not right:
-        kind = str(found.dtype).removeprefix("torch.")
-        raise DataError(f"{name} are {kind} of shape {tuple(found.shape)}, but {wanted}.")
-
-
 class Examples:
     """What all data in memory can do: tensors with one row per example, read as minibatches by index.
 
@@ -62,7 +55,9 @@ class Examples:
 
         Equal `n` and `seed` give the same examples on every machine. DataError: `n` is out of range.
         """
-        check_subset_size(n, len(self), f"{self.name} {self.split}")
+        if not 1 <= n <= len(self):
+            found = f"subset asks for {n:,} images, but {self.name} {self.split} has {len(self):,}"
+            raise DataError(f"{found}: give at most {len(self):,}, or None for all.")
         rng = seeded_numpy(seed)
         labels = getattr(self, "labels", None)
         if labels is None:
@@ -83,15 +78,6 @@ class Examples:
         """The same data with every tensor that has one row per example changed by a function."""
         rows = {f.name: getattr(self, f.name) for f in fields(self) if not f.metadata.get("shared")}
         return replace(self, **{name: change(t) for name, t in rows.items() if isinstance(t, Tensor)})
-
-
-def check_subset_size(n: int, available: int | None, where: str) -> None:
-    """Raise DataError unless `n` is an integer from 1 to `available` (when that is known already)."""
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise DataError(f"subset is {n!r}, but a whole number of at least 1 is expected, or None for all.")
-    if available is not None and n > available:
-        most = f"give at most {available:,}, or None for all"
-        raise DataError(f"subset asks for {n:,} images, but {where} has {available:,}: {most}.")
 
 
 def stratified_index(labels: np.ndarray, n: int, rng: np.random.RandomState) -> np.ndarray:
@@ -147,27 +133,18 @@ class ImageData(Examples):
     main = "images"
 
     def __post_init__(self) -> None:
-        images, labels, attributes = self.images, self.labels, self.attributes
-        if not isinstance(images, Tensor):
-            kind = type(images).__name__
-            raise DataError(f"images are of type {kind}; convert them with torch.as_tensor(x).")
-        right, wanted = images.dtype == torch.uint8 and images.ndim == 4, "uint8 of shape (N, C, H, W)"
-        require(right, "images", images, f"{wanted} is expected: convert them with {_conversion(images)}")
-        if images.shape[1] not in (1, 3):
-            last = images.shape[-1] in (1, 3)
-            advice = "convert them with x.permute(0, 3, 1, 2)" if last else "leave out the other channels"
-            wanted = f"(C, H, W) with 1 or 3 channels is expected: {advice}"
-            raise DataError(f"images have the shape {tuple(images.shape[1:])}, but {wanted}.")
-        if labels is not None:
-            right = labels.dtype == torch.int64 and labels.shape == images.shape[:1]
-            wanted = f"int64 of shape ({len(images)},) is expected: one class index per image, or None"
-            require(right, "labels", labels, wanted)
+        images, labels, n = self.images, self.labels, len(self.images)
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
+            raise DataError(
+                f"images are {images.dtype} of shape {tuple(images.shape)}, but uint8 of shape (N, C, H, W) "
+                "with 1 or 3 channels is expected: as_image_data(x) of vae_course.data converts arrays, "
+                "tensors and floats in [0, 1]."
+            )
+        if labels is not None and (labels.dtype != torch.int64 or labels.shape != (n,)):
+            found = f"labels are {labels.dtype} of shape {tuple(labels.shape)}, but int64 of shape ({n},)"
+            raise DataError(f"{found} is expected: one class index per image, or None.")
         if self.binarize not in (None, "dynamic"):
             raise DataError(f'binarize is {self.binarize!r}, but an ImageData takes None or "dynamic".')
-        shape = (len(images), len(self.attribute_names))
-        if attributes is not None:
-            right = attributes.dtype == torch.uint8 and attributes.shape == shape
-            require(right, "attributes", attributes, f"uint8 of shape {shape} is expected: 0 and 1 by name")
 
     def __repr__(self) -> str:
         size = "x".join(map(str, self.shape))
@@ -221,12 +198,3 @@ def draw_binary(images: Tensor, generator: torch.Generator | None = None) -> Ten
     device = images.device if generator is None else generator.device
     threshold = torch.randint(0, 255, images.shape, generator=generator, dtype=torch.uint8, device=device)
     return threshold.to(images.device) < images
-
-
-def _conversion(images: Tensor) -> str:
-    """What makes images of the wrong type or shape into bytes (N, C, H, W)."""
-    if images.dtype == torch.uint8:
-        gray = "x[:, None], which adds the one channel of gray pictures"
-        return gray if images.ndim == 3 else "x.reshape(-1, C, H, W)"
-    bytes_already = not images.is_floating_point() or (images.numel() > 0 and images.max() > 1)
-    return "x.round().to(torch.uint8)" if bytes_already else "(255 * x).round().to(torch.uint8)"

@@ -4,7 +4,7 @@ import io
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -116,12 +116,6 @@ def load_pictures(
     path, labels, classes = Path(source).expanduser(), None, []
     if not path.exists():
         raise DataError(f"there is no file {source}; give a folder, .zip or .npy file of pictures.")
-    try:
-        sides = None if size is None else tuple(int(side) for side in np.broadcast_to(size, 2))
-        if sides and min(sides) < 1:
-            raise ValueError
-    except (TypeError, ValueError):
-        raise DataError(f"size is {size!r}; expected pixels: a side, or height and width.") from None
     if path.suffix == ".npy":
         if size is not None:
             raise DataError(f"size is for picture files: bring the array to size before {path} is written.")
@@ -133,7 +127,7 @@ def load_pictures(
     else:
         path = path.absolute()
         files, names, done = files_in(path), list(picture_files(path)), Counter()
-        images = _stacked(list(decoded(path, files, names, sides, gray=gray, done=done)), names, path)
+        images = _stacked(list(decoded(path, files, names, size, gray=gray, done=done)), names, path)
         done["left out: they are no pictures"] += len(files) - len(names)
         if tell:
             what = ", ".join(f"{count:,} {what}" for what, count in done.items() if count) or "as they were"
@@ -145,11 +139,6 @@ def load_pictures(
     digest = sha256(str(tuple(images.shape)).encode())
     digest.update(images.numpy())
     return ImageData(f"{path.stem}-{digest.hexdigest()[:8]}", "all", images, labels, tuple(classes))
-
-
-def load_own_parts(path: str | os.PathLike) -> dict[str, ImageData]:
-    """The pictures of :func:`load_pictures`, as they are, as "train", "validation" and "test"."""
-    return {part.split: part for part in load_pictures(path, tell=False).parts()}
 
 
 def _stacked(pictures: list[np.ndarray], names: Sequence[str], path: Path) -> Tensor:
@@ -173,13 +162,10 @@ def _stacked(pictures: list[np.ndarray], names: Sequence[str], path: Path) -> Te
 def as_image_data(data, name: str = "mine"):
     """Pictures that others hold, as an ImageData; data that can be read in minibatches already is returned.
 
-    Args:
-        data: a numpy array or tensor of pictures, (N, H, W), (N, C, H, W) or (N, H, W, C); or a torchvision
-            data set, a DataLoader, or anything else that gives pictures, pairs (picture, label, …) or dicts
-            with "image" and "label". It is read once, as one pass gives it, random transforms included.
-
-    Pixels are bytes, or floats in [0, 1], which become the nearest of 256 values: off by at most 1/510.
-    DataError: another range, different shapes, or 2, 4 or more channels. TypeError: it holds no pictures.
+    ``data`` is a numpy array or tensor of pictures, (N, H, W), (N, C, H, W) or (N, H, W, C); or a torchvision
+    data set, a list or a DataLoader of pictures or pairs (picture, label, …). It is read once, as one pass
+    gives it, random transforms included. Pixels are bytes, or floats in [0, 1], which become the nearest of
+    256 values. DataError: another range, different shapes, or 2, 4 or more channels. TypeError: no pictures.
     """
     if all(hasattr(data, method) for method in ("__len__", "batch", "to")):
         return data
@@ -201,31 +187,30 @@ def as_image_data(data, name: str = "mine"):
 
 def _read_through(data, name: str) -> tuple[Tensor, Tensor | None]:
     """Pictures and labels of one pass; labels are None unless each is one whole number."""
-    batched = isinstance(data, torch.utils.data.DataLoader) and data.batch_size is not None
-    by_number = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    batched = isinstance(data, torch.utils.data.DataLoader)
     pictures, labels = [], []
     try:
-        for item in (data[i] for i in range(len(data))) if by_number else data:
-            if isinstance(item, Mapping):
-                item = (item["image"], item.get("label"))
+        for item in data if batched else (data[i] for i in range(len(data))):
             picture, label, *_ = (*item, None) if isinstance(item, tuple | list) else (item, None)
             picture = picture if isinstance(picture, Tensor) else torch.from_numpy(np.array(picture))
             if picture.ndim < 2 + batched:
                 raise TypeError("an item has no height and width")
             pictures.append(_bytes(picture if batched else picture[None], name))
             labels.append(label)
-    except (TypeError, KeyError, IndexError) as error:
-        raise TypeError(f"{name} is a {type(data).__name__}, which holds no pictures ({error}).") from None
-    if not pictures:
-        raise DataError(f"{name} is empty: it gives no picture.")
+    except (TypeError, KeyError) as error:
+        raise TypeError(
+            f"{name} is of type {type(data).__name__} with no pictures ({error}); expected an ImageData, "
+            'from load(...), or ImageData("mine", "train", images, None, ()) with images uint8 (N, C, H, W).'
+        ) from None
     shapes = sorted({tuple(picture.shape[1:]) for picture in pictures})
-    if len(shapes) > 1:
-        raise DataError(f"{name} has pictures of shapes {shapes[0]} and {shapes[1]}: bring them to one size.")
+    if len(shapes) != 1:
+        found = f"pictures of shapes {shapes[0]} and {shapes[1]}: bring them to one size" if shapes else ""
+        raise DataError(f"{name} has {found or 'none'}.")
+    images = torch.cat(pictures)
     try:
         labels = torch.cat([torch.as_tensor(label).reshape(-1) for label in labels])
     except (TypeError, ValueError, RuntimeError):  # None, texts, boxes
-        return torch.cat(pictures), None
-    images = torch.cat(pictures)
+        return images, None
     whole = labels.shape == images.shape[:1] and not labels.is_floating_point()
     return images, labels.long() if whole else None
 
@@ -245,19 +230,11 @@ def _bytes(pixels: Tensor, name: str) -> Tensor:
     return (pixels * (255 if top == 1 else 1)).round().to(torch.uint8)
 
 
-def check_data(data, part: str, otherwise: str = ""):
-    """The data itself if it can be read in minibatches, else what :func:`as_image_data` makes of it.
-
-    ``part`` is what it is in the sentence ("the training set"), ``otherwise`` another way out of an empty
-    one. TypeError: it holds no pictures. ValueError: it is empty.
+def check_data(data, part: str):
+    """What :func:`as_image_data` makes of the data, which is ``part`` in messages: "the training set".
+    TypeError: it holds no pictures. ValueError: it is empty.
     """
-    try:
-        data = as_image_data(data, part)
-    except TypeError:
-        raise TypeError(
-            f"{part} is of type {type(data).__name__}; expected an ImageData: take one from load(...), or "
-            'make one: ImageData("mine", "train", images, None, ()) with images uint8 (N, C, H, W).'
-        ) from None
+    data = as_image_data(data, part)
     if len(data) == 0:
-        raise ValueError(f"{part} is empty; load at least one example{otherwise}.")
+        raise ValueError(f"{part} is empty; load at least one example.")
     return data

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ STAND_IN = "faces_synthetic"
 SPLITS = ("train", "validation", "test")
 
 
-def part_of(names: Sequence[str]) -> np.ndarray:
+def part_of(names: Iterable[str]) -> np.ndarray:
     """The part of each name by its checksum: 0 training, 1 validation (a tenth), 2 test (a tenth); int8 (n,).
 
     A name stays in its part when others come or go, and equal names (of one person) fall into the same part.
@@ -70,12 +70,9 @@ def _write(file: Path, pictures: Iterable[np.ndarray], shape: tuple[int, ...]) -
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         array = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        print(f"{file.stem}: decoding {shape[0]:,} pictures, once", file=sys.stderr, flush=True)
         for row, pixels in enumerate(pictures):
             array[row] = pixels
-            tenths = (row + 1) * 10 // len(array)
-            if tenths > row * 10 // len(array):
-                done = f"{file.stem}: {10 * tenths:3d} % of {len(array):,} pictures decoded"
-                print(done, file=sys.stderr, flush=True)
         array.flush()
         del array  # Windows renames only what nobody holds open
         os.replace(part, file)
@@ -95,24 +92,23 @@ def _find(folder: Path, *patterns: str) -> Path | None:
     return next((path for pattern in patterns for path in sorted(folder.glob(pattern))), None)
 
 
-def read_table(path: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """A table of pictures: the names of its columns, and for each file name the fields after it.
+def read_table(path: Path) -> dict[str, dict[str, str]]:
+    """A table of pictures: of each, by file name, what its columns hold.
 
-    With commas (.csv) or with spaces (CelebA's, which begin with a count and name no first column, or none).
+    With commas and a line of names (.csv), or with spaces: CelebA's, which begin with a count and name no
+    first column, or, of a list of one column, have no such line.
     """
-    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
-        lines = list(csv.reader(stream) if path.suffix == ".csv" else map(str.split, stream))
-    lines = [line for line in lines if line]
-    if lines and len(lines[0]) == 1:
-        lines = lines[1:]
-    columns = lines.pop(0) if lines and "." not in lines[0][0] else []
-    if columns and columns[0] in ("filename", "image_id", "id"):
-        columns = columns[1:]
-    rows = {line[0]: line[1:] for line in lines}
-    if not rows or any(len(row) != len(columns or lines[0][1:]) for row in rows.values()):
+    with path.open(encoding="utf-8", newline="") as stream:
+        lines = [line for line in (csv.reader(stream) if path.suffix == ".csv" else map(str.split, stream))]
+    if path.suffix == ".csv":
+        columns = lines.pop(0)[1:]
+    else:
+        columns = lines[1] if len(lines[0]) == 1 else ["value"]
+        lines = lines[2:] if len(lines[0]) == 1 else lines
+    if not lines or any(len(line) != len(columns) + 1 for line in lines):
         found = f"{path} is not a table of pictures: expected a line of names, then for each picture its file"
         raise DataError(f"{found} name and as many fields.")
-    return columns, rows
+    return {line[0]: dict(zip(columns, line[1:], strict=True)) for line in lines}
 
 
 # CelebA: faces with 40 attributes, from the files of the original, of Kaggle, or of one's own subset.
@@ -122,7 +118,7 @@ SQUARE = 148 / 178  # the usual center crop, as a share of the aligned picture's
 ADDRESS = "https://drive.usercontent.google.com/download?export=download&confirm=t&id={id}"
 CELEBA_HOME = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 PICTURES = ("img_align_celeba", "img_align_celeba*.zip", "[cC]eleb[aA]*.zip")
-TABLES = ("list_attr_celeba.txt", "list_attr_celeba.csv", "attributes.csv")
+TABLES = ("list_attr_celeba.txt", "attributes.csv")
 LISTS = (TABLES[0], "identity_CelebA.txt", "list_eval_partition.txt")
 NEEDED = (*LISTS, f"{PICTURES[0]}.zip")  # the large one last: a refusal of the lists comes at once
 CELEBA_TERMS = (
@@ -141,43 +137,39 @@ def load_celeba(name: str, split: str, root: Path, download: bool) -> ImageData:
     if _find(folder, *PICTURES) is None or _find(folder, *TABLES) is None:
         _fetch_celeba(folder, download)
     path, table = _find(folder, *PICTURES), _find(folder, *TABLES)
-    columns, rows = read_table(table)
-    places = {key.rpartition("/")[2]: key for key in picture_files(path)}
+    rows, places = read_table(table), {key.rpartition("/")[2]: key for key in picture_files(path)}
     pictures = [key for key in rows if key in places]
     if not pictures:
         found = f"no picture in {path} is named in {table}, so the two do not belong together: put"
         raise DataError(f"{found} {', '.join(NEEDED)} into {folder}; {way_out(STAND_IN)}.")
-    shown = [i for i, column in enumerate(columns) if column != "identity"]
+    shown = tuple(column for column in rows[pictures[0]] if column != "identity")
     try:
-        values = np.array([[int(rows[key][i]) > 0 for i in shown] for key in pictures], np.uint8)
+        values = np.array([[int(rows[key][column]) > 0 for column in shown] for key in pictures], np.uint8)
     except ValueError:
         raise DataError(f"{table} is damaged: expected 1 and 0 (or -1) for each attribute.") from None
-    known = "identity" in columns
-    people = {key: row[columns.index("identity")] for key, row in rows.items()} if known else None
-    parts = _divided(folder, pictures, people)
-    names = [places[key] for key in pictures]
+    people = [rows[key].get("identity") for key in pictures]
+    names, parts = [places[key] for key in pictures], _divided(folder, pictures, people)
     images, chosen = read_split(name, split, path, names, parts, root, SQUARE)
-    attributes = torch.from_numpy(values[chosen])
-    return ImageData(name, split, images, None, (), None, attributes, tuple(columns[i] for i in shown))
+    return ImageData(name, split, images, None, (), None, torch.from_numpy(values[chosen]), shown)
 
 
-def _divided(folder: Path, pictures: Sequence[str], people: dict[str, str] | None) -> np.ndarray:
+def _divided(folder: Path, pictures: Sequence[str], people: Sequence[str | None]) -> np.ndarray:
     """The part of each picture, 0 training, 1 validation, 2 test: int8 (n,). Nobody is in two parts."""
-    official = _find(folder, "list_eval_partition.txt", "list_eval_partition.csv")
-    if official is not None:
-        rows = read_table(official)[1]
-        parts = [rows.get(key, [""])[0] for key in pictures]
-        if set(parts) == {"0", "1", "2"}:
-            return np.array(parts, np.int8)
-    identities = _find(folder, "identity_CelebA.txt", "identity_CelebA.csv")
-    if people is None and identities is not None:
-        people = {key: row[0] for key, row in read_table(identities)[1].items()}
-    if people is None or not all(people.get(key) for key in pictures):
+
+    def column(name: str) -> list[str | None]:
+        rows = read_table(folder / name) if (folder / name).is_file() else {}
+        return [rows[key]["value"] if key in rows else None for key in pictures]
+
+    parts = column(LISTS[2])
+    if set(parts) == {"0", "1", "2"}:
+        return np.array(parts, np.int8)
+    people = people if all(people) else column(LISTS[1])
+    if not all(people):
         raise DataError(
             f"{folder} does not say who is on each picture, and without that one person could be in the "
             f"training and in the test part: put {LISTS[1]} there, or all pictures and {LISTS[2]}."
         )
-    return part_of([people[key] for key in pictures])
+    return part_of(people)
 
 
 def _fetch_celeba(folder: Path, download: bool) -> None:
@@ -196,11 +188,10 @@ def _fetch_celeba(folder: Path, download: bool) -> None:
         obtain(folder / key, *known[key], "CelebA", **more)
 
 
-# Stanford Dogs: photographs of 120 breeds, from the original archive, Kaggle's copies or one's own folder.
+# Stanford Dogs: photographs of 120 breeds, from the original archive or one's own folder.
 # Khosla, Jayadevaprakash, Yao & Fei-Fei, "Novel dataset for fine-grained image categorization" (2011).
 
 UNKNOWN = "unknown"
-FOLDERS = ("stanford_dogs", "dogs")  # below the data folder
 DOGS_HOME = "http://vision.stanford.edu/aditya86/ImageNetDogs/"
 URL = DOGS_HOME + "images.tar"
 SHA256 = "a443fc2f9a851aa1a7b8e4fa4af94b8459fce2c9f5a2f4dd4669cf9673a4ec58"
@@ -217,55 +208,42 @@ def load_stanford_dogs(name: str, split: str, root: Path, download: bool) -> Ima
     A picture's file name decides its part: 80 % training, 10 % validation, 10 % test. (The official division
     is made for classifiers and has no validation part.)
     """
-    found = _find_dogs(root)
-    if found is None:
-        folder = root / FOLDERS[0]
+    if (found := find_dogs(root)) is None:
+        folder = root / "stanford_dogs"
         remedy = (
-            f'download images.tar with a browser from {DOGS_HOME} (or Kaggle\'s "stanford-dogs-dataset" as a '
-            f".zip, or a folder Images with a folder of pictures for each breed) and put it into {folder}"
+            f"download images.tar with a browser from {DOGS_HOME} (or make a folder Images with a folder of "
+            f"pictures for each breed) and put it into {folder}"
         )
         if download:
             print(DOGS_TERMS, file=sys.stderr, flush=True)
         more = {"download": download, "stand_in": STAND_IN, "remedy": remedy}
         obtain(folder / "images.tar", URL, SHA256, "Stanford Dogs", **more)
-        found = _find_dogs(root)
+        found = find_dogs(root)
     path, breeds = found
-    parts = part_of([key.rpartition("/")[2] for key in breeds])
+    parts = part_of(key.rpartition("/")[2] for key in breeds)
     images, chosen = read_split(name, split, path, list(breeds), parts, root)
     class_names = sorted(set(breeds.values()), key=lambda breed: (breed == UNKNOWN, breed))
     numbers = np.array([class_names.index(breed) for breed in breeds.values()])
     return ImageData(name, split, images, torch.from_numpy(numbers[chosen]), tuple(class_names))
 
 
-def _find_dogs(root: Path) -> tuple[Path, dict[str, str]] | None:
+def find_dogs(root: Path) -> tuple[Path, dict[str, str]] | None:
     """The folder or archive of pictures, and the breed of each by its name in there; None without any.
 
-    A table (columns "filename" or "id", and "breed") beside a .zip or folder of its name, or beside a folder
-    or .zip `train` (Kaggle), says the breeds; in an archive or folder without a table the folders do.
+    A table (columns "filename" and "breed") beside a .zip of its name says the breeds; in an archive or
+    folder without a table the folders do: "Images/n02085936-Maltese_dog/x.jpg" is a "maltese_dog".
     """
-    for folder in (root / name for name in FOLDERS):
-        table = _find(folder, "stanford_dogs*.csv", "labels.csv")
-        names = (f"{table.stem}.zip", table.stem, "train", "train.zip") if table else ()
-        if path := _find(folder, *names):
-            return path, _breeds(table, path)
-        path = _find(folder, "images.tar", "Images", "*.zip")
-        if path is not None:  # "Images/n02085936-Maltese_dog/x.jpg" → "maltese_dog"
+    for folder in (root / "stanford_dogs", root / "dogs"):
+        if table := _find(folder, "stanford_dogs*.csv"):
+            path, rows = table.with_suffix(".zip"), read_table(table)
+            files = [key for key in picture_files(path) if key in rows]
+            if not files or "breed" not in rows[files[0]]:
+                raise DataError(f"{table} tells no breeds of the pictures in {path}: put two that fit.")
+            return path, {key: rows[key]["breed"] or UNKNOWN for key in files}
+        if path := _find(folder, "images.tar", "Images", "*.zip"):
             folders = {key: f"{path.name}/{key}".split("/")[-2] for key in picture_files(path)}
             return path, {key: re.sub(r"^n\d+-", "", own).lower() for key, own in folders.items()}
     return None
-
-
-def _breeds(table: Path, path: Path) -> dict[str, str]:
-    """The breed of each picture in `path` that the table names. Raises DataError: none, or no such column."""
-    columns, rows = read_table(table)
-    if "breed" not in columns:
-        raise DataError(f'{table} has the columns {columns}; expected "filename" (or "id") and "breed".')
-    known = {PurePath(key).stem: row[columns.index("breed")] or UNKNOWN for key, row in rows.items()}
-    stems = {key: PurePath(key).stem for key in picture_files(path)}
-    found = {key: known[stem] for key, stem in stems.items() if stem in known}
-    if not found:
-        raise DataError(f"{table} names none of the pictures in {path}: put two that belong together.")
-    return found
 
 
 # CIFAR-10: ten classes of small photographs. Krizhevsky, "Learning multiple layers of features" (2009).

@@ -39,8 +39,6 @@ class Spectrogram:
 
         0 dB is a sine of amplitude 1 in the middle of its bin; silence is `floor`.
         """
-        if waves.shape[-1] != self.samples:
-            raise ValueError(f"clips have {waves.shape[-1]} samples; expected {self.samples}.")
         magnitude = self._transform(waves).abs()[:, :-1] / self._full_scale
         return 20 * torch.log10(magnitude + 10 ** (self.floor / 20))
 
@@ -76,16 +74,12 @@ class Spectrogram:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SoundData(FeatureData):
-    """Spectrograms of clips of equal length, each frequency scaled to mean 0, standard deviation 1 in
-    training.
-
-    Neighboring frequencies share a pixel as its two channels: 128 × 64 becomes (2, 64, 64), for convolutions.
+    """Spectrograms of clips of equal length, each frequency scaled to mean 0 and standard deviation 1 in
+    training. Neighboring frequencies share a pixel as its two channels: 128 × 64 becomes (2, 64, 64).
     """
 
     waves: Tensor  # int16 (N, samples), the clips with their peak at full scale, zeros after their end
     used: Tensor  # int64 (N,), samples before the zeros: what is no padding
-    speakers: Tensor  # int64 (N,), an index into `speaker_names`
-    speaker_names: tuple[str, ...]
     mean: Tensor = field(metadata=SHARED)  # float32 (bins, 1), dB, of the training part
     std: Tensor = field(metadata=SHARED)
     settings: Spectrogram = Spectrogram()  # the transform between waves and spectrograms
@@ -94,9 +88,9 @@ class SoundData(FeatureData):
         """Undo folding and scaling: (n, 2, bins / 2, frames) → dB, (n, bins, frames)."""
         return unfold_bins(values) * self.std.to(values.device) + self.mean.to(values.device)
 
-    def hear(self, values: Tensor, iterations: int = 60) -> Tensor:
+    def hear(self, values: Tensor) -> Tensor:
         """Waves (n, samples) of scaled spectrograms, e.g. of a decoder's means, by Griffin-Lim."""
-        return self.settings.griffin_lim(self.decibels(values.detach().cpu()), iterations)
+        return self.settings.griffin_lim(self.decibels(values.detach().cpu()))
 
     def off_by(self, other: Tensor) -> float:
         """Root mean square difference of other levels (N, bins, frames) in dB, in frames that hold sound."""
@@ -130,12 +124,8 @@ def normalize_clip(samples: np.ndarray, length: int) -> tuple[np.ndarray, int]:
     return out, len(clip)
 
 
-def make_sound_data(
-    name: str, split: str, clips: dict[str, Tensor], parts: dict[str, Tensor], speaker_names: tuple[str, ...]
-) -> SoundData:
-    """A split's SoundData, scaled by the training rows, of ``clips`` of all splits: `waves` int16 (N,
-    samples), `used`, `labels`, `speakers` int64 (N,); ``parts`` by name: bool (N,).
-    """
+def make_sound_data(name: str, split: str, clips: dict[str, Tensor], parts: dict[str, Tensor]) -> SoundData:
+    """A split's SoundData, scaled by the training rows, of ``clips`` of all splits; ``parts``: bool (N,)."""
     settings, rows = Spectrogram(), torch.stack([parts[part] for part in split.split("+")]).any(0)
     decibels = torch.zeros(len(clips["waves"]), settings.bins, settings.frames)
     for part in torch.nonzero(parts["train"] | rows)[:, 0].split(100):  # few at a time: transforms are large
@@ -151,7 +141,6 @@ def make_sound_data(
         log_volume=torch.full((len(values),), -settings.frames * std.double().log().sum().item()).double(),
         log_cell=0.0,  # 1 dB steps
         sigma_shape=(2, settings.bins // 2, 1),
-        speaker_names=speaker_names,
         mean=mean,
         std=std,
         **{key: tensor[rows] for key, tensor in clips.items()},
@@ -175,20 +164,18 @@ def load_spoken_digits(name: str, split: str, root: Path, download: bool) -> Sou
         more = {"download": download, "stand_in": STAND_IN}
         source = obtain(folder / ARCHIVES[1], URL, SHA256, "the Free Spoken Digit Dataset", **more)
     recordings = sorted(read_recordings(source, settings.rate), key=lambda r: r[:3])
-    speaker_names = tuple(sorted({speaker for _, speaker, _, _ in recordings}))
     waves, used = zip(*(normalize_clip(r[3], settings.samples) for r in recordings), strict=True)
     take = torch.tensor([r[2] for r in recordings])
     clips = {
         "waves": torch.from_numpy(np.stack(waves)),
         "used": torch.tensor(used),
         "labels": torch.tensor([r[0] for r in recordings]),
-        "speakers": torch.tensor([speaker_names.index(r[1]) for r in recordings]),
     }
     parts = {"test": take < 5, "validation": (take >= 5) & (take < 10), "train": take >= 10}
     for part in ("train", *split.split("+")):
         if not parts[part].any():
             raise DataError(f"the spoken digits in {folder} have no takes for the {part} part.")
-    return make_sound_data(name, split, clips, parts, speaker_names)
+    return make_sound_data(name, split, clips, parts)
 
 
 def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np.ndarray]]:
@@ -199,29 +186,21 @@ def read_recordings(source: Path, rate: int) -> Iterator[tuple[int, str, int, np
         found = f"{source} holds no recordings named like 7_jackson_32.wav: delete it to download it anew;"
         raise DataError(f"{found} {way_out(STAND_IN)}.")
     for match, read in found.items():
-        digit, speaker, take = match.groups()
-        yield int(digit), speaker, int(take), read_wave(read(), match[0], rate)
+        try:
+            with wave.open(io.BytesIO(read())) as file:
+                form = (file.getnchannels(), 8 * file.getsampwidth(), file.getframerate())
+                samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        except (wave.Error, EOFError, ValueError) as error:
+            raise DataError(f"{match[0]} is damaged: it is not a whole WAV file ({error}).") from None
+        if form != (1, 16, rate) or len(samples) == 0:
+            found = f"{len(samples)} samples of {form} channels, bits and Hz"
+            raise DataError(f"{match[0]} has {found}; expected some of {(1, 16, rate)}.")
+        yield int(match[1]), match[2], int(match[3]), samples
 
 
-def read_wave(content: bytes, name: str, rate: int) -> np.ndarray:
-    """Samples of a mono 16-bit WAV file of that rate, int16 (n,). Raises DataError: it is anything else."""
-    try:
-        with wave.open(io.BytesIO(content)) as file:
-            form = (file.getnchannels(), 8 * file.getsampwidth(), file.getframerate())
-            samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    except (wave.Error, EOFError, ValueError) as error:
-        raise DataError(f"{name} is damaged: it is not a whole WAV file ({error}).") from None
-    if form != (1, 16, rate) or len(samples) == 0:
-        found = f"{len(samples)} samples of {form} channels, bits and Hz"
-        raise DataError(f"{name} has {found}; expected some of {(1, 16, rate)}.")
-    return samples
-
-
-# Synthetic spoken digits, which only sound a little like the words: the classic recipe of speech synthesis
-# (Klatt 1980, "Software for a cascade/parallel formant synthesizer"), cut down. A buzz of harmonics is shaped
-# by three resonances (formants) that glide from target to target; hiss makes the consonants. Four invented
-# speakers differ in pitch, size of the throat, speed and breath; every take differs a little. Use them to run
-# the course offline, not to learn anything about speech.
+# Synthetic spoken digits, to run the course offline: Klatt's (1980) formant synthesis, cut down. A buzz of
+# harmonics is shaped by three resonances (formants) that glide from target to target; hiss makes the
+# consonants. Four invented speakers differ in pitch, size of the throat, speed and breath.
 
 TAKES = 25  # of each digit and speaker: 0-2 test, 3-5 validation, the rest training
 SPEAKERS = {  # pitch in Hz, size factor on formants, length of a word in s, breath
@@ -262,7 +241,7 @@ def load_formant_digits(name: str, split: str, *_) -> SoundData:
     """One split of 1,000 synthetic clips: 4 speakers, 10 digits, 25 takes; made in about a second, once."""
     clips, take = _all_clips(), torch.arange(TAKES).repeat(10 * len(SPEAKERS))
     parts = {"test": take < 3, "validation": (take >= 3) & (take < 6), "train": take >= 6}
-    return make_sound_data(name, split, clips, parts, tuple(SPEAKERS))
+    return make_sound_data(name, split, clips, parts)
 
 
 @cache
@@ -274,7 +253,6 @@ def _all_clips() -> dict[str, Tensor]:
         "waves": torch.cat(waves),
         "used": torch.cat(used),
         "labels": torch.arange(10).repeat_interleave(TAKES).repeat(len(SPEAKERS)),
-        "speakers": torch.arange(len(SPEAKERS)).repeat_interleave(10 * TAKES),
     }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_course.data.images import Examples, require, stratified_index
+from vae_course.data.images import Examples, stratified_index
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,21 +28,6 @@ class FeatureData(Examples):
     sigma_shape: tuple[int, int, int]  # of the σ that a Gaussian decoder learns, broadcast to (C, H, W)
 
     main = "values"
-
-    def __post_init__(self) -> None:
-        right = self.values.dtype == torch.float32 and self.values.ndim == 4
-        require(right, "values", self.values, "float32 of shape (N, C, H, W) is expected")
-        for name in ("labels", "log_volume"):
-            rows = getattr(self, name)
-            if rows is not None:
-                right = rows.shape == self.values.shape[:1]
-                require(right, name, rows, "one number per example is expected")
-
-
-# Breast biopsies: the Wisconsin diagnostic table of scikit-learn (W. H. Wolberg, W. N. Street & O. L.
-# Mangasarian 1995, UCI, CC BY 4.0), each column scaled by its kind.
-
-SKEWED = 1.0  # columns whose training values are more skewed than this are scaled in logarithms
 
 
 SHARED = {"shared": True}  # of a field that has no row for each example
@@ -66,7 +51,8 @@ class TableData(FeatureData):
 
 def load_biopsies(name: str, split: str, *_) -> TableData:
     """One split of 569 biopsies (train 341, validation 114, test 114, fixed and stratified), 30 columns, all
-    scaled by the training rows.
+    scaled by the training rows: the Wisconsin diagnostic table of scikit-learn (W. H. Wolberg, W. N. Street &
+    O. L. Mangasarian 1995, UCI, CC BY 4.0). Skewed columns are scaled in logarithms.
     """
     from sklearn.datasets import load_breast_cancer
 
@@ -80,7 +66,7 @@ def load_biopsies(name: str, split: str, *_) -> TableData:
     known, raw = torch.from_numpy(table.data[rest]), torch.from_numpy(table.data[chosen])
     centered = known - known.mean(0)
     skewness = centered.pow(3).mean(0) / centered.pow(2).mean(0).pow(1.5)
-    logarithm = skewness > SKEWED
+    logarithm = skewness > 1
     offset = torch.where(logarithm & (known.amin(0) <= 0), known.median(0).values / 10, 0.0)
 
     def change(x: Tensor) -> Tensor:
@@ -119,15 +105,10 @@ def recorded_steps(raw: np.ndarray) -> Tensor:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PointData(Examples):
-    """Points of a toy, for ``fit`` and ``fit_gan``: float32 (N, ...), and the mode of each."""
+    """Points of a toy, for ``fit``: float32 (N, ...), and the mode of each."""
 
     points: Tensor
     labels: Tensor | None = None
     class_names: tuple[str, ...] = ()
 
     main, name, split = "points", "points", "train"
-
-    def __post_init__(self) -> None:
-        right = self.points.dtype == torch.float32 and self.points.ndim >= 2
-        wanted = "float32 of shape (N, features) is expected: convert them with points.float()"
-        require(right, "points", self.points, wanted)

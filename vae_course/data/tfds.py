@@ -21,8 +21,7 @@ def load_tfds(name: str, split: str, root: Path, download: bool) -> ImageData:
     or in the folder TFDS_DATA_DIR is read from there: without TensorFlow where its file_format is
     "array_record". Any other is prepared first where TensorFlow is installed, as on Colab. Validation and
     test are the set's own, else tenths of its training part. Gives images uint8 (N, C, H, W), and labels
-    where the set has one class for each picture. DataError: tensorflow-datasets or the set is not to be had,
-    or its pictures differ in size.
+    where the set has one class for each picture. DataError: it is not to be had, or sizes differ.
     """
     tfds = _import("tensorflow_datasets", f"{name} needs")
     builder = _builder(tfds, name, root, download)
@@ -31,10 +30,8 @@ def load_tfds(name: str, split: str, root: Path, download: bool) -> ImageData:
     image = next((key for key in features if type(features[key]) is kinds.Image), None)
     label = next((key for key in features if isinstance(features[key], kinds.ClassLabel)), None)
     if image is None or "train" not in sizes:
-        raise DataError(
-            f"{name} is no set of pictures with a training part: it has {', '.join(features)} in the parts "
-            f"{', '.join(sizes)}."
-        )
+        found = f"it has {', '.join(features)} in the parts {', '.join(sizes)}"
+        raise DataError(f"{name} is no set of pictures with a training part: {found}.")
     where = _part(split, sizes)
     try:
         source = builder.as_data_source(where)
@@ -46,10 +43,8 @@ def load_tfds(name: str, split: str, root: Path, download: bool) -> ImageData:
     rows = [(example[image], int(example[label]) if label else -1) for example in examples]
     shapes = sorted({picture.shape for picture, _ in rows})
     if len(shapes) != 1:
-        raise DataError(
-            f"{name} has pictures of {len(shapes):,} sizes, such as {shapes[0]} and {shapes[-1]}, but the "
-            "models take one size: choose another set, or save the pictures for load_pictures(folder, size)."
-        )
+        found = f"{name} has pictures of {len(shapes):,} sizes, such as {shapes[0]} and {shapes[-1]}"
+        raise DataError(f"{found}: choose another, or save them for load_pictures(folder, size).")
     images = torch.from_numpy(np.stack([picture for picture, _ in rows]).transpose(0, 3, 1, 2).copy())
     labels = torch.tensor([value for _, value in rows])
     if not label or labels.min() < 0:  # a test part may keep its labels secret

@@ -13,9 +13,6 @@ from vae_course.randomness import seeded
 #
 #     z ~ N(0, 1),    x | z ~ N(f(z), sigma^2 I),    f(z) = (0.9 z - 1.5 sin 2.2 z, -1.5 cos 2.2 z)
 #
-# f is a looping curve (a prolate trochoid). Where it crosses itself, at x = (0, 1.127), both z = -1.100 and
-# z = 1.100 explain x: the posterior there has two equal modes and no Gaussian q(z|x) can match it.
-#
 # All integrals over z are trapezoidal sums in float64. For integrands that are smooth and vanish at both ends
 # these converge faster than any power of the step (Trefethen & Weideman 2014): here, exact to rounding.
 
@@ -141,18 +138,18 @@ def _chunks(*tensors: Tensor) -> zip:
     return zip(*(tensor.split(_Q_CHUNK) for tensor in tensors), strict=True)
 
 
-def clock_hands(hands: int = 16, side: int = 16, thickness: float = 2.0) -> ImageData:
-    """All pictures, gray (1, side, side), of a clock whose single hand points in one of ``hands`` directions.
+def clock_hands(hands: int = 16) -> ImageData:
+    """All pictures, gray (1, 16, 16), of a clock whose single hand points in one of ``hands`` directions.
 
-    The label is the direction, 0 at three o'clock, counterclockwise; the hand is ``thickness`` pixels wide.
+    The label is the direction, 0 at three o'clock, counterclockwise.
     """
-    place = torch.arange(side, dtype=torch.float64) - (side - 1) / 2
+    place = torch.arange(16, dtype=torch.float64) - 7.5
     y, x = -place[:, None], place[None, :]  # rows run downwards
     angle = 2 * math.pi * torch.arange(hands, dtype=torch.float64) / hands
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    along = (x * cos + y * sin).clamp(0, 0.46 * side)
+    along = (x * cos + y * sin).clamp(0, 0.46 * 16)
     away = ((x - along * cos).square() + (y - along * sin).square()).sqrt()
-    shade = (thickness / 2 + 0.5 - away).clamp(0, 1)  # the edge fades over one pixel
+    shade = (1.5 - away).clamp(0, 1)  # two pixels wide; the edge fades over one
     images = (255 * shade).round().to(torch.uint8)[:, None]
     names = tuple(str(hand) for hand in range(hands))
     return ImageData("clock hands", "train", images, torch.arange(hands), names)

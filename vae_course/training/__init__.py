@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "loop": "fit History TrainingDiverged",
-        "settings": "FitSettings kl_settled kl_weight learning_rate_factor",
+        "settings": "FitSettings kl_weight learning_rate_factor",
         "sweep": "plan run_sweep",
         "vae_gan": "vae_gan_losses",
     },

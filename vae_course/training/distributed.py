@@ -1,4 +1,8 @@
-"""Several processes that train one model: who they are, and how each takes its share of a batch."""
+"""Several processes that train one model: who they are, and how each takes its share of a batch.
+
+``torchrun --nproc-per-node N -m vae_course train ...`` starts N processes that know of each other by the
+variables of their environment. Everything here does nothing where there is only one.
+"""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,15 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
-from vae_course.files import Told
 from vae_course.machine import pick_device
-
-# ``torchrun --nproc-per-node N -m vae_course train ...`` starts N processes that know of each other by the
-# variables of their environment. Everything here does nothing where there is only one.
-
-
-class ProcessLost(Told):
-    """Another process of the run has ended, so this one cannot go on."""
 
 
 def started() -> int:
@@ -45,16 +41,7 @@ def rank() -> int:
 def own_device(name: str = "auto") -> torch.device:
     """The device of this process by ``pick_device``; with CUDA, each has one of its own. ValueError: none."""
     device = pick_device(name)
-    if started() == 1:
-        return device
-    if device.type == "mps" or device.index is not None:
-        found = f"{started()} processes cannot share {str(device)!r}; use 'cpu', or 'cuda', which gives each"
-        raise ValueError(f"{found} process of a machine a device of its own.")
-    if device.type == "cuda":
-        here, there = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
-        if here > there:
-            found = f"torchrun starts {here} processes on this machine, and torch sees {there} CUDA devices;"
-            raise ValueError(f"{found} give --nproc-per-node {there}.")
+    if started() > 1 and device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     return device
 
@@ -62,36 +49,17 @@ def own_device(name: str = "auto") -> torch.device:
 @contextmanager
 def process_group(device: torch.device | None = None) -> Iterator[None]:
     """Join the processes that torchrun started, for :func:`fit` to train with all of them together, by NCCL
-    on CUDA and gloo on CPUs. ``device`` is from :func:`own_device`. ProcessLost: another one ended.
+    on CUDA and gloo on CPUs; ``device`` is from :func:`own_device`.
     """
     if started() == 1 or count() > 1:
         yield
         return
     kind = (device or own_device("auto")).type
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
     try:
-        store, number, size = next(distributed.rendezvous("env://"))
-        # The store can outlive a lost process, and still holds where the processes of that attempt listened.
-        store = distributed.PrefixStore(f"attempt {restarts()}", store)
-        backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
-        distributed.init_process_group(backend, store=store, rank=number, world_size=size)
         yield
-    except RuntimeError as error:
-        if isinstance(error, distributed.DistError) or "gloo" in str(error):
-            raise ProcessLost(
-                "another process of this run has ended, and its own message says why; go on with --resume, "
-                "or let torchrun do so: torchrun --max-restarts 3 ..."
-            ) from error
-        raise
     finally:
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
-
-
-def check_batch_size(batch_size: int) -> None:
-    """Raise ValueError when a batch has fewer examples than there are processes to share it."""
-    if batch_size < count():
-        found = f"batch_size is {batch_size}, and {count()} processes share each batch; give a larger"
-        raise ValueError(f"{found} batch_size, or start fewer processes.")
+        distributed.destroy_process_group()
 
 
 def agreed(make: Callable[[], Any]) -> Any:
@@ -110,29 +78,14 @@ def agreed(make: Callable[[], Any]) -> Any:
     return said[0]
 
 
-@contextmanager
-def first_on_each_machine() -> Iterator[None]:
-    """Let one process of each machine do this before the others: it may download what all then read."""
-    waits = count() > 1 and int(os.environ["LOCAL_RANK"]) > 0
-    if waits:
-        distributed.barrier()
-    yield
-    if count() > 1 and not waits:
-        distributed.barrier()
-
-
-# One model trained by several processes at once, with the result of one process.
-#
-# Every batch is divided among the processes, and PyTorch's DistributedDataParallel averages their gradients.
-# Three things make the result that of one process, up to the rounding of sums:
+# One model trained by several processes at once, with the result of one process, up to the rounding of sums:
 #
 # - all draw the same order and read the same batches, and each computes with its rows of them;
 # - all draw the noise of the whole batch from the same generator, and each takes its rows;
-# - a share of the batch counts by its number of examples, so that an uneven last batch is right as well.
+# - a share of the batch counts by its number of examples, so that an uneven last batch is right as well;
+# - PyTorch's DistributedDataParallel averages their gradients.
 #
-# Whatever a run saves is therefore independent of the number of processes, and any number can resume it. Of
-# the rounding: Adam makes a whole step out of a gradient that is nothing but rounding, as that of a pixel
-# which is always black, so single weights can end some learning rates apart; the loss does not notice.
+# Whatever a run saves is therefore independent of the number of processes, and any number can resume it.
 
 
 class Shared:
@@ -140,13 +93,10 @@ class Shared:
 
     def __init__(self, model, train, config, objective, device):
         super().__init__(model, train, config, objective, device)
-        check_batch_size(self.config.batch_size)
         # The processes may run on different processors.
         self.arithmetic = agreed(lambda: self.arithmetic)
         self.writes = rank() == 0
-        # Weights and buffers start as process 0 has them.
         self.parallel = DistributedDataParallel(_Objective(model, objective))
-        self.parallel.broadcast_buffers = False  # after that they stay as they are: see _check_agreement
 
     def terms(self, data, index: Tensor, noise: torch.Generator):
         rows, _ = share(len(index))
@@ -174,34 +124,6 @@ class Shared:
         sums = super().sums(terms, examples) * (share(examples)[1] > 0)
         distributed.all_reduce(sums)
         return sums
-
-    def train_epoch(self) -> None:
-        self._check_agreement()
-        super().train_epoch()
-        self._check_agreement()
-
-    def _check_agreement(self) -> None:
-        """Stop when the processes no longer hold the same model at the same place of the run."""
-        state = self.model.state_dict()
-        own = torch.stack([tensor.detach().double().sum().cpu() for tensor in state.values()])
-        own = torch.cat([own, torch.tensor([float(self.step)], dtype=torch.float64)])
-        first = own.clone()
-        distributed.broadcast(first, src=0)
-        differs = (own - first).abs() > 1e-6 * (1 + first.abs())
-        wrong = differs.long()
-        distributed.all_reduce(wrong)
-        if wrong[-1]:
-            raise ValueError(
-                "the processes do not continue the run at the same place: every machine must see the folder "
-                "of the checkpoint; put it on a file system that all of them share."
-            )
-        if wrong.any():
-            name = [*state][int(wrong.nonzero()[0])]
-            raise ValueError(
-                f"the processes no longer have the same {name}: {type(self.model).__name__} changes it by "
-                f"itself from the examples that it sees, which several processes cannot share; train it "
-                f"with one process."
-            )
 
 
 def share(examples: int) -> tuple[slice, int]:
@@ -235,22 +157,17 @@ class RowsOfDraws(TorchFunctionMode):
                 f"cannot share; draw by torch.randn, rand or randint, or train with one process."
             )
         if "size" in kwargs:
-            before, shape = args, list(kwargs.pop("size"))
-        elif args and isinstance(args[-1], (tuple, list)):
-            before, shape = args[:-1], list(args[-1])
-        else:
-            before, shape = (), list(args)
-        axis = self._batch_axis(shape)
-        if axis is None:
-            return function(*before, shape, **kwargs)
-        own, shape[axis] = shape[axis], self.examples
-        return function(*before, shape, **kwargs).narrow(axis, self.rows.start, own)
-
-    def _batch_axis(self, shape: list[int]) -> int | None:
-        """The axis of the examples: last but one for codes (..., batch, latent), else the first that fits."""
+            args = (*args, kwargs.pop("size"))
+        whole = args and isinstance(args[-1], (tuple, list))
+        before, shape = (args[:-1], list(args[-1])) if whole else ((), list(args))
+        # The axis of the examples: last but one for codes (..., batch, latent), else the first that fits.
         usual = [len(shape) - 2] if len(shape) in (2, 3) else []
         own = self.rows.stop - self.rows.start
-        return next((axis for axis in [*usual, *range(len(shape))] if shape[axis] == own), None)
+        axis = next((axis for axis in [*usual, *range(len(shape))] if shape[axis] == own), None)
+        if axis is None:
+            return function(*before, shape, **kwargs)
+        shape[axis] = self.examples
+        return function(*before, shape, **kwargs).narrow(axis, self.rows.start, own)
 
 
 class _Objective(nn.Module):

@@ -1,7 +1,6 @@
 """The training loop, its history, and how a run is saved and taken up again."""
 
 import json
-import math
 import time
 import zlib
 from dataclasses import asdict, dataclass, field
@@ -19,29 +18,12 @@ from vae_course.models.vae import Autoencoder
 from vae_course.randomness import seed_of, seeded
 from vae_course.training import distributed as processes
 from vae_course.training import settings as rules
-from vae_course.training.settings import FitSettings, lists_settings
+from vae_course.training.settings import FitSettings
 from vae_course.weights import CheckpointError, load_checkpoint, save_checkpoint
 
 
 class TrainingDiverged(Told):
     """The loss became NaN or infinite."""
-
-
-def diagnose(step: int, epoch: int, model: nn.Module, x: Tensor, terms: ElboTerms) -> str:
-    """One sentence for :class:`TrainingDiverged`: where (``step`` updates were made, ``epoch`` is under way),
-    and the likely cause; the objective made ``terms`` of the batch x.
-    """
-    if torch.is_tensor(x) and not torch.isfinite(x).all():
-        cause = "the data hold NaN or infinite values: remove these examples or mend them"
-    elif not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
-        cause = "the weights are no longer finite: lower learning_rate or set gradient_clip"
-        if step == 0:
-            cause = "the weights were not finite before the first update: build the model anew"
-    elif not torch.isfinite(terms.kl).all():
-        cause = "the KL term overflowed: bound log σ² (bound_log_var) or lower learning_rate"
-    else:
-        cause = "the reconstruction term overflowed: check that images lie in [0, 1], or lower learning_rate"
-    return f"the loss is not finite at step {step} (epoch {epoch}); {cause}."
 
 
 TERMS = ("negative_elbo", "reconstruction", "kl")
@@ -78,7 +60,6 @@ class History:
         return cls(**json.loads(Path(path).read_text()))
 
 
-@lists_settings(FitSettings)
 def fit(
     model: nn.Module,
     train,
@@ -92,9 +73,6 @@ def fit(
     **settings,
 ) -> History:
     """Train a model on data in memory and return what happened, from epoch 0 (before training).
-
-    The defaults are the fast recipe of assets/results/speed.md, where each part's gain is measured; for the
-    recipe of most tutorials give ``**training.settings.USUAL_RECIPE``.
 
     Args:
         model: a VAE, an Autoencoder, or anything that ``objective`` understands; trained in place. Its
@@ -111,15 +89,12 @@ def fit(
         progress: print about ten lines of plain text during the run.
         objective: ``objective(model, x, generator) -> ElboTerms``; default: the ELBO, and for an Autoencoder
             its reconstruction term.
-        settings: fields of :class:`vae_course.training.settings.FitSettings`, by name:
+        settings: fields of :class:`vae_course.training.FitSettings`, such as ``epochs=10``; the defaults are
+            the fast recipe of docs/speed.md.
 
-    Inside :func:`vae_course.training.distributed.process_group`, as in ``train`` under torchrun, all
-    processes train the model together, with the result of one; ``batch_size`` is that of all of them.
-
-    Raises:
-        ValueError, TypeError: a setting is out of its range or unknown.
-        TrainingDiverged: the loss became NaN or infinite; says at which step and the likely cause.
-        CheckpointError: ``resume`` found a checkpoint of a run with other settings or data.
+    Raises ValueError or TypeError: a setting is out of its range or unknown. TrainingDiverged: the loss
+    became NaN or infinite; says where and the likely cause. CheckpointError: ``resume`` found a checkpoint of
+    another run. Inside :func:`vae_course.training.distributed.process_group` all processes train together.
     """
     config = FitSettings.from_arguments(settings)
     objective = objective or (reconstruction_terms if isinstance(model, Autoencoder) else elbo_terms)
@@ -137,7 +112,7 @@ def fit(
 def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool, progress: bool) -> History:
     """Train a run to its end, from the beginning or from its checkpoint; arguments as for :func:`fit`."""
     if validation is not None:
-        validation = check_data(validation, "the held-out set", ", or give validation=None")
+        validation = check_data(validation, "the held-out set")
     if run.config.patience is not None and validation is None:
         raise ValueError('patience needs held-out data: give validation=load(..., "validation").')
     if resume and checkpoint is None:
@@ -150,18 +125,23 @@ def complete(run: "Run", validation, checkpoint: str | Path | None, resume: bool
     machine.keep_freed_memory()
     epochs, history = run.config.epochs, run.history
     start = time.perf_counter() - (history.last["seconds"] if history.records else 0.0)
+    progress = progress and run.writes
     if not history.records:
         run.record(held_out, 0.0)
-        report(history, epochs, progress and run.writes)
+        if progress:
+            report(history, epochs)
     run.model.train()
     while run.epoch < epochs and not history.stopped_early:
         run.train_epoch()
         run.record(held_out, time.perf_counter() - start)
         if checkpoint is not None and run.writes:
             save_run(run, checkpoint)
-        report(history, epochs, progress and run.writes)
-    if run.return_to_best() and checkpoint is not None and run.writes:
-        save_run(run, checkpoint)
+        if progress:
+            report(history, epochs)
+    if run.best and run.best["model"]:
+        run.model.load_state_dict(run.best["model"])
+        if checkpoint is not None and run.writes:
+            save_run(run, checkpoint)
     run.model.eval()
     return history
 
@@ -177,7 +157,6 @@ class Run:
         self.device, self.epoch, self.step = device, 0, 0
         self.total_steps = -(-len(train) // config.batch_size) * config.epochs
         self.arithmetic = machine.choose(config.precision, device, model)
-        self.kl_course = (config.kl_warmup, config.kl_schedule, config.kl_cycles)
         self.optimizer = self.make_optimizer()
         # The order lives on the CPU so that it is the same on every device.
         self.order = seeded(config.seed)
@@ -186,12 +165,8 @@ class Run:
 
     def make_optimizer(self):
         """What steps: an optimizer of torch, or anything with its methods that a derived class prefers."""
-        return machine.OPTIMIZERS[self.config.optimizer](
-            self.model.parameters(),
-            lr=self.config.learning_rate,
-            weight_decay=self.config.weight_decay,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
+        fused = self.device.type in ("cpu", "cuda")
+        return machine.Adam(self.model.parameters(), lr=self.config.learning_rate, fused=fused)
 
     def train_epoch(self) -> None:
         """One pass through the examples, in an order of its own."""
@@ -212,7 +187,7 @@ class Run:
         loss = self.loss(terms, self.beta, len(index))
         # Reading the loss waits for an accelerator, so look there only now and then.
         if (self.device.type == "cpu" or self.step % 50 == 0) and not torch.isfinite(loss):
-            raise TrainingDiverged(self.diagnosis(x, terms))
+            raise TrainingDiverged(self.diagnosis(x, terms, self.epoch + 1))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if config.gradient_clip is not None:
@@ -223,7 +198,7 @@ class Run:
     @property
     def beta(self) -> float:
         """The weight of the KL term at this step."""
-        return rules.kl_weight(self.config.beta, self.step, self.total_steps, *self.kl_course)
+        return rules.kl_weight(self.config.beta, self.step, self.total_steps, self.config.kl_warmup)
 
     def terms(self, data, index: Tensor, noise: torch.Generator):
         """The batch of the examples at ``index``, and what the objective makes of it."""
@@ -235,22 +210,30 @@ class Run:
         free_bits = self.config.free_bits
         return terms.loss(beta, free_bits) if free_bits else terms.loss(beta)
 
-    def diagnosis(self, x, terms: ElboTerms) -> str:
-        """Why the loss of this update is not finite."""
-        return diagnose(self.step, self.epoch + 1, self.model, x, terms)
+    def diagnosis(self, x, terms: ElboTerms, epoch: int) -> str:
+        """One sentence: where the loss is not finite, and the likely cause."""
+        if torch.is_tensor(x) and not torch.isfinite(x).all():
+            cause = "the data hold NaN or infinite values: remove these examples or mend them"
+        elif not all(torch.isfinite(parameter).all() for parameter in self.model.parameters()):
+            cause = "the weights are no longer finite: lower learning_rate or set gradient_clip"
+            if self.step == 0:
+                cause = "the weights were not finite before the first update: build the model anew"
+        elif not torch.isfinite(terms.kl).all():
+            cause = "the KL term overflowed: bound log σ² (bound_log_var) or lower learning_rate"
+        else:
+            cause = "the reconstruction term overflowed: are images in [0, 1]? If so, lower learning_rate"
+        return f"the loss is not finite at step {self.step} (epoch {epoch}); {cause}."
 
     def record(self, held_out, seconds: float) -> None:
         """Measure the model, add a record to the history, and keep the weights if they are the best."""
         with matrix_products(self.arithmetic):
             measured = [self.measure(data) if data is not None else None for data in (self.train, held_out)]
-        record = {
-            "epoch": self.epoch,
-            "step": self.step,
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
-        }
-        record |= {"beta": self.beta, "seconds": seconds, "train": measured[0], "validation": measured[1]}
+        rate = self.optimizer.param_groups[0]["lr"]
+        record = {"epoch": self.epoch, "step": self.step, "learning_rate": rate, "beta": self.beta}
+        record |= {"seconds": seconds, "train": measured[0], "validation": measured[1]}
         self.history.records.append(record)
-        if held_out is not None and rules.kl_settled(self.step, self.total_steps, *self.kl_course):
+        # Losses can be compared once the weight of the KL term has risen.
+        if held_out is not None and self.step >= self.config.kl_warmup * self.total_steps:
             self._keep_best(measured[1]["negative_elbo"])
 
     @torch.no_grad()
@@ -263,8 +246,8 @@ class Run:
         for part in index.split(1000):
             x, terms = self.terms(data, part, noise)
             sums += self.sums(terms, len(part))
-            if not all(map(math.isfinite, sums)):
-                raise TrainingDiverged(diagnose(self.step, self.epoch, self.model, x, terms))
+            if not torch.isfinite(sums).all():
+                raise TrainingDiverged(Run.diagnosis(self, x, terms, self.epoch))
         self.model.train()
         return dict(zip(TERMS, (sums / len(index)).tolist(), strict=True))
 
@@ -280,13 +263,6 @@ class Run:
             self.best = {"value": value, "model": state}
         elif patience and self.epoch - history.best_epoch >= patience:
             history.stopped_early = True
-
-    def return_to_best(self) -> bool:
-        """Load the best weights, if the run kept them; whether it did."""
-        if not self.best or not self.best["model"]:
-            return False
-        self.model.load_state_dict(self.best["model"])
-        return True
 
     def state(self) -> dict:
         """What else :func:`save_run` keeps."""
@@ -319,28 +295,21 @@ class SharedRun(processes.Shared, Run):
     """A run of which each of several processes does its share."""
 
 
-def report(history: History, epochs: int, progress: bool) -> None:
+def report(history: History, epochs: int) -> None:
     """About ten lines in a run, without seconds, so that a repeated run prints the same text."""
-    record = history.last
-    every = max(1, -(-epochs // 10))
-    last = record["epoch"] == epochs or history.stopped_early
-    if not progress or not (record["epoch"] % every == 0 or last):
+    record, every = history.last, max(1, -(-epochs // 10))
+    if record["epoch"] % every and record["epoch"] != epochs and not history.stopped_early:
         return
-    parts = [f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}"]
+    text = f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}"
     for name, values in (("train", record["train"]), ("held-out", record["validation"])):
         if values is not None:
-            parts.append(f"{name} {_terms(values)}")
-    text = "   ".join(parts) + "   nats"
-    if history.stopped_early:
-        text += f"   stopped: no better since epoch {history.best_epoch}"
-    say(text)
-
-
-def _terms(values: dict[str, float]) -> str:
-    # A plain autoencoder has no KL term, and its reconstruction alone is no bound: do not call it −ELBO.
-    if values["kl"] == 0:
-        return f"reconstruction {values['reconstruction']:7.2f}"
-    return f"−ELBO {values['negative_elbo']:7.2f} = {values['reconstruction']:7.2f} + KL {values['kl']:5.2f}"
+            # A plain autoencoder has no KL term, and its reconstruction alone is no bound.
+            alone = f"reconstruction {values['reconstruction']:7.2f}"
+            both = f"−ELBO {values['negative_elbo']:7.2f} = {values['reconstruction']:7.2f}"
+            both += f" + KL {values['kl']:5.2f}"
+            text += f"   {name} {both if values['kl'] else alone}"
+    stopped = f"   stopped: no better since epoch {history.best_epoch}" * history.stopped_early
+    say(f"{text}   nats{stopped}")
 
 
 AFRESH = "start afresh in another file"

@@ -1,25 +1,14 @@
 """Settings of a training run, each with default, bound and words in one place, and the schedules they name.
 
-``fit`` checks and lists them, the command line makes its options out of them. Nothing here needs torch.
+``fit`` checks them, the command line makes its options out of them.
 """
 
 import difflib
 import math
-import textwrap
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
-from typing import ClassVar
-
-OPTIMIZERS = ("adam", "adamw")
-SCHEDULES = ("constant", "linear", "cosine")
-KL_SCHEDULES = ("constant", "linear", "cyclical")
-PRECISIONS = ("auto", "highest", "medium", "bfloat16")
-
-# The recipe of countless tutorials and of pytorch/examples, to compare with.
-USUAL_RECIPE = {"batch_size": 128, "learning_rate": 1e-3, "schedule": "constant", "warmup": 0.0}
-USUAL_RECIPE |= {"kl_schedule": "constant"}
+from typing import ClassVar, Self
 
 # Of each model of a sweep: smaller than the usual one, so trained for less long and at another pace.
 SWEEP_RECIPE = {"epochs": 6, "batch_size": 160, "learning_rate": 6e-3, "kl_warmup": 0.5}
@@ -27,60 +16,46 @@ SWEEP_RECIPE = {"epochs": 6, "batch_size": 160, "learning_rate": 6e-3, "kl_warmu
 
 @dataclass(frozen=True)
 class Rule:
-    """What a value may be."""
+    """What a value may be: an int, float or str for which ``holds``, in ``words``."""
 
-    kind: type  # int, float or str
-    low: float = -math.inf  # the range of a number
-    high: float = math.inf
-    ends: str = "[]"  # whether low and high belong to it: "[" and "]" do, "(" and ")" do not
+    kind: type
+    words: str
+    holds: Callable[[object], bool]
     choices: tuple[str, ...] = ()  # the names that a str may be
 
     def accepts(self, value: object) -> bool:
         """Whether a value of Python is allowed; True and False are no numbers."""
         if self.kind is str:
             return value in self.choices
-        if type(value) is not int and (self.kind is int or type(value) is not float):
-            return False
-        above = value > self.low if self.ends[0] == "(" else value >= self.low
-        below = value < self.high if self.ends[1] == ")" else value <= self.high
-        return math.isfinite(value) and above and below
+        right = type(value) is int or (type(value) is float and self.kind is float)
+        return right and math.isfinite(value) and self.holds(value)
 
     def read(self, text: str) -> int | float | str:
         """What a word of the command line stands for; capitals and hyphens do not matter."""
-        if self.kind is str:
-            value = text.lower().replace("-", "_")
-        else:
-            try:
-                value = self.kind(text)
-            except ValueError:
-                value = None
+        try:
+            value = text.lower().replace("-", "_") if self.kind is str else self.kind(text)
+        except ValueError:
+            value = None
         if not self.accepts(value):
-            raise ArgumentTypeError(f"{text} is not {self}{nearest(text, self.choices) or '.'}")
+            raise ArgumentTypeError(f"{text} is not {self.words}{nearest(text, self.choices) or '.'}")
         return value
-
-    def __str__(self) -> str:
-        if self.kind is str:
-            return f"one of {', '.join(map(str, self.choices))}"
-        if self.kind is int:
-            return f"a whole number of at least {self.low}"
-        low = f"above {self.low:g}" if self.ends[0] == "(" else f"of at least {self.low:g}"
-        high = f" and {'below' if self.ends[1] == ')' else 'at most'} {self.high:g}"
-        return f"a number {low}{high if self.high < math.inf else ''}"
 
 
 def whole(low: int) -> Rule:
     """Whole numbers from ``low`` on."""
-    return Rule(int, low)
+    return Rule(int, f"a whole number of at least {low}", lambda value: value >= low)
 
 
-def number(low: float, high: float = math.inf, ends: str = "[]") -> Rule:
-    """Finite numbers from ``low`` to ``high``; "(" or ")" in ``ends`` leaves that end out."""
-    return Rule(float, low, high, ends)
+AT_LEAST_0 = Rule(float, "a number of at least 0", lambda value: value >= 0)
+ABOVE_0 = Rule(float, "a number above 0", lambda value: value > 0)
+BELOW_1 = Rule(float, "a number of at least 0 and below 1", lambda value: 0 <= value < 1)
+SHARE = Rule(float, "a number of at least 0 and at most 1", lambda value: 0 <= value <= 1)
 
 
-def one_of(names: Iterable) -> Rule:
+def one_of(names: Iterable[str]) -> Rule:
     """One of several names."""
-    return Rule(str, choices=tuple(names))
+    names = tuple(names)
+    return Rule(str, f"one of {', '.join(names)}", names.__contains__, names)
 
 
 def nearest(word: object, known: Sequence[str]) -> str:
@@ -89,46 +64,11 @@ def nearest(word: object, known: Sequence[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def setting(default, rule: Rule, text: str, *, none: str = "", group: str = "", metavar: str = "N"):
+def setting(default, rule: Rule, text: str, none: str = ""):
     """A field of a dataclass of settings: ``rule`` is what it may be, ``text`` what it does, in plain ASCII,
-    ``none`` what None stands for ("": not allowed); ``group`` and ``metavar`` as on the command line.
+    ``none`` what None stands for ("": not allowed).
     """
-    about = {"rule": rule, "text": text, "none": none, "group": group, "metavar": metavar}
-    return field(default=default, metadata=about)
-
-
-def check(settings) -> None:
-    """Raise ValueError, in a sentence, for the first field of a dataclass whose rule refuses its value."""
-    for own in fields(settings):
-        value, about = getattr(settings, own.name), own.metadata
-        if about and not (value is None and about["none"]) and not about["rule"].accepts(value):
-            or_none = f"None ({about['none']}) or " if about["none"] else ""
-            raise ValueError(f"{own.name} is {value!r}; expected {or_none}{about['rule']}.")
-
-
-def lists_settings(kind: type) -> Callable:
-    """Decorator: after its docstring's line "settings: ...", an entry for each field of ``kind``."""
-
-    def add(function):
-        lines = []
-        for line in (function.__doc__ or "").splitlines():
-            lines.append(line)
-            if line.strip().startswith("settings:"):
-                indent = line.partition("settings")[0] + "    "
-                for own in fields(kind):
-                    indents = {"initial_indent": indent, "subsequent_indent": indent + "    "}
-                    lines += textwrap.wrap(_described(own), 108, **indents)
-        function.__doc__ = "\n".join(lines)
-        return function
-
-    return add
-
-
-def _described(own) -> str:
-    about = own.metadata
-    none = f"None: {about['none']}" if about["none"] else ""
-    default = none if own.default is None else repr(own.default) + (f", or {none}" if none else "")
-    return f"{own.name} ({default}): {about['text']}; {about['rule']}."
+    return field(default=default, metadata={"rule": rule, "text": text, "none": none})
 
 
 @dataclass(frozen=True)
@@ -138,10 +78,14 @@ class Settings:
     caller: ClassVar[str]  # name of that function
 
     def __post_init__(self):
-        check(self)
+        for own in fields(self):
+            value, rule, none = getattr(self, own.name), own.metadata["rule"], own.metadata["none"]
+            if not (value is None and none) and not rule.accepts(value):
+                or_none = f"None ({none}) or " if none else ""
+                raise ValueError(f"{own.name} is {value!r}; expected {or_none}{rule.words}.")
 
     @classmethod
-    def from_arguments(cls, arguments: dict) -> "Settings":
+    def from_arguments(cls, arguments: dict) -> Self:
         """Settings from keyword arguments; an unknown name is a TypeError that names the nearest one."""
         known = [own.name for own in fields(cls)]
         for name in arguments:
@@ -153,75 +97,47 @@ class Settings:
         return cls(**plain)
 
 
-_steps, _objective = partial(setting, group="optimization"), partial(setting, group="objective")
-
-
 @dataclass(frozen=True)
 class FitSettings(Settings):
     """Everything that decides what :func:`vae_course.training.loop.fit` does."""
 
     caller = "fit"
 
-    epochs: int = _steps(10, whole(0), "passes through the training part")
-    batch_size: int | None = _steps(None, whole(1), "examples of an update", none="256, fewer for small data")
-    learning_rate: float = _steps(8e-3, number(0, ends="(]"), "step size at its highest", metavar="RATE")
-    optimizer: str = _steps("adam", one_of(OPTIMIZERS), "way to step")
-    weight_decay: float = _steps(0.0, number(0), "pull of the weights towards 0", metavar="RATE")
-    schedule: str = _steps(
-        "linear", one_of(SCHEDULES), "course of the learning rate; linear and cosine end at 0"
+    epochs: int = setting(10, whole(0), "passes through the training part")
+    batch_size: int | None = setting(None, whole(1), "examples of an update", "256, fewer for small data")
+    learning_rate: float = setting(8e-3, ABOVE_0, "step size at its highest")
+    schedule: str = setting(
+        "linear",
+        one_of(("constant", "linear", "cosine")),
+        "course of the learning rate; linear and cosine end at 0",
     )
-    warmup: float = _steps(
-        0.05, number(0, 1, "[)"), "share of the run over which the learning rate first rises", metavar="SHARE"
+    warmup: float = setting(0.05, BELOW_1, "share of the run over which the learning rate first rises")
+    gradient_clip: float | None = setting(None, ABOVE_0, "largest norm of a gradient", "no limit")
+    beta: float = setting(1.0, AT_LEAST_0, "weight of the KL term; 1 is the ELBO")
+    kl_warmup: float = setting(0.5, SHARE, "share of the run over which that weight rises from 0")
+    free_bits: float = setting(
+        0.0, AT_LEAST_0, "nats for each latent dimension below which its KL costs nothing more"
     )
-    gradient_clip: float | None = _steps(
-        None, number(0, ends="(]"), "largest norm of a gradient", none="no limit", metavar="NORM"
-    )
-    beta: float = _objective(1.0, number(0), "weight of the KL term; 1 is the ELBO", metavar="B")
-    kl_warmup: float | None = _objective(
-        None,
-        number(0, 1),
-        "share of the run (of each cycle, if cyclical) over which that weight rises from 0",
-        none="0.5; 0 if constant",
-        metavar="SHARE",
-    )
-    kl_schedule: str = _objective("linear", one_of(KL_SCHEDULES), "course of that weight: once, or in cycles")
-    kl_cycles: int = _objective(4, whole(1), "number of cycles, if cyclical")
-    free_bits: float = _objective(
-        0.0, number(0), "nats for each latent dimension below which its KL costs nothing more", metavar="NATS"
-    )
-    precision: str = _steps(
+    precision: str = setting(
         "auto",
-        one_of(PRECISIONS),
+        one_of(("auto", "highest", "medium", "bfloat16")),
         "arithmetic of matrix products; auto takes the fastest harmless one of the kind of processor",
     )
-    patience: int | None = _steps(
+    patience: int | None = setting(
         None,
         whole(1),
         "stop when the held-out -ELBO has not fallen for N epochs, counted after the KL warm-up, and return "
         "to the best weights",
-        none="never",
+        "never",
     )
-    seed: int = setting(0, whole(0), "seed of the order of the examples and of the noise", group="run")
-    eval_examples: int | None = setting(
-        2000, whole(1), "fixed random examples of a part for the history", none="all", group="run"
-    )
+    seed: int = setting(0, whole(0), "seed of the order of the examples and of the noise")
+    eval_examples: int | None = setting(2000, whole(1), "fixed random examples for the history", "all")
 
-    def __post_init__(self):
-        super().__post_init__()
-        if self.kl_schedule == "constant" and self.kl_warmup:
-            raise ValueError("a constant KL weight has no warm-up; leave kl_warmup out, or use 'linear'.")
-        if self.kl_schedule == "cyclical" and self.kl_warmup == 0:
-            raise ValueError("a cyclical KL weight needs kl_warmup > 0, the share of each cycle; try 0.5.")
-
-    def for_examples(self, n: int) -> "FitSettings":
-        """The same settings for ``n`` training examples, with numbers where None left the choice: batches of
-        256, or fewer (at least 32) where an epoch has less than 8 updates; a KL weight rising over half the
-        run.
+    def for_examples(self, n: int) -> Self:
+        """The same settings for ``n`` training examples, with a number for a ``batch_size`` of None: 256, or
+        fewer (at least 32) where an epoch has less than 8 updates.
         """
-        batch_size = self.batch_size or min(256, max(32, n // 8))
-        rising = 0.0 if self.kl_schedule == "constant" else 0.5
-        kl_warmup = rising if self.kl_warmup is None else self.kl_warmup
-        return replace(self, batch_size=batch_size, kl_warmup=kl_warmup)
+        return replace(self, batch_size=self.batch_size or min(256, max(32, n // 8)))
 
 
 def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: float = 0.0) -> float:
@@ -238,43 +154,14 @@ def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: flo
         return 1.0 - progress
     if schedule == "cosine":
         return 0.5 * (1.0 + math.cos(math.pi * progress))
-    raise ValueError(f"unknown schedule {schedule!r}; choose one of {', '.join(SCHEDULES)}.")
+    raise ValueError(f"unknown schedule {schedule!r}; choose one of constant, linear, cosine.")
 
 
-def kl_weight(
-    beta: float,
-    step: int,
-    total_steps: int,
-    kl_warmup: float = 0.0,
-    kl_schedule: str = "linear",
-    kl_cycles: int = 4,
-) -> float:
+def kl_weight(beta: float, step: int, total_steps: int, kl_warmup: float = 0.0) -> float:
     """Weight of the KL term at ``step`` (0 is the first update) of ``total_steps``.
 
-    The run is cut into equal cycles, and in each the weight rises linearly from 0 to β over a share
-    ``kl_warmup`` of the cycle (0: never) and then stays: at full weight from the start the KL pushes q(z|x)
-    onto the prior before z is of any use. ``kl_schedule`` is "constant" (β throughout), "linear" (one cycle:
-    Bowman et al. 2016, §3.1) or "cyclical" (``kl_cycles`` of them: Fu et al. 2019).
+    It rises linearly from 0 to β over the share ``kl_warmup`` of the run (0: never) and then stays: at full
+    weight from the start the KL pushes q(z|x) onto the prior before z is of use (Bowman et al. 2016, §3.1).
     """
-    length = total_steps / _cycles(kl_schedule, kl_cycles)
-    ramp = length * kl_warmup
-    if kl_schedule == "constant" or ramp <= 0:
-        return beta
-    # The end of the run belongs to its last cycle.
-    within = step % length if step < total_steps else length
-    return beta * min(1.0, within / ramp)
-
-
-def kl_settled(
-    step: int, total_steps: int, kl_warmup: float = 0.0, kl_schedule: str = "linear", kl_cycles: int = 4
-) -> bool:
-    """Whether the weight of :func:`kl_weight` has risen for the last time, so that losses can be compared."""
-    cycles = _cycles(kl_schedule, kl_cycles)
-    rising = 0.0 if kl_schedule == "constant" else (cycles - 1 + kl_warmup) / cycles
-    return step >= (rising if kl_warmup > 0 else 0.0) * total_steps
-
-
-def _cycles(kl_schedule: str, kl_cycles: int) -> int:
-    if kl_schedule not in KL_SCHEDULES:
-        raise ValueError(f"unknown KL schedule {kl_schedule!r}; choose one of {', '.join(KL_SCHEDULES)}.")
-    return kl_cycles if kl_schedule == "cyclical" else 1
+    ramp = total_steps * kl_warmup
+    return beta * min(1.0, step / ramp) if ramp > 0 else beta

@@ -10,9 +10,7 @@ seeds of its own: its numbers are the same wherever it is trained.
 """
 
 import contextlib
-import csv
 import hashlib
-import io
 import json
 import os
 import signal
@@ -33,10 +31,6 @@ from vae_course.training.loop import TrainingDiverged, fit
 from vae_course.training.settings import SWEEP_RECIPE
 
 FORMAT = 1  # raised when a record's meaning changes, so that old files are not mixed with new ones
-
-
-class WorkerLost(Told):
-    """A process that trained a cell was ended from outside."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +66,6 @@ def plan(
     """The cells of a sweep; the seed changes slowest, so that a whole curve is there early. ``seeds`` is the
     number of repetitions, ``examples`` of training pictures; more settings as for :class:`Cell`.
     """
-    if not latent_dims or not betas or seeds < 1:
-        raise ValueError("a sweep needs at least one latent size, one β and one seed.")
     return [
         Cell(dataset, int(k), float(beta), seed, examples, **settings)
         for seed in range(seeds)
@@ -94,18 +86,13 @@ def run_sweep(
 ) -> list[dict]:
     """Train and measure every cell; a cell that has a file in ``folder`` is read instead.
 
-    Args:
-        train: ImageData of ``cell.examples`` pictures; ``held_out``: on which models are measured.
-        measure: ``measure(model, train, held_out)`` gives a dict of plain numbers, such as
-            ``evaluation.sizes.size_report``.
-        folder: where each finished cell leaves a JSON file, for one ``measure`` only (on a cluster, a folder
-            that all machines see); None keeps everything in memory.
-        jobs: how many are trained at the same time, each in a process of its own; None: as
-            ``joblib.parallel_config`` says, and one after another without it.
-        progress: print a line for each cell.
+    ``measure(model, train, held_out)`` gives a dict of plain numbers, as ``evaluation.size_report``. Each
+    finished cell leaves a JSON file in ``folder``, for one ``measure`` only (on a cluster, a folder that all
+    machines see); None keeps everything in memory. ``jobs`` cells are trained at the same time, each in a
+    process of its own; None: as ``joblib.parallel_config`` says.
 
     Gives a record for each cell, in their order: its settings and what ``measure`` found. TrainingDiverged
-    says in which cell; WorkerLost: a process was ended. Finished cells are kept.
+    says in which cell; Told: a process was ended. Finished cells are kept.
     """
     from joblib import Parallel, delayed
     from threadpoolctl import threadpool_limits
@@ -114,30 +101,19 @@ def run_sweep(
         if len(train) != cell.examples:
             asked = f"the cell asks for {cell.examples:,} training pictures"
             raise ValueError(f"{asked} and was given {len(train):,}.")
-    paths = [Path(folder) / cell.file_name if folder is not None else None for cell in cells]
-    records = [_read(path) for path in paths]
-    todo = [place for place, record in enumerate(records) if record is None]
-
-    def tell(place: int, how: str = "") -> None:
-        if progress:
-            say(f"{place + 1:>{len(str(len(cells)))}}/{len(cells)}   {describe(records[place])}{how}")
-
-    for place in sorted(set(range(len(cells))).difference(todo)):
-        tell(place, "   (from an earlier run)")
-    threads = torch.get_num_threads()
+    threads, records, data = torch.get_num_threads(), [], (train, held_out, measure, folder, base_seed())
     try:
-        with threadpool_limits(1):  # put back here, after cells that were trained in this process
-            work = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
-            data = (train, held_out, measure, base_seed())
-            found = work(delayed(_keep)(place, cells[place], paths[place], *data) for place in todo)
-            with warnings.catch_warnings(), contextlib.closing(found):
-                # Where the sweep is interrupted: the caller is told in a sentence of its own.
-                warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
-                for place, record in found:
-                    records[place] = record
-                    tell(place)
+        with threadpool_limits(1), warnings.catch_warnings():  # threads are put back after cells trained here
+            warnings.filterwarnings("ignore", message=".*tasks which were still being processed")
+            work = Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+            with contextlib.closing(work(delayed(_keep)(cell, *data) for cell in cells)) as found:
+                for record, how in found:
+                    records.append(record)
+                    if progress:
+                        place = f"{len(records):>{len(str(len(cells)))}}/{len(cells)}"
+                        say(f"{place}   {describe(record)}{how}")
     except BrokenProcessPool as error:
-        raise WorkerLost(
+        raise Told(
             "a process that trained a model was ended from outside (out of memory?); the numbers of finished "
             "models are kept: run the same sweep again, with fewer jobs."
         ) from error
@@ -163,8 +139,8 @@ def run_cell(cell: Cell, train, held_out, measure: Callable) -> dict:
 _BUILDING = threading.Lock()
 
 
-def _keep(place: int, cell: Cell, path: Path | None, train, held_out, measure: Callable, base: int) -> tuple:
-    """The work of one job, wherever it runs: the cell's place and record, which is written to ``path``."""
+def _keep(cell: Cell, train, held_out, measure: Callable, folder, base: int) -> tuple[dict, str]:
+    """The work of one job, wherever it runs: the cell's record, kept in ``folder``, and its origin."""
     from threadpoolctl import threadpool_limits
 
     if current_process().name.startswith("Loky"):
@@ -174,45 +150,23 @@ def _keep(place: int, cell: Cell, path: Path | None, train, held_out, measure: C
     threadpool_limits(1)
     if base_seed() != base:  # a process that was started before the base seed was changed
         os.environ[SEED_VARIABLE] = str(base)
-    record = _read(path)  # another sweep in the same folder may have been here
-    if record is None:
-        try:
-            record = run_cell(cell, train, held_out, measure)
-        except TrainingDiverged as error:
-            raise TrainingDiverged(f"{cell.file_name}: {error}") from error
-        if path is not None:
-            write_atomically(path, json.dumps(record).encode() + b"\n")
-    return place, record
+    path = Path(folder) / cell.file_name if folder is not None else None
+    if path is not None and path.is_file():
+        with contextlib.suppress(ValueError):  # no whole record
+            return json.loads(path.read_text(encoding="utf-8")), "   (from an earlier run)"
+    try:
+        record = run_cell(cell, train, held_out, measure)
+    except TrainingDiverged as error:
+        raise TrainingDiverged(f"{cell.file_name}: {error}") from error
+    if path is not None:
+        write_atomically(path, json.dumps(record).encode() + b"\n")
+    return record, ""
 
 
 def describe(record: dict) -> str:
     """A record as one line, without seconds, so that a repeated run prints the same."""
     text = f"k = {record['latent_dim']:>3}   β = {record['beta']:g}   seed {record['seed']}"
-    if "negative_elbo" in record:
-        text += f":   −ELBO {record['negative_elbo']:6.1f}"
-    if "distortion" in record and "rate" in record:
-        text += f" = {record['distortion']:6.1f} + KL {record['rate']:4.1f} nats"
-    return text + (f", {record['used_units']:>2} units in use" if "used_units" in record else "")
-
-
-def write_csv(records: Sequence[dict], path: str | Path) -> None:
-    """One row for each model; lists (widths, the KL of each dimension) are left to the JSON file."""
-    columns = [name for name, value in records[0].items() if not isinstance(value, (list, tuple))]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        # Seven significant digits are more than any of the measures has.
-        row = {name: record[name] for name in columns}
-        writer.writerow({k: f"{v:.7g}" if isinstance(v, float) else v for k, v in row.items()})
-    write_atomically(path, text.getvalue().encode())
-
-
-def _read(path: Path | None) -> dict | None:
-    """The record in a file, or None where there is none that can be read."""
-    if path is None or not path.is_file():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
+    if "distortion" not in record:
+        return text
+    loss = f"{record['negative_elbo']:6.1f} = {record['distortion']:6.1f} + KL {record['rate']:4.1f} nats"
+    return f"{text}:   −ELBO {loss}, {record['used_units']:>2} units in use"

@@ -11,12 +11,6 @@ from torch.nn import functional as F
 from vae_course.models.vae_gan import VAEGAN
 from vae_course.training import adversarial as game
 
-# The losses of a VAE-GAN, cut so that each reaches only the networks it is meant for.
-#
-# Algorithm 1 of Larsen et al. 2016 in one graph with three cuts: the game's z and its pictures are detached,
-# and the discriminator is frozen wherever it serves as a ruler or as an opponent. So one backward pass
-# through the weighted sum gives every network its own gradient.
-
 
 @dataclass(frozen=True)
 class VAEGANLosses:
@@ -53,11 +47,13 @@ def vae_gan_losses(
     with_game: bool = True,
     with_slope: bool = False,
 ) -> VAEGANLosses:
-    """All losses of one batch x (batch, C, H, W) in [0, 1] from one pass, each attached to its networks only.
+    """All losses of a batch x (batch, C, H, W) in [0, 1], each attached to its networks only: algorithm 1 of
+    Larsen et al. 2016 in one graph with three cuts, so that one backward pass through the weighted sum gives
+    every network its own gradient.
 
-    Two usual departures from the paper's algorithm: the decoder's loss in the game is the non-saturating one,
-    and the features are in units of their variance. In print the algorithm lets the discriminator *descend*
-    its log-likelihood; it has to climb it.
+    Two usual departures from the paper: the decoder's loss in the game is the non-saturating one, and the
+    features are in units of their variance. In print the algorithm lets the discriminator *descend* its
+    log-likelihood; it has to climb it.
 
     Without ``with_features`` the discriminator is left out altogether: a plain VAE; without ``with_game`` it
     is trained, but its judgment does not reach the decoder; ``with_slope`` computes R1 as well.
