@@ -179,7 +179,7 @@ def test_judges_are_trained_there_and_judge_here():
     pictures = small().sample(30, torch.Generator().manual_seed(0))
     assert read(reader, pictures).device.type == "cpu"
     assert sample_quality(pictures, HELD_OUT.floats(), judge).n == 30
-    assert image_coverage(pictures, judge).n == 30
+    assert 0 < image_coverage(pictures, judge).high_quality <= 1
     assert 0 <= judge.accuracy(HELD_OUT) <= 1
     assert frechet_distance(torch.rand(9, 3, device=THERE), torch.rand(9, 3)) >= 0
 

@@ -16,13 +16,13 @@ def read(reader: Classifier, images: Tensor) -> Tensor:
     return in_parts(reader, lambda part: reader(part).sigmoid(), images)
 
 
+def _drawn(model, codes: Tensor) -> Tensor:
+    return model.likelihood.mean(model.decode(codes)).clamp(0, 1)
+
+
 def mean_difference(codes: Tensor, has: Tensor) -> Tensor:
     """Mean code with the attribute minus mean code without, (latent,) (Larsen et al. 2016)."""
-    has = torch.as_tensor(has)
-    if codes.ndim != 2 or has.shape != codes.shape[:1]:
-        shapes = f"codes have shape {tuple(codes.shape)} and labels {tuple(has.shape)}"
-        raise ValueError(f"{shapes}; expected (n, latent) and (n,).")
-    has = has.bool().cpu()
+    has = torch.as_tensor(has).bool().cpu()
     if not has.any() or has.all():
         raise ValueError("an attribute vector needs pictures with the attribute and pictures without.")
     return codes[has].mean(0) - codes[~has].mean(0)
@@ -34,8 +34,6 @@ def adjusted_vectors(codes: Tensor, attributes: Tensor) -> Tensor:
     Least squares of the codes on all attributes at once. Where attributes are independent, a row equals the
     mean difference (up to noise); where two come together in the data, each keeps its own share.
     """
-    if attributes.ndim != 2 or len(attributes) != len(codes):
-        raise ValueError(f"attributes have shape {tuple(attributes.shape)}; expected ({len(codes)}, A).")
     design = torch.cat([torch.ones(len(codes), 1, dtype=torch.float64), attributes.cpu().double()], dim=1)
     if torch.linalg.matrix_rank(design) < design.shape[1]:
         raise ValueError("an attribute is constant or follows from the others; leave it out.")
@@ -43,19 +41,15 @@ def adjusted_vectors(codes: Tensor, attributes: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def dose_for(
-    model, reader, vector: Tensor, codes: Tensor, target: int, wanted: float, *, most: float = 4.0
-) -> float:
-    """How often to add a vector (latent,) so that the mean reading of column ``target`` rises by ``wanted``.
-
-    Of the decoded ``codes`` (n, latent), which should be training codes; from 0 to ``most``, by halving.
+def dose_for(model, reader, vector: Tensor, codes: Tensor, target: int, wanted: float) -> float:
+    """How often, up to 4, to add a vector (latent,) so that the mean reading of column ``target`` rises by
+    ``wanted``: of the decoded ``codes`` (n, latent), which should be training codes; by halving.
     """
 
     def reading(dose: float) -> float:
-        pictures = model.likelihood.mean(model.decode(codes + dose * vector)).clamp(0, 1)
-        return read(reader, pictures)[:, target].mean().item()
+        return read(reader, _drawn(model, codes + dose * vector))[:, target].mean().item()
 
-    start, low, high = reading(0.0), 0.0, most
+    start, low, high = reading(0.0), 0.0, 4.0
     for _ in range(6):
         middle = (low + high) / 2
         low, high = (low, middle) if reading(middle) - start >= wanted else (middle, high)
@@ -69,14 +63,13 @@ def at_once(change: Tensor) -> Tensor:
 
 @torch.no_grad()
 def factors_moved(model, reader, faces: Tensor, ways: Tensor) -> float:
-    """How many factors of a drawn face move together when its code moves one step along a direction.
+    """How many factors of a drawn face, as `read`, move together when its code moves along a direction.
 
-    The mean changes of all factors that the reader (see :func:`read`) reads, counted by `at_once`; mean over
-    the directions ``ways`` (m, latent) of length 1. ``faces`` (n, C, H, W) in [0, 1]; the step goes from −1
-    to 1 around each one's mean code.
+    The mean changes of all factors from −1 to 1 around the mean codes of ``faces`` (n, C, H, W), counted by
+    `at_once`; mean over the directions ``ways`` (m, latent) of length 1.
     """
     codes = model.encode(faces).mean[:, None]
     ends = (codes + sign * ways.to(codes) for sign in (-1, 1))
-    low, high = (read(reader, model.likelihood.mean(model.decode(z.flatten(0, 1))).clamp(0, 1)) for z in ends)
+    low, high = (read(reader, _drawn(model, z.flatten(0, 1))) for z in ends)
     change = (high - low).abs().unflatten(0, (len(faces), len(ways))).mean(0)
     return at_once(change).mean().item()
