@@ -14,6 +14,7 @@ from torch import Tensor, nn
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 DEFAULT_WIDTHS = (512, 256)
 LARGEST_MAP = 7  # places of the last feature map, from side to side, for which default layers are enough
+GROUPS = 8  # of channels that are normalized together (Wu & He 2018)
 
 
 def make_activation(name: str) -> nn.Module:
@@ -109,17 +110,11 @@ def halvings(image_shape: Sequence[int], n_layers: int) -> list[tuple[int, int]]
 
 
 def default_channels(image_shape: Sequence[int]) -> list[int]:
-    """Channels of the stride-2 layers: 32, doubled up to 256, until at most 7 × 7 places are left.
-
-    28 pixels: 32, 64. 64 pixels: 32, 64, 128, 256. 256 pixels: 32, 64, 128, 256, 256, 256.
-    """
+    """Channels of the stride-2 layers: 32, doubled up to 256, until at most 7 × 7 places are left."""
     sides, n_layers = image_shape[1:], 1
     while max(sides) >> n_layers > LARGEST_MAP and min(sides) >> n_layers > 1:
         n_layers += 1
     return [min(32 << i, 256) for i in range(n_layers)]
-
-
-GROUPS = 8  # of channels that are normalized together (Wu & He 2018)
 
 
 def _activated(channels: int, activation: str, normalized: bool) -> list[nn.Module]:
@@ -127,33 +122,25 @@ def _activated(channels: int, activation: str, normalized: bool) -> list[nn.Modu
 
 
 def conv_encoder(
-    image_shape: Sequence[int],
-    channels: Sequence[int],
-    n_outputs: int,
-    activation: str,
-    normalized: bool = False,
+    shape: Sequence[int], channels: Sequence[int], n_outputs: int, activation: str, normalized: bool = False
 ) -> Layers:
     """Images (batch, C, H, W) → (batch, n_outputs). Each layer halves the sides (4×4 kernel, stride 2)."""
-    last = (channels[-1], *halvings(image_shape, len(channels))[-1])
+    last = (channels[-1], *halvings(shape, len(channels))[-1])
     layers: list[nn.Module] = []
-    for c_in, c_out in pairwise([image_shape[0], *channels]):
+    for c_in, c_out in pairwise([shape[0], *channels]):
         layers += [nn.Conv2d(c_in, c_out, 4, stride=2, padding=1)]
         layers += _activated(c_out, activation, normalized)
     return Layers(*layers, nn.Flatten(), nn.Linear(math.prod(last), n_outputs))
 
 
 def conv_decoder(
-    image_shape: Sequence[int],
-    channels: Sequence[int],
-    n_inputs: int,
-    activation: str,
-    normalized: bool = False,
+    shape: Sequence[int], channels: Sequence[int], n_inputs: int, activation: str, normalized: bool = False
 ) -> Layers:
     """Codes (batch, n_inputs) → (batch, C, H, W), unbounded: the mirror image of the encoder."""
-    *larger, smallest = halvings(image_shape, len(channels))
+    *larger, smallest = halvings(shape, len(channels))
     first = (channels[-1], *smallest)
     layers: list[nn.Module] = []
-    pairs = pairwise([*reversed(channels), image_shape[0]])
+    pairs = pairwise([*reversed(channels), shape[0]])
     for (c_in, c_out), (height, width) in zip(pairs, reversed(larger), strict=True):
         odd = (height % 2, width % 2)  # what halving rounded down
         layers += _activated(c_in, activation, normalized)
@@ -161,9 +148,9 @@ def conv_decoder(
     return Layers(nn.Linear(n_inputs, math.prod(first)), nn.Unflatten(-1, first), *layers)
 
 
-def mlp_encoder(image_shape: Sequence[int], widths: Sequence[int], n_outputs: int, activation: str) -> Layers:
+def mlp_encoder(shape: Sequence[int], widths: Sequence[int], n_outputs: int, activation: str) -> Layers:
     """Images (batch, C, H, W) → (batch, n_outputs); the first of the widths is the one next to the image."""
-    return Layers(nn.Flatten(), *_fully_connected([math.prod(image_shape), *widths, n_outputs], activation))
+    return Layers(nn.Flatten(), *_fully_connected([math.prod(shape), *widths, n_outputs], activation))
 
 
 def mlp_decoder(shape: Sequence[int], widths: Sequence[int], n_inputs: int, activation: str) -> Layers:
@@ -185,29 +172,23 @@ def build_networks(
     decoder_dims: Sequence[int] | None = None,
     normalized: bool = False,
 ) -> tuple[Layers, Layers, list[int]]:
-    """The encoder, the decoder, and the encoder's hidden sizes. Bad arguments are a ValueError.
-
-    ``decoder_dims`` go from the code to the picture; None mirrors the encoder. ``normalized``: with group
-    normalization before each activation ("conv" only).
-    """
+    """The encoder, the decoder, and the encoder's hidden sizes, for arguments as of `ImageModel`."""
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape is {tuple(image_shape)}; expected (channels, height, width), all > 0.")
     if not isinstance(latent_dim, Integral) or latent_dim < 1:
         raise ValueError(f"latent_dim is {latent_dim!r}; it must be a whole number of at least 1.")
     for name, sizes in (("hidden_dims", hidden_dims), ("decoder_dims", decoder_dims)):
-        if isinstance(sizes, Integral):
-            raise ValueError(f"{name} is {sizes}; give a list of sizes, such as [{sizes}].")
-        if sizes is not None and (len(sizes) == 0 or min(sizes) < 1):
-            raise ValueError(f"{name} is {list(sizes)}; give at least one size, all > 0.")
+        if isinstance(sizes, Integral) or (sizes is not None and (len(sizes) == 0 or min(sizes) < 1)):
+            raise ValueError(f"{name} is {sizes}; give a list of at least one size, all > 0.")
     if architecture not in NETWORKS:
         raise ValueError(f"unknown architecture {architecture!r}; choose 'mlp' or 'conv'.")
     encoder, decoder = NETWORKS[architecture]
     sizes = list(hidden_dims or (DEFAULT_WIDTHS if architecture == "mlp" else default_channels(image_shape)))
     mirrored = sizes if decoder_dims is None else list(reversed(decoder_dims))
-    more = {"normalized": True} if normalized else {}
     if normalized and (architecture != "conv" or any(size % GROUPS for size in [*sizes, *mirrored])):
         found = f"group normalization needs architecture='conv' and channels that {GROUPS} divides;"
         raise ValueError(f"{found} found {architecture!r} and {sizes}.")
+    more = {"normalized": True} if normalized else {}
     return (
         encoder(image_shape, sizes, outputs_per_latent * latent_dim, activation, **more),
         decoder(image_shape, mirrored, latent_dim, activation, **more),

@@ -181,11 +181,6 @@ class OneModel(nn.Module):
             out = layer(out, c, banks)
         return out.unflatten(-1, self.image_shape) + self.output_offset
 
-    def forward(self, x: Tensor, beta, k, generator: torch.Generator | None = None):
-        """(picture, q(z|x; β, k)) as for a VAE."""
-        posterior = self.encode(x, beta, k)
-        return self.likelihood.mean(self.decode(posterior.sample(generator=generator), beta, k)), posterior
-
     def mask(self, k: Tensor) -> Tensor:
         """1 for the first k dimensions, 0 for the rest: (batch,) → (batch, latent)."""
         return (torch.arange(self.latent_dim, device=k.device) < k[:, None]).to(self.input_mean.dtype)
