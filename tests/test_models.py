@@ -121,7 +121,7 @@ def test_a_convolutional_network_takes_any_size_of_picture_with_a_sane_number_of
     model = VAE(shape, 8, architecture="conv")
     assert model.config["hidden_dims"] == DEFAULT_CHANNELS[shape]
     n_weights = sum(parameter.numel() for parameter in model.parameters())
-    assert n_weights < 7_000_000 and f"{n_weights:,} weights" in str(model)
+    assert n_weights < 7_000_000
     x = images(2, shape)
     assert model.reconstruct(x).shape == x.shape == model.sample(2).shape
     elbo_terms(model, x).loss().backward()
@@ -295,8 +295,8 @@ def test_a_decoder_may_have_sizes_of_its_own():
         ({"latent_dim": 0}, "latent_dim is 0; it must be a whole number of at least 1"),
         ({"latent_dim": 1.5}, "latent_dim is 1.5; it must be a whole number of at least 1"),
         ({"latent_dim": "8"}, "latent_dim is '8'; it must be a whole number"),
-        ({"hidden_dims": 64}, r"hidden_dims is 64; give a list of sizes, such as \[64\]"),
-        ({"hidden_dims": []}, "give at least one size"),
+        ({"hidden_dims": 64}, "hidden_dims is 64; give a list of at least one size"),
+        ({"hidden_dims": []}, "give a list of at least one size"),
         ({"hidden_dims": [8, 0]}, r"hidden_dims is \[8, 0\]"),
         ({"architecture": "transformer"}, "unknown architecture 'transformer'; choose 'mlp' or 'conv'"),
         ({"activation": "sigmod"}, "unknown activation 'sigmod'; choose one of relu, gelu"),

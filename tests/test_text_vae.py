@@ -168,13 +168,6 @@ def test_without_a_code_it_is_a_language_model(data):
     assert collapse_report(model, data).active_units == 0
 
 
-def test_calling_it_gives_the_tokens_log_probabilities_and_the_posterior(data):
-    model, x = small(data), data.batch(slice(0, 5))
-    log_probs, posterior = model(x, torch.Generator().manual_seed(0))
-    z = posterior.sample(generator=torch.Generator().manual_seed(0))
-    assert log_probs.requires_grad and torch.equal(log_probs.sum(-1), model.log_likelihood(x, z))
-
-
 def test_data_can_be_read_with_another_vocabulary(data):
     again, sentences = data.with_tokenizer(data.tokenizer), load("invented_sentences", subset=20)
     width = min(again.tokens.shape[1], data.tokens.shape[1])

@@ -12,18 +12,14 @@ from hypothesis import strategies as st
 
 from vae_course.data.toys import CurveModel
 from vae_course.models.vae import VAE
-from vae_course.widgets.corrupted_digit import (
+from vae_course.widgets.codes import (
     corrupt,
     digit_scene,
     draw_corruption_strip,
     explore_corrupted_digit,
     negative_elbo,
 )
-from vae_course.widgets.toy_posterior import (
-    draw_toy_strip,
-    explore_toy_posterior,
-    toy_scene,
-)
+from vae_course.widgets.toys import draw_toy_strip, explore_toy_posterior, toy_scene
 
 CROSSING = torch.tensor([0.0, 1.127])
 

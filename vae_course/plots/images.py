@@ -62,7 +62,7 @@ GAP = 2  # white pixels between pictures
 
 
 def check_images(images: Pictures) -> np.ndarray:
-    """Images (n, 1 or 3 channels, height, width) of floats in [0, 1] as a float32 array (n, height, width, 3);
+    """Images (n, 1 or 3 channels, height, width) of floats in [0, 1] as float32 (n, height, width, 3);
     ValueError, with what to do about it, when they are anything else.
     """
     array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
@@ -268,7 +268,7 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
 
 @styled
 def spectrograms(levels: Tensor, settings: Spectrogram, titles: Sequence[str] = (), *, columns=5) -> Figure:
-    """Draw log-magnitude spectrograms (n, bins, frames), dB, from the floor of their ``settings`` (black) to 0
+    """Draw log-magnitude spectrograms (n, bins, frames), dB, from the floor of ``settings`` (black) to 0
     (white), on common axes, at most `columns` in a row.
     """
     columns = min(columns, len(levels))

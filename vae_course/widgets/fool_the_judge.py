@@ -93,7 +93,7 @@ def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classi
     controls = {
         "source": dropdown("pictures", names),
         "detail": slider("detail (−1 blurs, above 0 sharpens)", -1.0, 3.0, 0.0, step=0.25),
-        "noise": slider("noise, standard deviation", 0.0, 0.3, 0.0, step=0.02, unit="pixel value"),
+        "noise": slider("noise, standard deviation (pixel value)", 0.0, 0.3, 0.0, step=0.02),
     }
     alt = (
         f"Five rows of the same pictures ({names[0]}): blurred, as they are, sharpened, sharpened more, and "
