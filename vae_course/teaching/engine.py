@@ -35,8 +35,8 @@ def complete(exercise: str | Exercise, answer: Callable) -> Callable:
     if exercise.reference is None:
         raise ValueError(f"Exercise {exercise.id} asks for a value; use check.")
     verdict = grade(exercise, answer)
-    goes_on = "yours is used from here on" if verdict.correct else "the chapter goes on with the reference"
-    _say(f"Exercise {exercise.id}", f"{verdict.message} ({goes_on[0].upper()}{goes_on[1:]}.)")
+    goes_on = "Yours is used from here on." if verdict.correct else "The chapter goes on with the reference."
+    _say(f"Exercise {exercise.id}", f"{verdict.message} ({goes_on})")
     return answer if verdict.correct else exercise.reference
 
 

@@ -25,8 +25,7 @@ from PIL import Image
 from torch import Tensor
 
 from vae_course.plots import style
-from vae_course.teaching.display import check_alt, png_bytes, publish_widget, show
-from vae_course.teaching.tables import format_number
+from vae_course.teaching.display import check_alt, format_number, png_bytes, publish_widget, show
 
 # Sliders and menus with a label and a unit that are read in full (ipywidgets 7.7 subset, for Colab).
 

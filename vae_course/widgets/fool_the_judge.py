@@ -12,7 +12,7 @@ from vae_course.models.classifier import Classifier
 from vae_course.plots.images import draw_grid, montage
 from vae_course.plots.style import DATA, VERMILION, styled
 from vae_course.randomness import seeded
-from vae_course.teaching.tables import format_number
+from vae_course.teaching.display import format_number
 from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
 SHOWN = 6  # in each of two rows; the still figure has one row of twice as many

@@ -11,7 +11,7 @@ from vae_course.evaluation.loss_translator import (
     implied_scale,
 )
 from vae_course.plots.style import BLUE, GREY, VERMILION, styled
-from vae_course.teaching.tables import format_number
+from vae_course.teaching.display import format_number
 from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
 ERRORS = {"squared error (MSE)": "mse", "cross-entropy (BCE)": "bce", "absolute error (L1)": "l1"}
