@@ -178,10 +178,5 @@ def test_data_can_be_read_with_another_vocabulary(data):
 
 def test_bad_arguments_are_sentences(data):
     model = small(data)
-    for bad, words in (
-        (lambda: TextVAE(4), "vocabulary"),
-        (lambda: TextVAE(9, word_dropout=1.5), "word_dropout"),
-        (lambda: model.encode(torch.zeros(3, 4)), "takes tokens, int64"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            bad()
+    with pytest.raises(ValueError, match="takes tokens, int64"):
+        model.encode(torch.zeros(3, 4))

@@ -34,8 +34,9 @@ class Generator(nn.Module):
         super().__init__()
         self.shape, self.latent_dim = _check_shape(shape, architecture), latent_dim
         if len(shape) == 3:
-            how = hidden_dims, architecture, activation, 1
-            _, self.decoder, sizes = build_networks(shape, latent_dim, *how)
+            _, self.decoder, sizes = build_networks(
+                shape, latent_dim, hidden_dims, architecture, activation, 1
+            )
         else:
             sizes = list(hidden_dims or DEFAULT_WIDTHS)
             self.decoder = networks.mlp_decoder(shape, sizes, latent_dim, activation)
@@ -47,12 +48,9 @@ class Generator(nn.Module):
         """A new generator for ImageData (centered on the mean picture, as the VAE is) or PointData."""
         data = check_data(data, "the data set")
         generator = cls(shape=data.shape, **arguments)
-        return generator.center_on(data) if len(data.shape) == 3 else generator
-
-    def center_on(self, data):
-        """Let the untrained generator put out the mean picture of ``data``; returns the generator itself."""
-        self.output_offset.copy_(likelihoods.Bernoulli().params_for_mean(mean_image(data)))
-        return self
+        if len(data.shape) == 3:
+            generator.output_offset.copy_(likelihoods.Bernoulli().params_for_mean(mean_image(data)))
+        return generator
 
     def forward(self, z: Tensor) -> Tensor:
         """(batch, latent) → pictures (batch, C, H, W) in [0, 1], or points (batch, D)."""

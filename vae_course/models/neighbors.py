@@ -39,12 +39,9 @@ class NeighborDecoder(nn.Module):
     A small PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016) whose pixel is a mixture of logistics in
     bins, the colors of a pixel in order, a later center shifted by the earlier surprises (after Salimans,
     Karpathy, Chen & Kingma 2017, "PixelCNN++"). Its 3×3 windows leave a blind spot to the upper right.
-
-    Args:
-        channels, levels: of a picture, and the values that a stored number can take.
-        width, depth, components: features, layers after the first, and logistics of a pixel.
-        context_channels: of a picture that a code was decoded to; 0 is the same decoder without a code.
-        sees: "all", or less, one of ``SEES``: the steps by which independent numbers become neighbors.
+    ``width``, ``depth``, ``components``: features, layers after the first, logistics of a pixel;
+    ``context_channels`` of a picture that a code was decoded to (0 without a code); ``sees`` one of ``SEES``;
+    ``levels`` that a stored number can take.
     """
 
     @keeps_config

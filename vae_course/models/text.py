@@ -33,9 +33,6 @@ class TextVAE(nn.Module):
         uses_code: bool = True,
     ):
         super().__init__()
-        if vocabulary_size < 5 or not 0 <= word_dropout <= 1:
-            found = f"vocabulary_size is {vocabulary_size}, word_dropout {word_dropout}"
-            raise ValueError(f"{found}; expected 5 tokens or more, and a share in [0, 1].")
         self.latent_dim, self.word_dropout, self.uses_code = latent_dim, word_dropout, uses_code
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim)
         self.encoder = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vae_course.models.gan import Discriminator
 from vae_course.models.networks import keeps_config
 from vae_course.models.vae import VAE
 
-SMALLEST_VARIANCE = 1e-8
 VARIANCE_MEMORY = 0.99  # share of the old value that each update of ``feature_variance`` keeps
 
 
@@ -39,14 +38,6 @@ class VAEGAN(VAE):
         self.register_buffer("feature_variance", torch.ones(sizes[-1]))
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
-    def parts(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters of the three networks; a learned scale of the likelihood belongs to the decoder."""
-        return {
-            "encoder": list(self.encoder.parameters()),
-            "decoder": [*self.decoder.parameters(), *self.likelihood.parameters()],
-            "discriminator": list(self.discriminator.parameters()),
-        }
-
     def picture(self, z: Tensor) -> Tensor:
         """The decoder's mean picture, with gradients: (batch, latent) → (batch, C, H, W)."""
         return self.likelihood.mean(self.decode(z))
@@ -56,7 +47,7 @@ class VAEGAN(VAE):
         in units of ``feature_variance``: up to a constant −log N(Dis_l(x) | Dis_l(x̃), I), equations 7 and 8.
         """
         squared = (ours - theirs).square().flatten(2).sum(2) if ours.dim() > 2 else (ours - theirs).square()
-        return 0.5 * (squared / self.feature_variance.clamp_min(SMALLEST_VARIANCE)).sum(1)
+        return 0.5 * (squared / self.feature_variance.clamp_min(1e-8)).sum(1)
 
     @torch.no_grad()
     def update_feature_variance(self, features: Tensor) -> None:

@@ -12,17 +12,14 @@ from vae_course.models.vae import ImageModel
 
 
 class Codebook(nn.Module):
-    """``n_codes`` ≥ 2 vectors ("letters") of length ``dim`` by which others are replaced.
+    """``n_codes`` vectors, ``letters`` (n_codes, dim), by which others are replaced.
 
     In training (`recipes/vq_vae.py`) they follow moving averages, without a gradient, ``decay`` in [0, 1):
-    ``letters`` (n_codes, dim); ``usage`` (n_codes,), of the share of vectors that chose each; ``total``
-    (n_codes, dim), of their sum, over the number of all vectors.
+    ``usage`` (n_codes,), of the share of vectors that chose each, and ``total`` (n_codes, dim), of their sum.
     """
 
     def __init__(self, n_codes: int, dim: int, decay: float = 0.99):
         super().__init__()
-        if n_codes < 2 or not 0 <= decay < 1:
-            raise ValueError(f"n_codes is {n_codes}, decay {decay}; expected at least 2, and [0, 1).")
         self.n_codes, self.decay = n_codes, decay
         self.register_buffer("letters", torch.randn(n_codes, dim))
         self.register_buffer("usage", torch.zeros(n_codes))
@@ -75,8 +72,6 @@ class CodePrior(nn.Module):
 
     def log_prob(self, codes: Tensor) -> Tensor:
         """log P(c) in nats, exact: int64 (batch, side, side) → (batch,)."""
-        if codes.dim() != 3 or codes.shape[1:] != (self.side, self.side):
-            raise ValueError(f"codes are {tuple(codes.shape)}; expected (batch, {self.side}, {self.side}).")
         logits = self(codes)
         return -F.cross_entropy(logits.transpose(1, 2), codes.flatten(1), reduction="none").sum(1)
 
@@ -158,7 +153,7 @@ class VQVAE(ImageModel):
 
     def encode(self, x: Tensor) -> Tensor:
         """The quantized code (batch, latent): a point, like an autoencoder's, and not a distribution."""
-        return self.code_of(self.codebook.lookup(self.codebook.nearest(self.vectors(x))))
+        return self.code_of(self.codebook.lookup(self.codes(x).flatten(1)))
 
     def decode_codes(self, codes: Tensor) -> Tensor:
         """Parameters of p(x|letters): int64 (batch, side, side) → (batch, C, H, W)."""
