@@ -130,15 +130,6 @@ def test_shift_blank_and_noise_do_what_they_say(image):
     assert corrupt(grey, noise=0.1).std().item() == pytest.approx(0.1, rel=0.05)
 
 
-@pytest.mark.parametrize(
-    ("shape", "blank", "words"),
-    [((8, 8), 0.0, "shape"), ((1, 1, 8, 8), 0.0, "shape"), ((1, 8, 8), 1.5, "0 to 1")],
-)
-def test_a_picture_that_cannot_be_spoiled_is_refused(shape, blank, words):
-    with pytest.raises(ValueError, match=words):
-        corrupt(torch.zeros(shape), blank=blank)
-
-
 def test_the_digit_figure_shows_the_elbo_of_both_pictures(model, image):
     scene = digit_scene(model, image)
     scene(noise=0.3, shift=2, blank=0.0)

@@ -1,4 +1,4 @@
-"""Bounds of log p(x) on a data set, with standard errors; nats and bits; how measures read a data set."""
+"""Bounds of log p(x) on a data set, with standard errors, and how measures read a data set."""
 
 from __future__ import annotations
 
@@ -132,14 +132,3 @@ def importance_weighted_bound(model, data, *, k: int = 1000, seed: int = 0) -> E
     papers call NLL. Say with the number which binarization the data have.
     """
     return Estimate.of(-importance_weighted_scores(model, data, k=k, seed=seed))
-
-
-def bits_per_dimension(
-    negative_log: float | Tensor, dimensions: int, log_volume: float | Tensor = 0.0, log_cell: float = 0.0
-) -> float | Tensor:
-    """Bits that one of the ``dimensions`` of an example costs, from −log p or an upper bound of it in nats.
-
-    Of a density of scaled features, ``log_volume`` (log |d scaled / d raw|) and ``log_cell`` (log volume of a
-    raw cell) of FeatureData make it the probability of a stored value, as long as cells are small.
-    """
-    return (negative_log - log_volume - log_cell) / (dimensions * math.log(2))

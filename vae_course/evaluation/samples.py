@@ -297,11 +297,10 @@ class ModeCoverage:
     modes: int
     effective: float  # exp of the entropy of the shares: as varied as so many equal modes; 0: none good
     high_quality: float  # share of the samples that are good, in [0, 1]
-    histogram: Tensor  # share of each mode among the good samples, float64 (modes,)
 
     @property
     def kl_to_data(self) -> float:
-        """KL(histogram ‖ equal shares), nats, the literature's "reverse KL"; NaN without good samples."""
+        """KL(shares ‖ equal shares), nats, the literature's "reverse KL"; NaN without good samples."""
         return math.log(self.modes / self.effective) if self.effective else math.nan
 
 
@@ -315,7 +314,7 @@ def mode_coverage(mode: Tensor, good: Tensor, modes: int) -> ModeCoverage:
     shares = counts / max(total, 1)
     hit = int((counts >= max(FAIR_PART * total / modes, 1)).sum())
     effective = torch.special.entr(shares).sum().exp().item() if total else 0.0
-    return ModeCoverage(hit, modes, effective, total / len(mode), shares)
+    return ModeCoverage(hit, modes, effective, total / len(mode))
 
 
 def point_coverage(points: Tensor, mixture: GaussianMixture) -> ModeCoverage:

@@ -34,9 +34,8 @@ class Generator(nn.Module):
         super().__init__()
         self.shape, self.latent_dim = _check_shape(shape, architecture), latent_dim
         if len(shape) == 3:
-            _, self.decoder, sizes = build_networks(
-                shape, latent_dim, hidden_dims, architecture, activation, 1
-            )
+            how = hidden_dims, architecture, activation, 1
+            _, self.decoder, sizes = build_networks(shape, latent_dim, *how)
         else:
             sizes = list(hidden_dims or DEFAULT_WIDTHS)
             self.decoder = networks.mlp_decoder(shape, sizes, latent_dim, activation)

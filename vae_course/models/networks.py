@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import pairwise
@@ -84,15 +85,9 @@ def _like(found: Tensor, like: Tensor, given: Tensor | np.ndarray) -> Tensor:
     return found if torch.is_tensor(given) else found.to(like.device)
 
 
-class Layers(nn.Module):
-    """One layer after the other: an encoder or a decoder."""
-
-    def __init__(self, *layers: nn.Module):
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
+def in_turn(*layers: nn.Module) -> nn.Sequential:
+    """One layer after the other, by the name ``layers`` under which stored weights have them."""
+    return nn.Sequential(OrderedDict(layers=nn.Sequential(*layers)))
 
 
 def _fully_connected(sizes: Sequence[int], activation: str) -> list[nn.Module]:
@@ -123,19 +118,19 @@ def _activated(channels: int, activation: str, normalized: bool) -> list[nn.Modu
 
 def conv_encoder(
     shape: Sequence[int], channels: Sequence[int], n_outputs: int, activation: str, normalized: bool = False
-) -> Layers:
+) -> nn.Sequential:
     """Images (batch, C, H, W) → (batch, n_outputs). Each layer halves the sides (4×4 kernel, stride 2)."""
     last = (channels[-1], *halvings(shape, len(channels))[-1])
     layers: list[nn.Module] = []
     for c_in, c_out in pairwise([shape[0], *channels]):
         layers += [nn.Conv2d(c_in, c_out, 4, stride=2, padding=1)]
         layers += _activated(c_out, activation, normalized)
-    return Layers(*layers, nn.Flatten(), nn.Linear(math.prod(last), n_outputs))
+    return in_turn(*layers, nn.Flatten(), nn.Linear(math.prod(last), n_outputs))
 
 
 def conv_decoder(
     shape: Sequence[int], channels: Sequence[int], n_inputs: int, activation: str, normalized: bool = False
-) -> Layers:
+) -> nn.Sequential:
     """Codes (batch, n_inputs) → (batch, C, H, W), unbounded: the mirror image of the encoder."""
     *larger, smallest = halvings(shape, len(channels))
     first = (channels[-1], *smallest)
@@ -145,18 +140,18 @@ def conv_decoder(
         odd = (height % 2, width % 2)  # what halving rounded down
         layers += _activated(c_in, activation, normalized)
         layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, output_padding=odd)]
-    return Layers(nn.Linear(n_inputs, math.prod(first)), nn.Unflatten(-1, first), *layers)
+    return in_turn(nn.Linear(n_inputs, math.prod(first)), nn.Unflatten(-1, first), *layers)
 
 
-def mlp_encoder(shape: Sequence[int], widths: Sequence[int], n_outputs: int, activation: str) -> Layers:
+def mlp_encoder(shape: Sequence[int], widths: Sequence[int], n_outputs: int, activation: str):
     """Images (batch, C, H, W) → (batch, n_outputs); the first of the widths is the one next to the image."""
-    return Layers(nn.Flatten(), *_fully_connected([math.prod(shape), *widths, n_outputs], activation))
+    return in_turn(nn.Flatten(), *_fully_connected([math.prod(shape), *widths, n_outputs], activation))
 
 
-def mlp_decoder(shape: Sequence[int], widths: Sequence[int], n_inputs: int, activation: str) -> Layers:
+def mlp_decoder(shape: Sequence[int], widths: Sequence[int], n_inputs: int, activation: str):
     """Codes (batch, n_inputs) → (batch, *shape), unbounded: the mirror image of the encoder."""
     layers = _fully_connected([n_inputs, *reversed(widths), math.prod(shape)], activation)
-    return Layers(*layers, nn.Unflatten(-1, tuple(shape)))
+    return in_turn(*layers, nn.Unflatten(-1, tuple(shape)))
 
 
 NETWORKS = {"mlp": (mlp_encoder, mlp_decoder), "conv": (conv_encoder, conv_decoder)}
@@ -171,7 +166,7 @@ def build_networks(
     outputs_per_latent: int,
     decoder_dims: Sequence[int] | None = None,
     normalized: bool = False,
-) -> tuple[Layers, Layers, list[int]]:
+) -> tuple[nn.Sequential, nn.Sequential, list[int]]:
     """The encoder, the decoder, and the encoder's hidden sizes, for arguments as of `ImageModel`."""
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape is {tuple(image_shape)}; expected (channels, height, width), all > 0.")
