@@ -61,9 +61,9 @@ def collapse_report(model, data, *, examples: int = 2000, queries: int = 1000) -
 
         E_x KL(q(z|x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ p(z)),    q(z) = (1/n) Σ_i q(z|x_i)
 
-    The mutual information is a Monte Carlo mean of log q(z|x) − log q(z). It belongs to these n examples: a
-    code that tells all of them apart has I = log n however much more it could say, and ``aggregate_kl`` is
-    then too large by what is missing. The first ``examples`` form q(z), ``queries`` of them draw z.
+    The mutual information is a Monte Carlo mean of log q(z|x) − log q(z). It belongs to the first n
+    ``examples``, which form q(z) and of which ``queries`` draw z: a code that tells all of them apart has I =
+    log n however much more it could say, and ``aggregate_kl`` is then too large by what is missing.
     """
     if len(data) < 2:
         raise ValueError("collapse_report needs at least 2 examples: a variance over one is not defined.")

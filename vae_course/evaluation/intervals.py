@@ -150,8 +150,8 @@ def _divided_by(ours: float, theirs: float) -> float:
 def _borders(
     operation: Callable[[float, float], float], ours: tuple[float, float], theirs: tuple[float, ...]
 ) -> tuple[float, float]:
-    """What the result cannot leave. Sums, differences and multiples have their extremes at the borders; of
-    products and ratios of two measured quantities only the sign is kept.
+    """What the result cannot leave: its extremes at the borders, but of products and ratios of two measured
+    quantities only the sign.
     """
     multiple = len(theirs) == 1 and operation in (operator.mul, operator.truediv)
     if operation in (operator.mul, operator.truediv, _divided_by) and not multiple:
@@ -169,8 +169,8 @@ def _exp(power: float) -> float:
 def over_seeds(n: int, measure: Callable[[int], Any]) -> Any:
     """``measure(0)``, …, ``measure(n − 1)`` as ``Runs``, or a dict of ``Runs`` of a dict of numbers.
 
-    Before each call torch, numpy and Python are seeded with that number (`seed_everything`), which the base
-    seed turns into another one in a replication. Hand it on: ``fit(..., seed=seed)``.
+    Before each call torch, numpy and Python are seeded with that number (`seed_everything`); hand it on:
+    ``fit(..., seed=seed)``.
     """
     if n < 1:
         raise ValueError(f"over_seeds needs at least one seed; got n = {n}.")
@@ -195,9 +195,8 @@ def measured_text(
 ) -> str:
     """A number as a sentence wants it: ``7.3 nats (6.6 to 8.0)``.
 
-    With an interval (its ends not None or NaN), decimals stop at the second significant digit of its width.
-    Without one: two significant digits, three from 100 on, four of an ``exact`` number. Whole numbers stay
-    whole; the unit "%" writes the share 0.43 as "43 %".
+    With an interval, decimals stop at the second significant digit of its width. Without one: two significant
+    digits, three from 100 on, four of an ``exact`` number; "%" writes the share 0.43 as "43 %".
     """
     scale = 100 if unit == "%" else 1
     value, unit = value * scale, f" {unit}" if unit else ""

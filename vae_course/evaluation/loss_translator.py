@@ -1,7 +1,5 @@
-"""From somebody else's loss weights to the β of this course, and back.
-
-Everybody writes a·reconstruction + b·KL, with sums or means over pixels, latent dimensions and the batch.
-Divided by what turns the reconstruction into −log p(x|z) in nats per example, the KL's weight is β.
+"""From somebody else's loss weights to the β of this course: everybody writes a·reconstruction + b·KL, with
+sums or means over pixels, latent dimensions and the batch.
 """
 
 from dataclasses import dataclass
@@ -71,8 +69,7 @@ def implied_scale(loss: LossWeights) -> float | None:
     return {"mse": beta**0.5, "l1": beta, "bce": None}[loss.error]
 
 
-# As they stand in the named files (numbers are lines, of a notebook the cell's line is quoted; commits in
-# brackets); each calls itself "the VAE loss".
+# As they stand in the named files (lines or a quoted one; commits in brackets), each as "the VAE loss".
 FAMOUS = (
     LossWeights(
         *("bce", 784, 1, 1, "sum", "sum"),

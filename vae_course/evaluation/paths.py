@@ -71,10 +71,8 @@ class PathCost:
 
 @torch.no_grad()
 def path_cost(judge, pictures: Tensor, *, seed: int = 0) -> PathCost:
-    """Let a VAE judge the pictures on paths, (steps, paths, C, H, W) in [0, 1]: do they look like data?
-
-    A model judges its own pictures too kindly: give as ``judge`` a VAE with Bernoulli pixels that had no part
-    in drawing them. ``seed`` is of the draws of z.
+    """Let a VAE with Bernoulli pixels judge the pictures on paths, (steps, paths, C, H, W) in [0, 1]: do they
+    look like data? A model judges its own pictures too kindly; ``seed`` is of the draws of z.
     """
     shape, flat, generator = pictures.shape[:2], pictures.flatten(0, 1).cpu(), noise_like(judge, seed)
     with looking_at(judge):

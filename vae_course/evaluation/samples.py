@@ -95,10 +95,9 @@ class PrecisionRecall(NamedTuple):
 def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> PrecisionRecall:
     """Improved precision and recall of features (n, d) and (m, d) (Kynkäänniemi et al. 2019, eq. 1 and 2).
 
-    The region of a set is the union of balls around its points, each reaching to its k-th nearest neighbor.
-    Precision is the share of generated points inside the real region, recall the share of real points inside
-    the generated one. Compare only sets of equal sizes and k. Points far from each other have large balls,
-    so scattered samples raise recall; :func:`coverage` does not have this weakness.
+    The region of a set is the union of balls around its points, each reaching to its k-th nearest neighbor;
+    shares of the other set inside. Compare only sets of equal sizes and k. Points far from each other have
+    large balls, so scattered samples raise recall; :func:`coverage` does not have this weakness.
     """
     real, generated = _features(real, generated, k, k)
 
@@ -166,9 +165,7 @@ def sample_quality(generated: Tensor, real: Tensor, classifier: Classifier) -> Q
 
 
 class Memorization(NamedTuple):
-    """Samples beside fresh data, both compared with the training set; see :func:`memorization`. Blurred
-    pictures are close to everything: a high ``closer`` is no proof of copying.
-    """
+    """See :func:`memorization`. Blurred pictures are close to everything: ``closer`` proves no copying."""
 
     closer: float
     copies: float
@@ -185,15 +182,13 @@ def nearest_distances(queries: Tensor, bank: Tensor, k: int) -> Tensor:
 
 
 def memorization(samples: Tensor, train: Tensor, held_out: Tensor) -> Memorization:
-    """Compare samples with training pictures, and held-out pictures with the same training pictures.
+    """Compare samples, and held-out pictures (100 or more, never trained on), with training pictures.
 
     ``closer`` is the chance that a sample is closer to its nearest training picture than a held-out picture
     is to its own (Mann–Whitney: Meehan, Chaudhuri and Dasgupta 2020, section 3); 0.5 for fresh data.
     ``copies`` is the share of those whose distance to the nearest training picture over the mean distance to
     the next 19 (as in Carlini et al. 2023) is below the 1 % quantile of held-out pictures: 1 % of fresh data.
-
-    Copies that were shifted or recolored escape in pixels; compare features as well. ``held_out`` must not
-    have been trained on, and needs at least 100 rows.
+    Copies that were shifted or recolored escape in pixels; compare features as well.
     """
     if len(held_out) < 100:
         raise ValueError(f"{len(held_out)} held-out pictures cannot show a share of 1 %; give 100.")
@@ -214,8 +209,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
     |μ_a − μ_b|² + tr(Σ_a + Σ_b − 2 (Σ_a^½ Σ_b Σ_a^½)^½)   (Dowson & Landau 1982; Heusel et al. 2017, eq. 6)
 
-    With features of a classifier of this course it is *not* the FID of papers, and it is biased upwards for
-    few examples: compare only sets of the same sizes, and quote the distance between two sets of real data.
+    Not the FID of papers, whose features are others, and biased upwards for few examples: compare only sets
+    of the same sizes, and quote the distance between two sets of real data.
     """
     a, b = (features.double() for features in _features(a, b, 1, 1))
     cov_a, cov_b = torch.cov(a.T).reshape(a.shape[1], -1), torch.cov(b.T).reshape(b.shape[1], -1)

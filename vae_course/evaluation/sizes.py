@@ -21,13 +21,10 @@ NEIGHBORS = 1000  # of them for precision and recall, whose cost grows with the 
 def size_report(model, train, held_out, classifier: Classifier | None = None) -> dict:
     """Distortion, rate, use of the code, quality of samples and cost of one VAE, as a dict of plain numbers.
 
-    ``train`` is for the probe alone; ``held_out`` is never the test part, because sizes are chosen by it;
-    without a ``classifier``, judge of the samples, ``frechet``, ``precision`` and ``recall`` are None.
-
-    Keys: ``negative_elbo``, ``distortion``, ``rate`` (nats per example), ``active_units`` (Burda et al. 2016:
-    Var_x[μ_j(x)] > 0.01), ``used_units`` (KL of at least 0.05 nats), ``kl_per_dimension`` (nats, largest
-    first), ``probe_accuracy`` (in [0, 1], None without labels), ``frechet``, ``precision``, ``recall``,
-    ``parameters``, and ``operations``: floating-point operations to encode and decode one picture.
+    ``train`` is for the probe alone, whose accuracy is None without labels; ``held_out`` is never the test
+    part, because sizes are chosen by it; ``frechet``, ``precision``, ``recall`` are None without a
+    ``classifier``. Values are in nats per example; ``active_units`` as of Burda et al. 2016 (Var_x[μ_j(x)] >
+    0.01), ``used_units`` have a KL of at least 0.05 nats; ``kl_per_dimension`` is sorted, largest first.
     """
     bound = evaluate(model, held_out)
     kl = kl_per_dimension(model, held_out).sort(descending=True).values

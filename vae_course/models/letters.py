@@ -124,8 +124,8 @@ class LetterVAE(nn.Module):
 def alphabet_terms(model: LetterVAE, batch, generator: torch.Generator | None = None) -> ElboTerms:
     """−ELBO of a face's 26 letters given one of them, for each letter: the objective for ``fit``.
 
-    log p(y_1, …, y_26) ≥ Σ_c E_q[log p(y_c|z, c)] − KL(q(z|x) ‖ p(z)); both sides are divided by 26, and the
-    mean over letters is estimated by the one target of each example.
+    log p(y_1, …, y_26) ≥ Σ_c E_q[log p(y_c|z, c)] − KL(q(z|x) ‖ p(z)), divided by 26; the mean over letters
+    is estimated by the one target of each example.
     """
     terms = elbo_terms(model, batch, generator)
     return ElboTerms(terms.reconstruction, terms.kl / N_LETTERS, terms.kl_per_dimension / N_LETTERS)

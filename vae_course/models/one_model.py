@@ -1,10 +1,10 @@
 """One VAE for every β and latent size, so that a slider needs no training.
 
-*Multi-rate*: each hidden unit is scaled and shifted by amounts that depend on log β, so that one set of
-weights serves every β (Bae et al. 2023, "Multi-Rate VAE: Train Once, Get the Full Rate-Distortion Curve").
-*Nested truncation*: with latent size k only the first k latent dimensions exist (Rippel et al. 2014,
-"Learning Ordered Representations with Nested Dropout"). Scales, shifts and the two layers that touch the code
-depend on k as well. For one (β, k) all of that folds into weights: :meth:`OneModel.at` gives a plain VAE.
+*Multi-rate*: each hidden unit is scaled and shifted by amounts that depend on log β (Bae et al. 2023,
+"Multi-Rate VAE: Train Once, Get the Full Rate-Distortion Curve"). *Nested truncation*: with latent size k
+only the first k latent dimensions exist (Rippel et al. 2014, "Learning Ordered Representations with Nested
+Dropout"); scales, shifts and the layers that touch the code depend on k, too. For one (β, k) all of that
+folds into weights: :meth:`OneModel.at` gives a plain VAE.
 """
 
 import math

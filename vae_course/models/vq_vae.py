@@ -105,9 +105,8 @@ class VQVAE(ImageModel):
 
     The convolutions are those of ``VAE(architecture="conv")``; in place of a linear layer to one vector z
     there is a 1×1 convolution to ``code_dim`` numbers at every place of the last feature map (7 × 7 for 28
-    pixels), each replaced by its nearest vector of the codebook. `recipes/vq_vae.py` has the objective that
-    trains it; ``commitment`` weighs the encoder's distance from its letters, in nats for a squared distance
-    of 1. Pictures are square. ``latent_dim`` is the size of the whole code, code_dim · side².
+    pixels), each replaced by its nearest vector of the codebook. In training (`recipes/vq_vae.py`),
+    ``commitment`` weighs the encoder's squared distance from its letters. Pictures are square.
     """
 
     outputs_per_latent = 1

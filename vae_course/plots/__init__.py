@@ -1,9 +1,7 @@
-"""Plots of the course. Every function returns a matplotlib Figure and shows nothing by itself.
+"""Plots of the course. Every function returns a matplotlib Figure, made without pyplot, and shows nothing.
 
-Figures are made without pyplot, so that nothing has to be closed; in a notebook the last line of a cell
-displays them, in a script ``figure.savefig("name.png")`` writes them. Pictures are floats in [0, 1] of shape
-(n, channels, height, width); codes are (n, latent) in standard deviations of the prior; curves are in nats
-per example.
+Pictures are floats in [0, 1] of shape (n, channels, height, width); codes are (n, latent) in standard
+deviations of the prior; curves are in nats per example.
 """
 
 from vae_course._lazy import lazily

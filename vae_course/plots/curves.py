@@ -123,10 +123,8 @@ TERMS = {"negative_elbo": "−ELBO", "reconstruction": "reconstruction", "kl": "
 
 @styled
 def training_curves(history: History) -> Figure:
-    """−ELBO, reconstruction and KL on training data (solid, circles) and held-out data (dashed, squares).
-
-    Where the loss before training would press the rest flat, a note above the panel gives it instead. A run
-    that stopped early has a dotted line at its best epoch.
+    """−ELBO, reconstruction and KL on training and held-out data, with a dotted line at the best epoch of a
+    run that stopped early. Where the loss before training would press the rest flat, a note gives it instead.
     """
     figure = Figure(figsize=(2.9 * len(TERMS) + 0.4, 3.0), layout="constrained")
     panels = figure.subplots(1, len(TERMS))

@@ -240,9 +240,7 @@ TICKS = torch.tensor([-2.0, -1, -0.5, 0, 0.5, 1, 2])
 
 @styled
 def manifold(model: nn.Module, n: int = 20) -> Figure:
-    """Decode an n x n grid of codes, spaced so that every picture stands for the same share of the prior.
-
-    Along each axis the codes are the quantiles of N(0, 1) at equal steps of probability (Kingma & Welling
+    """Decode an n x n grid of codes, the quantiles of N(0, 1) at equal steps of probability (Kingma & Welling
     2014, figure 4); the second axis points up. Of more than two latent dimensions the others stay at 0.
     """
     values = torch.special.ndtri(torch.linspace(LOW, HIGH, n, dtype=torch.float64)).float()

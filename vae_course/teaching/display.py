@@ -131,10 +131,8 @@ def wav_bytes(clip: Tensor, rate: int) -> bytes:
 
 
 def format_number(value: Any) -> str:
-    """Write a number the way a reader wants it: four significant digits, no noise.
-
-    12 -> "12", 0.00012345 -> "1.234e-4", 104.2371 -> "104.2", 60000 -> "60,000", nan -> "not a number". None
-    becomes an empty string; what is no number is returned as text.
+    """A number with four significant digits: 12 -> "12", 0.00012345 -> "1.234e-4", 104.2371 -> "104.2", 60000
+    -> "60,000". None becomes an empty string; what is no number is returned as text.
     """
     if value is None:
         return ""

@@ -15,10 +15,8 @@ _hints_given: dict[str, int] = {}
 
 
 def check(exercise: str | Exercise, answer: Any) -> Verdict:
-    """Check an answer (function, number, code or dict) to an exercise such as "02.1" at once, say what is
-    right or which mistake it looks like, and return the verdict.
-
-    An unsolved stub is "not answered yet" and raises nothing, so that an unsolved notebook runs through.
+    """Check an answer (function, number, code or dict) to an exercise such as "02.1", say what is right or
+    which mistake it looks like, and return the verdict; an unsolved stub is "not answered yet".
     """
     exercise = find(exercise)
     verdict = grade(exercise, answer)

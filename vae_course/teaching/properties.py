@@ -1,7 +1,5 @@
-"""What is asked of every function answer: it leaves all else alone, and it does not fit the visible cases.
-
-:class:`Watch` looks at each call while an answer is graded; :func:`further` asks a right answer for more;
-:func:`noise_problem` is for draws. Each finding is a sentence for the reader.
+"""What is asked of every function answer: it leaves all else alone (:class:`Watch`), and does not fit just
+the visible cases (:func:`further`). Each finding is a sentence for the reader.
 """
 
 from __future__ import annotations

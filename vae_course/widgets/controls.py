@@ -1,7 +1,5 @@
-"""What every explorer is made of: labeled controls, a live picture that answers at once, and its still twin.
-
-A drawing function does all the work and is tested as a function. The frame redraws, shows errors where the
-reader looks, and always leaves a still figure for GitHub, print and screen readers.
+"""What every explorer is made of: labeled controls, a live picture that answers at once, errors where the
+reader looks, and a still figure for GitHub, print and screen readers.
 """
 
 import base64
