@@ -54,35 +54,28 @@ def keeps_config(init: Callable) -> Callable:
     return wrapped
 
 
-def as_images(x: Tensor | np.ndarray, model: nn.Module) -> Tensor:
-    """Pictures (batch, C, H, W) in the model's own floats; an array goes to its device. Else ValueError."""
-    found = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
-    if not torch.is_tensor(found):
-        wanted = "a float tensor (batch, C, H, W) in [0, 1]"
-        raise ValueError(f"the model was given a {type(x).__name__}; expected {wanted}.")
-    if tuple(found.shape[1:]) != model.image_shape:
-        raise ValueError(
-            f"the model was built for images of shape {model.image_shape} and was given a batch of shape "
-            f"{tuple(x.shape)}; expected (batch, {', '.join(map(str, model.image_shape))})."
+def as_images(x: Tensor, model: nn.Module) -> Tensor:
+    """Pictures (batch, C, H, W) in the model's own floats; ValueError for what is none."""
+    shape = getattr(x, "shape", ())
+    if not torch.is_tensor(x) or not x.is_floating_point():
+        found = x.dtype if torch.is_tensor(x) else f"a {type(x).__name__}"
+        wanted = (
+            "a float tensor (batch, C, H, W) in [0, 1]: ImageData.batch, ImageData.floats, or bytes / 255"
         )
-    if not found.is_floating_point():
-        found = f"the model was given {found.dtype} images; expected floats in [0, 1]:"
-        raise ValueError(f"{found} use ImageData.batch or ImageData.floats, or divide by 255.")
-    return _like(found, model.input_mean, x)
+        raise ValueError(f"the model was given {found} of shape {tuple(shape)}; expected {wanted}.")
+    if tuple(shape[1:]) != model.image_shape:
+        found = f"images of shape {model.image_shape} and was given a batch of shape {tuple(shape)}"
+        wanted = f"(batch, {', '.join(map(str, model.image_shape))})"
+        raise ValueError(f"the model was built for {found}; expected {wanted}.")
+    return x.to(model.input_mean.dtype)
 
 
-def as_codes(z: Tensor | np.ndarray, size: int, like: Tensor) -> Tensor:
-    """Codes (..., size) in floats such as ``like``; an array goes to its device. Else ValueError."""
-    found = torch.from_numpy(z) if isinstance(z, np.ndarray) else z
-    if found.shape[-1:] != (size,):
+def as_codes(z: Tensor, size: int, like: Tensor) -> Tensor:
+    """Codes (..., size) in floats such as ``like``. Else ValueError."""
+    if z.shape[-1:] != (size,):
         found = f"the model has a code of size {size} and was given z of shape {tuple(z.shape)};"
         raise ValueError(f"{found} expected (..., {size}).")
-    return _like(found, like, z)
-
-
-def _like(found: Tensor, like: Tensor, given: Tensor | np.ndarray) -> Tensor:
-    found = found.to(like.dtype)  # first of all: some devices have no float64
-    return found if torch.is_tensor(given) else found.to(like.device)
+    return z.to(like.dtype)
 
 
 def in_turn(*layers: nn.Module) -> nn.Sequential:

@@ -11,8 +11,8 @@ CONTRACT, WRONG, ERROR = "contract", "wrong", "error"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found; ``status`` is "not answered", "correct", "mistake" (a classic one), "contract" (wrong
-    type, shape, dtype, range, or not finite), "wrong" (none of these) or "error" (the answer raised).
+    """What a check found; ``status`` is "not answered", "correct", "mistake" (a classic one), "contract" (of
+    type, shape, dtype, range, finiteness), "wrong" (none of these) or "error" (the answer raised).
     """
 
     status: str
