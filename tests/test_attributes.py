@@ -8,7 +8,7 @@ import torch
 from recipes.judges import train_reader
 from vae_course.data.faces import FACTORS, draw_factors, faces_from
 from vae_course.evaluation import read
-from vae_course.evaluation.attributes import (
+from vae_course.evaluation.paths import (
     adjusted_vectors,
     dose_for,
     factors_moved,

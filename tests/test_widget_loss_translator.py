@@ -7,7 +7,7 @@ import pytest
 
 from vae_course.evaluation.loss_translator import FAMOUS, LossWeights, effective_beta
 from vae_course.teaching.display import format_number
-from vae_course.widgets.loss_translator import (
+from vae_course.widgets.measures import (
     HIGH,
     LOW,
     draw_translation,

@@ -6,7 +6,6 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "anomaly": "auroc auroc_difference auroc_interval",
-        "attributes": "adjusted_vectors at_once dose_for factors_moved mean_difference read",
         "baselines": "file_bits gaussian_plane gaussian_with_covariance gaussian_without_code "
         "isolation_forest_scores linear_neighbors NGram pca_scores",
         "bounds": "elbo_scores Estimate evaluate Evaluation importance_weighted_bound "
@@ -15,7 +14,8 @@ __getattr__, __dir__, __all__ = lazily(
         "log_aggregate posterior_means probe_accuracy",
         "intervals": "Interval over_seeds Runs",
         "loss_translator": "effective_beta FAMOUS implied_scale LossWeights",
-        "paths": "coin_entropy lerp path_cost PathCost retimed slerp with_contrast",
+        "paths": "adjusted_vectors at_once coin_entropy dose_for factors_moved lerp mean_difference "
+        "path_cost PathCost read retimed slerp with_contrast",
         "samples": "coverage extrapolate frechet_bias_curve frechet_debiased frechet_distance memorization "
         "mode_coverage ModeCoverage point_coverage power_spectrum precision_recall relative_power "
         "relative_sharpness sample_quality sharpness",

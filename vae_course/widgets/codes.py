@@ -1,4 +1,5 @@
-"""Explorers of a code: chapter 02 spoils a digit, 03 moves through the plane, 10 from one example to another.
+"""Explorers of a code: chapter 02 spoils a digit, 03 moves through the plane, 09 designs an alphabet, 10 goes
+from one example to another.
 
 Codes are in standard deviations of the prior; pictures are (C, H, W), floats in [0, 1].
 """
@@ -8,7 +9,10 @@ import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+import ipywidgets as widgets
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,9 +23,10 @@ from torch.nn import functional as F
 from vae_course.elbo import GaussianPosterior, elbo_terms
 from vae_course.evaluation.paths import lerp
 from vae_course.models.vae import VAE
-from vae_course.plots.images import encoded, looking_at, mean_code, pictures
+from vae_course.plots.images import encoded, image_grid, looking_at, mean_code, montage, pictures
 from vae_course.plots.latent import draw_prior
-from vae_course.plots.style import BLACK, BLUE, PRIOR, VERMILION, class_style, minus, styled
+from vae_course.plots.letters import STEP, TOP, ink_preserving_cut, set_letters
+from vae_course.plots.style import BLACK, BLUE, PRIOR, VERMILION, class_style, minus, styled, write_figure
 from vae_course.randomness import seeded
 from vae_course.widgets.controls import Explorer, Scene, dropdown, place_picture, set_picture, slider
 
@@ -303,3 +308,66 @@ def draw_text(tokenizer) -> Callable[[nn.Module, Tensor, Axes], None]:
         axes.grid(False)
 
     return draw
+
+
+# Chapter 09: design an alphabet with sliders over a few directions of its style, and keep it.
+
+REACH = 2.5  # how far the sliders go, in standard deviations
+SAMPLE = (0, 17, 19)  # the letters of the still figure: A, R, T
+
+
+def designed(model: nn.Module, center: Tensor, ways: Mapping[str, Tensor], amounts: Mapping[str, float]):
+    """The alphabet (26, 1, 32, 32) of the style ``center`` (latent,) after steps along named directions."""
+    steps = [amount * ways[name] for name, amount in amounts.items()]
+    return model.alphabet(torch.stack([center, *steps]).sum(0)[None])[0]
+
+
+def draw_directions(model: nn.Module, center: Tensor, ways: Mapping[str, Tensor]) -> Figure:
+    """A row for each direction: three letters after two steps back, at the center, and two steps on."""
+    gap, rows = torch.zeros(1, 1, 32, 32), []
+    for name in ways:
+        at = [designed(model, center, ways, {name: amount})[list(SAMPLE)] for amount in (-2.0, 0.0, 2.0)]
+        rows.append((name, torch.cat([at[0], gap, at[1], gap, at[2]])))
+    figure = set_letters(rows)
+    for column, amount in enumerate(("−2", "0", "+2")):
+        figure.axes[0].text((4 * column + 1.5) * STEP, TOP + 3, amount, ha="center", va="bottom", fontsize=10)
+    return figure
+
+
+def explore_alphabet(
+    model: nn.Module, center: Tensor, ways: Mapping[str, Tensor], folder: str | Path, *, alt: str
+) -> Explorer:
+    """A slider for each direction (latent,), one standard deviation long, the alphabet that comes of it, and
+    buttons that save it as PNG or SVG; ``alt``: a sentence on the still figure.
+    """
+    keys = {f"amount_{number}": name for number, name in enumerate(ways)}
+    controls = {key: slider(name, -REACH, REACH, 0.0, step=0.1) for key, name in keys.items()}
+
+    def shown(**amounts: float) -> Tensor:
+        return designed(model, center, ways, {keys[key]: amount for key, amount in amounts.items()})
+
+    def cut(alphabet: Tensor) -> Tensor:
+        return 1 - ink_preserving_cut(alphabet, 2)[..., 6:58, 6:58]
+
+    figure = image_grid(cut(shown(**dict.fromkeys(keys, 0.0))), 2, 13)
+    image = figure.axes[0].images[0]
+
+    def update(**amounts: float) -> None:
+        image.set_data(montage(cut(shown(**amounts)), 2, 13))
+
+    saved = widgets.HTML()
+    buttons = [widgets.Button(description=f"Save as {kind.upper()}") for kind in ("png", "svg")]
+    below = [widgets.HBox(buttons), saved]
+    scene, still = Scene(figure, [image], update), partial(draw_directions, model, center, ways)
+    explorer = Explorer(scene, controls, still, alt=alt, fast=True, below=below)
+
+    def save(button: widgets.Button) -> None:
+        kind = button.description.rsplit(" ", 1)[1].lower()
+        path = Path(folder) / f"alphabet.{kind}"
+        alphabet = shown(**explorer.values)
+        write_figure(set_letters([("", alphabet[:13]), ("", alphabet[13:])]), path)
+        saved.value = f"written: {path.name}, {path.stat().st_size / 1000:,.0f} kB"
+
+    for button in buttons:
+        button.on_click(save)
+    return explorer
