@@ -172,22 +172,13 @@ def over_seeds(n: int, measure: Callable[[int], Any]) -> Any:
     Before each call torch, numpy and Python are seeded with that number (`seed_everything`); hand it on:
     ``fit(..., seed=seed)``.
     """
-    if n < 1:
-        raise ValueError(f"over_seeds needs at least one seed; got n = {n}.")
     results = []
     for seed in range(n):
         seed_everything(seed)
         results.append(measure(seed))
-    if not isinstance(results[0], dict):
-        try:
-            return Runs(results)
-        except TypeError:
-            wanted, kind = "the measure must return a number or a dict of numbers", type(results[0]).__name__
-            raise ValueError(f"over_seeds: {wanted}; got {kind}.") from None
-    keys = list(results[0])
-    if any(not isinstance(result, dict) or list(result) != keys for result in results):
-        raise ValueError(f"over_seeds: the measure must return a dict with the keys {keys} for every seed.")
-    return {key: Runs(result[key] for result in results) for key in keys}
+    if results and isinstance(results[0], dict):
+        return {key: Runs(result[key] for result in results) for key in results[0]}
+    return Runs(results)
 
 
 def measured_text(

@@ -104,8 +104,8 @@ def _checked(start: Tensor, end: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Ten
 
 
 # Attribute vectors: directions of the code that change one property of a picture. ``codes`` are (n, latent)
-# posterior means, ``has`` is (n,) with 1 (or True) where a picture shows the attribute and 0 where it does not.
-# Take both from the training part; judge on other pictures.
+# posterior means, ``has`` is (n,) with 1 (or True) where a picture shows the attribute and 0 elsewhere. Take
+# both from the training part; judge on other pictures.
 
 
 def read(reader: Classifier, images: Tensor) -> Tensor:

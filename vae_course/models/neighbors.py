@@ -75,11 +75,11 @@ class NeighborDecoder(nn.Module):
 
     def features(self, context: Tensor | None, x: Tensor) -> Tensor | float:
         """What every place of x is told by the context (batch, context_channels, H, W); 0 without."""
-        wanted = (len(x), self.context_channels, *x.shape[2:])
-        if (context is None) != (self.context is None) or (context is not None and context.shape != wanted):
-            found = "no context" if context is None else f"a context of {tuple(context.shape)}"
-            asked = f"one of {wanted}" if self.context_channels else "none"
-            raise ValueError(f"the decoder was given {found} and takes {asked}.")
+        if (context is None) != (self.context is None):
+            found = "no context" if context is None else "a context"
+            raise ValueError(
+                f"the decoder was given {found}; it was made for {self.context_channels} channels."
+            )
         return 0.0 if context is None else self.context(2 * context - 1)
 
     def pixel(self, x: Tensor, told: Tensor | float = 0.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -27,12 +27,9 @@ def publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) 
 
     ``data``: MIME type to content, "text/plain" among them, pictures in base64; ``metadata`` by MIME type.
     """
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        say(data["text/plain"])
-        return
+    from IPython import get_ipython
+    from IPython.display import display
+
     if get_ipython() is None:
         say(data["text/plain"])
     else:
