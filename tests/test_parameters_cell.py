@@ -4,7 +4,6 @@ import pytest
 
 from vae_course.teaching.parameters import ParameterError, check_parameters
 
-
 RULES = {
     "DATASET": ("mnist", "digits"),
     "EPOCHS": 1,
