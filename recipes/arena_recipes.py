@@ -140,7 +140,7 @@ def _hierarchical(name: str, seed: int, data, epochs: int, settings: dict) -> Ar
 
 def _gan(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:
     generator = Generator.for_data(data, **DECODER)
-    discriminator = Discriminator.for_data(data, architecture="conv", hidden_dims=DECODER["hidden_dims"])
+    discriminator = Discriminator(data.shape, DECODER["hidden_dims"])
     steps = epochs * -(-len(data) // settings["batch_size"])
     fit_gan(generator, discriminator, data, steps=steps, seed=seed, **QUIET, **settings)
     return ArenaModel(name, seed, generator)

@@ -195,7 +195,7 @@ def test_a_gan_of_pictures_and_what_watches_it(penalty):
         seed_everything(0)
         return (
             Generator.for_data(DIGITS, latent_dim=2, hidden_dims=(8,), architecture="mlp"),
-            Discriminator(DIGITS.shape, hidden_dims=(8,), architecture="mlp"),
+            Discriminator(DIGITS.shape, hidden_dims=(8,)),
         )
 
     usual = {"batch_size": 40, "penalty": penalty, "progress": False}

@@ -34,7 +34,7 @@ class VAEGAN(VAE):
         super().__init__(image_shape, latent_dim, hidden_dims, architecture=architecture, **others)
         sizes = discriminator_dims or self.config["hidden_dims"]
         self.config["discriminator_dims"] = sizes
-        self.discriminator = Discriminator(image_shape, sizes, architecture)
+        self.discriminator = Discriminator(image_shape, sizes)
         self.register_buffer("feature_variance", torch.ones(sizes[-1]))
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
 
@@ -46,7 +46,7 @@ class VAEGAN(VAE):
         """½ Σ (difference)² of two outputs of the last hidden layer, (batch, channels, ...) → (batch,), ≥ 0,
         in units of ``feature_variance``: up to a constant −log N(Dis_l(x) | Dis_l(x̃), I), equations 7 and 8.
         """
-        squared = (ours - theirs).square().flatten(2).sum(2) if ours.dim() > 2 else (ours - theirs).square()
+        squared = (ours - theirs).square().flatten(2).sum(2)
         return 0.5 * (squared / self.feature_variance.clamp_min(1e-8)).sum(1)
 
     @torch.no_grad()
