@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny_data import InterruptedAt, tiny_images
 
-from recipes.vae_gan import fit_vae_gan, who_plays
+from recipes.vae_gan import fit_vae_gan, plain, who_plays
 from vae_course import elbo_terms, seed_everything
 from vae_course.models.vae import VAE
 from vae_course.models.vae_gan import VAEGAN
@@ -210,11 +210,11 @@ def test_training_repeats_and_resumes_bit_for_bit(tmp_path):
 
 def test_plain_is_the_same_vae_without_the_discriminator():
     model, x = model_of(likelihood="gaussian_learned"), tiny_images().floats()
-    plain = model.plain()
-    assert type(plain) is VAE and not any("discriminator" in name for name in plain.state_dict())
-    assert torch.equal(plain.reconstruct(x), model.reconstruct(x))
-    rebuilt = VAE(**plain.config)
-    rebuilt.load_state_dict(plain.state_dict())
+    alone = plain(model)
+    assert type(alone) is VAE and not any("discriminator" in name for name in alone.state_dict())
+    assert torch.equal(alone.reconstruct(x), model.reconstruct(x))
+    rebuilt = VAE(**alone.config)
+    rebuilt.load_state_dict(alone.state_dict())
     draws = [m.sample(4, torch.Generator().manual_seed(0)) for m in (rebuilt, model)]
     assert torch.equal(*draws)
 

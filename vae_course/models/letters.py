@@ -80,13 +80,6 @@ class LetterVAE(nn.Module):
         self.register_buffer("input_mean", torch.zeros(N_LETTERS, *self.image_shape))
         self.register_buffer("output_offset", torch.zeros(N_LETTERS, *self.image_shape))
 
-    def center_on(self, alphabets: Tensor) -> "LetterVAE":
-        """Start at the mean picture of every letter, of alphabets (faces, 26, 1, 32, 32); before training."""
-        mean = (alphabets.double().sum(0) + 1) / (len(alphabets) + 2)  # Laplace's rule
-        self.input_mean.copy_(mean)
-        self.output_offset.copy_(self.likelihood.params_for_mean(mean))
-        return self
-
     def encode(self, batch: tuple[Tensor, ...]) -> GaussianPosterior:
         """q(z|x, letter) of the first two parts of a batch."""
         x, letter = as_images(batch[0], self), batch[1]

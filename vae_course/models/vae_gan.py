@@ -13,7 +13,7 @@ VARIANCE_MEMORY = 0.99  # share of the old value that each update of ``feature_v
 
 
 class VAEGAN(VAE):
-    """A VAE with a discriminator beside it; without the discriminator it *is* that VAE (:meth:`plain`).
+    """A VAE with a discriminator beside it; without the discriminator it *is* that VAE.
 
     Arguments are the VAE's, here convolutional by default, and ``discriminator_dims``, default the encoder's.
     The buffer ``feature_variance`` (channels,) is the running variance of each channel of the discriminator's
@@ -56,12 +56,3 @@ class VAEGAN(VAE):
         memory = VARIANCE_MEMORY if self.batches_seen > 0 else 0.0
         self.feature_variance.mul_(memory).add_(fresh, alpha=1 - memory)
         self.batches_seen += 1
-
-    def plain(self) -> VAE:
-        """The VAE alone, sharing the weights: what is left to use, save or ship after training."""
-        config = {name: value for name, value in self.config.items() if name != "discriminator_dims"}
-        with torch.device("meta"):
-            model = VAE(**config)
-        state = {name: value for name, value in self.state_dict().items() if name in model.state_dict()}
-        model.load_state_dict(state, assign=True)
-        return model.train(self.training)
