@@ -81,11 +81,6 @@ class Exercise:
         """The name that the stub defines."""
         return re.search(r"^(?:def )?(\w+)(?:\(| =)", self.stub, re.MULTILINE).group(1)
 
-    @property
-    def cell(self) -> str:
-        """The unsolved notebook cell: the stub and its check."""
-        return f'{self.stub.strip()}\n\n\ncheck("{self.id}", {self.answer_name})'
-
     def named(self, mistake: str, detail: str = "") -> Verdict:
         """The verdict for one of this exercise's mistakes, by name."""
         found = next(m for m in self.mistakes if m.name == mistake)
