@@ -34,7 +34,7 @@ def test_the_stub_is_not_answered(exercise):
 
 @identifiers
 def test_the_unsolved_cell_runs(exercise, capsys):
-    cell = f'{exercise.stub}\ncheck("{exercise.id}", {exercise.answer_name})'
+    cell = f'{exercise.stub.strip()}\ncheck("{exercise.id}", {exercise.answer_name})'
     exec(cell, {"torch": torch, "check": check})
     assert f"Exercise {exercise.id}. Not answered yet" in capsys.readouterr().out
 
