@@ -13,12 +13,11 @@ from vae_course import likelihoods
 from vae_course.data.loading import load
 from vae_course.elbo import ElboTerms, GaussianPosterior, standard_normal_log_prob
 from vae_course.evaluation.anomaly import auroc
-from vae_course.evaluation.bounds import importance_weighted_log_prob
+from vae_course.evaluation.bounds import bits_per_dimension, importance_weighted_log_prob
 from vae_course.evaluation.code_use import active_units, collapse_report, posterior_means
 from vae_course.evaluation.loss_translator import LossWeights, effective_beta
 from vae_course.evaluation.paths import lerp, slerp
 from vae_course.evaluation.samples import frechet_distance, precision_recall
-from vae_course.exercises.chapter_10 import bits_per_number
 from vae_course.models.linear_gaussian import water_filling
 from vae_course.models.vae import VAE
 from vae_course.models.vq_vae import perplexity
@@ -129,7 +128,7 @@ def expected():
         ),
         "AUROC of a score": ({"normal": scores[0], "odd": scores[1]}, auroc(*scores)),
         "bits per dimension": (
-            {"nats": 100.0, "D": 784, "log": math.log}, bits_per_number(100.0, torch.ones(784), 1.0),
+            {"nats": 100.0, "D": 784, "log": math.log}, bits_per_dimension(100.0, 784),
         ),
         "perplexity of a codebook": ({"p": shares(codes)}, perplexity(codes, 3)),
     }  # fmt: skip

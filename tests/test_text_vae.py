@@ -128,8 +128,7 @@ def test_training_lowers_the_bound_and_the_panel_reads_it(data):
     )
     values = history.curve("validation", "negative_elbo")[1]
     assert values[-1] < 0.9 * values[0]
-    report = collapse_report(model, data)
-    assert len(report.kl_per_dimension) == 3 and report.rate.value > 0.2
+    assert collapse_report(model, data).rate.value > 0.2
     bound = importance_weighted_bound(model, data, k=50).value
     assert -bound < evaluate(model, data, n_samples=20).negative_elbo.value
 

@@ -142,7 +142,7 @@ PARTS = (
             ),
             Formula(
                 "bits per dimension", "−ELBO / (D log 2); scaling changes a density", "nats / (D * log(2))",
-                "vae_course.exercises.chapter_10.bits_per_number", "10",
+                "vae_course.evaluation.bounds.bits_per_dimension", "10",
             ),
             Formula(
                 "perplexity of a codebook", "exp(entropy of how often each letter is used)",

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazily(
         "anomaly": "auroc auroc_difference auroc_interval",
         "baselines": "file_bits gaussian_plane gaussian_with_covariance gaussian_without_code "
         "isolation_forest_scores linear_neighbors NGram pca_scores",
-        "bounds": "elbo_scores Estimate evaluate Evaluation importance_weighted_bound "
+        "bounds": "bits_per_dimension elbo_scores Estimate evaluate Evaluation importance_weighted_bound "
         "importance_weighted_log_prob importance_weighted_scores",
         "code_use": "active_units collapse_report CollapseReport kl_per_dimension linear_probe "
         "log_aggregate posterior_means probe_accuracy",

@@ -132,3 +132,14 @@ def importance_weighted_bound(model, data, *, k: int = 1000, seed: int = 0) -> E
     papers call NLL. Say with the number which binarization the data have.
     """
     return Estimate.of(-importance_weighted_scores(model, data, k=k, seed=seed))
+
+
+def bits_per_dimension(
+    negative_log: float | Tensor, dimensions: int, log_volume: float | Tensor = 0.0, log_cell: float = 0.0
+) -> float | Tensor:
+    """Bits that one of the ``dimensions`` of an example costs, from −log p or an upper bound of it in nats.
+
+    Of a density of scaled features, ``log_volume`` (log |d scaled / d raw|) and ``log_cell`` (log volume of a
+    raw cell) of FeatureData make it the probability of a stored value, as long as cells are small.
+    """
+    return (negative_log - log_volume - log_cell) / (dimensions * math.log(2))
