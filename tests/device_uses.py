@@ -153,7 +153,7 @@ def measures(model) -> list:
         elbo_scores(model, HELD_OUT),
         kl_per_dimension(model, HELD_OUT),
         posterior_means(model, HELD_OUT),
-        report.kl_per_dimension,
+        report.rate.value,
         cost.excess,
         torch.tensor([sizes[name] for name in ("distortion", "rate", "frechet", "precision")]),
     ]
