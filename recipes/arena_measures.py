@@ -10,13 +10,8 @@ from torch.nn import functional as F
 from recipes.vq_vae import evaluate_codes, letters_of
 from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import active_units, probe_accuracy
-from vae_course.evaluation.samples import (
-    FrechetEstimate,
-    ModeCoverage,
-    frechet_distance,
-    mode_coverage,
-    sample_quality,
-)
+from vae_course.evaluation.intervals import Interval
+from vae_course.evaluation.samples import ModeCoverage, frechet_distance, mode_coverage, sample_quality
 from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
 from vae_course.models.vae import VAE
@@ -58,7 +53,7 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     return (luminance * structure).reshape(n, -1).mean(1)
 
 
-def frechet_estimate(a: Tensor, b: Tensor, *, repeats: int = 50) -> FrechetEstimate:
+def frechet_estimate(a: Tensor, b: Tensor, *, repeats: int = 50) -> Interval:
     """Fréchet distance with a 95 % bootstrap interval for the number of pictures that was used.
 
     Value and interval are biased upwards by an amount that shrinks like 1/n. Only the *spread* of the
@@ -73,7 +68,7 @@ def frechet_estimate(a: Tensor, b: Tensor, *, repeats: int = 50) -> FrechetEstim
     value = frechet_distance(a, b)
     spread = stdev(frechet_distance(resampled(a), resampled(b)) for _ in range(repeats))
     half = NormalDist().inv_cdf(0.975) * spread
-    return FrechetEstimate(value, max(value - half, 0.0), value + half, min(len(a), len(b)))
+    return Interval(value, max(value - half, 0.0), value + half)
 
 
 def image_coverage(images: Tensor, classifier: Classifier, *, confidence: float = 0.0) -> ModeCoverage:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recipes.gan import fit_gan
 from recipes.shipping import ship
-from recipes.vae_gan import fit_vae_gan
+from recipes.vae_gan import fit_vae_gan, plain
 from recipes.vq_vae import fit_prior, vq_terms
 from vae_course.models.gan import Discriminator, Generator
 from vae_course.models.hierarchical import HierarchicalVAE
@@ -140,7 +140,7 @@ def _hierarchical(name: str, seed: int, data, epochs: int, settings: dict) -> Ar
 
 def _gan(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:
     generator = Generator.for_data(data, **DECODER)
-    discriminator = Discriminator.for_data(data, architecture="conv", hidden_dims=DECODER["hidden_dims"])
+    discriminator = Discriminator(data.shape, DECODER["hidden_dims"])
     steps = epochs * -(-len(data) // settings["batch_size"])
     fit_gan(generator, discriminator, data, steps=steps, seed=seed, **QUIET, **settings)
     return ArenaModel(name, seed, generator)
@@ -149,7 +149,7 @@ def _gan(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:
 def _vae_gan(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:
     model = VAEGAN.for_data(data, **DECODER)
     fit_vae_gan(model, data, epochs=epochs, seed=seed, eval_examples=1, **QUIET, **settings)
-    return ArenaModel(name, seed, model.plain())
+    return ArenaModel(name, seed, plain(model))
 
 
 def _vq_vae(name: str, seed: int, data, epochs: int, settings: dict) -> ArenaModel:

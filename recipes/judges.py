@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vae_course.machine import Adam, pick_device, working_on
-from vae_course.models.classifier import Classifier, require_labels
+from vae_course.models.classifier import Classifier
 from vae_course.randomness import seed_of, seeded
 
 
@@ -16,7 +16,8 @@ def train_classifier(data, *, epochs: int = 3, batch_size: int = 128, **settings
 
     ``seed`` is that of weights and order (torch's global state stays as it was); ``learning_rate`` 2e-3.
     """
-    require_labels(data)
+    if data.labels is None:
+        raise ValueError(f"{data.name} has no labels; a classifier needs them.")
     size, how = len(data.class_names), {"epochs": epochs, "batch_size": batch_size, **settings}
     return _trained(data, size, F.cross_entropy, data.labels, **how)
 

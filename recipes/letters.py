@@ -74,6 +74,14 @@ def pairs(data: LetterData, variant: str, warped: bool = False) -> LetterPairs:
     return LetterPairs(data, warped, to_distance(data) if variant == "distance" else None)
 
 
+def center_on(model: LetterVAE, alphabets: Tensor) -> LetterVAE:
+    """Start at the mean picture of every letter, of alphabets (faces, 26, 1, 32, 32); before training."""
+    mean = (alphabets.double().sum(0) + 1) / (len(alphabets) + 2)  # Laplace's rule
+    model.input_mean.copy_(mean)
+    model.output_offset.copy_(model.likelihood.params_for_mean(mean))
+    return model
+
+
 def train(options: argparse.Namespace, folder: Path) -> tuple[LetterVAE, History]:
     """A trained model and its history, in nats a letter (:func:`alphabet_terms`)."""
     seed_everything(options.seed)
@@ -82,7 +90,7 @@ def train(options: argparse.Namespace, folder: Path) -> tuple[LetterVAE, History
     likelihood = "bernoulli" if options.variant == "shipped" else "gaussian_learned"
     model = LetterVAE(width=options.width, likelihood=likelihood)
     start = learned["train"].written or parts["train"]
-    model.center_on(start.floats().view(-1, 26, *model.image_shape))
+    center_on(model, start.floats().view(-1, 26, *model.image_shape))
     if options.variant == "distance":
         model.input_mean.copy_(parts["train"].alphabets().mean(0))
     model.to(memory_format=torch.channels_last)  # a fifth faster on a CPU

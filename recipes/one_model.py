@@ -15,8 +15,9 @@ from torch import Tensor
 
 from recipes.shipping import ship
 from vae_course.data.loading import load
-from vae_course.elbo import ElboTerms
-from vae_course.models.one_model import SMALLEST_SIZE, OneModel
+from vae_course.elbo import ElboTerms, GaussianPosterior, bound_log_var
+from vae_course.models.networks import as_images
+from vae_course.models.one_model import SMALLEST_SIZE, Modulated, OneModel
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import History, fit
 from vae_course.training.settings import whole
@@ -61,6 +62,42 @@ def draw_settings(
     return beta, k
 
 
+def modulated(layer: Modulated, x: Tensor, c: Tensor, banks: Tensor) -> Tensor:
+    """x (batch, n_in), c (batch, n_features), banks (batch, n_banks) → (batch, n_out)."""
+    y = layer.linear(x)
+    if layer.n_banks > 1:
+        y = torch.einsum("bno,bn->bo", y.unflatten(-1, (layer.n_banks, layer.n_out)), banks)
+    y = layer.activation(y + layer.shift(c))
+    return y if layer.gate is None else y * layer.scale(c)
+
+
+def mask(model: OneModel, k: Tensor) -> Tensor:
+    """1 for the first k dimensions, 0 for the rest: (batch,) → (batch, latent)."""
+    return (torch.arange(model.latent_dim, device=k.device) < k[:, None]).to(model.input_mean.dtype)
+
+
+def encode(model: OneModel, x: Tensor, beta: Tensor, k: Tensor) -> GaussianPosterior:
+    """q(z|x; β, k) of images (batch, C, H, W), β and k (batch,): mean and log σ² of shape (batch, latent);
+    N(0, 1) from dimension k on.
+    """
+    x = as_images(x, model)
+    setting, out = model.features(beta, k), (x - model.input_mean).flatten(1)
+    for layer in model.encoder:
+        out = modulated(layer, out, *setting)
+    mean, raw_log_var = out.chunk(2, dim=-1)
+    kept = mask(model, k)
+    return GaussianPosterior(mean * kept, bound_log_var(raw_log_var) * kept)
+
+
+def decode(model: OneModel, z: Tensor, beta: Tensor, k: Tensor) -> Tensor:
+    """Codes (batch, latent) → likelihood parameters (batch, C, H, W); what lies beyond k is ignored."""
+    c, banks = model.features(beta, k)
+    out = z * mask(model, k) * model.code_scale(c)
+    for layer in model.decoder:
+        out = modulated(layer, out, c, banks)
+    return out.unflatten(-1, model.image_shape) + model.output_offset
+
+
 class AllSettings:
     """The objective: reconstruction + β·KL of each example at a setting of its own, weighted by 1/√(1 + β).
 
@@ -80,8 +117,8 @@ class AllSettings:
             progress = model.updates.item() / self.total_updates
             model.updates += 1
         beta, k = draw_settings(model, len(x), generator, progress)
-        posterior = model.encode(x, beta, k)
-        params = model.decode(posterior.sample(generator=generator), beta, k)
+        posterior = encode(model, x, beta, k)
+        params = decode(model, posterior.sample(generator=generator), beta, k)
         weight = (1 + beta).rsqrt()
         kl = posterior.kl_per_dimension() * (weight * beta)[:, None]
         return ElboTerms(-model.likelihood.log_prob(x, params) * weight, kl.sum(-1), kl)

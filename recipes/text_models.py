@@ -25,9 +25,9 @@ from recipes.shipping import ship
 from recipes.trio import flatness
 from vae_course.data.loading import load
 from vae_course.data.text import PAD
+from vae_course.evaluation.baselines import NGram
 from vae_course.evaluation.bounds import Estimate, evaluate, importance_weighted_bound
 from vae_course.evaluation.code_use import collapse_report
-from vae_course.evaluation.text import NGram
 from vae_course.files import write_atomically
 from vae_course.models.text import TextVAE
 from vae_course.plots.style import styled

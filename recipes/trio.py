@@ -76,7 +76,7 @@ def train_gan() -> tuple[nn.Module, list[dict]]:
     players = {
         "generator": Generator.for_data(train, **DECODER),
         "shown": Generator.for_data(train, **DECODER),
-        "discriminator": Discriminator.for_data(train, architecture="conv", hidden_dims=(24, 48)),
+        "discriminator": Discriminator(train.shape, (24, 48)),
     }
     for player in players.values():
         player.to(memory_format=torch.channels_last)

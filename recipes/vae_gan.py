@@ -10,6 +10,7 @@ from recipes.gan import BETAS
 from vae_course.data.own_images import check_data
 from vae_course.elbo import elbo_terms
 from vae_course.machine import Adam, pick_device, working_on
+from vae_course.models.vae import VAE
 from vae_course.models.vae_gan import VAEGAN
 from vae_course.training.loop import History, Run, complete
 from vae_course.training.settings import AT_LEAST_0, FitSettings, setting
@@ -175,3 +176,13 @@ def who_plays(losses: VAEGANLosses, equilibrium: float, margin: float | None) ->
     pair = (losses.catch_real.item(), losses.catch_fake.item())
     decoder, discriminator = max(pair) <= equilibrium + margin, min(pair) >= equilibrium - margin
     return (decoder, discriminator) if decoder or discriminator else (True, True)
+
+
+def plain(model: VAEGAN) -> VAE:
+    """The VAE alone, sharing the weights: what is left to use, save or ship after training."""
+    config = {name: value for name, value in model.config.items() if name != "discriminator_dims"}
+    with torch.device("meta"):
+        alone = VAE(**config)
+    state = {name: value for name, value in model.state_dict().items() if name in alone.state_dict()}
+    alone.load_state_dict(state, assign=True)
+    return alone.train(model.training)

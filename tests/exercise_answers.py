@@ -65,7 +65,7 @@ def assert_graded_fairly(assignment: str, broken: Answers, unusual: Mapping[str,
     """Mistakes are named, unusual right answers and the solutions pass on hidden cases too, stubs do not."""
     assert_recognized(assignment, broken)
     for exercise in asked(assignment):
-        for seed in (exercise.seed, 20_011):
+        for seed in (0, 20_011):
             one = replace(exercise, seed=seed)
             for answer in [reference_of(exercise), *unusual[exercise.id]]:
                 verdict = grade(one, answer)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vae_course.evaluation.intervals import Interval, Runs
 from vae_course.files import write_atomically
 from vae_course.teaching.claims import ClaimFailed, Claims, claims_table, measured_claim
-from vae_course.teaching.tables import format_number, results_table
+from vae_course.teaching.display import format_number, results_table
 
 
 @pytest.fixture(autouse=True)

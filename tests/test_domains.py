@@ -11,14 +11,14 @@ import torch
 
 from vae_course import load
 from vae_course.elbo import without_code
-from vae_course.evaluation.bounds import (
-    bits_per_dimension,
+from vae_course.evaluation.baselines import (
     file_bits,
     gaussian_plane,
     gaussian_with_covariance,
     gaussian_without_code,
     linear_neighbors,
 )
+from vae_course.exercises.chapter_10 import bits_per_number
 from vae_course.models.neighbors import NeighborDecoder
 from vae_course.teaching.display import play, wav_bytes
 
@@ -30,11 +30,8 @@ def test_bits_of_a_gaussian_written_down_in_steps_are_the_entropy_of_the_steps()
     probability = (normal.cdf(cells + 0.25) - normal.cdf(cells - 0.25)).clamp_min(1e-300)
     exact = -(probability * probability.log2()).sum().item()
     scaled_entropy = 0.5 * math.log(2 * math.pi * math.e)  # of (raw − 5) / 3, nats
-    bits = bits_per_dimension(scaled_entropy, 1, log_volume=-math.log(3), log_cell=math.log(0.5))
-    assert bits == pytest.approx(exact, abs=5e-3)
-    assert bits_per_dimension(math.log(2) * 30, 10) == pytest.approx(3)
-    with pytest.raises(ValueError, match="at least 1"):
-        bits_per_dimension(1.0, 0)
+    bits = bits_per_number(scaled_entropy, torch.tensor([3.0]), 0.5)
+    assert float(bits) == pytest.approx(exact, abs=5e-3)
 
 
 def test_opponents_without_a_code():

@@ -9,8 +9,6 @@ from exercise_answers import assert_recognized, verdict_of
 from exercise_answers_10_text import BROKEN as BROKEN_TEXT
 from exercise_answers_10_text import UNUSUAL as UNUSUAL_TEXT
 
-from vae_course.evaluation.bounds import bits_per_dimension
-
 LN2 = math.log(2)
 
 
@@ -38,9 +36,6 @@ BROKEN = {
 
 UNUSUAL = {
     "10.1": {
-        "the package": lambda n, s, d: bits_per_dimension(
-            n, len(s), -s.double().log().sum(), len(s) * math.log(d)
-        ),
         "column by column": lambda n, s, d: n / LN2 / len(s) + np.log2(s.numpy() / d).mean(),
     },
 }

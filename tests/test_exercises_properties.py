@@ -127,7 +127,7 @@ def test_more_is_asked_of_an_answer_that_knows_the_visible_cases():
     from vae_course.teaching.grading import outcomes, same
 
     exercise = find("04.1")
-    known = {case[0].sum().item(): exercise.reference(*case) for case in exercise.cases(exercise.seed)}
+    known = {case[0].sum().item(): exercise.reference(*case) for case in exercise.cases(0)}
     by_heart = lambda *case: known[case[0].sum().item()]  # noqa: E731
     (found,) = further(exercise, by_heart, outcomes, same)
     assert "other cases" in found

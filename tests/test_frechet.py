@@ -67,5 +67,5 @@ def test_fewer_rows_than_features_still_give_a_distance():
     "a, b", [((5, 3), (5, 4)), ((1, 3), (5, 3)), ((5,), (5,)), ((2, 1, 3), (2, 1, 3))], ids=str
 )
 def test_wrong_shapes_are_refused_in_a_sentence(a, b):
-    with pytest.raises(ValueError, match=r"expected \(n, d\) and \(m, d\) with at least 2 rows"):
+    with pytest.raises(ValueError, match=r"expected \(n, d\), \(m, d\)|expected more than 1"):
         frechet_distance(torch.zeros(a), torch.zeros(b))

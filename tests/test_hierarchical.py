@@ -118,7 +118,7 @@ def test_gradients_reach_every_network():
 
 def test_the_usual_measures_read_it(trained):
     report = collapse_report(trained, DATA)
-    assert report.kl_per_dimension.shape == (5,) and 0 < report.mutual_information.value <= report.ceiling
+    assert 0 < report.mutual_information.value <= math.log(len(DATA))
     assert 1 <= active_units(trained, DATA) <= 5
     assert torch.equal(kl_per_dimension(trained, DATA), kl_per_dimension(trained, DATA))
     assert (

@@ -151,8 +151,6 @@ def test_a_value_that_is_not_finite_leaves_nothing_known():
 def test_runs_that_make_no_sense_are_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         Runs(**arguments)
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        A.interval(95)
 
 
 def test_tensors_and_estimates_are_numbers():
@@ -177,11 +175,11 @@ def test_over_seeds_seeds_everything_and_hands_the_seed_on():
 
 
 def test_over_seeds_refuses_what_is_no_measure():
-    with pytest.raises(ValueError, match="a number or a dict of numbers; got list"):
+    with pytest.raises(TypeError, match="not 'list'"):
         over_seeds(2, lambda seed: [1, 2])
-    with pytest.raises(ValueError, match=r"keys \['a'\] for every seed"):
+    with pytest.raises(KeyError, match="a"):
         over_seeds(2, lambda seed: {"a": 1} if seed == 0 else {"b": 1})
-    with pytest.raises(ValueError, match="at least one seed"):
+    with pytest.raises(ValueError, match="at least one value, one for each seed"):
         over_seeds(0, float)
 
 

@@ -11,6 +11,7 @@ from recipes.letter_pairs import LetterPairs
 from recipes.letters import (
     RESULTS,
     SHEET,
+    center_on,
     error,
     flatness,
     from_distance,
@@ -36,7 +37,7 @@ def test_part():
 
 def make(data, **sizes):
     torch.manual_seed(0)
-    return LetterVAE(**{"latent_dim": 5, "width": 4, **sizes}).center_on(data.alphabets())
+    return center_on(LetterVAE(**{"latent_dim": 5, "width": 4, **sizes}), data.alphabets())
 
 
 def batch_of(data, seed=0):

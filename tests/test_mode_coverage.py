@@ -14,7 +14,7 @@ from vae_course.evaluation.samples import mode_coverage, point_coverage
 def test_samples_of_the_mixture_itself():
     ring = ring_mixture()
     found = point_coverage(ring.sample(20_000, seed=1)[0], ring)
-    assert (found.hit, found.modes, found.n) == (8, 8, 20_000)
+    assert (found.hit, found.modes) == (8, 8)
     assert found.high_quality == pytest.approx(1 - math.exp(-4.5), abs=4e-3)  # a Rayleigh distance below 3
     assert 0 <= found.kl_to_data < 2e-3 and found.effective > 7.98
 
@@ -22,7 +22,7 @@ def test_samples_of_the_mixture_itself():
 def test_one_mode_of_eight():
     ring = ring_mixture()
     found = point_coverage(ring.centers[3].expand(50, 2).float(), ring)
-    assert found.hit == 1 and found.high_quality == 1 and found.histogram[3] == 1
+    assert found.hit == 1 and found.high_quality == 1
     assert found.kl_to_data == pytest.approx(math.log(8))
 
 
@@ -84,7 +84,6 @@ def test_pictures():
     images[:, 0, 0, 0] = torch.tensor([0.7, 0.2, 0.2, 0.1])
     found = image_coverage(images, ByBrightness(), confidence=0.9)
     assert (found.hit, found.modes, found.high_quality) == (2, 10, 0.75)
-    assert found.histogram[7] == pytest.approx(1 / 3) and found.histogram[2] == pytest.approx(2 / 3)
     assert image_coverage(images, ByBrightness()).hit == 3
 
 

@@ -121,7 +121,7 @@ def test_a_convolutional_network_takes_any_size_of_picture_with_a_sane_number_of
     model = VAE(shape, 8, architecture="conv")
     assert model.config["hidden_dims"] == DEFAULT_CHANNELS[shape]
     n_weights = sum(parameter.numel() for parameter in model.parameters())
-    assert n_weights < 7_000_000 and f"{n_weights:,} weights" in str(model)
+    assert n_weights < 7_000_000
     x = images(2, shape)
     assert model.reconstruct(x).shape == x.shape == model.sample(2).shape
     elbo_terms(model, x).loss().backward()
@@ -152,13 +152,12 @@ def test_numbers_of_numpy_are_plain_in_the_configuration_and_work():
 def test_pictures_and_codes_of_any_float_type_are_taken(kind):
     torch.manual_seed(0)
     model, x, z = kind((1, 5, 5), 2, [4]), images(3, (1, 5, 5)), torch.randn(2, 3, 2)
-    for change in (torch.Tensor.double, torch.Tensor.numpy, lambda t: t.double().numpy()):
-        for found, wanted in (
-            (model.decode(change(z)), model.decode(z)),
-            (model.reconstruct(change(x)), model.reconstruct(x)),
-            (model.log_likelihood(change(x), change(z)), model.log_likelihood(x, z)),
-        ):
-            assert found.dtype == torch.float32 and torch.equal(found, wanted)
+    for found, wanted in (
+        (model.decode(z.double()), model.decode(z)),
+        (model.reconstruct(x.double()), model.reconstruct(x)),
+        (model.log_likelihood(x.double(), z.double()), model.log_likelihood(x, z)),
+    ):
+        assert found.dtype == torch.float32 and torch.equal(found, wanted)
 
 
 def test_calling_a_model_gives_a_reconstruction_with_gradients_and_the_posterior():
@@ -295,8 +294,8 @@ def test_a_decoder_may_have_sizes_of_its_own():
         ({"latent_dim": 0}, "latent_dim is 0; it must be a whole number of at least 1"),
         ({"latent_dim": 1.5}, "latent_dim is 1.5; it must be a whole number of at least 1"),
         ({"latent_dim": "8"}, "latent_dim is '8'; it must be a whole number"),
-        ({"hidden_dims": 64}, r"hidden_dims is 64; give a list of sizes, such as \[64\]"),
-        ({"hidden_dims": []}, "give at least one size"),
+        ({"hidden_dims": 64}, "hidden_dims is 64; give a list of at least one size"),
+        ({"hidden_dims": []}, "give a list of at least one size"),
         ({"hidden_dims": [8, 0]}, r"hidden_dims is \[8, 0\]"),
         ({"architecture": "transformer"}, "unknown architecture 'transformer'; choose 'mlp' or 'conv'"),
         ({"activation": "sigmod"}, "unknown activation 'sigmod'; choose one of relu, gelu"),
@@ -324,9 +323,9 @@ def test_bad_arguments_are_refused_in_a_sentence(arguments, sentence):
         (torch.rand(1, 5, 5), r"expected \(batch, 1, 5, 5\)"),
         (torch.rand(2, 3, 5, 5), r"expected \(batch, 1, 5, 5\)"),
         (torch.rand(2, 25), r"expected \(batch, 1, 5, 5\)"),
-        (torch.zeros(2, 1, 5, 5, dtype=torch.uint8), "torch.uint8 images; expected floats .* divide by 255"),
-        (torch.zeros(2, 1, 5, 5, dtype=torch.uint8).numpy(), "torch.uint8 images"),
-        ([[0.5] * 25] * 2, "given a list; expected a float tensor"),
+        (torch.zeros(2, 1, 5, 5, dtype=torch.uint8), "given torch.uint8 .* expected a float .* bytes / 255"),
+        (torch.rand(2, 1, 5, 5).numpy(), "given a ndarray .* expected a float tensor"),
+        ([[0.5] * 25] * 2, "given a list .* expected a float tensor"),
     ],
 )
 def test_bad_images_are_refused_in_a_sentence(x, sentence):

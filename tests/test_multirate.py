@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recipes.one_model import decode, encode, modulated
 from vae_course.elbo import elbo_terms
 from vae_course.models.one_model import Modulated, OneModel, hats
 from vae_course.models.vae import VAE
@@ -30,6 +31,10 @@ def pictures(n: int = 5) -> torch.Tensor:
     return torch.rand(n, *SHAPE, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
+def each(value, n: int = 5) -> torch.Tensor:
+    return torch.as_tensor(value, dtype=torch.float64).expand(n)
+
+
 def close(a: torch.Tensor, b: torch.Tensor) -> bool:
     return torch.allclose(a, b, rtol=1e-10, atol=1e-10)
 
@@ -40,11 +45,11 @@ def test_at_is_the_same_function_as_an_ordinary_vae(beta, k, hidden):
     model, x = shaken(hidden_dims=hidden), pictures()
     plain = model.at(beta, k)
     assert type(plain) is VAE and plain.latent_dim == k and plain.config["hidden_dims"] == list(hidden)
-    whole, cut = model.encode(x, beta, k), plain.encode(x)
+    whole, cut = encode(model, x, each(beta), each(k)), plain.encode(x)
     assert cut.mean.shape == (5, k)
     assert close(whole.mean[:, :k], cut.mean) and close(whole.log_var[:, :k], cut.log_var)
     z = torch.randn(5, 12, dtype=torch.float64)
-    assert close(model.decode(z, beta, k), plain.decode(z[:, :k]))
+    assert close(decode(model, z, each(beta), each(k)), plain.decode(z[:, :k]))
 
 
 def test_the_setting_changes_the_function():
@@ -55,34 +60,34 @@ def test_the_setting_changes_the_function():
 
 def test_dimensions_beyond_k_carry_no_kl_and_do_not_reach_the_picture():
     model, x = shaken(), pictures()
-    k = torch.tensor([2.0, 5, 7, 11, 12])
-    posterior = model.encode(x, 1.0, k)
+    beta, k = each(1.0), each([2.0, 5, 7, 11, 12])
+    posterior = encode(model, x, beta, k)
     beyond = torch.arange(12) >= k[:, None]
     assert (posterior.kl_per_dimension()[beyond] == 0).all()
     assert (posterior.kl_per_dimension()[~beyond] > 0).all()
     z = torch.randn(5, 12, dtype=torch.float64)
     other = torch.where(beyond, torch.randn(5, 12, dtype=torch.float64), z)
-    assert torch.equal(model.decode(z, 1.0, k), model.decode(other, 1.0, k))
+    assert torch.equal(decode(model, z, beta, k), decode(model, other, beta, k))
     inside = z.clone()
     inside[:, 1] += 1
-    assert not close(model.decode(z, 1.0, k), model.decode(inside, 1.0, k))
+    assert not close(decode(model, z, beta, k), decode(model, inside, beta, k))
 
 
 def test_settings_of_a_batch_do_not_touch_each_other():
     model, x = shaken(), pictures(3)
-    beta, k = torch.tensor([0.3, 1.0, 9.0]), torch.tensor([2, 12, 5])
-    together = model.encode(x, beta, k).mean
+    beta, k = each([0.3, 1.0, 9.0], 3), each([2, 12, 5], 3)
+    together = encode(model, x, beta, k).mean
     for i in range(3):
-        assert close(together[i], model.encode(x[i : i + 1], beta[i].item(), k[i].item()).mean[0])
+        assert close(together[i], encode(model, x[i : i + 1], beta[i : i + 1], k[i : i + 1]).mean[0])
 
 
 def test_every_parameter_learns():
     model = shaken().train()
     x = pictures(64)
     beta = torch.linspace(0.2, 10, 64).double()
-    k = torch.arange(64) % 11 + 2
-    posterior = model.encode(x, beta, k)
-    (model.decode(posterior.sample(), beta, k).square().sum() + posterior.kl().sum()).backward()
+    k = torch.arange(64).double() % 11 + 2
+    posterior = encode(model, x, beta, k)
+    (decode(model, posterior.sample(), beta, k).square().sum() + posterior.kl().sum()).backward()
     still = [name for name, part in model.named_parameters() if part.grad is None or not part.grad.any()]
     assert still == []
 
@@ -142,5 +147,9 @@ def test_banks_mix_before_the_activation():
         torch.nn.functional.linear(x, layer.linear.weight[i : i + 4], layer.linear.bias[i : i + 4])
         for i in (0, 4)
     ]
-    assert close(layer(x, c, first), pre[0].relu()) and close(layer(x, c, second), pre[1].relu())
-    assert close(layer(x, c, 0.25 * first + 0.75 * second), (0.25 * pre[0] + 0.75 * pre[1]).relu())
+    for banks, wanted in (
+        (first, pre[0]),
+        (second, pre[1]),
+        (0.25 * first + 0.75 * second, 0.25 * pre[0] + 0.75 * pre[1]),
+    ):
+        assert close(modulated(layer, x, c, banks), wanted.relu())

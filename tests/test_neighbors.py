@@ -93,10 +93,8 @@ def test_a_window_tells_a_pixel_as_much_as_the_whole_picture():
 @pytest.mark.parametrize("code", [0, 3])
 def test_a_context_is_asked_for_where_it_is_needed(code):
     model = small(context_channels=code)
-    x = torch.rand(2, 2, 4, 4, generator=seeded(0))
-    wrong = torch.rand(2, 2, 4, 4, generator=seeded(0)) if code else torch.rand(2, 3, 4, 4)
-    for context in (wrong, *([None] if code else [])):
-        with pytest.raises(ValueError, match="was given"):
-            model.log_prob(x, context)
+    x, context = torch.rand(2, 2, 4, 4, generator=seeded(0)), None if code else torch.rand(2, 3, 4, 4)
+    with pytest.raises(ValueError, match="was given"):
+        model.log_prob(x, context)
     with pytest.raises(ValueError, match="choose one of nothing, colors, two, all"):
         NeighborDecoder(sees="some")

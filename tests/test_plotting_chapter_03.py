@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from vae_course.evaluation.paths import lerp
-from vae_course.plots.chapter_03 import maps_side_by_side, paths_on_map
+from vae_course.plots.latent import maps_side_by_side, paths_on_map
 
 
 def test_paths_lie_on_the_magnification_with_their_names():
@@ -15,11 +15,10 @@ def test_paths_lie_on_the_magnification_with_their_names():
 
     ends = torch.tensor([[-1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [2.0, 1.0]])
     straight = lerp(*ends, torch.linspace(0, 1, 5))
-    figure = paths_on_map(metric, straight, straight + 0.1, [(3, 8), (1, 7)], reach=2, points=21)
+    figure = paths_on_map(metric, straight, straight + 0.1, [(3, 8), (1, 7)])
     axes = figure.axes[0]
     image = np.asarray(axes.images[0].get_array())
-    assert image.shape == (21, 21)
-    assert np.allclose(image[:, :10], 2) and np.allclose(image[:, 11:], 6), "first axis is z₂, upwards"
+    assert np.allclose(image[:, :35], 2) and np.allclose(image[:, 36:], 6), "first axis is z₂, upwards"
     assert {text.get_text() for text in axes.texts} >= {"3", "8", "1", "7"}
     drawn = [line for line in axes.lines if len(line.get_xdata()) == 5]
     assert len(drawn) == 4

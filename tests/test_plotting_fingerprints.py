@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from vae_course.plots.chapter_05 import fingerprint
+from vae_course.plots.curves import fingerprint
 
 NAMES = ("loss", "reconstruction", "kl", "reported", "true")
 

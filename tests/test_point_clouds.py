@@ -3,8 +3,8 @@
 import torch
 
 from vae_course.data.toys import ring_mixture
-from vae_course.plots.points import point_clouds
-from vae_course.widgets.training_watch import Watched, draw_moments, explore_training, moment_scene
+from vae_course.plots.latent import point_clouds
+from vae_course.widgets.toys import Watched, draw_moments, explore_training, moment_scene
 
 RING = ring_mixture(std=0.05)
 

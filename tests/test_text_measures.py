@@ -8,7 +8,7 @@ import torch
 from recipes.text_models import bits_per_token, text_quality
 from vae_course.data.loading import load
 from vae_course.data.text import END, START, UNKNOWN, TextData, Tokenizer
-from vae_course.evaluation.text import NGram
+from vae_course.evaluation.baselines import NGram
 
 
 def few(*texts):

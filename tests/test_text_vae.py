@@ -128,8 +128,7 @@ def test_training_lowers_the_bound_and_the_panel_reads_it(data):
     )
     values = history.curve("validation", "negative_elbo")[1]
     assert values[-1] < 0.9 * values[0]
-    report = collapse_report(model, data)
-    assert len(report.kl_per_dimension) == 3 and report.rate.value > 0.2
+    assert collapse_report(model, data).rate.value > 0.2
     bound = importance_weighted_bound(model, data, k=50).value
     assert -bound < evaluate(model, data, n_samples=20).negative_elbo.value
 
@@ -168,13 +167,6 @@ def test_without_a_code_it_is_a_language_model(data):
     assert collapse_report(model, data).active_units == 0
 
 
-def test_calling_it_gives_the_tokens_log_probabilities_and_the_posterior(data):
-    model, x = small(data), data.batch(slice(0, 5))
-    log_probs, posterior = model(x, torch.Generator().manual_seed(0))
-    z = posterior.sample(generator=torch.Generator().manual_seed(0))
-    assert log_probs.requires_grad and torch.equal(log_probs.sum(-1), model.log_likelihood(x, z))
-
-
 def test_data_can_be_read_with_another_vocabulary(data):
     again, sentences = data.with_tokenizer(data.tokenizer), load("invented_sentences", subset=20)
     width = min(again.tokens.shape[1], data.tokens.shape[1])
@@ -185,10 +177,5 @@ def test_data_can_be_read_with_another_vocabulary(data):
 
 def test_bad_arguments_are_sentences(data):
     model = small(data)
-    for bad, words in (
-        (lambda: TextVAE(4), "vocabulary"),
-        (lambda: TextVAE(9, word_dropout=1.5), "word_dropout"),
-        (lambda: model.encode(torch.zeros(3, 4)), "takes tokens, int64"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            bad()
+    with pytest.raises(ValueError, match="takes tokens, int64"):
+        model.encode(torch.zeros(3, 4))

@@ -230,11 +230,3 @@ def test_the_bound_lies_above_the_exact_negative_log_likelihood():
 def test_a_prior_for_another_alphabet_is_refused(trained):
     with pytest.raises(ValueError, match=r"build CodePrior\(model.n_codes, model.side\)"):
         fit_prior(CodePrior(9, 2), trained[0], DATA)
-    with pytest.raises(ValueError, match="expected \\(batch, 2, 2\\)"):
-        trained[1].log_prob(torch.zeros(1, 3, 3, dtype=torch.int64))
-
-
-@pytest.mark.parametrize("arguments", [(1, 4), (8, 4, 1.0)])
-def test_a_codebook_refuses_what_cannot_be(arguments):
-    with pytest.raises(ValueError):
-        Codebook(*arguments)

@@ -13,9 +13,9 @@ from recipes.text_models import bits_per_token
 from recipes.trio import RESULTS
 from vae_course import evaluate, load, weights
 from vae_course.evaluation import read
-from vae_course.evaluation.bounds import elbo_scores, gaussian_without_code
+from vae_course.evaluation.baselines import NGram, gaussian_without_code
+from vae_course.evaluation.bounds import elbo_scores
 from vae_course.evaluation.samples import coverage, frechet_distance
-from vae_course.evaluation.text import NGram
 from vae_course.models.vae import VAE
 from vae_course.weights import (
     SHIPPED,

@@ -101,27 +101,27 @@ def test_the_strip_covers_both_sliders_and_its_alternative_text_names_the_corner
 
 
 def test_training_for_real_is_an_ordinary_vae_of_the_same_size(model):
-    shares = []
-    result = train_for_real(model, DATA, HELD_OUT, 2.0, 3, epochs=3, on_progress=shares.append)
+    seen = []
+    result = train_for_real(model, DATA, HELD_OUT, 2.0, 3, 3, lambda *steps: seen.append(steps))
     assert result.model.config == model.at(2.0, 3).config
     measured, shortcut = (evaluate(m, HELD_OUT) for m in (result.model, model.at(2.0, 3)))
     assert result.trained == pytest.approx(measured.reconstruction.value + 2 * measured.kl.value)
     assert result.shortcut == pytest.approx(shortcut.reconstruction.value + 2 * shortcut.kl.value)
-    assert shares == sorted(shares) and shares[-1] == 1
+    assert seen == sorted(seen) and {total for _, total in seen} == {seen[-1][0]}
     assert f"{abs(result.shortcut - result.trained):.2f} nats" in str(result)
 
 
 def test_training_for_real_stops_when_asked(model):
-    asked = 0
+    asked = []
 
-    def canceled() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 2
+    def watch(steps: int, total: int) -> None:
+        asked.append(steps)
+        if steps == 2:
+            raise TrainingCanceled(f"of {total} updates")
 
     with pytest.raises(TrainingCanceled, match="of 100 updates"):
-        train_for_real(model, DATA, HELD_OUT, 1.0, 3, epochs=100, canceled=canceled)
-    assert asked == 3
+        train_for_real(model, DATA, HELD_OUT, 1.0, 3, 100, watch)
+    assert set(asked) == {0, 1, 2}
 
 
 def test_the_sliders_redraw_while_they_are_dragged(model):

@@ -7,7 +7,7 @@ from vae_course import load, seed_everything
 from vae_course.models.text import TextVAE
 from vae_course.models.vae import VAE, GaussianVAE
 from vae_course.plots import spectrograms
-from vae_course.widgets.domains import (
+from vae_course.widgets.codes import (
     Domain,
     draw_all,
     draw_picture,

@@ -5,8 +5,8 @@ import torch
 
 from vae_course.evaluation.samples import power_spectrum, relative_power, relative_sharpness, sample_quality
 from vae_course.models.classifier import Classifier
-from vae_course.teaching.tables import format_number
-from vae_course.widgets.fool_the_judge import draw_strip, explore_the_judge, judge_scene, retouch
+from vae_course.teaching.display import format_number
+from vae_course.widgets.measures import draw_strip, explore_the_judge, judge_scene, retouch
 
 X = torch.rand(24, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from vae_course.evaluation.loss_translator import FAMOUS, LossWeights, effective_beta
-from vae_course.teaching.tables import format_number
-from vae_course.widgets.loss_translator import (
+from vae_course.teaching.display import format_number
+from vae_course.widgets.measures import (
     HIGH,
     LOW,
     draw_translation,

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from vae_course.models.letters import LetterVAE
-from vae_course.widgets.alphabet import designed, explore_alphabet
+from vae_course.widgets.codes import designed, explore_alphabet
 
 
 def model():

@@ -12,18 +12,14 @@ from hypothesis import strategies as st
 
 from vae_course.data.toys import CurveModel
 from vae_course.models.vae import VAE
-from vae_course.widgets.corrupted_digit import (
+from vae_course.widgets.codes import (
     corrupt,
     digit_scene,
     draw_corruption_strip,
     explore_corrupted_digit,
     negative_elbo,
 )
-from vae_course.widgets.toy_posterior import (
-    draw_toy_strip,
-    explore_toy_posterior,
-    toy_scene,
-)
+from vae_course.widgets.toys import draw_toy_strip, explore_toy_posterior, toy_scene
 
 CROSSING = torch.tensor([0.0, 1.127])
 
@@ -132,15 +128,6 @@ def test_shift_blank_and_noise_do_what_they_say(image):
     assert torch.equal(half[..., :4], image[..., :4]) and not half[..., 4:].any()
     grey = torch.full((1, 100, 100), 0.5)
     assert corrupt(grey, noise=0.1).std().item() == pytest.approx(0.1, rel=0.05)
-
-
-@pytest.mark.parametrize(
-    ("shape", "blank", "words"),
-    [((8, 8), 0.0, "shape"), ((1, 1, 8, 8), 0.0, "shape"), ((1, 8, 8), 1.5, "0 to 1")],
-)
-def test_a_picture_that_cannot_be_spoiled_is_refused(shape, blank, words):
-    with pytest.raises(ValueError, match=words):
-        corrupt(torch.zeros(shape), blank=blank)
 
 
 def test_the_digit_figure_shows_the_elbo_of_both_pictures(model, image):

@@ -90,7 +90,7 @@ def pad(name: str) -> Content:
     for number, layer in enumerate(model.decoder):
         weight, arrays[f"decoder.{number}.linear.bias"] = layer.plain(c, banks)
         if number == 0:
-            arrays["decoder.0.linear.weight"] = (weight * model._code_scale(c))[:, :2].contiguous()
+            arrays["decoder.0.linear.weight"] = (weight * model.code_scale(c))[:, :2].contiguous()
         listed.append(["linear", f"decoder.{number}.linear"])
         if layer.gate is not None:
             arrays[f"{number}.gain"] = layer.scale(c)

@@ -18,7 +18,7 @@ from tools.parameters import quick_values
 from tools.project import Project, short
 from tools.sources import build
 from vae_course.files import write_atomically
-from vae_course.teaching.tables import format_number
+from vae_course.teaching.display import format_number
 
 SEEDS = (1, 2, 3, 4, 5)
 

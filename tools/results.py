@@ -12,7 +12,7 @@ from tools.sources import build
 from tools.timing import RunTimes, reading_minutes, rough
 from vae_course.files import write_atomically
 from vae_course.teaching.claims import measured_claim, replicated_text
-from vae_course.teaching.tables import format_number
+from vae_course.teaching.display import format_number
 
 
 def cell(text: str) -> str:

@@ -1,7 +1,7 @@
 """How a model uses its code: KL per dimension, active units, collapse, and what a probe reads from it."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,9 +28,9 @@ def posterior_means(model, data, *, seed: int = 0) -> Tensor:
     return over_data(model, data, point, fitting(data), seed)
 
 
-def kl_per_dimension(model, data, *, seed: int = 0) -> Tensor:
+def kl_per_dimension(model, data) -> Tensor:
     """Mean KL(q(z_j|x) ‖ N(0, 1)) of each latent dimension over a data set, nats, (latent,), on the CPU."""
-    kl = over_data(model, data, lambda x, _: model.encode(x).kl_per_dimension(), 1000, seed)
+    kl = over_data(model, data, lambda x, _: model.encode(x).kl_per_dimension(), 1000, 0)
     return kl.double().mean(0).float()
 
 
@@ -44,25 +44,13 @@ def active_units(model, data, *, seed: int = 0) -> int:
     return int((posterior_means(model, data, seed=seed).double().var(0) > ACTIVE).sum())
 
 
-@dataclass(frozen=True)
-class CollapseReport:
+class CollapseReport(NamedTuple):
     """What :func:`collapse_report` measures; everything in nats, for each example on average."""
 
-    kl_per_dimension: Tensor  # (latent,), KL(q(z_j|x) ‖ N(0, 1)); their sum is the rate
-    active: Tensor  # bool (latent,), where Var_x[μ_j(x)] exceeds ``ACTIVE``
     rate: Estimate  # KL(q(z|x) ‖ p(z))
-    mutual_information: Estimate  # of x and z, when x is one of ``n`` examples; never above ``ceiling``
+    mutual_information: Estimate  # of x and z, when x is one of n examples; never above log n
     aggregate_kl: float  # KL(q(z) ‖ p(z)) of the aggregate of n posteriors: rate − mutual_information
-    n: int
-
-    active_units = property(lambda self: int(self.active.sum()), doc="Number of active dimensions.")
-    ceiling = property(lambda self: math.log(self.n), doc="log n: the most that tells n examples apart.")
-
-    def __str__(self) -> str:
-        return (
-            f"{self.active_units} of {len(self.active)} units active, rate {self.rate.value:.2f} nats, "
-            f"mutual information {self.mutual_information.value:.2f} of at most {self.ceiling:.2f} nats"
-        )
+    active_units: int  # latent dimensions with Var_x[μ_j(x)] > ``ACTIVE``
 
 
 @torch.no_grad()
@@ -73,11 +61,11 @@ def collapse_report(model, data, *, examples: int = 2000, queries: int = 1000) -
 
         E_x KL(q(z|x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ p(z)),    q(z) = (1/n) Σ_i q(z|x_i)
 
-    The mutual information is a Monte Carlo mean of log q(z|x) − log q(z). It belongs to these n examples: a
-    code that tells all of them apart has I = log n however much more it could say, and ``aggregate_kl`` is
-    then too large by what is missing. The first ``examples`` form q(z), ``queries`` of them draw z.
+    The mutual information is a Monte Carlo mean of log q(z|x) − log q(z). It belongs to the first n
+    ``examples``, which form q(z) and of which ``queries`` draw z: a code that tells all of them apart has I =
+    log n however much more it could say, and ``aggregate_kl`` is then too large by what is missing.
     """
-    if len(data) < 2 or examples < 2:
+    if len(data) < 2:
         raise ValueError("collapse_report needs at least 2 examples: a variance over one is not defined.")
 
     def parameters(x, _generator):
@@ -86,9 +74,8 @@ def collapse_report(model, data, *, examples: int = 2000, queries: int = 1000) -
 
     generator = noise_like(model, 0)
     q = GaussianPosterior(*over_data(model, data, parameters, fitting(data), generator))
-    kl = q.kl_per_dimension().double()
-    n = min(examples, len(q.mean))
-    shown = GaussianPosterior(q.mean[:n], q.log_var[:n])
+    kl = q.kl_per_dimension().double().sum(-1)
+    shown = GaussianPosterior(q.mean[:examples], q.log_var[:examples])
     asked = GaussianPosterior(shown.mean[:queries], shown.log_var[:queries])
     size, kind = asked.mean.shape, asked.mean.dtype
     noise = torch.randn(size, generator=generator, device=generator.device, dtype=kind).cpu()
@@ -96,12 +83,10 @@ def collapse_report(model, data, *, examples: int = 2000, queries: int = 1000) -
     own = (-0.5 * ((z - asked.mean) ** 2 * torch.exp(-asked.log_var) + asked.log_var + LOG_TWO_PI)).double()
     information = Estimate.of(own.sum(-1) - log_aggregate(z, shown))
     return CollapseReport(
-        kl_per_dimension=kl.mean(0).float(),
-        active=q.mean.double().var(0).float() > ACTIVE,
-        rate=Estimate.of(kl.sum(-1)),
+        rate=Estimate.of(kl),
         mutual_information=information,
-        aggregate_kl=kl[:n].sum(-1).mean().item() - information.value,
-        n=n,
+        aggregate_kl=kl[:examples].mean().item() - information.value,
+        active_units=int((q.mean.double().var(0) > ACTIVE).sum()),
     )
 
 
@@ -122,29 +107,23 @@ def log_aggregate(z: Tensor, posterior: GaussianPosterior) -> Tensor:
 WEIGHT_DECAY = 1e-3  # of a probe: the weight of ½·|W|² beside the mean cross-entropy (nats)
 
 
-def logistic_regression(codes, labels, weight_decay: float):
-    """scikit-learn's, fitted to codes (n, d) and labels (n,) of at least two classes, to convergence."""
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):  # threads gain nothing here, and on a busy machine cost fifty times the work
-        model = LogisticRegression(C=1 / (weight_decay * len(codes)), tol=1e-6, max_iter=10_000)
-        return model.fit(codes, labels)
-
-
 def linear_probe(codes: Tensor, labels: Tensor, held_out_codes: Tensor, held_out_labels: Tensor) -> float:
     """Accuracy on held-out codes of multinomial logistic regression (Alain & Bengio 2017, "linear probes").
 
     Every dimension is first brought to mean 0 and standard deviation 1. Codes are (n, d) and (m, d), labels
     int64 (n,), of at least two classes, and (m,).
     """
+    from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     known, asked = (part.cpu().double().numpy() for part in (codes, held_out_codes))
     scaler = StandardScaler().fit(known)
     # Of two classes scikit-learn fits the difference of the two rows of W, whose penalty is half as large.
     weight_decay = WEIGHT_DECAY / 2 if len(labels.unique()) == 2 else WEIGHT_DECAY
-    probe = logistic_regression(scaler.transform(known), labels.cpu().numpy(), weight_decay)
+    probe = LogisticRegression(C=1 / (weight_decay * len(known)), tol=1e-6, max_iter=10_000)
+    with threadpool_limits(1):  # threads gain nothing here, and on a busy machine cost fifty times the work
+        probe.fit(scaler.transform(known), labels.cpu().numpy())
     return float(probe.score(scaler.transform(asked), held_out_labels.cpu().numpy()))
 
 
@@ -161,8 +140,7 @@ def probe_accuracy(model, train, held_out) -> float:
     return linear_probe(*parts)
 
 
-@dataclass(frozen=True)
-class SettingView:
+class SettingView(NamedTuple):
     """One setting (β, k) of the model for all settings, measured on a batch of pictures."""
 
     beta: float
@@ -173,22 +151,19 @@ class SettingView:
     distortion: float  # −E log p(x|z), likewise
     kl_per_dimension: Tensor  # (k,), nats; they sum to ``rate``
 
-    @property
-    def loss(self) -> float:
-        """distortion + β·rate, what training at this β makes small, nats."""
-        return self.distortion + self.beta * self.rate
+    loss = property(lambda self: self.distortion + self.beta * self.rate, doc="What training makes small.")
 
 
 @torch.no_grad()
-def view_setting(one_model, x: Tensor, beta: float, k: int, *, n: int = 8, seed: int = 0) -> SettingView:
+def view_setting(one_model, x: Tensor, beta: float, k: int, *, n: int = 8) -> SettingView:
     """One setting of a OneModel, always with the same noise, so that a moving slider shows the setting alone:
     all pictures x (batch, C, H, W) in [0, 1] are measured, the first n rebuilt.
     """
     model = one_model.at(beta, k)
-    x, generator = x.to(device_of(model)), noise_like(model, seed)
-    terms = elbo_terms(model, x, generator)
+    x = x.to(device_of(model))
+    terms = elbo_terms(model, x, noise_like(model, 0))
     # The first k numbers of one fixed draw, so that a sample changes smoothly with k as well.
-    z = torch.randn(2 * n, max(k, 64), generator=seeded(seed + 1, x.device), device=x.device)[:, :k]
+    z = torch.randn(2 * n, max(k, 64), generator=seeded(1, x.device), device=x.device)[:, :k]
     return SettingView(
         beta=float(beta),
         k=int(k),
@@ -201,7 +176,7 @@ def view_setting(one_model, x: Tensor, beta: float, k: int, *, n: int = 8, seed:
 
 
 @torch.no_grad()
-def rate_distortion(one_model, x: Tensor, betas, k: int, *, seed: int = 0) -> tuple[list[float], list[float]]:
+def rate_distortion(one_model, x: Tensor, betas, k: int) -> tuple[list[float], list[float]]:
     """Rate and distortion at each β for one latent size, nats, on the pictures x with the same noise."""
-    views = [view_setting(one_model, x, beta, k, n=1, seed=seed) for beta in betas]
+    views = [view_setting(one_model, x, beta, k, n=1) for beta in betas]
     return [view.rate for view in views], [view.distortion for view in views]

@@ -1,7 +1,5 @@
-"""From somebody else's loss weights to the β of this course, and back.
-
-Everybody writes a·reconstruction + b·KL, with sums or means over pixels, latent dimensions and the batch.
-Divided by what turns the reconstruction into −log p(x|z) in nats per example, the KL's weight is β.
+"""From somebody else's loss weights to the β of this course: everybody writes a·reconstruction + b·KL, with
+sums or means over pixels, latent dimensions and the batch.
 """
 
 from dataclasses import dataclass
@@ -36,12 +34,10 @@ class LossWeights:
     source: str = ""  # where that line stands: file, line or call, commit
 
     def __post_init__(self):
-        if self.error not in NATS_PER_ERROR:
-            raise ValueError(f"error is {self.error!r}; choose one of {', '.join(NATS_PER_ERROR)}.")
-        for field in ("error_reduction", "kl_reduction"):
-            if getattr(self, field) not in REDUCTIONS:
-                known = ", ".join(map(repr, REDUCTIONS))
-                raise ValueError(f"{field} is {getattr(self, field)!r}; choose one of {known}.")
+        known = {"error": NATS_PER_ERROR, "error_reduction": REDUCTIONS, "kl_reduction": REDUCTIONS}
+        for field, choices in known.items():
+            if getattr(self, field) not in choices:
+                raise ValueError(f"{field} is {getattr(self, field)!r}; choose one of {', '.join(choices)}.")
         if self.error == "bce" and self.pixel_range != 1:
             raise ValueError(f"pixel_range is {self.pixel_range}; expected 1 for cross-entropy.")
         if self.kl_reduction == "mean" and not self.latent_dim:
@@ -57,8 +53,7 @@ def effective_beta(loss: LossWeights) -> float:
 
     def per_example(weight: float, reduction: str, elements: int | None) -> float:
         """What stands before one example's sum, up to the factor 1/batch that both terms share."""
-        divisors = {"sum": 1 / (loss.batch_size or 1), "batch mean": 1, "mean": elements}
-        return weight / divisors[reduction]
+        return weight / {"sum": 1 / (loss.batch_size or 1), "batch mean": 1, "mean": elements}[reduction]
 
     error = per_example(loss.error_weight, loss.error_reduction, loss.features)
     kl = per_example(loss.kl_weight, loss.kl_reduction, loss.latent_dim)
@@ -74,8 +69,7 @@ def implied_scale(loss: LossWeights) -> float | None:
     return {"mse": beta**0.5, "l1": beta, "bce": None}[loss.error]
 
 
-# As they stand in the named files (numbers are lines, of a notebook the cell's line is quoted; commits in
-# brackets); each calls itself "the VAE loss".
+# As they stand in the named files (lines or a quoted one; commits in brackets), each as "the VAE loss".
 FAMOUS = (
     LossWeights(
         *("bce", 784, 1, 1, "sum", "sum"),

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from vae_course.data.toys import GaussianMixture
 from vae_course.evaluation.anomaly import auroc
+from vae_course.evaluation.intervals import Interval
 from vae_course.models.classifier import Classifier
 from vae_course.randomness import seeded
 
@@ -49,7 +50,7 @@ def power_spectrum(images: Tensor) -> Spectrum:
     """Mean squared Fourier coefficients of pictures (n, C, H, W), averaged over rings of one frequency each.
 
     Each picture's own mean is taken off first. Rings are 1 / side wide; the corners beyond 0.5 cycles per
-    pixel are left out (as in Durall et al. 2020, section 3, but with a mean over each ring). So are channels.
+    pixel are left out (as in Durall et al. 2020, section 3, but with a mean over each ring).
     """
     grid, radius = _power_and_radius(images)
     side = min(images.shape[-2:])
@@ -71,10 +72,9 @@ def relative_power(images: Tensor, data: Tensor, *, low: float = 0.25, high: flo
 
 def _power_and_radius(images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean power (H, W) of each Fourier coefficient, and its frequency (H, W) in cycles per pixel."""
-    if images.dim() != 4 or min(images.shape[-2:]) < 4 or len(images) == 0:
-        raise ValueError(f"images have shape {tuple(images.shape)}; expected (n, C, H, W), sides at least 4.")
-    if not images.is_floating_point():
-        raise ValueError(f"images are {images.dtype}; expected floats in [0, 1]: divide bytes by 255.")
+    if images.dim() != 4 or min(images.shape[-2:]) < 4 or not images.is_floating_point() or len(images) == 0:
+        found = f"images are {images.dtype} of shape {tuple(images.shape)}"
+        raise ValueError(f"{found}; expected floats in [0, 1], (n, C, H, W), sides at least 4.")
     height, width = images.shape[-2:]
     total = torch.zeros(height, width, dtype=torch.float64)
     for part in images.detach().cpu().split(2000):
@@ -95,14 +95,11 @@ class PrecisionRecall(NamedTuple):
 def precision_recall(real: Tensor, generated: Tensor, *, k: int = 3) -> PrecisionRecall:
     """Improved precision and recall of features (n, d) and (m, d) (Kynkäänniemi et al. 2019, eq. 1 and 2).
 
-    The region of a set is the union of balls around its points, each reaching to its k-th nearest neighbor.
-    Precision is the share of generated points inside the real region, recall the share of real points inside
-    the generated one. Compare only sets of equal sizes and k (3 in the paper). Points far from each other
-    have large balls, so scattered samples raise recall; :func:`coverage` does not have this weakness.
+    The region of a set is the union of balls around its points, each reaching to its k-th nearest neighbor;
+    shares of the other set inside. Compare only sets of equal sizes and k. Points far from each other have
+    large balls, so scattered samples raise recall; :func:`coverage` does not have this weakness.
     """
-    real, generated = _features(real, generated)
-    if k < 1 or min(len(real), len(generated)) <= k:
-        raise ValueError(f"k is {k}; it must be at least 1, and both sets need more than k rows.")
+    real, generated = _features(real, generated, k, k)
 
     def share_inside(points: Tensor, centers: Tensor) -> float:
         radii = _radii(centers, k)
@@ -118,17 +115,18 @@ def coverage(real: Tensor, generated: Tensor, *, k: int = 5) -> float:
     Nearby means: no farther than the real point's own k-th nearest real neighbor. Two sets of n draws of one
     distribution reach 1 - (n-1)···(n-k) / ((2n-1)···(2n-k)) on average (lemma 2), about 1 - 2^-k.
     """
-    real, generated = _features(real, generated)
-    if k < 1 or len(real) <= k or not len(generated):
-        raise ValueError(f"k is {k}; expected at least 1, with more than k real rows and one generated row.")
+    real, generated = _features(real, generated, k, 0)
     nearest = torch.cat([_distances(part, generated).amin(1) for part in real.split(CHUNK)])
     return (nearest <= _radii(real, k)).float().mean().item()
 
 
-def _features(real: Tensor, generated: Tensor) -> tuple[Tensor, Tensor]:
+def _features(real: Tensor, generated: Tensor, *more_than: int) -> tuple[Tensor, Tensor]:
+    """Both on the CPU; ValueError where they do not fit, or have too few rows."""
+    shapes = f"features have shapes {tuple(real.shape)} and {tuple(generated.shape)}"
     if real.dim() != 2 or generated.dim() != 2 or real.shape[1] != generated.shape[1]:
-        shapes = f"features have shapes {tuple(real.shape)} and {tuple(generated.shape)}"
         raise ValueError(f"{shapes}; expected (n, d), (m, d).")
+    if len(real) <= more_than[0] or len(generated) <= more_than[1]:
+        raise ValueError(f"{shapes}; expected more than {more_than[0]} and {more_than[1]} rows.")
     return real.cpu(), generated.cpu()
 
 
@@ -162,74 +160,45 @@ def sample_quality(generated: Tensor, real: Tensor, classifier: Classifier) -> Q
     generated, real = generated[:n].detach().clamp(0, 1), real[:n]
     ours, theirs = classifier.features(generated), classifier.features(real)
     precision, recall = precision_recall(theirs, ours)
-    return Quality(
-        frechet=frechet_distance(ours, theirs),
-        precision=precision,
-        recall=recall,
-        coverage=coverage(theirs, ours),
-        sharpness=relative_sharpness(generated, real),
-        n=n,
-    )
+    sharp = relative_sharpness(generated, real)
+    return Quality(frechet_distance(ours, theirs), precision, recall, coverage(theirs, ours), sharp, n)
 
 
-class Neighbors(NamedTuple):
-    """The nearest rows of a bank for each query, nearest first: Euclidean distance and index, (n, k) each."""
-
-    distance: Tensor
-    index: Tensor
-
-
-@dataclass(frozen=True)
-class Memorization:
-    """n samples beside fresh data, both compared with the training set; see :func:`memorization`. Blurred
-    pictures are close to everything: a high ``closer`` is no proof of copying.
-    """
+class Memorization(NamedTuple):
+    """See :func:`memorization`. Blurred pictures are close to everything: ``closer`` proves no copying."""
 
     closer: float
     copies: float
-    expected_copies: float
-    n: int
-
-    def __str__(self) -> str:
-        text = f"closer {self.closer:.2f} (fresh: 0.50), "
-        return text + f"copies {self.copies:.1%} (fresh: {self.expected_copies:.1%})"
 
 
-def nearest_neighbors(queries: Tensor, bank: Tensor, k: int = 1) -> Neighbors:
-    """The k nearest rows of ``bank`` (m, ...) for each query (n, ...), floats; exact, also for copies."""
-    rows = bank.flatten(1).cpu()
-    distances, indices = [], []
+def nearest_distances(queries: Tensor, bank: Tensor, k: int) -> Tensor:
+    """Distances of each query (n, ...) to the k nearest rows of ``bank`` (m, ...), nearest first: (n, k)."""
+    rows, found = bank.flatten(1).cpu(), []
     for part in queries.flatten(1).cpu().split(500):
         # A matrix product finds the neighbors fast, but loses the last digits of small distances.
         index = torch.cdist(part, rows, compute_mode="use_mm_for_euclid_dist").topk(k, largest=False).indices
-        exact = (part[:, None] - rows[index]).square().sum(-1).sqrt()
-        order = exact.argsort(dim=1, stable=True)
-        distances.append(exact.gather(1, order))
-        indices.append(index.gather(1, order))
-    return Neighbors(torch.cat(distances), torch.cat(indices))
+        found.append((part[:, None] - rows[index]).square().sum(-1).sqrt().sort(dim=1).values)
+    return torch.cat(found)
 
 
 def memorization(samples: Tensor, train: Tensor, held_out: Tensor) -> Memorization:
-    """Compare samples with training pictures, and held-out pictures with the same training pictures.
+    """Compare samples, and held-out pictures (100 or more, never trained on), with training pictures.
 
     ``closer`` is the chance that a sample is closer to its nearest training picture than a held-out picture
     is to its own (Mann–Whitney: Meehan, Chaudhuri and Dasgupta 2020, section 3); 0.5 for fresh data.
     ``copies`` is the share of those whose distance to the nearest training picture over the mean distance to
     the next 19 (as in Carlini et al. 2023) is below the 1 % quantile of held-out pictures: 1 % of fresh data.
-
-    Copies that were shifted or recolored escape in pixels; compare features as well. ``held_out`` must not
-    have been trained on, and needs at least 100 rows.
+    Copies that were shifted or recolored escape in pixels; compare features as well.
     """
-    level = 0.01
-    if len(held_out) * level < 1:
-        raise ValueError(f"{len(held_out)} held-out pictures cannot show a share of {level}; give 100.")
-    ours, fresh = (nearest_neighbors(rows, train, 20).distance for rows in (samples, held_out))
+    if len(held_out) < 100:
+        raise ValueError(f"{len(held_out)} held-out pictures cannot show a share of 1 %; give 100.")
+    ours, fresh = (nearest_distances(rows, train, 20) for rows in (samples, held_out))
 
     def relative(distance: Tensor) -> Tensor:
         return (distance[:, 0] / distance[:, 1:].mean(1).clamp_min(torch.finfo(distance.dtype).tiny)).double()
 
-    copies = (relative(ours) < relative(fresh).quantile(level)).double().mean().item()
-    return Memorization(auroc(ours[:, 0], fresh[:, 0]), copies, level, len(samples))
+    copies = (relative(ours) < relative(fresh).quantile(0.01)).double().mean().item()
+    return Memorization(auroc(ours[:, 0], fresh[:, 0]), copies)
 
 
 # The Fréchet distance between two clouds of features, its bias, and intervals.
@@ -240,13 +209,10 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
     |μ_a − μ_b|² + tr(Σ_a + Σ_b − 2 (Σ_a^½ Σ_b Σ_a^½)^½)   (Dowson & Landau 1982; Heusel et al. 2017, eq. 6)
 
-    With features of a classifier of this course it is *not* the FID of papers, and it is biased upwards for
-    few examples: compare only sets of the same sizes, and quote the distance between two sets of real data.
+    Not the FID of papers, whose features are others, and biased upwards for few examples: compare only sets
+    of the same sizes, and quote the distance between two sets of real data.
     """
-    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        shapes = f"features have shapes {tuple(a.shape)} and {tuple(b.shape)}"
-        raise ValueError(f"{shapes}; expected (n, d) and (m, d) with at least 2 rows each.")
-    a, b = a.cpu().double(), b.cpu().double()
+    a, b = (features.double() for features in _features(a, b, 1, 1))
     cov_a, cov_b = torch.cov(a.T).reshape(a.shape[1], -1), torch.cov(b.T).reshape(b.shape[1], -1)
     values, vectors = torch.linalg.eigh(cov_a)
     root_a = (vectors * values.clamp_min(0).sqrt()) @ vectors.mT
@@ -255,8 +221,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     return max(distance.item(), 0.0)
 
 
-@dataclass(frozen=True)
-class BiasPoint:
+class BiasPoint(NamedTuple):
     """Mean, smallest and largest of the distances measured on several draws of n pictures of each set."""
 
     n: int
@@ -265,35 +230,19 @@ class BiasPoint:
     high: float
 
 
-@dataclass(frozen=True)
-class FrechetEstimate:
-    """A Fréchet distance and its interval, never below 0; n is the smaller of the two numbers of pictures."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}] (n = {self.n})"
-
-
-def frechet_bias_curve(a: Tensor, b: Tensor, sizes: Sequence[int] = (), *, repeats=5) -> list[BiasPoint]:
-    """Measure the same two sets on fewer and fewer pictures: the distance rises, though nothing changed.
-
-    The bias is close to a constant over n (Chong & Forsyth 2020, section 3). ``sizes`` are numbers of
-    pictures (default: six, in powers of two down from the smaller set), ``repeats`` draws at each.
+def frechet_bias_curve(a: Tensor, b: Tensor, sizes: Sequence[int]) -> list[BiasPoint]:
+    """The same two sets measured on fewer pictures, five draws of each of ``sizes``: the distance rises,
+    though nothing changed. The bias is close to a constant over n (Chong & Forsyth 2020, section 3).
     """
     most = min(len(a), len(b))
-    sizes = sizes or sorted({max(most // 2**power, 2) for power in range(6)})
     if min(sizes) < 2 or max(sizes) > most:
         raise ValueError(f"sizes are {list(sizes)}; expected sizes from 2 to {most}, the smaller set.")
     generator = seeded(0)
     curve = []
     for n in sizes:
-        pairs = ((_shuffled(a, generator)[:n], _shuffled(b, generator)[:n]) for _ in range(repeats))
+        pairs = ((_shuffled(a, generator)[:n], _shuffled(b, generator)[:n]) for _ in range(5))
         values = [frechet_distance(*pair) for pair in pairs]
-        curve.append(BiasPoint(n, sum(values) / repeats, min(values), max(values)))
+        curve.append(BiasPoint(n, sum(values) / 5, min(values), max(values)))
     return curve
 
 
@@ -305,7 +254,7 @@ def extrapolate(curve: Sequence[BiasPoint]) -> float:
     return linear_regression([1 / point.n for point in curve], [point.mean for point in curve]).intercept
 
 
-def frechet_debiased(a: Tensor, b: Tensor, *, groups: int = 20, seed: int = 0) -> FrechetEstimate:
+def frechet_debiased(a: Tensor, b: Tensor, *, groups: int = 20, seed: int = 0) -> Interval:
     """Fréchet distance without its 1/n bias: what infinitely many pictures would give, with a 95 % interval.
 
     The grouped jackknife (Quenouille 1956; Efron & Tibshirani 1993, sections 10.6 and 11.5): leave out each
@@ -323,7 +272,7 @@ def frechet_debiased(a: Tensor, b: Tensor, *, groups: int = 20, seed: int = 0) -
     without = [frechet_distance(a[part_a != group], b[part_b != group]) for group in range(groups)]
     value = groups * frechet_distance(a, b) - (groups - 1) * fmean(without)
     half = float(t.ppf(0.975, groups - 1)) * (groups - 1) / groups**0.5 * stdev(without)
-    return FrechetEstimate(value, max(value - half, 0.0), max(value + half, 0.0), min(len(a), len(b)))
+    return Interval(value, max(value - half, 0.0), max(value + half, 0.0))
 
 
 def _shuffled(rows: Tensor, generator: torch.Generator) -> Tensor:
@@ -343,12 +292,10 @@ class ModeCoverage:
     modes: int
     effective: float  # exp of the entropy of the shares: as varied as so many equal modes; 0: none good
     high_quality: float  # share of the samples that are good, in [0, 1]
-    histogram: Tensor  # share of each mode among the good samples, float64 (modes,)
-    n: int  # samples, good or not
 
     @property
     def kl_to_data(self) -> float:
-        """KL(histogram ‖ equal shares), nats, the literature's "reverse KL"; NaN without good samples."""
+        """KL(shares ‖ equal shares), nats, the literature's "reverse KL"; NaN without good samples."""
         return math.log(self.modes / self.effective) if self.effective else math.nan
 
 
@@ -360,14 +307,9 @@ def mode_coverage(mode: Tensor, good: Tensor, modes: int) -> ModeCoverage:
     counts = torch.bincount(mode[good], minlength=modes).double().cpu()
     total = counts.sum().item()
     shares = counts / max(total, 1)
-    return ModeCoverage(
-        hit=int((counts >= max(FAIR_PART * total / modes, 1)).sum()),
-        modes=modes,
-        effective=torch.special.entr(shares).sum().exp().item() if total else 0.0,
-        high_quality=total / len(mode),
-        histogram=shares,
-        n=len(mode),
-    )
+    hit = int((counts >= max(FAIR_PART * total / modes, 1)).sum())
+    effective = torch.special.entr(shares).sum().exp().item() if total else 0.0
+    return ModeCoverage(hit, modes, effective, total / len(mode))
 
 
 def point_coverage(points: Tensor, mixture: GaussianMixture) -> ModeCoverage:

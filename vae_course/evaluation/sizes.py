@@ -21,25 +21,15 @@ NEIGHBORS = 1000  # of them for precision and recall, whose cost grows with the 
 def size_report(model, train, held_out, classifier: Classifier | None = None) -> dict:
     """Distortion, rate, use of the code, quality of samples and cost of one VAE, as a dict of plain numbers.
 
-    ``train`` is for the probe alone; ``held_out`` is never the test part, because sizes are chosen by it;
-    without a ``classifier``, judge of the samples, ``frechet``, ``precision`` and ``recall`` are None.
-
-    Keys: ``negative_elbo``, ``distortion``, ``rate`` (nats per example), ``active_units`` (Burda et al. 2016:
-    Var_x[μ_j(x)] > 0.01), ``used_units`` (KL of at least 0.05 nats), ``kl_per_dimension`` (nats, largest
-    first), ``probe_accuracy`` (in [0, 1], None without labels), ``frechet``, ``precision``, ``recall``,
-    ``parameters``, and ``operations``: floating-point operations to encode and decode one picture.
+    ``train`` is for the probe alone, whose accuracy is None without labels; ``held_out`` is never the test
+    part, because sizes are chosen by it; ``frechet``, ``precision``, ``recall`` are None without a
+    ``classifier``. Values are in nats per example; ``active_units`` as of Burda et al. 2016 (Var_x[μ_j(x)] >
+    0.01), ``used_units`` have a KL of at least 0.05 nats; ``kl_per_dimension`` is sorted, largest first.
     """
     bound = evaluate(model, held_out)
     kl = kl_per_dimension(model, held_out).sort(descending=True).values
     labeled = train.labels is not None and held_out.labels is not None
-    frechet = precision = recall = None
-    if classifier is not None:
-        n = min(SAMPLES, len(held_out))
-        ours = classifier.features(model.sample(n, noise_like(model, 0)).cpu().clamp(0, 1))
-        real = classifier.features((held_out if len(held_out) == n else held_out.subset(n)).floats())
-        frechet = frechet_distance(ours, real)
-        precision, recall = precision_recall(real[:NEIGHBORS], ours[:NEIGHBORS])
-    return {
+    report = {
         "negative_elbo": bound.negative_elbo.value,
         "distortion": bound.reconstruction.value,
         "rate": bound.kl.value,
@@ -47,11 +37,16 @@ def size_report(model, train, held_out, classifier: Classifier | None = None) ->
         "used_units": int((kl >= USED).sum()),
         "kl_per_dimension": [round(value, 5) for value in kl.tolist()],
         "probe_accuracy": probe_accuracy(model, train, held_out) if labeled else None,
-        "frechet": frechet,
-        "precision": precision,
-        "recall": recall,
+        **dict.fromkeys(("frechet", "precision", "recall")),
         **cost(model),
     }
+    if classifier is not None:
+        n = min(SAMPLES, len(held_out))
+        ours = classifier.features(model.sample(n, noise_like(model, 0)).cpu().clamp(0, 1))
+        real = classifier.features((held_out if len(held_out) == n else held_out.subset(n)).floats())
+        report["frechet"] = frechet_distance(ours, real)
+        report |= precision_recall(real[:NEIGHBORS], ours[:NEIGHBORS])._asdict()
+    return report
 
 
 def cost(model) -> dict[str, int]:
@@ -88,9 +83,9 @@ def size_curve(records: Iterable[dict], measure: str, beta: float = 1.0) -> Size
             raise ValueError(f"{measure} was not measured at latent size {k}.")
         most = 1.0 if measure in SHARES else k if measure.endswith("_units") else math.inf
         runs = Runs(values, least=0.0 if measure in AT_LEAST_0 else -math.inf, most=most)
-        curve.mean.append(runs.mean)
-        curve.low.append(runs.mean if runs.n == 1 else runs.low)
-        curve.high.append(runs.mean if runs.n == 1 else runs.high)
+        ends = (runs.mean, runs.mean) if runs.n == 1 else runs.interval()
+        for numbers, number in zip(curve[1:], (runs.mean, *ends), strict=True):
+            numbers.append(number)
     return curve
 
 
@@ -105,11 +100,10 @@ class Choice(NamedTuple):
 
     def __str__(self) -> str:
         allowed = f"{self.tolerance:g} nat{'' if self.tolerance == 1 else 's'}"
+        why = f"the smallest within {allowed} of the best held-out −ELBO (size {self.best}, "
+        why += f"{self.price:.2f} nats lower)"
         if self.size == self.best:
             why = f"the lowest held-out −ELBO, and nothing smaller is within {allowed}"
-        else:
-            lower = f"(size {self.best}, {self.price:.2f} nats lower)"
-            why = f"the smallest within {allowed} of the best held-out −ELBO {lower}"
         edge = "; it is the largest size tried: try larger ones" if self.at_edge else ""
         return f"latent size {self.size}: {why}{edge}"
 

@@ -47,10 +47,4 @@ class Classifier(nn.Module):
 
     def accuracy(self, data) -> float:
         """Share of a labeled data set that is classified correctly, in [0, 1]."""
-        require_labels(data)
         return (self.probabilities(data.floats()).argmax(-1) == data.labels.cpu()).float().mean().item()
-
-
-def require_labels(data) -> None:
-    if data.labels is None:
-        raise ValueError(f"{data.name} has no labels; a classifier needs them.")

@@ -18,9 +18,8 @@ class HierarchicalVAE(VAE):
     The code is written as z = (z₂, ε) with z₁ = μ₁(z₂) + σ₁(z₂) ε. In these coordinates the prior is N(0, I)
     whatever the networks do, so everything that measures a VAE measures this one.
 
-    Arguments are those of :class:`VAE`, with ``latent_dim`` the size of z₁ (afterwards ``lower_dim``; the
-    model's ``latent_dim`` is that of the whole code), ``top_dim`` the size of z₂, the first dimensions, and
-    ``top_hidden`` the width of the one hidden layer in the networks between z₁ and z₂.
+    Arguments are those of :class:`VAE`, with ``latent_dim`` the size of z₁ (afterwards of the whole code),
+    ``top_dim`` of z₂, its first dimensions, and ``top_hidden`` the hidden width of the networks between them.
     """
 
     @keeps_config

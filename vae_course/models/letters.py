@@ -80,13 +80,6 @@ class LetterVAE(nn.Module):
         self.register_buffer("input_mean", torch.zeros(N_LETTERS, *self.image_shape))
         self.register_buffer("output_offset", torch.zeros(N_LETTERS, *self.image_shape))
 
-    def center_on(self, alphabets: Tensor) -> "LetterVAE":
-        """Start at the mean picture of every letter, of alphabets (faces, 26, 1, 32, 32); before training."""
-        mean = (alphabets.double().sum(0) + 1) / (len(alphabets) + 2)  # Laplace's rule
-        self.input_mean.copy_(mean)
-        self.output_offset.copy_(self.likelihood.params_for_mean(mean))
-        return self
-
     def encode(self, batch: tuple[Tensor, ...]) -> GaussianPosterior:
         """q(z|x, letter) of the first two parts of a batch."""
         x, letter = as_images(batch[0], self), batch[1]
@@ -124,8 +117,8 @@ class LetterVAE(nn.Module):
 def alphabet_terms(model: LetterVAE, batch, generator: torch.Generator | None = None) -> ElboTerms:
     """−ELBO of a face's 26 letters given one of them, for each letter: the objective for ``fit``.
 
-    log p(y_1, …, y_26) ≥ Σ_c E_q[log p(y_c|z, c)] − KL(q(z|x) ‖ p(z)); both sides are divided by 26, and the
-    mean over letters is estimated by the one target of each example.
+    log p(y_1, …, y_26) ≥ Σ_c E_q[log p(y_c|z, c)] − KL(q(z|x) ‖ p(z)), divided by 26; the mean over letters
+    is estimated by the one target of each example.
     """
     terms = elbo_terms(model, batch, generator)
     return ElboTerms(terms.reconstruction, terms.kl / N_LETTERS, terms.kl_per_dimension / N_LETTERS)

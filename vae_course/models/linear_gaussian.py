@@ -16,9 +16,9 @@ from vae_course.elbo import LOG_TWO_PI, ElboTerms, GaussianPosterior
 class LinearGaussianVAE(nn.Module):
     """z ~ N(0, I), x|z ~ N(W z + b, σ² I), q(z|x) = N(V (x − b), diag s²): all maps linear, s² one for all x.
 
-    Works on rows x (batch, D) of float64. The encoder is diagonal, as in every VAE of this course, while the
-    exact posterior has a full covariance: its gap can only close if W's columns become orthogonal. ``sigma``
-    > 0 is the noise of the decoder: the start, or for good without ``learn_sigma``.
+    Works on rows x (batch, D) of float64. The encoder is diagonal while the exact posterior has a full
+    covariance: its gap can only close if W's columns become orthogonal. ``sigma`` > 0 is the noise of the
+    decoder: the start, or for good without ``learn_sigma``.
     """
 
     def __init__(self, n_features: int, latent_dim: int, sigma: float = 1.0, learn_sigma: bool = True):
@@ -72,14 +72,7 @@ class LinearGaussianVAE(nn.Module):
         squared = ((away @ precision) * away).sum(-1)
         trace = (precision.diagonal() * self.log_var.exp()).sum()
         log_dets = torch.logdet(covariance) - self.log_var.sum()
-        return 0.5 * (squared + trace - self.latent_dim + log_dets)
-
-    @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n rows x from the model, noise included, (n, D)."""
-        like = {"generator": generator, "dtype": torch.float64, "device": self.bias.device}
-        mean = self.decode(torch.randn(n, self.latent_dim, **like))
-        return mean + self.log_sigma.exp() * torch.randn(n, len(self.bias), **like)
+        return 0.5 * (squared + trace - len(self.log_var) + log_dets)
 
     def _log_density(self, squared: Tensor) -> Tensor:
         constant = len(self.bias) * (self.log_sigma + 0.5 * LOG_TWO_PI)
@@ -90,8 +83,7 @@ def principal_component_model(x: Tensor, latent_dim: int) -> LinearGaussian:
     """The maximum-likelihood linear-Gaussian model of rows x (n, D), in closed form.
 
     With eigenvalues λ of the covariance (divisor n) in falling order and eigenvectors U: σ² = mean of
-    λ_{k+1..D}, W = U_k (Λ_k − σ² I)^½ (Tipping & Bishop 1999, eq. 7 and 8 with R = I). ValueError: k is not
-    in 1 … D − 1, or nothing is left for σ².
+    λ_{k+1..D}, W = U_k (Λ_k − σ² I)^½ (Tipping & Bishop 1999, eq. 7 and 8 with R = I).
     """
     if x.ndim != 2 or not 1 <= latent_dim < x.shape[1]:
         raise ValueError(f"x is {tuple(x.shape)} and latent_dim is {latent_dim}; expected (n, D) and k < D.")

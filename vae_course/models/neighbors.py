@@ -39,12 +39,9 @@ class NeighborDecoder(nn.Module):
     A small PixelCNN (van den Oord, Kalchbrenner & Kavukcuoglu 2016) whose pixel is a mixture of logistics in
     bins, the colors of a pixel in order, a later center shifted by the earlier surprises (after Salimans,
     Karpathy, Chen & Kingma 2017, "PixelCNN++"). Its 3×3 windows leave a blind spot to the upper right.
-
-    Args:
-        channels, levels: of a picture, and the values that a stored number can take.
-        width, depth, components: features, layers after the first, and logistics of a pixel.
-        context_channels: of a picture that a code was decoded to; 0 is the same decoder without a code.
-        sees: "all", or less, one of ``SEES``: the steps by which independent numbers become neighbors.
+    ``width``, ``depth``, ``components``: features, layers after the first, logistics of a pixel;
+    ``context_channels`` of a picture that a code was decoded to (0 without a code); ``sees`` one of ``SEES``;
+    ``levels`` that a stored number can take.
     """
 
     @keeps_config
@@ -78,11 +75,11 @@ class NeighborDecoder(nn.Module):
 
     def features(self, context: Tensor | None, x: Tensor) -> Tensor | float:
         """What every place of x is told by the context (batch, context_channels, H, W); 0 without."""
-        wanted = (len(x), self.context_channels, *x.shape[2:])
-        if (context is None) != (self.context is None) or (context is not None and context.shape != wanted):
-            found = "no context" if context is None else f"a context of {tuple(context.shape)}"
-            asked = f"one of {wanted}" if self.context_channels else "none"
-            raise ValueError(f"the decoder was given {found} and takes {asked}.")
+        if (context is None) != (self.context is None):
+            found = "no context" if context is None else "a context"
+            raise ValueError(
+                f"the decoder was given {found}; it was made for {self.context_channels} channels."
+            )
         return 0.0 if context is None else self.context(2 * context - 1)
 
     def pixel(self, x: Tensor, told: Tensor | float = 0.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import pairwise
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
 DEFAULT_WIDTHS = (512, 256)
 LARGEST_MAP = 7  # places of the last feature map, from side to side, for which default layers are enough
+GROUPS = 8  # of channels that are normalized together (Wu & He 2018)
 
 
 def make_activation(name: str) -> nn.Module:
@@ -52,46 +54,33 @@ def keeps_config(init: Callable) -> Callable:
     return wrapped
 
 
-def as_images(x: Tensor | np.ndarray, model: nn.Module) -> Tensor:
-    """Pictures (batch, C, H, W) in the model's own floats; an array goes to its device. Else ValueError."""
-    found = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
-    if not torch.is_tensor(found):
-        wanted = "a float tensor (batch, C, H, W) in [0, 1]"
-        raise ValueError(f"the model was given a {type(x).__name__}; expected {wanted}.")
-    if tuple(found.shape[1:]) != model.image_shape:
-        raise ValueError(
-            f"the model was built for images of shape {model.image_shape} and was given a batch of shape "
-            f"{tuple(x.shape)}; expected (batch, {', '.join(map(str, model.image_shape))})."
+def as_images(x: Tensor, model: nn.Module) -> Tensor:
+    """Pictures (batch, C, H, W) in the model's own floats; ValueError for what is none."""
+    shape = getattr(x, "shape", ())
+    if not torch.is_tensor(x) or not x.is_floating_point():
+        found = x.dtype if torch.is_tensor(x) else f"a {type(x).__name__}"
+        wanted = (
+            "a float tensor (batch, C, H, W) in [0, 1]: ImageData.batch, ImageData.floats, or bytes / 255"
         )
-    if not found.is_floating_point():
-        found = f"the model was given {found.dtype} images; expected floats in [0, 1]:"
-        raise ValueError(f"{found} use ImageData.batch or ImageData.floats, or divide by 255.")
-    return _like(found, model.input_mean, x)
+        raise ValueError(f"the model was given {found} of shape {tuple(shape)}; expected {wanted}.")
+    if tuple(shape[1:]) != model.image_shape:
+        found = f"images of shape {model.image_shape} and was given a batch of shape {tuple(shape)}"
+        wanted = f"(batch, {', '.join(map(str, model.image_shape))})"
+        raise ValueError(f"the model was built for {found}; expected {wanted}.")
+    return x.to(model.input_mean.dtype)
 
 
-def as_codes(z: Tensor | np.ndarray, size: int, like: Tensor) -> Tensor:
-    """Codes (..., size) in floats such as ``like``; an array goes to its device. Else ValueError."""
-    found = torch.from_numpy(z) if isinstance(z, np.ndarray) else z
-    if found.shape[-1:] != (size,):
+def as_codes(z: Tensor, size: int, like: Tensor) -> Tensor:
+    """Codes (..., size) in floats such as ``like``. Else ValueError."""
+    if z.shape[-1:] != (size,):
         found = f"the model has a code of size {size} and was given z of shape {tuple(z.shape)};"
         raise ValueError(f"{found} expected (..., {size}).")
-    return _like(found, like, z)
+    return z.to(like.dtype)
 
 
-def _like(found: Tensor, like: Tensor, given: Tensor | np.ndarray) -> Tensor:
-    found = found.to(like.dtype)  # first of all: some devices have no float64
-    return found if torch.is_tensor(given) else found.to(like.device)
-
-
-class Layers(nn.Module):
-    """One layer after the other: an encoder or a decoder."""
-
-    def __init__(self, *layers: nn.Module):
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
+def in_turn(*layers: nn.Module) -> nn.Sequential:
+    """One layer after the other, by the name ``layers`` under which stored weights have them."""
+    return nn.Sequential(OrderedDict(layers=nn.Sequential(*layers)))
 
 
 def _fully_connected(sizes: Sequence[int], activation: str) -> list[nn.Module]:
@@ -109,17 +98,11 @@ def halvings(image_shape: Sequence[int], n_layers: int) -> list[tuple[int, int]]
 
 
 def default_channels(image_shape: Sequence[int]) -> list[int]:
-    """Channels of the stride-2 layers: 32, doubled up to 256, until at most 7 × 7 places are left.
-
-    28 pixels: 32, 64. 64 pixels: 32, 64, 128, 256. 256 pixels: 32, 64, 128, 256, 256, 256.
-    """
+    """Channels of the stride-2 layers: 32, doubled up to 256, until at most 7 × 7 places are left."""
     sides, n_layers = image_shape[1:], 1
     while max(sides) >> n_layers > LARGEST_MAP and min(sides) >> n_layers > 1:
         n_layers += 1
     return [min(32 << i, 256) for i in range(n_layers)]
-
-
-GROUPS = 8  # of channels that are normalized together (Wu & He 2018)
 
 
 def _activated(channels: int, activation: str, normalized: bool) -> list[nn.Module]:
@@ -127,49 +110,41 @@ def _activated(channels: int, activation: str, normalized: bool) -> list[nn.Modu
 
 
 def conv_encoder(
-    image_shape: Sequence[int],
-    channels: Sequence[int],
-    n_outputs: int,
-    activation: str,
-    normalized: bool = False,
-) -> Layers:
+    shape: Sequence[int], channels: Sequence[int], n_outputs: int, activation: str, normalized: bool = False
+) -> nn.Sequential:
     """Images (batch, C, H, W) → (batch, n_outputs). Each layer halves the sides (4×4 kernel, stride 2)."""
-    last = (channels[-1], *halvings(image_shape, len(channels))[-1])
+    last = (channels[-1], *halvings(shape, len(channels))[-1])
     layers: list[nn.Module] = []
-    for c_in, c_out in pairwise([image_shape[0], *channels]):
+    for c_in, c_out in pairwise([shape[0], *channels]):
         layers += [nn.Conv2d(c_in, c_out, 4, stride=2, padding=1)]
         layers += _activated(c_out, activation, normalized)
-    return Layers(*layers, nn.Flatten(), nn.Linear(math.prod(last), n_outputs))
+    return in_turn(*layers, nn.Flatten(), nn.Linear(math.prod(last), n_outputs))
 
 
 def conv_decoder(
-    image_shape: Sequence[int],
-    channels: Sequence[int],
-    n_inputs: int,
-    activation: str,
-    normalized: bool = False,
-) -> Layers:
+    shape: Sequence[int], channels: Sequence[int], n_inputs: int, activation: str, normalized: bool = False
+) -> nn.Sequential:
     """Codes (batch, n_inputs) → (batch, C, H, W), unbounded: the mirror image of the encoder."""
-    *larger, smallest = halvings(image_shape, len(channels))
+    *larger, smallest = halvings(shape, len(channels))
     first = (channels[-1], *smallest)
     layers: list[nn.Module] = []
-    pairs = pairwise([*reversed(channels), image_shape[0]])
+    pairs = pairwise([*reversed(channels), shape[0]])
     for (c_in, c_out), (height, width) in zip(pairs, reversed(larger), strict=True):
         odd = (height % 2, width % 2)  # what halving rounded down
         layers += _activated(c_in, activation, normalized)
         layers += [nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, output_padding=odd)]
-    return Layers(nn.Linear(n_inputs, math.prod(first)), nn.Unflatten(-1, first), *layers)
+    return in_turn(nn.Linear(n_inputs, math.prod(first)), nn.Unflatten(-1, first), *layers)
 
 
-def mlp_encoder(image_shape: Sequence[int], widths: Sequence[int], n_outputs: int, activation: str) -> Layers:
+def mlp_encoder(shape: Sequence[int], widths: Sequence[int], n_outputs: int, activation: str):
     """Images (batch, C, H, W) → (batch, n_outputs); the first of the widths is the one next to the image."""
-    return Layers(nn.Flatten(), *_fully_connected([math.prod(image_shape), *widths, n_outputs], activation))
+    return in_turn(nn.Flatten(), *_fully_connected([math.prod(shape), *widths, n_outputs], activation))
 
 
-def mlp_decoder(shape: Sequence[int], widths: Sequence[int], n_inputs: int, activation: str) -> Layers:
+def mlp_decoder(shape: Sequence[int], widths: Sequence[int], n_inputs: int, activation: str):
     """Codes (batch, n_inputs) → (batch, *shape), unbounded: the mirror image of the encoder."""
     layers = _fully_connected([n_inputs, *reversed(widths), math.prod(shape)], activation)
-    return Layers(*layers, nn.Unflatten(-1, tuple(shape)))
+    return in_turn(*layers, nn.Unflatten(-1, tuple(shape)))
 
 
 NETWORKS = {"mlp": (mlp_encoder, mlp_decoder), "conv": (conv_encoder, conv_decoder)}
@@ -184,30 +159,24 @@ def build_networks(
     outputs_per_latent: int,
     decoder_dims: Sequence[int] | None = None,
     normalized: bool = False,
-) -> tuple[Layers, Layers, list[int]]:
-    """The encoder, the decoder, and the encoder's hidden sizes. Bad arguments are a ValueError.
-
-    ``decoder_dims`` go from the code to the picture; None mirrors the encoder. ``normalized``: with group
-    normalization before each activation ("conv" only).
-    """
+) -> tuple[nn.Sequential, nn.Sequential, list[int]]:
+    """The encoder, the decoder, and the encoder's hidden sizes, for arguments as of `ImageModel`."""
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape is {tuple(image_shape)}; expected (channels, height, width), all > 0.")
     if not isinstance(latent_dim, Integral) or latent_dim < 1:
         raise ValueError(f"latent_dim is {latent_dim!r}; it must be a whole number of at least 1.")
     for name, sizes in (("hidden_dims", hidden_dims), ("decoder_dims", decoder_dims)):
-        if isinstance(sizes, Integral):
-            raise ValueError(f"{name} is {sizes}; give a list of sizes, such as [{sizes}].")
-        if sizes is not None and (len(sizes) == 0 or min(sizes) < 1):
-            raise ValueError(f"{name} is {list(sizes)}; give at least one size, all > 0.")
+        if isinstance(sizes, Integral) or (sizes is not None and (len(sizes) == 0 or min(sizes) < 1)):
+            raise ValueError(f"{name} is {sizes}; give a list of at least one size, all > 0.")
     if architecture not in NETWORKS:
         raise ValueError(f"unknown architecture {architecture!r}; choose 'mlp' or 'conv'.")
     encoder, decoder = NETWORKS[architecture]
     sizes = list(hidden_dims or (DEFAULT_WIDTHS if architecture == "mlp" else default_channels(image_shape)))
     mirrored = sizes if decoder_dims is None else list(reversed(decoder_dims))
-    more = {"normalized": True} if normalized else {}
     if normalized and (architecture != "conv" or any(size % GROUPS for size in [*sizes, *mirrored])):
         found = f"group normalization needs architecture='conv' and channels that {GROUPS} divides;"
         raise ValueError(f"{found} found {architecture!r} and {sizes}.")
+    more = {"normalized": True} if normalized else {}
     return (
         encoder(image_shape, sizes, outputs_per_latent * latent_dim, activation, **more),
         decoder(image_shape, mirrored, latent_dim, activation, **more),

@@ -1,10 +1,10 @@
 """One VAE for every β and latent size, so that a slider needs no training.
 
-*Multi-rate*: each hidden unit is scaled and shifted by amounts that depend on log β, so that one set of
-weights serves every β (Bae et al. 2023, "Multi-Rate VAE: Train Once, Get the Full Rate-Distortion Curve").
-*Nested truncation*: with latent size k only the first k latent dimensions exist (Rippel et al. 2014,
-"Learning Ordered Representations with Nested Dropout"). Scales, shifts and the two layers that touch the code
-depend on k as well. For one (β, k) all of that folds into weights: :meth:`OneModel.at` gives a plain VAE.
+*Multi-rate*: each hidden unit is scaled and shifted by amounts that depend on log β (Bae et al. 2023,
+"Multi-Rate VAE: Train Once, Get the Full Rate-Distortion Curve"). *Nested truncation*: with latent size k
+only the first k latent dimensions exist (Rippel et al. 2014, "Learning Ordered Representations with Nested
+Dropout"); scales, shifts and the layers that touch the code depend on k, too. For one (β, k) all of that
+folds into weights: :meth:`OneModel.at` gives a plain VAE.
 """
 
 import math
@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from vae_course import likelihoods
 from vae_course.data.own_images import check_data
-from vae_course.elbo import GaussianPosterior, bound_log_var
-from vae_course.models.networks import as_images, keeps_config, make_activation
+from vae_course.models.networks import keeps_config, make_activation
 from vae_course.models.vae import VAE
 
 SMALLEST_SIZE = 2
@@ -59,14 +58,6 @@ class Modulated(nn.Module):
         for parameter in [*self.shift.parameters(), *(self.gate.parameters() if gated else ())]:
             nn.init.zeros_(parameter)
 
-    def forward(self, x: Tensor, c: Tensor, banks: Tensor) -> Tensor:
-        """x (batch, n_in), c (batch, n_features), banks (batch, n_banks) → (batch, n_out)."""
-        y = self.linear(x)
-        if self.n_banks > 1:
-            y = torch.einsum("bno,bn->bo", y.unflatten(-1, (self.n_banks, self.n_out)), banks)
-        y = self.activation(y + self.shift(c))
-        return y if self.gate is None else y * self.scale(c)
-
     def scale(self, c: Tensor) -> Tensor:
         """The gate, between 0 and 2: (..., n_features) → (..., n_out)."""
         return 2 * torch.sigmoid(self.gain * self.gate(c))
@@ -96,7 +87,8 @@ def fold(layers: Iterable[Modulated], c: Tensor, banks: Tensor) -> list[tuple[Te
 
 
 class OneModel(nn.Module):
-    """A fully connected VAE conditioned on β and on the latent size k; ``at(beta, k)`` is a plain VAE.
+    """A fully connected VAE conditioned on β and on the latent size k, trained by `recipes/one_model.py`;
+    ``at(beta, k)`` is a plain VAE.
 
     Arguments as for a VAE: ``latent_dim`` is the largest k, more than 2; ``beta_range`` the smallest and the
     largest β it is meant for. The buffer ``updates`` counts those of training.
@@ -159,43 +151,8 @@ class OneModel(nn.Module):
         banks = hats(k, self.size_knots)
         return (banks[:, :, None] * hats(beta, self.beta_knots)[:, None, :]).flatten(1), banks
 
-    def encode(self, x: Tensor, beta, k) -> GaussianPosterior:
-        """q(z|x; β, k): mean and log σ² of shape (batch, latent); N(0, 1) from dimension k on. β and k are
-        numbers for all images (batch, C, H, W), or tensors (batch,).
-        """
-        x = as_images(x, self)
-        beta, k = self._per_example(beta, k, x)
-        setting, out = self.features(beta, k), (x - self.input_mean).flatten(1)
-        for layer in self.encoder:
-            out = layer(out, *setting)
-        mean, raw_log_var = out.chunk(2, dim=-1)
-        kept = self.mask(k)
-        return GaussianPosterior(mean * kept, bound_log_var(raw_log_var) * kept)
-
-    def decode(self, z: Tensor, beta, k) -> Tensor:
-        """Codes (batch, latent) → likelihood parameters (batch, C, H, W); what lies beyond k is ignored."""
-        beta, k = self._per_example(beta, k, z)
-        c, banks = self.features(beta, k)
-        out = z * self.mask(k) * self._code_scale(c)
-        for layer in self.decoder:
-            out = layer(out, c, banks)
-        return out.unflatten(-1, self.image_shape) + self.output_offset
-
-    def forward(self, x: Tensor, beta, k, generator: torch.Generator | None = None):
-        """(picture, q(z|x; β, k)) as for a VAE."""
-        posterior = self.encode(x, beta, k)
-        return self.likelihood.mean(self.decode(posterior.sample(generator=generator), beta, k)), posterior
-
-    def mask(self, k: Tensor) -> Tensor:
-        """1 for the first k dimensions, 0 for the rest: (batch,) → (batch, latent)."""
-        return (torch.arange(self.latent_dim, device=k.device) < k[:, None]).to(self.input_mean.dtype)
-
-    def _code_scale(self, c: Tensor) -> Tensor:
+    def code_scale(self, c: Tensor) -> Tensor:
         return 2 * torch.sigmoid(4 * self.code_gate(c))
-
-    def _per_example(self, beta, k, like: Tensor) -> tuple[Tensor, ...]:
-        options = {"dtype": self.input_mean.dtype, "device": like.device}
-        return tuple(torch.as_tensor(value, **options).expand(len(like)) for value in (beta, k))
 
     @torch.no_grad()
     def at(self, beta: float, k: int) -> VAE:
@@ -206,11 +163,11 @@ class OneModel(nn.Module):
         if not low <= beta <= high:
             raise ValueError(f"beta is {beta}; this model was made for β from {low:g} to {high:g}.")
         k = int(k)
-        c, banks = (part[0] for part in self.features(*self._per_example(beta, k, self.input_mean[:1])))
+        c, banks = (part[0] for part in self.features(*self.input_mean.new_tensor([[beta], [k]])))
         encoder, decoder = fold(self.encoder, c, banks), fold(self.decoder, c, banks)
         encoder[-1] = tuple(torch.cat([part[:k], part[largest : largest + k]]) for part in encoder[-1])
         weight, bias = decoder[0]
-        decoder[0] = ((weight * self._code_scale(c))[:, :k].contiguous(), bias)
+        decoder[0] = ((weight * self.code_scale(c))[:, :k].contiguous(), bias)
         names = ("image_shape", "hidden_dims", "likelihood", "activation")
         with torch.device("meta"):  # no random weights, which would only be thrown away
             model = VAE(latent_dim=k, **{name: self.config[name] for name in names})

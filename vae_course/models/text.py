@@ -33,9 +33,6 @@ class TextVAE(nn.Module):
         uses_code: bool = True,
     ):
         super().__init__()
-        if vocabulary_size < 5 or not 0 <= word_dropout <= 1:
-            found = f"vocabulary_size is {vocabulary_size}, word_dropout {word_dropout}"
-            raise ValueError(f"{found}; expected 5 tokens or more, and a share in [0, 1].")
         self.latent_dim, self.word_dropout, self.uses_code = latent_dim, word_dropout, uses_code
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim)
         self.encoder = nn.LSTM(embedding_dim, hidden_dim, batch_first=True)
@@ -98,11 +95,6 @@ class TextVAE(nn.Module):
         everywhere = found.new_zeros(truth.shape).masked_scatter(mask, found)
         return everywhere.reshape(*z.shape[:-1], x.shape[1])
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None):
-        """(log-probability of each token at one draw of z, q(z|x)), with gradients."""
-        posterior = self.encode(x)
-        return self.token_log_probs(x, posterior.sample(generator=generator)), posterior
-
     @torch.no_grad()
     def write(self, z: Tensor, longest: int = 30, temperature: float = 0.0, generator=None) -> Tensor:
         """Texts for codes z (n, latent), token by token, each read back in: int64 (n, at most longest + 1).
@@ -133,10 +125,10 @@ class TextVAE(nn.Module):
         """The greedy text at the posterior's mean: tokens (batch, length). A text, not an ELBO term."""
         return self.write(self.encode(x).mean, longest=2 * x.shape[1])
 
-    def sample(self, n: int, generator=None, temperature: float = 1.0, longest: int = 30) -> Tensor:
+    def sample(self, n: int, generator=None, temperature: float = 1.0) -> Tensor:
         """Tokens of n new texts from z ~ N(0, I); with temperature 1 these are draws from the model."""
         z = torch.randn(n, self.latent_dim, generator=generator, device=self.impossible.device)
-        return self.write(z, longest, temperature, generator)
+        return self.write(z, temperature=temperature, generator=generator)
 
     def _logits(self, states: Tensor) -> Tensor:
         return F.linear(states, self.to_logits.weight, self.to_logits.bias + self.impossible)

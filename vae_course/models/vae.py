@@ -18,7 +18,7 @@ class ImageModel(nn.Module):
     """Encoder, decoder and likelihood for images of one shape: what autoencoder and VAE share.
 
     ``VAE.for_data(train, latent_dim=20)`` takes the shape from the data and centers the networks on it.
-    Pictures and codes may be tensors or numpy arrays, of any float type.
+    Pictures and codes may be of any float type.
 
     Args:
         image_shape, latent_dim: (C, H, W), and size k of the code, at least 1.
@@ -68,14 +68,11 @@ class ImageModel(nn.Module):
         """A new model for the training part, an ImageData or what can be made one: its shape, its mean."""
         data = check_data(data, "the data set")
         model = cls(image_shape=data.shape, **arguments).center_on(data)
-        if (n := _weights(model)) > MANY_WEIGHTS:
+        if (n := sum(parameter.numel() for parameter in model.parameters())) > MANY_WEIGHTS:
             found = f"{cls.__name__} for pictures of {tuple(data.shape)} has {n / 1e6:.0f} million weights"
             cure = "four times that in training; give smaller hidden_dims, or architecture='conv'"
             warnings.warn(f"{found}: {4 * n / 1e9:.1f} GB, and {cure}.", stacklevel=2)
         return model
-
-    def extra_repr(self) -> str:
-        return f"pictures of {self.image_shape}, code of {self.latent_dim}, {_weights(self):,} weights"
 
     def center_on(self, data):
         """Let the encoder see x − mean image, the untrained decoder put out the mean image; gives the model.
@@ -113,10 +110,6 @@ class ImageModel(nn.Module):
     def reconstruct(self, x: Tensor) -> Tensor:
         """The same without gradients."""
         return self(x)
-
-
-def _weights(model: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def mean_image(data) -> Tensor:
@@ -162,13 +155,12 @@ class VAE(ImageModel):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None, noise: bool = False) -> Tensor:
-        """New images from z ~ N(0, I), (n, C, H, W): the decoder's means, or with ``noise`` draws."""
-        params = self.decode(self.draw_codes(n, generator))
+        """New images from z ~ N(0, I), (n, C, H, W): the decoder's means, or with ``noise`` draws. The
+        ``generator`` is on the model's device.
+        """
+        z = torch.randn(n, self.latent_dim, generator=generator, device=self.input_mean.device)
+        params = self.decode(z)
         return self.likelihood.sample(params, generator) if noise else self.likelihood.mean(params)
-
-    def draw_codes(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n codes from the prior, (n, latent), on the model's device, where ``generator`` must be."""
-        return torch.randn(n, self.latent_dim, generator=generator, device=self.input_mean.device)
 
 
 class GaussianVAE(VAE):

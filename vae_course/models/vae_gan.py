@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vae_course.models.gan import Discriminator
 from vae_course.models.networks import keeps_config
 from vae_course.models.vae import VAE
 
-SMALLEST_VARIANCE = 1e-8
 VARIANCE_MEMORY = 0.99  # share of the old value that each update of ``feature_variance`` keeps
 
 
 class VAEGAN(VAE):
-    """A VAE with a discriminator beside it; without the discriminator it *is* that VAE (:meth:`plain`).
+    """A VAE with a discriminator beside it; without the discriminator it *is* that VAE.
 
     Arguments are the VAE's, here convolutional by default, and ``discriminator_dims``, default the encoder's.
     The buffer ``feature_variance`` (channels,) is the running variance of each channel of the discriminator's
@@ -35,17 +34,9 @@ class VAEGAN(VAE):
         super().__init__(image_shape, latent_dim, hidden_dims, architecture=architecture, **others)
         sizes = discriminator_dims or self.config["hidden_dims"]
         self.config["discriminator_dims"] = sizes
-        self.discriminator = Discriminator(image_shape, sizes, architecture)
+        self.discriminator = Discriminator(image_shape, sizes)
         self.register_buffer("feature_variance", torch.ones(sizes[-1]))
         self.register_buffer("batches_seen", torch.zeros((), dtype=torch.int64))
-
-    def parts(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters of the three networks; a learned scale of the likelihood belongs to the decoder."""
-        return {
-            "encoder": list(self.encoder.parameters()),
-            "decoder": [*self.decoder.parameters(), *self.likelihood.parameters()],
-            "discriminator": list(self.discriminator.parameters()),
-        }
 
     def picture(self, z: Tensor) -> Tensor:
         """The decoder's mean picture, with gradients: (batch, latent) → (batch, C, H, W)."""
@@ -55,8 +46,8 @@ class VAEGAN(VAE):
         """½ Σ (difference)² of two outputs of the last hidden layer, (batch, channels, ...) → (batch,), ≥ 0,
         in units of ``feature_variance``: up to a constant −log N(Dis_l(x) | Dis_l(x̃), I), equations 7 and 8.
         """
-        squared = (ours - theirs).square().flatten(2).sum(2) if ours.dim() > 2 else (ours - theirs).square()
-        return 0.5 * (squared / self.feature_variance.clamp_min(SMALLEST_VARIANCE)).sum(1)
+        squared = (ours - theirs).square().flatten(2).sum(2)
+        return 0.5 * (squared / self.feature_variance.clamp_min(1e-8)).sum(1)
 
     @torch.no_grad()
     def update_feature_variance(self, features: Tensor) -> None:
@@ -65,12 +56,3 @@ class VAEGAN(VAE):
         memory = VARIANCE_MEMORY if self.batches_seen > 0 else 0.0
         self.feature_variance.mul_(memory).add_(fresh, alpha=1 - memory)
         self.batches_seen += 1
-
-    def plain(self) -> VAE:
-        """The VAE alone, sharing the weights: what is left to use, save or ship after training."""
-        config = {name: value for name, value in self.config.items() if name != "discriminator_dims"}
-        with torch.device("meta"):
-            model = VAE(**config)
-        state = {name: value for name, value in self.state_dict().items() if name in model.state_dict()}
-        model.load_state_dict(state, assign=True)
-        return model.train(self.training)

@@ -12,17 +12,14 @@ from vae_course.models.vae import ImageModel
 
 
 class Codebook(nn.Module):
-    """``n_codes`` ≥ 2 vectors ("letters") of length ``dim`` by which others are replaced.
+    """``n_codes`` vectors, ``letters`` (n_codes, dim), by which others are replaced.
 
     In training (`recipes/vq_vae.py`) they follow moving averages, without a gradient, ``decay`` in [0, 1):
-    ``letters`` (n_codes, dim); ``usage`` (n_codes,), of the share of vectors that chose each; ``total``
-    (n_codes, dim), of their sum, over the number of all vectors.
+    ``usage`` (n_codes,), of the share of vectors that chose each, and ``total`` (n_codes, dim), of their sum.
     """
 
     def __init__(self, n_codes: int, dim: int, decay: float = 0.99):
         super().__init__()
-        if n_codes < 2 or not 0 <= decay < 1:
-            raise ValueError(f"n_codes is {n_codes}, decay {decay}; expected at least 2, and [0, 1).")
         self.n_codes, self.decay = n_codes, decay
         self.register_buffer("letters", torch.randn(n_codes, dim))
         self.register_buffer("usage", torch.zeros(n_codes))
@@ -75,8 +72,6 @@ class CodePrior(nn.Module):
 
     def log_prob(self, codes: Tensor) -> Tensor:
         """log P(c) in nats, exact: int64 (batch, side, side) → (batch,)."""
-        if codes.dim() != 3 or codes.shape[1:] != (self.side, self.side):
-            raise ValueError(f"codes are {tuple(codes.shape)}; expected (batch, {self.side}, {self.side}).")
         logits = self(codes)
         return -F.cross_entropy(logits.transpose(1, 2), codes.flatten(1), reduction="none").sum(1)
 
@@ -110,9 +105,8 @@ class VQVAE(ImageModel):
 
     The convolutions are those of ``VAE(architecture="conv")``; in place of a linear layer to one vector z
     there is a 1×1 convolution to ``code_dim`` numbers at every place of the last feature map (7 × 7 for 28
-    pixels), each replaced by its nearest vector of the codebook. `recipes/vq_vae.py` has the objective that
-    trains it; ``commitment`` weighs the encoder's distance from its letters, in nats for a squared distance
-    of 1. Pictures are square. ``latent_dim`` is the size of the whole code, code_dim · side².
+    pixels), each replaced by its nearest vector of the codebook. In training (`recipes/vq_vae.py`),
+    ``commitment`` weighs the encoder's squared distance from its letters. Pictures are square.
     """
 
     outputs_per_latent = 1
@@ -158,7 +152,7 @@ class VQVAE(ImageModel):
 
     def encode(self, x: Tensor) -> Tensor:
         """The quantized code (batch, latent): a point, like an autoencoder's, and not a distribution."""
-        return self.code_of(self.codebook.lookup(self.codebook.nearest(self.vectors(x))))
+        return self.code_of(self.codebook.lookup(self.codes(x).flatten(1)))
 
     def decode_codes(self, codes: Tensor) -> Tensor:
         """Parameters of p(x|letters): int64 (batch, side, side) → (batch, C, H, W)."""

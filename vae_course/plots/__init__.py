@@ -1,9 +1,7 @@
-"""Plots of the course. Every function returns a matplotlib Figure and shows nothing by itself.
+"""Plots of the course. Every function returns a matplotlib Figure, made without pyplot, and shows nothing.
 
-Figures are made without pyplot, so that nothing has to be closed; in a notebook the last line of a cell
-displays them, in a script ``figure.savefig("name.png")`` writes them. Pictures are floats in [0, 1] of shape
-(n, channels, height, width); codes are (n, latent) in standard deviations of the prior; curves are in nats
-per example.
+Pictures are floats in [0, 1] of shape (n, channels, height, width); codes are (n, latent) in standard
+deviations of the prior; curves are in nats per example.
 """
 
 from vae_course._lazy import lazily
@@ -11,17 +9,13 @@ from vae_course._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "animation": "animation_html gif_bytes",
         "chapter_01": "bound_slice course_map gap_map toy_plane toy_posteriors trio_panel",
-        "chapter_03": "maps_side_by_side paths_on_map",
-        "chapter_05": "fingerprint",
         "chapter_08": "side_by_side",
-        "curves": "bars interval_dots line_plot training_curves",
-        "images": "image_grid interpolation_strip manifold pictures reconstructions "
-        "samples spectrograms traversal_grid traverse",
-        "latent": "latent_scatter posterior_ellipses",
+        "curves": "bars fingerprint interval_dots line_plot training_curves",
+        "images": "animation_html image_grid interpolation_strip manifold pictures reconstructions "
+        "samples spectrograms traversal_grid",
+        "latent": "draw_cloud latent_scatter maps_side_by_side paths_on_map point_clouds posterior_ellipses",
         "letters": "ink_preserving_cut letter_poster set_letters",
-        "points": "draw_cloud point_clouds",
         "style": "write_figure",
     },
 )

@@ -12,47 +12,33 @@ from vae_course.plots.curves import error_bars
 from vae_course.plots.style import GREY, looks, styled
 
 PANELS = {
-    "negative_elbo": "−ELBO (nats per example)",
     "distortion": "distortion (nats per example)",
     "rate": "rate: KL (nats per example)",
     "used_units": "used units (KL ≥ 0.05 nats)",
-    "active_units": "active units (variance > 0.01)",
+    "negative_elbo": "−ELBO (nats per example)",
     "frechet": "Fréchet distance of samples",
     "probe_accuracy": "linear-probe accuracy",
-    "precision": "precision of samples",
-    "recall": "recall of samples",
-    "parameters": "learnable numbers",
-    "operations": "operations for one picture",
 }
-USUAL = ("distortion", "rate", "used_units", "negative_elbo", "frechet", "probe_accuracy")
 
 
 @styled
-def size_panel(sweeps: Mapping[str, Sequence[dict]], measures: Sequence[str] = USUAL, *, beta=1.0) -> Figure:
+def size_panel(sweeps: Mapping[str, Sequence[dict]], *, beta: float = 1.0) -> Figure:
     """Measures against latent size, a small axes each, with 95 % intervals over seeds as error bars.
 
-    ``sweeps``: name of a line → records of a sweep, of which the models of this ``beta`` are taken;
-    ``measures`` are keys of the records.
+    ``sweeps``: name of a line → records of a sweep, of which the models of this ``beta`` are taken.
     """
-    columns = min(3, len(measures))
-    rows = -(-len(measures) // columns)
-    figure = Figure(figsize=(3.3 * columns, 2.7 * rows + 0.35), layout="constrained")
-    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes, measure in zip(cells, measures, strict=False):
+    figure = Figure(figsize=(9.9, 5.75), layout="constrained")
+    for axes, (measure, label) in zip(figure.subplots(2, 3).flat, PANELS.items(), strict=True):
         for (name, records), look in zip(sweeps.items(), looks(sweeps), strict=True):
             if all(record.get(measure) is None for record in records):
                 continue  # this sweep left the measure out: own pictures have no labels, for example
             sizes, mean, *interval = size_curve(records, measure, beta)
             axes.errorbar(sizes, mean, yerr=error_bars(mean, *interval), label=name, capsize=2.5, **look)
             _logarithmic(axes, 2, sizes)
-        if measure.endswith("units"):
+        if measure == "used_units":
             _all_of_them(axes)
-        axes.set(xlabel="latent size", ylabel=PANELS[measure])
-    for axes in cells[len(measures) :]:
-        axes.remove()
-    handles, labels = cells[0].get_legend_handles_labels()
-    if len(labels) > 1:
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4))
+        axes.set(xlabel="latent size", ylabel=label)
+    _common_legend(figure, "outside upper center")
     return figure
 
 
@@ -61,6 +47,12 @@ def _logarithmic(axes: Axes, base: int, ticks: Sequence[float] | None) -> None:
     axes.set_xticks(ticks)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _common_legend(figure: Figure, place: str) -> None:
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(handles, labels, loc=place, ncols=min(len(labels), 4))
 
 
 def _all_of_them(axes: Axes) -> None:
@@ -133,7 +125,5 @@ def side_by_side(
         axes.set_xlabel(x_label)
     for axes in row[: len(panels) : columns]:
         axes.set_ylabel(y_label)
-    handles, labels = row[0].get_legend_handles_labels()
-    if len(labels) > 1:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+    _common_legend(figure, "outside lower center")
     return figure

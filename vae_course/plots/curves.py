@@ -1,5 +1,6 @@
 """Lines and bars: curves of measured numbers, intervals, training curves."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vae_course.evaluation.intervals import Runs
-from vae_course.plots.style import BLUE, DATA, GREY, HELD_OUT, TRAIN, looks, styled
+from vae_course.plots.style import BLUE, DATA, GREEN, GREY, HELD_OUT, TRAIN, looks, styled
 from vae_course.training.loop import History
 
 
@@ -28,12 +29,11 @@ def line_plot(
     """One axes with a line for each name; lines differ in color, dash and marker.
 
     Args:
-        curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars. y may be `Runs`,
-            which bring their own. With ``points``, curves have no markers.
+        curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars, or with ``bands``
+            as bands. y may be `Runs`, which bring their own. With ``points``, curves have no markers.
         points: name → (x, y), drawn as markers without a line: measurements beside exact curves.
         x_label, y_label, log_x, log_y, x_ticks: labels have units; ticks are where to write numbers.
         legend_outside: put the legend to the right of the axes, where it hides nothing.
-        bands: draw the intervals as bands instead of error bars.
     """
     figure = Figure(figsize=(8.6 if legend_outside else 6.4, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -82,8 +82,6 @@ def interval_dots(
     ``panels``: measure (the axis label, with unit) → source → `Runs` or (mean, low, high), the same sources
     in each. ``references``: values of real digits, dotted; ``log``: measures drawn so; ``colors`` of sources.
     """
-    if len({tuple(rows) for rows in panels.values()}) != 1:
-        raise ValueError("interval_dots needs the same sources in every panel.")
     sources = list(next(iter(panels.values())))
     width = max(8.5, 2 * len(panels))  # inches; more than four panels need more than a text column
     figure = Figure(figsize=(width, 0.42 * len(sources) + 1.3), layout="constrained")
@@ -125,10 +123,8 @@ TERMS = {"negative_elbo": "−ELBO", "reconstruction": "reconstruction", "kl": "
 
 @styled
 def training_curves(history: History) -> Figure:
-    """−ELBO, reconstruction and KL on training data (solid, circles) and held-out data (dashed, squares).
-
-    Where the loss before training would press the rest flat, a note above the panel gives it instead. A run
-    that stopped early has a dotted line at its best epoch.
+    """−ELBO, reconstruction and KL on training and held-out data, with a dotted line at the best epoch of a
+    run that stopped early. Where the loss before training would press the rest flat, a note gives it instead.
     """
     figure = Figure(figsize=(2.9 * len(TERMS) + 0.4, 3.0), layout="constrained")
     panels = figure.subplots(1, len(TERMS))
@@ -165,3 +161,61 @@ def _limit(axes: Axes, curves: list[tuple[np.ndarray, np.ndarray]]) -> None:
     if start.max() > high + 2 * span:
         axes.set_ylim(low - 0.08 * span, high + 0.08 * span)
         axes.set_title(f"epoch 0: {start.max():,.0f} ↑", loc="right", color=GREY, fontsize=9.5)
+
+
+# What a bug does to the curves: a broken run beside a healthy one.
+
+Log = Mapping[str, Sequence[float]]
+TRUTH = {"color": GREEN, "linestyle": "-.", "marker": "^"}
+LINEAR = 100  # where a wide range is drawn straight: between minus and plus this
+
+
+@styled
+def fingerprint(healthy: Log, broken: Log, names: tuple[str, str] = ("healthy", "broken")) -> Figure:
+    """The training log of a broken run beside that of a healthy one, and what is true on held-out pictures.
+
+    Logs are name → value at each epoch from 0, in nats per example: "loss", "reconstruction" and "kl" as the
+    code logs them; "reported" (its held-out −ELBO) and "true" (the same, correctly measured).
+    """
+    figure = Figure(figsize=(11.2, 3.0), layout="constrained")
+    panels = figure.subplots(1, 4)
+    good, reported, true = names[0], f"{names[1]}, as it reports", f"{names[1]}, in truth"
+    for axes, name in zip(panels, ("loss", "reconstruction", "kl"), strict=False):
+        title = f"training log: {'KL' if name == 'kl' else name}"
+        _panel(axes, title, {good: healthy[name], reported: broken[name]})
+    curves = {good: healthy["true"], reported: broken["reported"], true: broken["true"]}
+    _panel(panels[3], "held out: −ELBO", curves)
+    panels[0].set_ylabel("nats per example")
+    lines = {line.get_label(): line for axes in panels for line in axes.lines}
+    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=len(lines))
+    return figure
+
+
+def _panel(axes: Axes, title: str, curves: Mapping[str, Sequence[float]]) -> None:
+    finite = [value for values in curves.values() for value in values if math.isfinite(value)]
+    for (name, values), look in zip(curves.items(), (TRAIN, HELD_OUT, TRUTH), strict=False):
+        shown = [value if math.isfinite(value) else math.nan for value in values]
+        axes.plot(range(len(values)), shown, label=name, **look)
+    if len(finite) < sum(map(len, curves.values())):
+        title += " (not finite)"
+    # Only a very wide range needs a logarithm, and a negative loss needs one with a straight middle.
+    if finite and max(map(abs, finite)) > 2000:
+        axes.set_yscale("symlog", linthresh=LINEAR)
+        axes.set_yticks(_spread_ticks(*axes.get_ylim()))
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+
+
+def _spread_ticks(low: float, high: float) -> list[float]:
+    """0 and powers of ten, equally far apart, for a symlog axis from low to high: about seven of them."""
+
+    def place(value: float) -> float:
+        """In decades from 0; the straight part is one decade long."""
+        size = abs(value) / LINEAR
+        return math.copysign(1 + math.log10(size) if size > 1 else size, value)
+
+    ends = place(low), place(high)
+    step = max(1, math.ceil((ends[1] - ends[0]) / 6))
+    powers = [LINEAR * 10.0 ** (n - 1) for n in range(step, math.ceil(max(map(abs, ends))) + 1, step)]
+    return [tick for tick in (*(-power for power in reversed(powers)), 0.0, *powers) if low <= tick <= high]

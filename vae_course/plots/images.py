@@ -1,7 +1,10 @@
-"""Pictures side by side: grids, samples, reconstructions, paths, manifolds."""
+"""Pictures side by side: grids, samples, reconstructions, paths, manifolds, animations."""
 
+import base64
+import io
 import math
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import torch
@@ -9,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.textpath import TextPath
+from PIL import Image
 from torch import Tensor, nn
 
 from vae_course.data.images import ImageData
@@ -20,8 +24,7 @@ from vae_course.randomness import seeded
 
 Pictures = Tensor | np.ndarray  # (n, C, H, W), floats in [0, 1]
 
-# What the plots ask of a model, without touching its state. The model may lie on any device; what comes back
-# lies on the CPU.
+# What the plots ask of a model on any device, without touching its state; what comes back is on the CPU.
 
 
 def encoded(model: nn.Module, x: Tensor) -> GaussianPosterior | Tensor:
@@ -59,8 +62,8 @@ GAP = 2  # white pixels between pictures
 
 
 def check_images(images: Pictures) -> np.ndarray:
-    """Images (n, channels, height, width), 1 or 3 channels of floats in [0, 1], as a float32 array (n,
-    height, width, 3); ValueError, with what to do about it, when they are anything else.
+    """Images (n, 1 or 3 channels, height, width) of floats in [0, 1] as float32 (n, height, width, 3);
+    ValueError, with what to do about it, when they are anything else.
     """
     array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
@@ -136,20 +139,18 @@ def image_grid(
     column_titles: Sequence[str] | None = None,
     cell: float = 0.84,
 ) -> Figure:
-    """Draw images row by row on one grid: a Figure with one axes, which holds one ``montage``.
+    """Draw images (n, channels, height, width), floats in [0, 1], 1 or 3 channels, row by row on one grid.
 
-    ``images`` are (n, channels, height, width), floats in [0, 1], 1 or 3 channels; of ``rows`` and
-    ``columns`` what is left out is chosen, near a square. Titles: one text per row, to its left; per column,
-    on top. ``cell`` is the largest width of a picture in inches; it shrinks until the figure fits a notebook.
+    Of ``rows`` and ``columns`` what is left out is chosen, near a square. Titles: one text per row, to its
+    left; per column, on top. ``cell`` is the largest width of a picture in inches; it shrinks to fit.
     """
-    n, _, height, width = check_images(images).transpose(0, 3, 1, 2).shape
+    n, height, width, _ = check_images(images).shape
     rows, columns = grid_shape(n, rows, columns)
     for name, texts, n in (("row_titles", row_titles, rows), ("column_titles", column_titles, columns)):
         if texts is not None and len(texts) != n:
             raise ValueError(f"{name} must hold {n} texts, not {len(texts)}.")
 
-    # Inches: margins as wide as the texts in them, and no layout engine, so that cells keep the size they
-    # are given.
+    # Inches: margins as wide as the texts in them, and no layout engine, so that cells keep their size.
     left = EDGE + (text_width(row_titles, 10) + 0.1 if row_titles else 0)
     top = EDGE + (0.2 if column_titles else 0)
     cell = min(cell, (MAX_WIDTH - left) / columns)
@@ -210,44 +211,27 @@ def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False
 
 
 def interpolation_strip(
-    images: Pictures,
-    labels: Sequence[str] | None = None,
-    *,
-    row_labels: Sequence[str] | None = None,
+    paths: Pictures, labels: Sequence[str], *, row_labels: Sequence[str] | None = None
 ) -> Figure:
-    """Draw the pictures along one path in a row, or several paths in rows of the same length.
-
-    ``images`` are ([paths,] steps, channels, height, width); ``labels`` stand above each step (default: the
-    position along the path from 0 to 1), ``row_labels`` to the left of each path.
+    """Draw the pictures along paths (paths, steps, channels, height, width), each in a row; ``labels`` stand
+    above the steps, ``row_labels`` to the left of the paths.
     """
-    paths = images[None] if len(images.shape) == 4 else images
-    rows, steps = paths.shape[:2]
-    labels = labels or [f"{i / (steps - 1):.2g}" for i in range(steps)]
     flat = paths.reshape(-1, *paths.shape[2:])
-    return image_grid(flat, rows, steps, column_titles=labels, row_titles=row_labels)
-
-
-VALUES = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-
-
-def traverse(model: nn.Module, code: Tensor, dimensions: Sequence[int], values=VALUES) -> Tensor:
-    """What one latent dimension does: decode copies of a code (latent,) in which it is set to each value.
-
-    A row for each of the ``dimensions``, a column for each of the ``values``: (dimensions, values, C, H, W).
-    """
-    z = code.detach().cpu().float().repeat(len(dimensions), len(values), 1)
-    for row, dimension in enumerate(dimensions):
-        z[row, :, dimension] = torch.tensor(values, dtype=torch.float32)
-    return pictures(model, z.flatten(0, 1)).unflatten(0, z.shape[:2])
+    return image_grid(flat, *paths.shape[:2], column_titles=labels, row_titles=row_labels)
 
 
 def traversal_grid(model: nn.Module, code: Tensor, dimensions: Sequence[int], *, row_titles=()) -> Figure:
-    """Draw ``traverse``: a row for each dimension, z₁, z₂ … by default, a column for each of its values."""
-    shown = traverse(model, code, dimensions).flatten(0, 1)
+    """What one latent dimension does: a row for each of ``dimensions``, in it pictures decoded from copies of
+    a code (latent,) in which it is set to −3, −2, …, 3. ``row_titles`` are z₁, z₂ … by default.
+    """
+    values = torch.arange(-3.0, 4.0)
+    z = code.detach().cpu().float().repeat(len(dimensions), len(values), 1)
+    for row, dimension in enumerate(dimensions):
+        z[row, :, dimension] = values
     titles = row_titles or [f"$z_{{{dimension + 1}}}$" for dimension in dimensions]
-    columns = [minus(f"{value:+g}") if value else "0" for value in VALUES]
-    shape = len(titles), len(columns)
-    return image_grid(shown, *shape, row_titles=titles, column_titles=columns, cell=0.75)
+    columns = [minus(f"{value:+g}") if value else "0" for value in values.tolist()]
+    shown = pictures(model, z.flatten(0, 1))
+    return image_grid(shown, *z.shape[:2], row_titles=titles, column_titles=columns, cell=0.75)
 
 
 LOW, HIGH = 0.01, 0.99  # the share of the prior that a manifold covers along each axis
@@ -256,9 +240,7 @@ TICKS = torch.tensor([-2.0, -1, -0.5, 0, 0.5, 1, 2])
 
 @styled
 def manifold(model: nn.Module, n: int = 20) -> Figure:
-    """Decode an n x n grid of codes, spaced so that every picture stands for the same share of the prior.
-
-    Along each axis the codes are the quantiles of N(0, 1) at equal steps of probability (Kingma & Welling
+    """Decode an n x n grid of codes, the quantiles of N(0, 1) at equal steps of probability (Kingma & Welling
     2014, figure 4); the second axis points up. Of more than two latent dimensions the others stay at 0.
     """
     values = torch.special.ndtri(torch.linspace(LOW, HIGH, n, dtype=torch.float64)).float()
@@ -284,8 +266,8 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
 
 @styled
 def spectrograms(levels: Tensor, settings: Spectrogram, titles: Sequence[str] = (), *, columns=5) -> Figure:
-    """Draw log-magnitude spectrograms (n, bins, frames), dB, from the transform's floor (black) to 0 (white),
-    on common axes, at most `columns` in a row; its ``settings`` give hertz and seconds.
+    """Draw log-magnitude spectrograms (n, bins, frames), dB, from the floor of ``settings`` (black) to 0
+    (white), on common axes, at most `columns` in a row.
     """
     columns = min(columns, len(levels))
     rows = -(-len(levels) // columns)
@@ -307,3 +289,52 @@ def spectrograms(levels: Tensor, settings: Spectrogram, titles: Sequence[str] = 
         axes.set_xlabel("time (s)")
     figure.colorbar(image, ax=grid, label="level (dB)", shrink=0.9, pad=0.01)
     return figure
+
+
+# Animations that play in a notebook without a kernel and without scripts.
+
+
+def gif_bytes(frames: Pictures, *, seconds: float = 0.08) -> bytes:
+    """Frames as an animated GIF that goes there and back for ever, in the pictures' own size.
+
+    ``frames`` are (steps, channels, height, width), or (steps, n, channels, height, width) for n pictures
+    side by side; floats in [0, 1]. Each stands for ``seconds``, at least 0.02 (browsers slow shorter ones).
+    """
+    frames = frames[:, None] if len(frames.shape) == 4 else frames
+    if len(frames.shape) != 5 or frames.shape[0] < 2:
+        shape = tuple(frames.shape)
+        raise ValueError(f"frames must be (steps, [n,] channels, height, width) with 2 steps, not {shape}.")
+    rows = [(255 * montage(row, 1, len(row))).round().astype(np.uint8) for row in frames]
+    if frames.shape[2] == 1:
+        rows = [row[..., 0] for row in rows]
+    film = [Image.fromarray(row) for row in rows]
+    film += film[-2:0:-1]
+    buffer, how = io.BytesIO(), {"duration": round(1000 * seconds), "loop": 0, "optimize": False}
+    film[0].save(buffer, "GIF", save_all=True, append_images=film[1:], **how)
+    return buffer.getvalue()
+
+
+def animation_html(
+    frames: Pictures,
+    caption: str,
+    alt: str,
+    *,
+    names: Sequence[str] | None = None,
+    zoom: int = 6,
+    seconds: float = 0.08,
+) -> str:
+    """An animation as HTML for ``show_html``: a GIF, which needs no script, in a fold; closing it stops it.
+
+    ``frames``, ``seconds`` as in ``gif_bytes``; ``caption`` stands above it, ``names`` under each of the n
+    pictures of a frame, shown ``zoom`` times larger than their pixels; ``alt`` says what can be seen.
+    """
+    n = frames.shape[1] if len(frames.shape) == 5 else 1
+    width = zoom * (n * frames.shape[-1] + GAP * (n - 1))
+    source = base64.b64encode(gif_bytes(frames, seconds=seconds)).decode("ascii")
+    image = f'<img alt="{escape(alt, quote=True)}" width="{width}" height="{zoom * frames.shape[-2]}" '
+    image += f'style="image-rendering: pixelated; max-width: none" src="data:image/gif;base64,{source}">'
+    look = f"text-align: center; width: {width // n}px"
+    cells = "".join(f'<td style="{look}">{escape(name)}</td>' for name in names or ())
+    labels = f'<table style="width: {width}px; margin: 0"><tr>{cells}</tr></table>' if cells else ""
+    summary = f"{escape(caption)} (close to stop the movement)"
+    return f"<details open><summary>{summary}</summary>{image}{labels}</details>"

@@ -1,24 +1,19 @@
 """The course's look: colors that everybody can tell apart, and never color alone.
 
-The palette is the one of Okabe and Ito (2008, "Color Universal Design"), which stays distinct under the
-common forms of color blindness. Every color comes with a line style and a marker of its own, so that a
-grey print says the same thing.
+The palette is the one of Okabe and Ito (2008, "Color Universal Design"). Every color comes with a line style
+and a marker of its own, so that a grey print says the same thing.
 """
 
 import io
 from collections.abc import Callable, Iterable
 from itertools import cycle
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import matplotlib
 from cycler import cycler
 from matplotlib.figure import Figure
 
 from vae_course.files import write_atomically
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
@@ -27,10 +22,9 @@ PURPLE = "#CC79A7"
 ORANGE = "#E69F00"
 SKY = "#56B4E9"
 BLACK = "#000000"
-YELLOW = "#F0E442"
 GREY = "#6E6E6E"  # 4.9 : 1 on white, so still readable as text
 
-# Yellow is last: on white paper it is too light for thin lines and small text.
+# Without yellow, which on white paper is too light for thin lines and small text.
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 # Ten classes need ten colors. No ten are distinct to every eye, so classes differ by glyph or marker as well.
 CLASS_COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY, "#8C7A1A", "#882255")
@@ -38,15 +32,8 @@ LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 # The same thing has the same color in every chapter.
-DATA, PRIOR, VAE, AUTOENCODER, GAN, VAE_GAN = GREY, GREY, BLUE, PURPLE, ORANGE, GREEN
-SUBJECTS = {
-    "data": DATA,
-    "real": DATA,
-    "VAE": VAE,
-    "autoencoder": AUTOENCODER,
-    "GAN": GAN,
-    "VAE-GAN": VAE_GAN,
-}
+DATA, PRIOR, VAE, VAE_GAN = GREY, GREY, BLUE, GREEN
+SUBJECTS = {"data": DATA, "real": DATA, "VAE": VAE, "autoencoder": PURPLE, "GAN": ORANGE, "VAE-GAN": VAE_GAN}
 
 TRAIN = {"color": BLUE, "linestyle": "-", "marker": "o"}
 HELD_OUT = {"color": VERMILION, "linestyle": "--", "marker": "s"}
@@ -80,7 +67,7 @@ def use():
     return matplotlib.rc_context(RC)
 
 
-def styled(function: Callable[P, R]) -> Callable[P, R]:
+def styled(function: Callable) -> Callable:
     """Decorator: run a plot function under the course's style and leave the reader's settings untouched."""
     return use()(function)
 

@@ -5,11 +5,10 @@ from vae_course._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "display": "play show show_html",
+        "display": "format_number play results_table show show_html",
         "engine": "check complete hint solution",
         "claims": "ClaimFailed Claims",
         "parameters": "ParameterError check_parameters",
         "predictions": "predict Prediction",
-        "tables": "format_number results_table",
     },
 )

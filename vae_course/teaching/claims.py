@@ -19,14 +19,12 @@ from typing import Any
 from vae_course.evaluation.intervals import Interval, Runs, as_number, measured_text
 from vae_course.files import write_atomically
 from vae_course.randomness import base_seed
-from vae_course.teaching.display import publish
-from vae_course.teaching.tables import format_number, table_html
+from vae_course.teaching.display import format_number, publish, table_html
 
 RESULTS_VARIABLE = "VAE_COURSE_RESULTS"  # folder for the record of this run
 RUN_VARIABLE = "VAE_COURSE_RUN"  # "full" or "quick"; set by the tool that executes chapters
 REPLICATION_VARIABLE = "VAE_COURSE_REPLICATION"  # file with the replications; default: the checkout's own
 
-ID = re.compile(r"[a-z][a-z0-9_]*")
 # A measured claim that misses. Only the tool knows which parameters it set: a notebook cannot tell its own
 # from those of the committed run without holding them twice. A reader's own run is neither.
 MISSES = {"full": "NO", "quick": "not in this small run"}
@@ -54,12 +52,10 @@ class Claim:
 
     def failure(self) -> str:
         """Which bound is missed and by how much, for the error message."""
-        if math.isnan(self.miss):
-            missed = "and a number that is not finite never holds"
-        elif self.miss == 0:
-            missed = "exactly on the bound, which is excluded"
-        else:
-            missed = f"missed by {format_number(self.miss)}"
+        missed = f"missed by {format_number(self.miss)}"
+        if not self.miss > 0:
+            touches = "exactly on the bound, which is excluded"
+            missed = "and a number that is not finite never holds" if math.isnan(self.miss) else touches
         return f"{self.text!r}: measured {format_number(self.value)}, must be {self.bound}, {missed}"
 
 
@@ -78,9 +74,8 @@ class Claims:
     def __init__(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
         if not name or Path(name).name != name:
             raise ValueError(f"Claims needs a plain name such as '02_Encoder_and_Decoder'; got {name!r}.")
-        json.dumps(dict(parameters or {}), allow_nan=False)  # raises where they could not be saved
-        self.name = name
-        self.parameters = dict(parameters or {})
+        self.name, self.parameters = name, dict(parameters or {})
+        json.dumps(self.parameters, allow_nan=False)  # raises where they could not be saved
         self._claims: dict[str, Claim] = {}
         self._notes: dict[str, dict[str, Any]] = {}
         self._started = time.perf_counter()
@@ -117,30 +112,26 @@ class Claims:
             text: the sentence of the table; the id in words when left out.
             exact: an identity or mathematics, which stops any run; otherwise something measured.
         """
-        if not ID.fullmatch(id):
-            raise ValueError(f"A claim's id is made of small letters, digits and underscores; got {id!r}.")
-        if id in self._notes:
-            raise ValueError(f"Claim {id!r}: a note has this id already; give the claim another one.")
-        text = text or id.replace("_", " ").capitalize()
+        _check_id("Claim", id, self._notes, "a note")
         number, low, high, each = _numbers(value)
         if whole_interval and not isinstance(value, Runs | Interval):
             raise ValueError(f"Claim {id!r}: whole_interval=True needs Runs or an Interval.")
-        lowest, highest, strict, bound = _bound(id, unit, below, above, between, near)
+        bounds = {"below": below, "above": above, "between": between, "near": near}
+        lowest, highest, strict, bound = _bound(id, unit, bounds)
         # One run alone says nothing about its spread, so its whole interval satisfies no bound.
         ends = [math.nan if end is None else end for end in (low, high)]
         compared = list(each) if exact else [number, *ends] if whole_interval else [number]
-        misses = [_miss(one, lowest, highest, strict) for one in compared]
-        holds = all(miss == 0 for miss, _ in misses) and not any(touches for _, touches in misses)
-        miss = math.nan if any(math.isnan(m) for m, _ in misses) else max(m for m, _ in misses)
+        misses = [max(lowest - n, n - highest, 0.0) if math.isfinite(n) else math.nan for n in compared]
+        touches = strict and any(n in (lowest, highest) for n in compared)
+        miss = math.nan if any(map(math.isnan, misses)) else max(misses)
+        text = text or id.replace("_", " ").capitalize()
         bound += " (whole interval)" if whole_interval else ""
+        holds = miss == 0 and not touches
         self._claims[id] = Claim(id, text, number, low, high, unit, bound, exact, holds, miss)
 
     def note(self, id: str, value: Any, *, unit: str = "") -> None:
         """Record a number that a sentence names as ``{{id}}`` and that no bound judges."""
-        if not ID.fullmatch(id):
-            raise ValueError(f"A note's id is made of small letters, digits and underscores; got {id!r}.")
-        if id in self._claims:
-            raise ValueError(f"Note {id!r}: a claim has this id already, and {{{{{id}}}}} shows its number.")
+        _check_id("Note", id, self._claims, "a claim")
         value, low, high, _ = _numbers(value)
         self._notes[id] = {"id": id, "value": value, "low": low, "high": high, "unit": unit}
 
@@ -152,25 +143,21 @@ class Claims:
         """
         if not self._claims:
             raise ValueError(f"{self.name} has no claims to report: call claims.add(...) first.")
-        folder = os.environ.get(RESULTS_VARIABLE)
-        if folder:
+        if folder := os.environ.get(RESULTS_VARIABLE):
             self.save(Path(folder) / f"{self.name}.json")
         table, text = claims_table(self.record(), replication_of(self.name))
         publish({"text/html": table, "text/plain": text}, {"vae_course": {"claims": self.name}})
-        failed = [claim for claim in self.claims if claim.exact and not claim.holds]
-        if failed:
-            raise ClaimFailed(
-                f"{len(failed)} of {sum(claim.exact for claim in self.claims)} exact claims do not hold: "
-                + "; ".join(claim.failure() for claim in failed)
-                + "."
-            )
+        exact = [claim for claim in self.claims if claim.exact]
+        if failed := [claim.failure() for claim in exact if not claim.holds]:
+            found = f"{len(failed)} of {len(exact)} exact claims do not hold"
+            raise ClaimFailed(f"{found}: {'; '.join(failed)}.")
 
     def record(self) -> dict[str, Any]:
         """What is saved: parameters, base seed, kind of run, seconds, claims and notes, JSON-able."""
-        claims = [{key: _json_number(value) for key, value in asdict(claim).items()} for claim in self.claims]
-        for claim in claims:
-            del claim["miss"]
-        notes = [{key: _json_number(value) for key, value in note.items()} for note in self._notes.values()]
+        claims, notes = (
+            [{key: _json_number(part) for key, part in entry.items() if key != "miss"} for entry in entries]
+            for entries in (map(asdict, self.claims), self._notes.values())
+        )
         return {
             "parameters": self.parameters,
             "base_seed": base_seed(),
@@ -192,21 +179,19 @@ def claims_table(record: Mapping[str, Any], replicated: Mapping[str, Any]) -> tu
     ``replicated``: claim id → {"held": 5, "of": 5, "bound": "> 2", …}, from the file of replications.
     """
     cells, lines = [], []
-    for claim in record["claims"]:
+    for number, claim in enumerate(record["claims"], start=1):
         measured, verdict = measured_claim(claim), verdict_of(claim, record.get("run", ""))
         again = "" if claim["exact"] else replicated_text(claim, replicated)
         cells.append([claim["text"], measured, claim["bound"], verdict, "exact" if claim["exact"] else again])
         said = "holds" if claim["holds"] else verdict
-        lines.append(
-            f"{claim['text']}: measured {measured}, must be {claim['bound']}: {said}."
-            + (f" Replicated {again}." if again else "")
-        )
+        line = f"{number}. {claim['text']}: measured {measured}, must be {claim['bound']}: {said}."
+        lines.append(line + (f" Replicated {again}." if again else ""))
     held = sum(claim["holds"] for claim in record["claims"])
     summary = f"Claims of this run: {held} of {len(cells)} hold"
     columns = ["Claim", "Measured (95 % interval)", "Must be", "Holds", "Replicated"]
     table = table_html(columns, cells, "An exact claim holds in every run; a measured one in the full run.")
-    text = "\n".join([f"{summary}.", *(f"{number}. {line}" for number, line in enumerate(lines, start=1))])
-    return f"<details>\n<summary>{html.escape(summary)}</summary>\n{table}\n</details>", text
+    folded = f"<details>\n<summary>{html.escape(summary)}</summary>\n{table}\n</details>"
+    return folded, "\n".join([f"{summary}.", *lines])
 
 
 def measured_claim(claim: Mapping[str, Any]) -> str:
@@ -236,52 +221,43 @@ def replication_of(name: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))["chapters"].get(name, {})
 
 
+def _check_id(kind: str, id: str, taken: Mapping[str, Any], by: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", id):
+        raise ValueError(f"{kind} {id!r}: an id is made of small letters, digits and underscores.")
+    if id in taken:
+        raise ValueError(f"{kind} {id!r}: {by} has this id already; give another one.")
+
+
 def _numbers(value: Any) -> tuple[float, float | None, float | None, tuple[float, ...]]:
     """(value, low, high, every single value) of a number, of Runs or of an Interval."""
     if isinstance(value, Runs):
         ends = (None, None) if value.n == 1 else value.interval()
         return value.mean, *ends, value.values
-    bounded = isinstance(value, Interval)
-    number, low, high = map(as_number, value) if bounded else (as_number(value), None, None)
-    if bounded and (low > number or number > high):
+    if not isinstance(value, Interval):
+        return as_number(value), None, None, (as_number(value),)
+    number, low, high = map(as_number, value)
+    if low > number or number > high:
         raise ValueError(f"the value {number} is not inside its interval [{low}, {high}].")
     return number, low, high, (number,)
 
 
-def _bound(
-    id: str,
-    unit: str,
-    below: float | None,
-    above: float | None,
-    between: tuple[float, float] | None,
-    near: tuple[float, float] | None,
-) -> tuple[float, float, bool, str]:
+def _bound(id: str, unit: str, bounds: Mapping[str, Any]) -> tuple[float, float, bool, str]:
     """(lowest allowed, highest allowed, ends excluded, readable text)."""
-    bounds = {"below": below, "above": above, "between": between, "near": near}
     given = [name for name, bound in bounds.items() if bound is not None]
     if len(given) != 1:
         names = ", ".join(bounds)
         raise ValueError(f"Claim {id!r}: give one bound, exactly one of {names}; got {given or 'none'}.")
-
-    def text(number: float) -> str:
-        return f"{format_number(100 * number)} %" if unit == "%" else format_number(number)
-
-    if below is not None:
-        return -math.inf, float(below), True, f"< {text(below)}"
-    if above is not None:
-        return float(above), math.inf, True, f"> {text(above)}"
-    if between is not None:
-        start, end = map(float, between)
-        return start, end, False, f"between {text(start)} and {text(end)}"
-    target, tolerance = map(float, near)
-    return target - tolerance, target + tolerance, False, f"within {text(tolerance)} of {text(target)}"
-
-
-def _miss(number: float, lowest: float, highest: float, strict: bool) -> tuple[float, bool]:
-    """(distance outside the allowed range, whether it sits exactly on an excluded end)."""
-    if not math.isfinite(number):
-        return math.nan, False
-    return max(lowest - number, number - highest, 0.0), strict and number in (lowest, highest)
+    (kind,), bound = given, bounds[given[0]]
+    numbers = bound if kind in ("between", "near") else (bound, 0)
+    texts = [f"{format_number(100 * n)} %" if unit == "%" else format_number(n) for n in numbers]
+    first, second = map(float, numbers)
+    if kind == "below":
+        return -math.inf, first, True, f"< {texts[0]}"
+    if kind == "above":
+        return first, math.inf, True, f"> {texts[0]}"
+    if kind == "between":
+        return first, second, False, f"between {texts[0]} and {texts[1]}"
+    return first - second, first + second, False, f"within {texts[1]} of {texts[0]}"
 
 
 def _json_number(value: Any) -> Any:

@@ -1,11 +1,12 @@
-"""Show figures, sounds and widgets in a notebook, with alternative text."""
+"""Show figures, sounds, tables and widgets in a notebook, with alternative text."""
 
 from __future__ import annotations
 
 import base64
 import io
+import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,9 @@ def publish(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) 
 
     ``data``: MIME type to content, "text/plain" among them, pictures in base64; ``metadata`` by MIME type.
     """
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        say(data["text/plain"])
-        return
+    from IPython import get_ipython
+    from IPython.display import display
+
     if get_ipython() is None:
         say(data["text/plain"])
     else:
@@ -51,8 +49,8 @@ SHORTEST_ALT = 20
 def show(fig: Figure, alt: str, *, title: str | None = None, dpi: int = DPI) -> None:
     """Display a matplotlib Figure as PNG with alternative text, then close it, so that it is not drawn twice.
 
-    ``alt`` is one sentence that says what can be seen; it goes into the output metadata, {"image/png":
-    {"alt": alt}}, and into text/plain. ``title`` is the finding in a few words, written above the figure.
+    ``alt``, one sentence that says what can be seen, goes into the output's metadata and its text; ``title``
+    is the finding in a few words, written above the figure.
     """
     alt = check_alt(alt)
     if title is not None:
@@ -88,10 +86,8 @@ def check_alt(alt: str) -> str:
 
 
 def png_bytes(fig: Figure, *, dpi: int = DPI, live: bool = False) -> bytes:
-    """Render a figure to PNG without software name or date (the same figure, the same bytes), and close it.
-
-    ``live`` is for pictures that are redrawn while somebody waits: not cropped, so the figure needs a layout
-    of its own, and lightly compressed.
+    """Render a figure to PNG without software name or date (the same figure, the same bytes), and close it;
+    ``live``, redrawn while somebody waits: not cropped, lightly compressed.
     """
     import matplotlib.pyplot as plt
 
@@ -126,3 +122,60 @@ def wav_bytes(clip: Tensor, rate: int) -> bytes:
     buffer = io.BytesIO()
     wavfile.write(buffer, rate, scaled.astype("<i2"))
     return buffer.getvalue()
+
+
+# Tables and numbers for people: HTML for the eye, one line per row for terminals and screen readers.
+
+
+def format_number(value: Any) -> str:
+    """A number with four significant digits: 12 -> "12", 0.00012345 -> "1.234e-4", 104.2371 -> "104.2", 60000
+    -> "60,000". None becomes an empty string; what is no number is returned as text.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str | int):
+        return value if isinstance(value, str) else f"{value:,}"
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    if math.isnan(number):
+        return "not a number"
+    if math.isinf(number):
+        return "infinity" if number > 0 else "-infinity"
+    size = abs(number)
+    if size and (size < 1e-3 or size >= 1e7):
+        digits, power = f"{number:.3e}".split("e")
+        return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
+    if size >= 1000:
+        return f"{number:,.0f}"
+    return f"{number:.4g}"
+
+
+def results_table(rows: Sequence[Mapping[str, Any]], *, caption: str = "What we measured") -> None:
+    """Display dicts, column name to number, text or None (empty), as a table, HTML with a text twin; columns
+    come in order of first appearance.
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[format_number(row.get(name)) for name in columns] for row in rows]
+    lines = [f"{caption}:"]
+    for number, row in enumerate(cells, start=1):
+        filled = [f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell]
+        lines.append(f"{number}. {'; '.join(filled)}")
+    publish({"text/html": table_html(columns, cells, caption), "text/plain": "\n".join(lines)})
+
+
+def table_html(columns: Sequence[str], cells: Sequence[Sequence[str]], caption: str) -> str:
+    """A plain HTML table: caption, column headers with scope, first cell of each row as its header."""
+    left = 'style="text-align: left"'
+    head = "".join(f'<th scope="col" {left}>{escape(name)}</th>' for name in columns)
+    body = "\n".join(
+        f'<tr><th scope="row" {left}>{escape(row[0])}</th>'
+        + "".join(f"<td {left}>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in cells
+    )
+    text = f"<table>\n<caption {left}>{escape(caption)}</caption>\n"
+    return text + f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"

@@ -15,10 +15,8 @@ _hints_given: dict[str, int] = {}
 
 
 def check(exercise: str | Exercise, answer: Any) -> Verdict:
-    """Check an answer (function, number, code or dict) to an exercise such as "02.1" at once, say what is
-    right or which mistake it looks like, and return the verdict.
-
-    An unsolved stub is "not answered yet" and raises nothing, so that an unsolved notebook runs through.
+    """Check an answer (function, number, code or dict) to an exercise such as "02.1", say what is right or
+    which mistake it looks like, and return the verdict; an unsolved stub is "not answered yet".
     """
     exercise = find(exercise)
     verdict = grade(exercise, answer)
@@ -35,8 +33,8 @@ def complete(exercise: str | Exercise, answer: Callable) -> Callable:
     if exercise.reference is None:
         raise ValueError(f"Exercise {exercise.id} asks for a value; use check.")
     verdict = grade(exercise, answer)
-    goes_on = "yours is used from here on" if verdict.correct else "the chapter goes on with the reference"
-    _say(f"Exercise {exercise.id}", f"{verdict.message} ({goes_on[0].upper()}{goes_on[1:]}.)")
+    goes_on = "Yours is used from here on." if verdict.correct else "The chapter goes on with the reference."
+    _say(f"Exercise {exercise.id}", f"{verdict.message} ({goes_on})")
     return answer if verdict.correct else exercise.reference
 
 

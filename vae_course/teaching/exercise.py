@@ -11,10 +11,8 @@ CONTRACT, WRONG, ERROR = "contract", "wrong", "error"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found.
-
-    ``status`` is "not answered", "correct", "mistake" (a classic one, named), "contract" (wrong type, shape,
-    dtype, range, or not finite), "wrong" (none of these) or "error" (the answer raised).
+    """What a check found; ``status`` is "not answered", "correct", "mistake" (a classic one), "contract" (of
+    type, shape, dtype, range, finiteness), "wrong" (none of these) or "error" (the answer raised).
     """
 
     status: str
@@ -70,32 +68,18 @@ class Exercise:
     codes: Mapping[str, Mapping[str, str]] | None = None  # by part ("" if only one), what each stands for
     explanation: str = ""  # shown with the solution of a value exercise
     tolerance: float = 1e-4  # absolute and relative, when numbers are compared
-    seed: int = 0  # the randomness of the check
 
-    def __post_init__(self) -> None:
-        if (self.reference is None) == (self.value is None) and not self.marked_later:
-            raise ValueError(f"Exercise {self.id}: give either a reference function or a value.")
-        if self.reference is not None and (self.cases is None) == (self.grade is None):
-            raise ValueError(f"Exercise {self.id}: give a reference function either cases or grade.")
-        if not self.hints:
-            raise ValueError(f"Exercise {self.id}: give at least one hint.")
+    asks_for_function = property(lambda self: self.stub.lstrip().startswith("def "))
 
     @property
     def marked_later(self) -> bool:
         """Whether nothing that a student installs knows the answer."""
         return self.reference is None and self.value is None and self.grade is not None
 
-    asks_for_function = property(lambda self: self.stub.lstrip().startswith("def "))
-
     @property
     def answer_name(self) -> str:
         """The name that the stub defines."""
         return re.search(r"^(?:def )?(\w+)(?:\(| =)", self.stub, re.MULTILINE).group(1)
-
-    @property
-    def cell(self) -> str:
-        """The unsolved notebook cell: the stub and its check."""
-        return f'{self.stub.strip()}\n\n\ncheck("{self.id}", {self.answer_name})'
 
     def named(self, mistake: str, detail: str = "") -> Verdict:
         """The verdict for one of this exercise's mistakes, by name."""

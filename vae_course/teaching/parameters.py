@@ -17,8 +17,7 @@ def check_parameters(scope: Mapping[str, Any], **rules: Any) -> dict[str, Any]:
 
     ``scope`` is ``globals()`` of the notebook, after the parameters cell and what papermill set. A rule is a
     tuple of the allowed values; an int n for a whole number of at least n; a float x for a number above x; a
-    bool for True or False; "" for any text; a list with one of these for a list of at least one such value;
-    or a function that returns whether a value will do (its docstring says what is asked for).
+    bool for True or False; or a list with one of these for a list of at least one such value.
     """
     missing = [name for name in rules if name not in scope]
     if missing:
@@ -40,12 +39,8 @@ def _follows(value: Any, rule: Any) -> bool:
         return isinstance(value, list | tuple) and len(value) > 0 and all(_follows(v, rule[0]) for v in value)
     if isinstance(rule, tuple):
         return any(type(value) is type(allowed) and value == allowed for allowed in rule)
-    if callable(rule):
-        return bool(rule(value))
     if isinstance(rule, bool) or isinstance(value, bool):
         return isinstance(rule, bool) and isinstance(value, bool)
-    if isinstance(rule, str):
-        return isinstance(value, str) and bool(value)
     if isinstance(rule, int):
         return isinstance(value, Integral) and value >= rule
     return isinstance(value, Real) and math.isfinite(value) and value > rule
@@ -56,10 +51,6 @@ def _words(rule: Any) -> str:
         return f"a list, each of it {_words(rule[0])}"
     if isinstance(rule, tuple):
         return " or ".join(map(repr, rule))
-    if callable(rule):
-        return " ".join(rule.__doc__.split()).rstrip(".")
     if isinstance(rule, bool):
         return "True or False"
-    if isinstance(rule, str):
-        return "a text"
     return f"a whole number of at least {rule}" if isinstance(rule, int) else f"a number above {rule:g}"

@@ -8,8 +8,8 @@ from vae_course.teaching.display import publish, publish_widget
 
 
 class Prediction:
-    """A multiple-choice question about what comes next, and the reader's answer; made by `predict`. ``index``
-    is the position of the chosen option; None until the reader chooses.
+    """A multiple-choice question about what comes next, made by `predict`; ``index`` is the position of the
+    reader's answer, None until one is chosen.
     """
 
     def __init__(self, question: str, options: Sequence[str]) -> None:
@@ -60,18 +60,11 @@ def predict(question: str, options: Sequence[str], default: object = None) -> Pr
     letters = ascii_lowercase[: len(guess.options)]
     items = "".join(f"<li>{escape(option)}</li>" for option in guess.options)
     lettered = [f"  ({letter}) {option}" for letter, option in zip(letters, guess.options, strict=True)]
-    publish(
-        {
-            "text/html": f'<p><strong>Predict.</strong> {escape(question)}</p><ol type="a">{items}</ol>',
-            "text/plain": "\n".join([f"Predict. {question}", *lettered]),
-        }
-    )
-    guess.buttons = ToggleButtons(
-        options=[(letter, number) for number, letter in enumerate(letters)],
-        value=None,
-        style={"button_width": "4em"},
-        tooltips=guess.options,
-    )
+    page = f'<p><strong>Predict.</strong> {escape(question)}</p><ol type="a">{items}</ol>'
+    publish({"text/html": page, "text/plain": "\n".join([f"Predict. {question}", *lettered])})
+    choices = [(letter, number) for number, letter in enumerate(letters)]
+    look = {"style": {"button_width": "4em"}, "tooltips": guess.options}
+    guess.buttons = ToggleButtons(options=choices, value=None, **look)
     guess.buttons.observe(lambda change: guess.choose(change["new"]), names="value")
     publish_widget(guess.buttons, "Choose in a running notebook.")
     return guess

@@ -1,7 +1,5 @@
-"""What is asked of every function answer: it leaves all else alone, and it does not fit the visible cases.
-
-:class:`Watch` looks at each call while an answer is graded; :func:`further` asks a right answer for more;
-:func:`noise_problem` is for draws. Each finding is a sentence for the reader.
+"""What is asked of every function answer: it leaves all else alone (:class:`Watch`), and does not fit just
+the visible cases (:func:`further`). Each finding is a sentence for the reader.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ import torch
 from torch import Tensor
 
 SECONDS, MOST_TEXT = 30, 2000  # of processor time for one grading, and characters that an answer may print
+WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 class TooSlow(BaseException):
@@ -68,7 +67,7 @@ class Limited(io.StringIO):
 
 
 class Watch:
-    """The sentences about what an answer did beside answering, in order of appearance."""
+    """``found``: the sentences about what an answer did beside answering, in order of appearance."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
@@ -129,19 +128,21 @@ def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable)
 
     ``outcomes(exercise, function, cases)`` runs a function on cases, ``same(a, b, tolerance)`` compares.
     """
-    cases = exercise.cases(exercise.seed)
+    cases = exercise.cases(0)
+    arguments = inspect.signature(exercise.reference).parameters.values()
+    needed = sum(argument.default is argument.empty for argument in arguments)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         visible = outcomes(exercise, exercise.reference, cases)
         probes = {
-            "other cases of the same kind": exercise.cases(exercise.seed + 101),
-            "the default values of its arguments": _without_defaults(exercise.reference, cases),
+            "other cases of the same kind": exercise.cases(101),
+            "the default values of its arguments": [c[:needed] for c in cases if len(c) > needed],
             "double precision": [_in_double(case) for case in cases],
             "a batch of one": [
-                single
+                one
                 for case, whole in zip(cases, visible, strict=True)
-                if (single := _single(case))
-                and _is_first_row(outcomes(exercise, exercise.reference, [single])[0], whole)
+                if (one := _single(case))
+                and _is_first_row(outcomes(exercise, exercise.reference, [one])[0], whole)
             ],
         }
         for name, probe in probes.items():
@@ -149,27 +150,26 @@ def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable)
             for result, right in zip(outcomes(exercise, answer, probe), wanted, strict=True):
                 if not _is_finite(right):
                     continue
-                if _are_whole(right) and isinstance(result, Tensor) and result.is_floating_point():
+                whole = isinstance(right, Tensor) and right.dim() > 0 and right.dtype in WHOLE
+                if whole and isinstance(result, Tensor) and result.is_floating_point():
                     return [f"the result must hold whole numbers, {right.dtype}; yours are {result.dtype}"]
                 raised = getattr(result, "error", None)
                 if same(result, right, exercise.tolerance) or (raised and name == "double precision"):
                     continue  # nobody promised double precision, but it must not give other values
-                how = (
-                    f"it stops with {type(raised).__name__}: {told(raised)}"
-                    if raised
-                    else "other values come out"
-                )
-                return [f"your function is right on the visible cases, but not on {name}: {how}"]
+                how = f"it stops with {type(raised).__name__}: {told(raised)}" if raised else None
+                found = f"your function is right on the visible cases, but not on {name}"
+                return [f"{found}: {how or 'other values come out'}"]
     problem = _gradient_problem(exercise, answer, cases) if exercise.gradients_to else None
     return [problem] if problem else []
 
 
 def praise(exercise: Any, answer: Callable, outcomes: Callable, watch: Watch) -> str:
-    """ "Correct.", and a note where tensors are made on the CPU wherever the arguments are: no contract
-    forbids it. Tried on torch's "meta" device, which every machine has; numpy stops there in other words."""
+    """ "Correct.", and a note where tensors are made on the CPU wherever the arguments are, which no contract
+    forbids: tried on torch's "meta" device, which every machine has.
+    """
     if exercise.observe is not None or watch.found:
         return "Correct."
-    there = [[x.to("meta") if isinstance(x, Tensor) else x for x in c] for c in exercise.cases(exercise.seed)]
+    there = [[x.to("meta") if isinstance(x, Tensor) else x for x in c] for c in exercise.cases(0)]
     for right, own in zip(*(outcomes(exercise, f, there) for f in (exercise.reference, answer)), strict=True):
         if hasattr(own, "error") and not hasattr(right, "error") and "expected" in told(own.error).lower():
             return "Correct. (On a GPU it would stop: it makes a tensor on the CPU; give device=...)"
@@ -232,23 +232,12 @@ def _single(case: tuple) -> tuple | None:
     return tuple(v[:1] if isinstance(v, Tensor) and v.dim() and len(v) == n else v for v in case)
 
 
-def _are_whole(result: Any) -> bool:
-    kind = isinstance(result, Tensor) and result.dim() > 0 and not result.is_complex()
-    return kind and not result.is_floating_point() and result.dtype != torch.bool
-
-
 def _is_first_row(single: Any, whole: Any) -> bool:
     """Whether the function treats rows one by one."""
     if not isinstance(single, Tensor) or not isinstance(whole, Tensor) or whole.dim() == 0 or len(whole) < 2:
         return False
     one, first = single.double(), whole[:1].double()
     return one.shape == first.shape and torch.allclose(one, first, rtol=1e-3, atol=1e-5)
-
-
-def _without_defaults(reference: Callable, cases: list[tuple]) -> list[tuple]:
-    """The cases without the arguments that may be left out."""
-    needed = [p for p in inspect.signature(reference).parameters.values() if p.default is p.empty]
-    return [case[: len(needed)] for case in cases if len(case) > len(needed)]
 
 
 def _is_finite(result: Any) -> bool:

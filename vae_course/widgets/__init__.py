@@ -5,15 +5,11 @@ from vae_course._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "alphabet": "explore_alphabet",
         "beta_latent": "explore_beta_latent",
-        "codes": "explore_latent_pad",
+        "codes": "corrupt Domain draw_picture draw_sound draw_text explore_alphabet explore_corrupted_digit "
+        "explore_domains explore_latent_pad",
         "controls": "dropdown explorer Explorer Scene slider",
-        "corrupted_digit": "corrupt explore_corrupted_digit",
-        "domains": "Domain draw_picture draw_sound draw_text explore_domains",
-        "fool_the_judge": "explore_the_judge retouch",
-        "loss_translator": "explore_loss_translator",
-        "toy_posterior": "explore_toy_posterior",
-        "training_watch": "explore_training Watched",
+        "measures": "explore_loss_translator explore_the_judge retouch",
+        "toys": "explore_toy_posterior explore_training Watched",
     },
 )

@@ -165,20 +165,11 @@ class Comparison(NamedTuple):
 
 
 def train_for_real(
-    one_model,
-    train,
-    held_out,
-    beta: float,
-    k: int,
-    *,
-    epochs: int = 4,
-    on_progress: Callable[[float], None] = lambda share: None,
-    canceled: Callable[[], bool] = lambda: False,
+    one_model, train, held_out, beta: float, k: int, epochs: int, watch: Callable[[int, int], None]
 ) -> Comparison:
     """Train an ordinary VAE of the same size for one (β, k), and measure both on held-out pictures.
 
-    ``on_progress`` is called now and then with the share of the run that is done, 0 to 1; ``canceled`` is
-    asked before every update: True ends the run with TrainingCanceled.
+    ``watch`` is told before every update how many there were, and of how many; what it raises ends the run.
     """
     seed_everything(0)
     names = ("hidden_dims", "likelihood", "activation")
@@ -188,12 +179,8 @@ def train_for_real(
 
     def watched(model, x, generator):
         nonlocal steps
-        if canceled():
-            raise TrainingCanceled(f"canceled after {min(steps, total)} of {total} updates.")
-        if model.training:
-            steps += 1
-            if steps % max(1, total // 50) == 0 or steps == total:
-                on_progress(steps / total)
+        watch(min(steps, total), total)
+        steps += model.training
         return elbo_terms(model, x, generator)
 
     own = {"objective": watched, "progress": False, "eval_examples": 1, "device": "cpu"}
@@ -238,9 +225,8 @@ class RealTraining:
     def _train(self, beta: float, k: int) -> None:
         named = f"β = {beta:.3g}, k = {k}"
         self._say(f"Training {named} on {len(self.parts[1]):,} pictures …")
-        watch = {"on_progress": partial(setattr, self.progress, "value"), "canceled": self._asked.is_set}
         try:
-            self.comparison = train_for_real(*self.parts, beta, k, epochs=self.epochs, **watch)
+            self.comparison = train_for_real(*self.parts, beta, k, self.epochs, self._watch)
             self._say(
                 f"{named}: {self.comparison} ({len(self.parts[2]):,} held-out pictures. {self.epochs} passes "
                 "are a short training, and the shortcut had many more: chapter 08 compares longer runs.)"
@@ -252,6 +238,12 @@ class RealTraining:
         finally:
             self.button.disabled, self.cancel.disabled = False, True
             self.progress.layout.visibility = "hidden"
+
+    def _watch(self, steps: int, total: int) -> None:
+        if self._asked.is_set():
+            raise TrainingCanceled(f"canceled after {steps} of {total} updates.")
+        if steps % max(1, total // 50) == 0:
+            self.progress.value = steps / total
 
     def _say(self, text: str) -> None:
         self.status.value = f'<p role="status">{html.escape(text)}</p>'

@@ -1,15 +1,12 @@
-"""What every explorer is made of: labeled controls, a live picture that answers at once, and its still twin.
-
-A drawing function does all the work and is tested as a function. The frame redraws, shows errors where the
-reader looks, and always leaves a still figure for GitHub, print and screen readers.
+"""What every explorer is made of: labeled controls, a live picture that answers at once, errors where the
+reader looks, and a still figure for GitHub, print and screen readers.
 """
 
 import base64
 import html as html_text
+import io
 import math
-import struct
 import traceback
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,33 +19,26 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from PIL import Image
 from torch import Tensor
 
 from vae_course.plots import style
-from vae_course.teaching.display import check_alt, png_bytes, publish_widget, show
-from vae_course.teaching.tables import format_number
+from vae_course.teaching.display import check_alt, format_number, png_bytes, publish_widget, show
 
 # Sliders and menus with a label and a unit that are read in full (ipywidgets 7.7 subset, for Colab).
 
 
 def slider(
-    label: str,
-    low: float,
-    high: float,
-    value: float,
-    *,
-    step: float | None = None,
-    unit: str = "",
-    log: bool = False,
+    label: str, low: float, high: float, value: float, *, step: float | None = None, log: bool = False
 ) -> widgets.IntSlider | widgets.FloatSlider | widgets.FloatLogSlider:
     """A labeled slider: whole numbers if low, high and value are ints, else real ones.
 
-    ``step`` is 1 for whole numbers, else a hundredth of the range, unless given; ``unit`` is shown behind the
-    label. ``log`` makes equal steps in the logarithm, then in powers of ten (default 0.05).
+    ``step`` is 1 for whole numbers, else a hundredth of the range, unless given. ``log`` makes equal steps in
+    the logarithm, then in powers of ten (default 0.05).
     """
     if not low < high or not low <= value <= high:
         raise ValueError(f"Slider {label!r}: expected low <= value <= high; got {low}, {value}, {high}.")
-    common = {"value": value, "continuous_update": False} | _labeled(f"{label} ({unit})" if unit else label)
+    common = {"value": value, "continuous_update": False} | _labeled(label)
     if log:
         powers = {"min": math.log10(low), "max": math.log10(high), "step": step or 0.05}
         return widgets.FloatLogSlider(base=10, readout_format=".3g", **powers, **common)
@@ -120,7 +110,9 @@ class Scene:
         self.canvas.restore_region(self.background)
         for artist in self.moving:
             self.figure.draw_artist(artist)
-        return png(np.asarray(self.canvas.buffer_rgba()))
+        buffer = io.BytesIO()
+        Image.fromarray(np.asarray(self.canvas.buffer_rgba())).save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
 
 
 def place_picture(axes: Axes, picture: Tensor, title: str, below: str = "") -> AxesImage:
@@ -141,21 +133,6 @@ def _pixels(picture: Tensor) -> np.ndarray:
     return picture.detach().cpu().permute(1, 2, 0).squeeze(-1).clamp(0, 1).numpy()
 
 
-def png(pixels: np.ndarray) -> bytes:
-    """Pixels (height, width, 3 or 4), uint8, as PNG, in a third of the time of PIL, which tries filters."""
-    height, width, channels = pixels.shape
-    rows = np.zeros((height, 1 + channels * width), np.uint8)  # each begins with its filter: none
-    rows[:, 1:] = pixels.reshape(height, -1)
-    kind = {3: 2, 4: 6}[channels]
-    parts = {b"IHDR": struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)}
-    parts |= {b"IDAT": zlib.compress(rows, 1), b"IEND": b""}
-    chunks = [
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in parts.items()
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
 class Explorer:
     """Controls with a live picture, and under them a still figure of the same thing; shown when it is made.
 
@@ -163,13 +140,13 @@ class Explorer:
     it is cleared, would not carry alternative text in every front end, and swallows exceptions.
 
     Args:
-        draw: plain function from the controls' values (by name) to a Figure, or to a PNG (see `Scene`), in a
-            second at most. What it raises is shown in place of the picture, and raised.
+        draw: plain function from the controls' values (by name) to a Figure, or to a PNG (see `Scene`). What
+            it raises is shown in place of the picture, and raised.
         controls: name of an argument of `draw` to a control; see `slider` and `dropdown`.
         static: gives the still figure, usually a strip over the range; default: `draw` at the first setting.
         alt: one sentence of alternative text for the still figure.
         fast: redraw while a slider is being dragged, not only when it is let go; for drawings under 0.1 s.
-        below: more widgets for ``box``, which is everything as displayed; ``picture`` is the present one.
+        below: more widgets for ``box``, which is everything as displayed.
     """
 
     def __init__(
@@ -236,7 +213,7 @@ def one_thread() -> Iterator[None]:
 
 def picture_html(png: bytes, alt: str) -> str:
     """An image with its size, so that nothing jumps, decoded before it is painted: no flicker."""
-    width, height = struct.unpack(">II", png[16:24])
+    width, height = Image.open(io.BytesIO(png)).size
     source = base64.b64encode(png).decode("ascii")
     return (
         f'<img alt="{html_text.escape(alt, quote=True)}" width="{width}" height="{height}" decoding="sync" '
