@@ -60,11 +60,48 @@ def test_nearly_parallel_codes_are_joined_by_the_straight_line():
     assert torch.allclose(slerp(a, b, T.float()), lerp(a, b, T.float()), atol=1e-6)
 
 
+@pytest.mark.parametrize("latent", [2, 3, 32])
+@pytest.mark.parametrize("off", [0.0, 3e-5])
+def test_opposite_codes_are_joined_by_half_a_circle_that_both_directions_share(latent, off):
+    a = codes(6, latent)
+    b = -1.5 * a + off * codes(6, latent, 1)  # opposite, and nearly so: less than 1e-4 radians
+    z = slerp(a, b, T)
+    assert torch.allclose(z[0], a, atol=1e-12) and torch.allclose(z[-1], b, atol=1e-12)
+    assert torch.allclose(slerp(b, a, T), z.flip(0))
+    assert torch.allclose(z.norm(dim=-1), lerp(a.norm(dim=-1), b.norm(dim=-1), T))
+    turned = torch.arccos(torch.cosine_similarity(z[1:], z[:-1], dim=-1))
+    assert torch.allclose(turned, torch.full_like(turned, math.pi / 8), atol=1e-4)
+    assert torch.equal(slerp(a[0], b[0], T), z[:, 0]), "one pair without a batch"
+
+
+def test_the_half_circle_goes_by_way_of_the_most_perpendicular_axis():
+    z = slerp(torch.tensor([2.0, 0.0]), torch.tensor([-2.0, 0.0]), torch.tensor([0.5]))
+    assert torch.allclose(z, torch.tensor([[0.0, 2.0]]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_opposite_pair_leaves_the_rest_of_a_batch_as_it_is(seed):
+    generator = torch.Generator().manual_seed(seed)
+    a, b = torch.randn(2, 20_000, 2, generator=generator)
+    without = slerp(a, b, T.float())
+    b[:10] = -2 * a[:10]
+    z = slerp(a, b, T.float())
+    assert torch.isfinite(z).all() and torch.equal(z[:, 10:], without[:, 10:])
+    assert torch.allclose(z[0], a) and torch.allclose(z[-1], b)
+    angle = torch.arccos(torch.cosine_similarity(a.double(), b.double(), dim=-1).clamp(-1, 1))[:, None]
+    steps = T[:, None, None]
+    exact = (torch.sin((1 - steps) * angle) * a + torch.sin(steps * angle) * b) / torch.sin(angle)
+    ordinary = ((angle > 0.01) & (angle < math.pi - 0.01))[:, 0]
+    assert ordinary.sum() > 19_500
+    torch.testing.assert_close(z[:, ordinary], exact[:, ordinary].float(), rtol=1e-4, atol=1e-3)
+
+
 def test_paths_that_are_not_defined_are_refused():
     a = torch.tensor([[1.0, 0.0]])
-    for end in (-2 * a, 0 * a, -2 * a + 3e-5):
-        with pytest.raises(ValueError, match="with a direction, and not opposite"):
-            slerp(a, end, T)
+    with pytest.raises(ValueError, match="a line has no circle"):
+        slerp(torch.ones(1, 1), -torch.ones(1, 1), T)
+    with pytest.raises(ValueError, match="is 0"):
+        slerp(a, 0 * a, T)
     with pytest.raises(ValueError, match="two of a kind"):
         lerp(a, torch.zeros(1, 3), T)
     with pytest.raises(ValueError, match="steps"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize, one_hot
 
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import in_parts, looking_at, noise_like
@@ -26,22 +27,39 @@ def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 
     sin((1 − t)ω)/sin ω · start + sin(tω)/sin ω · end with ω the angle between the two, which turns steadily;
     t (steps,) goes from 0 to 1. For ends of equal norm the norm stays the same. Nearly parallel codes are
-    joined by the straight line, the limit. A code of 0 and opposite codes, which many circles join, are a
-    ValueError.
+    joined by the straight line, the limit; nearly opposite ones, which many circles join, by the circle through
+    the coordinate axis that is most nearly perpendicular to both, while the norm passes in a straight line.
+    A code of 0, and opposite codes of size 1, are a ValueError.
     """
     start, end, t = _checked(start, end, t)
     norms = start.norm(dim=-1, keepdim=True), end.norm(dim=-1, keepdim=True)
+    if (norms[0] == 0).any() or (norms[1] == 0).any():
+        raise ValueError("slerp needs codes with a direction; one of them is 0. Use lerp.")
     a, b = start / norms[0], end / norms[1]
     # Stable near 0 and near π, where arccos of the inner product is not (Kahan).
     angle = 2 * torch.atan2((a - b).norm(dim=-1, keepdim=True), (a + b).norm(dim=-1, keepdim=True))
-    if not (angle < math.pi - SMALLEST_ANGLE).all():
-        raise ValueError("slerp needs codes with a direction, and not opposite ones; use lerp.")
     steps = t.reshape(-1, *[1] * start.ndim)
     straight = angle < SMALLEST_ANGLE
     safe = torch.where(straight, torch.ones_like(angle), angle)
     first = torch.where(straight, 1 - steps, torch.sin((1 - steps) * safe) / torch.sin(safe))
     last = torch.where(straight, steps, torch.sin(steps * safe) / torch.sin(safe))
-    return first * start + last * end
+    path = first * start + last * end
+    opposite = (angle > math.pi - SMALLEST_ANGLE)[..., 0]
+    if opposite.any():
+        far = lerp(norms[0][opposite], norms[1][opposite], t)
+        path[:, opposite] = _half_circle(a[opposite], b[opposite], t) * far
+    return path
+
+
+def _half_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """From a to the nearly opposite b by way of a middle that lies a quarter turn from both; (n, latent)."""
+    if a.shape[-1] == 1:
+        raise ValueError("slerp is not defined between opposite codes of size 1: a line has no circle.")
+    line = normalize(a - b, dim=-1)
+    axis = one_hot(line.abs().argmin(-1), line.shape[-1]).to(line)
+    middle = normalize(axis - (axis * line).sum(-1, keepdim=True) * line, dim=-1)
+    halves = slerp(a, middle, 2 * t), slerp(middle, b, 2 * t - 1)
+    return torch.where((t <= 0.5).reshape(-1, 1, 1), *halves)
 
 
 @torch.no_grad()
