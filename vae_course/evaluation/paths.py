@@ -27,8 +27,8 @@ def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 
     sin((1 − t)ω)/sin ω · start + sin(tω)/sin ω · end with ω the angle between the two, which turns steadily;
     t (steps,) goes from 0 to 1. For ends of equal norm the norm stays the same. Nearly parallel codes are
-    joined by the straight line, the limit; nearly opposite ones, which many circles join, by the circle through
-    the coordinate axis that is most nearly perpendicular to both, while the norm passes in a straight line.
+    joined by the straight line, the limit; nearly opposite ones, which many circles join, by the circle
+    through the coordinate axis most nearly perpendicular to both, while the norm passes in a straight line.
     A code of 0, and opposite codes of size 1, are a ValueError.
     """
     start, end, t = _checked(start, end, t)
