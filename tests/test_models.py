@@ -152,12 +152,13 @@ def test_numbers_of_numpy_are_plain_in_the_configuration_and_work():
 def test_pictures_and_codes_of_any_float_type_are_taken(kind):
     torch.manual_seed(0)
     model, x, z = kind((1, 5, 5), 2, [4]), images(3, (1, 5, 5)), torch.randn(2, 3, 2)
-    for found, wanted in (
-        (model.decode(z.double()), model.decode(z)),
-        (model.reconstruct(x.double()), model.reconstruct(x)),
-        (model.log_likelihood(x.double(), z.double()), model.log_likelihood(x, z)),
-    ):
-        assert found.dtype == torch.float32 and torch.equal(found, wanted)
+    for change in (torch.Tensor.double, torch.Tensor.numpy, lambda t: t.double().numpy()):
+        for found, wanted in (
+            (model.decode(change(z)), model.decode(z)),
+            (model.reconstruct(change(x)), model.reconstruct(x)),
+            (model.log_likelihood(change(x), change(z)), model.log_likelihood(x, z)),
+        ):
+            assert found.dtype == torch.float32 and torch.equal(found, wanted)
 
 
 def test_calling_a_model_gives_a_reconstruction_with_gradients_and_the_posterior():
@@ -324,7 +325,7 @@ def test_bad_arguments_are_refused_in_a_sentence(arguments, sentence):
         (torch.rand(2, 3, 5, 5), r"expected \(batch, 1, 5, 5\)"),
         (torch.rand(2, 25), r"expected \(batch, 1, 5, 5\)"),
         (torch.zeros(2, 1, 5, 5, dtype=torch.uint8), "given torch.uint8 .* expected a float .* bytes / 255"),
-        (torch.rand(2, 1, 5, 5).numpy(), "given a ndarray .* expected a float tensor"),
+        (torch.zeros(2, 1, 5, 5, dtype=torch.uint8).numpy(), "given a ndarray .* expected a float tensor"),
         ([[0.5] * 25] * 2, "given a list .* expected a float tensor"),
     ],
 )

@@ -54,8 +54,10 @@ def keeps_config(init: Callable) -> Callable:
     return wrapped
 
 
-def as_images(x: Tensor, model: nn.Module) -> Tensor:
-    """Pictures (batch, C, H, W) in the model's own floats; ValueError for what is none."""
+def as_images(x: Tensor | np.ndarray, model: nn.Module) -> Tensor:
+    """Pictures (batch, C, H, W) in the model's own floats; an array goes to its device. Else ValueError."""
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+        x = torch.as_tensor(x, dtype=model.input_mean.dtype, device=model.input_mean.device)
     shape = getattr(x, "shape", ())
     if not torch.is_tensor(x) or not x.is_floating_point():
         found = x.dtype if torch.is_tensor(x) else f"a {type(x).__name__}"
@@ -70,8 +72,10 @@ def as_images(x: Tensor, model: nn.Module) -> Tensor:
     return x.to(model.input_mean.dtype)
 
 
-def as_codes(z: Tensor, size: int, like: Tensor) -> Tensor:
-    """Codes (..., size) in floats such as ``like``. Else ValueError."""
+def as_codes(z: Tensor | np.ndarray, size: int, like: Tensor) -> Tensor:
+    """Codes (..., size) in floats such as ``like``; an array goes to its device. Else ValueError."""
+    if not torch.is_tensor(z):
+        z = torch.as_tensor(z, dtype=like.dtype, device=like.device)
     if z.shape[-1:] != (size,):
         found = f"the model has a code of size {size} and was given z of shape {tuple(z.shape)};"
         raise ValueError(f"{found} expected (..., {size}).")

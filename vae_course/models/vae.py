@@ -18,7 +18,7 @@ class ImageModel(nn.Module):
     """Encoder, decoder and likelihood for images of one shape: what autoencoder and VAE share.
 
     ``VAE.for_data(train, latent_dim=20)`` takes the shape from the data and centers the networks on it.
-    Pictures and codes may be of any float type.
+    Pictures and codes may be tensors or numpy arrays, of any float type.
 
     Args:
         image_shape, latent_dim: (C, H, W), and size k of the code, at least 1.
