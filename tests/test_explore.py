@@ -15,6 +15,7 @@ from tools.__main__ import main
 from tools.explore import explore, served, write_page
 from tools.project import CourseError, Project
 from tools.site_play import explorers
+from vae_course import cli
 
 PROJECT = Project.here()
 
@@ -78,3 +79,11 @@ def test_the_command_serves_until_it_is_interrupted():
             assert process.wait(30) == 0
         finally:
             process.kill()
+
+
+def test_the_package_s_command_line_opens_the_checkout_s_explorers(capfd, monkeypatch, tmp_path):
+    assert cli.main(["explore", "betak", "--no-browser"]) == 1
+    assert "There is no explorer betak; there are pad, beta-k" in capfd.readouterr().err
+    monkeypatch.setattr(cli.course, "__file__", str(tmp_path / "vae_course" / "__init__.py"))
+    assert cli.main(["explore"]) == 2
+    assert "the explorers come with a checkout" in capfd.readouterr().err

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
@@ -153,6 +154,12 @@ def add_sweep(parser: Parser) -> None:
     add(parser, "--jobs", "models trained at the same time, each in a process of its own", whole(1), 1)
 
 
+def add_explore(parser: Parser) -> None:
+    parser.add_argument("name", nargs="?", help="the one to begin with, as beta-k (default: the first)")
+    add(parser, "--port", "of the page's address (default: a free one)", whole(0))
+    flag(parser, "--no-browser", "only print the page's address")
+
+
 def parse(words: Sequence[str], **defaults) -> argparse.Namespace:
     """Read a command line; ``defaults`` replace those of its command. Raises UsageError."""
     parser = Parser(prog=PROGRAM, description="Losses are in nats per example.")
@@ -160,7 +167,7 @@ def parse(words: Sequence[str], **defaults) -> argparse.Namespace:
     for name, (summary, describe, _) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         describe(command)
-        if name != "sweep":
+        if name not in ("sweep", "explore"):
             add(command, "--device", "auto, cpu, cuda or mps", default="auto")
         command.set_defaults(**defaults)
     # --latent_dim is --latent-dim.
@@ -526,10 +533,25 @@ def _where_it_stopped(folder: Path, arguments: argparse.Namespace) -> str:
 
 
 Run = Callable[[argparse.Namespace, Sequence[str]], None]
+
+
+def run_explore(arguments: argparse.Namespace, words: Sequence[str]) -> None:
+    """Let the checkout around the package serve its explorers, which are no part of what is installed."""
+    root = Path(course.__file__).parents[1]
+    if not (root / "tools" / "explore.py").is_file():
+        raise UsageError(
+            "the explorers come with a checkout of the course; install it from one: pip install -e ."
+        )
+    finished = subprocess.run([sys.executable, "-m", "tools", *words], cwd=root)
+    if finished.returncode:
+        raise SystemExit(finished.returncode)  # it has said why
+
+
 COMMANDS: dict[str, tuple[str, Callable[[Parser], None], Run]] = {
     "train": ("train a VAE and leave weights, numbers and pictures in a folder", add_train, run_train),
     "evaluate": ("measure a model: -ELBO, its terms, a bound of log p(x)", add_evaluate, run_evaluate),
     "sample": ("draw new pictures from a trained model", add_sample, run_sample),
     "interpolate": ("draw the path between two images", add_interpolate, run_interpolate),
     "sweep": ("train small models, and say which latent size is enough", add_sweep, run_sweep_command),
+    "explore": ("open the explorers in the browser, without a kernel", add_explore, run_explore),
 }
