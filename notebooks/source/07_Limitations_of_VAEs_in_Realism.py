@@ -219,7 +219,7 @@ claims.add("same_power", off, below=1e-4, exact=True, text="Your fine power off 
 # %% [markdown]
 # Now garments. A *small* network has one layer of 32 units in encoder and decoder, a *large* one 384 and 256 units. A *short* training has 500 updates of 128 pictures, a *long* one 4,000. β is 1, or 0.2, at which nats are cheap.
 #
-# "Large, long" comes ready-made: a single one, which learned all β at once from four times as many pictures, in larger batches.
+# "Large, long" comes ready-made: a single model, which learned all β at once from four times as many pictures, in larger batches.
 # %%
 options = ["as much: the nats decide", "one and a half times as much", "twice as much or more"]
 question = "The small network with 500 updates keeps an eighth of the fine power. The large one, trained long, spends as many nats at β = 1. It keeps ..."
@@ -336,7 +336,7 @@ show(
 # At about {{best_nats.value}} each, "small, short" draws {{small_short.value}} of the fine power, "large, long" {{large_long.value}}: {{same_bits}} as much. So the *number* of nats does not decide. What does?
 #
 # - **What the nats say.** One new decoder, trained in one way, draws {{small_short_anew.value}} from the small network's codes and {{large_long_anew.value}} from the large one's. The large encoder, trained longer and by its own recipe, puts finer things into as many nats.
-# - **The decoder.** The small network's own decoder draws only {{small_short.value}}; by the new one {{anew_right.number}} points more are *right*. Perhaps more could be: from the large network's codes, the new one draws less than their own.
+# - **The decoder.** The small network's own decoder draws only {{small_short.value}}; with the new one {{anew_right.number}} points more are *right*. Perhaps more could be: from the large network's codes, the new one draws less than their own.
 # - **Size or training?** Either helps, at fewer nats. From "small, short", longer training leads to {{small_long.value}}, a larger network to {{large_short.value}}. The rest of the way to {{large_long.value}} changes both, and the recipe.
 # - **More nats?** They help less: at β = 0.2 "small, short" gets to {{small_short_cheap.value}}, "large, long" to {{large_long_cheap.value}} (with {{cheap_nats.value}}).
 #
@@ -390,7 +390,7 @@ guess.compare(int(faint[2] < faint[0] / 2), f"{faint[2]:.0%} gray pixels; in ink
 
 
 # %% [markdown]
-# Where only one R has ink, the mean of ink is exactly ½, and the cut leaves it gray. The mean of distances is an R between the two. But thin strokes that only one has vanish (second row).
+# Where only one R has ink, the mean of ink is exactly ½, and the cut leaves it gray. The mean of distances is an R between the two. But thin strokes of only one letter vanish (second row).
 #
 # A VAE of letters, at β = 5 so that its code leaves much open, provides the codes. Two equal decoders learn from these codes by squared error: one writes ink, the other distances. As a control, ink goes through the cut, too.
 # %%
@@ -666,7 +666,7 @@ explorer = explore_the_judge({"VAE": vae, "GAN": gan, "written": fresh(0)}, real
 # - Crisp is not right: a steep cut makes letters crisp, but no easier to read.
 # - Precision can be bought by blur, Fréchet distance by contrast. Show several marks, beside those of real pictures.
 #
-# **Dig deeper**: [The thief, and how many pictures a distance needs](deeper/The_Thief.ipynb).
+# **Dig deeper**: [The thief, and how many pictures a distance needs](deeper/The_Thief.ipynb) (exercises 07.2, 07.4, 07.5).
 #
 # ## References
 #
