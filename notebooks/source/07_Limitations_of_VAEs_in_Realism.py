@@ -463,7 +463,7 @@ show(
 #
 # **Right?** A classifier reads {{read_ink.value}} of the letters in ink as meant, {{read_cut.value}} in cut ink, and {{read_far}} in distances: {{cut_reads.number}} points fewer. (Of true letters, to distances and back: {{there_read.value}}.) The cut hides doubt; it does not end it.
 #
-# **Thin strokes** get lost: the lightest tenth of letters keeps {{left_cut.value}} of its ink in cut ink, {{left_far.value}} in distances. A stroke two pixels wide is at most +1 inside, and −3 where a letter has nothing near: to stay, it needs three quarters of the letters. (One clipping was tried, 3 pixels; the codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
+# **Thin strokes** get lost: the lightest tenth of letters keeps {{left_cut.value}} of its ink in cut ink, {{left_far.value}} in distances. A stroke two pixels wide is +½ inside, and −3 where a letter has nothing near: to stay it needs six of seven letters; in ink, half. (One clipping was tried, 3 pixels; the codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
 #
 # ## 4 A GAN to compare with
 #
