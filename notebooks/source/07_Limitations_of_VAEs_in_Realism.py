@@ -18,7 +18,7 @@
 #
 # "VAE pictures are blurry." What blurs them: the code, the decoder, or the training?
 #
-# Below, a filter that has learned nothing sharpens the VAE's digits, and another blurs the GAN's. Each improves one famous mark and worsens the other. Beside each row: its Fréchet distance (lower is better), then its precision (higher is better). Section 4 defines both.
+# Below, a filter that has learned nothing sharpens the VAE's digits; another blurs the GAN's. Each improves one famous mark and worsens the other. Beside each row: Fréchet distance (lower is better), then precision (higher is better); section 4 defines both.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -79,7 +79,7 @@ show(
 # 1. **compute** what a decoder draws when its code leaves several pictures possible;
 # 2. **separate** what a blurry picture lacks in its code and in its decoder;
 # 3. **show** with a control what makes an edge crisp, and what that costs;
-# 4. **define** Fréchet distance, precision and recall, and say what each cannot see;
+# 4. **define** Fréchet distance, precision and recall, and mislead the first two;
 # 5. **turn** one dial that trades precision for recall.
 #
 # You need chapter 02's VAE, chapter 04's rate and chapter 06's GAN.
@@ -96,15 +96,15 @@ a, b = hands[2], hands[6]
 costs = [((a - mu) ** 2 + (b - mu) ** 2).sum().item() / 2 for mu in (a, (a + b) / 2, hands[4])]
 guess.compare(costs.index(min(costs)), f"the three cost {costs[0]:.1f}, {costs[1]:.1f} and {costs[2]:.1f}.")
 # %% [markdown]
-# A decoder that commits itself pays nothing half of the time, and $\lVert a - b\rVert^2$ the other half. The average pays a quarter of that every time. The rule behind it:
+# A decoder that commits itself pays nothing half of the time, and $\lVert a - b\rVert^2$ the other half. The average pays a quarter of that every time: half as much. The rule:
 #
 # $$
 # \arg\min_\mu\ \mathbb E\bigl[\lVert x - \mu\rVert^2 \mid z\bigr] = \mathbb E[x \mid z].
 # $$
 #
-# In words: the best single picture for a code is the average of all that the code leaves possible. Bernoulli and Gaussian likelihoods share it.
+# In words: the best single picture for a code is the average of all that the code leaves possible. Bernoulli and Gaussian likelihoods agree on it.
 #
-# **Your turn (07.1).** Return the picture with the smallest expected squared error. The weights say how likely each picture is; they need not add up to 1.
+# **Your turn (07.1).** Return the picture with the smallest expected squared error. The weights say how likely each is; they need not add up to 1.
 
 
 # %%
@@ -117,7 +117,7 @@ def best_picture(pictures: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 best_picture = complete("07.1", best_picture)
 solution("07.1")
 # %% [markdown]
-# Does a trained VAE do just that? By Bayes' rule, the weight of picture $x_i$ at a code $z$ is $q(z|x_i) / \sum_j q(z|x_j)$: how likely its own cloud is to produce this $z$. With these weights your `best_picture` is the exact
+# Does a trained VAE do just that? All sixteen hands are equally frequent. So by Bayes' rule the weight of picture $x_i$ at a code $z$ is $q(z|x_i) / \sum_j q(z|x_j)$: the share of its own cloud in the density at $z$. With these weights your `best_picture` is the exact
 # $\mathbb E[x|z]$, and a decoder that is trained well must draw it.
 
 
@@ -186,15 +186,15 @@ show(
     title=f"With {rate[torn].mean:.1f} nats for 16 hands, a VAE's decoder draws the average of what its code leaves open",
 )
 # %% [markdown]
-# At both β the decoder draws nearly the exact average: it is off by at most {{off_average}} of the range from black to white (root mean square).
+# At both β (1 and 11) the decoder draws nearly the exact average, off by at most {{off_average}} of the range from black to white (root mean square).
 #
-# To name one of sixteen hands takes $\ln 16 = 2.8$ nats. At the larger β the code says {{torn_rate}}. What is drawn there is {{torn}} times as far from the average as from the likeliest hand. In this world, blur is what the code does not say.
+# To name one of sixteen hands takes $\ln 16 = 2.8$ nats. At β = 11 the rate, a ceiling on what the code says, is {{torn_rate}}. The drawing is then {{torn}} times as far from the average as from the likeliest hand. In this world, blur is what the code does not say.
 #
 # ## 2 Whose fault is the blur of real pictures?
 #
-# Real pictures bring a second suspect. The code may say too little, or the decoder may be too weak to draw what the code says.
+# Real pictures bring a second suspect: the decoder may be too weak to draw what the code says.
 #
-# First a measure. A picture is a sum of waves; the fine ones are edges and texture. **Fine power** is the power of all waves of 0.25 cycles per pixel or more, as a share of the data's.
+# A picture is a sum of waves; the fine ones are edges and texture. **Fine power** is the power of all waves of 0.25 cycles per pixel or more (at most four pixels long), as a share of the data's.
 #
 # **Your turn (07.3).** Which share of that power is missing? Power is the squared size of a Fourier coefficient, averaged over the pictures, summed over all waves with $\sqrt{f_x^2 + f_y^2} \ge$ `cutoff`.
 
@@ -217,9 +217,9 @@ def fine(pictures, data):
 off = abs(fine(vae, real) - evaluation.relative_power(vae, real, high=1))
 claims.add("same_power", off, below=1e-4, exact=True, text="Your fine power off the package's")
 # %% [markdown]
-# Now garments. A *small* network has one layer of 32 units in encoder and decoder, a *large* one 384 and 256 units. A *short* training has 500 updates of 128 pictures, a *long* one 4,000. β is 1, or 0.2, at which bits are cheap.
+# Now garments. A *small* network has one layer of 32 units in encoder and decoder, a *large* one 384 and 256 units. A *short* training has 500 updates of 128 pictures, a *long* one 4,000. β is 1, or 0.2, at which nats are cheap.
 #
-# "Large, long" comes ready-made. It is the course's shipped model, which learned all β at once and saw four times as many pictures in larger batches; there is only one of it.
+# "Large, long" comes ready-made: a single model, which learned all β at once from four times as many pictures, in larger batches.
 # %%
 options = ["as much: the nats decide", "one and a half times as much", "twice as much or more"]
 question = "The small network with 500 updates keeps an eighth of the fine power. The large one, trained long, spends as many nats at β = 1. It keeps ..."
@@ -249,9 +249,9 @@ for name, plan in plans.items():
 
 
 # %% [markdown]
-# To tell code and decoder apart, **freeze the encoder** and train a new large decoder on nothing but its codes. If the new one draws more, the old decoder was at fault. We do that to "small, short" and to "large, long"; figure and table call it "anew".
+# To tell code and decoder apart, **freeze the encoder** and train a new large decoder on nothing but its codes. If the new one draws more, the old decoder was at fault. We do that to "small, short" and "large, long" ("anew" in figure and table).
 #
-# The table says which fine power is *drawn*, and which is *right*: 1 minus that of the error, so that mere noise earns nothing.
+# The table says how much fine power is *drawn*, and how much is *right*: 1 minus that of the error, so that added noise lowers it. For an exact average (section 1) the two agree.
 # %%
 # A new large decoder for the codes of a model, which stays as it is.
 def train_anew(model, seed):
@@ -333,18 +333,18 @@ show(
     title=f"Longer training and a larger network both lower the loss; in its last fifth the long training changes by {fell:.1%} at most",
 )
 # %% [markdown]
-# At about {{best_nats.value}} each, "small, short" draws {{small_short}} of the fine power, "large, long" {{large_long.value}}: {{same_bits}} as much. So the *number* of nats does not decide. What does?
+# At about {{best_nats.value}} each, "small, short" draws {{small_short.value}} of the fine power, "large, long" {{large_long.value}}: {{same_bits}} as much. So the *number* of nats does not decide. What does?
 #
-# - **What the nats say.** One new decoder, trained in one way, draws {{small_short_anew.value}} from the small network's codes and {{large_long_anew.value}} from the large one's. An encoder that is larger and trained longer puts finer things into as many nats.
-# - **The decoder.** From the small network's codes the new decoder draws {{small_short_anew.value}}, its own {{small_short.value}}; {{anew_right.number}} points more are *right*. That is a lower bound: from the large network's codes this recipe draws less than their own decoder.
-# - **Size or training?** Either helps. From "small, short", a longer training leads to {{small_long.value}}, a larger network to {{large_short.value}}. The rest of the way to {{large_long.value}} changes both, and the recipe.
-# - **More nats?** They help least: at β = 0.2 "small, short" gets to {{small_short_cheap.value}}, and "large, long" to {{large_long_cheap.value}}, with {{cheap_nats.value}}.
+# - **What the nats say.** One new decoder, trained in one way, draws {{small_short_anew.value}} from the small network's codes and {{large_long_anew.value}} from the large one's. The large encoder, trained longer and by its own recipe, puts finer things into as many nats.
+# - **The decoder.** The small network's own decoder draws only {{small_short.value}}; with the new one {{anew_right.number}} points more are *right*. Perhaps more could be: from the large network's codes, the new one draws less than their own.
+# - **Size or training?** Either helps, at fewer nats. From "small, short", longer training leads to {{small_long.value}}, a larger network to {{large_short.value}}. The rest of the way to {{large_long.value}} changes both, and the recipe.
+# - **More nats?** They help less: at β = 0.2 "small, short" gets to {{small_short_cheap.value}}, "large, long" to {{large_long_cheap.value}} (with {{cheap_nats.value}}).
 #
-# So about a quarter of what was missing came back at β = 1. Most of the fine detail is in none of these pictures. (All schedules end at rate 0, which flattens any curve; "large, long" and the new decoders are not shown.)
+# So about a quarter of what was missing came back at β = 1. Most fine detail is in none of these pictures. (All learning rates end at 0, which flattens any curve; "large, long" and the new decoders are not shown.)
 #
 # ## 3 Must doubt look like blur?
 #
-# Where pictures disagree, their average is gray. Must it be? Let the decoder write something else than ink. Take capitals of many typefaces, and write at each pixel the **distance to the outline** (Park et al. 2019): positive inside the letter, negative outside. To see the letter, make everything positive white. This steep cut is `to_ink`.
+# Where pictures disagree, their average is gray. Now let the decoder write something else. For capitals of many typefaces, write at each pixel the **distance to the outline** (Park et al. 2019): positive inside the letter, negative outside. To see the letter, make everything positive white: the steep cut `to_ink`.
 # %%
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -390,9 +390,9 @@ guess.compare(int(faint[2] < faint[0] / 2), f"{faint[2]:.0%} gray pixels; in ink
 
 
 # %% [markdown]
-# Where only one R has ink, the mean of ink is exactly ½, and the cut leaves it gray. The mean of distances is an R between the two. But where thin strokes disagree, they vanish (second row).
+# Where only one R has ink, the mean of ink is exactly ½, and the cut leaves it gray. The mean of distances is an R between the two. But thin strokes of only one letter vanish (second row).
 #
-# Now with decoders. A VAE of letters, at β = 5 so that its code leaves much open, provides the codes. Two equal decoders learn from these codes by squared error: one writes ink, the other distances. As a control, ink goes through the steep cut, too.
+# A VAE of letters, at β = 5 so that its code leaves much open, provides the codes. Two equal decoders learn from these codes by squared error: one writes ink, the other distances. As a control, ink goes through the cut, too.
 # %%
 # A VAE of ink; then, for its codes, a decoder of ink and one of distances.
 def train_letters(seed):
@@ -459,21 +459,21 @@ show(
     title=f"Same codes, read as meant: {read[0]} in ink, {read[1]} in ink through the cut, {read[2]} in distances",
 )
 # %% [markdown]
-# **Crisp?** Ink leaves {{gray_ink.value}} of the pixels gray, distances {{gray_far.value}} (true letters {{gray_true}}). But *ink* through the same cut leaves {{gray_cut.value}}. So the cut makes the edges crisp, not the distances. (A decoder averages over many letters, and seldom draws the exact ½ that stayed gray in the two R.)
+# **Crisp?** Ink leaves {{gray_ink.value}} of the pixels gray (0.2 to 0.8), distances {{gray_far.value}} (true letters {{gray_true}}). But *ink* through the same cut leaves {{gray_cut.value}}. So the cut makes the edges crisp, not the distances. (Decoders average many letters: exactly ½, which stayed gray in the two R, is rare.)
 #
-# **Right?** A classifier reads {{read_ink}} of the ink as meant, {{read_cut}} of the cut ink, and {{read_far}} of the distances: {{cut_reads.number}} points fewer. (True letters, sent to distances and back, are read to {{there_read.value}}.) The cut hides doubt; it does not end it.
+# **Right?** A classifier reads {{read_ink.value}} of the letters in ink as meant, {{read_cut.value}} in cut ink, and {{read_far}} in distances: {{cut_reads.number}} points fewer. (Of true letters, to distances and back: {{there_read.value}}.) The cut hides doubt; it does not end it.
 #
-# **Thin strokes** get lost: the lightest letters keep {{left_cut.value}} of their ink in cut ink, {{left_far.value}} in distances. (One clipping was tried, 3 pixels; the codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
+# **Thin strokes** get lost: the lightest tenth of letters keeps {{left_cut.value}} of its ink in cut ink, {{left_far.value}} in distances. A stroke two pixels wide is +½ inside, and −3 where a letter has nothing near: to stay it needs six of seven letters; in ink, half. (One clipping was tried, 3 pixels; the codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
 #
 # ## 4 A GAN to compare with
 #
-# Chapter 01's VAE and GAN have decoder networks of the same kind. How near are their digits to real ones? Let a classifier turn each picture into 64 features: a set of pictures becomes a cloud of points. Fit a Gaussian to each of two clouds:
+# Chapter 01's VAE and GAN have decoder networks of the same kind. How near are their digits to real ones? Let a classifier turn each picture into 64 features: a set of pictures becomes a cloud of points. Fit a Gaussian to each of two clouds, with means $\mu, \mu'$ and covariances $\Sigma, \Sigma'$:
 #
 # $$
 # d^2 = \lVert \mu - \mu' \rVert^2 + \operatorname{tr}\bigl(\Sigma + \Sigma' - 2(\Sigma\Sigma')^{1/2}\bigr).
 # $$
 #
-# In words: how far apart the centers are, and how differently the clouds spread. This $d^2$ is reported as the **Fréchet distance**; FID is the same with another network's features (Heusel et al. 2017).
+# In words: how far apart the centers are, and how differently the clouds spread. This $d^2$ is called the **Fréchet distance**; FID is the same with another network's features (Heusel et al. 2017).
 #
 # **Your turn (07.6).** The trace of $(\Sigma\Sigma')^{1/2}$ is the sum of the roots of the eigenvalues of $\Sigma\Sigma'$.
 
@@ -488,9 +488,9 @@ def frechet(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 frechet = complete("07.6", frechet)
 solution("07.6")
 # %% [markdown]
-# Two more marks need no Gaussian (Kynkäänniemi et al. 2019). The **reach** of a real picture is the distance to its third-nearest real neighbor. A sample counts as good if it lies within the reach of a real picture. **Precision** is the share of good samples. **Recall** exchanges the roles: the share of real pictures within the reach of a sample.
+# Two more marks need no Gaussian (Kynkäänniemi et al. 2019). The **reach** of a real picture is the distance, in features, to its third-nearest real neighbor. A sample counts as good if it lies within the reach of any real picture. **Precision** is the share of good samples. **Recall** exchanges the roles: the share of real pictures within the reach of any sample.
 #
-# **Your turn (07.7).** Return the share of points within the reach of at least one center; `k` is the 3 above.
+# **Your turn (07.7).** Return the share of points within reach of any center; `k` is the 3 above.
 
 
 # %%
@@ -519,7 +519,7 @@ claims.add("same_marks", max(map(abs, off)), below=2e-3, exact=True, text="Your 
 
 
 # %% [markdown]
-# VAE and GAN both draw from $\mathcal N(0, I)$. Intervals are over draws of 2,000 samples; each model was trained once.
+# Both models turn noise from $\mathcal N(0, I)$ into digits. Intervals are over draws of 2,000 samples; each model was trained once.
 # %%
 # Samples of a model, from N(0, I) times a temperature.
 @torch.no_grad()
@@ -551,7 +551,7 @@ note(people_far=people["Fréchet"], vae_far=vae_marks["Fréchet"], gan_far=gan_m
 note(people_sure=people["precision"], vae_sure=vae_marks["precision"], gan_sure=gan_marks["precision"])
 note("%", vae_fine=vae_marks["fine power"], gan_fine=gan_marks["fine power"])
 # %% [markdown]
-# By Fréchet distance the GAN is nearer ({{gan_far.value}} against {{vae_far.value}}), and it has the data's fine power ({{gan_fine.value}}; the VAE {{vae_fine.value}}). By precision the VAE is better: {{vae_sure.value}} against {{gan_sure.value}}. Digits that people wrote get {{people_far.value}} and {{people_sure.value}}. Who is more realistic?
+# By Fréchet distance the GAN is nearer ({{gan_far.value}} against {{vae_far.value}}), and it has the fine power of written digits ({{gan_fine.value}}; the VAE {{vae_fine.value}}). By precision the VAE is better: {{vae_sure.value}} against {{gan_sure.value}}. Digits that people wrote get {{people_far.value}} and {{people_sure.value}}. Which is more realistic?
 #
 # ## 5 Who judges the judges?
 #
@@ -607,15 +607,15 @@ note(pulled=inside, lead_alike=vae_blurred["precision"] - gan_blurred["precision
 note(soft_at_frechet=gan_blurred["Fréchet"], hard_at_frechet=vae_sharp["Fréchet"])
 note(bright_at_frechet=vae_bright["Fréchet"], hard_at_precision=vae_sharp["precision"])
 # %% [markdown]
-# Every judge here can be misled. (Intervals are over draws.)
+# Every judge here can be misled.
 #
-# - **Precision rewards blur and dimness.** Blurred, written digits rise from {{people_sure.value}} to {{blur_at_precision.value}}; dimmed (× 0.8), to {{dim_at_precision.value}}. Blur pulls the features inward: their spread falls from {{plain_at_spread.value}} to {{blur_at_spread.value}}. That is enough: pull in the *features* as far, without touching a picture, and precision is {{pulled.value}}. The GAN gains {{blur_pays}} by blur, at a Fréchet distance of {{soft_at_frechet.value}}.
-# - **Part of the VAE's lead is softness.** It leads the GAN by {{surer.value}} in precision, and by {{lead_alike}} when both are blurred.
-# - **Fréchet distance rewards contrast.** Sharpening takes the VAE from {{vae_far.value}} to {{hard_at_frechet.value}}. Making every pixel 1.3 times brighter draws no new edge, and takes it to {{bright_at_frechet.value}}. Precision pays: sharpened, it falls from {{vae_sure.value}} to {{hard_at_precision.value}}.
-# - **Precision does not see a missing class.** Without any 1, precision changes by {{dropped_precision}}. Fréchet distance sees it: it rises by {{dropped_frechet.value}}. So does **coverage**, the share of real pictures with a sample within their own reach (Naeem et al. 2020): {{dropped_coverage.value}}.
-# - **No mark looks for copies.** None compares the samples with the training pictures, so a thief who hands those out gets through ([how to catch one](deeper/The_Thief.ipynb)).
+# - **Precision rewards blur and dimness.** Blur lifts written digits from {{people_sure.value}} to {{blur_at_precision.value}}, dimming (× 0.8) to {{dim_at_precision.value}}. Blur pulls the features inward: their spread (root of the summed variances) falls from {{plain_at_spread.value}} to {{blur_at_spread.value}}. That is enough: pull in the *features* as far, touching no picture, and precision is {{pulled.value}}. The GAN gains {{blur_pays.value}} by blur, at a Fréchet distance of {{soft_at_frechet.value}}.
+# - **Part of the VAE's lead seems to be softness.** It leads the GAN by {{surer.value}} in precision, but by {{lead_alike}} when both are blurred.
+# - **Fréchet distance can reward contrast.** Sharpening takes the VAE from {{vae_far.value}} to {{hard_at_frechet.value}}. Making every pixel 1.3 times brighter draws no new edge, and takes it to {{bright_at_frechet.value}}. Precision pays: by sharpening it falls from {{vae_sure.value}} to {{hard_at_precision.value}}.
+# - **Precision does not see a missing class.** Without any 1, precision changes by {{dropped_precision}}. Fréchet distance does: it rises by {{dropped_frechet.value}}. So does **coverage**, the share of real pictures with a sample within their own reach, here to the fifth neighbor (Naeem et al. 2020): {{dropped_coverage.value}}.
+# - **No mark looks for copies.** None compares samples with the training pictures: a thief who hands those out [gets through](deeper/The_Thief.ipynb).
 #
-# All of these are opinions of one network, and a Fréchet distance depends on the number of pictures (Chong & Forsyth 2020).
+# All but fine power are opinions of one network, and a Fréchet distance depends on the number of pictures (Chong & Forsyth 2020).
 #
 # ## 6 Is there a dial between the two?
 #
@@ -643,11 +643,11 @@ show(
     title=f"Cooled to T = 0.6, the VAE has precision {cold['precision'].mean:.2f} instead of {usual['precision'].mean:.2f}, and recall {cold['recall'].mean:.2f} instead of {usual['recall'].mean:.2f}",
 )
 # %% [markdown]
-# $T = 0.6$ buys {{dial}} of precision and costs {{dial_cost}} of recall. $T = 1.2$ does the opposite: precision {{hot_at_precision.value}}, recall {{hot_at_recall.value}}. So compare two models by their curves, not by one point of each. Here the VAE's curve lies above the GAN's, in part by softness (section 5).
+# $T = 0.6$ buys {{dial.value}} of precision and costs {{dial_cost.value}} of recall. $T = 1.2$ does the opposite: precision {{hot_at_precision.value}}, recall {{hot_at_recall.value}}. So compare models by their curves, not by one point each. Here the VAE's curve lies above the GAN's, perhaps in part by softness (section 5).
 #
 # ## Play
 #
-# Sharpen the VAE's digits until their sharpness meets the data's: what does the Fréchet distance say? (The explorer judges 128 pictures, so its marks are others than above.)
+# Sharpen the VAE's digits until their sharpness meets the data's: what does the Fréchet distance say? (The explorer judges 128 pictures, so its marks differ from those above.)
 # %%
 from vae_course.widgets import explore_the_judge
 
@@ -657,16 +657,16 @@ explorer = explore_the_judge({"VAE": vae, "GAN": gan, "written": fresh(0)}, real
 #
 # Write a filter (no training, no data but the samples) that lowers the *GAN's* Fréchet distance. **Before** you run it, write down what it will do to precision, recall, coverage and fine power, and why.
 #
-# A good answer predicts all five marks with a reason each; measures on other held-out digits than those that chose the filter; has intervals over draws; and says what one must report so that this filter is found out.
+# A good answer predicts all four, with a reason each; measures on other held-out digits than those that chose the filter; gives intervals over draws; and says what a report must show to expose the filter.
 #
 # ## What you can say now
 #
 # - A well-trained decoder draws the average of all that its code leaves open.
-# - As many nats can carry three times the fine power: what an encoder says counts, not only how much. Most fine detail still stays away.
-# - Crisp is not right: a steep cut makes letters crisp, and no better read.
+# - As many nats can carry three times the fine power: what an encoder says counts, not only how much. Most fine detail is still missing.
+# - Crisp is not right: a steep cut makes letters crisp, but no easier to read.
 # - Precision can be bought by blur, Fréchet distance by contrast. Show several marks, beside those of real pictures.
 #
-# **Dig deeper**: [The thief, and how many pictures a distance needs](deeper/The_Thief.ipynb).
+# **Dig deeper**: [The thief, and how many pictures a distance needs](deeper/The_Thief.ipynb) (exercises 07.2, 07.4, 07.5).
 #
 # ## References
 #
