@@ -69,11 +69,11 @@ show(
 # 3. **judge** pictures on a path with witnesses that drew none of them, after judging the witnesses;
 # 4. **say** what a map of many dimensions keeps, by counting, and why an axis has no name.
 #
-# You need chapter 02: encoder, decoder, −ELBO. You write three functions and fill in two small tables. The numbers in the text are those of the full run.
+# You need chapter 02: encoder, decoder, −ELBO. The numbers in the text are those of the full run.
 #
 # ## 1 How wide are the codes?
 #
-# Train VAEs with codes of 2 dimensions, because you can draw them, and of 32, because two are too few. Train those with 2 again, for twice as long.
+# Train VAEs with codes of 2 dimensions, which you can draw, and of 32. Train those with 2 again, for twice as long.
 # %%
 from vae_course import VAE, Runs, fit, load, seed_everything, seeded
 
@@ -151,8 +151,9 @@ show(
     title=f"{outside(spreads[0][0]):.0%} of these codes lie outside; of the prior 5% do",
 )
 # %% [markdown]
-# {{outside}} of the codes lie outside the circle, not 5 %. (Brackets: 95 % intervals over three trainings.) Their mean square
-# $m_j = \mathbb E[z_j^2]$ is {{moment}}, not 1.
+# Longer training gains nothing sure: the interval in the curves' title holds 0. (Brackets: 95 % intervals over three trainings.)
+#
+# {{outside}} of the codes lie outside the circle, not 5 %. Their mean square $m_j = \mathbb E[z_j^2]$ is {{moment}}, not 1.
 #
 # Does the ELBO *want* such wide codes? No. Divide dimension $j$ of every code by some $c_j$, mean and width alike. The decoder's first layer is linear, so its
 # weights can undo that, and the pictures stay the same. Only the KL changes. It is smallest at
@@ -179,11 +180,11 @@ claims.note("narrower", Runs(narrower, least=0, most=1), unit="%")
 # That gains {{gained}}, for nothing. Longer training does not do it for you: after 24 passes $m_j$ is still
 # {{moment_long.value}}. In 32 dimensions it is {{moment_wide.value}}.
 #
-# Rescaling does not make the codes Gaussian: {{narrower.value}} remain outside. Chapter 04 looks at their shape.
+# Now {{narrower}} of the codes lie outside: three trainings cannot tell that from 5 %. But patches and gaps remain (chapter 04).
 #
 # ## 2 A straight line or a great circle?
 #
-# The straight line is called **lerp**: $z_t = (1-t)\,a + t\,b$. There is a warning against it. In many dimensions, draws from the prior lie in
+# The straight line is called **lerp**: $z_t = (1-t)\,a + t\,b$. A warning: in many dimensions, draws from the prior lie in
 # a thin shell around the origin, and a straight line cuts through the empty inside.
 #
 # **Your turn (03.1).** Codes are drawn from $\mathcal N(0, I)$ in 100 dimensions, so each has a norm of about 10. What is the typical norm, to 2 %, of
@@ -247,18 +248,18 @@ claims.add("means_inside", inside.within(0, 1), below=0.5, unit="%", text="Midpo
 # %% [markdown]
 # Halfway between two draws, the norm's mean square is half of theirs, in **every** number of dimensions. In two that is nothing special: {{lines_2}} of the
 # midpoints have a norm in the middle 95 % of the prior's. In 32 only {{lines_32}} do: the warning is right about norms. Posterior *means*, between which you will
-# mostly walk, are shorter than draws, but have a shell of their own. Only {{means_inside}} of their midpoints lie in it.
+# mostly walk, are shorter than draws. Only {{means_inside}} of their midpoints have a norm in the middle 95 % of the means'.
 #
 # ## 3 Whose pictures are better, and who says so?
 #
 # Ask three witnesses that drew none of the pictures:
 #
-# - the **judge**, a VAE that is larger than ours and trained for longer on the same digits;
+# - the **judge**, a larger VAE than ours, trained for longer and on all training digits;
 # - a **second judge**, another of our 32-dimensional VAEs;
 # - a **classifier**, no VAE at all: how sure is it?
 #
 # A judge's −ELBO is unfair to gray: a pixel of gray level $x$ costs any judge at least the entropy of a coin that falls white with
-# probability $x$. Subtract these entropies. What remains is the **excess**.
+# probability $x$. Subtract these entropies (**gray** in the tables). What remains is the **excess**.
 #
 # **Your turn (03.3).** The classifier's **doubt** is the entropy of its answer, in nats. Compute it for each row of probabilities. Zeros are possible.
 
@@ -310,13 +311,14 @@ for id, cost in dict(real=real, hard=hard, nothing=nothing, soft=soft, redrawn=r
     claims.note(id, cost, unit="nats")
 # %% [markdown]
 # A black picture costs the judge {{nothing.number}} nats, less than a real digit with {{real.number}}. It likes a VAE's smooth strokes ({{redrawn.number}}),
-# but not any blur ({{soft.number}}), nor hard edges ({{hard.number}}). So a low excess is not good in itself. Ask how much *more* a picture costs than the ends of its path.
+# but not any blur ({{soft.number}}), nor hard edges ({{hard.number}}). The second judge finds even the blurred digits cheaper than real ones. So a low excess is not good in
+# itself. Compare it with what the ends of a path cost.
 #
 # Compare pictures halfway between two digits:
 #
 # - what the decoder draws on the **line** and on the **circle** between the posterior means;
 # - three **cross-fades** of the end pictures: their mean; that mean with the contrast of the line's picture; the mean of their logits;
-# - the line's picture with the circle's contrast. (To change a contrast, multiply all logits by one number.)
+# - the line's picture with the circle's contrast. (To match it, multiply all logits by one number, until the mean gray is equal.)
 # %%
 guess = predict(
     "The circle's pictures are sharper. Give the line's the same contrast. Which cost the judge less then?",
@@ -391,21 +393,21 @@ show(
     title="Along the code strokes move; in a fade two digits share the picture",
 )
 # %% [markdown]
-# An end costs the judge {{end_first.value}}. Every other row costs more, so here less is better.
+# An end costs the judge {{end_first.value}}, and every other row more. So here less means closer to the ends.
 #
 # **Code or fade?** A cross-fade costs the judge {{saved.value}} more than the line, and the second judge {{fade_second.value}} more. Is the fade only too gray? No:
 # with the line's contrast it still costs {{crisp.value}} and {{crisp_second.value}} more. A fade of logits keeps little but the strokes that both digits
-# share. It comes closest, with {{logits_first.value}} and {{logits_second.value}}. So the code wins; how clearly depends on how you fade. The classifier
-# agrees: it doubts the cross-fade by {{fade_unsure.value}} more.
+# share. It comes closest: {{logits_first.value}} and {{logits_second.value}} more. So the code wins; how clearly depends on how you fade. The classifier
+# agrees: it doubts the cross-fade by {{fade_unsure.value}} more, and that of logits by {{logits_unsure.value}}.
 #
-# **Line or circle?** The circle's pictures are sharper, by {{sharper}} of gray, and the classifier doubts them less, by {{circle_doubt}}. For the judge the line costs
-# {{circle_first}} more; for the second judge {{circle_second}}: it sees no difference. Give the line's pictures the circle's contrast, and line
-# minus circle is {{matched_first.value}} and {{matched_second.value}}. So the circle gives "sharper" pictures (White 2016). That they are *better*, the judges do not say;
-# the classifier still does, by {{matched_unsure}}.
+# **Line or circle?** The circle's pictures are sharper (White 2016): {{sharper}} less gray. The classifier doubts them less, by {{circle_doubt}}. The judge
+# charges the line {{circle_first}} more; the second judge, with {{circle_second}}, sees no difference. Now give the line's pictures the circle's contrast. Line
+# minus circle is then {{matched_first}}: the judge prefers the *line*. For the second judge it is {{matched_second}}: no sure difference. Only the
+# classifier still prefers the circle, by {{matched_unsure}}.
 #
 # ## 4 How far apart are two codes?
 #
-# A step of 0.1 in the code may change the picture much, or not at all. So measure it by what the **decoder** makes of it: two codes are far apart if you can
+# A step of 0.1 in the code may change the picture much, or not at all. So ask the **decoder**: two codes are far apart if you can
 # tell their pictures apart. For a small step $\delta$,
 #
 # $$
@@ -523,16 +525,16 @@ show(
     title=f"Bending these lines saves {saves.min():.0%} to {saves.max():.0%} of their length",
 )
 # %% [markdown]
-# Does bending help? Measure the paths at ten places between any two stops, so that the descent gains nothing by jumping. By this count
-# {{shortened.value}} of the lines got shorter, but on average only by {{shorter}}; with 400 steps of descent by {{shorter_twice}}. So there
-# is little to gain, or our descent does not find it.
+# On this map, only the detour from 1 to 0 pays. Is that typical? Measure many paths, also between their stops:
+# {{shortened.value}} of the lines got shorter, but on average only by {{shorter}}, and with 400 steps of descent by {{shorter_twice.value}}.
+# (The interval holds 0: models differ.) So there is little to gain, or our descent does not find it.
 #
-# Shao et al. (2018) also found straight lines close to geodesics. Arvanitidis et al. (2018) gain more by charging for places where no data are near.
+# Shao et al. (2018) also found straight lines close to geodesics. Arvanitidis et al. (2018) keep paths near the data by charging for places without any.
 #
 # ## 5 Can you draw 32 dimensions?
 #
 # Only squeezed. **PCA** projects the codes onto the plane in which they spread widest. **t-SNE** moves points about in a plane until each has about the
-# same neighbors as in the code. How many does it keep?
+# same neighbors as in the code.
 # %%
 from sklearn.manifold import TSNE
 
@@ -583,7 +585,7 @@ show(
     title=f"t-SNE draws neat patches, and still loses {1 - kept['t-SNE'].mean:.0%} of the 5 nearest neighbors",
 )
 # %% [markdown]
-# Of a digit's 5 nearest neighbors in the code, t-SNE keeps {{tsne_keeps}} and PCA {{pca_keeps.value}}. (600 digits, perplexity 30; chance would keep less than 1 %.)
+# Of a digit's 5 nearest neighbors in the code, t-SNE keeps {{tsne_keeps}} and PCA {{pca_keeps.value}}. (Chance: less than 1 %.)
 #
 # Is that little? Train the same VAE from another seed: its *code*, with all 32 dimensions, keeps only {{another_keeps}}. So which five
 # are nearest is partly an accident of training.
@@ -593,7 +595,7 @@ show(
 # - `a`: On a t-SNE map, two groups lie twice as far apart as two others, so they do in the code.
 # - `b`: On a t-SNE map, two points are close neighbors, so they are probably neighbors in the code.
 # - `c`: On a PCA map, two points coincide, so their codes are equal.
-# - `d`: On a PCA map, two points are a distance of 3 apart, so their codes are at least 3 apart.
+# - `d`: On a PCA map, two points are 3 apart, so their codes are at least 3 apart.
 # %%
 answer_03_5 = {"a": ..., "b": ..., "c": ..., "d": ...}
 
@@ -604,13 +606,13 @@ solution("03.5")
 # %% [markdown]
 # ## 6 What does an axis mean?
 #
-# It is tempting to name each axis of the code: "number 3 is the smile". But turn all codes by a rotation, and let the decoder turn them back. The
+# It is tempting to name each axis of the code: "number 3 is the smile". But rotate all codes, and let the decoder turn them back. The
 # prior $\mathcal N(0, I)$ looks the same from every side, so every picture keeps its likelihood, and yet each new axis is a mixture of the old ones. Pictures alone cannot tell
 # which axes are right (Locatello et al. 2019).
 #
 # The *encoder* may prefer some: ours must keep its noise independent along the axes (Rolínek et al. 2019). Does each then move one factor? Take three VAEs
-# of drawn faces with 16 dimensions (two were stopped after 22 and 12 of 24 passes). Go one step along a direction. A network reads nine factors off the picture:
-# smile, glasses and so on. Let $|\Delta_j|$ be the mean change of each. Then $(\sum_j |\Delta_j|)^2 / \sum_j \Delta_j^2$ counts how many move at once: 1 if one moves
+# of drawn faces with 16 dimensions (two were stopped after 22 and 12 of 24 passes). Move codes by −1 and by 1 along a direction. A network reads nine factors off both
+# pictures: smile, glasses and so on. Let $|\Delta_j|$ be the mean size of the change of factor $j$. Then $(\sum_j |\Delta_j|)^2 / \sum_j \Delta_j^2$ counts how many move at once: 1 if one moves
 # alone, 9 if all move alike.
 # %%
 from torch.nn.functional import normalize
@@ -669,19 +671,20 @@ show(
     title="The direction fitted to glasses moves fewer factors than an axis or a random one",
 )
 # %% [markdown]
-# How many factors move at once?
+# Factors that move at once:
 #
-# - One true factor, with the faces drawn anew: {{single.number}}.
+# - One true factor, with the faces drawn anew: {{single.number}} (the reading network errs).
 # - Along a direction fitted to labels: {{labeled_factors}}.
 # - Along an axis: {{axis_factors}}.
 # - Along a random direction: {{random_factors}}.
+# - Nine random changes: {{anything.number}}.
 #
-# An axis moves {{axis_random}} more than a random direction: here the axes do not sort the factors. The directions that do needed labels. (They are
-# fitted by least squares of the code on all nine labels.)
+# An axis moves {{axis_random}} more than a random direction: here the axes do not sort the factors. The directions that
+# sort them better needed labels.
 #
 # ## Play
 #
-# Watch a path move. Then walk through the plane. Where do classes meet? Where is a gap? What does the decoder draw outside the circle?
+# Watch a path move. Then walk through the plane: what does the decoder draw where classes meet, in a gap, outside the circle?
 # %% tags=["hide-input"]
 from vae_course.plots import animation_html
 from vae_course.teaching import show_html
@@ -700,23 +703,23 @@ pad = explore_latent_pad(flat[0], validation.subset(min(300, len(validation)), s
 # go? Do their pictures cost the judge less?
 #
 # A good answer: predicts all three, with reasons; draws old and new paths on one map; measures lengths and verdicts over seeds; finds from which $\lambda$
-# paths hug the data. Two of four is a start.
+# paths hug the data.
 #
 # ## What you can say now
 #
 # - In two dimensions our VAEs' codes are wider than the prior. Shrink them, let the decoder undo it, and gain {{gained.value}} for nothing.
 # - Judge the judge first: ours finds a black picture cheaper than a real digit. It finds the way through the code cheaper than a cross-fade. The circle is sharper
-#   than the line, but not shown to be better. In 2-D, bending the line saved {{shorter.value}}.
+#   than the line; at equal contrast only the classifier prefers it. In 2-D, bending lines saved little.
 # - A map of many dimensions loses neighbors (t-SNE kept {{tsne_keeps.value}}), and an axis has no name: turn the code, and every picture keeps its likelihood.
 #
 # ## References
 #
-# - K. Shoemake: *Animating Rotation with Quaternion Curves*, SIGGRAPH 1985. T. White: *Sampling Generative Networks*, arXiv:1609.04468, 2016 (slerp, and slerp for codes).
+# - K. Shoemake: *Animating Rotation with Quaternion Curves*, SIGGRAPH 1985. T. White: *Sampling Generative Networks*, arXiv:1609.04468, 2016.
 # - G. Arvanitidis, L. K. Hansen, S. Hauberg: *Latent Space Oddity: on the Curvature of Deep Generative Models*, ICLR 2018.
 # - H. Shao, A. Kumar, P. T. Fletcher: *The Riemannian Geometry of Deep Generative Models*, CVPR Workshops 2018.
 # - G. Arvanitidis, M. González-Duque, A. Pouplin, D. Kalatzis, S. Hauberg: *Pulling Back Information Geometry*, AISTATS 2022.
 # - L. van der Maaten, G. Hinton: *Visualizing Data using t-SNE*, JMLR 9, 2008.
-# - F. Locatello et al.: *Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations*, ICML 2019. Theorem 1.
+# - F. Locatello et al.: *Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations*, ICML 2019.
 # - M. Rolínek, D. Zietlow, G. Martius: *Variational Autoencoders Pursue PCA Directions (by Accident)*, CVPR 2019.
 #
 # Next: [04 · KL divergence and the Gaussian latent space](04_KL_Divergence_and_Gaussian_Latent_Space.ipynb)
