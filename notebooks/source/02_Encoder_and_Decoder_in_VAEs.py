@@ -137,7 +137,7 @@ solution("02.1")
 # ## 2 How does a gradient pass through a random draw?
 #
 # The decoder needs one $z$, drawn from the cloud. Training needs the derivative of the loss, call it $f(z)$, with respect to $\mu$
-# and $\sigma$. A draw has no derivative as it stands. There are two ways out.
+# and $\sigma$. There are two ways.
 #
 # **Score function** (Williams 1992). Since $\nabla q = q\,\nabla \log q$,
 #
@@ -145,11 +145,11 @@ solution("02.1")
 # \nabla\, \mathbb E_q[f(z)] = \mathbb E_q\bigl[f(z)\,\nabla \log q(z)\bigr].
 # $$
 #
-# In words: draw, see how good the draw was, and make good draws likelier. One may subtract a constant from $f$ first, here its
+# In words: draw, see what the draw costs, and make cheap draws likelier. One may subtract a constant from $f$ first, here its
 # mean. This *baseline* changes no average, because $\mathbb E_q[\nabla \log q] = 0$, and removes much of the noise.
 #
 # **Reparameterization** (Kingma & Welling 2014; Rezende et al. 2014). Write $z = \mu + \sigma\varepsilon$ with $\varepsilon \sim \mathcal N(0, I)$. The
-# randomness depends on nothing now, and the chain rule does the rest:
+# randomness no longer depends on $\mu$ or $\sigma$, and the chain rule does the rest:
 #
 # $$
 # \frac{\partial f}{\partial \mu_j} = \frac{\partial f}{\partial z_j}, \qquad
@@ -337,7 +337,7 @@ guess.compare(
 claims.add("untrained", start, near=(784 * math.log(2), 5), unit="nats", text="Untrained −ELBO")
 claims.add("centered", centered, below=start / 2, unit="nats", text="Untrained, from the mean picture")
 # %% [markdown]
-# A coin that knows nothing costs $\ln 2$ nats. There are 784: 543.4 nats; measured, {{untrained.value}}. Check this number first
+# A coin of probability ½ costs $\ln 2$ nats. There are 784: 543.4 nats; measured, {{untrained.value}}. Check this number first
 # in anybody's code. A first loss of 0.69 means that somebody averaged over the pixels; one that is larger by the size of the
 # batch, that somebody summed over the batch.
 #
@@ -404,8 +404,8 @@ show(
 # %% [markdown]
 # The reconstruction gets cheaper because the code says something; the KL is the price of saying it. A KL near 0 would mean clouds
 # like the prior, a code that says nothing (chapter 04). Training values are averages *during* a pass, so the first one lies above
-# the held-out value taken after it. At the end training digits are {{memorized}} cheaper than held-out ones: some of what the
-# model has learned holds for those only.
+# the held-out value taken after it. At the end training digits are {{memorized}} cheaper than held-out ones. The gap
+# opens late: some of what the model learns holds for the training digits only.
 #
 # Was it luck? Train with other seeds, too.
 # %%
@@ -463,8 +463,8 @@ claims.note("least", coins, unit="nats")
 claims.note("rest", test_elbo - rate - coins, unit="nats")
 # %% [markdown]
 # Your terms and the package's agree to float precision. Your network reaches {{test_elbo}}. Where do these nats go? A gray pixel is a
-# coin that nobody can foresee: a decoder that knew every gray value would still pay {{least.value}}. The code costs {{rate.value}}.
-# The remaining {{rest.value}} are what code and decoder together miss of the gray values.
+# coin that nobody can foresee: a decoder that knew every gray value would still pay {{least.value}} (above with a digit more). The code costs
+# {{rate.value}}. The remaining {{rest.value}} are what code and decoder together miss of the gray values.
 #
 # ## 5 Mean or draw?
 #
@@ -522,7 +522,7 @@ print(f"the reconstruction term at the mean looks {better} nats better ({N_SEEDS
 claims.add("flattery", better, above=1, unit="nats", whole_interval=True, text="Too good at the mean by")
 # %% [markdown]
 # The loss at the mean looks better by {{flattery}}, and it is no bound on $\log p(x)$. PyTorch's own VAE example reported it until
-# 2018.
+# Kingma himself corrected it in 2018.
 #
 # How many of your digits would pass? Here are 48, as they came.
 # %% tags=["hide-input"]
@@ -554,7 +554,7 @@ show(
 # $$
 #
 # In words: each $w_k$ is a guess of $p(x)$ whose mean is right; average the guesses, then take the logarithm. For $K = 1$ this is,
-# on average over draws, the −ELBO, and it never rises with $K$ (their theorem 1). It tends to $-\log p(x)$. Papers call a
+# on average over draws, the −ELBO, and that average never rises with $K$ (their theorem 1). It tends to $-\log p(x)$. Papers call a
 # large $K$ "NLL". Coins give a probability to black-and-white pictures only, so we take digits in which every pixel was tossed
 # once.
 # %%
@@ -621,7 +621,7 @@ claims.note("examples", len(few))
 #
 # Drawn digits cost {{own_draw.value}} less than gray ones. Given $z$, the cost of a gray digit *is* the mean cost of its draws. So
 # the difference lies in the code: the encoder sees the draw itself and can describe it (seed 0: reconstruction
-# {{drawn_reconstruction.number}} instead of {{gray_reconstruction.value}}, at a KL of {{drawn_kl.number}} and {{gray_kl.value}}).
+# {{drawn_reconstruction.number}} instead of {{gray_reconstruction.value}}; KL {{drawn_kl.number}} and {{gray_kl.value}}).
 #
 # ## Play
 #

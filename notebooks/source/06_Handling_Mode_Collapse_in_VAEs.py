@@ -17,7 +17,7 @@
 # <!-- minutes -->
 #
 # "GANs collapse, VAEs cover everything, and it is the KL term that keeps them diverse." In this chapter you write the rule that counts modes, and then count: those of a GAN
-# and of a VAE with the same decoder, of a VAE without its KL term, and of three remedies. In the pictures of points, circles are modes, blue dots are samples on a mode, and orange crosses are all others.
+# and of a VAE with the same decoder, of a VAE without its KL term, and of three remedies. In the pictures of points, circles are modes, blue dots are samples inside a circle, and orange crosses are all others.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -74,24 +74,24 @@ show(
 # 5. **mend** a VAE's samples by a fitted prior, and test packing and R1 on a GAN.
 #
 # You need chapter 02's VAE and chapter 04's posterior collapse. Where a function of yours is not right yet, the chapter goes on with its own. Numbers in the text are those of the full run,
-# with 95 % t-intervals over seeds (lopsided where bounded).
+# with 95 % t-intervals over seeds (lopsided where a number is bounded, as a share is).
 #
 # ## 1 When is a mode covered?
 #
 # A **mode** is a place where data are dense. The picture has eight: round Gaussians with standard deviation 0.05. A sample is **good** when it lies within three standard deviations of the nearest center.
 #
-# A first rule: a mode is hit if it gets, in good samples, a tenth of its fair share of *all* samples. (The blur above is chosen so that this rule fails.)
+# A first rule: a mode is hit if its good samples are at least a tenth of its fair share of *all* samples. (Fair is an eighth.)
 # %%
 question = "The blurred sample serves all modes alike, but only 8 % of it is good. How many of 8 modes does that rule count?"
 guess = predict(question, ["all 8", "about 4", "0 to 2"])
 # %% [markdown]
-# Ask three questions instead, with one number each. **Quality**: which share of the samples is good? **Hits**: how many modes get a tenth of their fair share *of the good samples*? And the **effective** number of modes, which shows when the modes' shares $p_k$ of the good samples are uneven:
+# Ask three questions instead, with one number each. **Quality**: which share of the samples is good? **Hits**: how many modes get a tenth of their fair share *of the good samples*? **Effective**: how many modes with equal shares would be as varied? With the modes' shares $p_k$ of the good samples it is
 #
 # $$
 # \exp\Bigl(-\sum_k p_k \log p_k\Bigr).
 # $$
 #
-# In words: as varied as so many modes with equal shares.
+# In words: the exponential of the entropy, 8 for eight equal shares and 1 for a single mode.
 #
 # **Your turn (06.1).** Return `(hit, effective, quality)` for points `(n, d)`. A hit mode needs at least one good point; without any good point `effective` is 0.
 
@@ -145,7 +145,7 @@ claims.note("blurred_hit", ours["blurred"][0])
 claims.note("blurred_quality", ours["blurred"][2], unit="%")
 claims.note("uneven_effective", ours["uneven"][1])
 # %% [markdown]
-# The blurred sample serves all modes alike. The first rule finds {{blurred_usual}} of them, yours {{blurred_hit.value}}. Its fault now stands in the quality: {{blurred_quality}}. The uneven sample loses no mode, but its
+# The blurred sample serves all modes alike. The first rule finds {{blurred_usual}} of them, yours {{blurred_hit.value}}. (The blur was chosen to show this.) Its fault now shows in the quality instead: {{blurred_quality}}. The uneven sample loses no mode, but its
 # eight are worth only {{uneven_effective.value}} even ones.
 #
 # ## 2 What does a GAN do?
@@ -157,7 +157,7 @@ claims.note("uneven_effective", ours["uneven"][1])
 # L_G = \mathbb E_{z}\bigl[-\log \sigma(s(G(z)))\bigr].
 # $$
 #
-# In words: the discriminator wants to tell real from generated; the generator wants to be called real. The generator's loss is the *non-saturating* one: it keeps its slope while the discriminator wins.
+# In words: the discriminator wants to tell real from generated; the generator wants to be called real. Its loss is the *non-saturating* one: it keeps its slope while the discriminator wins.
 #
 # **Your turn (06.2).** Return both losses as scalars. The discriminator's must not reach the generator.
 
@@ -182,7 +182,7 @@ package = adversarial.discriminator_loss(*scores), adversarial.generator_loss(sc
 off = max(abs(a - b).item() for a, b in zip(player_losses(*game, *scores), package, strict=True))
 claims.add("same_losses", off, below=1e-5, exact=True, text="Your two losses off the package's")
 # %% [markdown]
-# Now the networks and the update. All seeds train side by side: `SideBySide` holds a network for each, and the rows of a batch are (example, seed). `packed` is for section 5.
+# All seeds train side by side: `SideBySide` holds a network for each, and the rows of a batch are (example, seed). `packed` is for section 5.
 
 
 # %%
@@ -313,17 +313,17 @@ show(
     title=f"VAEs, above: {vae_found[0].mean:.0f} of 8 hit, and smeared. Below: the {len(order)} GANs that miss most",
 )
 # %% [markdown]
-# Over the last fifth, {{plain_full}} of the 8 GANs keep all modes; on average {{missing}} are missing. At their highest they hit {{peak}} on average: modes had been found, and were lost again. Has the game come to rest? From the fifth before to the last one the effective modes moved by {{rest}}, the hits by {{plain_moved}}. The hits may still fall.
+# Over the last fifth, {{plain_full}} of the 8 GANs keep all modes; on average {{missing}} are missing. At their highest they hit {{peak}} on average: modes had been found, and were lost again. Has the game come to rest? From the fourth fifth to the last the effective modes moved by {{rest}}, the hits by {{plain_moved}}. Both intervals hold 0, but the hits may still fall.
 #
-# The VAEs have the same decoder and as many updates, but a learning rate of 5e-3 instead of 1e-3. They hit {{vae_hits.value}}. But only {{vae_quality.value}} of their samples are good, against {{plain_good.value}} of the GANs'. The decoder's noise is hardly the reason: without it {{vae_sharp.value}} are good. Nor is training cut short: in the last fifth the −ELBO fell by only {{vae_flat}}.
+# The VAEs have the same decoder and as many updates, but a learning rate of 5e-3 instead of 1e-3. They hit {{vae_hits.value}}. But only {{vae_quality.value}} of their samples are good, against {{plain_good.value}} of the GANs'. The decoder's noise is hardly the reason: without it {{vae_sharp.value}} are good. Longer training may sharpen them: in the last fifth the −ELBO still fell by {{vae_flat}}.
 #
-# So the VAE covers and smears; the GAN is tidy and may leave out. Why?
+# So the VAE covers and smears; the GAN is tidier and may leave modes out. Why?
 #
 # ## 3 Who pulls at a missing mode?
 #
-# This section shows how differently the two losses pull; it cannot show that this is the cause. Take eight equal modes, with shares $p_k$ in the data and $g_k$ in the model, and forget geometry. What does each loss pay for a missing mode?
+# This section shows how the two losses pull, not that this is the cause. Take eight equal modes, with shares $p_k$ in the data and $g_k$ in the model, and forget geometry. What does each loss pay for a missing mode?
 #
-# - A **likelihood** pays $\mathrm{KL}(p\|g)$, since it is asked for every data point. A VAE pays at least as much: its −ELBO is an upper bound.
+# - A **likelihood** pays $\mathrm{KL}(p\|g)$, since it is asked for every data point. A VAE pays at least as much: its −ELBO is an upper bound of that loss.
 # - The **minimax** game with a perfect discriminator pays the **Jensen–Shannon** divergence, $\tfrac12\mathrm{KL}(p\|m) + \tfrac12\mathrm{KL}(g\|m)$ with $m = \tfrac12(p+g)$ (Goodfellow et al. 2014).
 # - The **non-saturating** loss, which you wrote, then follows the slope of $\mathrm{KL}(g\|p) - 2\,\mathrm{JS}$ (Arjovsky & Bottou 2017, theorem 2.5).
 #
@@ -392,13 +392,13 @@ show(
 #
 # **Is that why section 2 loses modes?** It is half an explanation. A weak pull says why a lost mode stays away, not why it left. Nor does it prove a slow return: Adam rescales slopes. But there must be a slope, and in a batch of 128 a mode of 1/800 has a sample in only {{in_batch}} of the updates.
 #
-# **And the smear?** A likelihood pays a finite price for it, and everything for a lost mode. A continuous decoder alone is not the reason: the GAN's crosses the gaps too, and {{plain_good.value}} of its samples are good.
+# **And the smear?** A likelihood pays a finite price for samples between the modes, and an infinite one for a lost mode. A continuous decoder alone is not the reason: the GAN's crosses the gaps too, and {{plain_good.value}} of its samples are good.
 #
 # ## 4 Is it the KL term that makes a VAE cover?
 #
-# The folklore: the KL term spreads the codes, so it enforces diversity. Then a VAE without it should collapse. We test this on digits, with the KL's weight β at 0 (no KL term), 1 and 10.
+# The folklore: the KL term spreads the codes, so it enforces diversity. Then a VAE without it should collapse. Test this on digits, with the KL's weight β at 0 (no KL term), 1 and 10.
 #
-# Counting needs modes. We take 100 **kinds** of digits: clusters of the features of the course's classifier. A sample is good if the classifier is more than 90 % sure of its digit. A second judge is the *Fréchet distance* (chapter 07) of the features of 2,000 pictures from those of held-out digits.
+# Counting needs modes. We take 100 **kinds** of digits: clusters of the features (last hidden layer) of the course's classifier. A sample is good if the classifier is more than 90 % sure of its digit; *effective kinds* are section 1's effective number, over good samples. A second judge is the *Fréchet distance* (chapter 07) of 2,000 pictures from held-out digits: small when the features of both have like means and covariances.
 #
 # Who judges the judges? Three fakes: noise, means of two digits, and two digits laid over each other.
 # %% tags=["hide-input"]
@@ -437,7 +437,7 @@ claims.note("real_kinds", real_kinds)
 claims.note("overlay_good", verdicts["overlays"][0], unit="%")
 claims.note("digits_far", real_far)
 # %% [markdown]
-# Neither judge is enough alone. The first passes {{overlay_good.value}} of the overlays. The second puts them far away. But even real test digits are at {{digits_far}}, so below that it says little.
+# Neither judge is enough alone. The first passes {{overlay_good.value}} of the overlays, and much of the noise. The second puts both far away. But even real test digits are at {{digits_far}}, so near and below that it says little.
 #
 # Without a KL term nothing ties the codes to $\mathcal N(0, I)$, so it would be unfair to draw from there. Draw from where the codes are: fit a mixture of 50 Gaussians to the codes of training digits, a **fitted prior**.
 # As a control, fit the same mixture without any VAE: to the digits' 100 leading principal components, which are nearly the pixels.
@@ -555,20 +555,20 @@ show(
     title=f"The first judge passes {quality[raw].mean:.0%} of the smears in the last row",
 )
 # %% [markdown]
-# **Without the KL term, coverage stays.** From the fitted prior the VAE with β = 0 makes {{free_fitted_kinds}} effective kinds, {{without}} more than with β = 1. (Held-out digits make {{real_kinds.number}}; their shares are uneven, so more is possible.) Much KL costs coverage: with β = 10 there are {{strong_fitted_kinds.value}} kinds.
+# **Without the KL term, coverage stays.** From the fitted prior the VAE with β = 0 makes {{free_fitted_kinds}} effective kinds, not clearly more or less than with β = 1: the difference is {{without}}. (Held-out digits make {{real_kinds.number}}; their shares are uneven, so more is possible.) Much KL costs coverage: with β = 10 there are {{strong_fitted_kinds.value}} kinds.
 #
-# **What the KL term buys** is that $\mathcal N(0, I)$ lies near the codes. From there the VAE makes {{free_kinds.value}} kinds with β = 0, {{usual_kinds.value}} with β = 1. A single Gaussian, fitted to the codes afterwards, buys more: {{free_one.value}} kinds with β = 0.
+# **What the KL term buys** is that $\mathcal N(0, I)$ lies near the codes. From there the VAE makes {{free_kinds.value}} kinds with β = 0, {{usual_kinds.value}} with β = 1. But a single Gaussian, fitted to the codes afterwards, buys more: {{free_one}} kinds with β = 0.
 #
-# **The VAE's own remedy** is therefore a prior that is fitted, or learned (chapter 11). With β = 1 it adds {{mended_kinds.value}} kinds. A larger VAE, trained much longer (chapter 04's), has less to gain: {{ready_kinds.value}} kinds from $\mathcal N(0, I)$, and {{ready_more}} more from the fitted prior. But its Fréchet distance falls from {{ready_far.value}} to {{ready_fitted_far}}. (One model; intervals over draws and fits.)
+# **The VAE's own remedy** is therefore a prior that is fitted, or learned (chapter 11). With β = 1 it adds {{mended_kinds}} kinds. A larger VAE, trained much longer (chapter 04's), has less to gain: {{ready_kinds.value}} kinds from $\mathcal N(0, I)$, and {{ready_more}} more from the fitted prior. But its Fréchet distance falls from {{ready_far.value}} to {{ready_fitted_far}}, about that of real test digits. (One model; intervals over draws and fits.)
 #
-# **The control.** Does the mixture cover by itself? Without any VAE it makes {{raw_kinds.value}} kinds, a good deal. But its pictures lie at a Fréchet distance of {{raw_far.value}}, those of the VAE with β = 1 and a fitted prior at {{usual_fitted_far.value}}. (In the last pass the held-out losses fell by at most {{fell}}.)
+# **The control.** Does the mixture cover by itself? Without any VAE it makes {{raw_kinds.value}} kinds, a good deal. But its pictures lie at a Fréchet distance of {{raw_far.value}}, those of the VAE with β = 1 and a fitted prior at {{usual_fitted_far.value}}. (The VAEs' curves are flat: in the last pass their held-out losses fell by at most {{fell}}.)
 #
 # ## 5 What helps a GAN?
 #
-# A GAN's trouble is that nobody sees what is missing. Two remedies:
+# Two troubles, two remedies. Nobody sees what is missing (section 3), and what was found gets lost again (section 2).
 #
 # - **Packing** (PacGAN, Lin et al. 2018): let the discriminator judge *two* samples at once. If modes are missing, the two resemble each other too often, and that it can see.
-# - **R1**: add $\tfrac\gamma2\,\mathbb E_x \lVert\nabla_x s(x)\rVert^2$, over real points, to the discriminator's loss. In words: a score that is steep where data are costs something. A flat score leaves a generator alone that has arrived there (Mescheder et al. 2018 prove it near the goal).
+# - **R1**: add $\tfrac\gamma2\,\mathbb E_x \lVert\nabla_x s(x)\rVert^2$, over real points, to the discriminator's loss. In words: the discriminator pays for a score that is steep at the data. Where the score is flat, a generator that has arrived is not driven away (Mescheder et al. 2018 prove it near the goal).
 #
 # **Your turn (06.4).** Return the mean squared slope as a scalar that an optimizer can minimize.
 
@@ -614,8 +614,8 @@ for name, key in {"plain": "plain GAN", "packed": "packed GAN", "r1": "GAN with 
     claims.note(f"{name}_full", full[key])
     claims.note(f"{name}_good", good[key], unit="%")
 # %% [markdown]
-# All modes are hit in {{packed_full}} of 8 packed GANs, in {{r1_full}} with R1, and in {{plain_full}} plain ones. In effective modes packing gains {{packed_gain}}, R1 {{r1_gain}}. Both intervals reach down to zero, since some plain GANs lose little. The quality is {{packed_good.value}} and {{r1_good.value}}, against {{plain_good.value}}.
-# We tuned neither γ = 0.1 nor the pack size; both act from the first update.
+# All modes are hit in {{packed_full}} of 8 packed GANs, in {{r1_full}} with R1, and in {{plain_full}} plain ones. In effective modes packing gains {{packed_gain}}, R1 {{r1_gain}}. Both intervals begin only just above zero: some plain GANs lose little, others much. The quality is {{packed_good.value}} and {{r1_good.value}}, against {{plain_good.value}}.
+# We tuned neither γ = 0.1 nor the pack size. Both act from the first update: whether they would mend a loss is not tested.
 #
 # ## Play
 #
@@ -638,11 +638,11 @@ explorer = explore_training(watched, RING, alt=alt)
 # ## What you can say now
 #
 # - Losing modes and losing focus are two faults. Count them apart, or every blur looks like a collapse.
-# - GANs collapse: {{fallen}} of our 8, at one learning rate, miss something. With packing {{packed_full}} hit all, with R1 {{r1_full}}. A GAN pulls less at a mode, the rarer it is; what Adam and small batches make of that stays open.
-# - VAEs cover everything: on the ring they do, with a smear. It is the KL term: it is not; that term brings $\mathcal N(0, I)$ and the codes together.
+# - "GANs collapse": {{fallen}} of our 8, at one learning rate, miss something. With packing {{packed_full}} hit all, with R1 {{r1_full}}. A GAN pulls less at a mode, the rarer it is; what Adam and small batches make of that stays open.
+# - "VAEs cover everything": on the ring they do, with a smear. "It is the KL term": it is not. That term brings the codes to $\mathcal N(0, I)$, where you draw.
 # - For the larger VAE, a fitted prior mends the Fréchet distance ({{ready_far.value}} becomes {{ready_fitted_far.value}}) more than coverage.
 #
-# **Dig deeper**: pack three or four samples, or train with Adam's default β₁ = 0.9 and watch the GAN wander.
+# **Dig deeper**: pack three or four samples, or train with Adam's default β₁ = 0.9 and see whether the GAN comes to rest.
 #
 # ## References
 #
