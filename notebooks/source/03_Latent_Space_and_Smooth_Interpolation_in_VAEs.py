@@ -113,7 +113,7 @@ lines = {name: (range(1, len(curve) + 1), curve) for name, curve in curves.items
 show(
     line_plot(lines, x_label="passes through the training digits", y_label="held-out −ELBO (nats)"),
     alt="Held-out negative ELBO against passes through the data, for codes of 2 and of 32 dimensions and for longer runs in 2 dimensions, with intervals over the seeds. All curves are flat at their ends; 32 dimensions lie far below 2.",
-    title=f"{LONG} passes instead of {EPOCHS} gain {flat_curve[-1] - patient_curve[-1]} nats",
+    title=f"{LONG} passes instead of {EPOCHS} gain nothing sure: {flat_curve[-1] - patient_curve[-1]} nats",
 )
 guess = predict(
     "The prior is N(0, I): in two dimensions 95 % of it lies in the circle of radius 2.45. What share of the codes of training digits lies outside?",
