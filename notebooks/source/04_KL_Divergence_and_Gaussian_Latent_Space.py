@@ -17,8 +17,8 @@
 # <!-- minutes -->
 #
 # Half of a VAE's loss asks: what does it cost to say something in the code? Raise its weight β, and a digit is written down in fewer nats, until it is a blur.
-# Here you compute the KL term; watch it wake and silence single dimensions; lower the rate in two ways, of which one costs; and test whether a
-# large β gives each factor of the data a dimension of its own.
+# Here you compute this KL, watch dimensions of the code wake and fall silent, make a code say less for free and at a price, and test whether a
+# large β gives each factor of the data its own dimension.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -72,19 +72,19 @@ show(
     title="The dearer a nat (β), the fewer of them the code spends on a digit",
 )
 # %% [markdown]
-# Look closely: at β = 4 the 7 has become a 9.
+# At β = 4 the 7 has become a 9.
 #
 # ## Objectives
 #
 # After this chapter you can
 #
-# 1. **compute** a KL divergence in closed form and by Monte Carlo, with its error, and tell the two directions apart;
-# 2. **read** which dimensions of a code speak, and what one nat of rate buys;
-# 3. **lower** the rate in two ways, and tell by a control whether it costs;
+# 1. **compute** a KL divergence in closed form and by Monte Carlo, and tell its two directions apart;
+# 2. **read** which dimensions of a code speak, and what one nat of KL buys;
+# 3. **make** a code say less, and tell whether that costs;
 # 4. **split** the KL term into what a code tells, where the codes lie, and holes;
 # 5. **judge** whether β disentangles.
 #
-# You need chapter 02's VAE. You write three functions (04.2 waits in *Water-filling*). The numbers in the text are those of the full run, on validation digits.
+# You need chapter 02's VAE. (04.2 waits in *Water-filling*.) Numbers in the text are those of the full run, on held-out digits or bars.
 #
 # ## 1 What does it cost to be wrong?
 #
@@ -93,7 +93,7 @@ show(
 # $$
 #
 # In words: draw from $q$, ask by how many nats $q$ finds the draw likelier than $p$ does, and average. The KL is never
-# negative, and 0 only if the two are the same. For two Gaussians there is a formula. In one dimension
+# negative, and 0 only if the two are the same. For two Gaussians, in one dimension,
 #
 # $$
 # \mathrm{KL} = \tfrac12\left(\frac{(\mu_q-\mu_p)^2}{\sigma_p^2} + \frac{\sigma_q^2}{\sigma_p^2} - 1 - \log\frac{\sigma_q^2}{\sigma_p^2}\right).
@@ -139,7 +139,7 @@ for beta in (0.2, 1.0, 4.0):
 claims.add("closed_form", max(off), below=1e-9, exact=True, text="Your KL off the package's")
 claims.note("within_one", (torch.stack(errors).abs() < 1).double().mean(), unit="%")
 # %% [markdown]
-# Of sixty such estimates {{within_one}} lie within one standard error of the exact value; a standard error of the right size promises 68 %. The error falls with $1/\sqrt n$, so one more digit takes a hundred times as many draws.
+# Of sixty such estimates {{within_one}} lie within one standard error of the exact value; a standard error of the right size promises 68 %. The error falls with $1/\sqrt n$, so one more decimal takes a hundred times as many draws.
 #
 # **The direction matters.** Take a target $p$ with two humps, and find the best single Gaussian $q$. The *forward* $\mathrm{KL}(p\|q)$ is what maximum likelihood makes small, with the data as $p$. The *reverse*
 # $\mathrm{KL}(q\|p)$ is what an encoder makes small, with the exact posterior $p(z|x)$ as $p$.
@@ -165,7 +165,7 @@ show(
 )
 # %% [markdown]
 # The forward fit takes over the target's mean and variance, and so peaks where the target has next to nothing. The reverse fit gives up one hump. It pays {{reverse.value}}, which is $\log 2$, because half of the target is missing.
-# A VAE uses both directions: as a model of the data it must cover them all; its encoder may pick.
+# A VAE as a model must cover all data; its encoder may pick one hump.
 #
 # ## 2 Which dimensions speak?
 #
@@ -239,18 +239,18 @@ show(
     title=f"Nearly free, all dimensions speak; then the price rises and silences {int(spoke.sum())} of {SIZE}",
 )
 # %% [markdown]
-# {{fell_asleep}} dimensions spoke, and then fell silent. At the end {{awake}} of {{size.number}} are awake. The others are within 0.05 nats of the prior, and tell the decoder next to nothing. (In its last pass the −ELBO still fell by {{flat}}.)
+# {{fell_asleep}} dimensions spoke, and then fell silent. At the end {{awake}} of {{size.number}} are *awake*. The others cost less than 0.05 nats each, and tell the decoder next to nothing. (In its last pass the −ELBO still fell by {{flat}}.)
 #
 # Could you have told early which would stay awake? Take the model of update {{early}}, when the weight of the KL was still {{weight}}. A dimension's *cost* is its KL. For its *use*, shuffle its codes among the digits, and see by how many nats the reconstruction gets worse.
-# Per nat of cost, the dimensions that fell silent later were together of use for {{dear}} nats, those that stayed awake for {{worth}}. The final price of a nat is 1: it silenced what was not worth it. (Single dimensions break the rule:
-# {{out_asleep.number}} of the first group, {{out_awake.number}} of the second.)
+# Per nat of cost, the dimensions that fell silent later gave together {{dear}} nats of use, those that stayed awake {{worth}}. The final price of a nat is 1. So the first group was not worth it, the second was. (As groups:
+# {{out_asleep.number}} of the first and {{out_awake.number}} of the second do the opposite.)
 #
 # ## 3 What does a nat of rate buy?
 #
 # Averaged over digits, the KL term is called the **rate** $R$ and the reconstruction term the **distortion** $D$. Training at weight β makes $D + \beta R$ small. So at the optimum, the last nat of rate must have saved
 # β nats of distortion: had it saved more, the model would buy another. β is an exchange rate (Alemi et al. 2018).
 #
-# The course ships one model for all β (chapter 08 shows how it was made). Walk along its curve, and put section 2's model beside it.
+# The course ships one model for all β: its networks are told β. Walk along its curve, and put section 2's model beside it.
 # %%
 from itertools import pairwise
 
@@ -275,17 +275,17 @@ show(
     title=f"The more the code says, the less a nat buys: {paid[-1]:.1f}, then {paid[0]:.2f}",
 )
 # %% [markdown]
-# Between β = 0.25 and 0.5 a nat of rate saves {{cheap.value}} of distortion, between 4 and 8 {{expensive.value}}. {{keeps_price.number}} of 5 slopes lie between their two β: the model keeps to its price. It need not be the best model at that price. Section 2's is {{behind.value}} worse in $D + R$, after 6 passes instead of 72.
+# Between β = 0.25 and 0.5 a nat of rate saves {{cheap.value}} of distortion; between β = 4 and 8 it saves {{expensive.value}}. {{keeps_price.number}} of 5 slopes lie between their two β: the model keeps to its price. It need not be the best. Section 2's model, after 6 passes instead of 72, is {{behind.value}} worse in $D + R$.
 #
 # ## 4 Why does a code say less?
 #
-# If $q(z_j|x) = p(z_j)$ for every $x$, dimension $j$ tells nothing: it has **collapsed**. The usual suspect is a decoder that *reads* the pixels before the one it predicts, as decoders of text do, and so needs less of a code. But such decoders are deep as well. Vary the two apart:
+# If $q(z_j|x) = p(z_j)$ for every $x$, dimension $j$ tells nothing: it has **collapsed**. Why? The usual suspect is a decoder that *reads*: it sees the pixels before the one it predicts, as decoders of text see words, and needs less of a code. But such decoders are often deep as well. Change one at a time:
 #
 # - **shallow**: a decoder with one hidden layer;
 # - **deep**: one with four;
 # - **reads**: one hidden layer for the code, and one that reads the pixels before.
 #
-# The encoder is always the same; the data are black-and-white digits of half size.
+# Train each with and without warm-up. The encoder is always the same; the data are black-and-white digits of half the width and height.
 # %%
 from dataclasses import replace
 from functools import partial
@@ -316,13 +316,13 @@ def halved(data):
 
 
 # %% [markdown]
-# A code with a lower rate may tell less, or waste less. What it *tells* is its mutual information with the picture. Let $q(z) = \frac1n\sum_i q(z|x_i)$ be the **aggregate posterior**: all clouds together, no matter of which picture. Let $G$ be the Gaussian with its mean and covariance. Then the rate has exactly three parts (after Hoffman & Johnson 2016):
+# A code with a lower rate may tell less, or waste less. What it *tells* is its mutual information with the picture. Let $q(z) = \frac1n\sum_i q(z|x_i)$ be the **aggregate posterior**: all clouds mixed, each with the same weight. Let $G$ be the Gaussian with its mean and covariance. Then the rate has exactly three parts (after Hoffman & Johnson 2016):
 #
 # $$
 # \underbrace{\mathbb E_x \mathrm{KL}(q(z|x)\,\|\,p)}_{\text{rate}} = \underbrace{\mathbb E\bigl[\log q(z|x) - \log q(z)\bigr]}_{I(x;\,z):\ \text{what the code tells}} + \underbrace{\mathrm{KL}(G\,\|\,p)}_{\text{place and scale}} + \underbrace{\mathrm{KL}(q(z)\,\|\,G)}_{\text{holes and lumps}} .
 # $$
 #
-# In words: you pay for telling pictures apart, for codes that lie off center or too wide, and for codes that together are not a Gaussian.
+# In words: you pay for telling pictures apart, for codes that together lie off center or have the wrong width, and for codes that together are not a Gaussian.
 #
 # **Your turn (04.3).** $\log q(z)$, the mixture of $n$ clouds. It must be finite even far away from all of them.
 
@@ -431,19 +431,21 @@ show(
     title="Depth and reading lower the rate; only with depth does it cost −ELBO",
 )
 # %% [markdown]
-# **Depth** lowers the rate from {{rate_plain.value}} to {{rate_deep.value}}, and after 6 passes the −ELBO is {{worse}} *worse*. Warm-up brings the rate back to {{rate_warm.value}} and saves {{mended}} of −ELBO, with equally many updates. The shallow decoder it saves nothing: {{saved_shallow}}. So this loss of rate **costs**. (A likely reason: at first the code is noise, and the quickest gain is not to pay for it.)
+# **Depth** lowers the rate from {{rate_plain.value}} to {{rate_deep.value}}, and after 6 passes the −ELBO is {{worse}} *worse*. Warm-up brings the rate up again, to {{rate_warm.value}}, and saves {{mended}} of −ELBO, with equally many updates. It saves the shallow decoder nothing measurable: {{saved_shallow}}. So this loss of rate **costs**. (Perhaps because at first the code is noise, and not paying for it is the quickest gain.)
 # After four times as many passes warm-up still saves {{longer}}.
 #
-# **Reading** lowers the rate even further, to {{rate_reads.value}}, and yet the −ELBO is {{gained}} *better* than the shallow one's. (Part of that may come from its 512 additional units.) Warm-up brings the rate back here too, to {{rate_brought.value}}, but saves nothing: {{saved_reads}}. What the decoder can read, the code need not tell. This loss of rate was **free**.
+# **Reading** lowers the rate even further, to {{rate_reads.value}}, and yet the −ELBO is {{gained}} *better* than the shallow one's. (Part of that may be its 512 additional units.) Warm-up brings the rate up here too, to {{rate_brought.value}}, but saves nothing measurable: {{saved_reads}}. What the decoder can read, the code need not tell. This loss of rate was **free**.
 #
-# A count of awake dimensions shows neither: {{awake_deep}} of ten with depth, {{awake_reads}} with reading. Look at the −ELBO.
+# A count of awake dimensions misleads: {{awake_deep}} of ten with depth, {{awake_reads}} with reading, where the rate is lower. Nor does it tell what a loss of rate costs.
 #
-# (The red parts are overestimates: a $q(z)$ of only 10,000 clouds is lumpier than one of all digits.)
+# (The red parts are overestimates: 10,000 clouds are lumpier than more would be.)
 #
 # ## 5 What lies where no code lies?
 #
-# You draw new digits with codes from $p(z)$, but the decoder has learned on codes from $q(z)$. Do its holes matter? At β = 0.2 the one model's rate is {{rate_small.value}}. With $n$ = 10,000 pictures no code can be seen to tell more than $\log n$ = 9.2, so section 4's split fails. A **lower** bound does not.
-# Describe the codes by ten Gaussians, one for each class, and ask by how many nats this beats $G$ on codes of *unseen* digits. No description beats $q(z)$ itself, so holes and lumps cost at least as much.
+# You draw new digits with codes from $p(z)$, but the decoder has learned on codes from $q(z)$. Do the holes of $q(z)$ matter?
+#
+# At β = 0.2 the one model's rate is {{rate_small.value}}. Section 4's split fails there: with $n$ = 10,000 pictures it lets a code tell at most $\log n$ = 9.2 nats, and books the rest as holes. Find a **lower** bound instead.
+# Describe the codes by ten Gaussians, one for each class, and ask by how many nats they beat $G$ on codes of *unseen* digits. On average no description beats $q(z)$ itself, so holes and lumps cost at least as much.
 # %%
 from sklearn.mixture import GaussianMixture
 
@@ -511,8 +513,8 @@ show(
     title=f"β = 0.2: ten Gaussians close {filled:.0%} of the gap that a classifier sees",
 )
 # %% [markdown]
-# At β = 0.2 place and scale cost {{scale.value}}, holes and lumps at least {{holes.value}}. Do they show? A classifier is sure (over 90 %) of {{from_codes.value}} of the pictures decoded from $q(z)$, but only of {{from_prior.value}} from the prior. (And it is lenient: of *averages of two different digits* it is sure in {{mixed.value}}.) $G$ hardly helps, with {{from_g.value}}: it is nearly $\mathcal N(0, I)$. Ten Gaussians
-# reach {{from_ten.value}} and close {{filled}} of the gap. They know the labels, as the classifier does; but ten Gaussians fitted without labels still close {{blindly}}.
+# At β = 0.2 place and scale cost {{scale.value}}, holes and lumps at least {{holes.value}}. Do they show? A classifier is sure of the class (over 90 %) for {{from_codes.value}} of the pictures decoded from codes of $q(z)$, but only for {{from_prior.value}} from the prior. (And it is lenient: of *averages of two different digits* it is sure in {{mixed.value}}.) $G$ hardly helps: {{from_g.value}}, for it is nearly $\mathcal N(0, I)$. Ten Gaussians
+# reach {{from_ten.value}}. That closes {{filled}} of the gap. Fitted without the classifier's labels, ten still close {{blindly}}.
 #
 # ## 6 Does β disentangle?
 #
@@ -534,7 +536,7 @@ def information(codes, factors):
 
 
 # %% [markdown]
-# The **mutual information gap** (MIG, Chen et al. 2018) asks of each factor: by how much does the dimension that knows it best beat the second best, as a share of all there is to know? 1: one dimension knows all of it, the others nothing. 0: it is spread evenly, or forgotten.
+# The **mutual information gap** (MIG, Chen et al. 2018) asks of each factor: by how much does the dimension that knows it best beat the second best, as a share of all there is to know? 1: one dimension alone knows all of it. 0: it is spread evenly, or forgotten.
 #
 # **Your turn (04.4).** For each factor take the largest information minus the second largest, and divide by its entropy. Return the mean over factors.
 
@@ -615,15 +617,15 @@ show(
     title="β = 4: four dimensions, and the share of each factor they know",
 )
 # %% [markdown]
-# From β = 1 to 4 the MIG rises in {{rise.number}} of 5 trainings, on average by {{moved}}: these trainings do not say which β is better. Part of a low MIG is the data's: the angle runs through 160° of a bar's 180°, nearly a circle, and for a circle a smooth code takes two dimensions (rows 3 and 4).
+# From β = 1 to 4 the MIG rises in {{rise.number}} of 5 trainings, on average by {{moved}}: these trainings do not say which β is better. In part the data keep the MIG low. A bar turned by 180° is the same bar, and the angle covers 160°: nearly a circle. A smooth code of a circle takes two dimensions (rows 3 and 4).
 #
-# A factor that is spread is not forgotten. Read the angle from draws of the awake dimensions, which are all that the decoder gets: at β = 4 they explain {{angle_told.value}} of its variance on unseen bars, at β = 16 {{angle_lost.value}}. *There* it is forgotten. (Four times as many passes lower $D + \beta R$ at β = 4 by {{fell}}.)
+# A factor that is spread over dimensions is not forgotten. Predict the angle from the drawn codes, the awake dimensions only. At β = 4 this explains {{angle_told.value}} of its variance on unseen bars, at β = 16 {{angle_lost.value}}. *There* it is forgotten. (Four times as many passes lower $D + \beta R$ at β = 4 by {{fell}}.)
 #
-# And without the factors there is no MIG to choose a model by. Locatello et al. (2019) trained more than 12,000 models and found that good ones seemingly cannot be told without labels. (Chapter 03 shows why.)
+# Without known factors there is no MIG to choose a model by. Locatello et al. (2019) trained more than 12,000 models, and found that good ones seemingly cannot be told without labels. (Chapter 03 gives a reason.)
 #
 # ## Play
 #
-# Move β and the size of the code. Which bars go out first as β grows? At which β does a digit of the top row turn into another?
+# Move β and the code's size. Which bars go out first as β grows? At which β does a digit of the top row turn into another?
 # %%
 from vae_course.widgets import explore_beta_latent
 
@@ -631,24 +633,24 @@ explorer = explore_beta_latent(one_model, held_out, train)
 # %% [markdown]
 # ## Break it
 #
-# Write an objective, as in section 2, whose KL has the two Gaussians swapped: $\mathrm{KL}(p\|q)$, by your `kl_of_two`. Train one small model of section 4 with it. **Before** you run it, write down: What will the widths $\sigma$ of the clouds do? Which dimensions can still fall silent? Is the loss still a bound?
+# Write an objective, as in section 2, whose KL has the two Gaussians swapped: $\mathrm{KL}(p\|q)$, by your `kl_of_two`. Train a small model of section 4 with it, and one with the usual KL. **Before** you run them, write down of the first: What will the widths $\sigma$ of the clouds do? Which dimensions can still fall silent? Is the loss still a bound?
 #
-# A good answer: predicts all three with a reason from section 1; shows both curves of the usual rate in one figure; reports the −ELBO with the *right* KL for both; says what kept the clouds from shrinking. Two of four is a start.
+# A good answer: predicts all three with a reason from section 1; shows the usual rate of both models during training in one figure; reports the −ELBO with the *right* KL for both; says what kept the clouds from shrinking.
 #
 # ## What you can say now
 #
 # - The KL term is what a code costs, in nats, dimension by dimension; at weight β one nat of it is worth β nats of picture.
-# - A code can say less at a price or for free. In 6 passes warm-up saved {{mended.value}} of −ELBO with a deep decoder, and nothing with one that reads. A count of awake dimensions does not show the difference.
-# - At small β samples are spoiled by holes between lumps of codes, not by scale. Whether β = 4 disentangles better than 1, five trainings cannot tell.
+# - A code can say less at a price or for free. In 6 passes warm-up saved {{mended.value}} of −ELBO with a deep decoder, and nothing measurable with one that reads. The count of awake dimensions does not tell the price.
+# - At β = 0.2 samples are spoiled by holes between lumps of codes, hardly by scale. Whether β = 4 disentangles better than 1, five trainings cannot tell.
 #
-# **Dig deeper**: the one VAE where all of this has a formula is [Water-filling, or the VAE that is PCA](deeper/Water_Filling.ipynb).
+# **Dig deeper**: [Water-filling, or the VAE that is PCA](deeper/Water_Filling.ipynb), where all of this has a formula.
 #
 # ## References
 #
 # - D. P. Kingma, M. Welling: *Auto-Encoding Variational Bayes*, ICLR 2014. Appendix B (closed-form KL).
 # - S. R. Bowman et al.: *Generating Sentences from a Continuous Space*, CoNLL 2016. Section 3.1 (KL warm-up).
 # - M. Germain et al.: *MADE: Masked Autoencoder for Distribution Estimation*, ICML 2015 (the reader's masks).
-# - M. D. Hoffman, M. J. Johnson: *ELBO surgery*, NIPS workshop on advances in approximate Bayesian inference, 2016.
+# - M. D. Hoffman, M. J. Johnson: *ELBO surgery*, NIPS workshop, 2016.
 # - A. A. Alemi et al.: *Fixing a Broken ELBO*, ICML 2018.
 # - I. Higgins et al.: *β-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework*, ICLR 2017.
 # - R. T. Q. Chen et al.: *Isolating Sources of Disentanglement in Variational Autoencoders*, NeurIPS 2018 (MIG).

@@ -17,7 +17,7 @@
 # <!-- minutes -->
 #
 # "Mean squared error plus 0.00025 times the KL": that is how a well-known library trains its VAE. A reconstruction loss is a *likelihood*. Read as an ELBO, this line
-# therefore says how noisy it expects pictures to be. Rows 3 and 4 show two such expectations, added to the reconstructions of row 2. The VAE of row 3 learned its own noise: you hardly see it. Row 4 has the noise that the library's loss assumes.
+# therefore says how noisy it expects pictures to be. Rows 3 and 4 add two such expectations to the reconstructions of row 2 (cut off at black and white): the noise that this VAE learned, hardly visible, and the noise that the library's loss assumes.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -63,14 +63,13 @@ show(
 #
 # After this chapter you can
 #
-# 1. **write** five likelihoods of a pixel, and say what each thinks of gray;
+# 1. **write** five likelihoods of a pixel;
 # 2. **translate** anybody's loss weights into an effective β, or into the noise that they assume;
 # 3. **let** training find that noise, and say how much of the blur goes away;
 # 4. **measure** what a pixel loss punishes too hard, and what a perceptual loss does not see;
 # 5. **name** a bug from its fingerprint.
 #
-# You need the ELBO (chapter 01), the training loop (02) and rate and distortion (04). Functions with `...` are yours to write; until one is right, the chapter
-# goes on with its own. Numbers in the text are those of the full run; intervals are 95 %, over models or photographs.
+# You need the ELBO (chapter 01), the training loop (02) and rate and distortion (04). Numbers in the text are those of the full run; intervals are 95 %, over models or photographs.
 #
 # ## 1 What does a decoder say about a gray pixel?
 #
@@ -107,7 +106,7 @@ solution("05.1")
 #
 # In words: the density leans towards black or white, and λ says how far. λ is not the mean: a mean of 0.8 needs λ = {{leaning}}. The picture that we show of such a decoder is the mean.
 #
-# **Your turn (05.2).** $\log C$ from logits $l$ of λ, elementwise, exact to 0.001 from −300 to 300. It helps that $2\lambda - 1 = \tanh(l/2)$. At $l = 0$ this is 0/0, and the answer log 2.
+# **Your turn (05.2).** $\log C$ from logits $l$ of λ, elementwise, exact to 0.001 from −300 to 300. It helps that $2\lambda - 1 = \tanh(l/2)$. At $l = 0$ the fraction is 0/0; its limit gives log 2.
 
 
 # %%
@@ -197,7 +196,7 @@ show(
 # %% [markdown]
 # For BCE white is cheapest, although the decoder shows 0.8. For the continuous Bernoulli too: a straight line is lowest at an end. (The logistic drops at white, in its end bin.)
 #
-# At $p = \tfrac12$, $e^{-\mathrm{BCE}}$ integrates to {{mass.number}}: BCE is no density of gray pixels. It is the *expected* cost of black-and-white pictures drawn with these grays. The five functions agree with the package's, used from here on.
+# At $p = \tfrac12$, $e^{-\mathrm{BCE}}$ integrates to {{mass.number}}: BCE is no density of gray pixels. It is the *expected* cost of black-and-white pictures drawn with these grays. Our five functions agree with the package's.
 #
 # ## 2 What do somebody's weights mean?
 #
@@ -258,9 +257,9 @@ claims.note("library_sigma", assumed)
 #
 # In words: claim exactly as much noise as you make errors.
 #
-# We train with σ learned (from 0.3), with σ = 1, and with σ = 0.13, near the learned one: three seeds each. Other σ and a larger network get one seed.
+# We train with σ learned (starting at 0.3), with σ = 1, and with σ = 0.13, near the learned one: three seeds each. Other σ and a larger network get one seed.
 #
-# Two numbers judge the reconstructions. *Lost variance* is their squared error, as a share of the digits' variance. *Blur* is the missing share of the digits' sharpness: of the variance of a pixel minus the mean of its neighbors.
+# *Lost variance* is the squared error of the reconstructions, as a share of the digits' variance. *Blur* is the share of the digits' sharpness that they lack (sharpness: the variance of a pixel minus the mean of its neighbors).
 # %%
 from vae_course import VAE, evaluate, fit, over_seeds, seed_everything
 from vae_course.evaluation import relative_sharpness
@@ -310,7 +309,7 @@ claims.note("flat", fell(free + unit), unit="nats")
 claims.note("flat_small", fell([fixed[min(SIGMAS)]]), unit="nats")
 claims.note("flat_larger", fell([larger]), unit="nats")
 # %% [markdown]
-# The schedule makes every curve end flat, converged or not. So look at the last quarter: with σ learned or 1 the models still gained {{flat}} at most, with σ = 0.05 {{flat_small}}, the larger network {{flat_larger}}. The last two are unfinished.
+# The schedule makes every curve end flat, converged or not. So look at the last quarter: with σ learned or 1 the small models still gained {{flat}} at most, with σ = 0.05 {{flat_small}}; the larger network with σ learned gained {{flat_larger}}. The last two are unfinished.
 
 
 # %%
@@ -366,7 +365,7 @@ show(
     title=f"Of {len(grid)} fixed σ, {better} is better than the learned {sigma.mean:.2f}",
 )
 # %% [markdown]
-# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead must come from the path. A σ that starts at 0.3 may act as a warm-up; we did not test that.
+# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. Perhaps the start at 0.3 acts as a warm-up; perhaps longer training shrinks the lead.
 # %%
 table = {"σ = 1": wide, f"σ = {near:g}": rival, "σ learned": learned, f"σ = {min(SIGMAS):g}": small}
 table |= {"larger network and code, σ = 1": big_unit, "larger network and code, σ learned": big}
@@ -406,13 +405,15 @@ show(
     f"{learned['lost'].mean:.0%} learned, {big['lost']:.0%} in a larger network",
 )
 # %% [markdown]
-# What helps is a *small* σ, learned or not. σ = 0.13 instead of 1 takes away {{by_sigma}} of blur, and brings back {{kept.value}} of the lost variance. Learning σ takes away another {{by_learning}}, and needs no grid. Still, {{blur.value}} remain. A larger network with a larger code, one model whose learned σ is smaller too, takes away {{larger}} more. With σ = 1 the same enlargement takes away {{by_size}}.
+# What helps is a *small* σ, learned or not. σ = 0.13 instead of 1 takes away {{by_sigma}} of blur, and brings back {{kept.value}} of the lost variance. Learning σ takes away only {{by_learning}} more, but needs no grid. (The unfinished σ = 0.05 is no sharper.) Still, {{blur.value}} of the sharpness is missing.
 #
-# ## 4 What does a pixel loss not see?
+# A larger network with a larger code takes away {{larger}} more blur. (Its learned σ is smaller too.) With σ = 1 the same enlargement takes away {{by_size}}.
 #
-# UvA's deep learning tutorial 9 warns of the squared error. Shift a picture by one pixel to the right and bottom, and "we can get a higher loss than predicting a constant pixel value for half of the image". It shows two pictures of CIFAR-10; we count on {{n_photos.number}} (JPEG copies), and on digits.
+# ## 4 What does a pixel loss get wrong?
 #
-# The *moved* copy fills the free edge with the mean color, the *half* copy the upper half.
+# Tutorial 9 of the University of Amsterdam (UvA) warns of the squared error. Shift a picture by one pixel to the right and bottom, and "we can get a higher loss than predicting a constant pixel value for half of the image". It shows two pictures of CIFAR-10; we count on {{n_photos.number}} (JPEG copies), and on digits.
+#
+# In the *moved* copy the mean color fills the free edge, in the *half* copy the upper half.
 
 
 # %%
@@ -471,11 +472,11 @@ show(
     title=f"Which copy costs more? The moved one for {part:.0%} of photographs, {digits:.0%} of digits",
 )
 # %% [markdown]
-# The tutorial is right that it *can* happen: it does for {{photos}} of the photographs, and for {{digits}} of the digits. But every choice matters. Moved only to the right, it happens for {{right}} of the photographs; moved by two pixels, for {{two}}.
+# The tutorial is right that it *can* happen: it does for {{photos}} of the photographs, and for {{digits}} of the digits. But every choice matters. If we move only to the right, it happens for {{right}} of the photographs; by two pixels both ways, for {{two}}.
 #
 # ### Does a perceptual loss see more?
 #
-# A **perceptual loss** compares what a trained classifier φ computes from two pictures (Hou et al. 2017). Our classifier of digits has two convolutions and a last layer of 64 numbers:
+# A **perceptual loss** compares what a trained classifier φ computes from two pictures (Hou et al. 2017). Our classifier of digits has two convolutions (the first is *layer 1*) and then 64 numbers (the *last layer*), from which it reads the class. The distance at layer ℓ:
 #
 # $$
 # d_\ell(x, \hat x) = \tfrac12 \left\lVert \varphi_\ell(x) - \varphi_\ell(\hat x) \right\rVert^2 .
@@ -484,7 +485,7 @@ show(
 # In words: two pictures are near if layer ℓ responds alike. Ask two things of such a distance:
 #
 # 1. Does it **forgive** the shift? Then the moved copy is nearer than the half copy. A classifier may just pull each class together, so compare also with another digit of the class.
-# 2. Does it **hold** the picture? Start from noise and descend on $d_\ell$ alone. If the result is near by this distance and still looks wrong, it is an *impostor*.
+# 2. Does it **hold** the picture? Start from noise and descend on $d_\ell$ alone (as Mahendran & Vedaldi 2015). If the result is near by this distance and still looks wrong, it is an *impostor*.
 #
 # We ask the same of the untrained network and of the squared error.
 # %%
@@ -569,11 +570,11 @@ show(
     title=f"To the last layer, the bottom row is at {near_by[last]:.2g} of the distance of row 2",
 )
 # %% [markdown]
-# **The last layer forgives.** To it the moved copy is {{forgives}} as far as the half copy (untrained {{untrained}}, pixels {{pixels}}). It is {{kin_trained}} as far as another digit of the class (untrained {{kin_untrained}}). So training did more than pull each class together.
+# **The last layer forgives.** To it the moved copy is {{forgives}} as far as the half copy (untrained {{untrained}}, pixels {{pixels}}). It is {{kin_trained}} as far as another digit of the class (untrained {{kin_untrained}}). So training shrank the shift more than it shrank the class.
 #
-# **It does not hold.** The bottom row is only {{impostor}} as far as the shift, and yet {{loose}} as wrong as plain gray. The untrained layer holds no better ({{loose_untrained}}).
+# **It does not hold.** To the last layer the bottom row is only {{impostor}} as far from the digits as the moved copy. Yet its squared error is {{loose}} that of plain gray (each digit's mean). The untrained layer holds no better ({{loose_untrained}}).
 #
-# UvA goes on to recommend *lower* layers. Our layer 1 holds the picture, but it does not forgive: the moved copy is {{layer_1}} as far as the half copy.
+# UvA suggests *lower* layers. Our layer 1 holds the picture, but it does not forgive: to it the moved copy is {{layer_1}} as far as the half copy.
 #
 # ## 5 Which bug is it?
 #
@@ -603,9 +604,9 @@ def broken(encode, decode, images, training=True):
 
 verdict = diagnose_loss(broken)  # now put another bug into `broken`, and ask again
 # %% [markdown]
-# Some bugs leave a training log that looks *better* than a healthy one: trust tests, not curves.
+# Some bugs leave a log that looks *better* than a healthy one: trust tests.
 #
-# **Your turn (05.5).** Name the bug behind each log, by its code. Pixels are in [0, 1] unless the bug says otherwise. `"sign"` (the KL is subtracted), `"pixels"` (the reconstruction is averaged over the pixels), `"no sampling"` (z is the mean of q during training), `"bytes"` (pixels of 0 to 255),
+# **Your turn (05.5).** Name the bug behind each log, by its code. `"sign"` (the KL is subtracted), `"pixels"` (the reconstruction is averaged over the pixels), `"no sampling"` (z is the mean of q during training), `"bytes"` (pixels of 0 to 255),
 # `"at the mean"` (only the evaluation uses the mean of q), `"log_var"` (log σ² is not bounded).
 #
 # - **A**: the loss falls below zero in the first epoch and keeps falling; the reconstruction term alone is negative.
@@ -622,7 +623,7 @@ solution("05.5")
 # %% [markdown]
 # ## Play
 #
-# Type in somebody's loss, and watch the diamond. What does averaging over pixels do? Find the KL weight that gives β = 1 for a mean squared error on 64 × 64 color pictures.
+# Type in somebody's loss, and watch the diamond. Find the KL weight that gives β = 1 for a mean squared error on 64 × 64 color pictures.
 # %%
 from vae_course.widgets import explore_loss_translator
 
@@ -630,17 +631,17 @@ explorer = explore_loss_translator()
 # %% [markdown]
 # ## Break it
 #
-# Start the learned σ at 1: in `train_vae`, set `model.likelihood = Gaussian(1.0, learned=True)`. Train on `train.subset(12800, seed=0)` with `learning_rate=1e-3` and `schedule="constant"`: at 128 digits in a batch, an epoch is 100 updates. Adam moves a parameter by about its learning rate in each update. **Before** you run it, write down where σ will be after one epoch and after four, and what the KL will be.
+# Start the learned σ at 1: in `train_vae`, set `model.likelihood = Gaussian(1.0, learned=True)`. Train four epochs on `train.subset(12800, seed=0)` with `learning_rate=1e-3` and `schedule="constant"` (in `HOW`): at 128 digits in a batch, an epoch is 100 updates. Adam moves a parameter by about its learning rate in each update. **Before** you run it, write down where σ will be after one epoch and after four, and what the KL will be.
 #
-# A good answer predicts σ from the number of updates (the parameter is $\log\sigma$); says why the model then behaves like one with that σ fixed; and mends it in two ways, one of them run.
+# A good answer predicts σ from the number of updates (the parameter is $\log\sigma$); says why the model then behaves like one with that σ fixed; and mends it in two ways, of which you run one.
 #
 # ## What you can say now
 #
 # - A reconstruction loss says how pictures scatter around what the decoder shows. "Mean squared error + 0.00025 KL", on 64 × 64 color pictures, says: by more than from black to white.
-# - To compare losses, divide each by the weight of the picture's nats; the KL's weight is then β. A learned σ needs no weight: it finds a small value, and a small σ brings back half of the lost variance. Bound it from below, though: a Gaussian that fits pictures exactly gains without end as σ → 0 (Mattei & Frellsen 2018).
-# - The squared error punishes a shift of one pixel; a classifier's last layer forgives it, and does not see noise.
+# - To compare losses, divide each by the weight of the picture's nats; the KL's weight is then β. A learned σ needs no weight: here it finds a small value, and a small σ brings back half of the variance that σ = 1 loses. Bound it from below, though: a Gaussian that fits pictures exactly gains without end as σ → 0 (Mattei & Frellsen 2018).
+# - The squared error punishes a shift of one pixel; a classifier's last layer forgives it, but also takes some noise for a digit.
 #
-# **Dig deeper**: [Bug gallery](deeper/Bug_Gallery.ipynb): the curves of eight broken losses.
+# **Dig deeper**: [Bug gallery](deeper/Bug_Gallery.ipynb).
 #
 # ## References
 #
