@@ -17,8 +17,8 @@
 # <!-- minutes -->
 #
 # Two networks of one architecture learned to squeeze a handwritten digit into ten numbers and to draw it again. Now give both
-# the same ten *random* numbers. The VAE draws bright digits, and most can be read; the autoencoder draws faint ones, and fewer can
-# be read. What makes the difference?
+# the same ten *random* numbers. The VAE draws bright strokes, the autoencoder faint ones; a classifier of digits is sure of far fewer
+# of these (section 5). What makes the difference?
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -599,7 +599,8 @@ show(
 # The GAN leads with {{gan_sure}}. But being sure is not being right: the classifier is sure of {{blends}} of the *means of two*
 # written digits. It also punishes faintness: brightened (largest pixel 1), the autoencoder's pictures from
 # $\mathcal N(0, I)$ reach {{ae_bright}}. And it does not see variety. The Fréchet distance does (smaller is closer to written
-# digits; chapter 07); it, too, puts the GAN first and the autoencoder with $\mathcal N(0, I)$ last.
+# digits; chapter 07). It, too, puts the GAN first and the autoencoder with $\mathcal N(0, I)$ last; in between, the fitted
+# autoencoder stands before the VAE with $\mathcal N(0, I)$. (Each model was trained once.)
 #
 # What the GAN lacks is a density. Its generator adds no noise: its pictures are a thin sheet among 784 dimensions, and a given
 # $x$ is almost never on it. A VAE's $p(x|z)$ gives every $x$ some probability.
