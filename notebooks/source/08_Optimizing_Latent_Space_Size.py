@@ -399,7 +399,7 @@ show(
 #
 # What differs? Perhaps σ. The Gaussian learned a σ of {{sigma}}: it promises to get a pixel right to within that, and pays dearly where it does not. A Bernoulli pixel is a coin, whose σ is $\sqrt{p(1-p)}$: up to ½ for a gray pixel.
 #
-# If σ matters, the count must fall as a σ held fixed grows. Linear theory says how far. In a VAE of linear networks, which does PCA ([Water-filling](deeper/Water_Filling.ipynb)) a unit is used exactly if the data's variance along its axis, an eigenvalue, exceeds $\sigma^2$ (Lucas et al. 2019).
+# If σ matters, the count must fall as a σ held fixed grows. Linear theory says how far. In a VAE of linear networks, which does PCA ([Water-filling](deeper/Water_Filling.ipynb)), a unit is used exactly if the data's variance along its axis, an eigenvalue, exceeds $\sigma^2$ (Lucas et al. 2019).
 
 
 # %%
