@@ -17,8 +17,8 @@
 # <!-- minutes -->
 #
 # Two networks of one architecture learned to squeeze a handwritten digit into ten numbers and to draw it again. Now give both
-# the same ten *random* numbers. The VAE draws bright digits, and most can be read; the autoencoder draws faint ones, and fewer can
-# be read. What makes the difference?
+# the same ten *random* numbers. The VAE draws bright strokes, the autoencoder faint ones; a classifier is sure of far fewer
+# of the faint ones (section 5). What makes the difference?
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -348,8 +348,8 @@ show(
 #
 # At the bottom the posterior is nearly a Gaussian, and the best $q$ leaves a gap of {{bottom_gap}}. At the crossing the best
 # $q$ leaves {{crossing_gap}}. It does not straddle the peaks; it picks one. There it is twice as high as the posterior, so
-# $\log q/p \approx \ln 2$ wherever $q$ has mass. The KL is the mean of that logarithm, $\ln 2 = 0.693$ (our grid of $q$ is a
-# little coarse). A $q$ centered between the peaks has its mass where the posterior has none: the best of these leaves {{between}}.
+# $\log q/p \approx \ln 2$ wherever $q$ has mass. The KL is the mean of that logarithm, $\ln 2 = 0.693$ (our grid of $q$
+# is coarse). A $q$ centered between the peaks has its mass where the posterior has none: the best of these leaves {{between}}.
 #
 # So the ELBO can rise in two ways. Move $q$: the gap closes, **inference** gets better. Move the decoder: $\log p(x)$ itself
 # may rise, the **model** gets better. A VAE does both.
@@ -599,7 +599,8 @@ show(
 # The GAN leads with {{gan_sure}}. But being sure is not being right: the classifier is sure of {{blends}} of the *means of two*
 # written digits. It also punishes faintness: brightened (largest pixel 1), the autoencoder's pictures from
 # $\mathcal N(0, I)$ reach {{ae_bright}}. And it does not see variety. The Fréchet distance does (smaller is closer to written
-# digits; chapter 07); it, too, puts the GAN first and the autoencoder with $\mathcal N(0, I)$ last.
+# digits; chapter 07). It, too, puts the GAN first and the autoencoder with $\mathcal N(0, I)$ last; in between, the fitted
+# autoencoder stands before the VAE with $\mathcal N(0, I)$.
 #
 # What the GAN lacks is a density. Its generator adds no noise: its pictures are a thin sheet among 784 dimensions, and a given
 # $x$ is almost never on it. A VAE's $p(x|z)$ gives every $x$ some probability.

@@ -67,7 +67,7 @@ show(
     title="Most shapes are there with 8 numbers; print, straps and fur are in no row but the last",
 )
 # %% [markdown]
-# (One model of all sizes drew them; you will play with it at the end.)
+# (One model of all sizes drew them: play with it at the end.)
 #
 # ## Objectives
 #
@@ -79,7 +79,7 @@ show(
 # 4. **choose** a size for your own data, and say what your seeds cannot decide.
 #
 # You need chapter 02's ELBO, $-\mathrm{ELBO} = D + R$: distortion (what the picture costs once you know the code) plus rate (the KL). Numbers in the text are those of the full run; an interval in brackets
-# is a 95 % t-interval over three seeds; a number without one is of one run, or of the data.
+# is a 95 % t-interval over three seeds; a number without one is of one run or of the data, unless noted.
 #
 # ## 1 Which numbers of a code are in use?
 #
@@ -94,9 +94,9 @@ solution("08.1")
 
 
 # %% [markdown]
-# A few hundred, of about half a million: the bill is no reason for a small code.
+# A few hundred of about half a million: no reason for a small code.
 #
-# Now train a VAE with more numbers than it needs (here with two layers of 128). This is the whole loop: a batch, its ELBO, a step. The KL's weight rises from 0 to 1 over the first 30 % (warm-up, chapter 04); the learning rate falls along a cosine. `look` measures held-out pictures on the way.
+# Now train a VAE with more numbers than it needs (here with two layers of 128). This is the whole loop: a batch, its ELBO, a step. The KL's weight rises from 0 to 1 over the first 30 % (warm-up, chapter 04); the learning rate falls along a cosine. `look` measures held-out pictures.
 # %%
 @torch.no_grad()
 def look(model):
@@ -222,7 +222,7 @@ show(
     title=f"{n} units are worth more than they cost; to the decoder the others are worth next to nothing",
 )
 # %% [markdown]
-# Call a unit **in use** if it is worth at least 0.1 nats. Of {{offered}} units {{in_use}} are. Two checks, on other pictures:
+# Call a unit **in use** if it is worth at least 0.1 nats. Of {{offered}} units {{in_use}} are; the others are *silent*. Two checks, on other pictures:
 #
 # - The silent units might matter *together*, though none does alone. Replace all of them at once, and {{silent}} are lost.
 # - A unit in use should be worth its price or more. If it were not, the encoder could send the prior in its place, save the KL, and lose less than that. Here each unit in use is worth at least {{pays}} its price.
@@ -290,13 +290,13 @@ notes("nats", cost_digits=cost, cost_garments=at_64["garments"][-1])
 
 
 # %% [markdown]
-# In the model above {{active}} units are active, as many as are in use. Where the two kinds of units are apart, all counts agree. For the 1,197 small digits they do not: of 64 units {{above_low}}, {{used_digits.value}} or {{above_high}} are worth 0.03, 0.1 or 0.3 nats, and {{active_digits.value}} are active. So name the threshold.
+# In the model above {{active}} units are active, as many as are in use. Where the two kinds of units lie far apart, as for garments and MNIST, the counts nearly agree. For the 1,197 small digits they do not: of 64 units {{above_low}}, {{used_digits.value}} or {{above_high}} are worth 0.03, 0.1 or 0.3 nats (means over three seeds), and {{active_digits.value}} are active. So name the threshold.
 #
 # Nor are silent units free: together they cost {{cost_digits}} for small digits.
 #
 # ## 2 What does a size buy?
 #
-# To compare sizes, the course ships the measurements of many such models (`python -m recipes.size_sweep`, curves in [docs](../docs/models.md)).
+# To compare sizes, the course ships measurements of many such models (`python -m recipes.size_sweep`, curves in [docs](../docs/models.md)).
 #
 # One measure needs code. A **linear probe** asks what can be read off a code with straight cuts: fit a linear classifier to codes of training pictures, test it on others (Alain & Bengio 2017).
 # %%
@@ -362,9 +362,9 @@ show(
 #
 # Is it the price? PCA pays nothing for a number; a VAE pays the KL. So train the same network without the price (β = 0). With {{offered}} numbers PCA's error is {{pca}} and the VAE's {{error_paid}}, about the same; without the price it is {{error_free}} (one run each). So the price costs the VAE its lead.
 #
-# A Gaussian VAE pays, too, but its error goes on falling: {{gauss_8.value}} with 8 numbers, {{gauss_32.value}} with 32. Its σ makes errors dearer, so that more numbers are worth their price (section 3). (The runs of 32 still fall by {{gauss_late.value}} in the last fifth.)
+# A Gaussian VAE pays, too, but its error goes on falling: {{gauss_8.value}} with 8 numbers, {{gauss_32.value}} with 32. Its σ makes errors dearer, so more numbers are worth their price (section 3). (The runs of 32 still fall by {{gauss_late.value}} in the last fifth.)
 #
-# **For the class.** From 8 to 64 numbers garments gain {{probe_garments}} by the probe and {{elbo_garments}} in −ELBO. Neither stands for the other. Where do the points come from? A hint from one model of 64: the probe finds {{probe_all}} of the classes from all units, {{probe_used}} from those in use, and {{probe_silent}} from the silent ones alone.
+# **For the class.** From 8 to 64 numbers garments gain {{probe_garments}} by the probe. In −ELBO they gain {{elbo_garments}}: nothing that three seeds can tell from 0. So neither stands for the other. Where do the points come from? A hint from one model of 64: the probe finds the class of {{probe_all}} of the pictures from all units, {{probe_used}} from those in use, and {{probe_silent}} from the silent ones alone.
 #
 # How can a silent unit know? Its *means* still differ a little from picture to picture, and the probe blows them up to one size. From *draws*, which is what the decoder gets, the probe finds {{probe_drawn}}, as by guessing. Silent to the decoder is not empty to a probe.
 #
@@ -399,7 +399,7 @@ show(
 #
 # What differs? Perhaps σ. The Gaussian learned a σ of {{sigma}}: it promises to get a pixel right to within that, and pays dearly where it does not. A Bernoulli pixel is a coin, whose σ is $\sqrt{p(1-p)}$: up to ½ for a gray pixel.
 #
-# If σ matters, the count must fall as a σ held fixed grows. Linear theory says how far. In the VAE that is PCA ([Water-filling](deeper/Water_Filling.ipynb)) a unit is used exactly if the data's variance along it, an eigenvalue, exceeds $\sigma^2$ (Lucas et al. 2019).
+# If σ matters, the count must fall as a σ held fixed grows. Linear theory says how far. In a VAE of linear networks, which does PCA ([Water-filling](deeper/Water_Filling.ipynb)), a unit is used exactly if the data's variance along its axis, an eigenvalue, exceeds $\sigma^2$ (Lucas et al. 2019).
 
 
 # %%
@@ -464,7 +464,7 @@ show(
 
 
 # %% [markdown]
-# **σ matters** (left). The count falls from {{units_learned}} at the learned σ to {{units_at_quarter}} at ¼, {{units_at_half}} at ½ and {{units_at_1}} at 1 (one seed each). Linear theory has the direction right and the numbers too high: all 32 up to ¼, {{linear_at_half}} at ½, {{linear_at_1}} at 1. It is proved for linear networks only.
+# **σ matters** (left). The count falls from {{units_learned}} at the learned σ to {{units_at_quarter}} at ¼, {{units_at_half}} at ½ and {{units_at_1}} at 1 (one seed each). Linear theory has the direction right and the numbers too high: all 32 up to ¼, {{linear_at_half}} at ½, {{linear_at_1}} at 1.
 #
 # **σ is not all.** The pixels of the garments, as coins, have a σ of {{coin}} (root mean square). A Gaussian of nearly that σ, ¼, uses {{units_at_quarter}} units; the Bernoulli {{units_bernoulli.value}}.
 #
@@ -480,8 +480,7 @@ show(
 # \frac1{\hat d} = \operatorname{mean} \log \frac{r_K}{r_j}, \qquad j < K .
 # $$
 #
-# In words: the more dimensions, the more all neighbors are equally far away. Judge the ruler first: keep $k$ principal components and draw from the Gaussian with the pictures' own variance along each. That cloud has exactly $k$ dimensions. Then measure the real pictures,
-# looked at through the same $k$ components.
+# In words: the more dimensions, the more all neighbors are equally far away. Judge the ruler first: keep $k$ principal components and draw from the Gaussian with the pictures' own variance along each. That cloud has exactly $k$ dimensions. Then measure the real pictures through the same $k$ components.
 
 
 # %%
@@ -583,9 +582,9 @@ for kind, likelihood in {"bernoulli": "bernoulli", "gaussian": "gaussian_learned
 # %% [markdown]
 # What the rule adds to the means is the column *open*. For letters it asks for more seeds: 8 is open, and smaller than the 16 that it takes. With a single seed every size but the best stays open.
 #
-# For small digits a code of 64 is {{digits_64}} worse than one of 8, overfitted or unfinished after {{updates_digits}} updates.
+# For small digits a code of 64 is {{digits_64}} worse than one of 8: overfitted, or unfinished after {{updates_digits}} updates.
 #
-# Choose with the likelihood that you are going to use. From 8 to 32 numbers garments gain {{gain_bernoulli}} under the Bernoulli and {{gain_gaussian}} under the Gaussian. (Nats of a density are others: compare signs.) For classes, put the probe in the place of −ELBO. For pictures of your own: `python -m vae_course sweep --images my_pictures.npy`.
+# Choose with the likelihood that you will use. From 8 to 32 numbers garments gain {{gain_gaussian}} under the Gaussian. Under the Bernoulli they gain {{gain_bernoulli}}: 0 lies inside. (Only the first are nats of a density: compare no sizes.) For classes, put the probe in the place of −ELBO. For pictures of your own: `python -m vae_course sweep --images my_pictures.npy`.
 #
 # ## Play
 #

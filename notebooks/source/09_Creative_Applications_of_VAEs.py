@@ -18,7 +18,7 @@
 #
 # Show a VAE one letter of a typeface that it has never seen, and it writes the other 25. You write the function that does it, invent typefaces, walk from one to the next, breed your own and print them as a poster. Then you put smiles and glasses on faces, and find out what else you put on.
 #
-# (For the figures its gray letters are cut to black and white, at the threshold that keeps their ink.)
+# (For the figures, all gray letters are cut to black and white.)
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -84,7 +84,7 @@ show(
 # 3. **compute** an attribute vector, and **measure** what it changes besides;
 # 4. **repair** a vector that comes from a biased album.
 #
-# You need chapter 02's VAE and chapter 03's paths. Numbers in the text are those of the full run with the parameters above. A bracket is a 95 % t-interval over typefaces, alphabets or faces; typefaces of one family count as independent.
+# You need chapter 02's VAE and chapter 03's paths. Numbers in the text are those of the full run with the parameters above. A bracket is a 95 % t-interval over typefaces, alphabets or faces (in section 6, over three VAEs). Typefaces of one family count as independent.
 #
 # ## 1 What does one letter tell?
 #
@@ -103,13 +103,13 @@ def write_alphabet(model, letter: torch.Tensor, label: int) -> torch.Tensor:
 write_alphabet = complete("09.1", write_alphabet)
 solution("09.1")
 # %% [markdown]
-# Why should $z$ hold the style? In training the encoder sees one letter, $x$, and the decoder has to write another, $y$, drawn at random from the same typeface. So what the letters of a typeface share helps most. The ELBO of a whole typeface is
+# Why should $z$ hold the style? In training the encoder sees one letter, $x$, and the decoder has to write a letter $y$ that is drawn at random from the same typeface: mostly another one. So what the letters of a typeface share helps most. The ELBO of a whole typeface is
 #
 # $$
 # \log p(y_1, \dots, y_{26}) \;\ge\; \sum_{c=1}^{26} \mathbb E_{q(z|x)}\bigl[\log p(y_c | z, c)\bigr] - \mathrm{KL}\bigl(q(z|x)\,\|\,p(z)\bigr).
 # $$
 #
-# In words: 26 letters share one code, so its KL is paid once. The loss of a single letter is therefore a usual −ELBO with a 26th of the KL. (The bound holds for every $q$, also for one that sees a single letter.)
+# In words: 26 letters share one code, so its KL is paid once. So the loss of a single letter is the usual −ELBO, but with a 26th of the KL. (The bound holds for every $q$, also for one that sees a single letter.)
 # %%
 x, letter = unseen.floats(), unseen.labels
 target = torch.randint(26, letter.shape, generator=seeded("targets"))
@@ -128,12 +128,12 @@ note("nats", letter_cost=by_hand.mean(), face_cost=q.kl().mean(), share_cost=q.k
 # %% [markdown]
 # On 56 unseen typefaces a letter costs {{letter_cost.value}}. Of these, {{share_cost.value}} are its 26th of the style's KL ({{face_cost.value}}). The learning curve, flat at the end, and a sheet of alphabets that nobody chose stand in [models](../docs/models.md).
 #
-# Does that need a VAE? Four opponents are none:
+# Does that need a VAE? Here are four opponents that are not:
 #
 # - the **mean** of all training typefaces;
 # - the training typeface whose own letter is **nearest** to the given one;
 # - the mean of the **ten nearest**;
-# - a linear **regression** from the 1,024 pixels of the given letter to the 26,624 of the alphabet, with a ridge penalty that was chosen on validation typefaces.
+# - a linear **regression** from the 1,024 pixels of the given letter to the 26,624 of the alphabet, with a ridge penalty, which keeps the weights small and was chosen on validation typefaces.
 # %%
 question = f"Squared error per pixel, over the other 25 letters, from one {GIVEN}. The VAE beats ..."
 guess = predict(question, ["all of them", "all but the regression", "the mean only"])
@@ -211,21 +211,21 @@ show(
     title=f"From one {GIVEN}: weight carries over, width and serifs in part, handwriting does not",
 )
 # %% [markdown]
-# (We chose these three.) In squared error the VAE beats the nearest typeface by {{over_nearest}}, and the mean of the ten nearest by {{over_ten}}. An A tells it {{told_a.value}} of what sets a typeface apart from the mean (in squared deviation), an I only {{told_i.value}}.
+# (We chose these three.) In squared error the VAE beats the nearest typeface by {{over_nearest}}, and the mean of the ten nearest by {{over_ten}}. From an A its error is {{told_a.value}} below that of the mean typeface, from an I only {{told_i.value}}.
 #
-# But the regression keeps up. Its error minus the VAE's is {{tie}} from an A, {{lead_h}} from an H and {{lead_i}} from an I: zero lies inside. From an R it is {{lead_r}}: there the regression is better.
+# But the regression keeps up. Its error minus the VAE's is {{tie}} from an A, {{lead_h}} from an H and {{lead_i}} from an I: zero lies inside all three intervals. From an R it is {{lead_r}}: there the regression is better.
 #
-# Is the style recognized? {{recognized.value}} of the VAE's alphabets lie nearest to the right one of the 56 typefaces, and {{by_line.value}} of the regression's. That is no win either: with a penalty chosen for recognition instead of squared error, the regression reaches {{by_finding.value}}, at a larger error.
+# Is the style recognized? {{recognized.value}} of the VAE's alphabets lie nearest to the right one of the 56 typefaces, and {{by_line.value}} of the regression's. That is no win either: with a penalty chosen for recognition, the regression reaches {{by_finding.value}}, too.
 #
 # (One VAE was trained, on letters that were also stretched, slanted and shifted. The regression saw them as they are.)
 #
 # ## 2 Can it invent?
 #
-# Now nothing is given. Draw one style, from the prior $\mathcal N(0, I)$ or from a Gaussian *fitted* to the training codes (chapter 06), and write 26 letters with it.
+# Draw one style, from the prior $\mathcal N(0, I)$ or from a Gaussian *fitted* to the training codes (chapter 06), and write 26 letters with it.
 #
-# The opponent is linear again: draw coordinates of the principal components of the training alphabets from a Gaussian. With eight components its alphabets vary about as much as the VAE's, so that quality can be compared.
+# The opponent is linear again: draw coordinates of the principal components of the training alphabets from a Gaussian. Eight components make its alphabets vary about as much as the VAE's: a fair match.
 #
-# How do you judge letters that nobody has drawn? By counting. A capital is made of pieces and holes: an A has one of each, a B one piece and two holes. Call the commonest counts among training typefaces *usual*. (Stencils and scripts have others.)
+# How do you judge letters that nobody has drawn? By counting. A capital is made of pieces and holes: an A has one of each, a B one piece and two holes. The commonest counts among training typefaces are *usual*.
 # %%
 question = "Share of letters with the usual pieces and holes. It is larger when they are invented by ..."
 guess = predict(question, ["the linear model", "the VAE", "neither: within 3 percentage points"])
@@ -335,7 +335,7 @@ for key, alphabet in dict(halfway=way[12:13], last=way[24:], true_end=ends[1:]).
 #
 # ## 4 Breed your own
 #
-# You see eight designs and pick some. They stay, their *children* near them take the other places, and you pick again. What is near? If you only add noise, $u + s\varepsilon$, the variance grows by $s^2$ each round, and designs drift away from the prior.
+# Each round has eight designs. You pick some (the parameter `PICKS`). They stay, *children* near them take the other places, and you pick again. What is near? If you only add noise, $u + s\varepsilon$, the variance grows by $s^2$ each round, and designs drift away from the prior.
 #
 # **Your turn (09.2).** A child of `parent` that does not drift. `parent` and `noise` are independent draws of $\mathcal N(0, I)$, `spread` is in [0, 1]. The result must follow $\mathcal N(0, I)$, be a copy of the parent at spread 0, and nothing but noise at spread 1.
 
@@ -395,7 +395,7 @@ show(poster, alt, dpi=90)
 #
 # ## 5 What else comes with the glasses?
 #
-# From typefaces to faces. This VAE was trained on 7,594 photographs of CelebA (64×64 pixels), without labels; its curve ends flat (`weights.celeba_record("vae")["curve"]`). You only see what it decodes, never an original.
+# This VAE was trained on 7,594 photographs of CelebA (64×64 pixels), without labels; its curve ends flat (`weights.celeba_record("vae")["curve"]`). You only see what it decodes, never an original.
 #
 # An **attribute vector** is the difference of two mean codes: of pictures with the attribute, minus without (Larsen et al. 2016).
 #
@@ -441,7 +441,7 @@ show(
 # %% [markdown]
 # Every face got the same vectors, times 1.5.
 #
-# Did the glasses change anything else? Ask a **reader**, a network that learned all 40 labels from training photographs. Its reading tells glasses from none with an AUC of {{auc_photo.value}} on held-out photographs, and of {{auc.value}} on what the VAE makes of them. Each vector is now multiplied by a **dose**: the number that lets the reading rise by 0.4, on average over 80 training faces.
+# Did the glasses change anything else? Ask a **reader**, a network that learned all 40 labels from training photographs; a reading is a probability. It tells glasses from none with an AUC (½ for a guess, 1 without a mistake) of {{auc_photo.value}} on held-out photographs, and of {{auc.value}} on what the VAE makes of them. Each vector is now multiplied by a **dose**: the number that lets the reading of glasses rise by 0.4, on average over 80 training faces.
 # %%
 question = "Besides the glasses, which reading changes most?"
 guess = predict(question, ["smile or mouth", "gender, age or looks", "none moves by 0.05"])
@@ -498,13 +498,13 @@ largest = torch.stack(ends)[:, rest].abs().amax(1)
 note(chance=largest.mean(), chance_sd=largest.std())
 note("%", with_label=with_it[top[0]], without_label=without_it[top[0]])
 # %% [markdown]
-# Nobody asked for that: the reading of "attractive" moves by {{photo_before.value}}. Is that much? We also took ten directions of the same length, but without a label. Their largest side effect is {{chance}} on average (standard deviation {{chance_sd}}). So that of the glasses is large, but not out of range.
+# The reading of "attractive" moves by {{photo_before.value}}. Is that much? We also took ten directions of the same length, but without a label. The largest side effect of each is {{chance}} on average (standard deviation {{chance_sd}}). So that of the glasses is large, but not out of their range.
 #
-# Where does it come from? The table names one suspect, the **album**. {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Another suspect is the *decoder*: perhaps it cannot change one thing alone. A third is the *reader*, which learned from the same album. Photographs cannot tell them apart.
+# Where does it come from? The table names one suspect, the **album**. {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Another suspect is the *decoder*: perhaps it cannot change one thing alone. A third is the *reader*, which learned from the same album. Photographs alone cannot tell them apart.
 #
 # ## 6 Can a biased album be repaired?
 #
-# So take faces that a program draws from nine independent factors. There the true edit is known: **the same face, drawn with glasses**. And we choose the bias: in our album nine of ten people with glasses are blond, and nine of ten without are dark. Three VAEs were trained on all faces, without labels. (Two were stopped earlier, so intervals mix seed and length of training.) The dose brings nine tenths of the rise that the true edit brings.
+# So take faces that a program draws from nine independent factors. There the true edit is known: draw **the same face with glasses**, encode it and decode it. And we choose the bias: in our album nine of ten people with glasses are blond, and nine of ten without are dark. Three VAEs were trained on all faces, without labels. (Two of them trained for less long.) The dose is set so that a vector brings nine tenths of the rise that the true edit brings.
 #
 # The repair: explain the code by *all* attributes at once, $z \approx b + \sum_a y_a v_a$, by least squares. In words: $v_a$ is what attribute $a$ changes while the others stay.
 #
@@ -608,9 +608,9 @@ print(f"The reading that moves most now: {named[other]}")
 # %% [markdown]
 # With the biased album, the mean difference dyes the hair: the reading of its color moves by {{hair_mean}}. With a fair album of the same size it moves by {{hair_fair}}. So the bias did it. Least squares on the biased album repairs it: {{hair_repaired}}. This is the kindest world for a repair: the factors are independent, and all of them are labeled.
 #
-# Least squares does not reach the true edit. It ends {{distance_repaired}} (root mean square) from the drawn picture; that picture, encoded and decoded, only {{distance_best}}, and a face without glasses {{distance_none}}. One reason is the dose: it stops at nine tenths, so frames are paler.
+# Least squares does not reach the true edit. It ends {{distance_repaired}} (root mean square) from the face drawn with glasses, the true edit only {{distance_best}}, and a face without glasses {{distance_none}}. One reason is the dose: it stops at nine tenths, so frames are paler.
 #
-# And the photographs? There least squares over the 40 labels moves the reading of "attractive" by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses. But now the reading of "Male" moves most, by {{photo_rest}} ({{rest_before.value}} before), though its label was held fixed, too.
+# And the photographs? There, least squares over the 40 labels moves the reading of "attractive" by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses. But now the reading of "Male" moves most, by {{photo_rest}} ({{rest_before.value}} before), though its label was held fixed, too.
 #
 # ## Play
 #
@@ -639,7 +639,7 @@ designer = widgets.explore_alphabet(
 #
 # ## What you can say now
 #
-# - A VAE that learned to write *other* letters than it sees copies a style, in part: from an A it gets {{told_a.value}} of what sets a typeface apart, from an I {{told_i.value}}. A linear regression does about as well.
+# - A VAE that learned to write *other* letters than it sees copies a style, in part: from an A its error is {{told_a.value}} below that of the mean typeface. A linear regression does about as well.
 # - Codes from $\mathcal N(0, I)$ give plain designs, a fitted prior more varied ones. Mix independent designs with squares that add up to 1.
 # - An attribute vector takes along what came along in its album: in a biased one, glasses dyed the hair of drawn faces. Least squares repairs that where everything is labeled; on photographs it halved the largest side effect.
 #
