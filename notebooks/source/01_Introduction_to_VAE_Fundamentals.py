@@ -17,7 +17,7 @@
 # <!-- minutes -->
 #
 # Two networks of one architecture learned to squeeze a handwritten digit into ten numbers and to draw it again. Now give both
-# the same ten *random* numbers. The VAE draws bright strokes, the autoencoder faint ones; a classifier is sure of far fewer
+# the same ten *random* numbers. The VAE draws bright strokes, the autoencoder faint ones; a classifier is sure of fewer
 # of the faint ones (section 5). What makes the difference?
 # %% tags=["setup"]
 # (generated)
