@@ -53,8 +53,8 @@ show(
         10,
         row_titles=["autoencoder", "VAE"],
     ),
-    alt="Two rows of ten pictures from the same random numbers. Above, from the autoencoder, faint and blurred ones, about half like a digit; "
-    "below, from the VAE, bright smooth ones of which most read as a digit.",
+    alt="Two rows of ten pictures from the same random numbers. Above, from the autoencoder, faint and blurred ones; "
+    "below, from the VAE, brighter and smoother ones. By eye most of both rows read as a digit.",
     title="One architecture, the same random numbers: only one of the two was trained for them",
 )
 # %% [markdown]

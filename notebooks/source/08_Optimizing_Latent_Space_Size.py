@@ -283,7 +283,7 @@ counted = {
 at_64 = {TITLES[name]: [measured(name, key, least=0)[64] for key in counted.values()] for name in TITLES}
 head = ["data", *counted]
 rows = [dict(zip(head, [name, *(round(n.mean, 2) for n in row)], strict=True)) for name, row in at_64.items()]
-teaching.results_table(rows, caption="64 offered, Bernoulli, means over three seeds: units by each count")
+teaching.results_table(rows, caption="64 offered, Bernoulli, means over three seeds: units by each count, last column in nats")
 low, used, high, varied, cost = at_64["small digits"]
 notes(active=active, used_digits=used, active_digits=varied, above_low=low.mean, above_high=high.mean)
 notes("nats", cost_digits=cost, cost_garments=at_64["garments"][-1])
@@ -517,7 +517,7 @@ notes(fine=real[784])
 show(
     plots.side_by_side(panels, "principal components looked at", "estimated size", log_x=2, log_y=True),
     alt="Estimated intrinsic size against the number of principal components that are looked at, both axes logarithmic. For Gaussian clouds the estimate follows the true number up to 8 and falls behind. For real pictures it lies far below at full detail. All lines rise with the components.",
-    title="Real pictures read far below a Gaussian cloud with the same covariance",
+    title="With all components, real pictures read far below a Gaussian cloud with their covariance",
 )
 # %% [markdown]
 # The ruler is right for a few dimensions and reads too little for many: {{ruler_16}} for the cloud of 16, whose last dimensions are thin, and {{cloud}} for garments' cloud at full detail. Real garments read {{fine}} there, {{curved}} what their cloud reads.
