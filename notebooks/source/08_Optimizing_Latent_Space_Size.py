@@ -283,7 +283,9 @@ counted = {
 at_64 = {TITLES[name]: [measured(name, key, least=0)[64] for key in counted.values()] for name in TITLES}
 head = ["data", *counted]
 rows = [dict(zip(head, [name, *(round(n.mean, 2) for n in row)], strict=True)) for name, row in at_64.items()]
-teaching.results_table(rows, caption="64 offered, Bernoulli, means over three seeds: units by each count, last column in nats")
+teaching.results_table(
+    rows, caption="64 offered, Bernoulli, means over three seeds: units by each count, last column in nats"
+)
 low, used, high, varied, cost = at_64["small digits"]
 notes(active=active, used_digits=used, active_digits=varied, above_low=low.mean, above_high=high.mean)
 notes("nats", cost_digits=cost, cost_garments=at_64["garments"][-1])
