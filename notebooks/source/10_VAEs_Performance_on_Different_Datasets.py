@@ -611,7 +611,7 @@ explorer = explore_domains(
 # ## What you can say now
 #
 # - One ELBO serves pictures, names, sound and tables; only networks and likelihood change. Bits of real numbers need a step.
-# - A decoder with independent outputs cannot say that neighbors are alike. One that sees pixels before needs {{seen}} a number less on photographs, {{garments}} on garments. Beside it a photograph's code ties with none; a decoder that reads letters let its code die.
+# - A decoder with independent outputs cannot say that neighbors are alike. One that sees pixels before needs {{seen}} a number less on photographs, {{garments}} on garments. Beside it a photograph's code saves nothing measurable; a decoder that reads letters let its code die.
 # - Name the strongest opponent, JPEG among them. In bits the VAE won {{wins}} of five. But few bits do not promise pictures.
 #
 # ## References

@@ -321,7 +321,7 @@ show(
 #
 # ## 3 Faces: what does fine detail cost?
 #
-# The course ships such a pair for faces, 64 × 64 in color (`recipes/faces.py`): a VAE of CelebA whose Gaussian learns its σ, and a VAE-GAN that goes on from it. The recipe adds to section 1 features of three layers, a little of the pixel loss and help against artifacts. It leaves cut 1 out, so the encoder plays, too, and trains for 16 passes more. So we compare two recipes, not one loss: one pair, one seed.
+# The course ships such a pair for faces, 64 × 64 in color (`recipes/faces.py`): a VAE of CelebA whose Gaussian learns its σ, and a VAE-GAN that goes on from it. The recipe adds to section 1 features of three layers, a little of the pixel loss and help against artifacts. It leaves cut 1 out, so the encoder plays, too. It trains for 16 passes more. So we compare two recipes, not one loss: one pair, one seed.
 # %% tags=["hide-input"]
 first, second = records["VAE"]["curve"][1:], records["VAE-GAN"]["curve"]
 passes = [row["epoch"] for row in first], [first[-1]["epoch"] + row["epoch"] for row in second]
