@@ -16,9 +16,9 @@
 #
 # <!-- minutes -->
 #
-# Nothing in the ELBO says that data are digits. Here one function computes it for garments, photographs, names, spoken digits (you will hear them) and biopsies, and each VAE meets opponents that are none. (The larger models are shipped.)
+# Nothing in the ELBO says that data are digits. Here one function computes it for garments, photographs, names, spoken digits and biopsies, and each VAE meets opponents that are not VAEs. (The larger models are shipped.)
 #
-# Below: photographs. A VAE keeps light and large shapes, and calls the rest noise. A decoder that sees the neighbors of a pixel needs far fewer bits. But what it draws is rubble.
+# Below: photographs. A VAE keeps light and large shapes, and calls the rest noise. A decoder that sees the neighbors of a pixel needs far fewer bits. But what it draws is rubble (the last two rows).
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -190,7 +190,7 @@ def bits_of(nats, kind):
 #
 # ## 3 Photographs: where are the missing bits?
 #
-# A photograph of 64 × 64 pixels in color is 12,288 numbers of 8 bits each. PNG and WebP store all pictures in one sheet, without loss. The VAE was trained on 1,469 photographs of dogs.
+# A photograph of 64 × 64 pixels in color is 12,288 numbers of 8 bits each. PNG and WebP store all test pictures as one large picture, without loss. The VAE was trained on 1,469 photographs of dogs.
 # %%
 options = ["fewer bits than WebP", "more than WebP, fewer than PNG", "more than PNG, fewer than raw"]
 guess = predict("Raw, a number costs 8 bits. The VAE needs ...", options)
@@ -241,7 +241,7 @@ claims.add("same_layer", off, below=1e-4, exact=True, text="Your masked layer an
 leak, text = (before - after).abs().max(), "log p above row 33, changed by what stands below"
 claims.add("causal", leak, below=1e-4, exact=True, unit="nats", text=text)
 # %% [markdown]
-# The package's `NeighborDecoder` stacks six such layers, and gives each number a mixture of logistics. Which of its advantages brings the bits? Decoders of the same make were trained, each with less to see. (In the last fifth of training they changed by at most 0.5 %: [models](../docs/models.md).)
+# The package's `NeighborDecoder` stacks six such layers, and gives each number a mixture of chapter 05's logistics. Which of its advantages brings the bits? Decoders of the same make were trained, each with less to see. (In the last fifth of training they changed by at most 0.5 %: [models](../docs/models.md).)
 #
 # The largest sees all that six layers of 3×3 reach: 69 pixels, in 7 rows. Some are given a code as well, as the VAE's blurred picture; for that they pay the VAE's KL, the **rate**.
 # %%
@@ -288,7 +288,7 @@ notes("bits", two=colors - two, others=two - both, rate_photo=rate)
 # - the left and the upper neighbor: {{two}};
 # - 69 pixels before: {{others}} (trained for 14 passes, the others for 5).
 #
-# And the code? What it saves, after its rate of {{rate_photo}}, is {{beside_two}} beside two neighbors and {{beside}} beside 69 pixels. These are ties: one model each, and training still moved by as much. The decoder does use the code: another picture's costs {{wrong}} more.
+# And the code? What it saves, after its rate of {{rate_photo}}, is {{beside_two}} beside two neighbors and {{beside}} (a small loss) beside 69 pixels. These are ties: one model each, and training still moved by as much. The decoder does use the code: another picture's costs {{wrong}} more.
 #
 # Our decoder of the fewest bits draws rubble: it sees 69 pixels, none more than six away.
 #
@@ -372,7 +372,7 @@ guess = predict(question, ["hardly any", "1 to 5", "more than 5"])
 # "Trained as any VAE" is *full weight* below: the KL counts in full from the start. Beside it stand the same decoder without a code, and three textbook cures:
 #
 # - **annealing**: the weight of the KL rises from 0 to 1 in the first half of training (Bowman et al. 2016);
-# - **free bits**: each of the 16 units may spend 0.1 nats before the loss charges it (Kingma et al. 2016);
+# - **free bits**: each of the code's 16 numbers may spend 0.1 nats before the loss charges it (Kingma et al. 2016);
 # - **word dropout**: your `hide` is True at random, for half of what the decoder reads in training.
 # %%
 RECIPES = {  # what differs from "full weight": the model's arguments, and those of fit
@@ -426,12 +426,12 @@ notes("nats", told_free=free["tells about x"], told_dropout=dropout["tells about
 # The cures, by what the code tells about its name (mutual information, chapter 04) and by what it costs over no code ("at most": the −ELBO is a bound):
 #
 # - annealing: {{woken}} more than at full weight, for at most {{price_annealing}};
-# - free bits: {{told_free}}, for at most {{price}}; the rate is just what was free;
+# - free bits: {{told_free}}, for at most {{price}}; its rate is just what was free;
 # - word dropout: {{told_dropout}}, for at most {{price_dropout}}; alone it wakes nothing here.
 #
 # By −ELBO no cure predicts names better than no code.
 #
-# Next, larger models that were trained on all names (shipped), and an old opponent: **count** which character follows the last few (Shannon 1948).
+# Next, larger models of all names (shipped), and an old opponent: **count** which character follows the last few (Shannon 1948).
 # %%
 shipped, tokenizer = load_text_model(KINDS["names"])
 twin, _ = load_text_model(KINDS["names"], code=False)
@@ -469,7 +469,7 @@ again, true = words.decode(writer.reconstruct(long.tokens)), words.decode(long.t
 same = sum(one == other for one, other in zip(again, true, strict=True))
 claims.note("restored", same / len(long), unit="%")
 # %% [markdown]
-# The first and last line of each block are the sentences themselves. The others are written from codes; repetitions are left out. The code holds little of the wording: {{restored}} of all sentences come back word for word.
+# The first and last line of each block are the sentences themselves, the others are written from codes, without repetitions. The code holds little of the wording: of the held-out sentences used here {{restored}} come back word for word.
 #
 # ## 5 Sound: a picture that you can hear
 #
@@ -536,7 +536,7 @@ teaching.play(players, settings.rate, alt=label)
 #
 # ## 6 A table: is a VAE the right tool at all?
 #
-# Biopsies are rows of 30 measurements of cell nuclei, 341 to train on. Radius, perimeter and area nearly determine each other. One Gaussian with full covariance can say that exactly.
+# Biopsies are rows of 30 measurements of cell nuclei, 341 to train on. Radius, perimeter and area nearly determine each other. One Gaussian with full covariance can say that, as far as it is linear.
 # %%
 known, asked, table = train["biopsies"], held_out["biopsies"], contest["biopsies"]
 settings = {"batch_size": 32, "schedule": "linear", "kl_warmup": 0.1, "patience": 15, "learning_rate": 3e-3}
@@ -567,7 +567,7 @@ show(
     title="A VAE of biopsies: the held-out −ELBO flattens as the learning rate falls to 0",
 )
 # %% [markdown]
-# The VAE needs {{saved_table}} a number less than columns by themselves. But it needs {{table}} more than one Gaussian, although the rows that judge it could also stop its training. Is its code too small? Perhaps: factor analysis, a linear VAE with eight numbers, loses {{factors}} to the Gaussian, too.
+# The VAE needs {{saved_table}} a number less than columns by themselves. But it needs {{table}} more than one Gaussian, although the rows that judge it could also stop its training. Is its code too small? Perhaps: factor analysis, a linear VAE with eight numbers, loses {{factors}} to the Gaussian, too. Try it: `new("biopsies", latent_dim=20)`.
 #
 # ## 7 The honest table
 # %% tags=["hide-input"]
@@ -600,31 +600,31 @@ explorer = explore_domains(
 # %% [markdown]
 # ## Break it
 #
-# Average instead of sum: multiply the KL in `negative_elbo` by the number of pixels (so does a loss that averages the reconstruction over them), and train `new("pictures")` with it. **Before** you run it, write down the rate, the bits a pixel, and what a reconstruction will look like. Then do the same to the biopsies.
+# A loss that averages the reconstruction over the pixels, but sums the KL, counts the KL too often: once for each pixel. Train `new("pictures")` so (`fit` has a `beta`). **Before** you run it, write down the rate, the bits a pixel, and what a reconstruction will look like. Then do the same to the biopsies.
 #
 # A good answer
 #
-# - predicts all three with a reason, and names the β that the slip amounts to for both kinds;
+# - predicts all three with a reason, and names the β of both kinds;
 # - shows the rate against passes, beside that of the healthy run;
 # - says which number of this chapter the broken biopsies should come to, and whether they do.
 #
 # ## What you can say now
 #
 # - One ELBO serves pictures, names, sound and tables; only networks and likelihood change. Bits of real numbers need a step.
-# - A decoder with independent outputs cannot say that neighbors are alike. One that sees pixels before needs {{seen}} a number less on photographs, {{garments}} on garments. Beside it a code hardly pays; a decoder that reads letters let its code die.
+# - A decoder with independent outputs cannot say that neighbors are alike. One that sees pixels before needs {{seen}} a number less on photographs, {{garments}} on garments. Beside it a photograph's code saves nothing measurable; a decoder that reads letters let its code die.
 # - Name the strongest opponent, JPEG among them. In bits the VAE won {{wins}} of five. But few bits do not promise pictures.
 #
 # ## References
 #
-# - L. Theis, A. van den Oord, M. Bethge: *A note on the evaluation of generative models*, ICLR 2016. Section 3.
+# - L. Theis, A. van den Oord, M. Bethge: *A note on the evaluation of generative models*, ICLR 2016.
 # - A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu: *Pixel Recurrent Neural Networks*, ICML 2016 (masks).
 # - X. Chen et al.: *Variational Lossy Autoencoder*, ICLR 2017.
 # - R. Child: *Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images*, ICLR 2021.
 # - A. Khosla et al.: *Novel Dataset for Fine-Grained Image Categorization*, CVPR workshop 2011 (Stanford Dogs).
-# - S. R. Bowman et al.: *Generating Sentences from a Continuous Space*, CoNLL 2016. Section 3.1.
+# - S. R. Bowman et al.: *Generating Sentences from a Continuous Space*, CoNLL 2016.
 # - D. P. Kingma et al.: *Improved Variational Inference with Inverse Autoregressive Flow*, NeurIPS 2016 (free bits).
-# - C. E. Shannon: *A Mathematical Theory of Communication*, 1948. Section 3.
-# - D. Griffin, J. Lim: *Signal Estimation from Modified Short-Time Fourier Transform*, IEEE Transactions on ASSP 32(2), 1984.
+# - C. E. Shannon: *A Mathematical Theory of Communication*, 1948.
+# - D. Griffin, J. Lim: *Signal Estimation from Modified Short-Time Fourier Transform*, IEEE Trans. ASSP 1984.
 # - Z. Jackson and others: *Free Spoken Digit Dataset*, v1.0.9 (CC BY-SA 4.0). W. N. Street, W. H. Wolberg, O. L. Mangasarian: *Nuclear Feature Extraction for Breast Tumor Diagnosis*, 1993. Sentences: Tatoeba, CC BY 2.0 FR.
 #
 # Next: [11 · Extending VAEs to improve realism](11_Extending_VAEs_to_Improve_Realism.ipynb)

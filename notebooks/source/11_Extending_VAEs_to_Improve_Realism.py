@@ -86,7 +86,7 @@ show(
 # 4. **pass** a gradient through a choice of tokens, and **split** the nats of a two-layer VAE;
 # 5. **say** which two steps latent diffusion takes over.
 #
-# You need the ELBO (02), a feature loss (05) and the game (06). Numbers are those of the full run.
+# You need the ELBO (chapter 02), a feature loss (05) and the game (06). Numbers are those of the full run.
 #
 # ## 1 Which loss may touch which network?
 #
@@ -108,7 +108,7 @@ show(
 #
 # In words: the critic is paid for telling real from fake, the decoder for fakes that pass. **R1** (Mescheder et al. 2018) keeps the critic from growing too steep: it charges $\tfrac\gamma2$ times the squared slope of its score (the logit of $D$) at real pictures.
 #
-# **Your turn (11.1).** Who may learn from what? For each loss write the networks that its gradient may reach: `"E"` encoder, `"G"` decoder, `"D"` critic, or several of them, such as `"EG"`. `pixel` is the reconstruction loss of a plain VAE.
+# **Your turn (11.1).** For each loss write the networks that its gradient may reach: `"E"` encoder, `"G"` decoder, `"D"` critic, or several of them, such as `"EG"`. `pixel` is the reconstruction loss of a plain VAE.
 # %%
 answer_11_1 = {"kl": ..., "feature": ..., "fool": ..., "catch": ..., "pixel": ...}
 
@@ -219,13 +219,13 @@ claims.add("same_losses", off, below=1e-4, exact=True, text="Losses and R1 off t
 
 
 # %% [markdown]
-# All twelve pairs of loss and network are right, and the losses equal the package's. See what forgetting cut 1 did: no loss changed its value, so no log would tell you. A test of gradients does.
+# All twelve pairs of loss and network are right, and the losses equal the package's. Forgetting cut 1 changed no loss's value, so no log would tell you. A test of gradients does.
 #
 # For training, add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and give the sum to one optimizer: the cuts keep each loss to its networks. The weights $\lambda_f$, $\lambda_a$ and $\gamma$ are choices.
 #
 # ## 2 What does each step buy?
 #
-# Capitals are nearly black and white, so a gray pixel in a reconstruction is doubt. A VAE first learns capitals by pixels. Then four copies of it go on for 250 updates each:
+# Capitals are nearly black and white, so a gray pixel (0.1 to 0.9) in a reconstruction is doubt. A VAE first learns capitals by pixels. Then four copies of it go on for 250 updates each:
 #
 # - **pixel**: as before;
 # - **feature**: by the feature loss; the critic learns, but fooling it pays nothing;
@@ -315,13 +315,13 @@ show(
     title="The critic turns doubt into decisions, some of them wrong: a C becomes an O",
 )
 # %% [markdown]
-# Of the capitals' pixels {{gray_real}} are gray; by pixels {{gray_pixel}}, by features {{gray_feature}}, with the adversary {{gray_adversary}}. Features end all of the excess (one run each). A random critic's features end none of it ({{gray_random}}): the judge must be trained.
+# Of the capitals' pixels {{gray_real}} are gray; rebuilt by pixels {{gray_pixel}}, by features {{gray_feature}}, with the adversary {{gray_adversary}}. Features end all of the excess. A random critic's features end none of it ({{gray_random}}): the judge must be trained (one run each).
 #
-# But crisp is not right. The C that became an O is as free of gray as a true O. And by features the squared error is {{paid_feature}} that by pixels. Doubt is cheap there: a black pixel in a white place costs 1, a gray one a quarter.
+# But crisp is not right. By pixels the gap of the C is gray; by features it is closed, and the count of gray pixels cannot tell. And by features the squared error is {{paid_feature}} that by pixels. In squared error doubt is cheap: a black pixel in a white place costs 1, a gray one a quarter.
 #
 # ## 3 Faces: what does fine detail cost?
 #
-# The course ships such a pair for faces, 64 × 64 in color (`recipes/faces.py`): a VAE of CelebA whose Gaussian learns its σ, and a VAE-GAN that goes on from it. The recipe adds to section 1 features of three layers, a little of the pixel loss and help against artifacts. It leaves cut 1 out, so the encoder plays, too. So we compare two recipes, not one loss: one pair, one seed.
+# The course ships such a pair for faces, 64 × 64 in color (`recipes/faces.py`): a VAE of CelebA whose Gaussian learns its σ, and a VAE-GAN that goes on from it. The recipe adds to section 1 features of three layers, a little of the pixel loss and help against artifacts. It leaves cut 1 out, so the encoder plays, too. It trains for 16 passes more. So we compare two recipes, not one loss: one pair, one seed.
 # %% tags=["hide-input"]
 first, second = records["VAE"]["curve"][1:], records["VAE-GAN"]["curve"]
 passes = [row["epoch"] for row in first], [first[-1]["epoch"] + row["epoch"] for row in second]
@@ -335,6 +335,8 @@ show(
 
 
 # %% [markdown]
+# (Below 0: a density may exceed 1.)
+#
 # Which is the better *model*? To pay both in nats, give each a Gaussian around its decoder's mean, with one σ of its own: the best on 900 training pictures. (Above, both had the VAE's σ.) With $D = 12{,}288$ numbers in a picture a reconstruction then costs
 #
 # $$
@@ -385,13 +387,13 @@ note("bits", dearer_bits=dearer.mean / D / math.log(2))
 
 
 # %% [markdown]
-# The VAE-GAN's code is cheaper: {{code_gan.value}} against {{code_vae.value}}. Its pixels are dearer by {{dearer_pixels.value}}, for its squared error is {{error_ratio}} the VAE's. Together a face costs {{dearer}} more, {{dearer_bits}} a number. By the bound, the model with more detail is the *worse* one. One pair cannot tell what exactly costs it: the loss, the encoder and 16 passes changed together.
+# The VAE-GAN's code is cheaper: {{code_gan.value}} against {{code_vae.value}}. Its pixels are dearer by {{dearer_pixels.value}}, for its squared error is {{error_ratio}} the VAE's. Together a face costs {{dearer}} more, {{dearer_bits}} a number. By the bound, the model with more detail is the *worse* one.
 #
 # ## 4 Where do the codes of real faces lie?
 #
-# The KL term asks codes to fill $\mathcal N(0, I)$. They don't (chapter 04): a draw from it can lie where no face's code lies, and there the decoder learned nothing. A **fitted prior** is a simple remedy: draw codes from the Gaussian with the mean $m$ and covariance of the training codes.
+# The KL term asks codes to fill $\mathcal N(0, I)$. They don't (chapter 04): a draw from it can lie where no face's code lies, and there the decoder learned nothing. A **fitted prior** is a remedy: draw codes from the Gaussian with the mean $m$ and covariance of the training codes.
 #
-# Was it the mean or the covariance that turned patches into faces? Try each alone. Two judges speak: nats, and the Fréchet distance to unseen photographs (chapter 07), in features of a reader of 40 attributes.
+# Was it the mean or the covariance that turned patches into faces? Two judges speak: nats, and the Fréchet distance to unseen photographs (chapter 07), in features of a network that reads 40 attributes of a face.
 # %%
 question = "Fréchet distance: which half of the fitted Gaussian brings the VAE's faces nearer to photographs?"
 guess = predict(question, ["its mean", "its covariance"])
@@ -467,11 +469,11 @@ note("%", fine_vae=fine[0], fine_gan=fine[1])
 
 
 # %% [markdown]
-# **By eye** it is the mean: it removes the patches, the covariance leaves them. The VAE's Fréchet distances (beside the rows) agree: {{vae_ni}} from $\mathcal N(0, I)$, {{vae_meanonly}} with the mean, {{vae_covarianceonly}} with the covariance, {{vae_fitted}} with both; training photographs get {{photographs}}.
+# **By eye** it is the mean: it removes most of the patches, the covariance leaves them. The VAE's Fréchet distances (beside the rows) agree: {{vae_ni}} from $\mathcal N(0, I)$, {{vae_meanonly}} with the mean, {{vae_covarianceonly}} with the covariance, {{vae_fitted}} with both; training photographs get {{photographs}}.
 #
 # **Nats** say the opposite. The fitted prior saves {{fit_saves.value}} of a face's code (VAE-GAN: {{fit_saves_gan.value}}). Of the VAE's saving the mean brings {{mean_saves.value}} (a shift by $m$ is worth $\tfrac12\lVert m\rVert^2$), the correlations {{correlated.value}}: {{more_nats}} more.
 #
-# **The distance alone** misleads. It prefers torn VAE-GAN faces ({{vaegan_ni}}) to whole ones ({{vaegan_fitted}}), against eye and nats. (We did not find out why.) What the game bought is fine detail: of the photographs' power in it the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}.
+# **The distance alone** misleads. It prefers torn VAE-GAN faces ({{vaegan_ni}}) to whole ones ({{vaegan_fitted}}), against eye and nats. (We don't know why.) What the VAE-GAN's recipe bought is fine detail: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}.
 #
 # ## 5 Can a density of codes be better than a Gaussian?
 #
@@ -487,7 +489,7 @@ note("%", fine_vae=fine[0], fine_gan=fine[1])
 # \log p(u_1) = \log \mathcal N(u_0) - \int_0^1 \nabla \cdot v(u_t, t)\, dt .
 # $$
 #
-# In words: where walkers spread, the crowd gets thinner. A flow that does not move is the fitted Gaussian.
+# In words: where walkers spread, the crowd gets thinner. A flow that does not move is the fitted Gaussian. (For $z$ subtract $\log\lvert\det L\rvert$: chapter 10.)
 # %%
 # v(u, t), (n, k), and its divergence ∑ ∂v_j/∂u_j, (n,), by the chain rule through both layers.
 class Velocity(nn.Module):
@@ -557,13 +559,13 @@ note(vae_flow=distance(drawn("VAE", fitted("VAE", walk(velocity, noise)[0]))))
 
 
 # %% [markdown]
-# On the VAE's codes the flow saves {{flow_saves}} more than the Gaussian (two trainings; {{flow_late.value}} of it in the last quarter of updates, so not flat). The Fréchet distance hardly sees it: {{vae_flow}} after {{vae_fitted}}. On the VAE-GAN's codes even the sign is open: {{flow_saves_gan}}.
+# On the VAE's codes the flow saves {{flow_saves}} more than the Gaussian (two trainings, not flat: {{flow_late.value}} of it in the last quarter). The Fréchet distance hardly sees it: {{vae_flow}} instead of {{vae_fitted}}. On the VAE-GAN's codes even the sign is open: {{flow_saves_gan}}.
 #
-# **Latent diffusion** (Rombach et al. 2022) takes over two steps. First an autoencoder is trained as in section 1, with features of a classifier (**LPIPS**, Zhang et al. 2018). Then a density of its codes is learned. In the place of our flow stands a far larger network, in the place of our vector a *map* of codes.
+# **Latent diffusion** (Rombach et al. 2022) takes over two steps. First an autoencoder is trained as in section 1, with a classifier's features for the critic's (**LPIPS**, Zhang et al. 2018). Then a density of its codes is learned. Its network is far larger than our flow, its code a *map* instead of a vector.
 #
 # ## 6 What if codes are tokens, or come in layers?
 #
-# **Tokens.** A VQ-VAE (van den Oord et al. 2017) writes a picture as a small map of symbols. At every place the encoder's vector is replaced by the nearest of $k$ learned vectors, the **tokens**; the decoder sees tokens only. A choice has no slope, so the gradient skips it, as if nothing had been replaced. Each token follows the running mean of the vectors that chose it. Afterwards a prior learns which tokens go together.
+# **Tokens.** A VQ-VAE (van den Oord et al. 2017) writes a picture as a small map of symbols. At every place the encoder's vector is replaced by the nearest of $k$ learned vectors, the **tokens**; the decoder sees tokens only. A choice has no slope, so the gradient skips it, as if nothing had been replaced. Each token follows the running mean of the vectors that chose it, and the encoder pays for straying. Afterwards a prior learns which tokens go together.
 #
 # **Two layers** (Rezende et al. 2014; Sønderby et al. 2016). Here the prior learns *with* the code. A network turns an upper code $z_2$ into the prior of $z_1$; the decoder sees $z_1$. In the ELBO
 #
@@ -629,11 +631,11 @@ for id, name in {"vq": "vq_vae", "vae": "vae_bernoulli", "two": "hierarchical"}.
 
 
 # %% [markdown]
-# *Tokens*: one decoder draws both rows; only the prior tells patches from garments.
+# *Tokens* (upper two rows): one decoder draws both; only the prior tells patches from garments.
 #
-# *Two layers*: $z_2$ sets {{set_by_top}} of the variance of brightness (30 draws of it, 30 garments each), and part of the kind. A classifier reads two garments of one $z_2$ as the same kind in {{kind_within}} of cases, of two $z_2$ in {{kind_between}}. On test garments $z_2$ costs {{rate_top.value}}, $z_1$ {{rate_lower.value}}.
+# *Two layers* (lower two): $z_2$ sets {{set_by_top}} of the variance of brightness (30 draws of it, 30 garments each), and part of the kind. A classifier reads two garments of one $z_2$ as the same kind in {{kind_within}} of cases, of two $z_2$ in {{kind_between}}. On test garments $z_2$ costs {{rate_top.value}}, $z_1$ {{rate_lower.value}}.
 #
-# Which road is better? [The arena](../docs/arena.md) compares eight models of garments under one small budget (far from flat, three seeds). The VQ-VAE has the best Fréchet distance of all: {{vq_frechet}}; two layers {{two_frechet}}, a VAE {{vae_frechet}}. Its bound (tokens under their prior, plus pixels) is the *worst* of these three: {{vq_negative_elbo}} nats; two layers {{two_negative_elbo}}, the VAE {{vae_negative_elbo}}. (No fair race: the VQ-VAE took {{vq_cpu_seconds}} s, two layers {{two_cpu_seconds}} s.)
+# [The arena](../docs/arena.md) compares eight models of garments under one small budget (far from flat, three seeds). The VQ-VAE has the best (lowest) Fréchet distance of all: {{vq_frechet}}; two layers {{two_frechet}}, a VAE {{vae_frechet}}. Its bound (tokens under their prior, plus pixels) is the *worst* of these three: {{vq_negative_elbo}} nats; two layers {{two_negative_elbo}}, the VAE {{vae_negative_elbo}}. (No fair race: the VQ-VAE took {{vq_cpu_seconds}} s, two layers {{two_cpu_seconds}} s.)
 #
 # ## Play
 #
@@ -664,17 +666,17 @@ explorer = widgets.explorer(
 #
 # - In a VAE-GAN a critic compares and judges pictures; cuts decide who learns. Ours has twice the VAE's fine detail, grain included, and costs {{dearer.value}} more a face.
 # - Our VAE's bad faces were drawn from codes in the wrong place. Moving the noise to the codes' mean mends most of what you see, and saves only {{mean_saves.value}}.
-# - Bound, eye and Fréchet distance disagree: the garments' worst bound had the best distance, and among faces the distance preferred torn ones. Say which judge you mean by "better".
+# - Bound, eye and Fréchet distance disagree: the garments' worst bound had the best distance, and among the VAE-GAN's faces the distance preferred torn ones. Say which judge you mean by "better".
 #
 # **Dig deeper**: [Codes in tokens, and in layers](deeper/Codes_in_Tokens.ipynb) trains both models on capitals (exercises 11.5, 11.6).
 #
 # ## References
 #
 # - A. B. L. Larsen et al.: *Autoencoding beyond pixels using a learned similarity metric*, ICML 2016.
-# - L. Mescheder et al.: *Which Training Methods for GANs do actually Converge?*, ICML 2018 (R1).
-# - P. Ghosh et al.: *From Variational to Deterministic Autoencoders*, ICLR 2020 (densities fitted to codes).
+# - L. Mescheder et al.: *Which Training Methods for GANs do actually Converge?*, ICML 2018.
+# - P. Ghosh et al.: *From Variational to Deterministic Autoencoders*, ICLR 2020.
 # - X. Liu et al.: *Flow Straight and Fast*, ICLR 2023. Y. Lipman et al.: *Flow Matching for Generative Modeling*, ICLR 2023.
-# - R. Zhang et al.: *The Unreasonable Effectiveness of Deep Features as a Perceptual Metric*, CVPR 2018 (LPIPS). R. Rombach et al.: *High-Resolution Image Synthesis with Latent Diffusion Models*, CVPR 2022.
+# - R. Zhang et al.: *The Unreasonable Effectiveness of Deep Features as a Perceptual Metric*, CVPR 2018. R. Rombach et al.: *High-Resolution Image Synthesis with Latent Diffusion Models*, CVPR 2022.
 # - A. van den Oord et al.: *Neural Discrete Representation Learning*, NIPS 2017.
 # - D. J. Rezende et al.: *Stochastic Backpropagation and Approximate Inference in Deep Generative Models*, ICML 2014. C. K. Sønderby et al.: *Ladder Variational Autoencoders*, NIPS 2016.
 #
