@@ -311,8 +311,8 @@ names, ten = ("pixel", "feature", "adversary"), x[2:250:25]
 rebuilt = [stages[name].reconstruct(ten) for name in names]
 show(
     plots.image_grid(torch.cat([ten, *rebuilt]), 4, 10, row_titles=["held out", *names]),
-    alt="Four rows of ten capitals: held-out ones, and their reconstructions by three copies. By pixels they are gray and soft; by features, and with the adversary much the same, black and white, some strokes frayed, a C drawn as an O with a tail, a G as a C.",
-    title="The critic turns doubt into decisions, some of them wrong: a C becomes an O",
+    alt="Four rows of ten capitals: held-out ones, and their reconstructions by three copies. By pixels they are gray and soft; by features, and with the adversary much the same, black and white, some strokes frayed; O and C both end as an O with a tail, a G as a C.",
+    title="The critic turns doubt into decisions, some of them wrong: the gap of the C closes",
 )
 # %% [markdown]
 # Of the capitals' pixels {{gray_real}} are gray; rebuilt by pixels {{gray_pixel}}, by features {{gray_feature}}, with the adversary {{gray_adversary}}. Features end all of the excess. A random critic's features end none of it ({{gray_random}}): the judge must be trained (one run each).
@@ -653,7 +653,7 @@ explorer = widgets.explorer(
     lambda way, number: walked([way], number, cell=2.2),
     {"way": place, "number": widgets.slider("draw", 0, 50, 1)},
     lambda: walked([0, 0.25, 0.5, 0.75, 1, 1.5], 1),
-    alt="Two rows of six pictures, VAE above VAE-GAN: one draw of noise on the way from N(0, I), at 0, to the fitted prior, at 1, and beyond it. On the way the patches fade and the face grows smoother; at 1.5 it is still a face.",
+    alt="Two rows of six pictures, VAE above VAE-GAN: one draw of noise on the way from N(0, I), at 0, to the fitted prior, at 1, and beyond it. On the way the patches fade, and the face of the VAE grows smoother; at 1.5 it is still a face.",
 )
 # %% [markdown]
 # ## Break it
