@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -148,3 +149,26 @@ def test_a_resumed_run_keeps_the_arithmetic_it_was_begun_with(monkeypatch, tmp_p
     processor(monkeypatch, "AVX2")  # "highest" from here on
     for name, value in run(path, resume=True).items():
         assert torch.equal(value, straight[name]), name
+
+
+def test_blocks_of_two_threads_that_overlap_put_back_what_was_there_before_both():
+    before = torch.get_float32_matmul_precision()
+    other = "highest" if before == "medium" else "medium"
+    entered, leave = threading.Event(), threading.Event()
+
+    def second():
+        with matrix_products(other):
+            entered.set()
+            leave.wait(20)
+
+    thread = threading.Thread(target=second)
+    with matrix_products(other):
+        thread.start()
+        assert entered.wait(20)
+    assert torch.get_float32_matmul_precision() == other, "the second thread is still inside"
+    leave.set()
+    thread.join()
+    assert torch.get_float32_matmul_precision() == before
+    with matrix_products(other), matrix_products(before):
+        pass
+    assert torch.get_float32_matmul_precision() == before

@@ -1,6 +1,7 @@
 """The machine: its device, its arithmetic, its memory, and optimizers that start at once."""
 
 import inspect
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -81,15 +82,32 @@ def _has(*names: str) -> bool:
     return any(getattr(torch.cpu, f"_is_{name}_supported")() for name in names)
 
 
+_LOCK = threading.Lock()
+_INSIDE: list[tuple[int, str]] = []  # threads in blocks of `matrix_products`, and what was before each
+
+
 @contextmanager
 def matrix_products(name: str) -> Iterator[None]:
-    """Torch's float32 matrix products in the arithmetic of that name ("bfloat16": what stays in float32)."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(_float32() if name == "bfloat16" else name)
+    """Torch's float32 matrix products in the arithmetic of that name ("bfloat16": what stays in float32).
+
+    The setting is one for the whole process: a thread that goes while others are still inside leaves it as it
+    is, and the last one out puts back what was there before all of them.
+    """
+    me = threading.get_ident()
+    with _LOCK:
+        before = torch.get_float32_matmul_precision()
+        _INSIDE.append((me, before))
+        torch.set_float32_matmul_precision(_float32() if name == "bfloat16" else name)
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        with _LOCK:
+            place = max(i for i, (thread, _) in enumerate(_INSIDE) if thread == me)
+            before = _INSIDE.pop(place)[1]
+            if place < len(_INSIDE):  # who came later takes over what is to be put back
+                _INSIDE[place] = _INSIDE[place][0], before
+            if all(thread == me for thread, _ in _INSIDE):
+                torch.set_float32_matmul_precision(before)
 
 
 def mixed(name: str, device: torch.device):

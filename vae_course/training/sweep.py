@@ -25,6 +25,7 @@ from pathlib import Path
 import torch
 
 from vae_course.files import Told, say, write_atomically
+from vae_course.machine import matrix_products
 from vae_course.models.vae import VAE
 from vae_course.randomness import SEED_VARIABLE, base_seed, seed_everything
 from vae_course.training.loop import TrainingDiverged, fit
@@ -122,6 +123,9 @@ def run_sweep(
     return records
 
 
+PRECISION = "medium"  # not chosen by each machine: all shall do the same
+
+
 def run_cell(cell: Cell, train, held_out, measure: Callable) -> dict:
     """Train and measure the model of one cell, on the CPU and on the threads that torch has."""
     # Other cells may be under way in other threads, and torch's global generator is one for all.
@@ -129,11 +133,11 @@ def run_cell(cell: Cell, train, held_out, measure: Callable) -> dict:
         seed_everything(cell.seed)
         model = VAE.for_data(train, latent_dim=cell.latent_dim, hidden_dims=cell.hidden_dims)
     how = {name: getattr(cell, name) for name in (*SWEEP_RECIPE, "beta", "seed")}
-    # The precision is not chosen by each machine: all shall do the same.
-    how |= {"schedule": "linear", "warmup": 0.05, "eval_examples": 1, "precision": "medium"}
-    fit(model, train, device="cpu", progress=False, **how)
+    how |= {"schedule": "linear", "warmup": 0.05, "eval_examples": 1, "precision": PRECISION}
     settings = {**asdict(cell), "hidden_dims": list(cell.hidden_dims)}
-    return {**settings, **measure(model, train, held_out)}
+    with matrix_products(PRECISION):  # measured in it, too: cells of other threads train meanwhile
+        fit(model, train, device="cpu", progress=False, **how)
+        return {**settings, **measure(model, train, held_out)}
 
 
 _BUILDING = threading.Lock()
