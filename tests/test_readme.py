@@ -63,7 +63,7 @@ def test_every_command_line_is_understood(command):
 
 def test_the_commands_are_all_there():
     found = [shlex.split(command.split("-m vae_course ")[1])[0] for command in COMMANDS]
-    assert found == ["train", "evaluate", "sample", "interpolate", "train", "sweep"]
+    assert found == ["train", "evaluate", "sample", "interpolate", "explore", "train", "sweep"]
 
 
 def test_links_of_the_pages_lead_somewhere():

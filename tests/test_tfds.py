@@ -104,8 +104,8 @@ def test_what_cannot_become_image_data_is_a_sentence(write):
     with pytest.raises(DataError) as caught:
         load("tfds:photos", root=root)
     assert str(caught.value) == (
-        "tfds:photos has pictures of 2 sizes, such as (8, 6, 3) and (9, 6, 3), but the models take one size: "
-        "choose another set, or save the pictures for load_pictures(folder, size)."
+        "tfds:photos has pictures of 2 sizes, such as (8, 6, 3) and (9, 6, 3): choose another, "
+        "or save them for load_pictures(folder, size)."
     )
     root = write({"test": 12}, "judged")
     with pytest.raises(

@@ -83,11 +83,6 @@ AUROC = Exercise(
             ),
         ),
         Mistake(
-            "turned round below one half",
-            "A measure that is worse than guessing should say so.",
-            lambda normal, strange: max(area(normal, strange), 1 - area(normal, strange)),
-        ),
-        Mistake(
             "only the means compared",
             "One comparison says yes or no. How often does a strange one score higher?",
             lambda normal, strange: float(strange.mean() > normal.mean()),

@@ -176,13 +176,6 @@ WORD_DROPOUT = Exercise(
             "At the first place nothing has been written: that is what START is for.",
             lambda x, hide: torch.where(hide, 3, torch.roll(x, 1, 1)),
         ),
-        Mistake(
-            "rolled round",
-            "The last token comes back at the front, and tells how the text ends. START belongs there.",
-            lambda tokens, hide: (lambda read: torch.where(hide & (read != 1), 3, read))(
-                tokens.roll(1, dims=1)
-            ),
-        ),
     ),
     reference=decoder_input,
     cases=_hidden_cases,

@@ -68,6 +68,7 @@ class Exercise:
     codes: Mapping[str, Mapping[str, str]] | None = None  # by part ("" if only one), what each stands for
     explanation: str = ""  # shown with the solution of a value exercise
     tolerance: float = 1e-4  # absolute and relative, when numbers are compared
+    seed: int = 0  # the randomness of the check; a grader takes others, too
 
     asks_for_function = property(lambda self: self.stub.lstrip().startswith("def "))
 

@@ -179,7 +179,7 @@ def grade(exercise: Exercise, answer: Any) -> Verdict:
     watch = properties.Watch()
     watched = watch.over(answer)
     try:
-        with properties.limited(), own_randomness(0), torch.enable_grad():
+        with properties.limited(), own_randomness(exercise.seed), torch.enable_grad():
             if exercise.grade is not None:
                 verdict = exercise.grade(_stopping(watched, at_errors=True)) or Verdict(CORRECT, "Correct.")
             else:
@@ -205,8 +205,8 @@ def outcomes(exercise: Exercise, function: Callable, cases: list[tuple] | None =
     """What a function does on cases (those of the exercise), each case with its own fixed randomness."""
     observe = exercise.observe or (lambda call, *arguments: call(*arguments))
     results = []
-    for number, arguments in enumerate(exercise.cases(0) if cases is None else cases):
-        with own_randomness(number):
+    for number, arguments in enumerate(exercise.cases(exercise.seed) if cases is None else cases):
+        with own_randomness(exercise.seed + number):
             try:
                 results.append(observe(function, *copy.deepcopy(arguments)))
             except (_Stop, ContractBroken):

@@ -128,14 +128,14 @@ def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable)
 
     ``outcomes(exercise, function, cases)`` runs a function on cases, ``same(a, b, tolerance)`` compares.
     """
-    cases = exercise.cases(0)
+    cases = exercise.cases(exercise.seed)
     arguments = inspect.signature(exercise.reference).parameters.values()
     needed = sum(argument.default is argument.empty for argument in arguments)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         visible = outcomes(exercise, exercise.reference, cases)
         probes = {
-            "other cases of the same kind": exercise.cases(101),
+            "other cases of the same kind": exercise.cases(exercise.seed + 101),
             "the default values of its arguments": [c[:needed] for c in cases if len(c) > needed],
             "double precision": [_in_double(case) for case in cases],
             "a batch of one": [
@@ -169,7 +169,7 @@ def praise(exercise: Any, answer: Callable, outcomes: Callable, watch: Watch) ->
     """
     if exercise.observe is not None or watch.found:
         return "Correct."
-    there = [[x.to("meta") if isinstance(x, Tensor) else x for x in c] for c in exercise.cases(0)]
+    there = [[x.to("meta") if isinstance(x, Tensor) else x for x in c] for c in exercise.cases(exercise.seed)]
     for right, own in zip(*(outcomes(exercise, f, there) for f in (exercise.reference, answer)), strict=True):
         if hasattr(own, "error") and not hasattr(right, "error") and "expected" in told(own.error).lower():
             return "Correct. (On a GPU it would stop: it makes a tensor on the CPU; give device=...)"

@@ -14,6 +14,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.overrides import TorchFunctionMode
 
+from vae_course.files import Told
 from vae_course.machine import pick_device
 
 
@@ -49,17 +50,29 @@ def own_device(name: str = "auto") -> torch.device:
 @contextmanager
 def process_group(device: torch.device | None = None) -> Iterator[None]:
     """Join the processes that torchrun started, for :func:`fit` to train with all of them together, by NCCL
-    on CUDA and gloo on CPUs; ``device`` is from :func:`own_device`.
+    on CUDA and gloo on CPUs; ``device`` is from :func:`own_device`. Told: another one ended.
     """
     if started() == 1 or count() > 1:
         yield
         return
     kind = (device or own_device("auto")).type
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
     try:
+        store, number, size = next(distributed.rendezvous("env://"))
+        # The store can outlive a lost process, and still holds where the processes of that attempt listened.
+        store = distributed.PrefixStore(f"attempt {restarts()}", store)
+        backend = "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo"
+        distributed.init_process_group(backend, store=store, rank=number, world_size=size)
         yield
+    except RuntimeError as error:
+        if isinstance(error, distributed.DistError) or "gloo" in str(error):
+            raise Told(
+                "another process of this run has ended, and its own message says why; go on with --resume, "
+                "or let torchrun do so: torchrun --max-restarts 3 ..."
+            ) from error
+        raise
     finally:
-        distributed.destroy_process_group()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
 def agreed(make: Callable[[], Any]) -> Any:
