@@ -17,6 +17,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,18 +48,15 @@ def run(program: str, job: dict, threads: int | None = None) -> dict:
     # Compiled modules are kept between processes, as on a reader's machine.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", program, json.dumps(job)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    first = process.stdout.readline()
-    seconds = time.perf_counter() - start
-    rest, errors = process.communicate()
-    if process.returncode:
-        raise CourseError(f"{program} failed with {json.dumps(job)}:\n{errors[-2000:]}")
+    with tempfile.TemporaryFile("w+") as errors:
+        command = [sys.executable, "-m", program, json.dumps(job)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
+        first = process.stdout.readline()
+        seconds = time.perf_counter() - start
+        rest = process.stdout.read()  # of the same reader, which may have both lines already
+        if process.wait():
+            errors.seek(0)
+            raise CourseError(f"{program} failed with {json.dumps(job)}:\n{errors.read()[-2000:]}")
     return {"process_seconds": seconds, **json.loads(first), **json.loads(rest)}
 
 
