@@ -111,7 +111,7 @@ def read_table(path: Path) -> dict[str, dict[str, str]]:
     return {line[0]: dict(zip(columns, line[1:], strict=True)) for line in lines}
 
 
-# CelebA: faces with 40 attributes, from the files of the original, of Kaggle, or of one's own subset.
+# CelebA: faces with 40 attributes, from the files of the original or of one's own subset.
 # Liu, Luo, Wang & Tang, "Deep learning face attributes in the wild" (ICCV 2015).
 
 SQUARE = 148 / 178  # the usual center crop, as a share of the aligned picture's width
