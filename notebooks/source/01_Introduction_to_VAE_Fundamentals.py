@@ -16,9 +16,9 @@
 #
 # <!-- minutes -->
 #
-# Two networks of one architecture learned to squeeze a handwritten digit into ten numbers and to draw it again. Now give both
-# the same ten *random* numbers. The VAE draws bright strokes, the autoencoder faint ones; a classifier is sure of fewer
-# of the faint ones (section 5). What makes the difference?
+# Two networks of one architecture learned to squeeze a handwritten digit into a code of ten numbers, and to draw it again. For a
+# *new* digit, give one of them ten random numbers. The picture below tells why that suits one and not the other: a VAE has its
+# codes where such numbers fall; an autoencoder has put them elsewhere. What in their training makes the difference?
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -35,27 +35,32 @@ import torch
 from torch import nn
 
 from vae_course import CurveModel, Runs, load, load_classifier, load_trio, seed_everything, seeded, teaching
-from vae_course.evaluation import frechet_distance
 from vae_course.plots import chapter_01, image_grid, line_plot
-from vae_course.teaching import Claims, complete, hint, predict, results_table, show, solution
+from vae_course.teaching import Claims, complete, hint, predict, show, solution
 
 least = dict(ENCODER_STEPS=20, N_SEEDS=2, SEARCHED=10, N_CODES=100, N_SAMPLES=100)
 parameters = teaching.check_parameters(globals(), OFFLINE=False, **least)
 claims = Claims("01_Introduction_to_VAE_Fundamentals", parameters)
 
+train, test = (load("digits" if OFFLINE else "mnist", part) for part in ("train", "test"))
 trio = load_trio()  # an autoencoder, a VAE and a GAN of MNIST; their decoders are one and the same network
 autoencoder, vae, gan = trio.values()
-z = torch.randn(10, vae.latent_dim, generator=seeded(4))
+with torch.no_grad():
+    codes = {
+        "autoencoder": autoencoder.encode(test.floats()),
+        "VAE": vae.encode(test.floats()).sample(generator=seeded("cover")),
+        "random numbers": torch.randn(len(test), vae.latent_dim, generator=seeded(4)),
+    }
+lines, places = {}, torch.arange(0.25, 15, 0.5).tolist()  # 30 bins from 0 to 15
+for name, z in codes.items():
+    distance = z.norm(dim=1)
+    lines[name] = (places, (100 * distance.histc(30, 0, 15) / len(z)).tolist())
+    claims.note(f"near_{name.split()[0].lower()}", (distance < 5).float().mean(), unit="%")
 show(
-    image_grid(
-        torch.sigmoid(torch.cat([autoencoder.decode(z), vae.decode(z)])),
-        2,
-        10,
-        row_titles=["autoencoder", "VAE"],
-    ),
-    alt="Two rows of ten pictures from the same random numbers. Above, from the autoencoder, faint and blurred ones; "
-    "below, from the VAE, brighter and smoother ones. By eye most of both rows read as a digit.",
-    title="One architecture, the same random numbers: only one of the two was trained for them",
+    line_plot(lines, "distance of a code from the origin", "codes within steps of ½ (%)"),
+    alt="Three histograms of the distance from the origin: of the autoencoder's codes of test digits, of the VAE's, and of "
+    "random numbers. The VAE's and that of random numbers lie on one another, near 3; the autoencoder's lies far to the right.",
+    title="Random numbers fall where the VAE has its codes",
 )
 # %% [markdown]
 # ## Objectives
@@ -85,7 +90,6 @@ guess = predict(
     "Which of the two draws held-out digits more accurately?", ["the autoencoder", "the VAE", "no difference"]
 )
 # %%
-train, test = (load("digits" if OFFLINE else "mnist", part) for part in ("train", "test"))
 x = test.floats()[:2000]
 
 
@@ -101,8 +105,8 @@ at_draw = surprise(vae, cloud.sample(generator=seeded(0)))
 behind = at_mean - by_autoencoder
 guess.compare(
     0 if behind.mean() > 0 else 1,
-    f"{by_autoencoder.mean():.1f} nats for the autoencoder, {at_mean.mean():.1f} for the VAE at the mean of its cloud, "
-    f"{at_draw.mean():.1f} at a draw.",
+    f"{by_autoencoder.mean():.2f} nats for the autoencoder, {at_mean.mean():.2f} for the VAE at the mean of its cloud, "
+    f"{at_draw.mean():.2f} at a draw.",
 )
 draw_costs, rate = at_draw.mean() - at_mean.mean(), cloud.kl().mean()  # the rate is for section 4
 claims.add("draw_costs", draw_costs, above=0, unit="nats", text="VAE, at a draw − at the mean")
@@ -194,24 +198,22 @@ def log_joint(x, z, sigma=0.25):
     return log_normal(x[:, None], curve(z), sigma).sum(-1) + log_normal(z, 0.0, 1.0)
 
 
+# %%
 grid, dz = torch.linspace(-10, 10, 2001, dtype=torch.float64), 0.01
 x1, x2 = torch.linspace(-4.5, 4.5, 121).double(), torch.linspace(-3, 3, 81).double()
 plane = torch.stack(torch.meshgrid(x1, x2, indexing="xy"), dim=-1)  # (81, 121, 2)
 log_p_plane = torch.stack([log_marginal(log_joint(row, grid), dz) for row in plane])
 total = log_p_plane.exp().sum().item() * 0.075 * 0.075  # each grid point stands for a square of this area
-claims.add(
-    "total", total, near=(1.0, 5e-3), exact=True, text="Test of the code: p(x) added up over the plane"
-)
+text = "Test of the code: p(x) added up over the plane"
+claims.add("total", total, near=(1.0, 5e-3), exact=True, text=text)
 toy = CurveModel(sigma=0.25)  # the package's version of the same model
 off = (log_p_plane[::8, ::8] - toy.log_marginal(plane[::8, ::8])).abs().max()
-claims.add(
-    "log_p", off, below=1e-6, unit="nats", exact=True, text="Test of the code: log p(x) off the package's"
-)
+text = "Test of the code: log p(x) off the package's"
+claims.add("log_p", off, below=1e-6, unit="nats", exact=True, text=text)
 # %% tags=["hide-input"]
 z = torch.linspace(0.5, 2.0, 150_001).double()
-z_crossing = z[
-    curve(z)[:, 0].abs().argmin()
-]  # here the curve is on the line x1 = 0, and meets its mirror image
+# The curve meets its mirror image where it is on the line x1 = 0.
+z_crossing = z[curve(z)[:, 0].abs().argmin()]
 points = {
     "crossing": torch.tensor([0.0, curve(z_crossing)[1]], dtype=torch.float64),
     "bottom": torch.tensor([0.0, -1.5], dtype=torch.float64),
@@ -303,25 +305,24 @@ guess = predict(
 
 # %%
 means, log_vars = torch.linspace(-2.5, 2.5, 101).double(), torch.linspace(-6.5, 0.5, 36).double()
-fine, step = torch.linspace(-12, 12, 6001, dtype=torch.float64), 0.004
+stds = (0.5 * log_vars).exp()[:, None]  # (36, 1)
 
 
-def kl_to_posterior(x):
-    """KL(q ‖ p(z|x)) of every Gaussian q, added up on a fine grid of z: (means, log variances)."""
-    joint = log_joint(x[None], fine)
-    log_posterior = joint - log_marginal(joint, step)  # (1, 6001)
+def kl_to_posterior(log_posterior):
+    """KL(q ‖ p(z|x)) of every Gaussian q, added up on the grid of z: (means, log variances)."""
     rows = []
     for mean in means:
-        log_q = log_normal(fine, mean, (0.5 * log_vars).exp()[:, None])  # (36, 6001)
-        rows.append((log_q.exp() * (log_q - log_posterior)).sum(1) * step)
+        log_q = log_normal(grid, mean, stds)  # (36, 2001)
+        rows.append((log_q.exp() * (log_q - log_posterior)).sum(1) * dz)
     return torch.stack(rows)
 
 
 crossing, bottom, _ = chosen
-elbo = toy.elbo(crossing, means[:, None], log_vars)  # computed apart: a sum around each q
-gap, kl = log_p[0] - elbo, kl_to_posterior(crossing)
+log_posterior = log_joint(chosen, grid) - log_p[:, None]  # (3, 2001)
+kl, kl_bottom = kl_to_posterior(log_posterior[0]), kl_to_posterior(log_posterior[1])
+elbo = toy.elbo(crossing, means[:, None], log_vars)  # the package's, computed apart: a sum around each q
+gap = log_p[0] - elbo
 gap_bottom = log_p[1] - toy.elbo(bottom, means[:, None], log_vars)
-kl_bottom = kl_to_posterior(bottom)
 # %%
 smallest = torch.cat([gap, gap_bottom]).min()
 apart = torch.stack([gap - kl, gap_bottom - kl_bottom]).abs().max()
@@ -457,7 +458,7 @@ show(
 # Most points lose little: the median gap is {{median_gap}}. But the mean is {{mean_gap.value}}, and a tenth of the points pays
 # {{worst_tenth}} of the whole gap. Is the Gaussian to blame, or the encoder? For {{searched.number}} of the points we searched
 # the best Gaussian one by one: it leaves a share of {{found_by_search}} of the encoder's gap. So it is the encoder, which is
-# small, briefly trained, and shared by all $x$. What it loses against the best $q$ is the **amortization gap** (Cremer et al. 2018).
+# small, briefly trained (its curve still falls a little), and shared by all $x$. What it loses against the best $q$ is the **amortization gap** (Cremer et al. 2018).
 #
 # Where is it lost? At the crossing an encoder must choose one of two codes, of opposite signs. Points nearby on the other branch
 # need the other sign, but a network is continuous and cannot jump. The branch that was not chosen holds about half of the points
@@ -497,8 +498,8 @@ answer_01_4 = {"autoencoder": ..., "vae": ..., "gan": ..., "held_out": ...}
 teaching.check("01.4", answer_01_4)
 solution("01.4")
 # %% [markdown]
-# Now all three draw. Codes come from $\mathcal N(0, I)$; for the autoencoder and the VAE also from a Gaussian fitted, by mean and
-# covariance, to the codes of training digits. The pictures show each pixel's probability of white, not a draw of it (chapter 02).
+# Now all three draw. Codes come from $\mathcal N(0, I)$; for the autoencoder also from a Gaussian fitted, by mean and covariance,
+# to its codes of training digits. The pictures show each pixel's probability of white, not a draw of it (chapter 02).
 # %%
 guess = predict(
     "A classifier of digits reads thousands of pictures. Whose pictures is it sure of (above 80 %) most often?",
@@ -507,32 +508,16 @@ guess = predict(
 
 
 # %%
-@torch.no_grad()
-def training_codes(model):
-    codes = model.encode(train.subset(min(N_CODES, len(train)), seed=0).floats())
-    return codes.sample(generator=seeded("codes")) if model is vae else codes
-
-
-def fitted(model):
-    """Codes from the Gaussian that has mean and covariance of the codes of training digits."""
-    codes = training_codes(model)
-    return codes.mean(0) + noise @ torch.linalg.cholesky(torch.cov(codes.T)).T
-
-
-def draw(model, z):
-    return model(z) if model is gan else torch.sigmoid(model.decode(z))
-
-
-noise = torch.randn(N_SAMPLES, vae.latent_dim, generator=seeded("pictures"))  # N(0, I)
-spread = training_codes(autoencoder).std(0).mean()
-pictures = {
-    "autoencoder, N(0, I)": draw(autoencoder, noise),
-    f"autoencoder, N(0, {spread:.1f}² I)": draw(autoencoder, spread * noise),  # as wide as its codes
-    "autoencoder, fitted": draw(autoencoder, fitted(autoencoder)),
-    "VAE, N(0, I)": draw(vae, noise),
-    "VAE, fitted": draw(vae, fitted(vae)),
-    "GAN": draw(gan, noise),
-}
+noise = torch.randn(N_SAMPLES, vae.latent_dim, generator=seeded("pictures"))  # codes from N(0, I)
+with torch.no_grad():
+    codes = autoencoder.encode(train.subset(min(N_CODES, len(train)), seed=0).floats())
+    fitted = codes.mean(0) + noise @ torch.linalg.cholesky(torch.cov(codes.T)).T
+    pictures = {
+        "autoencoder, N(0, I)": torch.sigmoid(autoencoder.decode(noise)),
+        "autoencoder, fitted": torch.sigmoid(autoencoder.decode(fitted)),
+        "VAE, N(0, I)": torch.sigmoid(vae.decode(noise)),
+        "GAN": gan(noise),
+    }
 # %%
 judge = load_classifier("mnist")
 
@@ -543,44 +528,29 @@ def sure(pictures):
 
 
 share = {name: sure(made) for name, made in pictures.items()}
-options = ["autoencoder, N(0, I)", "autoencoder, fitted", "VAE, N(0, I)", "GAN"]
-winner = max(options, key=share.get)
-guess.compare(options.index(winner), "; ".join(f"{name} {share[name]:.0%}" for name in options) + ".")
+told = [f"{name}: {part:.0%}" for name, part in share.items()]
+guess.compare(list(share).index(max(share, key=share.get)), "; ".join(told) + ".")
+first = [made[:10] for made in pictures.values()]
 show(
-    image_grid(
-        torch.cat([digits] + [pictures[name][:10] for name in options]),
-        5,
-        10,
-        row_titles=["written", *options],
-    ),
-    alt="Five rows of ten pictures: test digits; the autoencoder's from N(0, I), faint and blurred; its pictures from the fitted Gaussian, many of which read as digits; the VAE's, smooth, "
-    "most of which do; and the GAN's, with hard edges, of which some are no digit.",
-    title="One architecture, three trainings, four ways to draw: the first ten of each, as they came",
+    image_grid(torch.cat([digits, *first]), 5, 10, row_titles=["written", *told]),
+    alt="Five rows of ten pictures: test digits; the autoencoder's from N(0, I), faint and blurred; its pictures from the fitted "
+    "Gaussian, many of which read as digits; the VAE's, smooth, most of which do; and the GAN's, with hard edges, of which some "
+    "are no digit. Left of each row the share of its pictures of which the classifier is sure.",
+    title="Fitted to its codes, random numbers help the autoencoder (the first ten; %: classifier sure)",
 )
 # %%
-mixed = test.floats()[torch.randperm(len(test), generator=seeded("halves"))]
-half, other_half = mixed[: len(test) // 2], mixed[-(len(test) // 2) :]
-a, b = half.chunk(2)
-pictures["written digits"], pictures["mean of two written"] = half, (a[: len(b)] + b) / 2
-reference = judge.features(other_half)
-table = []
-for name, made in pictures.items():
-    share[name] = sure(made)
-    distance = round(frechet_distance(judge.features(made), reference))
-    table.append({"pictures": name, "classifier sure": f"{share[name]:.0%}", "Fréchet distance": distance})
-results_table(table)
-of_autoencoder, of_vae = share["autoencoder, N(0, I)"], share["VAE, N(0, I)"]
-gain = share["autoencoder, fitted"] - of_autoencoder
+of_autoencoder, of_fitted, of_vae, of_gan = share.values()
+gain = of_fitted - of_autoencoder
 claims.add("fitting", gain, above=0.1, unit="%", text="Sure, autoencoder: fitted Gaussian − N(0, I)")
 claims.add("lead", of_vae - of_autoencoder, above=0.1, unit="%", text="Sure, N(0, I): VAE − autoencoder")
-claims.add("ahead", share["GAN"] - of_vae, above=0, unit="%", text="Sure: GAN − VAE, N(0, I)")
-ids = {"ae_normal": "autoencoder, N(0, I)", "ae_fitted": "autoencoder, fitted", "vae_normal": "VAE, N(0, I)"}
-ids |= {"gan_sure": "GAN", "blends": "mean of two written"}
-for id, name in ids.items():
+claims.add("ahead", of_gan - of_vae, above=0, unit="%", text="Sure: GAN − VAE, N(0, I)")
+for id, name in zip(("ae_normal", "ae_fitted", "vae_normal", "gan_sure"), share, strict=True):
     claims.note(id, share[name], unit="%")
-claims.note("spread", spread)
+claims.note("spread", codes.std(0).mean())
 faint = pictures["autoencoder, N(0, I)"]
 claims.note("ae_bright", sure(faint / faint.amax((1, 2, 3), keepdim=True)), unit="%")
+one, other = test.floats()[torch.randperm(len(test), generator=seeded("halves"))].chunk(2)
+claims.note("blends", sure((one[: len(other)] + other) / 2), unit="%")
 # %% tags=["hide-input"]
 from vae_course import trio_curves
 
@@ -592,15 +562,15 @@ show(
 )
 # %% [markdown]
 # From $\mathcal N(0, I)$ the classifier is sure of {{ae_normal}} of the autoencoder's pictures and of {{vae_normal}} of the VAE's.
-# Nobody told the autoencoder where to put its codes: their standard deviation is {{spread.number}}, not 1. Draw them from the
-# fitted Gaussian, and the share is {{ae_fitted}}. So "an autoencoder cannot generate" is not true as it stands. What sets the VAE
+# Nobody told the autoencoder where to put its codes: their standard deviation is {{spread.number}}, not 1. Within 5 of the origin lie
+# {{near_random}} of the random codes and {{near_vae}} of the VAE's, but {{near_autoencoder}} of the autoencoder's (first picture). Draw its codes
+# from the fitted Gaussian, and the share is {{ae_fitted}}. So "an autoencoder cannot generate" is not true as it stands. What sets the VAE
 # apart is that training put its codes where you will look.
 #
 # The GAN leads with {{gan_sure}}. But being sure is not being right: the classifier is sure of {{blends}} of the *means of two*
 # written digits. It also punishes faintness: brightened (largest pixel 1), the autoencoder's pictures from
-# $\mathcal N(0, I)$ reach {{ae_bright}}. And it does not see variety. The Fréchet distance does (smaller is closer to written
-# digits; chapter 07). It, too, puts the GAN first and the autoencoder with $\mathcal N(0, I)$ last; in between, the fitted
-# autoencoder stands before the VAE with $\mathcal N(0, I)$.
+# $\mathcal N(0, I)$ reach {{ae_bright}}. And it does not see variety; the Fréchet distance
+# of chapter 07 does.
 #
 # What the GAN lacks is a density. Its generator adds no noise: its pictures are a thin sheet among 784 dimensions, and a given
 # $x$ is almost never on it. A VAE's $p(x|z)$ gives every $x$ some probability.

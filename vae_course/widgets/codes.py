@@ -130,11 +130,15 @@ def explore_corrupted_digit(model: VAE, image: Tensor) -> Explorer:
         "shift": slider("shift to the right (pixels)", -8, 8, 0),
         "blank": slider("blanked part", 0.0, 1.0, 0.0, step=0.05),
     }
-    measured = "; ".join(f"{_named(*s)}: {negative_elbo(model, corrupt(image, *s)):.0f}" for s in EXAMPLES)
+    nats = {_named(*s): negative_elbo(model, corrupt(image, *s)) for s in EXAMPLES}
+    measured = "; ".join(f"{name}: {value:.0f}" for name, value in nats.items())
+    title = f"−ELBO as it is: {nats['as it is']:.0f} nats; half blank: {nats['half blank']:.0f}; "
+    title += f"with noise: {nats['noise 0.3']:,.0f}"
     alt = "One digit spoiled in several ways, with the reconstruction of each below it, "
     alt += f"and the negative ELBO in nats ({measured})."
     scene = digit_scene(model, image)
-    return Explorer(scene, controls, lambda: draw_corruption_strip(model, image), alt=alt, fast=True)
+    strip = partial(draw_corruption_strip, model, image)
+    return Explorer(scene, controls, strip, alt=alt, title=title, fast=True)
 
 
 def _named(noise: float, shift: int, blank: float) -> str:

@@ -144,7 +144,7 @@ class Explorer:
             it raises is shown in place of the picture, and raised.
         controls: name of an argument of `draw` to a control; see `slider` and `dropdown`.
         static: gives the still figure, usually a strip over the range; default: `draw` at the first setting.
-        alt: one sentence of alternative text for the still figure.
+        alt, title: one sentence of alternative text for the still figure; its finding, written above it.
         fast: redraw while a slider is being dragged, not only when it is let go; for drawings under 0.1 s.
         below: more widgets for ``box``, which is everything as displayed.
     """
@@ -156,6 +156,7 @@ class Explorer:
         static: Callable[[], Figure] | None = None,
         *,
         alt: str,
+        title: str | None = None,
         fast: bool = False,
         below: Sequence[widgets.Widget] = (),
     ) -> None:
@@ -173,7 +174,7 @@ class Explorer:
         reachable = "; ".join(map(reach, controls.values()))
         text = "Run the notebook to move them; the figure below stands still."
         publish_widget(self.box, f"Interactive controls: {reachable}. {text}")
-        show(draw(**self.values) if static is None else static(), alt)
+        show(draw(**self.values) if static is None else static(), alt, title=title)
 
     @property
     def values(self) -> dict[str, Any]:
