@@ -60,7 +60,7 @@ show(
     line_plot(lines, "distance of a code from the origin", "codes within steps of ½ (%)"),
     alt="Three histograms of the distance from the origin: of the autoencoder's codes of test digits, of the VAE's, and of "
     "random numbers. The VAE's and that of random numbers lie on one another, near 3; the autoencoder's lies far to the right.",
-    title="Random numbers fall where the VAE has its codes",
+    title="Random numbers fall among the VAE's codes, and short of the autoencoder's",
 )
 # %% [markdown]
 # ## Objectives
