@@ -288,7 +288,9 @@ for name, title in TITLES.items():
     rows.append({"data": title} | {head: f"{runs.mean:.1f}" for head, runs in found.items()})
 teaching.results_table(rows, caption="Units of 64 by each count; Bernoulli, means over three seeds")
 low, used, high, varied = found.values()  # of the small digits
-notes(active=active, used_digits=used.mean, active_digits=varied.mean, above_low=low.mean, above_high=high.mean)
+notes(
+    active=active, used_digits=used.mean, active_digits=varied.mean, above_low=low.mean, above_high=high.mean
+)
 notes("nats", cost_digits=measured("digits", unused_cost, least=0)[64])
 
 
