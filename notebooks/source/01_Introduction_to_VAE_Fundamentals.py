@@ -17,8 +17,8 @@
 # <!-- minutes -->
 #
 # Two networks of one architecture learned to squeeze a handwritten digit into a code of ten numbers, and to draw it again. For a
-# *new* digit, give one of them ten random numbers. The picture below tells why that suits one and not the other: a VAE has its
-# codes where such numbers fall; an autoencoder has put them elsewhere. What in their training makes the difference?
+# *new* digit, give one of them ten random numbers. Why does that suit one and not the other? A VAE has its codes
+# where such numbers fall; an autoencoder has put them elsewhere. What in their training makes the difference?
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -458,7 +458,7 @@ show(
 # Most points lose little: the median gap is {{median_gap}}. But the mean is {{mean_gap.value}}, and a tenth of the points pays
 # {{worst_tenth}} of the whole gap. Is the Gaussian to blame, or the encoder? For {{searched.number}} of the points we searched
 # the best Gaussian one by one: it leaves a share of {{found_by_search}} of the encoder's gap. So it is the encoder, which is
-# small, briefly trained (its curve still falls a little), and shared by all $x$. What it loses against the best $q$ is the **amortization gap** (Cremer et al. 2018).
+# small, briefly trained (its curve still falls), and shared by all $x$. What it loses against the best $q$ is the **amortization gap** (Cremer et al. 2018).
 #
 # Where is it lost? At the crossing an encoder must choose one of two codes, of opposite signs. Points nearby on the other branch
 # need the other sign, but a network is continuous and cannot jump. The branch that was not chosen holds about half of the points
@@ -569,8 +569,7 @@ show(
 #
 # The GAN leads with {{gan_sure}}. But being sure is not being right: the classifier is sure of {{blends}} of the *means of two*
 # written digits. It also punishes faintness: brightened (largest pixel 1), the autoencoder's pictures from
-# $\mathcal N(0, I)$ reach {{ae_bright}}. And it does not see variety; the Fréchet distance
-# of chapter 07 does.
+# $\mathcal N(0, I)$ reach {{ae_bright}}. And it does not see variety (chapter 07).
 #
 # What the GAN lacks is a density. Its generator adds no noise: its pictures are a thin sheet among 784 dimensions, and a given
 # $x$ is almost never on it. A VAE's $p(x|z)$ gives every $x$ some probability.

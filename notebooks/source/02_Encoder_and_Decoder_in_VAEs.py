@@ -407,7 +407,7 @@ show(
 # the held-out value taken after it. At the end training digits are {{memorized}} cheaper than held-out ones. The gap
 # opens late: some of what the model learns holds for the training digits only.
 #
-# Was it luck? Train with other seeds, too.
+# Was it luck? Train other seeds, too.
 # %%
 runs = [(model, history)] + [train_vae(seed) for seed in range(1, N_SEEDS)]
 curves = [history.curve("validation")[1] for _, history in runs]
@@ -433,7 +433,7 @@ trained = torch.tensor([variance_ratio(model, digit) for digit in digits]).media
 claims.add("ratio_trained", trained, above=2, unit="times", text="Variance for μ, score over ours, trained")
 # %% [markdown]
 # In the last fifth of the training the held-out value fell by {{flat}}. We had asked for less than 0.5 %: the mean
-# keeps that, the interval does not. So the curve is nearly flat, not flat (and a learning rate that ends at 0 flattens any curve). For the trained decoder the score function's variance for $\mu$ is {{ratio_trained}} that of the
+# keeps that, the interval does not. Nearly flat, then (and a learning rate that ends at 0 flattens any curve). For the trained decoder the score function's variance for $\mu$ is {{ratio_trained}} that of the
 # reparameterized gradient, less than in section 2's toy (one model, median of ten digits).
 #
 # Now the test digits, which decided nothing so far. Your weights move into the package's `VAE`, which every chapter uses.
@@ -464,13 +464,13 @@ claims.note("rate", rate, unit="nats")
 claims.note("rest", test_elbo - rate - coins, unit="nats")
 # %% [markdown]
 # Your terms and the package's agree to float precision. Your network reaches {{test_elbo}}. Where do these nats go? A gray pixel is a
-# coin that nobody can foresee: a decoder that knew every gray value would still pay {{least.value}}, so no model of coins gets below that. The code
+# coin that nobody can foresee: a decoder that knew every gray value would still pay {{least.value}}, and so must any model of coins. The code
 # costs {{rate.value}}. The remaining {{rest.value}} are what code and decoder together miss of the gray values.
 #
 # ## 5 Mean or draw?
 #
-# On the way from picture to picture you can twice take a mean or a draw: of the code, and of the pixels. The pictures that you
-# see of VAEs are usually means of the pixels.
+# On the way from picture to picture you can twice take a mean or a draw: of the code, and of the pixels. Pictures of VAEs
+# are usually means of the pixels.
 #
 # **Your turn (02.6).** `n` new pictures as pixel probabilities `(n, channel, height, width)`, each from its own $z \sim p(z)$. `model` has `latent_dim` and `decode(z)`, which
 # gives logits.
@@ -525,7 +525,7 @@ claims.add("flattery", better, above=1, unit="nats", whole_interval=True, text="
 # The loss at the mean looks better by {{flattery}}, and it is no bound on $\log p(x)$. PyTorch's own VAE example reported it until
 # Kingma himself corrected it in 2018.
 #
-# How many of your digits would pass? A classifier of digits judges a thousand of them. Here are the first 48.
+# How many of your digits would pass? A classifier judges a thousand. The first 48:
 # %% tags=["hide-input"]
 judge = load_classifier(DATASET)
 
@@ -542,18 +542,17 @@ sure = is_sure(many)
 claims.note("sure_made", sure.float().mean(), unit="%")
 claims.note("sure_real", is_sure(gray).float().mean(), unit="%")
 claims.note("sure_ready", is_sure(ready.sample(1000, seeded(5))).float().mean(), unit="%")
-shown = torch.where(sure[:, None, None, None], many, 1 - many)[:48]  # the doubtful ones as negatives
+shown = torch.where(sure[:, None, None, None], many, 0.8 * (1 - many))[:48]  # doubtful ones: negatives
 show(
     image_grid(shown, 4, 12),
     alt="Forty-eight invented digits in four rows, in the order in which they were drawn. Most are white on black and "
-    "read as a digit at once; the others, black on white, hang between two digits or break off.",
-    title=f"The classifier is sure of {sure[:48].sum()} of the first 48; of the black ones on white it is not",
+    "read as a digit at once; the others, black on gray, hang between two digits or break off.",
+    title=f"The classifier is sure of {sure[:48].sum()} of the first 48, not of those in black on gray",
 )
 
 
 # %% [markdown]
-# It is sure (above 80 %) of {{sure_made}} of your thousand, and of {{sure_real}} of the test digits. Of the first picture's model it is sure of {{sure_ready}}.
-# So about one invented digit in five is no digit. One suspect: a code from the prior can land where no picture's cloud is, where the decoder was never trained. Chapter 04 measures that.
+# Above 80 % sure it is of {{sure_made}} of your thousand, of {{sure_ready}} from the first picture's model, and of {{sure_real}} of the test digits. One suspect: a code from the prior can land where no picture's cloud is, where the decoder was never trained. Chapter 04 measures that.
 #
 # ## 6 Which number, on which MNIST?
 #
@@ -635,9 +634,8 @@ claims.note("examples", len(few))
 #
 # ## Play
 #
-# Spoil a digit, and watch what comes back, where its code moves, and what it costs. Below, half a digit is *cheaper* than the whole: black
-# pixels cost little. Which costs more: gray specks (noise 0.05) that you can hardly see, or a shift by three pixels? (Think of what a coin
-# costs that was certain to be black.) And which corruption turns this digit into another?
+# Spoil a digit, and watch what comes back, where its code moves, and what it costs. Below, half a digit is *cheaper*: black
+# pixels cost little. Which costs more: gray specks (noise 0.05) that you can hardly see, or a shift by three pixels? And which corruption turns this digit into another?
 # %%
 explorer = explore_corrupted_digit(models[0], digits[4])
 # %% [markdown]
@@ -655,7 +653,7 @@ explorer = explore_corrupted_digit(models[0], digits[4])
 # - The loss counts nats: what the picture costs once you know the code, plus the code. Untrained it is 784 ln 2, about 543 nats; yours came down to {{test_elbo.value}}.
 # - A mean is not a draw, a bound is not $\log p(x)$, and MNIST comes in four versions.
 #
-# **Dig deeper**: [What the encoder knows](deeper/What_the_Encoder_Knows.ipynb): which digits share a cloud, what noise and shifts do to a code, what convolutions gain (with exercise 02.4, which is why this page jumps from 02.3 to 02.5).
+# **Dig deeper**: [What the encoder knows](deeper/What_the_Encoder_Knows.ipynb): which digits share a cloud, what noise and shifts do to a code, what convolutions gain (and exercise 02.4).
 #
 # ## References
 #
