@@ -552,7 +552,7 @@ show(
 
 
 # %% [markdown]
-# Above 80 % sure it is of {{sure_made}} of your thousand, of {{sure_ready}} from the first picture's model, and of {{sure_real}} of the test digits. One suspect: a code from the prior can land where no picture's cloud is, where the decoder was never trained. Chapter 04 measures that.
+# It is sure (above 80 %) of {{sure_made}} of your thousand, of {{sure_ready}} from the first picture's model, and of {{sure_real}} of the test digits. One suspect: a code from the prior can land where no cloud is, where the decoder was never trained. Chapter 04 measures that.
 #
 # ## 6 Which number, on which MNIST?
 #
