@@ -60,7 +60,7 @@ show(
     line_plot(lines, "distance of a code from the origin", "codes within steps of ½ (%)"),
     alt="Three histograms of the distance from the origin: of the autoencoder's codes of test digits, of the VAE's, and of "
     "random numbers. The VAE's and that of random numbers lie on one another, near 3; the autoencoder's lies far to the right.",
-    title="Random numbers land on the VAE's codes, and miss the autoencoder's",
+    title="Only the VAE's codes lie as far out as random numbers do",
 )
 # %% [markdown]
 # ## Objectives
