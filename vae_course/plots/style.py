@@ -34,6 +34,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 # The same thing has the same color in every chapter.
 DATA, PRIOR, VAE, VAE_GAN = GREY, GREY, BLUE, GREEN
 SUBJECTS = {"data": DATA, "real": DATA, "VAE": VAE, "autoencoder": PURPLE, "GAN": ORANGE, "VAE-GAN": VAE_GAN}
+SUBJECTS["random numbers"] = PRIOR
 
 TRAIN = {"color": BLUE, "linestyle": "-", "marker": "o"}
 HELD_OUT = {"color": VERMILION, "linestyle": "--", "marker": "s"}
