@@ -18,7 +18,7 @@
 #
 # Two networks of one architecture learned to squeeze a handwritten digit into a code of ten numbers, and to draw it again. For a
 # *new* digit, give one of them ten random numbers. Why does that suit one and not the other? A VAE has its codes
-# where such numbers fall; an autoencoder has put them elsewhere. What in their training makes the difference?
+# where such numbers fall; an autoencoder has put them elsewhere. What in training makes the difference?
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -564,7 +564,7 @@ show(
 # From $\mathcal N(0, I)$ the classifier is sure of {{ae_normal}} of the autoencoder's pictures and of {{vae_normal}} of the VAE's.
 # Nobody told the autoencoder where to put its codes: their standard deviation is {{spread.number}}, not 1. Within 4 of the origin lie
 # {{near_random}} of the random codes and {{near_vae}} of the VAE's, but {{near_autoencoder}} of the autoencoder's (first picture). Draw its codes
-# from the fitted Gaussian, and the share is {{ae_fitted}}. So "an autoencoder cannot generate" is not true as it stands. What sets the VAE
+# from the fitted Gaussian, and the share is {{ae_fitted}}. So "an autoencoder cannot generate" is not true. What sets the VAE
 # apart is that training put its codes where you will look.
 #
 # The GAN leads with {{gan_sure}}. But being sure is not being right: the classifier is sure of {{blends}} of the *means of two*
