@@ -433,7 +433,7 @@ trained = torch.tensor([variance_ratio(model, digit) for digit in digits]).media
 claims.add("ratio_trained", trained, above=2, unit="times", text="Variance for μ, score over ours, trained")
 # %% [markdown]
 # In the last fifth of the training the held-out value fell by {{flat}}. We had asked for less than 0.5 %: the mean
-# keeps that, the interval does not. Nearly flat, then (and a learning rate that ends at 0 flattens any curve). For the trained decoder the score function's variance for $\mu$ is {{ratio_trained}} that of the
+# keeps that, the interval does not. Nearly flat, then (a learning rate that ends at 0 flattens any curve). For the trained decoder the score function's variance for $\mu$ is {{ratio_trained}} that of the
 # reparameterized gradient, less than in section 2's toy (one model, median of ten digits).
 #
 # Now the test digits, which decided nothing so far. Your weights move into the package's `VAE`, which every chapter uses.
@@ -506,7 +506,7 @@ show(
 # In the second and the last row every pixel was tossed on its own, and both fray. When you compare models by eye, say which you
 # show.
 #
-# The code has a mean and a draw as well, and the ELBO is about the draw. Now and then published code reports the test loss at the mean.
+# The code has a mean and a draw as well, and the ELBO is about the draw. Some published code reports the test loss at the mean.
 
 
 # %%
@@ -552,7 +552,7 @@ show(
 
 
 # %% [markdown]
-# It is sure (above 80 %) of {{sure_made}} of your thousand, of {{sure_ready}} from the first picture's model, and of {{sure_real}} of the test digits. One suspect: a code from the prior can land where no cloud is, where the decoder was never trained. Chapter 04 measures that.
+# It is sure (above 80 %) of {{sure_made}} of your thousand, of {{sure_ready}} from the first picture's model, and of {{sure_real}} of the test digits. One suspect: a code from the prior can land where no cloud is and the decoder was never trained (chapter 04).
 #
 # ## 6 Which number, on which MNIST?
 #
