@@ -186,7 +186,7 @@ places = [(0.02, 1.1), (0.16, 2.6), (0.02, -0.35), (0.02, -0.98), (0.02, -1.68)]
 for (name, nats), place, line in zip(log_p.items(), places, axes.lines, strict=False):
     axes.text(*place, name, fontsize=10)
     if place[1] < 0:  # the three with a valley: a thin line from the name to it
-        axes.plot([0.5, 0.77], 2 * [-nats.max()], color=line.get_color(), linewidth=0.8, linestyle="-")
+        axes.plot([0.5, 0.77], 2 * [-nats.max()], "-", color=line.get_color(), linewidth=0.8)
 white = sum(x[nats.argmax()].item() > 0.95 for nats in log_p.values())
 show(
     fig,
@@ -197,7 +197,7 @@ show(
 # %% [markdown]
 # For BCE white is cheapest, although the decoder shows 0.8. For the continuous Bernoulli too: a straight line is lowest at an end. (The logistic, drawn as a density, drops at white: its end bin holds all that is whiter.)
 #
-# At $p = \tfrac12$, $e^{-\mathrm{BCE}}$ integrates to {{mass.number}}: BCE is no density of gray pixels. It is the *expected* cost of black-and-white pictures drawn with these grays. Our five functions agree with the package's.
+# At $p = \tfrac12$, $e^{-\mathrm{BCE}}$ integrates to {{mass.number}}: BCE is no density of gray pixels. It is the *expected* cost of black-and-white pictures drawn with these grays.
 #
 # ## 2 What do somebody's weights mean?
 #
@@ -230,9 +230,8 @@ from vae_course.evaluation import effective_beta
 
 rows = []
 for loss in FAMOUS:
-    noise = "none: a coin"
-    if loss.error != "bce":
-        noise = f"{'σ' if loss.error == 'mse' else 'b'} = {implied_scale(loss):.2f}"
+    symbol = {"mse": "σ", "l1": "b", "bce": None}[loss.error]
+    noise = f"{symbol} = {implied_scale(loss):.2f}" if symbol else "none: a coin"
     beta = f"{effective_beta(loss):.2g}"
     rows.append({"loss": loss.name, "numbers in x": loss.features, "β": beta, "noise": noise})
 results_table(rows, caption="Six losses, each called the VAE loss")
@@ -256,7 +255,7 @@ claims.note("library_sigma", assumed)
 # \sigma^2 = \mathrm{SSE} / D .
 # $$
 #
-# In words: claim exactly as much noise as you make errors.
+# In words: claim as much noise as you make errors.
 #
 # We train with σ learned (starting at 0.3), with σ = 1, and with σ = 0.13, near the learned one: three seeds each. Other σ, a larger network and longer training get one seed.
 #
@@ -370,7 +369,7 @@ show(
     title=f"Of {len(grid)} fixed σ, {better} is better than the learned {sigma.mean:.2f}",
 )
 # %% [markdown]
-# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. Perhaps the start at 0.3 acts as a warm-up. Trained twice as long, one pair, it is {{lead_long}} instead of {{lead_0}}.
+# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. Trained twice as long, one pair, it is {{lead_long}} instead of {{lead_0}}.
 # %%
 table = {"σ = 1": wide, f"σ = {near:g}": rival, "σ learned": learned}
 table |= {"larger network and code, σ = 1": big_unit, "larger network and code, σ learned": big}
@@ -401,9 +400,7 @@ shown = {
     f"larger, σ = 1\n{big_unit['lost']:.0%} lost": larger_unit[0],
     f"larger, σ learned\n{big['lost']:.0%} lost": larger[0],
 }
-pictures = [x_test[:10]]
-for model in shown.values():
-    pictures.append(model.reconstruct(x_test[:10]).clamp(0, 1))
+pictures = [x_test[:10], *(model.reconstruct(x_test[:10]).clamp(0, 1) for model in shown.values())]
 show(
     image_grid(torch.cat(pictures), 6, 10, row_titles=["test digits", *shown]),
     alt="Ten test digits and their reconstructions by five models: with σ = 1 dim and smooth, by the small network and by the "
@@ -491,10 +488,10 @@ show(
 #
 # In words: two pictures are near if layer ℓ responds alike. Ask two things of such a distance:
 #
-# 1. Does it **forgive** the shift? Then the moved copy is nearer than the half copy. A classifier may just pull each class together, so compare also with another digit of the class.
+# 1. Does it **forgive** the shift? Then the moved copy is nearer than the half copy. A classifier may just pull classes together: compare also with another digit of the class.
 # 2. Does it **hold** the picture? Start from noise and descend on $d_\ell$ alone (as Mahendran & Vedaldi 2015). If the result is near by this distance and still looks wrong, it is an *impostor*.
 #
-# We ask the same of the untrained network and of the squared error.
+# We ask the same of the untrained network.
 # %%
 from torch import nn
 
@@ -658,7 +655,7 @@ explorer = explore_loss_translator()
 # - P. Lippe: *UvA Deep Learning Tutorials*, tutorial 9, phlippe/uvadlc_notebooks, AE_CIFAR10.ipynb (03903de).
 # - X. Hou et al.: *Deep Feature Consistent Variational Autoencoder*, WACV 2017.
 # - A. Mahendran, A. Vedaldi: *Understanding Deep Image Representations by Inverting Them*, CVPR 2015.
-# - The losses of section 2, file and line or quotation: pytorch/examples, vae/main.py, 74–82 (cd01f93); keras-io, examples/generative/vae.py, 92–99; AntixK/PyTorch-VAE, configs/vae.yaml, 19 (a6896b9); davidADSP/Generative_Deep_Learning_2nd_Edition, 03_vae, BETA = 2000 (5951133) and 500 (3d28172); ageron/handson-ml3, chapter 17, add_loss(… / 784.); aamini/introtodeeplearning, lab 2, kl_weight=0.0005 (0428dfe).
+# - Losses of section 2: pytorch/examples, vae/main.py (cd01f93); keras-io, generative/vae.py; AntixK/PyTorch-VAE, vae.yaml (a6896b9); davidADSP/Generative_Deep_Learning_2nd_Edition, 03_vae (5951133, 3d28172); ageron/handson-ml3, 17_autoencoders…; aamini/introtodeeplearning, lab2 (0428dfe).
 #
 # Next: [06 · Handling mode collapse in VAEs](06_Handling_Mode_Collapse_in_VAEs.ipynb)
 # %% tags=["hide-input"]
