@@ -136,7 +136,7 @@ fewest = min(point_coverage(vae_points[:, s], RING).hit for s in order)
 show(
     plots.point_clouds(panels, RING, columns=len(order)),
     alt=f"Samples around eight circles on a ring, VAEs above, below them the GANs of {N_SEEDS} that miss most. The VAEs' dots lie in all circles, with many crosses between neighbors and within the ring. The GANs' dots and crosses lie more tightly, and in some panels circles are empty or nearly so.",
-    title=f"The VAEs hit {fewest} of 8 modes or more, smeared; the GANs below as few as {min(hit)}",
+    title=f"VAEs (above) hit {fewest} of 8 modes, and smear; GANs (below) hit as few as {min(hit)}",
 )
 # %% [markdown]
 # ## Objectives
@@ -564,7 +564,7 @@ for name in ("β = 0, N(0, I)", "β = 0, fitted prior", ready, mended, raw):
 show(
     plots.image_grid(torch.cat(list(rows.values())), 6, 10, row_titles=list(rows)),
     alt=f"Six rows of ten digits: real ones; a VAE's without KL term from N(0, I), shapes of which few are digits; the same VAE's from the fitted prior, most of them digits; a larger VAE's from N(0, I) and from a fitted prior, most of which can be read; and those of a mixture on principal components, gray and smeared, of which the first judge still passes {quality[raw].mean:.0%}.",
-    title=f"The first judge passes {quality[raw].mean:.0%} of the smears in the last row; Fréchet tells them apart",
+    title=f"The first judge passes {quality[raw].mean:.0%} of the smears in the last row",
 )
 # %% [markdown]
 # **Without the KL term, coverage stays.** From the fitted prior the VAE with β = 0 makes {{free_fitted_kinds}} effective kinds, not clearly more or less than with β = 1: the difference is {{without}}. (Held-out digits make {{real_kinds.number}}; their shares are uneven, so more is possible.) Much KL costs coverage: with β = 10 there are {{strong_fitted_kinds.value}} kinds.
