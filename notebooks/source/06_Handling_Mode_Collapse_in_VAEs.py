@@ -652,7 +652,7 @@ explorer = explore_training(watched, RING, alt=alt)
 # - Losing modes and losing focus are two faults. Count them apart, or every blur looks like a collapse.
 # - "GANs collapse": {{fallen}} of our 8, at one learning rate, miss something. With packing {{packed_full}} hit all, with R1 {{r1_full}}. A GAN pulls less at a mode, the rarer it is; what Adam and small batches make of that stays open.
 # - "VAEs cover everything": on the ring they do, with a smear. "It is the KL term": it is not. That term brings the codes to $\mathcal N(0, I)$, where you draw.
-# - For the larger VAE, a fitted prior mends the Fréchet distance ({{ready_far.value}} becomes {{ready_fitted_far.value}}) more than coverage.
+# - A prior fitted to the codes mends a VAE's samples: the larger VAE's Fréchet distance falls from {{ready_far.value}} to {{ready_fitted_far.value}}.
 #
 # **Dig deeper**: pack three or four samples, or train with Adam's default β₁ = 0.9 and see whether the GAN comes to rest.
 #
