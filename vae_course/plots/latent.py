@@ -14,7 +14,7 @@ from torch import Tensor
 from vae_course.data.toys import GaussianMixture
 from vae_course.elbo import GaussianPosterior
 from vae_course.evaluation.samples import point_coverage
-from vae_course.plots.style import BLACK, BLUE, DATA, PRIOR, VERMILION, class_style, styled
+from vae_course.plots.style import BLACK, DATA, PRIOR, VERMILION, class_style, styled
 from vae_course.randomness import seed_of
 
 PRIOR_95 = 2.4477  # radius that holds 95 % of a two-dimensional standard normal: sqrt(-2 ln 0.05)
@@ -277,7 +277,7 @@ def draw_cloud(axes: Axes, points: Tensor, mixture: GaussianMixture) -> list[Lin
     ring = {"color": "none", "markeredgecolor": BLACK, "markersize": 9, "markeredgewidth": 0.7}
     axes.plot(*mixture.centers.T.numpy(), "o", **ring)
     lines = axes.plot([], [], "x", color=VERMILION, markersize=2.6, markeredgewidth=0.6)
-    lines += axes.plot([], [], "o", color=BLUE, markersize=1.8, markeredgewidth=0, alpha=0.35)
+    lines += axes.plot([], [], "o", color=BLACK, markersize=1.8, markeredgewidth=0, alpha=0.35)
     place_cloud(lines, points, mixture)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xticks=[], yticks=[])
     return lines
