@@ -481,7 +481,7 @@ kept, between, chance = in_common(again), in_common(halfway), in_common(again.ro
 claims.add("kept", kept - chance, above=0, whole_interval=True, unit="%", text="Words kept, over chance")
 notes("%", kept_own=kept.mean, kept_halfway=between.mean, kept_chance=chance.mean)
 # %% [markdown]
-# The first and last line are the sentences themselves, the others are written from codes (repetitions left out). How typical is that? From a sentence's own code {{kept_own}} of its words come back, from halfway to another {{kept_halfway}}, from another's {{kept_chance}}. So the codes between two sentences do lie between them, but hold a topic rather than a wording.
+# The first and last line are the sentences themselves, the others are written from codes (repetitions left out). How typical is that? Of all held-out sentences of six tokens or more, {{kept_own}} of the words come back from a sentence's own code, {{kept_halfway}} from halfway to another's, {{kept_chance}} from another's. So what lies between two codes does share words with both ends. But half of the wording is lost.
 #
 # ## 5 Sound: a picture that you can hear
 #
