@@ -337,7 +337,7 @@ show(
     title="The critic turns doubt into decisions: a C's gray gap closes, an O grows a tail",
 )
 # %% [markdown]
-# Of the capitals' pixels {{gray_real}} are gray; rebuilt by the VAE {{gray_vae}}, by features {{gray_feature}}, by the VAE-GAN {{gray_gan}} (brackets: three critics; all copies start from one VAE). Features end all of the excess over the capitals. A random critic's features end none of it ({{gray_random}}), and at ten times the weight {{strong_ends}} (one run). So here most of it is bought by a judge that learns.
+# Of the capitals' pixels {{gray_real}} are gray; rebuilt by the VAE {{gray_vae}}, by features {{gray_feature}}, by the VAE-GAN {{gray_gan}} (brackets: three critics; all copies start from one VAE). Features end {{gray_gone}} of the excess over the capitals. A random critic's features end none of it ({{gray_random}}), and at ten times the weight {{strong_ends}} (one run). So here most of it is bought by a judge that learns.
 #
 # But crisp is not right. By the VAE the gap of the C is gray; by features it is closed, and the count of gray pixels cannot tell. And by features the squared error is {{paid_feature.value}} the VAE's. In squared error doubt is cheap: a black pixel in a white place costs 1, a gray one a quarter.
 #
@@ -438,8 +438,8 @@ for name in face_models:
 reader = vc.load_reader("celeba")
 
 
-def distance(pictures):
-    return evaluation.sample_quality(pictures, unseen / 255, reader).frechet
+def judged(pictures):
+    return evaluation.sample_quality(pictures, unseen / 255, reader)
 
 
 noise = torch.randn(len(unseen), K, generator=seeded("four sources"))
@@ -452,7 +452,8 @@ for name in face_models:
         sources |= {"mean only": mean + noise, "covariance only": at - mean}
     sources |= {"fitted": at, "faces' codes": codes[name].sample(generator=seeded(4))[some]}
     made |= {(name, key): drawn(name, z) for key, z in sources.items()}
-far = {key: distance(pictures) for key, pictures in made.items()}
+scores = {key: judged(pictures) for key, pictures in made.items()}
+far = {key: score.frechet for key, score in scores.items()}
 torn, whole = far["VAE-GAN", "N(0, I)"], far["VAE-GAN", "fitted"]
 
 
@@ -485,9 +486,25 @@ note("nats", fit_saves=saves["VAE", "fitted"], fit_saves_gan=saves["VAE-GAN", "f
 note("nats", mean_saves=by_mean, correlated=correlated)
 note(vae_ni=far["VAE", "N(0, I)"], vae_meanonly=one, vae_covarianceonly=other)
 note(vae_fitted=far["VAE", "fitted"], vaegan_ni=torn, vaegan_fitted=whole)
-note(photographs=distance(faces[some] / 255))
+note(photographs=judged(faces[some] / 255).frechet)
 fine = [evaluation.relative_power(made[name, "fitted"], unseen / 255) for name in face_models]
 note("%", fine_vae=fine[0], fine_gan=fine[1])
+
+
+# The part of a Fréchet distance that comes from the mean of the features.
+def off_center(pictures):
+    away = reader.features(pictures).mean(0) - reader.features(unseen / 255).mean(0)
+    return away.square().sum().item()
+
+
+tears, faces_whole = made["VAE-GAN", "N(0, I)"], made["VAE-GAN", "fitted"]
+blurred = widgets.retouch(tears, -0.5)
+note(
+    lead=whole - torn, lead_mean=off_center(faces_whole) - off_center(tears), blurred=judged(blurred).frechet
+)
+note("%", fine_blurred=evaluation.relative_power(blurred, unseen / 255))
+note("%", precise_torn=scores["VAE-GAN", "N(0, I)"].precision)
+note("%", precise_whole=scores["VAE-GAN", "fitted"].precision)
 
 
 # %% [markdown]
@@ -495,7 +512,7 @@ note("%", fine_vae=fine[0], fine_gan=fine[1])
 #
 # **Nats** say the opposite. The fitted prior saves {{fit_saves.value}} of a face's code (VAE-GAN: {{fit_saves_gan.value}}). Of the VAE's saving the mean brings {{mean_saves.value}} (a shift by $m$ is worth $\tfrac12\lVert m\rVert^2$), the correlations {{correlated.value}}: {{more_nats}} more.
 #
-# **The distance alone** misleads. It prefers torn VAE-GAN faces ({{vaegan_ni}}) to whole ones ({{vaegan_fitted}}), against eye and nats. (We don't know why.) What the VAE-GAN's recipe bought is fine detail: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}.
+# **The distance alone** misleads. It prefers torn VAE-GAN faces ({{vaegan_ni}}) to whole ones ({{vaegan_fitted}}), against eye and nats. Precision (chapter 07), which asks face by face, sides with the eye: {{precise_torn}} against {{precise_whole}}. Of the lead of {{lead}}, {{lead_mean}} lie in the *mean* of the features: whole faces are all off in one direction. Fine detail is not the reason: blurred until they have less of it ({{fine_blurred}} of the photographs'), torn faces still get {{blurred}}. What the direction is, we don't know. What the VAE-GAN's recipe bought is fine detail: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}.
 #
 # Could a density of codes be better than a Gaussian? Here hardly: a **flow**, a network that carries noise to codes, saves little more ([A flow on codes](deeper/Flow_on_Codes.ipynb) trains, shows and judges it).
 #
