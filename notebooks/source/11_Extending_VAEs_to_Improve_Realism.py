@@ -337,7 +337,7 @@ show(
     title="The critic turns doubt into decisions: a C's gray gap closes, an O grows a tail",
 )
 # %% [markdown]
-# Of the capitals' pixels {{gray_real}} are gray; rebuilt by the VAE {{gray_vae}}, by features {{gray_feature}}, by the VAE-GAN {{gray_gan}} (brackets: three critics; all copies start from one VAE). Features end {{gray_gone}} of the excess over the capitals. A random critic's features end none of it ({{gray_random}}), and at ten times the weight {{strong_ends}} (one run). So here most of it is bought by a judge that learns.
+# Of the capitals' pixels {{gray_real}} are gray; rebuilt by the VAE {{gray_vae}}, by features {{gray_feature}}, by the VAE-GAN {{gray_gan}} (brackets: three critics). Features end {{gray_gone}} of the excess over the capitals. A random critic's features end none of it ({{gray_random}}), and at ten times the weight {{strong_ends}} (one run). So here most of it is bought by a judge that learns.
 #
 # But crisp is not right. By the VAE the gap of the C is gray; by features it is closed, and the count of gray pixels cannot tell. And by features the squared error is {{paid_feature.value}} the VAE's. In squared error doubt is cheap: a black pixel in a white place costs 1, a gray one a quarter.
 #
@@ -516,11 +516,11 @@ note("%", precise_whole=scores["VAE-GAN", "fitted"].precision)
 #
 # Could a density of codes be better than a Gaussian? Here hardly: a **flow**, a network that carries noise to codes, saves little more ([A flow on codes](deeper/Flow_on_Codes.ipynb) trains, shows and judges it).
 #
-# Yet **latent diffusion** (Rombach et al. 2022) takes over these two steps. First an autoencoder is trained as in section 1, with a classifier's features for the critic's (**LPIPS**, Zhang et al. 2018). Then a density of its codes is learned, by a far larger network. Its code is a *map* instead of a vector.
+# Yet **latent diffusion** (Rombach et al. 2022) takes over these two steps. First an autoencoder is trained as in section 1, with a classifier's features for the critic's (**LPIPS**, Zhang et al. 2018). Then a density of its codes is learned, by a far larger network.
 #
 # ## 5 What if codes are tokens, or come in layers?
 #
-# So far the prior was fitted to a finished code, a vector of real numbers. Two other roads, each with one shipped model of garments. Both saw each picture four times only, far from flat; [Codes in tokens, and in layers](deeper/Codes_in_Tokens.ipynb) trains both on capitals and draws their curves.
+# Two other roads, each with one shipped model of garments. Both saw each picture four times only, far from flat; [Codes in tokens, and in layers](deeper/Codes_in_Tokens.ipynb) trains both on capitals and draws their curves.
 #
 # **Tokens.** A VQ-VAE (van den Oord et al. 2017) writes a picture as a small map of symbols. At every place the encoder's vector is replaced by the nearest of $k$ learned vectors, the **tokens**; the decoder sees tokens only. A choice has no slope, so the gradient skips it, as if nothing had been replaced. Each token follows the running mean of the vectors that chose it, and the encoder pays for straying. Afterwards a prior learns which tokens go together.
 #
@@ -617,7 +617,7 @@ explorer = widgets.explorer(
 #
 # The VAE-GAN of faces was trained without the cut at the codes. Does it matter? Leave that cut out of `game_losses` (the solution of 11.3 shows where), and train section 2's VAE-GAN again. **Before** you run it write down what happens to the encoder's KL, to the squared error and to the gray pixels, and which of them a log would have shown.
 #
-# A good answer predicts all three with a reason, runs both ways for two seeds, and says whether the cut makes more difference than the seed; if not, it proposes weights under which it must. (For more: [choose and defend a model](assignments/README.md).)
+# A good answer predicts all three with a reason, runs both ways for two seeds, and says whether the cut makes more difference than the seed; if not, it proposes weights under which it must.
 #
 # ## What you can say now
 #
