@@ -16,7 +16,7 @@ def read(x, first=1):
 
 
 BROKEN = {
-    "10.5": {
+    "10.2": {
         "padding counted in the loss": [lambda p, x: -chosen(p, x).sum(1)],
         "END not counted": [lambda p, x: -chosen(p, x).masked_fill(x < 3, 0).sum(1)],
         "averaged over the tokens": [
@@ -32,7 +32,7 @@ BROKEN = {
             lambda p, x: -p.amax(2).masked_fill(x == 0, 0).sum(1)
         ],
     },
-    "10.6": {
+    "10.3": {
         "the decoder reads what it predicts": [lambda x, hide: x.masked_fill(hide, 3)],
         "START hidden": [lambda x, hide: read(x).masked_fill(hide, 3)],
         "hidden before the shift": [lambda x, hide: read(x.masked_fill(hide, 3))],
@@ -48,7 +48,7 @@ BROKEN = {
 }
 
 UNUSUAL = {
-    "10.5": {
+    "10.2": {
         "cross-entropy": lambda p, x: F.nll_loss(p.transpose(1, 2), x, ignore_index=0, reduction="none").sum(
             1
         ),
@@ -56,7 +56,7 @@ UNUSUAL = {
             -sum(row[i, t] for i, t in enumerate(text) if t) for row, text in zip(p, x.tolist(), strict=True)
         ],
     },
-    "10.6": {
+    "10.3": {
         "a copy": lambda x, hide: torch.where(hide & (torch.arange(x.shape[1]) > 0), 3, read(x)),
         "numpy": lambda x, hide: np.where(hide.numpy() & (read(x).numpy() != 1), 3, read(x).numpy()),
     },

@@ -255,7 +255,7 @@ WRONG = {
     ],
     "09.2": [lambda p, e, s: (1 - s) * p + s * e, lambda p, e, s: p + s * e],
     "09.5": [lambda a, b: (b[:, None] > a).double().mean(), lambda a, b: (b[:, None] >= a).double().mean()],
-    "10.6": [
+    "10.3": [
         lambda t, h: shifted(t, h).float(),
         lambda t, h: torch.where(h, 3, shifted(t, torch.zeros_like(h))),
         lambda t, h: torch.where(h, 3, t),
@@ -384,7 +384,7 @@ RIGHT = {
         lambda p, e, s: ((1 - s) * p + s * e) / ((1 - s) ** 2 + s**2) ** 0.5,
     ],
     "09.5": [lambda a, b: (torch.sign(b[:, None] - a).mean() + 1) / 2],
-    "10.6": [
+    "10.3": [
         shifted,
         lambda t, h: F.pad(t, (1, 0), value=1)[:, :-1].masked_fill(
             h & F.pad(torch.ones_like(h[:, 1:]), (1, 0)), 3

@@ -1010,7 +1010,7 @@ WRONG_10 = {
             (n + s.log().sum() - math.log(q)) / len(s) / math.log(2)
         ),
     },
-    "10.5": {
+    "10.2": {
         "padding counted": lambda p, t: -p.gather(2, t[..., None])[..., 0].sum(1),
         "END left out": lambda p, t: -(p.gather(2, t[..., None])[..., 0] * (t > 2)).sum(1),
         "per token": lambda p, t: -(p.gather(2, t[..., None])[..., 0] * (t > 0)).sum(1) / (t > 0).sum(1),
@@ -1023,7 +1023,7 @@ WRONG_10 = {
         ),
         "likeliest tokens": lambda p, t: -(p.max(2).values * (t > 0)).sum(1),
     },
-    "10.6": {
+    "10.3": {
         "not shifted": lambda t, h: torch.where(h, 3, t),
         "shifted the wrong way": lambda t, h: torch.where(h, 3, torch.cat([t[:, 1:], t[:, :1]], 1)),
         "START hidden": lambda t, h: torch.where(h, 3, torch.cat([torch.ones_like(t[:, :1]), t[:, :-1]], 1)),
@@ -1046,12 +1046,12 @@ RIGHT_10 = {
         lambda n, s, q: n / s.numel() / math.log(2) + torch.log2(s.double()).mean() - math.log2(q),
         lambda n, s, q: (n + np.log(s.numpy()).sum()) / len(s) / np.log(2) - np.log2(q),
     ],
-    "10.5": [
+    "10.2": [
         lambda p, t: F.nll_loss(p.transpose(1, 2), t, ignore_index=0, reduction="none").sum(1),
         lambda p, t: -(p * F.one_hot(t, p.shape[2]) * (t != 0)[..., None]).sum((1, 2)),
         lambda p, t: -p.gather(2, t[..., None]).squeeze(-1).masked_fill(t == 0, 0).sum(-1),
     ],
-    "10.6": [
+    "10.3": [
         lambda t, h: torch.cat([torch.ones_like(t[:, :1]), t[:, :-1].masked_fill(h[:, 1:], 3)], 1),
         lambda t, h: torch.tensor(
             [

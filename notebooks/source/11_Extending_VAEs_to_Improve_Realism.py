@@ -24,8 +24,7 @@ OFFLINE = False  # True: no photographs; faces that the VAE-GAN invents take the
 N_FACES = 7594  # training photographs whose codes are read, 300 or more
 STEPS = 400  # updates of the small VAE of section 2, 20 or more
 GAME_STEPS = 250  # updates that follow, by each loss
-FLOW_STEPS = 1500  # updates of each flow on codes
-N_SEEDS = 2  # flows on each decoder's codes, 2 or more
+N_SEEDS = 3  # critics, and trainings by each loss, 2 or more
 # %% tags=["hide-input"]
 import copy
 import math
@@ -40,7 +39,7 @@ from vae_course import GaussianPosterior, Runs, evaluation, models, plots, seede
 from vae_course.teaching import complete, hint, predict, show, solution
 from vae_course.training import adversarial, vae_gan
 
-least = dict(N_FACES=300, STEPS=20, GAME_STEPS=20, FLOW_STEPS=20, N_SEEDS=2)
+least = dict(N_FACES=300, STEPS=20, GAME_STEPS=20, N_SEEDS=2)
 parameters = teaching.check_parameters(globals(), OFFLINE=False, **least)
 claims = teaching.Claims("11_Extending_VAEs_to_Improve_Realism", parameters)
 # %% tags=["hide-input"]
@@ -131,7 +130,22 @@ solution("11.2")
 
 
 # %% [markdown]
-# Now the whole: the critic, the slope that R1 needs, and the losses of one batch. Three cuts send each gradient where it belongs.
+# **Your turn (11.3).** Write the game: `catch`, then `fool`. The fakes are the decoded codes of `x` and of `z_prior`, together. Three cuts send each gradient where it belongs: catch may reach $D$ only, fool $G$ only. ($-\log D$ of a score $s$ is `F.softplus(-s)`, $-\log(1 - D)$ is `F.softplus(s)`.)
+
+
+# %%
+def game_losses(encoder, decoder, discriminator, x: torch.Tensor, z_prior: torch.Tensor):
+    """encoder(x): codes; decoder(z): pictures; discriminator(pictures): scores. Returns catch and fool."""
+    ...
+
+
+# hint("11.3")  # remove the first # for a hint, again for the next one
+game_losses = complete("11.3", game_losses)
+solution("11.3")
+
+
+# %% [markdown]
+# Now the whole: the critic, the slope that R1 needs, and the losses of one batch.
 # %%
 # Pictures (n, C, H, W) → scores (n,), the logit of "real"; `hidden` is what the last layer sees.
 class Critic(nn.Module):
@@ -157,27 +171,26 @@ def squared_slope(critic, x):
 
 # %%
 # The losses of a VAE-GAN for one batch, each attached to its own networks only.
-def three_cuts(vae, critic, x, generator):
+def all_losses(vae, critic, x, generator):
+    def paint(codes):
+        return vae.likelihood.mean(vae.decode(codes))
+
     q = vae.encode(x)
     z = q.sample(generator=generator)
-    rebuilt = vae.likelihood.mean(vae.decode(z))
-    z_game = torch.cat([z.detach(), torch.randn(z.shape, generator=generator)])  # cut 1: no game for codes
-    fakes = vae.likelihood.mean(vae.decode(z_game))
+    z_prior = torch.randn(z.shape, generator=generator)
+    catch, fool = game_losses(
+        lambda pictures: z, paint, critic, x, z_prior
+    )  # its encoder: codes drawn before
 
-    hidden = critic.hidden(x)
-    score = critic(fakes.detach())  # cut 2: for the critic a picture is a fact
-    catch = F.softplus(-critic.score(hidden)).mean() + F.softplus(score).mean()
-
-    critic.requires_grad_(False)  # cut 3: for the others the critic is a fact
-    unit = hidden.detach().var((0, 2, 3), correction=0)
-    feature = feature_nats(critic.hidden(rebuilt), hidden.detach(), unit).mean()
-    fool = F.softplus(-critic(fakes)).mean()
+    critic.requires_grad_(False)  # the critic is a measure here, and does not learn from it
+    real = critic.hidden(x)
+    feature = feature_nats(critic.hidden(paint(z)), real, real.var((0, 2, 3), correction=0)).mean()
     critic.requires_grad_(True)
     return {"kl": q.kl().mean(), "feature": feature, "fool": fool, "catch": catch}
 
 
 # %%
-question = "Somebody forgets cut 1, z.detach(). Which network then learns something that it should not?"
+question = "Somebody forgets the cut at the codes. Which network then learns something that it should not?"
 guess = predict(question, ["the decoder", "the encoder", "the critic", "none: no loss changes its value"])
 capitals, held_out = vc.load("letters", "train"), vc.load("letters", "validation")
 x, WIDTHS = held_out.floats()[::4], (12, 24, 48)  # every fourth one, 260
@@ -197,11 +210,11 @@ def reached(loss, network):
 
 
 vae, critic = new_pair(0)
-losses, networks = three_cuts(vae, critic, x[:32], seeded(0)), dict(E=vae.encoder, G=vae.decoder, D=critic)
+losses, networks = all_losses(vae, critic, x[:32], seeded(0)), dict(E=vae.encoder, G=vae.decoder, D=critic)
 wanted = {"kl": "E", "feature": "EG", "fool": "G", "catch": "D"}
 # A loss should reach all weights of a network, share 1, or none, share 0.
 right = sum(reached(losses[a], networks[b]) == (b in wanted[a]) for a in wanted for b in networks)
-careless = F.softplus(-critic(vae(x[:32], seeded(0))[0])).mean()  # a fool loss without cut 1
+careless = F.softplus(-critic(vae(x[:32], seeded(0))[0])).mean()  # fool without that cut
 leak = reached(careless, vae.encoder)
 guess.compare(1 if leak else 3, f"it reaches {leak:.0%} of the encoder's weights; no loss changes.")
 claims.add("routing", right, near=(12, 0), exact=True, text="Routing: right cells of 4 losses × 3 networks")
@@ -219,18 +232,18 @@ claims.add("same_losses", off, below=1e-4, exact=True, text="Losses and R1 off t
 
 
 # %% [markdown]
-# All twelve pairs of loss and network are right, and the losses equal the package's. Forgetting cut 1 changed no loss's value, so no log would tell you. A test of gradients does.
+# All twelve pairs of loss and network are right, and the losses equal the package's. Forgetting a cut changed no loss's value, so no log would tell you. A test of gradients does.
 #
 # For training, add up $\mathcal L_{\text{KL}} + \lambda_f \mathcal L_{\text{feature}} + \lambda_a \mathcal L_{\text{fool}} + \mathcal L_{\text{catch}} + \tfrac\gamma2 \mathrm{R1}$ and give the sum to one optimizer: the cuts keep each loss to its networks. The weights $\lambda_f$, $\lambda_a$ and $\gamma$ are choices.
 #
 # ## 2 What does each step buy?
 #
-# Capitals are nearly black and white, so a gray pixel (0.1 to 0.9) in a reconstruction is doubt. A VAE first learns capitals by pixels. Then four copies of it go on for 250 updates each:
+# Capitals are nearly black and white, so a gray pixel (0.1 to 0.9) in a reconstruction is doubt. A VAE first learns capitals by pixels. Then copies of it go on for 250 updates:
 #
-# - **pixel**: as before;
-# - **feature**: by the feature loss; the critic learns, but fooling it pays nothing;
-# - **adversary**: the same, and fooling it pays;
-# - **random**, the control: as *feature*, but the critic never learns.
+# - **VAE**: by pixels, as before;
+# - **feature** (three copies, a new critic each): by the feature loss; the critic learns, but fooling it pays nothing;
+# - **VAE-GAN**: the same, and fooling it pays;
+# - **random** (three), the control: as *feature*, but the critic never learns. **Random, × 10**: once more, and the feature loss weighs ten times as much.
 # %%
 # Adam on loss(rows, draws, step), its rate rising, then falling to 0; what `watch` saw on the way.
 def minimize(loss, parameters, steps, n, rate=1e-3, size=32, seed=0, watch=None):
@@ -256,12 +269,12 @@ def gray_share(pictures):
 
 
 # Train a VAE, without `feature` by pixels, and say how its held-out reconstructions changed.
-def train_stage(vae, critic, feature=0, fool=0, learns=True, steps=GAME_STEPS, rate=1e-3):
+def train_stage(vae, critic, feature=0, fool=0, learns=True, steps=GAME_STEPS, rate=1e-3, seed=0):
     def loss(rows, draws, step):
         batch = capitals.batch(rows)
         if not feature:
             return vc.elbo_terms(vae, batch, draws).loss()
-        found = three_cuts(vae, critic, batch, draws)
+        found = all_losses(vae, critic, batch, draws)
         total = found["kl"] + feature * found["feature"] + fool * found["fool"] + found["catch"]
         return total + (0.4 * squared_slope(critic, batch) if step % 4 == 0 else 0)  # γ = 0.2, every 4th step
 
@@ -270,58 +283,67 @@ def train_stage(vae, critic, feature=0, fool=0, learns=True, steps=GAME_STEPS, r
         return (rebuilt - x).square().sum((1, 2, 3)).mean().item(), gray_share(rebuilt).mean().item()
 
     both = [*vae.parameters(), *(critic.parameters() if learns else ())]
-    return minimize(loss, both, steps, len(capitals), rate, watch=watch)
+    return minimize(loss, both, steps, len(capitals), rate, seed=seed, watch=watch)
 
 
 # %%
 question = "Which copies rebuild held-out capitals with fewer gray pixels than the capitals have?"
-guess = predict(question, ["none", "feature", "adversary", "both of these"])
-curves, stages = {"start": train_stage(vae, critic, steps=STEPS, rate=2e-3)}, {}
-weights = dict(pixel={}, feature=dict(feature=0.5), adversary=dict(feature=0.5, fool=100))
-weights["random"] = dict(feature=0.5, learns=False)
-for name, weight in weights.items():
-    stages[name] = copy.deepcopy(vae)
-    curves[name] = train_stage(stages[name], new_pair(1)[1], **weight)
+guess = predict(question, ["none", "feature", "VAE-GAN", "both of these"])
+start = train_stage(vae, critic, steps=STEPS, rate=2e-3)
+KINDS = {"VAE": {}, "feature": dict(feature=0.5), "VAE-GAN": dict(feature=0.5, fool=100)}
+KINDS |= {"random": dict(feature=0.5, learns=False), "random, × 10": dict(feature=5, learns=False)}
+REPEATS = {"feature": N_SEEDS, "random": N_SEEDS}  # of the others one copy
+stages, curves = {}, {}
+for name, weights in KINDS.items():
+    for seed in range(REPEATS.get(name, 1)):
+        stages[name, seed] = copy.deepcopy(vae)
+        curves[name, seed] = train_stage(stages[name, seed], new_pair(1 + seed)[1], **weights, seed=seed)
 # %% tags=["hide-input"]
-lines = {}
-for name, curve in curves.items():
-    before = 0 if name == "start" else STEPS
-    lines[name] = [before + step for step, *_ in curve], [100 * gray for *_, gray in curve]
-figure, real_gray = plots.line_plot(lines, "update", "gray pixels, %", legend_outside=True), gray_share(x)
-figure.axes[0].axhline(100 * real_gray.mean(), color="black")
-figure.axes[0].text(0, 100 * real_gray.mean() - 2.5, "the capitals themselves")
+lines, gray, real_gray = {}, {}, gray_share(x).mean().item()
+for name in KINDS:
+    curve = (start if name == "VAE" else []) + [(STEPS + step, *seen) for step, *seen in curves[name, 0]]
+    lines[name] = [step for step, *_ in curve], [100 * share for *_, share in curve]
+    rebuilt = [stages[name, seed].reconstruct(x) for seed in range(REPEATS.get(name, 1))]
+    gray[name] = Runs(gray_share(pictures).mean() for pictures in rebuilt)
+del lines["random, × 10"]  # in the text only
+figure = plots.line_plot(lines, "update", "gray pixels, %", legend_outside=True)
+figure.axes[0].axhline(100 * real_gray, color="black")
+figure.axes[0].text(0, 100 * real_gray - 2.5, "the capitals themselves")
 figure.axes[0].set_ylim(0)
 show(
     figure,
-    alt="Share of gray pixels in held-out reconstructions against the update. It falls along the first line, by pixels; then four lines part: by pixels it falls on slowly; by features and with the adversary it drops, the two lines close together, to a black line, the capitals themselves; by a random critic's features it stays as high as it was.",
+    alt="Share of gray pixels in held-out reconstructions against the update. It falls along the first line, the VAE's; from update 400 four lines part: the VAE's falls on slowly; by features and as a VAE-GAN it drops, the two lines close together, to a black line, the capitals themselves; by a random critic's features it stays as high as it was.",
     title="Features of a critic that learns end the gray, those of a random one do not",
 )
-gray = {name: Runs(gray_share(stages[name].reconstruct(x))) for name in stages}
-less = [gray[name].mean < real_gray.mean() for name in ("feature", "adversary")]
-guess.compare(less[0] + 2 * less[1], f"capitals {real_gray.mean():.1%}, feature {gray['feature'].mean:.1%}.")
-gone = (gray["pixel"] - gray["feature"]) / (gray["pixel"].mean - real_gray.mean().item())
-text = "Share of the excess gray that features end"
+less = [gray[name].mean < real_gray for name in ("feature", "VAE-GAN")]
+guess.compare(less[0] + 2 * less[1], f"capitals {real_gray:.1%}, feature {gray['feature'].mean:.1%}.")
+# %% tags=["hide-input"]
+by_pixels = gray["VAE"].mean
+gone = (by_pixels - gray["feature"]) / (by_pixels - real_gray)
+text = "Share of the gray in excess of the capitals' that features end"
 claims.add("gray_gone", gone, above=0.5, whole_interval=True, unit="%", text=text)
 learned, text = gray["random"] - gray["feature"], "Gray pixels, by a random critic's features minus learned"
 claims.add("learned", learned, above=0, whole_interval=True, unit="%", text=text)
-# %% tags=["hide-input"]
-note("times", paid_feature=curves["feature"][-1][1] / curves["pixel"][-1][1])  # squared error
-note("%", gray_real=real_gray.mean().item(), **{f"gray_{name}": gray[name].mean for name in gray})
-names, ten = ("pixel", "feature", "adversary"), x[2:250:25]
-rebuilt = [stages[name].reconstruct(ten) for name in names]
+paid = Runs(curves["feature", seed][-1][1] / curves["VAE", 0][-1][1] for seed in range(N_SEEDS))
+note("times", paid_feature=paid)  # squared error
+note("%", gray_real=real_gray, gray_vae=by_pixels, gray_feature=gray["feature"])
+strong = (by_pixels - gray["random, × 10"].mean) / (by_pixels - real_gray)
+note("%", gray_gan=gray["VAE-GAN"].mean, gray_random=gray["random"], strong_ends=strong)
+names, ten = ("VAE", "feature", "VAE-GAN"), x[2:250:25]
+rebuilt = [stages[name, 0].reconstruct(ten) for name in names]
 show(
     plots.image_grid(torch.cat([ten, *rebuilt]), 4, 10, row_titles=["held out", *names]),
-    alt="Four rows of ten capitals: held-out ones, and their reconstructions by three copies. By pixels they are gray and soft; by features, and with the adversary much the same, black and white, some strokes frayed; O and C both end as an O with a tail, a G as a C.",
-    title="The critic turns doubt into decisions, some of them wrong: the gap of the C closes",
+    alt="Four rows of ten capitals: held-out ones, and their reconstructions by three copies. By the VAE they are gray and soft, and a gray veil closes the gap of a C; by features, and by the VAE-GAN much the same, black and white, some strokes frayed: the C is a closed ring, and it and an O have grown a tail.",
+    title="The critic turns doubt into decisions: a C's gray gap closes, an O grows a tail",
 )
 # %% [markdown]
-# Of the capitals' pixels {{gray_real}} are gray; rebuilt by pixels {{gray_pixel}}, by features {{gray_feature}}, with the adversary {{gray_adversary}}. Features end all of the excess. A random critic's features end none of it ({{gray_random}}): the judge must be trained (one run each).
+# Of the capitals' pixels {{gray_real}} are gray; rebuilt by the VAE {{gray_vae}}, by features {{gray_feature}}, by the VAE-GAN {{gray_gan}} (brackets: three critics). Features end {{gray_gone}} of the excess over the capitals. A random critic's features end none of it ({{gray_random}}), and at ten times the weight {{strong_ends}} (one run). So here most of it is bought by a judge that learns.
 #
-# But crisp is not right. By pixels the gap of the C is gray; by features it is closed, and the count of gray pixels cannot tell. And by features the squared error is {{paid_feature}} that by pixels. In squared error doubt is cheap: a black pixel in a white place costs 1, a gray one a quarter.
+# But crisp is not right. By the VAE the gap of the C is gray; by features it is closed, and the count of gray pixels cannot tell. And by features the squared error is {{paid_feature.value}} the VAE's. In squared error doubt is cheap: a black pixel in a white place costs 1, a gray one a quarter.
 #
 # ## 3 Faces: what does fine detail cost?
 #
-# The course ships such a pair for faces, 64 × 64 in color (`recipes/faces.py`): a VAE of CelebA whose Gaussian learns its σ, and a VAE-GAN that goes on from it. The recipe adds to section 1 features of three layers, a little of the pixel loss and help against artifacts. It leaves cut 1 out, so the encoder plays, too. It trains for 16 passes more. So we compare two recipes, not one loss: one pair, one seed.
+# The course ships such a pair for faces, 64 × 64 in color (`recipes/faces.py`): a VAE of CelebA whose Gaussian learns its σ, and a VAE-GAN that goes on from it. The recipe adds to section 1 features of three layers, a little of the pixel loss and help against artifacts. It leaves out the cut at the codes, so the encoder plays, too. It trains for 16 passes more. So we compare two recipes, not one loss: one pair, one seed.
 # %% tags=["hide-input"]
 first, second = records["VAE"]["curve"][1:], records["VAE-GAN"]["curve"]
 passes = [row["epoch"] for row in first], [first[-1]["epoch"] + row["epoch"] for row in second]
@@ -337,7 +359,7 @@ show(
 # %% [markdown]
 # (Below 0: a density may exceed 1.)
 #
-# Which is the better *model*? To pay both in nats, give each a Gaussian around its decoder's mean, with one σ of its own: the best on 900 training pictures. (Above, both had the VAE's σ.) With $D = 12{,}288$ numbers in a picture a reconstruction then costs
+# This figure is unfair to the VAE-GAN: both are judged with the VAE's σ. To compare them in nats, give each a Gaussian around its decoder's mean, with one σ of its own: the best on 900 training pictures. With $D = 12{,}288$ numbers in a picture a reconstruction then costs
 #
 # $$
 # -\log p(x|z) = \tfrac D2 \log(2\pi\sigma^2) + \frac{\lVert x - \tilde x\rVert^2}{2\sigma^2}.
@@ -416,8 +438,8 @@ for name in face_models:
 reader = vc.load_reader("celeba")
 
 
-def distance(pictures):
-    return evaluation.sample_quality(pictures, unseen / 255, reader).frechet
+def judged(pictures):
+    return evaluation.sample_quality(pictures, unseen / 255, reader)
 
 
 noise = torch.randn(len(unseen), K, generator=seeded("four sources"))
@@ -430,7 +452,8 @@ for name in face_models:
         sources |= {"mean only": mean + noise, "covariance only": at - mean}
     sources |= {"fitted": at, "faces' codes": codes[name].sample(generator=seeded(4))[some]}
     made |= {(name, key): drawn(name, z) for key, z in sources.items()}
-far = {key: distance(pictures) for key, pictures in made.items()}
+scores = {key: judged(pictures) for key, pictures in made.items()}
+far = {key: score.frechet for key, score in scores.items()}
 torn, whole = far["VAE-GAN", "N(0, I)"], far["VAE-GAN", "fitted"]
 
 
@@ -463,9 +486,25 @@ note("nats", fit_saves=saves["VAE", "fitted"], fit_saves_gan=saves["VAE-GAN", "f
 note("nats", mean_saves=by_mean, correlated=correlated)
 note(vae_ni=far["VAE", "N(0, I)"], vae_meanonly=one, vae_covarianceonly=other)
 note(vae_fitted=far["VAE", "fitted"], vaegan_ni=torn, vaegan_fitted=whole)
-note(photographs=distance(faces[some] / 255))
+note(photographs=judged(faces[some] / 255).frechet)
 fine = [evaluation.relative_power(made[name, "fitted"], unseen / 255) for name in face_models]
 note("%", fine_vae=fine[0], fine_gan=fine[1])
+
+
+# The part of a Fréchet distance that comes from the mean of the features.
+def off_center(pictures):
+    away = reader.features(pictures).mean(0) - reader.features(unseen / 255).mean(0)
+    return away.square().sum().item()
+
+
+tears, faces_whole = made["VAE-GAN", "N(0, I)"], made["VAE-GAN", "fitted"]
+blurred = widgets.retouch(tears, -0.5)
+note(
+    lead=whole - torn, lead_mean=off_center(faces_whole) - off_center(tears), blurred=judged(blurred).frechet
+)
+note("%", fine_blurred=evaluation.relative_power(blurred, unseen / 255))
+note("%", precise_torn=scores["VAE-GAN", "N(0, I)"].precision)
+note("%", precise_whole=scores["VAE-GAN", "fitted"].precision)
 
 
 # %% [markdown]
@@ -473,97 +512,15 @@ note("%", fine_vae=fine[0], fine_gan=fine[1])
 #
 # **Nats** say the opposite. The fitted prior saves {{fit_saves.value}} of a face's code (VAE-GAN: {{fit_saves_gan.value}}). Of the VAE's saving the mean brings {{mean_saves.value}} (a shift by $m$ is worth $\tfrac12\lVert m\rVert^2$), the correlations {{correlated.value}}: {{more_nats}} more.
 #
-# **The distance alone** misleads. It prefers torn VAE-GAN faces ({{vaegan_ni}}) to whole ones ({{vaegan_fitted}}), against eye and nats. (We don't know why.) What the VAE-GAN's recipe bought is fine detail: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}.
+# **The distance alone** misleads. It prefers torn VAE-GAN faces ({{vaegan_ni}}) to whole ones ({{vaegan_fitted}}), against eye and nats. Precision (chapter 07), which asks face by face, sides with the eye: {{precise_torn}} against {{precise_whole}}. Of the lead of {{lead}}, {{lead_mean}} lie in the *mean* of the features: whole faces are all off in one direction. Fine detail is not the reason: blurred until they have less of it ({{fine_blurred}} of the photographs'), torn faces still get {{blurred}}. What the direction is, we don't know. What the VAE-GAN's recipe bought is fine detail: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}.
 #
-# ## 5 Can a density of codes be better than a Gaussian?
+# Could a density of codes be better than a Gaussian? Here hardly: a **flow**, a network that carries noise to codes, saves little more ([A flow on codes](deeper/Flow_on_Codes.ipynb) trains, shows and judges it).
 #
-# A **flow** can learn densities that are not Gaussian (Liu et al. 2023; Lipman et al. 2023). First take out what we know: $u = L^{-1}(z - m)$, with the fitted Gaussian's mean $m$ and covariance $LL^\top$. Then let a walker go straight from noise $u_0$ at time 0 to a code $u_1$ at time 1, $u_t = (1 - t)u_0 + t u_1$. A network $v(u_t, t)$ learns the velocity:
+# Yet **latent diffusion** (Rombach et al. 2022) takes over these two steps. First an autoencoder is trained as in section 1, with a classifier's features for the critic's (**LPIPS**, Zhang et al. 2018). Then a density of its codes is learned, by a far larger network.
 #
-# $$
-# \min_v\ \mathbb E\,\bigl\lVert v(u_t, t) - (u_1 - u_0)\bigr\rVert^2 .
-# $$
+# ## 5 What if codes are tokens, or come in layers?
 #
-# In words: at every place and time, $v$ guesses the mean velocity of those who pass. To sample, start at noise and follow $v$ in small steps. That also gives the density:
-#
-# $$
-# \log p(u_1) = \log \mathcal N(u_0) - \int_0^1 \nabla \cdot v(u_t, t)\, dt .
-# $$
-#
-# In words: where walkers spread, the crowd gets thinner. A flow that does not move is the fitted Gaussian. (For $z$ subtract $\log\lvert\det L\rvert$: chapter 10.)
-# %%
-# v(u, t), (n, k), and its divergence ∑ ∂v_j/∂u_j, (n,), by the chain rule through both layers.
-class Velocity(nn.Module):
-    def __init__(self, k, w=192):
-        super().__init__()
-        self.first, self.second, self.last = nn.Linear(k + 3, w), nn.Linear(w, w), nn.Linear(w, k)
-        nn.init.zeros_(self.last.weight)
-
-    def forward(self, u, t):
-        time = torch.cat([t, torch.sin(math.pi * t), torch.cos(math.pi * t)], 1).expand(len(u), 3)
-        one = torch.tanh(self.first(torch.cat([u, time], 1)))
-        two = torch.tanh(self.second(one))
-        # ∂v/∂u is last · slope of two · second · slope of one · first; the slope of tanh is 1 − tanh².
-        # Its trace: add up the products of weights along each way (chain), times both slopes.
-        chain = self.second.weight * (self.first.weight[:, : u.shape[1]] @ self.last.weight).T
-        return self.last(two), ((1 - two**2) @ chain * (1 - one**2)).sum(1)
-
-
-# Follow v from noise to codes, or back: where it ends, and the integral of the divergence on the way.
-# A step uses the velocity that it finds halfway.
-@torch.no_grad()
-def walk(velocity, u, back=False, steps=24):
-    total, step = torch.zeros(len(u)), (-1 if back else 1) / steps
-    for i in range(steps):
-        t = torch.full((1, 1), 1 - i / steps if back else i / steps)
-        v, divergence = velocity(u + step / 2 * velocity(u, t)[0], t + step / 2)
-        u, total = u + step * v, total + divergence / steps
-    return u, total
-
-
-# %%
-# Codes z (n, K) with the fitted Gaussian's mean and covariance taken out.
-def whitened(name, z):
-    return torch.linalg.solve_triangular(
-        records[name]["factor"], (z - records[name]["mean"]).T, upper=False
-    ).T
-
-
-# A flow on the codes of one model, and what the code of an unseen face cost while it learned.
-def train_flow(name, seed):
-    vc.seed_everything(seed)
-    velocity, q, unseen_q = Velocity(K), codes[name], test_codes[name]
-    z, stretch = unseen_q.sample(generator=seeded(2)), records[name]["factor"].diagonal().log().sum()
-
-    def loss(rows, draws, step):
-        code = q.mean[rows] + q.std[rows] * torch.randn(len(rows), K, generator=draws)
-        noise, t = torch.randn(code.shape, generator=draws), torch.rand(len(code), 1, generator=draws)
-        goal = whitened(name, code)
-        return (velocity((1 - t) * noise + t * goal, t)[0] - (goal - noise)).square().sum(1).mean()
-
-    def watch():
-        u, total = walk(velocity, whitened(name, z), back=True)
-        log_p = vc.standard_normal_log_prob(u) - total - stretch
-        return [(unseen_q.log_prob(z) - log_p).mean().item()]
-
-    return velocity, minimize(loss, velocity.parameters(), FLOW_STEPS, len(q.mean), 2e-3, 256, seed, watch)
-
-
-flows = {name: [train_flow(name, seed) for seed in range(N_SEEDS)] for name in face_models}
-# %% tags=["hide-input"]
-saved = {name: Runs(curve[0][1] - curve[-1][1] for _, curve in found) for name, found in flows.items()}
-late = Runs(curve[-3][1] - curve[-1][1] for _, curve in flows["VAE"])
-claims.add("flow_saves", saved["VAE"], above=0, unit="nats", text="VAE: fitted Gaussian minus flow")
-note("nats", flow_saves_gan=saved["VAE-GAN"], flow_late=late)
-velocity, _ = flows["VAE"][0]
-note(vae_flow=distance(drawn("VAE", fitted("VAE", walk(velocity, noise)[0]))))
-
-
-# %% [markdown]
-# On the VAE's codes the flow saves {{flow_saves}} more than the Gaussian (two trainings, not flat: {{flow_late.value}} of it in the last quarter). The Fréchet distance hardly sees it: {{vae_flow}} instead of {{vae_fitted}}. On the VAE-GAN's codes even the sign is open: {{flow_saves_gan}}.
-#
-# **Latent diffusion** (Rombach et al. 2022) takes over two steps. First an autoencoder is trained as in section 1, with a classifier's features for the critic's (**LPIPS**, Zhang et al. 2018). Then a density of its codes is learned. Its network is far larger than our flow, its code a *map* instead of a vector.
-#
-# ## 6 What if codes are tokens, or come in layers?
+# Two other roads, each with one shipped model of garments. Both saw each picture four times only, far from flat; [Codes in tokens, and in layers](deeper/Codes_in_Tokens.ipynb) trains both on capitals and draws their curves.
 #
 # **Tokens.** A VQ-VAE (van den Oord et al. 2017) writes a picture as a small map of symbols. At every place the encoder's vector is replaced by the nearest of $k$ learned vectors, the **tokens**; the decoder sees tokens only. A choice has no slope, so the gradient skips it, as if nothing had been replaced. Each token follows the running mean of the vectors that chose it, and the encoder pays for straying. Afterwards a prior learns which tokens go together.
 #
@@ -631,11 +588,11 @@ for id, name in {"vq": "vq_vae", "vae": "vae_bernoulli", "two": "hierarchical"}.
 
 
 # %% [markdown]
-# *Tokens* (upper two rows): one decoder draws both; only the prior tells patches from garments.
+# *Tokens* (upper two rows): one decoder draws both rows; only the prior tells patches from garments.
 #
 # *Two layers* (lower two): $z_2$ sets {{set_by_top}} of the variance of brightness (30 draws of it, 30 garments each), and part of the kind. A classifier reads two garments of one $z_2$ as the same kind in {{kind_within}} of cases, of two $z_2$ in {{kind_between}}. On test garments $z_2$ costs {{rate_top.value}}, $z_1$ {{rate_lower.value}}.
 #
-# [The arena](../docs/arena.md) compares eight models of garments under one small budget (far from flat, three seeds). The VQ-VAE has the best (lowest) Fréchet distance of all: {{vq_frechet}}; two layers {{two_frechet}}, a VAE {{vae_frechet}}. Its bound (tokens under their prior, plus pixels) is the *worst* of these three: {{vq_negative_elbo}} nats; two layers {{two_negative_elbo}}, the VAE {{vae_negative_elbo}}. (No fair race: the VQ-VAE took {{vq_cpu_seconds}} s, two layers {{two_cpu_seconds}} s.)
+# [The arena](../docs/arena.md) compares eight models of garments under one small budget (three seeds). The VQ-VAE has the best (lowest) Fréchet distance of all: {{vq_frechet}}; two layers {{two_frechet}}, a VAE {{vae_frechet}}. Its bound (tokens under their prior, plus pixels) is the *worst* of these three: {{vq_negative_elbo}} nats; two layers {{two_negative_elbo}}, the VAE {{vae_negative_elbo}}. (No fair race: the VQ-VAE took {{vq_cpu_seconds}} s, two layers {{two_cpu_seconds}} s.)
 #
 # ## Play
 #
@@ -653,14 +610,14 @@ explorer = widgets.explorer(
     lambda way, number: walked([way], number, cell=2.2),
     {"way": place, "number": widgets.slider("draw", 0, 50, 1)},
     lambda: walked([0, 0.25, 0.5, 0.75, 1, 1.5], 1),
-    alt="Two rows of six pictures, VAE above VAE-GAN: one draw of noise on the way from N(0, I), at 0, to the fitted prior, at 1, and beyond it. On the way the patches fade, and the face of the VAE grows smoother; at 1.5 it is still a face.",
+    alt="Two rows of six pictures, VAE above VAE-GAN: one draw of noise on the way from N(0, I), at 0, to the fitted prior, at 1, and beyond it. On the way the patches of the VAE fade and its face grows smoother, and the tears of the VAE-GAN's face mend; at 1.5 both are still faces.",
 )
 # %% [markdown]
 # ## Break it
 #
-# The VAE-GAN of faces was trained without cut 1. Does the cut matter? In `three_cuts` let `z_game` begin with `z` instead of `z.detach()`, and train section 2's adversary copy again. **Before** you run it write down what happens to the encoder's KL, to the squared error and to the gray pixels, and which of them a log would have shown.
+# The VAE-GAN of faces was trained without the cut at the codes. Does it matter? Leave that cut out of `game_losses` (the solution of 11.3 shows where), and train section 2's VAE-GAN again. **Before** you run it write down what happens to the encoder's KL, to the squared error and to the gray pixels, and which of them a log would have shown.
 #
-# A good answer predicts all three with a reason, runs both ways for two seeds, and says whether the cut makes more difference than the seed; if not, it proposes weights under which it must. (For more: [choose and defend a model](assignments/README.md).)
+# A good answer predicts all three with a reason, runs both ways for two seeds, and says whether the cut makes more difference than the seed; if not, it proposes weights under which it must.
 #
 # ## What you can say now
 #
@@ -668,14 +625,13 @@ explorer = widgets.explorer(
 # - Our VAE's bad faces were drawn from codes in the wrong place. Moving the noise to the codes' mean mends most of what you see, and saves only {{mean_saves.value}}.
 # - Bound, eye and Fréchet distance disagree: the garments' worst bound had the best distance, and among the VAE-GAN's faces the distance preferred torn ones. Say which judge you mean by "better".
 #
-# **Dig deeper**: [Codes in tokens, and in layers](deeper/Codes_in_Tokens.ipynb) trains both models on capitals (exercises 11.5, 11.6).
+# **Dig deeper**: [A flow on codes](deeper/Flow_on_Codes.ipynb); [Codes in tokens, and in layers](deeper/Codes_in_Tokens.ipynb) (exercises 11.5, 11.6).
 #
 # ## References
 #
 # - A. B. L. Larsen et al.: *Autoencoding beyond pixels using a learned similarity metric*, ICML 2016.
 # - L. Mescheder et al.: *Which Training Methods for GANs do actually Converge?*, ICML 2018.
 # - P. Ghosh et al.: *From Variational to Deterministic Autoencoders*, ICLR 2020.
-# - X. Liu et al.: *Flow Straight and Fast*, ICLR 2023. Y. Lipman et al.: *Flow Matching for Generative Modeling*, ICLR 2023.
 # - R. Zhang et al.: *The Unreasonable Effectiveness of Deep Features as a Perceptual Metric*, CVPR 2018. R. Rombach et al.: *High-Resolution Image Synthesis with Latent Diffusion Models*, CVPR 2022.
 # - A. van den Oord et al.: *Neural Discrete Representation Learning*, NIPS 2017.
 # - D. J. Rezende et al.: *Stochastic Backpropagation and Approximate Inference in Deep Generative Models*, ICML 2014. C. K. Sønderby et al.: *Ladder Variational Autoencoders*, NIPS 2016.

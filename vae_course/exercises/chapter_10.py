@@ -30,7 +30,7 @@ def _picked(log_probs: Tensor, tokens: Tensor) -> Tensor:
 
 
 PADDING = Exercise(
-    id="10.5",
+    id="10.2",
     title="What a padded text costs",
     contract="nats_per_text(log_probs, tokens): log_probs, float (batch, length, vocabulary), log p of "
     "every token at every place; tokens, int64 (batch, length): the text, END (2), then padding (0). "
@@ -120,7 +120,7 @@ def _shift(tokens: Tensor) -> Tensor:
 
 
 WORD_DROPOUT = Exercise(
-    id="10.6",
+    id="10.3",
     title="What the decoder may read",
     contract="decoder_input(tokens, hide): tokens, int64 (batch, length), are the texts to predict; "
     "hide, bool (batch, length), says which places of the decoder's input are hidden. Returns the input, "

@@ -107,7 +107,7 @@ def side_by_side(
             runs = [value if isinstance(value, Runs) else Runs([value]) for value in line.values()]
             mean = [value.mean for value in runs]
             ends = [value.interval() if value.n > 1 else (value.mean, value.mean) for value in runs]
-            bars = error_bars(mean, *zip(*ends, strict=True))
+            bars = error_bars(mean, *zip(*ends, strict=True)) if any(value.n > 1 for value in runs) else None
             axes.errorbar(list(line), mean, yerr=bars, label=name, capsize=2.5, **look_of[name])
         if log_x:
             ticks = sorted({x for line in lines.values() for x in line if len(line) < 13})

@@ -308,7 +308,7 @@ def draw_text(tokenizer) -> Callable[[nn.Module, Tensor, Axes], None]:
             text = tokenizer.decode(model.write(code.to(device)).cpu())[0]
         axes.text(0.5, 0.5, textwrap.fill(text, 16), ha="center", va="center", fontsize=9)
         axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
+        axes.spines[:].set_visible(True)
         axes.grid(False)
 
     return draw

@@ -27,7 +27,7 @@
 # 3. **build** a two-layer VAE, and say what each layer holds, in nats and in pixels;
 # 4. **explain** why the best samples can come from the model with the worst bound.
 #
-# You need chapter 11's sections 4 to 6. Training is short, on one core; the curves say how far it came.
+# You need chapter 11's sections 4 and 5. Training is short, on one core; the curves say how far it came.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
