@@ -89,11 +89,10 @@ def test_mnist_arrives_is_unpacked_and_is_what_the_server_had(sets, server, tmp_
     assert data.images.numpy().tobytes() == pixels and data.labels.tolist() == [n % 10 for n in range(60)]
 
 
-@pytest.mark.parametrize("failure", ["refuse", "lie"])
-def test_the_second_mirror_is_used_when_the_first_fails(sets, server, monkeypatch, tmp_path, failure):
+def test_the_second_mirror_is_used_when_the_first_fails(sets, server, monkeypatch, tmp_path):
     import torchvision.datasets
 
-    with LocalServer(server.files, mode=failure) as other:
+    with LocalServer(server.files, mode="refuse") as other:
         monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [other.url, server.url])
         assert len(load("mnist", root=tmp_path)) == 50
 

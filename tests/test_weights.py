@@ -257,7 +257,9 @@ def test_the_table_s_fréchet_distance_is_that_of_the_shipped_weights(name, aren
     judge, real = arena_judge
     found = judge.features(load_arena(name, 0).sample(len(real), seeded()).clamp(0, 1))
     (record,) = [r for r in arena_results()["runs"] if (r["name"], r["seed"]) == (name, 0)]
-    assert frechet_distance(found, real) == pytest.approx(record["frechet"], rel=0.05)
+    # Versions of torch draw other pictures; other pictures may move it as far as the bootstrap says.
+    room = record["frechet_high"] - record["frechet"]
+    assert frechet_distance(found, real) == pytest.approx(record["frechet"], abs=room)
     if name == "gan":
         assert coverage(real, found) == pytest.approx(record["coverage"], abs=0.02)
 

@@ -61,7 +61,7 @@ def load_mnist(name: str, split: str, root: Path, download: bool) -> ImageData:
         try:
             getattr(datasets, kind)(root, download=True)
         except (OSError, EOFError, RuntimeError, http.client.HTTPException) as error:
-            found = f"cannot download {kind} into {folder.absolute()} ({str(error).splitlines()[-1]});"
+            found = f"cannot download {kind} into {folder.absolute()} ({str(error).splitlines()[-1]})"
             raise DataError(
                 f"{found}; try again later, or put its files there yourself; {way_out()}."
             ) from None
