@@ -238,7 +238,7 @@ claims.add("same_slerp", same, below=1e-3, exact=True, text="Your slerp and the 
 
 ends = [(model.encode(first).mean, model.encode(second).mean) for model in wide]
 shrunk = Runs(((a + b) / 2).norm(dim=-1).mean() / torch.cat([a, b]).norm(dim=-1).mean() for a, b in ends)
-claims.add("shrunk", shrunk, below=1, text="Norm halfway between means, over that of the ends")
+claims.note("shrunk", shrunk)
 # %% [markdown]
 # Halfway between two draws, the norm's mean square is half of theirs, in every number of dimensions. In two that is nothing special; in 32 few draws
 # are so short. You will mostly walk between posterior *means*: halfway between two of different digits the norm is {{shrunk}} times that of the ends. So the line
@@ -355,9 +355,9 @@ gap = excess[matched] - excess["circle"]
 guess.compare(0 if gap.mean > 0.5 else 2 if gap.mean < -0.5 else 1, f"line minus circle {gap} nats.")
 circle_doubt = unsure["line"] - unsure["circle"]
 claims.add("circle_doubt", circle_doubt, above=0, unit="nats", text="Classifier's doubt that slerp saves")
-faded, crisp = excess["fade"] - excess["line"], excess["fade of logits"] - excess["line"]
+faded, shared = excess["fade"] - excess["line"], excess["fade of logits"] - excess["line"]
 claims.add("saved", faded, above=3, unit="nats", text="Excess halfway, fade minus line")
-claims.add("crisp", crisp, above=0, unit="nats", text="Excess halfway, fade of logits minus line")
+claims.add("logits", shared, above=0, unit="nats", text="Excess halfway, fade of logits minus line")
 notes = dict(end=excess["an end"], sharper=gray["line"] - gray["circle"], matched=gap)
 notes |= dict(circle=excess["line"] - excess["circle"], fade_unsure=unsure["fade"] - unsure["line"])
 notes |= dict(logits_unsure=unsure["fade of logits"] - unsure["line"])
@@ -368,7 +368,7 @@ for id, difference in notes.items():
 # An end costs the judge {{end.value}}, and every other row more. So here less means closer to the ends.
 #
 # **Code or fade?** A fade costs the judge {{saved.value}} more than the line. Is it only too gray? The fade of logits is less gray than the line, and keeps
-# little but the strokes that both digits share. It costs {{crisp.value}} more. The classifier agrees: it doubts the fade by {{fade_unsure.value}} more
+# little but the strokes that both digits share. It costs {{logits.value}} more. The classifier agrees: it doubts the fade by {{fade_unsure.value}} more
 # than the line, and that of logits by {{logits_unsure.value}}. So the code wins; how clearly depends on how you fade.
 #
 # **Line or circle?** The circle's pictures are sharper (White 2016): {{sharper}} less gray. The judge charges the line {{circle}} more, and the
@@ -484,12 +484,12 @@ def bend(seed):
 
 bends = over_seeds(N_SEEDS, bend)
 claims.add(
-    "shortened", bends["shorter"].mean, above=0.5, unit="%", text="Share of all lines shorter when bent"
+    "bent_shorter", bends["shorter"].mean, above=0.5, unit="%", text="Share of all lines shorter when bent"
 )
 claims.note("shorter", bends["saved"], unit="%")
 claims.note("bent", N_SEEDS * max(10, N_PAIRS // 8))
 # %% [markdown]
-# On this map, only the detour from 1 to 0 pays. Is that typical? Of {{bent.number}} lines on three maps {{shortened}} got shorter, but on average only
+# On this map, only the detour from 1 to 0 pays. Is that typical? Of {{bent.number}} lines on three maps {{bent_shorter}} got shorter, but on average only
 # by {{shorter}}. (The interval holds 0: models differ.) So there is little to gain, or our descent does not find it.
 #
 # Shao et al. (2018) also found straight lines close to geodesics. Arvanitidis et al. (2018) keep paths near the data by charging for places without any.
