@@ -37,6 +37,7 @@ from torch import distributions, nn
 
 from vae_course import VAE, GaussianPosterior, Runs, elbo_terms, fit, load, load_one_model, over_seeds, plots
 from vae_course import seed_everything, seeded, teaching
+from vae_course.plots import style
 from vae_course.teaching import complete, hint, predict, show, solution
 
 least = dict(EPOCHS=4, BATCH_SIZE=16, SMALL_EPOCHS=2, N_SEEDS=2, BAR_EPOCHS=2, BAR_SEEDS=2)
@@ -46,7 +47,7 @@ claims = teaching.Claims("04_KL_Divergence_and_Gaussian_Latent_Space", parameter
 DATASET = "digits" if OFFLINE else "mnist"
 train, held_out = load(DATASET, "train"), load(DATASET, "validation")
 x, one_model = held_out.floats()[:2000], load_one_model(DATASET)  # one VAE for all β and code sizes
-SIZE, style = one_model.latent_dim, plots.style
+SIZE = one_model.latent_dim
 
 
 def note(unit="", **numbers):
