@@ -350,7 +350,9 @@ def train_small(seed, kl_warmup=0.0, passes=SMALL_EPOCHS, kind=VAE, **sizes):
 def measured(models):
     """−ELBO and rate on held-out digits, over the models."""
     terms = [elbo_terms(model, pictures, seeded(1)) for model in models]
-    return Runs(term.negative_elbo.mean() for term in terms), Runs(term.kl.mean() for term in terms)
+    return Runs(term.negative_elbo.mean() for term in terms), Runs(
+        (term.kl.mean() for term in terms), least=0
+    )
 
 
 seeds, trained, elbo, rate, saved, brought = range(N_SEEDS), {}, {}, {}, {}, {}
@@ -455,7 +457,7 @@ for name, models in trained.items():
     rows.append({"decoder": name, "rate": rate[name]} | row)
 teaching.results_table(rows, caption="What the rate pays for (nats; without warm-up)")
 # %% [markdown]
-# The decoders that pay less are told less: the shallow one's code tells {{tells_shallow.value}}, the deep one's {{tells_deep.value}}, the reader's {{tells_reads.value}}. (Holes are overestimates: the clouds of 10,000 pictures are lumpier than those of more.)
+# Where the rate is lower, the code tells less: {{tells_shallow.value}} with the shallow decoder, {{tells_deep.value}} with the deep one, {{tells_reads.value}} with the one that reads. (Holes are overestimates: the clouds of 10,000 pictures are lumpier than those of more.)
 #
 # You draw new digits with codes from $p(z)$, but the decoder has learned on codes from $q(z)$. Do its holes matter?
 #
@@ -614,7 +616,7 @@ for shares in (table[order] / math.log(LEVELS)).tolist():
 show(
     plots.traversal_grid(model, torch.zeros(6), order, row_titles=names),
     alt="Four rows of bars, in each of which one dimension of the code runs from -3 to 3 and the others stay at 0. In front of each row stands which factors that dimension knows, and what share of each.",
-    title="β = 4: what four dimensions do, and what each knows of a factor (over 10 %)",
+    title="β = 4: what four dimensions do, and what they know",
 )
 # %% [markdown]
 # From β = 1 to 4 the MIG rises in {{rise.number}} of 5 trainings, on average by {{moved}}: these trainings do not say which β is better. In part the data keep the MIG low. A bar turned by 180° is the same bar, and the angle covers 160°: nearly a circle. A smooth code of a circle takes two dimensions (the figure's last two rows).
