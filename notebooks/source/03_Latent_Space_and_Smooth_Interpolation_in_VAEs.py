@@ -117,7 +117,7 @@ axes.text(LONG, low, f"2 dimensions, {LONG} passes", color=style.GREEN, ha="righ
 show(
     figure,
     alt="Held-out negative ELBO against passes through the data, for codes of 2 and of 32 dimensions and for longer runs in 2 dimensions, with bands for the intervals over the seeds. All curves are flat at their ends; 32 dimensions lie far below 2, and the two bands of 2 dimensions overlap.",
-    title=f"No clear gain from {LONG} passes instead of {EPOCHS}: {flat_curve[-1] - patient_curve[-1]} nats",
+    title=f"What {LONG} passes instead of {EPOCHS} gain: {flat_curve[-1] - patient_curve[-1]} nats",
 )
 guess = predict(
     "The prior is N(0, I): in two dimensions 95 % of it lies in the circle of radius 2.45. What share of the codes of training digits lies outside?",
