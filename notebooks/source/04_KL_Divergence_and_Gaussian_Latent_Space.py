@@ -350,9 +350,8 @@ def train_small(seed, kl_warmup=0.0, passes=SMALL_EPOCHS, kind=VAE, **sizes):
 def measured(models):
     """−ELBO and rate on held-out digits, over the models."""
     terms = [elbo_terms(model, pictures, seeded(1)) for model in models]
-    return Runs(term.negative_elbo.mean() for term in terms), Runs(
-        (term.kl.mean() for term in terms), least=0
-    )
+    rates = Runs((term.kl.mean() for term in terms), least=0)
+    return Runs(term.negative_elbo.mean() for term in terms), rates
 
 
 seeds, trained, elbo, rate, saved, brought = range(N_SEEDS), {}, {}, {}, {}, {}
@@ -377,10 +376,8 @@ for id, name in dict(dearer="reads", deep_only="shallow").items():
     more = saved["deep"] - saved[name]
     claims.add(id, more, above=0, unit="nats", text=f"Saved by warm-up, deep minus {name}")
 note("nats", units=elbo["shallow"] - elbo["wide"], gained=elbo["shallow"] - elbo["reads"])
-for name in decoders:
-    note(
-        "nats", **{f"rate_{name}": rate[name], f"brought_{name}": brought[name], f"saved_{name}": saved[name]}
-    )
+for id, runs in dict(rate=rate, brought=brought, saved=saved).items():
+    note("nats", **{f"{id}_{name}": runs[name] for name in decoders})
 # %% tags=["hide-input"]
 apart = {name: nats - elbo["shallow"] for name, nats in elbo.items()}
 panels = {"rate (nats)": rate, "−ELBO less shallow's (nats)": apart, "saved by warm-up (nats)": saved}
