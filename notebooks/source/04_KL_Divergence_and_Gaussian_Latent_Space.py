@@ -393,7 +393,7 @@ show(
 # **Depth** lowers the rate from {{rate_shallow.value}} to {{rate_deep.value}}, and after 6 passes the −ELBO is {{worse}} *worse*. Warm-up brings the rate up again, to {{brought_deep.value}}, and saves {{mended}} of −ELBO, with equally many updates. It saves the shallow decoder nothing measurable: {{saved_shallow}}. So this loss of rate **costs**. (Perhaps because at first the code is noise, and not paying for it is the quickest gain.)
 # After four times as many passes warm-up still saves {{longer}}.
 #
-# **Reading** lowers the rate even further, to {{rate_reads.value}}, and yet the −ELBO is {{gained}} *better* than the shallow one's. Is that only its 512 more units? In part: the wide decoder, which has them and cannot read, is {{units}} better. But its rate is {{rate_wide.value}}, and reading saves {{reading}} more. Warm-up brings the reader's rate up, too, to {{brought_reads.value}}, but saves nothing measurable: {{saved_reads}}. What the decoder can read, the code need not tell. This loss of rate was **free**.
+# **Reading** lowers the rate even further, to {{rate_reads.value}}, and yet the −ELBO is {{gained}} *better* than the shallow one's. Is that only its 512 more units? In part: the wide decoder, which has them and cannot read, is {{units}} better. But its rate of {{rate_wide.value}} is no lower, and against it reading still saves {{reading}}. Warm-up brings the reader's rate up, too, to {{brought_reads.value}}, but saves nothing measurable: {{saved_reads}}. What the decoder can read, the code need not tell. This loss of rate was **free**.
 #
 # ## 5 What does the rate pay for?
 #
