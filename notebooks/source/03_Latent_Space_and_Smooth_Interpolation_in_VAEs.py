@@ -241,7 +241,7 @@ shrunk = Runs(((a + b) / 2).norm(dim=-1).mean() / torch.cat([a, b]).norm(dim=-1)
 claims.note("shrunk", shrunk)
 # %% [markdown]
 # Halfway between two draws, the norm's mean square is half of theirs, in every number of dimensions. In two that is nothing special; in 32 few draws
-# are so short. You will mostly walk between posterior *means*: halfway between two of different digits the norm is {{shrunk}} times that of the ends. So the line
+# are so short. You will mostly walk between posterior *means*: halfway between two of different digits the norm is {{shrunk.value}} of that of the ends. So the line
 # does cut through the inside. Does that harm its pictures?
 #
 # ## 3 Whose pictures are better, and who says so?
