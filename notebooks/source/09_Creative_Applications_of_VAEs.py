@@ -217,9 +217,9 @@ show(
 #
 # How much does one letter tell? From an A the VAE's error is {{told_a.value}} below that of the mean typeface, from an I only {{told_i.value}}.
 #
-# Is the style recognized? {{recognized.value}} of the VAE's alphabets lie nearest to the right one of the 56 typefaces, and {{by_line.value}} of the regression's. That is no win either: with a penalty chosen for recognition, the regression reaches {{by_finding.value}}, too.
+# Is the style recognized? {{recognized.value}} of the VAE's alphabets lie nearest to the right one of the 56 typefaces, and {{by_line.value}} of the regression's. With a penalty chosen for that, the regression reaches {{by_finding.value}}, too.
 #
-# (We chose the three typefaces of the figure. One VAE was trained, on letters that were also stretched, slanted and shifted; the regression saw them as they are.)
+# (We chose the figure's typefaces. One VAE was trained, on letters that were also stretched, slanted and shifted; the regression saw them as they are.)
 #
 # ## 2 Can it invent?
 #
@@ -369,9 +369,9 @@ show(
     title=f"Rounds 1, 2, 3 from left to right: you pick, and variety goes from {first:.0%} to {last:.0%} of that of real typefaces",
 )
 # %% [markdown]
-# Choose your own `PICKS` by these numbers, round by round: your picks become rows 0, 1, … of the next round, and below them stand their children in the same order.
+# Choose your own `PICKS` by these numbers, round by round: they become designs 0, 1, … of the next round, their children follow.
 #
-# Now the poster. Four favorites stand in its corners, and every letter in between is a mixture of them. If the *squares* of the weights add up to 1, as in your `child`, a mixture of independent designs follows the prior. (Yours holds to that only nearly: what you pick is no random draw.)
+# Now the poster. Four favorites stand in its corners, and every letter in between is a mixture of them. If the *squares* of the weights add up to 1, as in your `child`, a mixture of independent designs follows the prior. (Only nearly for yours: a pick is no random draw.)
 # %%
 TEXT = "ONE LETTER A HELPS A NETWORK GUESS THE REST NOBODY DREW THESE SHAPES A SMALL NETWORK LOOKED AT TYPEFACES AND KEPT THIRTY TWO NUMBERS OF EACH BETWEEN ANY TWO OF THEM LIES A FACE THAT NO ONE HAS SEEN BEFORE WALK THERE AND READ WHAT NO HAND HAS WRITTEN YET"
 COLUMNS, INKS = 12, ("#F4F1DE", "#E9A23B")  # words take turns
@@ -500,7 +500,7 @@ note("%", with_label=with_it[top[0]], without_label=without_it[top[0]])
 # %% [markdown]
 # The reading of "attractive" moves by {{photo_before.value}}. Is that much? We also took forty directions of the same length, but without a label. The largest side effect of each is {{chance}} on average; in {{as_large}} of them it is as large as that of the glasses.
 #
-# Where does it come from? The table names one suspect, the **album**. {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Another suspect is the *decoder*: perhaps it cannot change one thing alone. A third is the *reader*, which learned from the same album. Photographs alone cannot tell them apart.
+# Where does it come from? The table names one suspect, the **album**. {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Other suspects are the *decoder*, which may be unable to change one thing alone, and the *reader*, which learned from the same album. Photographs alone cannot tell them apart.
 #
 # ## 6 Can a biased album be repaired?
 #
