@@ -329,7 +329,7 @@ show(
     title=f"Longer training and a larger network both lower the loss; in their last fifth the long trainings change by {fell:.1%} at most",
 )
 # %% [markdown]
-# "Large, long" draws {{large_long.value}} of the fine power, "small, short" {{small_short.value}}. Is it the *number* of nats? No: "large, short" says fewer than "small, short" ({{quick_nats.value}}, {{small_nats.value}}), and more of the fine power ({{large_short.value}}). What, then?
+# "Large, long" draws {{large_long.value}} of the fine power, "small, short" {{small_short.value}}. Is it the *number* of nats? No: "large, short" says fewer than "small, short" ({{quick_nats.value}}, {{small_nats.value}}), and more of the fine power ({{large_short.value}}); "large, long" says {{best_nats.value}}. What, then?
 #
 # - **What the nats say.** Equal new decoders, trained in one way, draw {{small_short_anew.value}} from the codes of "small, short" and {{large_long_anew.value}} from those of "large, long": {{said.number}} points.
 # - **The decoder.** The small network's own decoder draws only {{small_short.value}}. With the new one {{drawn_right.number}} points more are *right*. It makes up {{regained.value}} of the way to "large, long".

@@ -358,15 +358,14 @@ for picked in PICKS:
     fresh = torch.randn(len(parents), model.latent_dim, generator=generator)
     u = torch.cat([u[list(picked)], child(u[parents], fresh, 0.5)])
 favorites = u[:4]  # the first four picks of the last round: the corners of the poster
-first, last = variety(rounds[0]), variety(rounds[-1])
 rows = []
 for i in range(8):
     places = [torch.cat([word(designs[i], "TYPE"), blank]) for designs in rounds]
     rows.append((f"design {i}", torch.cat(places)))
 show(
     set_letters(rows),
-    alt="Eight numbered rows with the word TYPE three times, for three rounds from left to right: the eight designs of the first round, thin and heavy, wide and narrow, with and without serifs; then the four picks of the round before in rows 0 to 3, and their children below.",
-    title=f"Rounds 1, 2, 3 from left to right: you pick, and variety goes from {first:.0%} to {last:.0%} of that of real typefaces",
+    alt="Eight numbered rows with the word TYPE three times, for three rounds from left to right: the eight designs of the first round, thin and heavy, wide and narrow, with and without serifs; then, in each round, the four picks of the round before as designs 0 to 3, and their children as designs 4 to 7.",
+    title="Three rounds of eight designs, left to right: our picks move to the top, their children stand below",
 )
 # %% [markdown]
 # Choose your own `PICKS` by these numbers, round by round: they become designs 0, 1, … of the next round, their children follow.
