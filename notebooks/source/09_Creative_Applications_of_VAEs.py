@@ -331,7 +331,7 @@ teaching.show_html(animation_html(film, "There and back", alt, zoom=2, seconds=0
 for key, alphabet in dict(halfway=way[12:13], last=way[24:], true_end=ends[1:]).items():
     claims.note(key, round(usual_share(alphabet).mean * 26))
 # %% [markdown]
-# Halfway, {{halfway.value}} of 26 letters have the usual pieces and holes. At the end, written from EB Garamond's own A, only {{last.value}} have them; {{true_end.value}} of its true letters do. The VAE writes such thin lines in gray, and the cut to black and white breaks them.
+# Halfway, {{halfway.value}} of 26 letters have the usual pieces and holes. At the end, written from EB Garamond's own A, only {{last.value}} have them; {{true_end.value}} of its true letters do. The VAE writes such thin lines in gray, which the cut breaks.
 #
 # ## 4 Breed your own
 #
@@ -499,7 +499,7 @@ note("%", with_label=with_it[top[0]], without_label=without_it[top[0]])
 # %% [markdown]
 # The reading of "attractive" moves by {{photo_before.value}}. Is that much? We also took forty directions of the same length, but without a label. The largest side effect of each is {{chance}} on average; in {{as_large}} of them it is as large as that of the glasses.
 #
-# Where does it come from? The table names one suspect, the **album**. {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Other suspects are the *decoder*, which may be unable to change one thing alone, and the *reader*, which learned from the same album. Photographs alone cannot tell them apart.
+# Where does it come from? The table names one suspect, the **album**. {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Other suspects are the *decoder*, which may be unable to change one thing alone, and the *reader*, which learned from the same album. Photographs alone cannot tell.
 #
 # ## 6 Can a biased album be repaired?
 #
