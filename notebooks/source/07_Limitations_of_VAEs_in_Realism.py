@@ -23,7 +23,6 @@
 # (generated)
 # %% tags=["parameters"]
 OFFLINE = False  # True: no network, only data that comes with the course
-TOY_BETAS = [1.0, 11.0]  # weights of the KL term in the toy world, rising
 SHORT = 500  # updates of a short training, 50 or more
 LONG = 4000  # updates of a long training, more than SHORT
 AGAIN = 1500  # updates of a decoder that is trained anew on given codes, 50 or more
@@ -38,20 +37,21 @@ import torch
 from torch import nn
 
 from vae_course import VAE, Runs, clock_hands, load, seed_everything, seeded, teaching, weights
-from vae_course.plots import image_grid, line_plot
+from vae_course.plots import image_grid, line_plot, style
 from vae_course.teaching import complete, hint, predict, results_table, show, solution
 from vae_course.widgets import retouch
 
-least = dict(TOY_BETAS=[0.0], SHORT=50, LONG=51, AGAIN=50, LETTER_UPDATES=50, N_SEEDS=2, JUDGED=200)
+least = dict(SHORT=50, LONG=51, AGAIN=50, LETTER_UPDATES=50, N_SEEDS=2, JUDGED=200)
 parameters = teaching.check_parameters(globals(), OFFLINE=False, **least)
 claims = teaching.Claims("07_Limitations_of_VAEs_in_Realism", parameters)
 # %% tags=["hide-input"]
 from vae_course import evaluation
 
 
+# Numbers for the text; of several runs the mean.
 def note(unit="", **numbers):
-    for name, number in numbers.items():  # for the text
-        claims.note(name, number, unit=unit)
+    for name, number in numbers.items():
+        claims.note(name, number.mean if isinstance(number, Runs) else number, unit=unit)
 
 
 DIGITS = "digits" if OFFLINE else "mnist"
@@ -141,11 +141,11 @@ def negative_elbo(model, x, beta, draws):
     return (beta * q.kl() - model.log_likelihood(x, q.sample(generator=draws))).mean()
 
 
-def train_toy(beta, seed):
+def train_toy(seed):
     seed_everything(seed)
     model, draws = VAE.for_data(clock_hands(16), latent_dim=2, hidden_dims=(64, 64)), seeded(seed)
     many = hands.repeat(4, 1, 1, 1)
-    descend(model.parameters(), lambda: negative_elbo(model, many, beta, draws), 2 * SHORT)
+    descend(model.parameters(), lambda: negative_elbo(model, many, 11, draws), 2 * SHORT)
     return model
 
 
@@ -165,30 +165,24 @@ def apart(p, q):  # root mean square over the pixels
     return (p - q).square().mean().sqrt().item()
 
 
-rate, off, far_off, seen = {}, {}, {}, {}
-for beta in TOY_BETAS:
-    looks = [look(train_toy(beta, seed), seed) for seed in range(N_SEEDS)]
-    rate[beta] = Runs((nats for _, _, _, nats in looks), least=0)
-    off[beta] = Runs((apart(drawn, average) for drawn, average, _, _ in looks), least=0)
-    far_off[beta] = Runs((apart(drawn, likeliest) for drawn, _, likeliest, _ in looks), least=0)
-    seen[beta] = looks[0][:3]
-worst = max(max(runs.values) for runs in off.values())
-claims.add("off_average", worst, below=0.06, unit="%", text="Toy: off the exact average, of the range")
+looks = [look(train_toy(seed), seed) for seed in range(N_SEEDS)]
+rate = Runs((nats for _, _, _, nats in looks), least=0)
+off = Runs((apart(drawn, average) for drawn, average, _, _ in looks), least=0)
+far_off = Runs((apart(drawn, likeliest) for drawn, _, likeliest, _ in looks), least=0)
+text = "Toy: off the exact average, of the range, at most"
+claims.add("off_average", max(off.values), below=0.06, unit="%", text=text)
+claims.add("torn", off / far_off, below=0.5, text="Toy: off the average over off the likeliest")
+note("nats", torn_rate=rate)
 # %% tags=["hide-input"]
-torn = min(TOY_BETAS, key=lambda beta: abs(rate[beta].mean - math.log(4)))
-claims.add("torn", off[torn] / far_off[torn], below=0.5, text="Toy: off the average over off the likeliest")
-note("nats", torn_rate=rate[torn].mean)
 chosen = torch.randperm(160, generator=seeded(5))[:10]
-strips = torch.cat([row[chosen] for row in seen[torn]])
+strips = torch.cat([row[chosen] for row in looks[0][:3]])
 show(
     image_grid(strips, 3, 10, row_titles=["decoder", "exact average", "likeliest hand"]),
     alt="Ten codes. Top row: what the trained decoder draws, fans of several hands, some narrow, some wide. Middle row: the exact averages, alike. Bottom row: single crisp hands.",
-    title=f"With {rate[torn].mean:.1f} nats for 16 hands, a VAE's decoder draws the average of what its code leaves open",
+    title=f"With {rate.mean:.1f} nats for 16 hands, a VAE's decoder draws the average of what its code leaves open",
 )
 # %% [markdown]
-# At both β (1 and 11) the decoder draws nearly the exact average, off by at most {{off_average}} of the range from black to white (root mean square).
-#
-# To name one of sixteen hands takes $\ln 16 = 2.8$ nats. At β = 11 the rate, a ceiling on what the code says, is {{torn_rate}}. The drawing is then {{torn}} times as far from the average as from the likeliest hand. In this world, blur is what the code does not say.
+# To name one of sixteen hands takes $\ln 16 = 2.8$ nats. At β = 11, which makes nats dear, the rate is only {{torn_rate.value}}: a ceiling on what the code says. The decoder then draws nearly the exact average, off by at most {{off_average}} of the range from black to white (root mean square). It is {{torn}} times as far from the average as from the likeliest hand. In this world, blur is what the code does not say.
 #
 # ## 2 Whose fault is the blur of real pictures?
 #
@@ -217,27 +211,22 @@ def fine(pictures, data):
 off = abs(fine(vae, real) - evaluation.relative_power(vae, real, high=1))
 claims.add("same_power", off, below=1e-4, exact=True, text="Your fine power off the package's")
 # %% [markdown]
-# Now garments. A *small* network has one layer of 32 units in encoder and decoder, a *large* one 384 and 256 units. A *short* training has 500 updates of 128 pictures, a *long* one 4,000. β is 1, or 0.2, at which nats are cheap.
-#
-# "Large, long" comes ready-made: a single model, which learned all β at once from four times as many pictures, in larger batches.
+# Now garments. A *small* network has one layer of 32 units in encoder and decoder, a *large* one 384 and 256 units. A *short* training has 500 updates of 128 pictures, a *long* one 4,000. All four pairs come from one loop, three times each.
 # %%
-options = ["as much: the nats decide", "one and a half times as much", "twice as much or more"]
-question = "The small network with 500 updates keeps an eighth of the fine power. The large one, trained long, spends as many nats at β = 1. It keeps ..."
-guess = predict(question, options)
 GARMENTS = "digits" if OFFLINE else "fashion_mnist"
 train, x = load(GARMENTS, "train"), load(GARMENTS, "validation").floats()[:2000]
 SIZE, SMALL, LARGE = 32, (32,), (384, 256)
-plans = {"small_short": (SMALL, SHORT, 1.0), "small_long": (SMALL, LONG, 1.0)}
-plans |= {"large_short": (LARGE, SHORT, 1.0), "small_short_cheap": (SMALL, SHORT, 0.2)}  # β = 0.2
+plans = {"small, short": (SMALL, SHORT), "small, long": (SMALL, LONG)}
+plans |= {"large, short": (LARGE, SHORT), "large, long": (LARGE, LONG)}
 
 
-def train_vae(hidden, updates, beta, seed):
+def train_vae(hidden, updates, seed):
     seed_everything(seed)
     model, draws = VAE.for_data(train, latent_dim=SIZE, hidden_dims=hidden), seeded(seed)
 
     def loss():
         index = torch.randint(len(train), (128,), generator=draws)
-        return negative_elbo(model, train.batch(index), beta, draws)
+        return negative_elbo(model, train.batch(index), 1, draws)
 
     return model.eval(), descend(model.parameters(), loss, updates)
 
@@ -249,9 +238,9 @@ for name, plan in plans.items():
 
 
 # %% [markdown]
-# To tell code and decoder apart, **freeze the encoder** and train a new large decoder on nothing but its codes. If the new one draws more, the old decoder was at fault. We do that to "small, short" and "large, long" ("anew" in figure and table).
+# To tell code and decoder apart, **freeze the encoder** and train a new large decoder on nothing but its codes ("anew" in table and figure). If it draws more than the old one, the old decoder was at fault.
 #
-# The table says how much fine power is *drawn*, and how much is *right*: 1 minus that of the error, so that added noise lowers it. For an exact average (section 1) the two agree.
+# The table will say how much fine power is *drawn*, and how much is *right*: 1 minus that of the error, so that added noise lowers it. For an exact average (section 1) the two agree.
 # %%
 # A new large decoder for the codes of a model, which stays as it is.
 def train_anew(model, seed):
@@ -272,40 +261,44 @@ def train_anew(model, seed):
 
 # Held-out pictures from a draw of their codes.
 @torch.no_grad()
-def rebuilt(model, decoder=None):
-    return torch.sigmoid((decoder or model).decode(model.encode(x).sample(generator=seeded(1))))
+def rebuilt(model, decoder):
+    return torch.sigmoid(decoder.decode(model.encode(x).sample(generator=seeded(1))))
 
 
+options = ["less than a third of it", "a third to two thirds", "more than two thirds"]
+question = "“Large, long” draws more fine power than “small, short”. From the codes of “small, short”, a new large decoder makes up ..."
+guess = predict(question, options)
 # %%
-ready = weights.load_one_model(GARMENTS)
-models["large_long"] = [ready.at(beta=1.0, k=SIZE)]
-models["large_long_cheap"] = [ready.at(beta=0.2, k=SIZE)]
-nats = {name: Runs(model.encode(x).kl().mean().item() for model in those) for name, those in models.items()}
-pictures = {name: [rebuilt(model) for model in those] for name, those in models.items()}
-for name in ("small_short", "large_long"):
-    old = list(models[name]) * N_SEEDS  # the one large model serves every seed
-    pictures[f"{name}_anew"] = [rebuilt(old[seed], train_anew(old[seed], seed)) for seed in range(N_SEEDS)]
-    nats[f"{name}_anew"] = nats[name]
-kept = {name: Runs((fine(p, x) for p in those), least=0) for name, those in pictures.items()}
-right = {name: Runs(missing_power(x - p, x, 0.25) for p in those) for name, those in pictures.items()}
-said = {name: name.replace("_", ", ").replace("cheap", "β = 0.2") for name in pictures}
-table = []
-for name in pictures:
-    row = {"network, training": said[name], "nats": f"{nats[name].mean:.1f}"}
+pictures = {name: [rebuilt(model, model) for model in those] for name, those in models.items()}
+for name in ("small, short", "large, long"):
+    anew = [rebuilt(model, train_anew(model, seed)) for seed, model in enumerate(models[name])]
+    pictures[f"{name}, anew"] = anew
+nats, kept, right, table = {}, {}, {}, []
+for name, those in pictures.items():
+    encoders = models[name.removesuffix(", anew")]
+    nats[name] = Runs((model.encode(x).kl().mean() for model in encoders), least=0)
+    kept[name] = Runs((fine(p, x) for p in those), least=0)
+    right[name] = Runs(missing_power(x - p, x, 0.25) for p in those)
+    row = {"network, training": name, "nats": f"{nats[name].mean:.1f}"}
     table.append(row | {"drawn": f"{kept[name].mean:.0%}", "right": f"{right[name].mean:.0%}"})
-results_table(
-    table, caption="Fine power of held-out pictures, rebuilt from a draw of their codes; means over seeds"
-)
-times = kept["large_long"].mean / kept["small_short"]
-guess.compare(0 if times.mean < 1.25 else 1 if times.mean < 2 else 2, f"{times:.1f} times as much.")
+    note("%", **{name.replace(", ", "_"): kept[name]})
+results_table(table, caption="Fine power of held-out pictures, from a draw of their codes; means over seeds")
+lead = kept["large, long"] - kept["small, short"]
+regained = (kept["small, short, anew"] - kept["small, short"]) / lead
+guess.compare(0 if regained.mean < 1 / 3 else 1 if regained.mean < 2 / 3 else 2, f"{regained:.0%} of it.")
 # %% tags=["hide-input"]
-gained = right["small_short_anew"] - right["small_short"]
-claims.add("same_bits", times, above=1.5, unit="times", text="Fine power: large, long over small, short")
-claims.add("anew_right", gained, above=0, unit="%", text="Small, short: right power, new decoder minus own")
-note("%", **kept)
-note("nats", best_nats=nats["large_long"], cheap_nats=nats["large_long_cheap"])
-rows = ["small_short", "small_short_anew", "large_long", "large_long_anew"]
-names = ["real", *(f"{said[name]}: {kept[name].mean:.0%}" for name in rows)]
+fewer = nats["small, short"] - nats["large, short"]
+said = 100 * (kept["large, long, anew"] - kept["small, short, anew"])
+drawn_right = 100 * (right["small, short, anew"] - right["small, short"])
+claims.add("fewer_nats", fewer, above=0, unit="nats", text="Rate: small, short minus large, short")
+claims.add("said", said, above=0, unit="points", text="Equal new decoders: large, long minus small, short")
+claims.add(
+    "drawn_right", drawn_right, above=0, unit="points", text="Small, short, right: new minus own decoder"
+)
+note("%", regained=regained)
+note("nats", small_nats=nats["small, short"], quick_nats=nats["large, short"], best_nats=nats["large, long"])
+rows = ["small, short", "small, short, anew", "large, long", "large, long, anew"]
+names = ["real", *(f"{name}: {kept[name].mean:.0%}" for name in rows)]
 strips = torch.cat([x[10:20], *(pictures[name][0][10:20] for name in rows)])
 show(
     image_grid(strips, 5, 10, row_titles=names),
@@ -315,36 +308,38 @@ show(
 
 
 # %% tags=["hide-input"]
-# Updates and losses, averaged over 25 parts of a training.
+# The loss, averaged over each of 25 parts of a training.
 def smooth(losses):
-    parts = losses.tensor_split(25)
-    return [(i + 1) * len(losses) // 25 for i in range(25)], [part.mean().item() for part in parts]
+    return torch.stack([part.mean() for part in losses.tensor_split(25)])
 
 
 def last_fifth(losses):
-    return 1 - smooth(losses)[1][-1] / smooth(losses)[1][-6]
+    return 1 - (smooth(losses)[-1] / smooth(losses)[-6]).item()
 
 
-fell = max(abs(last_fifth(each)) for each in losses["small_long"])
-curves = {said[name]: smooth(losses[name][0]) for name in ("small_short", "small_long", "large_short")}
+fell = max(abs(last_fifth(each)) for size in ("small", "large") for each in losses[f"{size}, long"])
+parts = torch.arange(1, 26) / 25
+curves = {name: (parts * len(each[0]), smooth(each[0])) for name, each in losses.items()}
+figure = line_plot(curves, "updates", "−ELBO while training (nats)", log_x=True, direct=True)
+for name, line in zip(curves, figure.axes[0].lines, strict=True):
+    line.set_color(style.SKY if "small" in name else style.VAE)
 show(
-    line_plot(curves, "updates", "−ELBO while training (nats)", log_x=True),
-    alt="Training loss of three VAEs at beta 1 against the updates, logarithmic. The large network falls faster than the small one; the small network's long training ends below its short one, nearly flat.",
-    title=f"Longer training and a larger network both lower the loss; in its last fifth the long training changes by {fell:.1%} at most",
+    figure,
+    alt="Training loss of four VAEs against the updates, logarithmic. The large network falls faster than the small one. Each network's long training ends below its short one, and both long ones end nearly flat.",
+    title=f"Longer training and a larger network both lower the loss; in their last fifth the long trainings change by {fell:.1%} at most",
 )
 # %% [markdown]
-# At about {{best_nats.value}} each, "small, short" draws {{small_short.value}} of the fine power, "large, long" {{large_long.value}}: {{same_bits}} as much. So the *number* of nats does not decide. What does?
+# "Large, long" draws {{large_long.value}} of the fine power, "small, short" {{small_short.value}}. Is it the *number* of nats? No: "large, short" says fewer than "small, short" ({{quick_nats.value}}, {{small_nats.value}}), and more of the fine power ({{large_short.value}}); "large, long" says {{best_nats.value}}. What, then?
 #
-# - **What the nats say.** One new decoder, trained in one way, draws {{small_short_anew.value}} from the small network's codes and {{large_long_anew.value}} from the large one's. The large encoder, trained longer and by its own recipe, puts finer things into as many nats.
-# - **The decoder.** The small network's own decoder draws only {{small_short.value}}; with the new one {{anew_right.number}} points more are *right*. Perhaps more could be: from the large network's codes, the new one draws less than their own.
-# - **Size or training?** Either helps, at fewer nats. From "small, short", longer training leads to {{small_long.value}}, a larger network to {{large_short.value}}. The rest of the way to {{large_long.value}} changes both, and the recipe.
-# - **More nats?** They help less: at β = 0.2 "small, short" gets to {{small_short_cheap.value}}, "large, long" to {{large_long_cheap.value}} (with {{cheap_nats.value}}).
+# - **What the nats say.** Equal new decoders, trained in one way, draw {{small_short_anew.value}} from the codes of "small, short" and {{large_long_anew.value}} from those of "large, long": {{said.number}} points.
+# - **The decoder.** The small network's own decoder draws only {{small_short.value}}. With the new one {{drawn_right.number}} points more are *right*. It makes up {{regained.value}} of the way to "large, long".
+# - **Size or training?** Either helps. From "small, short", longer training leads to {{small_long.value}}, a larger network to {{large_short.value}}, both to {{large_long.value}}.
 #
-# So about a quarter of what was missing came back at β = 1. Most fine detail is in none of these pictures. (All learning rates end at 0, which flattens any curve; "large, long" and the new decoders are not shown.)
+# Most fine detail is in none of these pictures. (All learning rates end at 0, which flattens any curve. The new decoders' curves are not shown.)
 #
 # ## 3 Must doubt look like blur?
 #
-# Where pictures disagree, their average is gray. Now let the decoder write something else. For capitals of many typefaces, write at each pixel the **distance to the outline** (Park et al. 2019): positive inside the letter, negative outside. To see the letter, make everything positive white: the steep cut `to_ink`.
+# Where pictures disagree, their average is gray. Must it be? Let the decoder write something else. For capitals of many typefaces, write at each pixel the **distance to the outline** (Park et al. 2019): positive inside the letter, negative outside. To see the letter, make everything positive white: the steep cut `to_ink`.
 # %%
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -370,28 +365,9 @@ def to_ink(distance):
 
 letters, unseen = load("letters", "train"), load("letters", "test")
 ink, y = letters.floats()[: 1560 if OFFLINE else None], unseen.floats()
-# %%
-options = ["a gray ghost, as in ink", "an R of medium weight", "nothing: the distances cancel"]
-guess = predict("The average of a light R and a heavy R, taken in distances, is ...", options)
-amount = y.mean((1, 2, 3))
-from_light = amount.argsort().tolist()
-r, i, t = ([n for n in from_light if unseen.class_names[unseen.labels[n]] == name] for name in "RIT")
-cells = []
-for two in (y[[r[3], r[-3]]], y[[i[0], t[0]]]):  # a light and a heavy R; the lightest I and T
-    cells += [*two, two.mean(0), to_ink(two.mean(0)), to_ink(to_distance(two).mean(0))]
-titles = ["one", "other", "mean of ink", "mean of ink, cut", "mean of distances"]
-faint = [((p - 0.5).abs() < 0.3).float().mean() for p in cells[2:5]]  # gray pixels
-show(
-    image_grid(torch.stack(cells), 2, 5, column_titles=titles, cell=1.6),
-    alt="Two rows of five. A light R, a heavy R, their mean in ink, a light R in a gray halo, the same through a steep cut, halo and all, and their mean in distances, a crisp R of medium weight. Below, chosen for it, the lightest I and T, both thin, their mean in ink, gray strokes, the same cut, and their mean in distances, in which the strokes that only one of them has are gone.",
-    title=f"Gray pixels in the mean of two R: {faint[0]:.0%} in ink, {faint[1]:.0%} in ink through the cut, {faint[2]:.0%} in distances",
-)
-guess.compare(int(faint[2] < faint[0] / 2), f"{faint[2]:.0%} gray pixels; in ink {faint[0]:.0%}.")
 
 
 # %% [markdown]
-# Where only one R has ink, the mean of ink is exactly ½, and the cut leaves it gray. The mean of distances is an R between the two. But thin strokes of only one letter vanish (second row).
-#
 # A VAE of letters, at β = 5 so that its code leaves much open, provides the codes. Two equal decoders learn from these codes by squared error: one writes ink, the other distances. As a control, ink goes through the cut, too.
 # %%
 # A VAE of ink; then, for its codes, a decoder of ink and one of distances.
@@ -419,8 +395,11 @@ def train_letters(seed):
 
 distances = to_distance(ink)
 lettering = [train_letters(seed) for seed in range(N_SEEDS)]
+question = "A classifier reads letters that were written as distances ..."
+guess = predict(question, ["better than ink", "as well: within 3 points", "worse than ink"])
 # %%
-reader, thin = weights.load_classifier("letters"), amount < amount.quantile(0.1)
+reader, amount = weights.load_classifier("letters"), y.mean((1, 2, 3))
+thin = amount < amount.quantile(0.1)  # the lightest tenth of the letters
 
 
 @torch.no_grad()
@@ -433,7 +412,7 @@ def written(vae, decoders):
 def marks_of(p):
     marks = {"gray": ((p - 0.5).abs() < 0.3).float().mean()}  # share of gray pixels
     marks["read"] = (reader.probabilities(p).argmax(1) == unseen.labels).float().mean()  # as meant
-    marks["left"] = p[thin].sum() / y[thin].sum()  # ink of the lightest tenth of letters
+    marks["left"] = p[thin].sum() / y[thin].sum()  # of the ink of light letters
     return {mark: value.item() for mark, value in marks.items()}
 
 
@@ -443,9 +422,11 @@ for way in ("ink", "cut", "far"):
     found[way] = {mark: Runs((one[mark] for one in marks), least=0) for mark in marks[0]}
     note("%", **{f"{mark}_{way}": runs for mark, runs in found[way].items()})
 # %% tags=["hide-input"]
-better, more = (found["cut"][mark] - found["far"][mark] for mark in ("read", "left"))
-claims.add("cut_reads", better, above=0, unit="%", text="Read as meant: cut ink minus distances")
-claims.add("thin", more, above=0, unit="%", text="Ink of light letters: cut ink minus distances")
+better, more = (100 * (found["cut"][mark] - found["far"][mark]) for mark in ("read", "left"))
+claims.add("cut_reads", better, above=0, unit="points", text="Read as meant: cut ink minus distances")
+claims.add("thin", more, above=0, unit="points", text="Ink of light letters: cut ink minus distances")
+change = found["far"]["read"].mean - found["ink"]["read"].mean
+guess.compare(0 if change > 0.03 else 1 if change > -0.03 else 2, f"{100 * change:+.0f} points.")
 fell = max(last_fifth(each) for _, _, curves in lettering for each in curves)
 there = marks_of(to_ink(to_distance(y)))["read"]  # no model: to distances and back
 note("%", gray_true=marks_of(y)["gray"], letters_fell=fell, there_read=there)
@@ -459,9 +440,9 @@ show(
     title=f"Same codes, read as meant: {read[0]} in ink, {read[1]} in ink through the cut, {read[2]} in distances",
 )
 # %% [markdown]
-# **Crisp?** Ink leaves {{gray_ink.value}} of the pixels gray (0.2 to 0.8), distances {{gray_far.value}} (true letters {{gray_true}}). But *ink* through the same cut leaves {{gray_cut.value}}. So the cut makes the edges crisp, not the distances. (Decoders average many letters: exactly ½, which stayed gray in the two R, is rare.)
+# **Crisp?** Ink leaves {{gray_ink.value}} of the pixels gray (0.2 to 0.8), distances {{gray_far.value}} (true letters {{gray_true.value}}). But *ink* through the same cut leaves {{gray_cut.value}}. So the cut makes the edges crisp, not the distances.
 #
-# **Right?** A classifier reads {{read_ink.value}} of the letters in ink as meant, {{read_cut.value}} in cut ink, and {{read_far}} in distances: {{cut_reads.number}} points fewer. (Of true letters, to distances and back: {{there_read.value}}.) The cut hides doubt; it does not end it.
+# **Right?** A classifier reads {{read_ink.value}} of the letters in ink as meant, {{read_cut.value}} in cut ink, and {{read_far.value}} in distances: {{cut_reads.number}} points fewer. (Of true letters, to distances and back: {{there_read.value}}.) The cut hides doubt; it does not end it.
 #
 # **Thin strokes** get lost: the lightest tenth of letters keeps {{left_cut.value}} of its ink in cut ink, {{left_far.value}} in distances. A stroke two pixels wide is +½ inside, and −3 where a letter has nothing near: to stay it needs six of seven letters; in ink, half. (One clipping was tried, 3 pixels; the codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
 #
@@ -509,7 +490,7 @@ def judged(pictures):
     f = judge.features(pictures.clamp(0, 1))
     found = {"Fréchet": frechet(f.double(), theirs.double()), "precision": share_inside(f, theirs, 3)}
     found |= {"recall": share_inside(theirs, f, 3), "coverage": evaluation.coverage(theirs, f)}
-    found |= {"spread": f.var(0).sum().sqrt(), "fine power": fine(pictures, real)}
+    found["fine power"] = fine(pictures, real)
     return {mark: float(value) for mark, value in found.items()}
 
 
@@ -576,10 +557,10 @@ columns = ("fine power", "Fréchet", "precision", "recall", "coverage")
 table = [{"digits": n} | {mark: f"{f[mark].mean:.3g}" for mark in columns} for n, f in answers.items()]
 results_table(table, caption=f"What each judge says of digits that people wrote; means of {N_SEEDS} draws")
 _, blur, dim, dropped = answers.values()
-note(plain_at_spread=people["spread"], blur_at_spread=blur["spread"], blur_at_precision=blur["precision"])
-note(dim_at_precision=dim["precision"], dropped_frechet=dropped["Fréchet"] - people["Fréchet"])
-for mark in ("precision", "coverage"):
-    note(**{f"dropped_{mark}": dropped[mark] - people[mark]})
+note(blur_at_precision=blur["precision"], dim_at_precision=dim["precision"])
+note(dropped_frechet=dropped["Fréchet"] - people["Fréchet"])
+for mark in ("precision", "recall", "coverage"):
+    claims.note(f"dropped_{mark}", dropped[mark] - people[mark])
 rise = blur["precision"] - people["precision"]
 guess.compare(0 if rise.mean < -0.01 else 1 if rise.mean < 0.01 else 2, f"it changes by {rise:+.2f}.")
 
@@ -591,28 +572,40 @@ def pulled(seed):
     return f.mean(0) + (narrow.var(0).sum() / f.var(0).sum()).sqrt() * (f - f.mean(0))
 
 
+# How much to sharpen (below 0: to blur) until pictures have that fine power, by halving.
+def detail_for(pictures, power):
+    low, high = -1.0, 4.0
+    for _ in range(16):
+        middle = (low + high) / 2
+        enough = fine(retouch(pictures, middle), real) > power
+        low, high = (low, middle) if enough else (middle, high)
+    return middle
+
+
 inside = Runs((share_inside(pulled(seed), theirs, 3) for seed in range(N_SEEDS)), least=0, most=1)
-gan_blurred = several(lambda seed: retouch(drawn(seed, "gan"), -1.0))
-vae_blurred = several(lambda seed: retouch(drawn(seed, "vae"), -1.0))
-vae_sharp = several(lambda seed: retouch(drawn(seed, "vae"), 2.0))
+soften, sharpen = detail_for(gan, fine(vae, real)), detail_for(vae, fine(gan, real))
+gan_soft = several(lambda seed: retouch(drawn(seed, "gan"), soften))
+vae_crisp = several(lambda seed: retouch(drawn(seed, "vae"), sharpen))
 vae_bright = several(lambda seed: 1.3 * drawn(seed, "vae"))
-far, sure, pull = vae_marks["Fréchet"], gan_marks["precision"], inside - people["precision"]
-claims.add(
-    "blur_pays", gan_blurred["precision"] - sure, above=0, text="Precision, GAN: blurred minus as it is"
-)
+# %%
+gained = gan_soft["precision"] - gan_marks["precision"]
+pull = inside - people["precision"]
+nearer, brighter = (vae_marks["Fréchet"] - other["Fréchet"] for other in (vae_crisp, vae_bright))
+claims.add("soft_pays", gained, above=0, text="Precision, GAN: as soft as the VAE minus as it is")
 claims.add("pull_pays", pull, above=0, text="Precision, written: features pulled in minus as they are")
-claims.add("filter_pays", far - vae_sharp["Fréchet"], above=0, text="Fréchet, VAE: as it is minus sharpened")
-claims.add("knob_pays", far - vae_bright["Fréchet"], above=0, text="Fréchet, VAE: as it is minus × 1.3")
-note(pulled=inside, lead_alike=vae_blurred["precision"] - gan_blurred["precision"])
-note(soft_at_frechet=gan_blurred["Fréchet"], hard_at_frechet=vae_sharp["Fréchet"])
-note(bright_at_frechet=vae_bright["Fréchet"], hard_at_precision=vae_sharp["precision"])
+claims.add("crisp_pays", nearer, above=0, text="Fréchet, VAE: as it is minus as crisp as the GAN")
+claims.add("knob_pays", brighter, above=0, text="Fréchet, VAE: as it is minus × 1.3")
+claims.note("lead_soft", vae_marks["precision"] - gan_soft["precision"])
+claims.note("lead_crisp", vae_crisp["precision"] - gan_marks["precision"])
+note(pulled=inside, soft_at_frechet=gan_soft["Fréchet"], bright_at_frechet=vae_bright["Fréchet"])
+note(crisp_at_frechet=vae_crisp["Fréchet"], crisp_at_precision=vae_crisp["precision"])
 # %% [markdown]
 # Every judge here can be misled.
 #
-# - **Precision rewards blur and dimness.** Blur lifts written digits from {{people_sure.value}} to {{blur_at_precision.value}}, dimming (× 0.8) to {{dim_at_precision.value}}. Blur pulls the features inward: their spread (root of the summed variances) falls from {{plain_at_spread.value}} to {{blur_at_spread.value}}. That is enough: pull in the *features* as far, touching no picture, and precision is {{pulled.value}}. The GAN gains {{blur_pays.value}} by blur, at a Fréchet distance of {{soft_at_frechet.value}}.
-# - **Part of the VAE's lead seems to be softness.** It leads the GAN by {{surer.value}} in precision, but by {{lead_alike}} when both are blurred.
-# - **Fréchet distance can reward contrast.** Sharpening takes the VAE from {{vae_far.value}} to {{hard_at_frechet.value}}. Making every pixel 1.3 times brighter draws no new edge, and takes it to {{bright_at_frechet.value}}. Precision pays: by sharpening it falls from {{vae_sure.value}} to {{hard_at_precision.value}}.
-# - **Precision does not see a missing class.** Without any 1, precision changes by {{dropped_precision}}. Fréchet distance does: it rises by {{dropped_frechet.value}}. So does **coverage**, the share of real pictures with a sample within their own reach, here to the fifth neighbor (Naeem et al. 2020): {{dropped_coverage.value}}.
+# - **Precision rewards blur and dimness.** Blur lifts written digits from {{people_sure}} to {{blur_at_precision}}, dimming (× 0.8) to {{dim_at_precision}}. Blur pulls the features inward, toward their mean. That is enough: pull in the *features* as far, touching no picture, and precision is {{pulled}}.
+# - **Part of the VAE's lead is softness.** It leads the GAN by {{surer}} in precision. Compare at equal fine power: blur the GAN's digits until they are as soft as the VAE's, and the lead is {{lead_soft}}; sharpen the VAE's until they are as crisp as the GAN's, and it is {{lead_crisp}}.
+# - **Fréchet distance can reward contrast.** That sharpening takes the VAE from {{vae_far}} to {{crisp_at_frechet}}. Making every pixel 1.3 times brighter draws no new edge, and takes it to {{bright_at_frechet}}. Precision pays: by sharpening it falls from {{vae_sure}} to {{crisp_at_precision}}.
+# - **Precision does not see a missing class.** Without any 1, precision changes by {{dropped_precision}}. The others do: Fréchet distance rises by {{dropped_frechet.value}}, recall changes by {{dropped_recall.value}}. So does **coverage**, the share of real pictures with a sample within their own reach, here to the fifth neighbor (Naeem et al. 2020): {{dropped_coverage.value}}.
 # - **No mark looks for copies.** None compares samples with the training pictures: a thief who hands those out [gets through](deeper/The_Thief.ipynb).
 #
 # All but fine power are opinions of one network, and a Fréchet distance depends on the number of pictures (Chong & Forsyth 2020).
@@ -634,16 +627,18 @@ guess.compare(0 if share < 0.8 else 1 if share < 1.25 else 2, f"precision {gain:
 note(dial=gain, dial_cost=loss, hot_at_precision=hot["precision"], hot_at_recall=hot["recall"])
 lines["data"] = [people]
 curves = {n: ([f["recall"].mean for f in line], [f["precision"] for f in line]) for n, line in lines.items()}
-figure = line_plot(curves, "recall", "precision")
-for T, recall, precision in zip(TEMPERATURES, *curves["VAE"], strict=True):
-    figure.axes[0].annotate(f"T = {T:g}", (recall, precision.mean), (6, 5), textcoords="offset points")
+figure = line_plot(curves, "recall", "precision", direct=True)
+for name in ("VAE", "GAN"):
+    for T, recall, precision in zip(TEMPERATURES, *curves[name], strict=True):
+        place, text = (recall, precision.mean), f"T = {T}" if T == TEMPERATURES[0] else f"{T}"
+        figure.axes[0].annotate(text, place, (-5, -11), textcoords="offset points", ha="right", fontsize=9)
 show(
     figure,
-    alt="Precision against recall at six temperatures from 0.4 to 1.4, a line for the VAE, one for the GAN, and a point for written digits (data). From cold to hot the VAE's line runs from the upper left, with little recall, to the lower right; the written digits lie above both lines.",
+    alt="Precision against recall at six temperatures from 0.4 to 1.4, a line for the VAE, one for the GAN, and a point for written digits (data). Both fall from cold, at the left, to hot, at the right: the VAE's from the top, with little recall, the GAN's lower and shorter. The written digits lie above both.",
     title=f"Cooled to T = 0.6, the VAE has precision {cold['precision'].mean:.2f} instead of {usual['precision'].mean:.2f}, and recall {cold['recall'].mean:.2f} instead of {usual['recall'].mean:.2f}",
 )
 # %% [markdown]
-# $T = 0.6$ buys {{dial.value}} of precision and costs {{dial_cost.value}} of recall. $T = 1.2$ does the opposite: precision {{hot_at_precision.value}}, recall {{hot_at_recall.value}}. So compare models by their curves, not by one point each. Here the VAE's curve lies above the GAN's, perhaps in part by softness (section 5).
+# $T = 0.6$ buys {{dial.value}} of precision and costs {{dial_cost.value}} of recall. $T = 1.2$ does the opposite: precision {{hot_at_precision.value}}, recall {{hot_at_recall.value}}. So compare models by their curves, not by one point each. Here the VAE's lies above the GAN's, in part by softness (section 5).
 #
 # ## Play
 #
@@ -662,7 +657,7 @@ explorer = explore_the_judge({"VAE": vae, "GAN": gan, "written": fresh(0)}, real
 # ## What you can say now
 #
 # - A well-trained decoder draws the average of all that its code leaves open.
-# - As many nats can carry three times the fine power: what an encoder says counts, not only how much. Most fine detail is still missing.
+# - Blur is mostly the code's fault: what an encoder says counts, not only in how many nats. A better decoder makes up a smaller part.
 # - Crisp is not right: a steep cut makes letters crisp, but no easier to read.
 # - Precision can be bought by blur, Fréchet distance by contrast. Show several marks, beside those of real pictures.
 #

@@ -25,6 +25,7 @@ def line_plot(
     x_ticks: Sequence[float] | None = None,
     legend_outside: bool = False,
     bands: bool = False,
+    direct: bool = False,
 ) -> Figure:
     """One axes with a line for each name; lines differ in color, dash and marker.
 
@@ -34,6 +35,7 @@ def line_plot(
         points: name → (x, y), drawn as markers without a line: measurements beside exact curves.
         x_label, y_label, log_x, log_y, x_ticks: labels have units; ticks are where to write numbers.
         legend_outside: put the legend to the right of the axes, where it hides nothing.
+        direct: write the name of each curve at its end instead of a legend.
     """
     figure = Figure(figsize=(8.6 if legend_outside else 6.4, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -46,6 +48,8 @@ def line_plot(
             axes.fill_between(x, *interval, color=look["color"], alpha=0.15, linewidth=0)
             interval = ()
         axes.errorbar(x, y, yerr=error_bars(y, *interval), label=name, capsize=3, **look)
+        if direct:
+            axes.annotate(name, (x[-1], y[-1]), (7, 0), textcoords="offset points", va="center")
     for (name, (x, y)), look in zip((points or {}).items(), looks(points or ()), strict=True):
         axes.plot(x, y, label=name, **look | {"linestyle": "none"})
     if log_x:
@@ -56,7 +60,7 @@ def line_plot(
         axes.set_xticks(list(x_ticks), [f"{tick:,g}" for tick in x_ticks])
         axes.minorticks_off()
     axes.set(xlabel=x_label, ylabel=y_label)
-    if len(curves) + len(points or {}) > 1:
+    if len(curves) + len(points or {}) > 1 and not direct:
         axes.legend(**({"loc": "center left", "bbox_to_anchor": (1, 0.5)} if legend_outside else {}))
     return figure
 
