@@ -8,8 +8,7 @@ from typing import Any
 import exercise_answers_second_hand as second
 
 from vae_course.teaching.engine import exercises, find
-from vae_course.teaching.exercise import Exercise, Verdict
-from vae_course.teaching.grading import grade
+from vae_course.teaching.grading import Exercise, Verdict, grade
 
 Answers = Mapping[str, Mapping[str, list[Callable]]]  # exercise -> mistake -> independently written answers
 

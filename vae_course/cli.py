@@ -26,7 +26,7 @@ from vae_course.data.images import ImageData
 from vae_course.data.loading import HOMES, finish
 from vae_course.files import Told, say, write_atomically
 from vae_course.likelihoods import LIKELIHOODS
-from vae_course.plots.chapter_08 import rate_distortion_panel, size_panel
+from vae_course.plots.curves import rate_distortion_panel, size_panel
 from vae_course.plots.images import looking_at, mean_code
 from vae_course.training import distributed as processes
 from vae_course.training.settings import AT_LEAST_0, SWEEP_RECIPE, FitSettings, Rule, one_of, whole

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize, one_hot
 
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import in_parts, looking_at, noise_like
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 
 SMALLEST_ANGLE = 1e-4  # radians; below it a great circle and a straight line agree to float32 precision
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vae_course.data.toys import GaussianMixture
-from vae_course.evaluation.anomaly import auroc
+from vae_course.evaluation.baselines import auroc
 from vae_course.evaluation.intervals import Interval
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 from vae_course.randomness import seeded
 
 CHUNK = 1000  # rows of features at a time; memory grows with it times the size of a set

@@ -11,8 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vae_course.models.vae import VAE
-from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
-from vae_course.teaching.grading import contract_problem, to_tensor
+from vae_course.teaching.grading import (
+    CONTRACT,
+    WRONG,
+    Exercise,
+    Mistake,
+    Verdict,
+    contract_problem,
+    to_tensor,
+)
 from vae_course.teaching.properties import noise_problem
 
 # -------- Exercises of chapter 02 whose answers are random: judged by statistics, gradients and

@@ -11,8 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vae_course.teaching.display import publish
-from vae_course.teaching.exercise import Exercise, Mistake, Verdict
-from vae_course.teaching.grading import ContractBroken, grade
+from vae_course.teaching.grading import ContractBroken, Exercise, Mistake, Verdict, grade
 from vae_course.teaching.properties import noise_problem
 
 EXAMPLES = 8000

@@ -1,15 +1,15 @@
-"""What a notebook says to an exercise such as "02.1": check, complete, hint, solution."""
+"""What a notebook asks of its reader: exercises such as "02.1", and predictions."""
 
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from importlib import import_module
+from string import ascii_lowercase
 from typing import Any
 
-from vae_course.teaching.display import publish
-from vae_course.teaching.exercise import Exercise, Verdict
-from vae_course.teaching.grading import grade
+from vae_course.teaching.display import publish, publish_widget
+from vae_course.teaching.grading import Exercise, Verdict, grade
 
 _hints_given: dict[str, int] = {}
 
@@ -94,3 +94,69 @@ def exercises(chapter: str) -> tuple[Exercise, ...]:
 def _say(label: str, message: str) -> None:
     html = f"<p><strong>{escape(label)}.</strong> {escape(message)}</p>"
     publish({"text/html": html, "text/plain": f"{label}. {message}"})
+
+
+# A prediction, asked for before the cell that answers it, and compared afterwards.
+
+
+class Prediction:
+    """A multiple-choice question about what comes next, made by `predict`; ``index`` is the position of the
+    reader's answer, None until one is chosen.
+    """
+
+    def __init__(self, question: str, options: Sequence[str]) -> None:
+        self.question, self.options = question, list(options)
+        self.index: int | None = None
+        if len(self.options) < 2 or len(set(self.options)) < len(self.options):
+            raise ValueError(f"predict needs at least two different options; got {self.options!r}.")
+
+    @property
+    def answer(self) -> str | None:
+        """The chosen option as text, or None."""
+        return None if self.index is None else self.options[self.index]
+
+    def choose(self, option: int | str) -> None:
+        """Record an answer by number (from 0) or by text; the buttons call this too."""
+        self.index = self._position(option)
+
+    def compare(self, outcome: int | str, measured: str) -> None:
+        """Say what happened, and whether it was predicted: ``outcome`` is the option that came true, by
+        number (from 0) or by text; ``measured`` a sentence with the numbers of this run.
+        """
+        outcome = self._position(outcome)
+        lines = [f"Measured: {measured.strip()}", f"What happened: {self.options[outcome]}."]
+        if self.index is not None:
+            lines.insert(0, f"You predicted: {self.answer}.")
+            right = outcome == self.index
+            lines[-1] = "It came true." if right else f"{lines[-1]} Worth a second look at why."
+        publish({"text/html": f"<p>{'<br>'.join(map(escape, lines))}</p>", "text/plain": "\n".join(lines)})
+
+    def _position(self, option: int | str) -> int:
+        if isinstance(option, str):
+            if option in self.options:
+                return self.options.index(option)
+        elif not isinstance(option, bool) and 0 <= int(option) < len(self.options):
+            return int(option)
+        raise ValueError(f"{option!r} is none of the options of {self.question!r}: {self.options}.")
+
+
+def predict(question: str, options: Sequence[str], default: object = None) -> Prediction:
+    """Ask what will happen, before the cell that answers it; nothing is chosen before a button is pressed.
+
+    Question and lettered options, at least two, are text, so that they can be read where no widget is drawn;
+    the buttons below carry the letters alone. ``default`` is ignored; chapters of the first edition give it.
+    """
+    from ipywidgets import ToggleButtons
+
+    guess = Prediction(question, options)
+    letters = ascii_lowercase[: len(guess.options)]
+    items = "".join(f"<li>{escape(option)}</li>" for option in guess.options)
+    lettered = [f"  ({letter}) {option}" for letter, option in zip(letters, guess.options, strict=True)]
+    page = f'<p><strong>Predict.</strong> {escape(question)}</p><ol type="a">{items}</ol>'
+    publish({"text/html": page, "text/plain": "\n".join([f"Predict. {question}", *lettered])})
+    choices = [(letter, number) for number, letter in enumerate(letters)]
+    look = {"style": {"button_width": "4em"}, "tooltips": guess.options}
+    guess.buttons = ToggleButtons(options=choices, value=None, **look)
+    guess.buttons.observe(lambda change: guess.choose(change["new"]), names="value")
+    publish_widget(guess.buttons, "Choose in a running notebook.")
+    return guess

@@ -18,7 +18,7 @@ from vae_course.evaluation.loss_translator import (
     implied_scale,
 )
 from vae_course.evaluation.samples import frechet_distance, power_spectrum, precision_recall, sharpness
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 from vae_course.plots.images import draw_grid, montage
 from vae_course.plots.style import BLUE, DATA, GREY, VERMILION, styled
 from vae_course.randomness import seeded
