@@ -1,6 +1,6 @@
 """Models of toys: points in the plane, and the one VAE whose log p(x), posterior and gap have closed forms.
 
-That one, the linear-Gaussian VAE, is probabilistic PCA (Tipping & Bishop 1999), whose best weights have one, too.
+That one, the linear-Gaussian VAE, is probabilistic PCA (Tipping & Bishop 1999); its best weights have, too.
 """
 
 import math

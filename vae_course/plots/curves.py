@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from vae_course.evaluation.code_use import size_curve
 from vae_course.evaluation.intervals import Runs
-from vae_course.plots.style import BLUE, DATA, GREEN, GREY, HELD_OUT, TRAIN, looks, styled
+from vae_course.plots.style import BLUE, DATA, GREEN, GREY, HELD_OUT, TRAIN, looks, styled, subplots
 from vae_course.training.loop import History
 
 
@@ -36,8 +36,7 @@ def line_plot(
         x_label, y_label, log_x, log_y, x_ticks: labels have units; ticks are where to write numbers.
         legend_outside: put the legend to the right of the axes, where it hides nothing.
     """
-    figure = Figure(figsize=(8.6 if legend_outside else 6.4, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(8.6 if legend_outside else 6.4, 3.6))
     for (name, (x, y, *interval)), look in zip(curves.items(), looks(curves), strict=True):
         if points:
             del look["marker"]
@@ -106,8 +105,7 @@ def interval_dots(
 @styled
 def bars(values: Mapping[str, float], label: str, highlighted: Collection[str] = ()) -> Figure:
     """A bar with its number for each name; those ``highlighted`` are blue, the others gray."""
-    figure = Figure(figsize=(8.5, 0.36 * len(values) + 0.9), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(8.5, 0.36 * len(values) + 0.9))
     colors = [BLUE if name in highlighted else GREY for name in values]
     drawn = axes.barh(list(values), list(values.values()), color=colors)
     axes.bar_label(drawn, [f"{value:.2f}" for value in values.values()], padding=3)
@@ -120,6 +118,13 @@ def bars(values: Mapping[str, float], label: str, highlighted: Collection[str] =
 # Training curves.
 
 TERMS = {"negative_elbo": "−ELBO", "reconstruction": "reconstruction", "kl": "KL"}
+PARTS = {"train": {**TRAIN, "label": "training"}, "validation": {**HELD_OUT, "label": "held out"}}
+
+
+def count_along(axes: Axes, label: str) -> None:
+    """An x axis of whole numbers."""
+    axes.set_xlabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
 
 
 @styled
@@ -127,23 +132,21 @@ def training_curves(history: History) -> Figure:
     """−ELBO, reconstruction and KL on training and held-out data, with a dotted line at the best epoch of a
     run that stopped early. Where the loss before training would press the rest flat, a note gives it instead.
     """
-    figure = Figure(figsize=(2.9 * len(TERMS) + 0.4, 3.0), layout="constrained")
-    panels = figure.subplots(1, len(TERMS))
+    figure, panels = subplots(1, len(TERMS), figsize=(2.9 * len(TERMS) + 0.4, 3.0))
     for axes, (name, title) in zip(panels, TERMS.items(), strict=True):
         curves = []
-        for part, label, look in (("train", "training", TRAIN), ("validation", "held out", HELD_OUT)):
+        for part, look in PARTS.items():
             records = [record for record in history.records if record.get(part)]  # without unwatched epochs
             if records:
                 epochs = np.array([record["epoch"] for record in records])
                 values = np.array([record[part][name] for record in records], dtype=float)
-                axes.plot(epochs, values, **look, markevery=max(1, len(epochs) // 12), label=label)
+                axes.plot(epochs, values, **look, markevery=max(1, len(epochs) // 12))
                 curves.append((epochs, values))
         if history.stopped_early and history.best_epoch is not None:
             label = f"best: epoch {history.best_epoch}"
             axes.axvline(history.best_epoch, color=GREY, linestyle=":", linewidth=1.3, label=label)
         axes.set_title(title, loc="left")
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        count_along(axes, "epoch")
         _limit(axes, curves)
     panels[0].set_ylabel("nats per example")
     panels[0].legend(loc="best")
@@ -178,8 +181,7 @@ def fingerprint(healthy: Log, broken: Log, names: tuple[str, str] = ("healthy", 
     Logs are name → value at each epoch from 0, in nats per example: "loss", "reconstruction" and "kl" as the
     code logs them; "reported" (its held-out −ELBO) and "true" (the same, correctly measured).
     """
-    figure = Figure(figsize=(11.2, 3.0), layout="constrained")
-    panels = figure.subplots(1, 4)
+    figure, panels = subplots(1, 4, figsize=(11.2, 3.0))
     good, reported, true = names[0], f"{names[1]}, as it reports", f"{names[1]}, in truth"
     for axes, name in zip(panels, ("loss", "reconstruction", "kl"), strict=False):
         title = f"training log: {'KL' if name == 'kl' else name}"
@@ -204,8 +206,7 @@ def _panel(axes: Axes, title: str, curves: Mapping[str, Sequence[float]]) -> Non
         axes.set_yscale("symlog", linthresh=LINEAR)
         axes.set_yticks(_spread_ticks(*axes.get_ylim()))
     axes.set_title(title, fontsize=10)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    count_along(axes, "epoch")
 
 
 def _spread_ticks(low: float, high: float) -> list[float]:
@@ -248,8 +249,12 @@ def size_panel(sweeps: Mapping[str, Sequence[dict]], *, beta: float = 1.0) -> Fi
             sizes, mean, *interval = size_curve(records, measure, beta)
             axes.errorbar(sizes, mean, yerr=error_bars(mean, *interval), label=name, capsize=2.5, **look)
             _logarithmic(axes, 2, sizes)
-        if measure == "used_units":
-            _all_of_them(axes)
+        if measure == "used_units":  # the line on which every dimension that is offered is used
+            top = axes.get_ylim()[1]
+            sizes = np.geomspace(2, top, 51)  # straight in k, so bent on a logarithmic axis
+            axes.plot(sizes, sizes, color=GREY, linewidth=1, linestyle=":")
+            text = {"textcoords": "offset points", "ha": "right", "va": "top", "fontsize": 9}
+            axes.annotate("all of them", (top, top), (-4, -4), **text)
         axes.set(xlabel="latent size", ylabel=label)
     _common_legend(figure, "outside upper center")
     return figure
@@ -268,21 +273,11 @@ def _common_legend(figure: Figure, place: str) -> None:
         figure.legend(handles, labels, loc=place, ncols=min(len(labels), 4))
 
 
-def _all_of_them(axes: Axes) -> None:
-    """The curve on which every dimension that is offered is used, as far as the measured counts reach."""
-    top = axes.get_ylim()[1]
-    sizes = [2 * (top / 2) ** (i / 50) for i in range(51)]  # straight in k, so bent on a logarithmic axis
-    axes.plot(sizes, sizes, color=GREY, linewidth=1, linestyle=":")
-    text = {"textcoords": "offset points", "ha": "right", "va": "top", "fontsize": 9}
-    axes.annotate("all of them", (top, top), (-4, -4), **text)
-
-
 @styled
 def rate_distortion_panel(records: Sequence[dict]) -> Figure:
     """Rate against distortion of every model of a sweep: a line for each β along which latent size grows."""
     betas = sorted({record["beta"] for record in records})
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(6.4, 3.8))
     for beta, look in zip(betas, looks(betas), strict=True):
         sizes, rates, *_ = size_curve(records, "rate", beta)
         distortions = size_curve(records, "distortion", beta).mean

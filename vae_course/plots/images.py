@@ -19,7 +19,7 @@ from vae_course.data.images import ImageData
 from vae_course.data.sound import Spectrogram
 from vae_course.elbo import GaussianPosterior
 from vae_course.evaluation.bounds import looking_at
-from vae_course.plots.style import minus, styled
+from vae_course.plots.style import minus, styled, subplots
 from vae_course.randomness import seeded
 
 Pictures = Tensor | np.ndarray  # (n, C, H, W), floats in [0, 1]
@@ -249,8 +249,7 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
     images = pictures(model, z)
     height, width = images.shape[-2:]
     side = min(8.0, max(4.5, 0.36 * n))
-    figure = Figure(figsize=(side, side * height / width), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(side, side * height / width))
     draw_grid(axes, images, n, n, (0, 0))
     # Round values of z between the pictures' own say more than the quantiles at which these were decoded.
     share = ((torch.special.ndtr(TICKS.double()) - LOW) / (HIGH - LOW)).numpy()

@@ -23,10 +23,11 @@ from torch.nn import functional as F
 from vae_course.elbo import GaussianPosterior, elbo_terms
 from vae_course.evaluation.paths import lerp
 from vae_course.models.vae import VAE
+from vae_course.plots import write_figure
 from vae_course.plots.images import encoded, image_grid, looking_at, mean_code, montage, pictures
 from vae_course.plots.latent import draw_prior
 from vae_course.plots.letters import STEP, TOP, ink_preserving_cut, set_letters
-from vae_course.plots.style import BLACK, BLUE, PRIOR, VERMILION, class_style, minus, styled, write_figure
+from vae_course.plots.style import BLACK, BLUE, PRIOR, VERMILION, class_style, minus, styled, subplots
 from vae_course.randomness import seeded
 from vae_course.widgets.controls import Explorer, Scene, dropdown, place_picture, set_picture, slider
 
@@ -111,8 +112,7 @@ def _bars(axes: Axes, place: Tensor, code: GaussianPosterior, look: dict[str, st
 @styled
 def draw_corruption_strip(model: VAE, image: Tensor) -> Figure:
     """The ``EXAMPLES`` side by side: what the encoder sees, what comes back, -ELBO in nats."""
-    figure = Figure(figsize=(1.75 * len(EXAMPLES), 4.2), layout="constrained")
-    rows = figure.subplots(2, len(EXAMPLES))
+    figure, rows = subplots(2, len(EXAMPLES), figsize=(1.75 * len(EXAMPLES), 4.2))
     for (above, below), setting in zip(rows.T, EXAMPLES, strict=True):
         spoiled = corrupt(image, *setting)
         place_picture(above, spoiled, _named(*setting))
@@ -155,8 +155,7 @@ def pad_scene(model: nn.Module, codes: Tensor, labels: Tensor) -> Scene:
 
     The background are ``codes`` (n, 2) of data; glyphs show the class in ``labels`` (n,).
     """
-    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
-    plane, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
+    figure, (plane, right) = subplots(1, 2, figsize=(7.2, 3.9), width_ratios=[1.25, 1])
     _draw_plane(plane, codes, labels)
     (cross,) = plane.plot([0], [0], "X", markersize=13, color=VERMILION, markeredgecolor="white")
     title = plane.set_title("$z$ = (0.00, 0.00)", fontsize=11)
@@ -241,8 +240,7 @@ class Domain:
 @styled
 def place_scene(domain: Domain) -> Scene:
     """What the decoder makes of both ends and of the place t between them: a scene of t."""
-    figure = Figure(figsize=(8.5, 2.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
+    figure, (left, middle, right) = subplots(1, 3, figsize=(8.5, 2.6))
     domain.place(left, 0.0, "from (t = 0)")
     domain.place(right, 1.0, "to (t = 1)")
     moving = [middle.title]
@@ -262,8 +260,7 @@ def place_scene(domain: Domain) -> Scene:
 @styled
 def draw_all(domains: Mapping[str, Domain]) -> Figure:
     """The still twin: a row for each kind of data, five places from one end to the other."""
-    figure = Figure(figsize=(8.5, 1.45 * len(domains) + 0.3), layout="constrained")
-    grid = figure.subplots(len(domains), 5, squeeze=False)
+    figure, grid = subplots(len(domains), 5, figsize=(8.5, 1.45 * len(domains) + 0.3), squeeze=False)
     for row, (kind, domain) in zip(grid, domains.items(), strict=True):
         for axes, t in zip(row, (0.0, 0.25, 0.5, 0.75, 1.0), strict=True):
             domain.place(axes, t, f"t = {t:.2f}" if t else f"{kind}, t = 0", 9)

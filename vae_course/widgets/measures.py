@@ -10,17 +10,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.evaluation.loss_translator import (
-    FAMOUS,
-    REDUCTIONS,
-    LossWeights,
-    effective_beta,
-    implied_scale,
-)
+from vae_course.evaluation import FAMOUS, LossWeights, effective_beta, implied_scale
+from vae_course.evaluation.loss_translator import REDUCTIONS
 from vae_course.evaluation.samples import frechet_distance, power_spectrum, precision_recall, sharpness
 from vae_course.models.networks import Classifier
 from vae_course.plots.images import draw_grid, montage
-from vae_course.plots.style import BLUE, DATA, GREY, VERMILION, styled
+from vae_course.plots.style import BLUE, DATA, GREY, VERMILION, styled, subplots
 from vae_course.randomness import seeded
 from vae_course.teaching.display import format_number
 from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
@@ -46,8 +41,7 @@ def translation(loss: LossWeights) -> str:
 @styled
 def draw_translation(loss: LossWeights) -> tuple[Figure, list[Artist]]:
     """The loss on the axis of effective β, above the famous ones; and its line, point, number and title."""
-    figure = Figure(figsize=(8.4, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(8.4, 3.6))
     rows = [*FAMOUS, loss]
     text = {"textcoords": "offset points", "ha": "center", "fontsize": 9}
     for place, row in enumerate(rows):
@@ -156,8 +150,7 @@ def against(real: Tensor, judge: Classifier) -> Callable[[Tensor], str]:
 def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) -> Scene:
     """Retouched pictures, their measures, and their power spectrum: a scene of source, detail and noise."""
     verdict = against(real, judge)
-    figure = Figure(figsize=(9.4, 3.1), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
+    figure, (left, right) = subplots(1, 2, figsize=(9.4, 3.1), width_ratios=[1.35, 1])
     image = draw_grid(left, real[: 2 * SHOWN], 2, SHOWN)
     right.plot(*power_spectrum(real), color=DATA, linestyle="--", label="data")
     (line,) = right.plot(*power_spectrum(real), color=VERMILION, linestyle="-", label="these pictures")
