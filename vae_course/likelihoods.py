@@ -61,18 +61,10 @@ class Bernoulli(nn.Module):
         return torch.logit(mean)
 
 
-def log_normalizer(logits: Tensor) -> Tensor:
-    """log C of p(x) = C λ^x (1 − λ)^(1 − x) on [0, 1], elementwise; nats, ≥ log 2, same shape as ``logits``.
-
-    C = log(λ / (1 − λ)) / (2λ − 1), and 2 at λ = ½ (Loaiza-Ganem & Cunningham 2019, eq. 6), as a function of
-    the logit: log C = log 2 + log cosh h − log(sinh h / h) with h = logit / 2.
-    """
-    half = logits.abs() / 2
-    return F.softplus(-2 * half) + half - _log_sinh_ratio(half)
-
-
 def _log_sinh_ratio(half: Tensor) -> Tensor:
-    """log(sinh h / h) for h ≥ 0; 0 at 0."""
+    """log(sinh h / h) for h ≥ 0; 0 at 0. The density is λ^x (1 − λ)^(1 − x) times log(λ / (1 − λ)) / (2λ − 1)
+    (Loaiza-Ganem & Cunningham 2019, eq. 6), which is (x − ½) logit − this of half the logit, in logs.
+    """
     small = half < SERIES_BELOW / 2
     safe = torch.where(small, torch.ones_like(half), half)  # the branch not taken must not give NaN gradients
     exact = safe + torch.log1p(-torch.exp(-2 * safe)) - torch.log(2 * safe)

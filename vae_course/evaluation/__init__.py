@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazily(
         "intervals": "Interval over_seeds Runs",
         "loss_translator": "effective_beta FAMOUS implied_scale LossWeights",
         "paths": "adjusted_vectors at_once coin_entropy dose_for factors_moved lerp mean_difference "
-        "path_cost PathCost read retimed slerp with_contrast",
+        "path_cost PathCost read slerp with_contrast",
         "samples": "coverage extrapolate frechet_bias_curve frechet_debiased frechet_distance memorization "
         "mode_coverage ModeCoverage point_coverage power_spectrum precision_recall relative_power "
         "relative_sharpness sample_quality sharpness",

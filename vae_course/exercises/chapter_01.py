@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vae_course.exercises.noise import noise_problem
 from vae_course.teaching.grading import (
     CONTRACT,
     WRONG,
@@ -18,7 +19,6 @@ from vae_course.teaching.grading import (
     contract_problem,
     to_tensor,
 )
-from vae_course.teaching.properties import noise_problem
 
 # -------- Exercise of chapter 01 about what autoencoder, VAE and GAN optimize.
 

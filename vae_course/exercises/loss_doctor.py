@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vae_course.exercises.noise import noise_problem
 from vae_course.teaching.display import publish
 from vae_course.teaching.grading import ContractBroken, Exercise, Mistake, Verdict, grade
-from vae_course.teaching.properties import noise_problem
 
 EXAMPLES = 8000
 # One latent dimension for each way to misread log σ²: small, one, large.

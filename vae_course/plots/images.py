@@ -62,9 +62,7 @@ GAP = 2  # white pixels between pictures
 
 
 def check_images(images: Pictures) -> np.ndarray:
-    """Images (n, 1 or 3 channels, height, width) of floats in [0, 1] as float32 (n, height, width, 3);
-    ValueError, with what to do about it, when they are anything else.
-    """
+    """Images (n, 1 or 3, height, width) of floats in [0, 1], else ValueError, as float32 (n, height, width, 3)."""
     array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
         shape = tuple(array.shape)
@@ -164,8 +162,10 @@ def image_grid(
     room = 0.95 * cell  # text on the screen is a little wider than its outlines
     points = max(7.0, min(9.5, 9.5 * room / max(text_width(column_titles or (), 9.5), 1e-6)))
     for column, text in enumerate(column_titles or ()):
+        while text_width([text], points) > room and len(text) > 2:  # cut, with an ellipsis
+            text = text[:-2].rstrip() + "…"
         place = (column * (width + GAP) + (width - 1) / 2, -1)
-        axes.text(*place, _shorten(text, points, room), ha="center", va="bottom", fontsize=points)
+        axes.text(*place, text, ha="center", va="bottom", fontsize=points)
     return figure
 
 
@@ -173,14 +173,6 @@ def text_width(texts: Sequence[str], size: float) -> float:
     """Width in inches of the longest text at a font size in points."""
     widths = [TextPath((0, 0), text, size=size).get_extents().width for text in texts if text.strip()]
     return max(widths, default=0.0) / 72
-
-
-def _shorten(text: str, size: float, room: float) -> str:
-    """The text, cut with an ellipsis where it is wider than ``room`` inches."""
-    short = text
-    while text_width([short], size) > room and len(short) > 2:
-        short = short[:-2].rstrip() + "…"
-    return short
 
 
 def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0) -> Figure:
