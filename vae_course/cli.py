@@ -346,9 +346,7 @@ def find_image(data: ImageData, text: str, option: str, seed: int) -> int:
 
 
 def paths_figure(model: VAE, data: ImageData, pairs: Sequence[tuple[int, int]], steps: int) -> Figure:
-    """Decoded straight lines between the mean codes of pairs of images (indices into ``data``), a row each,
-    with the originals at the ends; ``steps`` pictures on each path, at least 2.
-    """
+    """Decoded straight lines between the mean codes of pairs of images (indices), originals at the ends."""
     weight = torch.linspace(0, 1, steps)[:, None]
     rows = []
     with looking_at(model) as device:

@@ -25,9 +25,7 @@ def _shared(variance: Tensor, data) -> Tensor:
 
 
 def gaussian_without_code(train, held_out) -> Estimate:
-    """−log p of held-out FeatureData under one Gaussian for each feature, fitted to the training part, nats:
-    what a GaussianVAE reaches without its code.
-    """
+    """−log p under one Gaussian for each feature, nats: what a GaussianVAE reaches without its code."""
     known = train.values.double()
     mean = known.mean(0)
     variance = _shared((known - mean).square().mean(0), train)
@@ -96,9 +94,7 @@ def file_bits(images: Tensor, form: str, **settings) -> float:
 
 
 def isolation_forest_scores(train: Tensor, test: Tensor) -> Tensor:
-    """Scores of scikit-learn's isolation forest (Liu, Ting & Zhou 2008) of 200 trees, fitted to ``train`` (n,
-    ...), for ``test`` (m, ...): float64 (m,), higher for stranger rows.
-    """
+    """Scores of an isolation forest (Liu, Ting & Zhou 2008) of 200 trees: float64 (m,), higher is stranger."""
     from sklearn.ensemble import IsolationForest
 
     forest = IsolationForest(n_estimators=200, random_state=seed_of(0)).fit(train.flatten(1).numpy())
@@ -204,9 +200,7 @@ def auroc_interval(normal: Tensor, anomalous: Tensor) -> Interval:
 
 
 def auroc_difference(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> Interval:
-    """AUROC of one score minus that of another **on the same examples**, with a paired 95 % interval; both
-    are (normal, anomalous) scores in the same order.
-    """
+    """AUROC of one score less that of another, (normal, anomalous) each, **on the same examples**, paired."""
     return _bootstrap(first, second)
 
 

@@ -133,9 +133,7 @@ def linear_probe(codes: Tensor, labels: Tensor, held_out_codes: Tensor, held_out
 
 
 def probe_accuracy(model, train, held_out) -> float:
-    """Accuracy of a linear probe on posterior means: fitted on training examples, measured on held-out ones,
-    at most 2,000 of each, class proportions kept.
-    """
+    """Accuracy of a linear probe on posterior means, fitted on 2,000 examples at most, measured on as many."""
     if train.labels is None or held_out.labels is None:
         raise ValueError(f"{train.name} has no labels; a probe needs them.")
     parts = []
@@ -161,9 +159,7 @@ class SettingView(NamedTuple):
 
 @torch.no_grad()
 def view_setting(one_model, x: Tensor, beta: float, k: int, *, n: int = 8) -> SettingView:
-    """One setting of a OneModel, always with the same noise, so that a moving slider shows the setting alone:
-    all pictures x (batch, C, H, W) in [0, 1] are measured, the first n rebuilt.
-    """
+    """One setting of a OneModel on pictures x (batch, C, H, W), the first n rebuilt, always by the same noise."""
     model = one_model.at(beta, k)
     x = x.to(device_of(model))
     terms = elbo_terms(model, x, noise_like(model, 0))
@@ -285,9 +281,7 @@ class Choice(NamedTuple):
 
 
 def choose_size(records: Iterable[dict], beta: float = 1.0, tolerance: float = 1.0) -> Choice:
-    """The rule: the smallest latent size whose mean held-out loss, distortion + β·rate, is within
-    ``tolerance`` nats of the lowest; the records are of one data set.
-    """
+    """The smallest latent size whose mean distortion + β·rate is within ``tolerance`` nats of the lowest."""
     loss = {
         k: fmean(record["distortion"] + beta * record["rate"] for record in group)
         for k, group in _by_size(records, beta).items()

@@ -16,9 +16,7 @@ LEAK = 0.2  # slope of the discriminator's activation below 0, usual since Radfo
 
 
 class Generator(nn.Module):
-    """Noise z ~ N(0, I) → a picture (C, H, W) in [0, 1]: the decoder of a ``VAE`` with the same arguments,
-    followed by a sigmoid.
-    """
+    """Noise z ~ N(0, I) → a picture (C, H, W) in [0, 1]: the decoder of such a ``VAE``, then a sigmoid."""
 
     @keeps_config
     def __init__(

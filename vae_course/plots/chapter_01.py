@@ -196,9 +196,7 @@ def gaussian(z: Tensor, mean: float, log_var: float) -> Tensor:
 
 @styled
 def trio_panel(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Nats of training and held-out digits for autoencoder and VAE, share of sure readings for the GAN, as
-    ``trio_curves()`` gives them, without the value before the first update.
-    """
+    """``trio_curves()`` without the value before the first update: nats, and for the GAN sure readings."""
     figure, panels = subplots(1, 3, figsize=(8.5, 3.0))
     for axes, (name, records) in zip(panels, curves.items(), strict=True):
         records = records[1:]

@@ -62,7 +62,7 @@ GAP = 2  # white pixels between pictures
 
 
 def check_images(images: Pictures) -> np.ndarray:
-    """Images (n, 1 or 3, height, width) of floats in [0, 1], else ValueError, as float32 (n, height, width, 3)."""
+    """Images (n, 1 or 3, h, w) of floats in [0, 1] as float32 (n, h, w, 3); ValueError for anything else."""
     array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
         shape = tuple(array.shape)
@@ -191,9 +191,7 @@ def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0
 
 
 def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False) -> Figure:
-    """Draw pictures for ``n`` codes from the prior N(0, I), the same on every device: the decoder's means, or
-    with ``noise`` draws from p(x|z), clipped to [0, 1].
-    """
+    """Pictures for ``n`` codes from N(0, I), the same on every device; with ``noise`` draws of p(x|z)."""
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} has no prior to draw codes from; give a VAE instead.")
     z = torch.randn(n, model.latent_dim, generator=seeded(seed))
@@ -205,9 +203,7 @@ def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False
 def interpolation_strip(
     paths: Pictures, labels: Sequence[str], *, row_labels: Sequence[str] | None = None
 ) -> Figure:
-    """Draw the pictures along paths (paths, steps, channels, height, width), each in a row; ``labels`` stand
-    above the steps, ``row_labels`` to the left of the paths.
-    """
+    """Draw paths (paths, steps, C, H, W), in rows; ``labels`` above the steps, ``row_labels`` on the left."""
     flat = paths.reshape(-1, *paths.shape[2:])
     return image_grid(flat, *paths.shape[:2], column_titles=labels, row_titles=row_labels)
 
@@ -257,9 +253,7 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
 
 @styled
 def spectrograms(levels: Tensor, settings: Spectrogram, titles: Sequence[str] = (), *, columns=5) -> Figure:
-    """Draw log-magnitude spectrograms (n, bins, frames), dB, from the floor of ``settings`` (black) to 0
-    (white), on common axes, at most `columns` in a row.
-    """
+    """Draw spectrograms (n, bins, frames), dB, from the floor of ``settings`` (black) to 0 (white)."""
     columns = min(columns, len(levels))
     rows = -(-len(levels) // columns)
     figure = Figure(figsize=(min(2.1 * columns + 0.9, 11.5), 1.9 * rows + 0.4), layout="constrained")

@@ -15,9 +15,7 @@ _hints_given: dict[str, int] = {}
 
 
 def check(exercise: str | Exercise, answer: Any) -> Verdict:
-    """Check an answer (function, number, code or dict) to an exercise such as "02.1", say what is right or
-    which mistake it looks like, and return the verdict; an unsolved stub is "not answered yet".
-    """
+    """Check an answer (function, number, code or dict) to an exercise, and say what is right."""
     exercise = find(exercise)
     verdict = grade(exercise, answer)
     _say(f"Exercise {exercise.id}", verdict.message)
@@ -100,9 +98,7 @@ def _say(label: str, message: str) -> None:
 
 
 class Prediction:
-    """A multiple-choice question about what comes next, made by `predict`; ``index`` is the position of the
-    reader's answer, None until one is chosen.
-    """
+    """A question with options, made by `predict`; ``index`` is the answer, None until one is chosen."""
 
     def __init__(self, question: str, options: Sequence[str]) -> None:
         self.question, self.options = question, list(options)

@@ -190,9 +190,7 @@ def train_for_real(
 
 
 class RealTraining:
-    """A button that trains the present setting in the background, with progress, cancel and status in
-    ``rows``; ``comparison`` is the last finished :class:`Comparison`, or None.
-    """
+    """A button that trains the present setting in the background; ``comparison`` is the last one, or None."""
 
     def __init__(self, one_model, train, held_out, controls, epochs: int) -> None:
         self.parts, self.controls, self.epochs = (one_model, train, held_out), controls, epochs

@@ -60,9 +60,7 @@ def reconstructed(model: VAE, image: Tensor) -> Tensor:
 
 @styled
 def digit_scene(model: VAE, image: Tensor) -> Scene:
-    """The spoiled picture, its reconstruction, and both codes, with -ELBO in nats before and after: a scene
-    of noise, shift and blank, see `corrupt`.
-    """
+    """The spoiled picture, its reconstruction, both codes, −ELBO before and after: a scene, see `corrupt`."""
     figure = Figure(figsize=(10.5, 3.4), layout="constrained")
     original, seen, returned, right = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
     nats = rf"$-$ELBO = {negative_elbo(model, image):.1f} nats"
