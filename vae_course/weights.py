@@ -222,7 +222,7 @@ def load_text_model(name: str, seed: int = 0, code: bool = True) -> tuple[nn.Mod
 
 
 def load_photograph_model(name: str) -> nn.Module:
-    """The shipped VAE of 64×64 pictures with discretized logistics: −ELBO / (12,288 log 2) is bits a number."""
+    """The shipped VAE of 64×64 pictures, discretized logistics: −ELBO / (12,288 log 2) is bits a number."""
     return load_model(shipped_file("model of photographs", name))
 
 

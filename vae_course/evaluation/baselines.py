@@ -94,7 +94,7 @@ def file_bits(images: Tensor, form: str, **settings) -> float:
 
 
 def isolation_forest_scores(train: Tensor, test: Tensor) -> Tensor:
-    """Scores of an isolation forest (Liu, Ting & Zhou 2008) of 200 trees: float64 (m,), higher is stranger."""
+    """Scores by an isolation forest (Liu, Ting & Zhou 2008) of 200 trees: float64 (m,), high is stranger."""
     from sklearn.ensemble import IsolationForest
 
     forest = IsolationForest(n_estimators=200, random_state=seed_of(0)).fit(train.flatten(1).numpy())

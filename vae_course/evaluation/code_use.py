@@ -133,7 +133,7 @@ def linear_probe(codes: Tensor, labels: Tensor, held_out_codes: Tensor, held_out
 
 
 def probe_accuracy(model, train, held_out) -> float:
-    """Accuracy of a linear probe on posterior means, fitted on 2,000 examples at most, measured on as many."""
+    """Accuracy of a linear probe on posterior means, fitted on up to 2,000 examples and measured on as many."""
     if train.labels is None or held_out.labels is None:
         raise ValueError(f"{train.name} has no labels; a probe needs them.")
     parts = []
@@ -159,7 +159,7 @@ class SettingView(NamedTuple):
 
 @torch.no_grad()
 def view_setting(one_model, x: Tensor, beta: float, k: int, *, n: int = 8) -> SettingView:
-    """One setting of a OneModel on pictures x (batch, C, H, W), the first n rebuilt, always by the same noise."""
+    """One setting of a OneModel on pictures x (batch, C, H, W), the first n rebuilt, with one fixed noise."""
     model = one_model.at(beta, k)
     x = x.to(device_of(model))
     terms = elbo_terms(model, x, noise_like(model, 0))
