@@ -133,7 +133,7 @@ def linear_probe(codes: Tensor, labels: Tensor, held_out_codes: Tensor, held_out
 
 
 def probe_accuracy(model, train, held_out) -> float:
-    """Accuracy of a linear probe on posterior means, fitted on up to 2,000 examples and measured on as many."""
+    """Accuracy of a linear probe on posterior means, fitted on up to 2,000 examples, measured on as many."""
     if train.labels is None or held_out.labels is None:
         raise ValueError(f"{train.name} has no labels; a probe needs them.")
     parts = []
