@@ -122,7 +122,7 @@ class _Centered(nn.Module):
 
     name = "scale"  # ``log_<name>`` is in the state dict either way
 
-    def __init__(self, scale: float | Tensor, learned: bool):
+    def __init__(self, scale: float | Tensor = 1.0, learned: bool = False):
         super().__init__()
         if not SMALLEST_SIGMA <= scale < math.inf:
             what = "standard deviation" if self.name == "sigma" else "scale"
@@ -181,9 +181,6 @@ class Laplace(_Centered):
     """Independent Laplace for each feature: the likelihood behind the absolute error. The shared ``scale`` b
     ≥ 0.001 is the mean absolute deviation; σ is √2·b. ``params`` are medians.
     """
-
-    def __init__(self, scale: float = 1.0, learned: bool = False):
-        super().__init__(scale, learned)
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         """−|x − params| / b − log 2b, nats, (..., batch)."""

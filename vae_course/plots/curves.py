@@ -83,10 +83,10 @@ def interval_dots(
     in each. ``references``: values of real digits, dotted; ``log``: measures drawn so; ``colors`` of sources.
     """
     sources = list(next(iter(panels.values())))
-    width = max(8.5, 2 * len(panels))  # inches; more than four panels need more than a text column
-    figure = Figure(figsize=(width, 0.42 * len(sources) + 1.3), layout="constrained")
-    row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, (measure, rows) in zip(row, panels.items(), strict=True):
+    # Inches: more than four panels need more than a text column.
+    size = (max(8.5, 2 * len(panels)), 0.42 * len(sources) + 1.3)
+    figure, grid = subplots(1, len(panels), figsize=size, sharey=True, squeeze=False)
+    for axes, (measure, rows) in zip(grid[0], panels.items(), strict=True):
         for i, (runs, look) in enumerate(zip(rows.values(), looks(sources), strict=True)):
             look |= {"color": colors[i]} if colors else {}
             mean, low, high = (runs.mean, *runs.interval()) if isinstance(runs, Runs) else runs
@@ -97,8 +97,8 @@ def interval_dots(
             look = {"transform": axes.get_xaxis_transform(), "ha": "center", "fontsize": 9, "color": DATA}
             axes.text(references[measure], 1.01, "real digits", **look)
         axes.set(xlabel=measure, xscale="log" if measure in log else "linear")
-    row[0].set_yticks(range(len(sources)), sources)
-    row[0].invert_yaxis()
+    grid[0, 0].set_yticks(range(len(sources)), sources)
+    grid[0, 0].invert_yaxis()
     return figure
 
 
@@ -241,8 +241,8 @@ def size_panel(sweeps: Mapping[str, Sequence[dict]], *, beta: float = 1.0) -> Fi
 
     ``sweeps``: name of a line → records of a sweep, of which the models of this ``beta`` are taken.
     """
-    figure = Figure(figsize=(9.9, 5.75), layout="constrained")
-    for axes, (measure, label) in zip(figure.subplots(2, 3).flat, PANELS.items(), strict=True):
+    figure, grid = subplots(2, 3, figsize=(9.9, 5.75))
+    for axes, (measure, label) in zip(grid.flat, PANELS.items(), strict=True):
         for (name, records), look in zip(sweeps.items(), looks(sweeps), strict=True):
             if all(record.get(measure) is None for record in records):
                 continue  # this sweep left the measure out: own pictures have no labels, for example

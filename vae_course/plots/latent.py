@@ -224,11 +224,10 @@ def maps_side_by_side(maps: Mapping[str, Tensor], labels: Tensor, class_names: S
     """The same pictures on several maps, title → points (n, 2), by class: ``labels`` (n,) are class numbers,
     ``class_names`` of 1 or 2 letters, or the number is written. The axes have no unit.
     """
-    figure = Figure(figsize=(4.3 * len(maps), 4.5), layout="constrained")
-    row = figure.subplots(1, len(maps), squeeze=False)[0]
+    figure, row = subplots(1, len(maps), figsize=(4.3 * len(maps), 4.5), squeeze=False)
     labels = labels.cpu()
     classes = labels.unique().tolist()
-    for axes, (title, points) in zip(row, maps.items(), strict=True):
+    for axes, (title, points) in zip(row[0], maps.items(), strict=True):
         points = points.detach().cpu().float()
         medians = torch.stack([points[labels == index].median(0).values for index in classes]).numpy()
         reach = (points.max(0).values - points.min(0).values).max().item()
@@ -256,9 +255,8 @@ def point_clouds(panels: Mapping[str, Tensor], mixture: GaussianMixture, *, colu
     the modes. The first 600 are drawn; the counts in the title are of all.
     """
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(2.1 * columns, (2.1 + 0.4) * rows), layout="constrained")
-    cells = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, (name, points) in zip(cells, panels.items(), strict=False):
+    figure, cells = subplots(rows, columns, figsize=(2.1 * columns, 2.5 * rows), squeeze=False)
+    for axes, (name, points) in zip(cells.flat, panels.items(), strict=False):
         draw_cloud(axes, points, mixture)
         found = point_coverage(points, mixture)
         title = f"{name}\n{found.hit} of {found.modes} hit, {found.high_quality:.0%} good"

@@ -27,7 +27,7 @@ class Rule:
         """Whether a value of Python is allowed; True and False are no numbers."""
         if self.kind is str:
             return value in self.choices
-        right = type(value) is int or (type(value) is float and self.kind is float)
+        right = type(value) is int or type(value) is float is self.kind
         return right and math.isfinite(value) and self.holds(value)
 
     def read(self, text: str) -> int | float | str:
@@ -56,6 +56,9 @@ def one_of(names: Iterable[str]) -> Rule:
     """One of several names."""
     names = tuple(names)
     return Rule(str, f"one of {', '.join(names)}", names.__contains__, names)
+
+
+SCHEDULES = one_of(("constant", "linear", "cosine"))
 
 
 def nearest(word: object, known: Sequence[str]) -> str:
@@ -106,11 +109,7 @@ class FitSettings(Settings):
     epochs: int = setting(10, whole(0), "passes through the training part")
     batch_size: int | None = setting(None, whole(1), "examples of an update", "256, fewer for small data")
     learning_rate: float = setting(8e-3, ABOVE_0, "step size at its highest")
-    schedule: str = setting(
-        "linear",
-        one_of(("constant", "linear", "cosine")),
-        "course of the learning rate; linear and cosine end at 0",
-    )
+    schedule: str = setting("linear", SCHEDULES, "course of the learning rate; linear and cosine end at 0")
     warmup: float = setting(0.05, BELOW_1, "share of the run over which the learning rate first rises")
     gradient_clip: float | None = setting(None, ABOVE_0, "largest norm of a gradient", "no limit")
     beta: float = setting(1.0, AT_LEAST_0, "weight of the KL term; 1 is the ELBO")
@@ -152,7 +151,7 @@ def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: flo
         return 1.0 - progress
     if schedule == "cosine":
         return 0.5 * (1.0 + math.cos(math.pi * progress))
-    raise ValueError(f"unknown schedule {schedule!r}; choose one of constant, linear, cosine.")
+    raise ValueError(f"unknown schedule {schedule!r}; choose {SCHEDULES.words}.")
 
 
 def kl_weight(beta: float, step: int, total_steps: int, kl_warmup: float = 0.0) -> float:

@@ -24,7 +24,7 @@ from vae_course.elbo import GaussianPosterior, elbo_terms
 from vae_course.evaluation.paths import lerp
 from vae_course.models.vae import VAE
 from vae_course.plots import write_figure
-from vae_course.plots.images import encoded, image_grid, looking_at, mean_code, montage, pictures
+from vae_course.plots.images import bare, encoded, image_grid, looking_at, mean_code, montage, pictures
 from vae_course.plots.latent import draw_prior
 from vae_course.plots.letters import STEP, TOP, ink_preserving_cut, set_letters
 from vae_course.plots.style import BLACK, BLUE, PRIOR, VERMILION, class_style, minus, styled, subplots
@@ -69,9 +69,10 @@ def digit_scene(model: VAE, image: Tensor) -> Scene:
     after = place_picture(returned, reconstructed(model, image), "Reconstruction")
     clean = encoded(model, image[None])
     place = torch.arange(1, clean.mean.shape[1] + 1).double()
-    _bars(right, place - 0.18, clean, {"color": BLUE, "marker": "o", "label": "original, mean ± σ"})
+    look = {"color": BLUE, "marker": "o", "label": "original, mean ± σ"}
+    right.errorbar(place - 0.18, clean.mean[0], clean.std[0], linestyle="", **look)
     look = {"color": VERMILION, "marker": "s", "label": "spoiled, mean ± σ"}
-    dots, lines = _bars(right, place + 0.18, clean, look)
+    dots, _, (lines,) = right.errorbar(place + 0.18, clean.mean[0], clean.std[0], linestyle="", **look)
     right.axhline(0, color=PRIOR, linewidth=0.8, linestyle=":")
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(xlabel="latent dimension", ylabel="z (prior: 0 ± 1)")
@@ -91,20 +92,13 @@ def digit_scene(model: VAE, image: Tensor) -> Scene:
         set_picture(after, reconstructed(model, spoiled))
         seen.set_xlabel(rf"$-$ELBO = {negative_elbo(model, spoiled):.1f} nats")
         now = encoded(model, spoiled[None])
-        low, high = (now.mean - now.std)[0].tolist(), (now.mean + now.std)[0].tolist()
         dots.set_ydata(now.mean[0].numpy())
-        x = (place + 0.18).tolist()
-        lines.set_segments([[(x, a), (x, b)] for x, a, b in zip(x, low, high, strict=True)])
+        ends = torch.stack([now.mean - now.std, now.mean + now.std], -1)[0]  # (latent, 2)
+        lines.set_segments(torch.stack([(place + 0.18)[:, None].expand_as(ends), ends], -1).numpy())
         return make_room(clean, now)
 
     make_room(clean)
     return Scene(figure, [seen, after, lines, dots], update)
-
-
-def _bars(axes: Axes, place: Tensor, code: GaussianPosterior, look: dict[str, str]):
-    """Mean and one standard deviation in each latent dimension: the dots, and the lines through them."""
-    dots, _, (lines,) = axes.errorbar(place, code.mean[0], yerr=code.std[0], linestyle="", **look)
-    return dots, lines
 
 
 @styled
@@ -131,8 +125,8 @@ def explore_corrupted_digit(model: VAE, image: Tensor) -> Explorer:
     measured = "; ".join(f"{_named(*s)}: {negative_elbo(model, corrupt(image, *s)):.0f}" for s in EXAMPLES)
     alt = "One digit spoiled in several ways, with the reconstruction of each below it, "
     alt += f"and the negative ELBO in nats ({measured})."
-    scene = digit_scene(model, image)
-    return Explorer(scene, controls, lambda: draw_corruption_strip(model, image), alt=alt, fast=True)
+    strip = partial(draw_corruption_strip, model, image)
+    return Explorer(digit_scene(model, image), controls, strip, alt=alt, fast=True)
 
 
 def _named(noise: float, shift: int, blank: float) -> str:
@@ -187,12 +181,10 @@ def explore_latent_pad(model: nn.Module, data) -> Explorer:
     """Two sliders over the plane of a two-dimensional code, data as its background; below, six places."""
     codes = mean_code(model, data.floats())
     controls = {f"z{i}": slider(f"z{'₁₂'[i - 1]}", -3.0, 3.0, 0.0, step=0.05) for i in (1, 2)}
-    alt = (
-        "Left: the plane of a two-dimensional code with the codes of data and six numbered places joined by "
-        "a line. Right: what the decoder draws at each of the six."
-    )
-    scene = pad_scene(model, codes, data.labels)
-    return Explorer(scene, controls, lambda: draw_pad_strip(model, codes, data.labels), alt=alt, fast=True)
+    alt = "Left: the plane of a two-dimensional code with the codes of data and six numbered places joined "
+    alt += "by a line. Right: what the decoder draws at each of the six."
+    given = model, codes, data.labels
+    return Explorer(pad_scene(*given), controls, partial(draw_pad_strip, *given), alt=alt, fast=True)
 
 
 def decoded(model: nn.Module, places: Sequence[tuple[float, float]]) -> Tensor:
@@ -298,9 +290,7 @@ def draw_text(tokenizer) -> Callable[[nn.Module, Tensor, Axes], None]:
         with looking_at(model) as device:
             text = tokenizer.decode(model.write(code.to(device)).cpu())[0]
         axes.text(0.5, 0.5, textwrap.fill(text, 16), ha="center", va="center", fontsize=9)
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        axes.grid(False)
+        bare(axes)
 
     return draw
 

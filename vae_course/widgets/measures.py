@@ -172,8 +172,8 @@ def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) 
 def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
     """The same pictures at five settings, with the measures of each above it."""
     verdict = against(real, judge)
-    figure = Figure(figsize=(9.4, 1.05 * len(STRIP)), layout="constrained")
-    for axes, (what, detail, noise) in zip(figure.subplots(len(STRIP), 1), STRIP, strict=True):
+    figure, rows = subplots(len(STRIP), 1, figsize=(9.4, 1.05 * len(STRIP)))
+    for axes, (what, detail, noise) in zip(rows, STRIP, strict=True):
         shown = retouch(images, detail, noise)
         draw_grid(axes, shown[: 2 * SHOWN], 1, 2 * SHOWN)
         axes.set_title(f"{what}: {verdict(shown)}", fontsize=10, loc="left")
@@ -191,9 +191,7 @@ def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classi
         "detail": slider("detail (−1 blurs, above 0 sharpens)", -1.0, 3.0, 0.0, step=0.25),
         "noise": slider("noise, standard deviation (pixel value)", 0.0, 0.3, 0.0, step=0.02),
     }
-    alt = (
-        f"Five rows of the same pictures ({names[0]}): blurred, as they are, sharpened, sharpened more, and "
-        "with noise; each row has its Fréchet distance, precision, recall and sharpness above it."
-    )
+    alt = f"Five rows of the same pictures ({names[0]}): blurred, as they are, sharpened, sharpened more, "
+    alt += "and with noise; each row has its Fréchet distance, precision, recall and sharpness above it."
     scene = judge_scene(sources, real, judge)
     return Explorer(scene, controls, lambda: draw_strip(sources[names[0]], real, judge), alt=alt, fast=True)

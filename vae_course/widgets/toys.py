@@ -201,11 +201,9 @@ def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Sc
 @styled
 def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Figure:
     """A row for each model (its first seed), with six snapshots from the start to the end of training."""
-    columns = 6
-    figure = Figure(figsize=(1.65 * columns, 1.95 * len(watched) + 0.2), layout="constrained")
-    cells = figure.subplots(len(watched), columns, squeeze=False)
+    figure, cells = subplots(len(watched), 6, figsize=(1.65 * 6, 1.95 * len(watched) + 0.2), squeeze=False)
     for row, (name, seen) in zip(cells, watched.items(), strict=True):
-        chosen = torch.linspace(0, len(seen.steps) - 1, columns).round().int().tolist()
+        chosen = torch.linspace(0, len(seen.steps) - 1, 6).round().int().tolist()
         for axes, moment in zip(row, chosen, strict=True):
             points = seen.points[moment, :, 0]
             draw_cloud(axes, points, mixture)
@@ -223,5 +221,5 @@ def explore_training(watched: Mapping[str, Watched], mixture: GaussianMixture, a
         "copy": slider("seed", 0, copies - 1, 0),
         "moment": slider("moment of training", 0, snapshots - 1, snapshots // 2),
     }
-    scene = moment_scene(watched, mixture)
-    return Explorer(scene, controls, lambda: draw_moments(watched, mixture), alt=alt, fast=True)
+    strip = functools.partial(draw_moments, watched, mixture)
+    return Explorer(moment_scene(watched, mixture), controls, strip, alt=alt, fast=True)
