@@ -8,7 +8,8 @@ from typing import Any
 import exercise_answers_second_hand as second
 
 from vae_course.teaching.engine import exercises, find
-from vae_course.teaching.grading import Exercise, Verdict, grade
+from vae_course.teaching.exercise import Exercise, Verdict
+from vae_course.teaching.grading import grade
 
 Answers = Mapping[str, Mapping[str, list[Callable]]]  # exercise -> mistake -> independently written answers
 

@@ -21,7 +21,8 @@ from tools.classroom.handed import Handed
 from tools.classroom.made_up_class import CLASS
 from tools.classroom.rehearsal import printed, rehearse, table
 from tools.project import Project
-from vae_course.teaching.grading import ContractBroken, Exercise
+from vae_course.teaching.exercise import Exercise
+from vae_course.teaching.grading import ContractBroken
 
 BOXED = pytest.mark.skipif(apart.protection() != "bubblewrap", reason="bubblewrap is not installed")
 

@@ -9,7 +9,8 @@ from exercise_answers import reference_of, stub_of, verdict_of
 
 from vae_course.teaching import engine as engine_module
 from vae_course.teaching.engine import check, complete, exercises, find, hint, solution, solution_source
-from vae_course.teaching.grading import Exercise, Mistake, grade
+from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.teaching.grading import grade
 
 EVERY = [exercise for chapter in ("01", "02") for exercise in exercises(chapter)]
 identifiers = pytest.mark.parametrize("exercise", EVERY, ids=[exercise.id for exercise in EVERY])

@@ -17,7 +17,8 @@ from tools.classroom.graded import A1
 from vae_course.exercises import loss_doctor
 from vae_course.exercises.noise import noise_problem
 from vae_course.teaching.engine import exercises, find
-from vae_course.teaching.grading import Exercise, grade
+from vae_course.teaching.exercise import Exercise
+from vae_course.teaching.grading import grade
 from vae_course.teaching.properties import TooSlow, Watch, further, limited, told
 
 

@@ -27,7 +27,8 @@ from tools.classroom.apart import ALL_CELLS, Gone, NotStarted, protection
 from tools.classroom.handed import Handed
 from tools.classroom.release import draw, number
 from tools.classroom.restore import RestoreError, restore
-from vae_course.teaching.grading import ContractBroken, Exercise, Verdict, grade, own_randomness
+from vae_course.teaching.exercise import Exercise, Verdict
+from vae_course.teaching.grading import ContractBroken, grade, own_randomness
 
 Question = Exercise | Callable[[Handed], "Verdict | tuple[float, str]"]
 SHOWN = {"image/png", "image/jpeg", "text/plain"}  # of a student's own outputs: nothing that a browser runs

@@ -25,7 +25,8 @@ from vae_course.exercises.handed_in import (
     stack_in,
     tensor_in,
 )
-from vae_course.teaching.grading import CONTRACT, WRONG, Verdict, contract_problem
+from vae_course.teaching.exercise import CONTRACT, WRONG, Verdict
+from vae_course.teaching.grading import contract_problem
 
 LETTERS, SIDE, MOST_CENTERS, MOST_DIMENSIONS = 8, 16, 64, 32
 

@@ -19,7 +19,8 @@ from vae_course.evaluation.samples import coverage, memorization
 from vae_course.exercises.handed_in import Bad, draws_of, file_of, later, numbers, stack_in, tensor_in
 from vae_course.models.networks import Classifier
 from vae_course.models.vae import VAE
-from vae_course.teaching.grading import CONTRACT, Verdict, contract_problem
+from vae_course.teaching.exercise import CONTRACT, Verdict
+from vae_course.teaching.grading import contract_problem
 from vae_course.training.loop import fit
 
 LETTERS, SIDE, MOST_NUMBERS, BATCHES, SURE = 8, 16, 500_000, 8, 0.9

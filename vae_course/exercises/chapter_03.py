@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from vae_course.teaching.grading import ContractBroken, Exercise, Mistake, to_tensor
+from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.teaching.grading import ContractBroken, to_tensor
 
 # -------- Exercises of chapter 03 on moving through the code.
 

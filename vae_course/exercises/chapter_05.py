@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from vae_course.exercises.loss_doctor import VAE_TERMS
-from vae_course.teaching.grading import CONTRACT, WRONG, Exercise, Mistake, Verdict, to_tensor
+from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
+from vae_course.teaching.grading import to_tensor
 
 # -------- Exercise of chapter 05: name the bug from its fingerprint.
 

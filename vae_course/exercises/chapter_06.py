@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_course.teaching.grading import ContractBroken, Exercise, Mistake
+from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.teaching.grading import ContractBroken
 
 # -------- Exercise of chapter 06 on the game: the losses of both players.
 

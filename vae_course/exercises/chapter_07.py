@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vae_course.teaching.grading import Exercise, Mistake
+from vae_course.teaching.exercise import Exercise, Mistake
 
 # -------- Exercises of chapter 07 on its measures: missing power, and the bias of a distance.
 

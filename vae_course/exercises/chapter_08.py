@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from vae_course.teaching.grading import Exercise, Mistake
+from vae_course.teaching.exercise import Exercise, Mistake
 
 # -------- Exercises of chapter 08: choose a size from losses.
 

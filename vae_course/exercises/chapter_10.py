@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from vae_course.teaching.grading import Exercise, Mistake
+from vae_course.teaching.exercise import Exercise, Mistake
 
 # -------- Exercises of chapter 10 about text: padding, hidden words.
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_course.teaching.grading import ContractBroken, Exercise, Mistake, to_tensor
+from vae_course.teaching.exercise import Exercise, Mistake
+from vae_course.teaching.grading import ContractBroken, to_tensor
 
 # -------- Chapter 11's exercises on tokens: the codebook that follows, and the bound with a prior over
 # tokens.

@@ -16,15 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from vae_course.randomness import base_seeded, seeded
-from vae_course.teaching.grading import (
-    CONTRACT,
-    CORRECT,
-    NOT_ANSWERED,
-    ContractBroken,
-    Exercise,
-    Verdict,
-    contract_problem,
-)
+from vae_course.teaching.exercise import CONTRACT, CORRECT, NOT_ANSWERED, Exercise, Verdict
+from vae_course.teaching.grading import ContractBroken, contract_problem
 
 IN_ORDER = "In order, as far as can be seen here. It is marked after you hand in."
 LARGEST = 20_000_000  # bytes of a file

@@ -27,7 +27,7 @@ class Rule:
         """Whether a value of Python is allowed; True and False are no numbers."""
         if self.kind is str:
             return value in self.choices
-        right = type(value) is int or type(value) is float is self.kind
+        right = type(value) is int or (type(value) is float and self.kind is float)
         return right and math.isfinite(value) and self.holds(value)
 
     def read(self, text: str) -> int | float | str:

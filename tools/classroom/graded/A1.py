@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Independent, MixtureSameFamily, Normal
 
 from vae_course.exercises import assignment_1 as given
-from vae_course.teaching.grading import Exercise, Mistake
+from vae_course.teaching.exercise import Exercise, Mistake
 
 LOG_2_PI = math.log(2 * math.pi)
 WEIGHTS, REPORT = "A1_weights.pt", "A1_report.pt"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vae_course.exercises import assignment_4 as given
 from vae_course.models.vae import VAE
-from vae_course.teaching.grading import Exercise, Mistake
+from vae_course.teaching.exercise import Exercise, Mistake
 
 SAMPLER, REPORT = "A4_sampler.pt", "A4_report.pt"
 
