@@ -25,13 +25,12 @@ def line_plot(
     log_y: bool = False,
     x_ticks: Sequence[float] | None = None,
     legend_outside: bool = False,
-    bands: bool = False,
 ) -> Figure:
     """One axes with a line for each name; lines differ in color, dash and marker.
 
     Args:
-        curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars, or with ``bands``
-            as bands. y may be `Runs`, which bring their own. With ``points``, curves have no markers.
+        curves: name → (x, y) or (x, y, low, high); low and high are drawn as error bars. y may be `Runs`,
+            which bring their own. With ``points``, curves have no markers.
         points: name → (x, y), drawn as markers without a line: measurements beside exact curves.
         x_label, y_label, log_x, log_y, x_ticks: labels have units; ticks are where to write numbers.
         legend_outside: put the legend to the right of the axes, where it hides nothing.
@@ -42,9 +41,6 @@ def line_plot(
             del look["marker"]
         if len(y) and isinstance(y[0], Runs):
             y, interval = [runs.mean for runs in y], zip(*[runs.interval() for runs in y], strict=True)
-        if bands:
-            axes.fill_between(x, *interval, color=look["color"], alpha=0.15, linewidth=0)
-            interval = ()
         axes.errorbar(x, y, yerr=error_bars(y, *interval), label=name, capsize=3, **look)
     for (name, (x, y)), look in zip((points or {}).items(), looks(points or ()), strict=True):
         axes.plot(x, y, label=name, **look | {"linestyle": "none"})
