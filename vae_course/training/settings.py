@@ -133,7 +133,7 @@ class FitSettings(Settings):
     eval_examples: int | None = setting(2000, whole(1), "fixed random examples for the history", "all")
 
     def for_examples(self, n: int) -> Self:
-        """For ``n`` examples, with a number for a ``batch_size`` of None: 256, or n / 8, at least 32."""
+        """With a number for a ``batch_size`` of None: 256, or n / 8, at least 32, of ``n`` examples."""
         return replace(self, batch_size=self.batch_size or min(256, max(32, n // 8)))
 
 
