@@ -17,7 +17,7 @@ from vae_course import widgets
 from vae_course.data.images import ImageData
 from vae_course.data.loading import load
 from vae_course.data.toys import CurveModel, ring_mixture
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 from vae_course.models.text import TextVAE
 from vae_course.models.vae import VAE, GaussianVAE
 from vae_course.randomness import seed_everything, seeded

@@ -12,8 +12,8 @@ from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import active_units, probe_accuracy
 from vae_course.evaluation.intervals import Interval
 from vae_course.evaluation.samples import ModeCoverage, frechet_distance, mode_coverage, sample_quality
-from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
+from vae_course.models.networks import Classifier
 from vae_course.models.vae import VAE
 from vae_course.models.vq_vae import VQVAE, perplexity
 from vae_course.randomness import seeded

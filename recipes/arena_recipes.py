@@ -15,10 +15,9 @@ from recipes.gan import fit_gan
 from recipes.shipping import ship
 from recipes.vae_gan import fit_vae_gan, plain
 from recipes.vq_vae import fit_prior, vq_terms
-from vae_course.models.gan import Discriminator, Generator
+from vae_course.models.gan import VAEGAN, Discriminator, Generator
 from vae_course.models.hierarchical import HierarchicalVAE
 from vae_course.models.vae import VAE, Autoencoder
-from vae_course.models.vae_gan import VAEGAN
 from vae_course.models.vq_vae import VQVAE, CodePrior
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vae_course.machine import Adam, pick_device, working_on
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 from vae_course.randomness import seed_of, seeded
 
 

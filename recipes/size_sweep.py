@@ -23,7 +23,7 @@ from vae_course.evaluation.code_use import probe_accuracy
 from vae_course.files import write_atomically
 from vae_course.likelihoods import Gaussian
 from vae_course.models.vae import VAE
-from vae_course.plots.chapter_08 import side_by_side
+from vae_course.plots.curves import side_by_side
 from vae_course.randomness import seed_everything, seeded
 
 ROOT = Path(__file__).parents[1]

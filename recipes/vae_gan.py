@@ -10,8 +10,8 @@ from recipes.gan import BETAS
 from vae_course.data.own_images import check_data
 from vae_course.elbo import elbo_terms
 from vae_course.machine import Adam, pick_device, working_on
+from vae_course.models.gan import VAEGAN
 from vae_course.models.vae import VAE
-from vae_course.models.vae_gan import VAEGAN
 from vae_course.training.loop import History, Run, complete
 from vae_course.training.settings import AT_LEAST_0, FitSettings, setting
 from vae_course.training.vae_gan import VAEGANLosses, vae_gan_losses

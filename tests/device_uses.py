@@ -27,17 +27,16 @@ from vae_course.evaluation.code_use import (
     kl_per_dimension,
     posterior_means,
     probe_accuracy,
+    size_report,
     view_setting,
 )
 from vae_course.evaluation.paths import path_cost
 from vae_course.evaluation.samples import frechet_distance, sample_quality
-from vae_course.evaluation.sizes import size_report
 from vae_course.machine import pick_device
-from vae_course.models.gan import Discriminator, Generator
+from vae_course.models.gan import VAEGAN, Discriminator, Generator
 from vae_course.models.hierarchical import HierarchicalVAE
 from vae_course.models.one_model import OneModel
 from vae_course.models.text import TextVAE
-from vae_course.models.vae_gan import VAEGAN
 from vae_course.models.vq_vae import VQVAE, CodePrior
 from vae_course.plots.images import manifold, reconstructions, samples, traversal_grid
 from vae_course.training.loop import TrainingDiverged

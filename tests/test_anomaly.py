@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 from linear_vae import LinearVAE
 from tiny_data import Rows
 
-from vae_course.evaluation.anomaly import auroc, auroc_difference, auroc_interval
-from vae_course.evaluation.baselines import isolation_forest_scores, pca_scores
+from vae_course.evaluation.baselines import (
+    auroc,
+    auroc_difference,
+    auroc_interval,
+    isolation_forest_scores,
+    pca_scores,
+)
 from vae_course.evaluation.bounds import elbo_scores, importance_weighted_scores
 
 scores = st.lists(st.integers(0, 6), min_size=1, max_size=12)

@@ -19,8 +19,8 @@ from recipes.arena_recipes import (
     save_arena,
     train,
 )
-from vae_course.models.classifier import Classifier
 from vae_course.models.gan import Generator
+from vae_course.models.networks import Classifier
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import TrainingDiverged
 from vae_course.weights import ARENA, WEIGHTS, ArenaModel, arena_results, read_arena

@@ -12,13 +12,13 @@ from tools.project import Project
 from vae_course import likelihoods
 from vae_course.data.loading import load
 from vae_course.elbo import ElboTerms, GaussianPosterior, standard_normal_log_prob
-from vae_course.evaluation.anomaly import auroc
+from vae_course.evaluation.baselines import auroc
 from vae_course.evaluation.bounds import bits_per_dimension, importance_weighted_log_prob
 from vae_course.evaluation.code_use import active_units, collapse_report, posterior_means
 from vae_course.evaluation.loss_translator import LossWeights, effective_beta
 from vae_course.evaluation.paths import lerp, slerp
 from vae_course.evaluation.samples import frechet_distance, precision_recall
-from vae_course.models.linear_gaussian import water_filling
+from vae_course.models.toys import water_filling
 from vae_course.models.vae import VAE
 from vae_course.models.vq_vae import perplexity
 

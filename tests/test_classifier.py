@@ -8,7 +8,7 @@ from tiny_data import tiny_images
 
 from recipes.judges import train_classifier
 from vae_course.data.loading import load
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 
 
 def test_it_learns_classes_it_can_see():

@@ -11,7 +11,7 @@ from torch.distributions import kl_divergence as divergence
 
 from vae_course.elbo import ElboTerms, GaussianPosterior
 from vae_course.evaluation.code_use import log_aggregate
-from vae_course.models.linear_gaussian import water_filling
+from vae_course.models.toys import water_filling
 
 
 def normal(mean, log_var):

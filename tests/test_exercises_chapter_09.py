@@ -5,7 +5,7 @@ import pytest
 import torch
 from exercise_answers import assert_recognized, stub_of, verdict_of
 
-from vae_course.evaluation.anomaly import auroc
+from vae_course.evaluation.baselines import auroc
 from vae_course.evaluation.paths import adjusted_vectors, mean_difference
 from vae_course.teaching.engine import exercises
 

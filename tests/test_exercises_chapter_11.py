@@ -6,7 +6,7 @@ from exercise_answers import reference_of, stub_of, verdict_of
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from vae_course.models.vae_gan import VAEGAN
+from vae_course.models.gan import VAEGAN
 from vae_course.teaching.engine import exercises, find
 from vae_course.teaching.grading import grade
 

@@ -15,10 +15,11 @@ from exercise_answers_fresh import RIGHT, WRONG
 
 from tools.classroom.graded import A1
 from vae_course.exercises import loss_doctor
+from vae_course.exercises.noise import noise_problem
 from vae_course.teaching.engine import exercises, find
 from vae_course.teaching.exercise import Exercise
 from vae_course.teaching.grading import grade
-from vae_course.teaching.properties import TooSlow, Watch, further, limited, noise_problem, told
+from vae_course.teaching.properties import TooSlow, Watch, further, limited, told
 
 
 def exercise_of(identifier):

@@ -15,7 +15,6 @@ from vae_course.likelihoods import (
     FeatureLoss,
     Gaussian,
     Laplace,
-    log_normalizer,
     make,
 )
 from vae_course.models.vae import VAE
@@ -74,14 +73,6 @@ def test_continuous_bernoulli_is_finite_with_finite_gradients(logit):
         value = ContinuousBernoulli().log_prob(torch.full((1, 1), x), logits)
         value.sum().backward()
         assert torch.isfinite(value).all() and torch.isfinite(logits.grad).all()
-
-
-def test_the_normalizer_is_what_separates_it_from_cross_entropy():
-    x, logits = gray((5, 7)), 3 * normal((5, 7))
-    difference = ContinuousBernoulli().log_prob(x, logits) - make("bernoulli").log_prob(x, logits)
-    torch.testing.assert_close(difference, log_normalizer(logits).sum(-1))
-    assert log_normalizer(torch.zeros(1)).item() == pytest.approx(math.log(2))
-    assert (log_normalizer(logits) >= math.log(2)).all()
 
 
 def test_laplace_equals_torch_distributions():

@@ -8,7 +8,7 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from vae_course.data.toys import LinearGaussian
 from vae_course.elbo import elbo_terms
-from vae_course.models.linear_gaussian import (
+from vae_course.models.toys import (
     LinearGaussianVAE,
     covariance_spectrum,
     principal_component_model,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vae_course.teaching.parameters import ParameterError, check_parameters
+from vae_course.teaching.engine import ParameterError, check_parameters
 
 RULES = {
     "DATASET": ("mnist", "digits"),

@@ -12,7 +12,6 @@ from vae_course.evaluation.paths import (
     coin_entropy,
     lerp,
     path_cost,
-    retimed,
     slerp,
     with_contrast,
 )
@@ -128,16 +127,6 @@ def test_path_cost_is_the_elbo_of_each_picture():
     assert torch.allclose(cost.negative_elbo.flatten(), expected)
     assert torch.allclose(cost.excess.flatten(), expected - coin_entropy(flat))
     assert not cost.negative_elbo.requires_grad
-
-
-def test_retimed_stops_lie_on_the_line_at_equal_distances_by_the_other_ruler():
-    def place(z):  # the second half of the way counts four times as much
-        return torch.where(z < 0.5, z, 4 * z - 1.5)
-
-    stops = retimed(place, torch.zeros(2, 1), torch.ones(2, 1), 6, fine=200)
-    assert stops.shape == (6, 2, 1)
-    assert torch.equal(stops[[0, -1]], torch.tensor([0.0, 1.0])[:, None, None].expand(2, 2, 1))
-    assert torch.allclose(place(stops).diff(dim=0), torch.full((5, 2, 1), 0.5), atol=0.01)
 
 
 def test_contrast_is_brought_to_that_of_other_pictures():

@@ -6,7 +6,7 @@ from torch.distributions import Normal
 
 from vae_course.data.tables import PointData
 from vae_course.elbo import elbo_terms
-from vae_course.models.points import PointVAE, SideBySide
+from vae_course.models.toys import PointVAE, SideBySide
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vae_course.teaching.predictions import predict
+from vae_course.teaching.engine import predict
 
 
 def test_question_and_options_are_there_as_text_once(capsys):

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from vae_course.evaluation.code_use import choose_size, size_curve
 from vae_course.evaluation.intervals import Runs
-from vae_course.evaluation.sizes import choose_size, size_curve
 
 SIZES = [2, 4, 8, 16, 32, 64]
 

@@ -10,11 +10,10 @@ from tiny_data import tiny_images
 
 from vae_course.__main__ import main
 from vae_course.evaluation.bounds import evaluate
-from vae_course.evaluation.code_use import active_units, kl_per_dimension
-from vae_course.evaluation.sizes import cost, size_report
-from vae_course.models.classifier import Classifier
+from vae_course.evaluation.code_use import active_units, cost, kl_per_dimension, size_report
+from vae_course.models.networks import Classifier
 from vae_course.models.vae import VAE
-from vae_course.plots.chapter_08 import PANELS, rate_distortion_panel, size_panel
+from vae_course.plots.curves import PANELS, rate_distortion_panel, size_panel
 from vae_course.training import sweep
 from vae_course.training.loop import TrainingDiverged
 from vae_course.training.sweep import Cell, describe, plan, run_sweep

@@ -13,9 +13,9 @@ import pytest
 import torch
 from tiny_data import tiny_images
 
-from vae_course.evaluation.sizes import size_report
+from vae_course.evaluation.code_use import size_report
 from vae_course.files import Told
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 from vae_course.randomness import base_seeded
 from vae_course.training.sweep import plan, run_sweep
 

@@ -8,8 +8,8 @@ from tiny_data import InterruptedAt, tiny_images
 
 from recipes.vae_gan import fit_vae_gan, plain, who_plays
 from vae_course import elbo_terms, seed_everything
+from vae_course.models.gan import VAEGAN
 from vae_course.models.vae import VAE
-from vae_course.models.vae_gan import VAEGAN
 from vae_course.training.loop import TrainingDiverged
 from vae_course.training.vae_gan import frozen, vae_gan_losses
 from vae_course.weights import CheckpointError, load_model

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vae_course.evaluation.samples import power_spectrum, relative_power, relative_sharpness, sample_quality
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 from vae_course.teaching.display import format_number
 from vae_course.widgets.measures import draw_strip, explore_the_judge, judge_scene, retouch
 

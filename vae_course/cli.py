@@ -26,7 +26,7 @@ from vae_course.data.images import ImageData
 from vae_course.data.loading import HOMES, finish
 from vae_course.files import Told, say, write_atomically
 from vae_course.likelihoods import LIKELIHOODS
-from vae_course.plots.chapter_08 import rate_distortion_panel, size_panel
+from vae_course.plots.curves import rate_distortion_panel, size_panel
 from vae_course.plots.images import looking_at, mean_code
 from vae_course.training import distributed as processes
 from vae_course.training.settings import AT_LEAST_0, SWEEP_RECIPE, FitSettings, Rule, one_of, whole
@@ -346,9 +346,7 @@ def find_image(data: ImageData, text: str, option: str, seed: int) -> int:
 
 
 def paths_figure(model: VAE, data: ImageData, pairs: Sequence[tuple[int, int]], steps: int) -> Figure:
-    """Decoded straight lines between the mean codes of pairs of images (indices into ``data``), a row each,
-    with the originals at the ends; ``steps`` pictures on each path, at least 2.
-    """
+    """Decoded straight lines between the mean codes of pairs of images (indices), originals at the ends."""
     weight = torch.linspace(0, 1, steps)[:, None]
     rows = []
     with looking_at(model) as device:

@@ -61,18 +61,10 @@ class Bernoulli(nn.Module):
         return torch.logit(mean)
 
 
-def log_normalizer(logits: Tensor) -> Tensor:
-    """log C of p(x) = C λ^x (1 − λ)^(1 − x) on [0, 1], elementwise; nats, ≥ log 2, same shape as ``logits``.
-
-    C = log(λ / (1 − λ)) / (2λ − 1), and 2 at λ = ½ (Loaiza-Ganem & Cunningham 2019, eq. 6), as a function of
-    the logit: log C = log 2 + log cosh h − log(sinh h / h) with h = logit / 2.
-    """
-    half = logits.abs() / 2
-    return F.softplus(-2 * half) + half - _log_sinh_ratio(half)
-
-
 def _log_sinh_ratio(half: Tensor) -> Tensor:
-    """log(sinh h / h) for h ≥ 0; 0 at 0."""
+    """log(sinh h / h) for h ≥ 0; 0 at 0. The density is λ^x (1 − λ)^(1 − x) times log(λ / (1 − λ)) / (2λ − 1)
+    (Loaiza-Ganem & Cunningham 2019, eq. 6), which is (x − ½) logit − this of half the logit, in logs.
+    """
     small = half < SERIES_BELOW / 2
     safe = torch.where(small, torch.ones_like(half), half)  # the branch not taken must not give NaN gradients
     exact = safe + torch.log1p(-torch.exp(-2 * safe)) - torch.log(2 * safe)
@@ -130,7 +122,7 @@ class _Centered(nn.Module):
 
     name = "scale"  # ``log_<name>`` is in the state dict either way
 
-    def __init__(self, scale: float | Tensor, learned: bool):
+    def __init__(self, scale: float | Tensor = 1.0, learned: bool = False):
         super().__init__()
         if not SMALLEST_SIGMA <= scale < math.inf:
             what = "standard deviation" if self.name == "sigma" else "scale"
@@ -189,9 +181,6 @@ class Laplace(_Centered):
     """Independent Laplace for each feature: the likelihood behind the absolute error. The shared ``scale`` b
     ≥ 0.001 is the mean absolute deviation; σ is √2·b. ``params`` are medians.
     """
-
-    def __init__(self, scale: float = 1.0, learned: bool = False):
-        super().__init__(scale, learned)
 
     def log_prob(self, x: Tensor, params: Tensor) -> Tensor:
         """−|x − params| / b − log 2b, nats, (..., batch)."""

@@ -201,9 +201,7 @@ def trio_curves() -> dict[str, list[dict]]:
 
 
 def load_reader(name: str = "faces_synthetic") -> nn.Module:
-    """A shipped reader, frozen (``evaluation.read``): of the nine factors of drawn faces, or of "celeba", the
-    40 attributes in the order of ``load("celeba").attribute_names``.
-    """
+    """A shipped reader, frozen: of the factors of drawn faces, or of "celeba", its ``attribute_names``."""
     return _shipped("reader", name)
 
 
@@ -214,9 +212,7 @@ def load_one_model(name: str | Path) -> nn.Module:
 
 
 def load_text_model(name: str, seed: int = 0, code: bool = True) -> tuple[nn.Module, Tokenizer]:
-    """A shipped TextVAE of "names", "invented_names", "sentences" or "invented_sentences" (or, without
-    ``code``, the names' twin), and its tokenizer, for ``load(name, part).with_tokenizer(tokenizer)``.
-    """
+    """A shipped TextVAE (without ``code``, the names' twin) and its tokenizer, for ``with_tokenizer``."""
     from vae_course.data.text import Tokenizer
 
     path = shipped_file("text model", name if code else f"{name}_no_code", seed)
@@ -226,9 +222,7 @@ def load_text_model(name: str, seed: int = 0, code: bool = True) -> tuple[nn.Mod
 
 
 def load_photograph_model(name: str) -> nn.Module:
-    """The shipped VAE of 64×64 color pictures, "stanford_dogs" or "faces_synthetic", with discretized
-    logistics: −ELBO / (12,288 log 2) is bits per dimension.
-    """
+    """The shipped VAE of 64×64 pictures, discretized logistics: −ELBO / (12,288 log 2) is bits a number."""
     return load_model(shipped_file("model of photographs", name))
 
 
@@ -252,16 +246,12 @@ def load_sound_model(name: str = "spoken_digits") -> nn.Module:
 
 
 def load_face_model(seed: int = 0) -> nn.Module:
-    """A convolutional VAE of ``load("faces_synthetic")``, 16 latent dimensions, learned σ; seeds 0, 1 and 2
-    are runs of one command, 0 and 1 cut short (22 and 12 of 24 epochs).
-    """
+    """A convolutional VAE of ``load("faces_synthetic")``, 16 latent dimensions, learned σ, of three seeds."""
     return load_model(shipped_file("model of faces", "synthetic", seed))
 
 
 def load_celeba(stage: str = "vae") -> nn.Module:
-    """A VAE of 64×64 color photographs of faces: "vae", or the same network after its game, "vae_gan", with
-    the σ of the first, so that their nats can be compared. Frozen.
-    """
+    """A VAE of 64×64 faces, frozen: "vae", or the same after its game, "vae_gan", with the σ of the first."""
     return _shipped("model of CelebA", stage)
 
 

@@ -109,7 +109,7 @@ PARTS = (
             Formula(
                 "water-filling (linear VAE)", "rate ½ log(λ/θ) where λ > θ = βσ², else 0",
                 "0.5 * log((variances / level).clamp_min(1))",
-                "vae_course.models.linear_gaussian.water_filling", "04",
+                "vae_course.models.toys.water_filling", "04",
             ),
             Formula(
                 "straight line", "(1 − t) a + t b", "(1 - t) * start + t * end",
@@ -138,7 +138,7 @@ PARTS = (
             Formula(
                 "AUROC of a score", "P(odd > normal) + ½ P(odd = normal)",
                 "((odd[:, None] > normal) + 0.5 * (odd[:, None] == normal)).mean()",
-                "vae_course.evaluation.anomaly.auroc", "09",
+                "vae_course.evaluation.baselines.auroc", "09",
             ),
             Formula(
                 "bits per dimension", "−ELBO / (D log 2); scaling changes a density", "nats / (D * log(2))",

@@ -154,9 +154,7 @@ class ImageData(Examples):
         return f"ImageData({self.name}, {self.split}: {len(self):,} images {size}, {classes}{reading})"
 
     def batch(self, index: Tensor | slice, generator: torch.Generator | None = None) -> Tensor:
-        """Read a minibatch, float32 (n, C, H, W) in [0, 1] on the device of the images; ``index`` is int64
-        (n,) on any device, or a slice; ``generator`` draws binarization and augmentation.
-        """
+        """Read float32 (n, C, H, W) in [0, 1] where the images are; ``generator`` binarizes and augments."""
         if isinstance(index, Tensor) and index.dtype == torch.int64 and index.ndim == 1:
             # Twenty times as fast as images[index], which copies single bytes on a CPU.
             images = self.images.index_select(0, index.to(self.images.device))

@@ -231,9 +231,7 @@ def _bytes(pixels: Tensor, name: str) -> Tensor:
 
 
 def check_data(data, part: str):
-    """What :func:`as_image_data` makes of the data, which is ``part`` in messages: "the training set".
-    TypeError: it holds no pictures. ValueError: it is empty.
-    """
+    """What :func:`as_image_data` makes of data, ``part`` in messages; ValueError: they are empty."""
     data = as_image_data(data, part)
     if len(data) == 0:
         raise ValueError(f"{part} is empty; load at least one example.")

@@ -1,4 +1,4 @@
-"""What a model must beat: Gaussians, files, linear predictions, counts, and two scores without a VAE."""
+"""What a model must beat: Gaussians, files, linear predictions, counts, scores; how well a score ranks."""
 
 import io
 import math
@@ -13,7 +13,8 @@ from torch.distributions import LowRankMultivariateNormal, MultivariateNormal, N
 
 from vae_course.data.text import END, PAD, START, UNKNOWN
 from vae_course.evaluation.bounds import Estimate
-from vae_course.randomness import seed_of
+from vae_course.evaluation.intervals import Interval
+from vae_course.randomness import seed_of, seeded_numpy
 
 
 def _shared(variance: Tensor, data) -> Tensor:
@@ -24,9 +25,7 @@ def _shared(variance: Tensor, data) -> Tensor:
 
 
 def gaussian_without_code(train, held_out) -> Estimate:
-    """−log p of held-out FeatureData under one Gaussian for each feature, fitted to the training part, nats:
-    what a GaussianVAE reaches without its code.
-    """
+    """−log p under one Gaussian for each feature, nats: what a GaussianVAE reaches without its code."""
     known = train.values.double()
     mean = known.mean(0)
     variance = _shared((known - mean).square().mean(0), train)
@@ -95,9 +94,7 @@ def file_bits(images: Tensor, form: str, **settings) -> float:
 
 
 def isolation_forest_scores(train: Tensor, test: Tensor) -> Tensor:
-    """Scores of scikit-learn's isolation forest (Liu, Ting & Zhou 2008) of 200 trees, fitted to ``train`` (n,
-    ...), for ``test`` (m, ...): float64 (m,), higher for stranger rows.
-    """
+    """Scores by an isolation forest (Liu, Ting & Zhou 2008) of 200 trees: float64 (m,), high is stranger."""
     from sklearn.ensemble import IsolationForest
 
     forest = IsolationForest(n_estimators=200, random_state=seed_of(0)).fit(train.flatten(1).numpy())
@@ -180,3 +177,60 @@ class NGram:
                 return
             yield self._context(before), token
             before.append(token)
+
+
+# How well a score ranks: AUROC with a bootstrap interval. A score is higher for stranger examples.
+
+DRAWS = 2000  # of a bootstrap
+
+
+def auroc(normal: Tensor, anomalous: Tensor) -> float:
+    """Probability that an anomalous example scores higher than a normal one, ties counted half.
+
+    The area under the receiver operating characteristic (Hanley & McNeil 1982) of scores (n,) and (m,).
+    """
+    return float(_auroc(_scores(normal), _scores(anomalous)))
+
+
+def auroc_interval(normal: Tensor, anomalous: Tensor) -> Interval:
+    """AUROC with a 95 % percentile bootstrap interval over the examples (each group resampled by itself): how
+    far another test set could lie from this one, not another training run.
+    """
+    return _bootstrap((normal, anomalous))
+
+
+def auroc_difference(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> Interval:
+    """AUROC of one score less that of another, (normal, anomalous) each, **on the same examples**, paired."""
+    return _bootstrap(first, second)
+
+
+def _bootstrap(*pairs: tuple[Tensor, Tensor]) -> Interval:
+    pairs = [tuple(map(_scores, pair)) for pair in pairs]
+    n, m = map(len, pairs[0])
+    if any((len(normal), len(anomalous)) != (n, m) for normal, anomalous in pairs):
+        raise ValueError("a paired difference needs two scores of the same examples.")
+
+    def measured(rows, columns) -> float:
+        first, *second = (_auroc(normal[rows], anomalous[columns]) for normal, anomalous in pairs)
+        return float(first - sum(second))
+
+    rng = seeded_numpy(0)
+    point = measured(slice(None), slice(None))
+    values = [measured(rng.randint(0, n, n), rng.randint(0, m, m)) for _ in range(DRAWS)]
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(point, min(float(low), point), max(float(high), point))
+
+
+def _scores(values: Tensor) -> np.ndarray:
+    array = torch.as_tensor(values).detach().cpu().double().numpy()
+    if array.ndim != 1 or len(array) == 0 or not np.isfinite(array).all():
+        raise ValueError(f"scores have shape {array.shape}; expected at least one finite number each, (n,).")
+    return array
+
+
+def _auroc(normal: np.ndarray, anomalous: np.ndarray) -> float:
+    # scikit-learn's roc_auc_score takes hundreds of times as long: too long for a bootstrap.
+    ordered = np.sort(normal)
+    below = np.searchsorted(ordered, anomalous, side="left")
+    up_to = np.searchsorted(ordered, anomalous, side="right")
+    return (below + up_to).sum() / (2.0 * len(normal) * len(anomalous))

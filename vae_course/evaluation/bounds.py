@@ -128,9 +128,7 @@ def importance_weighted_scores(model, data, *, k: int = 200, seed: int = 0) -> T
 
 
 def importance_weighted_bound(model, data, *, k: int = 1000, seed: int = 0) -> Estimate:
-    """Mean log p̂_K(x) over a data set, nats per example, by ``k`` draws of z each; its negative is what
-    papers call NLL. Say with the number which binarization the data have.
-    """
+    """Mean log p̂_K(x) over a data set, nats per example: minus what papers call NLL. Mind binarization."""
     return Estimate.of(-importance_weighted_scores(model, data, k=k, seed=seed))
 
 

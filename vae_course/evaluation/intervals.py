@@ -150,9 +150,7 @@ def _divided_by(ours: float, theirs: float) -> float:
 def _borders(
     operation: Callable[[float, float], float], ours: tuple[float, float], theirs: tuple[float, ...]
 ) -> tuple[float, float]:
-    """What the result cannot leave: its extremes at the borders, but of products and ratios of two measured
-    quantities only the sign.
-    """
+    """What the result cannot leave: its extremes at the borders, or of two measured factors only the sign."""
     multiple = len(theirs) == 1 and operation in (operator.mul, operator.truediv)
     if operation in (operator.mul, operator.truediv, _divided_by) and not multiple:
         return (0.0, math.inf) if min(*ours, *theirs) >= 0 else (-math.inf, math.inf)

@@ -1,7 +1,6 @@
 """Paths and directions in the code, and what they cost."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +9,7 @@ from torch.nn.functional import normalize, one_hot
 
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import in_parts, looking_at, noise_like
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 
 SMALLEST_ANGLE = 1e-4  # radians; below it a great circle and a straight line agree to float32 precision
 
@@ -60,19 +59,6 @@ def _half_circle(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     middle = normalize(axis - (axis * line).sum(-1, keepdim=True) * line, dim=-1)
     halves = slerp(a, middle, 2 * t), slerp(middle, b, 2 * t - 1)
     return torch.where((t <= 0.5).reshape(-1, 1, 1), *halves)
-
-
-@torch.no_grad()
-def retimed(place: Callable, start: Tensor, end: Tensor, steps: int, fine: int = 20) -> Tensor:
-    """The straight line between codes (pairs, latent) with ``steps`` stops at equal distances by another
-    ruler, ``place``: codes (..., latent) → (..., size), asked ``fine`` times a stop: (steps, pairs, latent).
-    """
-    line = lerp(start, end, torch.linspace(0, 1, fine * (steps - 1) + 1))
-    gone = place(line).diff(dim=0).norm(dim=-1).cumsum(0)
-    gone = torch.cat([torch.zeros_like(gone[:1]), gone])
-    asked = torch.linspace(0, 1, steps).to(gone)[:, None, None] * gone[-1]
-    stops = (gone[None] - asked).abs().argmin(1)
-    return torch.take_along_dim(line, stops[..., None], 0)
 
 
 @dataclass(frozen=True)

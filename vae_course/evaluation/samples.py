@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vae_course.data.toys import GaussianMixture
-from vae_course.evaluation.anomaly import auroc
+from vae_course.evaluation.baselines import auroc
 from vae_course.evaluation.intervals import Interval
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 from vae_course.randomness import seeded
 
 CHUNK = 1000  # rows of features at a time; memory grows with it times the size of a set
@@ -62,9 +62,7 @@ def power_spectrum(images: Tensor) -> Spectrum:
 
 
 def relative_power(images: Tensor, data: Tensor, *, low: float = 0.25, high: float = 0.5) -> float:
-    """Power of pictures (n, C, H, W) over that of data in a band of frequencies (the finer half), from
-    ``low`` to ``high`` cycles per pixel: below 1 it is missing.
-    """
+    """Power of pictures over that of data, from ``low`` to ``high`` cycles per pixel: below 1 it lacks."""
     (ours, radius), (theirs, _) = _power_and_radius(images), _power_and_radius(data)
     band = (radius >= low - 1e-9) & (radius <= high + 1e-9) & (radius > 0)
     return ours[band].mean().item() / theirs[band].mean().item()
@@ -153,9 +151,7 @@ class Quality:
 
 
 def sample_quality(generated: Tensor, real: Tensor, classifier: Classifier) -> Quality:
-    """Judge generated pictures (n, C, H, W) in [0, 1] by held-out data; of the larger set the first n are
-    used. The classifier, as of ``load_classifier``, is never one that the model was trained on.
-    """
+    """Judge pictures (n, C, H, W) in [0, 1] by as many held-out ones and a classifier nobody trained on."""
     n = min(len(generated), len(real))
     generated, real = generated[:n].detach().clamp(0, 1), real[:n]
     ours, theirs = classifier.features(generated), classifier.features(real)

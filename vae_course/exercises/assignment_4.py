@@ -17,7 +17,7 @@ from vae_course.data.letters import warp
 from vae_course.data.loading import load
 from vae_course.evaluation.samples import coverage, memorization
 from vae_course.exercises.handed_in import Bad, draws_of, file_of, later, numbers, stack_in, tensor_in
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 from vae_course.models.vae import VAE
 from vae_course.teaching.exercise import CONTRACT, Verdict
 from vae_course.teaching.grading import contract_problem

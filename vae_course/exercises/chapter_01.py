@@ -8,9 +8,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vae_course.exercises.noise import noise_problem
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
 from vae_course.teaching.grading import ContractBroken, contract_problem, to_tensor
-from vae_course.teaching.properties import noise_problem
 
 # -------- Exercise of chapter 01 about what autoencoder, VAE and GAN optimize.
 

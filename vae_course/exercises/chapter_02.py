@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vae_course.exercises.noise import noise_problem
 from vae_course.models.vae import VAE
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
 from vae_course.teaching.grading import contract_problem, to_tensor
-from vae_course.teaching.properties import noise_problem
 
 # -------- Exercises of chapter 02 whose answers are random: judged by statistics, gradients and
 # repeatability.

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from vae_course.exercises.noise import noise_problem
 from vae_course.models.letters import LetterVAE
 from vae_course.teaching.exercise import CONTRACT, WRONG, Exercise, Mistake, Verdict
 from vae_course.teaching.grading import contract_problem, to_tensor
-from vae_course.teaching.properties import noise_problem
 
 # -------- Exercises of chapter 09: AUROC, and attribute vectors with the others held fixed.
 

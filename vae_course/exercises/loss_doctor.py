@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vae_course.exercises.noise import noise_problem
 from vae_course.teaching.display import publish
 from vae_course.teaching.exercise import Exercise, Mistake, Verdict
 from vae_course.teaching.grading import ContractBroken, grade
-from vae_course.teaching.properties import noise_problem
 
 EXAMPLES = 8000
 # One latent dimension for each way to misread log σ²: small, one, large.

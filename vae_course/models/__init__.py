@@ -5,18 +5,16 @@ from vae_course._lazy import lazily
 __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
-        "classifier": "Classifier",
-        "gan": "Discriminator Generator",
+        "gan": "Discriminator Generator VAEGAN",
         "hierarchical": "HierarchicalVAE",
         "letters": "alphabet_terms LetterVAE",
-        "linear_gaussian": "covariance_spectrum LinearGaussianVAE principal_component_model subspace_angle "
-        "water_filling",
         "neighbors": "NeighborDecoder",
+        "networks": "Classifier",
         "one_model": "OneModel",
-        "points": "PointVAE SideBySide",
         "text": "TextVAE",
+        "toys": "covariance_spectrum LinearGaussianVAE PointVAE principal_component_model SideBySide "
+        "subspace_angle water_filling",
         "vae": "Autoencoder GaussianVAE VAE",
-        "vae_gan": "VAEGAN",
         "vq_vae": "Codebook CodePrior perplexity VQVAE",
     },
 )

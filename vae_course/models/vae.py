@@ -121,9 +121,7 @@ def mean_image(data) -> Tensor:
 
 
 class Autoencoder(ImageModel):
-    """Encoder to a point, decoder back; trained on the likelihood of the pixels alone. The networks are the
-    VAE's, but for the encoder's last layer, which has no log σ² to give.
-    """
+    """Encoder to a point, decoder back: the VAE's networks without log σ², trained on pixels' likelihood."""
 
     outputs_per_latent = 1
 
@@ -155,9 +153,7 @@ class VAE(ImageModel):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None, noise: bool = False) -> Tensor:
-        """New images from z ~ N(0, I), (n, C, H, W): the decoder's means, or with ``noise`` draws. The
-        ``generator`` is on the model's device.
-        """
+        """Images (n, C, H, W) from z ~ N(0, I): the decoder's means, or with ``noise`` draws of p(x|z)."""
         z = torch.randn(n, self.latent_dim, generator=generator, device=self.input_mean.device)
         params = self.decode(z)
         return self.likelihood.sample(params, generator) if noise else self.likelihood.mean(params)

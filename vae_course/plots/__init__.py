@@ -10,8 +10,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "chapter_01": "bound_slice course_map gap_map toy_plane toy_posteriors trio_panel",
-        "chapter_08": "side_by_side",
-        "curves": "bars fingerprint interval_dots line_plot training_curves",
+        "curves": "bars fingerprint interval_dots line_plot side_by_side training_curves",
         "images": "animation_html image_grid interpolation_strip manifold pictures reconstructions "
         "samples spectrograms traversal_grid",
         "latent": "draw_cloud latent_scatter maps_side_by_side paths_on_map point_clouds posterior_ellipses",

@@ -10,22 +10,21 @@ from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from vae_course.data.toys import CurveModel
+from vae_course.plots.curves import PARTS, count_along
 from vae_course.plots.style import (
     BLACK,
     BLUE,
     GREEN,
     GREY,
-    HELD_OUT,
     ORANGE,
     PURPLE,
-    TRAIN,
     VERMILION,
     minus,
     styled,
+    subplots,
 )
 
 LAST = (11, "More realism", "07")
@@ -77,10 +76,10 @@ def toy_plane(
     ``log_p`` (rows, columns) is log p(x) in nats on a regular grid, first row at the smallest x_2, of
     ``extent`` (x_1 min, x_1 max, x_2 min, x_2 max); ``points``: name to x (2,).
     """
-    figure = Figure(figsize=(8.5, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    figure, (left, right) = subplots(1, 2, figsize=(8.5, 3.6), sharex=True, sharey=True)
     left.scatter(*samples.T, s=4, color=GREY, alpha=0.5, linewidths=0, label="samples x")
-    _curve(left, model, linewidth=2.0, label="curve f(z)")
+    curve = model.mean(torch.linspace(-3.2, 3.2, 800, dtype=torch.float64))
+    left.plot(*curve.T, color=BLUE, linestyle="-", linewidth=2.0, label="curve f(z)")
     halo = [withStroke(linewidth=3, foreground="white")]
     for value in range(-2, 3):
         at = model.mean(torch.tensor(float(value), dtype=torch.float64)).tolist()
@@ -114,8 +113,7 @@ def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
 
     The two branches of the curve, z < 0 and z > 0, differ in color and dash.
     """
-    figure = Figure(figsize=(6.6, 3.8), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(6.6, 3.8))
     for sign, side, color, dash in ((-1, "right", BLUE, "-"), (1, "left", VERMILION, "--")):
         z = sign * torch.linspace(0, 3.2, 400, dtype=torch.float64)
         axes.plot(*model.mean(z).T, color=color, linestyle=dash, linewidth=1.5)
@@ -130,11 +128,6 @@ def gap_map(model: CurveModel, x: Tensor, gap: Tensor) -> Figure:
     bar.set_ticks([0.01, 0.1, 1, 10, 30], labels=["≤ 0.01", "0.1", "1", "10", "≥ 30"])
     axes.set(xlabel="$x_1$", ylabel="$x_2$")
     return figure
-
-
-def _curve(axes: Axes, model: CurveModel, **look) -> None:
-    z = torch.linspace(-3.2, 3.2, 800, dtype=torch.float64)
-    axes.plot(*model.mean(z).T, color=BLUE, linestyle="-", **look)
 
 
 # The toy's posteriors, and the ELBO against log p(x) for many Gaussians q.
@@ -167,8 +160,7 @@ def bound_slice(
     """Left the exact posterior on the grid z (m,) and the best q, (mean, log variance); right the ELBO of q
     against its mean (a,), and log p(x) − KL, computed another way, as dots; a bracket holds the gap.
     """
-    figure = Figure(figsize=(8.5, 3.4), layout="constrained")
-    fit, cut = figure.subplots(1, 2, width_ratios=[1, 1.25])
+    figure, (fit, cut) = subplots(1, 2, figsize=(8.5, 3.4), width_ratios=[1, 1.25])
     draw_posterior(fit, z, density, "p(z|x)")
     fit.plot(z, gaussian(z, *best), color=VERMILION, linestyle="--", label="best q")
     fit.set(xlim=(-2.5, 2.5), xlabel="z", ylabel="density")
@@ -180,19 +172,10 @@ def bound_slice(
     cut.plot(means[every], log_p_minus_kl[every], "o", color=BLACK, markersize=3, label="log p(x) − KL")
     cut.set(xlim=(means[0], means[-1]), ylim=(log_p - 3.5, log_p + 0.7), xlabel="mean of q", ylabel="nats")
     at, top = means.tolist()[int(elbo.argmax())], float(elbo.max())
-    cut.annotate(
-        "",
-        (at, log_p),
-        (at, top),
-        arrowprops={"arrowstyle": "|-|", "color": VERMILION, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 4},
-    )
-    cut.annotate(
-        f"gap of the best q:\n{log_p - top:.2f} nats",
-        (0, (log_p + top) / 2),
-        ha="center",
-        va="center",
-        color=VERMILION,
-    )
+    bracket = {"arrowstyle": "|-|", "color": VERMILION, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 4}
+    cut.annotate("", (at, log_p), (at, top), arrowprops=bracket)
+    text = {"ha": "center", "va": "center", "color": VERMILION}
+    cut.annotate(f"gap of the best q:\n{log_p - top:.2f} nats", (0, (log_p + top) / 2), **text)
     cut.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
@@ -213,21 +196,19 @@ def gaussian(z: Tensor, mean: float, log_var: float) -> Tensor:
 
 @styled
 def trio_panel(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Nats of training and held-out digits for autoencoder and VAE, share of sure readings for the GAN, as
-    ``trio_curves()`` gives them, without the value before the first update.
-    """
-    figure = Figure(figsize=(8.5, 3.0), layout="constrained")
-    for axes, (name, records) in zip(figure.subplots(1, 3), curves.items(), strict=True):
+    """``trio_curves()`` without the value before the first update: nats, and for the GAN sure readings."""
+    figure, panels = subplots(1, 3, figsize=(8.5, 3.0))
+    for axes, (name, records) in zip(panels, curves.items(), strict=True):
         records = records[1:]
         passes = [record["epoch"] for record in records]
         if "validation" in records[0]:
-            for part, label, look in (("train", "training", TRAIN), ("validation", "held out", HELD_OUT)):
-                axes.plot(passes, [record[part] for record in records], **look, label=label)
+            for part, look in PARTS.items():
+                axes.plot(passes, [record[part] for record in records], **look)
             axes.legend()
             axes.set_ylabel("reconstruction (nats)" if name == "autoencoder" else "−ELBO (nats)")
         else:
             axes.plot(passes, [100 * record["sure"] for record in records], color=ORANGE, marker="o")
             axes.set_ylabel("classifier sure (%)")
-        axes.set(title=name if name == "autoencoder" else name.upper(), xlabel="passes")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        axes.set_title(name if name == "autoencoder" else name.upper())
+        count_along(axes, "passes")
     return figure

@@ -19,7 +19,7 @@ from vae_course.data.images import ImageData
 from vae_course.data.sound import Spectrogram
 from vae_course.elbo import GaussianPosterior
 from vae_course.evaluation.bounds import looking_at
-from vae_course.plots.style import minus, styled
+from vae_course.plots.style import minus, styled, subplots
 from vae_course.randomness import seeded
 
 Pictures = Tensor | np.ndarray  # (n, C, H, W), floats in [0, 1]
@@ -62,9 +62,7 @@ GAP = 2  # white pixels between pictures
 
 
 def check_images(images: Pictures) -> np.ndarray:
-    """Images (n, 1 or 3 channels, height, width) of floats in [0, 1] as float32 (n, height, width, 3);
-    ValueError, with what to do about it, when they are anything else.
-    """
+    """Images (n, 1 or 3, h, w) of floats in [0, 1] as float32 (n, h, w, 3); ValueError for anything else."""
     array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
     if array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
         shape = tuple(array.shape)
@@ -164,8 +162,10 @@ def image_grid(
     room = 0.95 * cell  # text on the screen is a little wider than its outlines
     points = max(7.0, min(9.5, 9.5 * room / max(text_width(column_titles or (), 9.5), 1e-6)))
     for column, text in enumerate(column_titles or ()):
+        while text_width([text], points) > room and len(text) > 2:  # cut, with an ellipsis
+            text = text[:-2].rstrip() + "…"
         place = (column * (width + GAP) + (width - 1) / 2, -1)
-        axes.text(*place, _shorten(text, points, room), ha="center", va="bottom", fontsize=points)
+        axes.text(*place, text, ha="center", va="bottom", fontsize=points)
     return figure
 
 
@@ -173,14 +173,6 @@ def text_width(texts: Sequence[str], size: float) -> float:
     """Width in inches of the longest text at a font size in points."""
     widths = [TextPath((0, 0), text, size=size).get_extents().width for text in texts if text.strip()]
     return max(widths, default=0.0) / 72
-
-
-def _shorten(text: str, size: float, room: float) -> str:
-    """The text, cut with an ellipsis where it is wider than ``room`` inches."""
-    short = text
-    while text_width([short], size) > room and len(short) > 2:
-        short = short[:-2].rstrip() + "…"
-    return short
 
 
 def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0) -> Figure:
@@ -199,9 +191,7 @@ def reconstructions(model: nn.Module, data: ImageData, n: int = 8, seed: int = 0
 
 
 def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False) -> Figure:
-    """Draw pictures for ``n`` codes from the prior N(0, I), the same on every device: the decoder's means, or
-    with ``noise`` draws from p(x|z), clipped to [0, 1].
-    """
+    """Pictures for ``n`` codes from N(0, I), the same on every device; with ``noise`` draws of p(x|z)."""
     if not hasattr(model, "sample"):
         raise ValueError(f"{type(model).__name__} has no prior to draw codes from; give a VAE instead.")
     z = torch.randn(n, model.latent_dim, generator=seeded(seed))
@@ -213,9 +203,7 @@ def samples(model: nn.Module, n: int = 64, seed: int = 0, *, noise: bool = False
 def interpolation_strip(
     paths: Pictures, labels: Sequence[str], *, row_labels: Sequence[str] | None = None
 ) -> Figure:
-    """Draw the pictures along paths (paths, steps, channels, height, width), each in a row; ``labels`` stand
-    above the steps, ``row_labels`` to the left of the paths.
-    """
+    """Draw paths (paths, steps, C, H, W), in rows; ``labels`` above the steps, ``row_labels`` on the left."""
     flat = paths.reshape(-1, *paths.shape[2:])
     return image_grid(flat, *paths.shape[:2], column_titles=labels, row_titles=row_labels)
 
@@ -249,8 +237,7 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
     images = pictures(model, z)
     height, width = images.shape[-2:]
     side = min(8.0, max(4.5, 0.36 * n))
-    figure = Figure(figsize=(side, side * height / width), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(side, side * height / width))
     draw_grid(axes, images, n, n, (0, 0))
     # Round values of z between the pictures' own say more than the quantiles at which these were decoded.
     share = ((torch.special.ndtr(TICKS.double()) - LOW) / (HIGH - LOW)).numpy()
@@ -266,9 +253,7 @@ def manifold(model: nn.Module, n: int = 20) -> Figure:
 
 @styled
 def spectrograms(levels: Tensor, settings: Spectrogram, titles: Sequence[str] = (), *, columns=5) -> Figure:
-    """Draw log-magnitude spectrograms (n, bins, frames), dB, from the floor of ``settings`` (black) to 0
-    (white), on common axes, at most `columns` in a row.
-    """
+    """Draw spectrograms (n, bins, frames), dB, from the floor of ``settings`` (black) to 0 (white)."""
     columns = min(columns, len(levels))
     rows = -(-len(levels) // columns)
     figure = Figure(figsize=(min(2.1 * columns + 0.9, 11.5), 1.9 * rows + 0.4), layout="constrained")

@@ -14,7 +14,7 @@ from torch import Tensor
 from vae_course.data.toys import GaussianMixture
 from vae_course.elbo import GaussianPosterior
 from vae_course.evaluation.samples import point_coverage
-from vae_course.plots.style import BLACK, DATA, PRIOR, VERMILION, class_style, styled
+from vae_course.plots.style import BLACK, DATA, PRIOR, VERMILION, class_style, styled, subplots
 from vae_course.randomness import seed_of
 
 PRIOR_95 = 2.4477  # radius that holds 95 % of a two-dimensional standard normal: sqrt(-2 ln 0.05)
@@ -53,8 +53,7 @@ def latent_scatter(
         points = np.column_stack([points[:, 0], (0 if labels is None else labels) + spread])
 
     legend = latent > 1 and any(len(name) > 1 for name in names)
-    figure = Figure(figsize=(7.4 if legend else 5.8, 5.5), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(7.4 if legend else 5.8, 5.5))
     if latent == 2:
         draw_prior(axes)
         look = {"color": PRIOR, "fontsize": 9.5, "ha": "center", "va": "top"}
@@ -153,8 +152,7 @@ def posterior_ellipses(
     texts = [str(label) for label in labels]
     order = sorted(set(texts))
 
-    figure = Figure(figsize=(5.8, 5.5), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(5.8, 5.5))
 
     def ellipse(center, width, **look) -> None:
         axes.add_patch(Ellipse(center, *(2 * width), **{"fill": False, "linewidth": 1.5} | look))
@@ -198,8 +196,7 @@ def paths_on_map(
     side = torch.linspace(-reach, reach, points)
     grid = torch.stack(torch.meshgrid(side, side, indexing="xy"), -1).flatten(0, 1)
     magnification = metric(grid).det().clamp_min(1).sqrt().unflatten(0, (points, points)).numpy(force=True)
-    figure = Figure(figsize=(6.2, 5.0), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(6.2, 5.0))
     extent = (-reach, reach, -reach, reach)
     shown = axes.imshow(magnification, origin="lower", extent=extent, cmap="Blues", norm="log")
     figure.colorbar(shown, ax=axes, shrink=0.8, label="magnification √det G (change per area)")
@@ -227,11 +224,10 @@ def maps_side_by_side(maps: Mapping[str, Tensor], labels: Tensor, class_names: S
     """The same pictures on several maps, title → points (n, 2), by class: ``labels`` (n,) are class numbers,
     ``class_names`` of 1 or 2 letters, or the number is written. The axes have no unit.
     """
-    figure = Figure(figsize=(4.3 * len(maps), 4.5), layout="constrained")
-    row = figure.subplots(1, len(maps), squeeze=False)[0]
+    figure, row = subplots(1, len(maps), figsize=(4.3 * len(maps), 4.5), squeeze=False)
     labels = labels.cpu()
     classes = labels.unique().tolist()
-    for axes, (title, points) in zip(row, maps.items(), strict=True):
+    for axes, (title, points) in zip(row[0], maps.items(), strict=True):
         points = points.detach().cpu().float()
         medians = torch.stack([points[labels == index].median(0).values for index in classes]).numpy()
         reach = (points.max(0).values - points.min(0).values).max().item()
@@ -259,9 +255,8 @@ def point_clouds(panels: Mapping[str, Tensor], mixture: GaussianMixture, *, colu
     the modes. The first 600 are drawn; the counts in the title are of all.
     """
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(2.1 * columns, (2.1 + 0.4) * rows), layout="constrained")
-    cells = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, (name, points) in zip(cells, panels.items(), strict=False):
+    figure, cells = subplots(rows, columns, figsize=(2.1 * columns, 2.5 * rows), squeeze=False)
+    for axes, (name, points) in zip(cells.flat, panels.items(), strict=False):
         draw_cloud(axes, points, mixture)
         found = point_coverage(points, mixture)
         title = f"{name}\n{found.hit} of {found.modes} hit, {found.high_quality:.0%} good"

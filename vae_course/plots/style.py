@@ -73,6 +73,12 @@ def styled(function: Callable) -> Callable:
     return use()(function)
 
 
+def subplots(*rows_and_columns: int, figsize: tuple[float, float], **how):
+    """``plt.subplots`` without pyplot: a figure, in inches, that lays itself out, and its axes."""
+    figure = Figure(figsize=figsize, layout="constrained")
+    return figure, figure.subplots(*rows_and_columns, **how)
+
+
 def looks(names: Iterable[str]) -> list[dict]:
     """Color, dash and marker for each line or row, by its name: its own (``SUBJECTS``), or in turn."""
     own = [SUBJECTS.get(name) for name in names]

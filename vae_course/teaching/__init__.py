@@ -6,9 +6,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "display": "format_number play results_table show show_html",
-        "engine": "check complete hint solution",
+        "engine": "check check_parameters complete hint ParameterError predict Prediction solution",
         "claims": "ClaimFailed Claims",
-        "parameters": "ParameterError check_parameters",
-        "predictions": "predict Prediction",
     },
 )

@@ -86,9 +86,7 @@ def check_alt(alt: str) -> str:
 
 
 def png_bytes(fig: Figure, *, dpi: int = DPI, live: bool = False) -> bytes:
-    """Render a figure to PNG without software name or date (the same figure, the same bytes), and close it;
-    ``live``, redrawn while somebody waits: not cropped, lightly compressed.
-    """
+    """A figure as PNG, bytes that repeat, and closed; ``live``: not cropped, quickly packed."""
     import matplotlib.pyplot as plt
 
     size = {} if live else {"bbox_inches": "tight"}
@@ -155,9 +153,7 @@ def format_number(value: Any) -> str:
 
 
 def results_table(rows: Sequence[Mapping[str, Any]], *, caption: str = "What we measured") -> None:
-    """Display dicts, column name to number, text or None (empty), as a table, HTML with a text twin; columns
-    come in order of first appearance.
-    """
+    """Display dicts, column name to number, text or None (empty), as a table, in HTML with a text twin."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [[format_number(row.get(name)) for name in columns] for row in rows]
     lines = [f"{caption}:"]

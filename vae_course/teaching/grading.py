@@ -296,9 +296,7 @@ def _same_value(given: Any, wanted: Any, tolerance: float) -> bool:
 
 
 def _stopping(answer: Callable, *, at_errors: bool = False) -> Callable:
-    """The answer, except that returning nothing (or raising NotImplementedError itself) ends the grading, and
-    with ``at_errors`` any other exception, too, with a sentence.
-    """
+    """The answer, except that returning nothing ends the grading, and with ``at_errors`` every exception."""
 
     def call(*arguments: Any, **named: Any) -> Any:
         try:

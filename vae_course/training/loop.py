@@ -233,8 +233,15 @@ class Run:
         record |= {"seconds": seconds, "train": measured[0], "validation": measured[1]}
         self.history.records.append(record)
         # Losses can be compared once the weight of the KL term has risen.
-        if held_out is not None and self.step >= self.config.kl_warmup * self.total_steps:
-            self._keep_best(measured[1]["negative_elbo"])
+        if held_out is None or self.step < self.config.kl_warmup * self.total_steps:
+            return
+        value, patience, history = measured[1]["negative_elbo"], self.config.patience, self.history
+        if self.best is None or value < self.best["value"]:
+            history.best_epoch = self.epoch
+            state = {k: v.detach().clone() for k, v in self.model.state_dict().items()} if patience else {}
+            self.best = {"value": value, "model": state}
+        elif patience and self.epoch - history.best_epoch >= patience:
+            history.stopped_early = True
 
     @torch.no_grad()
     def measure(self, data) -> dict[str, float]:
@@ -254,15 +261,6 @@ class Run:
     def sums(self, terms: ElboTerms, examples: int) -> Tensor:
         """Sums of the terms over a batch of ``examples``, (3,), in float64 on the CPU: MPS has none."""
         return torch.stack([getattr(terms, name).sum() for name in TERMS]).cpu().double()
-
-    def _keep_best(self, value: float) -> None:
-        patience, history = self.config.patience, self.history
-        if self.best is None or value < self.best["value"]:
-            history.best_epoch = self.epoch
-            state = {k: v.detach().clone() for k, v in self.model.state_dict().items()} if patience else {}
-            self.best = {"value": value, "model": state}
-        elif patience and self.epoch - history.best_epoch >= patience:
-            history.stopped_early = True
 
     def state(self) -> dict:
         """What else :func:`save_run` keeps."""

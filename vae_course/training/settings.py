@@ -58,6 +58,9 @@ def one_of(names: Iterable[str]) -> Rule:
     return Rule(str, f"one of {', '.join(names)}", names.__contains__, names)
 
 
+SCHEDULES = one_of(("constant", "linear", "cosine"))
+
+
 def nearest(word: object, known: Sequence[str]) -> str:
     """The end of a sentence, "; did you mean ...?", or nothing where no known name is near."""
     near = difflib.get_close_matches(str(word).lower().replace("-", "_"), known, n=1, cutoff=0.5)
@@ -106,11 +109,7 @@ class FitSettings(Settings):
     epochs: int = setting(10, whole(0), "passes through the training part")
     batch_size: int | None = setting(None, whole(1), "examples of an update", "256, fewer for small data")
     learning_rate: float = setting(8e-3, ABOVE_0, "step size at its highest")
-    schedule: str = setting(
-        "linear",
-        one_of(("constant", "linear", "cosine")),
-        "course of the learning rate; linear and cosine end at 0",
-    )
+    schedule: str = setting("linear", SCHEDULES, "course of the learning rate; linear and cosine end at 0")
     warmup: float = setting(0.05, BELOW_1, "share of the run over which the learning rate first rises")
     gradient_clip: float | None = setting(None, ABOVE_0, "largest norm of a gradient", "no limit")
     beta: float = setting(1.0, AT_LEAST_0, "weight of the KL term; 1 is the ELBO")
@@ -134,9 +133,7 @@ class FitSettings(Settings):
     eval_examples: int | None = setting(2000, whole(1), "fixed random examples for the history", "all")
 
     def for_examples(self, n: int) -> Self:
-        """The same settings for ``n`` training examples, with a number for a ``batch_size`` of None: 256, or
-        fewer (at least 32) where an epoch has less than 8 updates.
-        """
+        """With a number for a ``batch_size`` of None: 256, or n / 8, at least 32, of ``n`` examples."""
         return replace(self, batch_size=self.batch_size or min(256, max(32, n // 8)))
 
 
@@ -154,7 +151,7 @@ def learning_rate_factor(schedule: str, step: int, total_steps: int, warmup: flo
         return 1.0 - progress
     if schedule == "cosine":
         return 0.5 * (1.0 + math.cos(math.pi * progress))
-    raise ValueError(f"unknown schedule {schedule!r}; choose one of constant, linear, cosine.")
+    raise ValueError(f"unknown schedule {schedule!r}; choose {SCHEDULES.words}.")
 
 
 def kl_weight(beta: float, step: int, total_steps: int, kl_warmup: float = 0.0) -> float:

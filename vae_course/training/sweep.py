@@ -64,9 +64,7 @@ class Cell:
 def plan(
     dataset: str, latent_dims: Sequence[int], betas: Sequence[float], seeds: int, examples: int, **settings
 ) -> list[Cell]:
-    """The cells of a sweep; the seed changes slowest, so that a whole curve is there early. ``seeds`` is the
-    number of repetitions, ``examples`` of training pictures; more settings as for :class:`Cell`.
-    """
+    """The cells of a sweep, of which the seed changes slowest; ``settings`` as for :class:`Cell`."""
     return [
         Cell(dataset, int(k), float(beta), seed, examples, **settings)
         for seed in range(seeds)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vae_course.models.vae_gan import VAEGAN
+from vae_course.models.gan import VAEGAN
 from vae_course.training import adversarial as game
 
 

@@ -11,16 +11,14 @@ from typing import NamedTuple
 import ipywidgets as widgets
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from vae_course.elbo import elbo_terms
 from vae_course.evaluation.bounds import evaluate
 from vae_course.evaluation.code_use import SettingView, rate_distortion, view_setting
 from vae_course.models.vae import VAE
 from vae_course.plots.images import GAP, draw_grid, montage
-from vae_course.plots.style import BLACK, BLUE, COLORS, LINE_STYLES, VERMILION, styled
+from vae_course.plots.style import BLACK, BLUE, COLORS, LINE_STYLES, VERMILION, styled, subplots
 from vae_course.randomness import seed_everything
 from vae_course.training.loop import fit
 from vae_course.widgets.controls import Explorer, Scene, error_html, one_thread, slider
@@ -54,7 +52,14 @@ class BetaLatentView:
         with one_thread():
             curves = {k: rate_distortion(one_model, self.x, self.betas, k) for k in sizes}
             most = max(self.view(self.betas[0], k).kl_per_dimension.max().item() for k in sizes)
-        self.dot = _rate_distortion(figure.add_axes((0.675, 0.60, 0.315, 0.28)), curves)
+        axes = figure.add_axes((0.675, 0.60, 0.315, 0.28))
+        for i, (k, curve) in enumerate(curves.items()):
+            look = {"color": COLORS[(i + 2) % 8], "linestyle": LINE_STYLES[i % 8], "linewidth": 1.3}
+            axes.plot(*curve, label=f"k = {k}", **look)
+        axes.legend(fontsize=8, ncols=2, loc="upper right", handlelength=2.4, columnspacing=1.0)
+        axes.set(xlabel="rate: KL (nats)", ylabel="distortion\n(nats)")
+        look = {"color": VERMILION, "markeredgecolor": BLACK, "markersize": 9, "clip_on": False}
+        (self.dot,) = axes.plot([], [], "o", **look)
         bars = figure.add_axes((0.675, 0.14, 0.315, 0.26))
         # One collection of thick lines: as separate bars they would take longer than everything else.
         thick = 0.7 * 0.315 * 9.4 * 72 / latent
@@ -72,10 +77,8 @@ class BetaLatentView:
         self.dot.set_data([view.rate], [view.distortion])
         heights = enumerate(view.kl_per_dimension.tolist(), start=1)
         self.bars.set_segments([[(j, 0.0), (j, height)] for j, height in heights])
-        self.title.set_text(
-            f"β = {beta:.3g},  k = {k}:   distortion {view.distortion:.1f} + β · rate "
-            f"{view.rate:.1f} = {view.loss:.1f} nats"
-        )
+        loss = f"distortion {view.distortion:.1f} + β · rate {view.rate:.1f} = {view.loss:.1f} nats"
+        self.title.set_text(f"β = {beta:.3g},  k = {k}:   {loss}")
 
     def strip_views(self) -> list[list[SettingView]]:
         """What the still figure shows: a row for each of three sizes, in it three β."""
@@ -83,23 +86,12 @@ class BetaLatentView:
         return [[self.view(beta, k) for beta in betas] for k in STRIP_SIZES if k <= self.latent_dim]
 
 
-def _rate_distortion(axes: Axes, curves: dict[int, tuple[Sequence[float], Sequence[float]]]) -> Line2D:
-    """Rate and distortion of a few sizes along β as lines. Returns the dot of the present setting."""
-    for i, (k, curve) in enumerate(curves.items()):
-        look = {"color": COLORS[(i + 2) % 8], "linestyle": LINE_STYLES[i % 8], "linewidth": 1.3}
-        axes.plot(*curve, label=f"k = {k}", **look)
-    axes.legend(fontsize=8, ncols=2, loc="upper right", handlelength=2.4, columnspacing=1.0)
-    axes.set(xlabel="rate: KL (nats)", ylabel="distortion\n(nats)")
-    (dot,) = axes.plot([], [], "o", color=VERMILION, markeredgecolor=BLACK, markersize=9, clip_on=False)
-    return dot
-
-
 @styled
 def draw_setting_strip(views: Sequence[Sequence[SettingView]]) -> Figure:
     """The still twin: a row for each k, in it a block of five pictures and five samples for each β."""
     rows, columns, n = len(views), len(views[0]), 5
-    figure = Figure(figsize=(8.5, 0.5 + rows * (2.6 / columns * 8.5 / 7.5 + 0.42)), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
+    size = (8.5, 0.5 + rows * (2.6 / columns * 8.5 / 7.5 + 0.42))
+    figure, grid = subplots(rows, columns, figsize=size, squeeze=False)
     for row, axes_row in zip(views, grid, strict=True):
         for view, axes in zip(row, axes_row, strict=True):
             image = draw_grid(axes, torch.cat([view.reconstructions[:n], view.samples[:n]]), 2, n)
@@ -158,10 +150,9 @@ class Comparison(NamedTuple):
 
     def __str__(self) -> str:
         gap = self.shortcut - self.trained
-        return (
-            f"trained for real {self.trained:.2f} nats, shortcut {self.shortcut:.2f} nats; the shortcut is "
-            f"{abs(gap):.2f} nats {'behind' if gap >= 0 else 'ahead of'} it."
-        )
+        both = f"trained for real {self.trained:.2f} nats, shortcut {self.shortcut:.2f} nats"
+        where = "behind" if gap >= 0 else "ahead of"
+        return f"{both}; the shortcut is {abs(gap):.2f} nats {where} it."
 
 
 def train_for_real(
@@ -190,9 +181,7 @@ def train_for_real(
 
 
 class RealTraining:
-    """A button that trains the present setting in the background, with progress, cancel and status in
-    ``rows``; ``comparison`` is the last finished :class:`Comparison`, or None.
-    """
+    """A button that trains the present setting in the background; ``comparison`` is the last one, or None."""
 
     def __init__(self, one_model, train, held_out, controls, epochs: int) -> None:
         self.parts, self.controls, self.epochs = (one_model, train, held_out), controls, epochs

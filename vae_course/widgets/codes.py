@@ -23,10 +23,11 @@ from torch.nn import functional as F
 from vae_course.elbo import GaussianPosterior, elbo_terms
 from vae_course.evaluation.paths import lerp
 from vae_course.models.vae import VAE
+from vae_course.plots import write_figure
 from vae_course.plots.images import encoded, image_grid, looking_at, mean_code, montage, pictures
 from vae_course.plots.latent import draw_prior
 from vae_course.plots.letters import STEP, TOP, ink_preserving_cut, set_letters
-from vae_course.plots.style import BLACK, BLUE, PRIOR, VERMILION, class_style, minus, styled, write_figure
+from vae_course.plots.style import BLACK, BLUE, PRIOR, VERMILION, class_style, minus, styled, subplots
 from vae_course.randomness import seeded
 from vae_course.widgets.controls import Explorer, Scene, dropdown, place_picture, set_picture, slider
 
@@ -59,9 +60,7 @@ def reconstructed(model: VAE, image: Tensor) -> Tensor:
 
 @styled
 def digit_scene(model: VAE, image: Tensor) -> Scene:
-    """The spoiled picture, its reconstruction, and both codes, with -ELBO in nats before and after: a scene
-    of noise, shift and blank, see `corrupt`.
-    """
+    """The spoiled picture, its reconstruction, both codes, −ELBO before and after: a scene, see `corrupt`."""
     figure = Figure(figsize=(10.5, 3.4), layout="constrained")
     original, seen, returned, right = figure.subplots(1, 4, width_ratios=[1, 1, 1, 1.7])
     nats = rf"$-$ELBO = {negative_elbo(model, image):.1f} nats"
@@ -70,9 +69,10 @@ def digit_scene(model: VAE, image: Tensor) -> Scene:
     after = place_picture(returned, reconstructed(model, image), "Reconstruction")
     clean = encoded(model, image[None])
     place = torch.arange(1, clean.mean.shape[1] + 1).double()
-    _bars(right, place - 0.18, clean, {"color": BLUE, "marker": "o", "label": "original, mean ± σ"})
+    look = {"color": BLUE, "marker": "o", "label": "original, mean ± σ"}
+    right.errorbar(place - 0.18, clean.mean[0], clean.std[0], linestyle="", **look)
     look = {"color": VERMILION, "marker": "s", "label": "spoiled, mean ± σ"}
-    dots, lines = _bars(right, place + 0.18, clean, look)
+    dots, _, (lines,) = right.errorbar(place + 0.18, clean.mean[0], clean.std[0], linestyle="", **look)
     right.axhline(0, color=PRIOR, linewidth=0.8, linestyle=":")
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.set(xlabel="latent dimension", ylabel="z (prior: 0 ± 1)")
@@ -92,27 +92,19 @@ def digit_scene(model: VAE, image: Tensor) -> Scene:
         set_picture(after, reconstructed(model, spoiled))
         seen.set_xlabel(rf"$-$ELBO = {negative_elbo(model, spoiled):.1f} nats")
         now = encoded(model, spoiled[None])
-        low, high = (now.mean - now.std)[0].tolist(), (now.mean + now.std)[0].tolist()
         dots.set_ydata(now.mean[0].numpy())
-        x = (place + 0.18).tolist()
-        lines.set_segments([[(x, a), (x, b)] for x, a, b in zip(x, low, high, strict=True)])
+        ends = torch.stack([now.mean - now.std, now.mean + now.std], -1)[0]  # (latent, 2)
+        lines.set_segments(torch.stack([(place + 0.18)[:, None].expand_as(ends), ends], -1).numpy())
         return make_room(clean, now)
 
     make_room(clean)
     return Scene(figure, [seen, after, lines, dots], update)
 
 
-def _bars(axes: Axes, place: Tensor, code: GaussianPosterior, look: dict[str, str]):
-    """Mean and one standard deviation in each latent dimension: the dots, and the lines through them."""
-    dots, _, (lines,) = axes.errorbar(place, code.mean[0], yerr=code.std[0], linestyle="", **look)
-    return dots, lines
-
-
 @styled
 def draw_corruption_strip(model: VAE, image: Tensor) -> Figure:
     """The ``EXAMPLES`` side by side: what the encoder sees, what comes back, -ELBO in nats."""
-    figure = Figure(figsize=(1.75 * len(EXAMPLES), 4.2), layout="constrained")
-    rows = figure.subplots(2, len(EXAMPLES))
+    figure, rows = subplots(2, len(EXAMPLES), figsize=(1.75 * len(EXAMPLES), 4.2))
     for (above, below), setting in zip(rows.T, EXAMPLES, strict=True):
         spoiled = corrupt(image, *setting)
         place_picture(above, spoiled, _named(*setting))
@@ -136,9 +128,8 @@ def explore_corrupted_digit(model: VAE, image: Tensor) -> Explorer:
     title += f"with noise: {nats['noise 0.3']:,.0f}"
     alt = "One digit spoiled in several ways, with the reconstruction of each below it, "
     alt += f"and the negative ELBO in nats ({measured})."
-    scene = digit_scene(model, image)
     strip = partial(draw_corruption_strip, model, image)
-    return Explorer(scene, controls, strip, alt=alt, title=title, fast=True)
+    return Explorer(digit_scene(model, image), controls, strip, alt=alt, title=title, fast=True)
 
 
 def _named(noise: float, shift: int, blank: float) -> str:
@@ -159,8 +150,7 @@ def pad_scene(model: nn.Module, codes: Tensor, labels: Tensor) -> Scene:
 
     The background are ``codes`` (n, 2) of data; glyphs show the class in ``labels`` (n,).
     """
-    figure = Figure(figsize=(7.2, 3.9), layout="constrained")
-    plane, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
+    figure, (plane, right) = subplots(1, 2, figsize=(7.2, 3.9), width_ratios=[1.25, 1])
     _draw_plane(plane, codes, labels)
     (cross,) = plane.plot([0], [0], "X", markersize=13, color=VERMILION, markeredgecolor="white")
     title = plane.set_title("$z$ = (0.00, 0.00)", fontsize=11)
@@ -194,12 +184,10 @@ def explore_latent_pad(model: nn.Module, data) -> Explorer:
     """Two sliders over the plane of a two-dimensional code, data as its background; below, six places."""
     codes = mean_code(model, data.floats())
     controls = {f"z{i}": slider(f"z{'₁₂'[i - 1]}", -3.0, 3.0, 0.0, step=0.05) for i in (1, 2)}
-    alt = (
-        "Left: the plane of a two-dimensional code with the codes of data and six numbered places joined by "
-        "a line. Right: what the decoder draws at each of the six."
-    )
-    scene = pad_scene(model, codes, data.labels)
-    return Explorer(scene, controls, lambda: draw_pad_strip(model, codes, data.labels), alt=alt, fast=True)
+    alt = "Left: the plane of a two-dimensional code with the codes of data and six numbered places joined "
+    alt += "by a line. Right: what the decoder draws at each of the six."
+    given = model, codes, data.labels
+    return Explorer(pad_scene(*given), controls, partial(draw_pad_strip, *given), alt=alt, fast=True)
 
 
 def decoded(model: nn.Module, places: Sequence[tuple[float, float]]) -> Tensor:
@@ -245,8 +233,7 @@ class Domain:
 @styled
 def place_scene(domain: Domain) -> Scene:
     """What the decoder makes of both ends and of the place t between them: a scene of t."""
-    figure = Figure(figsize=(8.5, 2.6), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
+    figure, (left, middle, right) = subplots(1, 3, figsize=(8.5, 2.6))
     domain.place(left, 0.0, "from (t = 0)")
     domain.place(right, 1.0, "to (t = 1)")
     moving = [middle.title]
@@ -266,8 +253,7 @@ def place_scene(domain: Domain) -> Scene:
 @styled
 def draw_all(domains: Mapping[str, Domain]) -> Figure:
     """The still twin: a row for each kind of data, five places from one end to the other."""
-    figure = Figure(figsize=(8.5, 1.45 * len(domains) + 0.3), layout="constrained")
-    grid = figure.subplots(len(domains), 5, squeeze=False)
+    figure, grid = subplots(len(domains), 5, figsize=(8.5, 1.45 * len(domains) + 0.3), squeeze=False)
     for row, (kind, domain) in zip(grid, domains.items(), strict=True):
         for axes, t in zip(row, (0.0, 0.25, 0.5, 0.75, 1.0), strict=True):
             domain.place(axes, t, f"t = {t:.2f}" if t else f"{kind}, t = 0", 9)

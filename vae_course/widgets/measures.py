@@ -10,17 +10,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional as F
 
-from vae_course.evaluation.loss_translator import (
-    FAMOUS,
-    REDUCTIONS,
-    LossWeights,
-    effective_beta,
-    implied_scale,
-)
+from vae_course.evaluation import FAMOUS, LossWeights, effective_beta, implied_scale
+from vae_course.evaluation.loss_translator import REDUCTIONS
 from vae_course.evaluation.samples import frechet_distance, power_spectrum, precision_recall, sharpness
-from vae_course.models.classifier import Classifier
+from vae_course.models.networks import Classifier
 from vae_course.plots.images import draw_grid, montage
-from vae_course.plots.style import BLUE, DATA, GREY, VERMILION, styled
+from vae_course.plots.style import BLUE, DATA, GREY, VERMILION, styled, subplots
 from vae_course.randomness import seeded
 from vae_course.teaching.display import format_number
 from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
@@ -46,8 +41,7 @@ def translation(loss: LossWeights) -> str:
 @styled
 def draw_translation(loss: LossWeights) -> tuple[Figure, list[Artist]]:
     """The loss on the axis of effective β, above the famous ones; and its line, point, number and title."""
-    figure = Figure(figsize=(8.4, 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = subplots(figsize=(8.4, 3.6))
     rows = [*FAMOUS, loss]
     text = {"textcoords": "offset points", "ha": "center", "fontsize": 9}
     for place, row in enumerate(rows):
@@ -156,8 +150,7 @@ def against(real: Tensor, judge: Classifier) -> Callable[[Tensor], str]:
 def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) -> Scene:
     """Retouched pictures, their measures, and their power spectrum: a scene of source, detail and noise."""
     verdict = against(real, judge)
-    figure = Figure(figsize=(9.4, 3.1), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[1.35, 1])
+    figure, (left, right) = subplots(1, 2, figsize=(9.4, 3.1), width_ratios=[1.35, 1])
     image = draw_grid(left, real[: 2 * SHOWN], 2, SHOWN)
     right.plot(*power_spectrum(real), color=DATA, linestyle="--", label="data")
     (line,) = right.plot(*power_spectrum(real), color=VERMILION, linestyle="-", label="these pictures")
@@ -179,8 +172,8 @@ def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) 
 def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
     """The same pictures at five settings, with the measures of each above it."""
     verdict = against(real, judge)
-    figure = Figure(figsize=(9.4, 1.05 * len(STRIP)), layout="constrained")
-    for axes, (what, detail, noise) in zip(figure.subplots(len(STRIP), 1), STRIP, strict=True):
+    figure, rows = subplots(len(STRIP), 1, figsize=(9.4, 1.05 * len(STRIP)))
+    for axes, (what, detail, noise) in zip(rows, STRIP, strict=True):
         shown = retouch(images, detail, noise)
         draw_grid(axes, shown[: 2 * SHOWN], 1, 2 * SHOWN)
         axes.set_title(f"{what}: {verdict(shown)}", fontsize=10, loc="left")
@@ -198,9 +191,7 @@ def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classi
         "detail": slider("detail (−1 blurs, above 0 sharpens)", -1.0, 3.0, 0.0, step=0.25),
         "noise": slider("noise, standard deviation (pixel value)", 0.0, 0.3, 0.0, step=0.02),
     }
-    alt = (
-        f"Five rows of the same pictures ({names[0]}): blurred, as they are, sharpened, sharpened more, and "
-        "with noise; each row has its Fréchet distance, precision, recall and sharpness above it."
-    )
+    alt = f"Five rows of the same pictures ({names[0]}): blurred, as they are, sharpened, sharpened more, "
+    alt += "and with noise; each row has its Fréchet distance, precision, recall and sharpness above it."
     scene = judge_scene(sources, real, judge)
     return Explorer(scene, controls, lambda: draw_strip(sources[names[0]], real, judge), alt=alt, fast=True)

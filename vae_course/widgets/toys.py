@@ -17,7 +17,7 @@ from vae_course.data.toys import CurveModel, GaussianMixture
 from vae_course.evaluation.samples import ModeCoverage, point_coverage
 from vae_course.plots.chapter_01 import draw_posterior, gaussian
 from vae_course.plots.latent import draw_cloud, place_cloud
-from vae_course.plots.style import BLACK, BLUE, GREEN, GREY, VERMILION, minus, styled
+from vae_course.plots.style import BLACK, BLUE, GREEN, GREY, VERMILION, minus, styled, subplots
 from vae_course.widgets.controls import Explorer, Scene, dropdown, slider
 
 Z_LIMIT = 3.3
@@ -30,8 +30,7 @@ CANDIDATES = ((0.0, 0.0), (0.0, -2.0), (1.1, -3.0), (1.1, -5.4))
 @styled
 def toy_scene(model: CurveModel, x: Tensor) -> Scene:
     """One x (2,) and a Gaussian q(z|x): data plane, densities over z, ELBO + KL; of q_mean and q_log_var."""
-    figure = Figure(figsize=(11, 4.1), layout="constrained")
-    plane, densities, nats = figure.subplots(1, 3, width_ratios=[1.3, 1.3, 0.8])
+    figure, (plane, densities, nats) = subplots(1, 3, figsize=(11, 4.1), width_ratios=[1.3, 1.3, 0.8])
     arc, q, bars = _draw_plane(plane, model, x), _draw_densities(densities, model, x), Nats(nats, model, x)
     densities.set_title("Over the latent")
     nats.set(ylabel="nats", title="log p(x) = ELBO + KL")
@@ -173,8 +172,7 @@ def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Sc
     """Left the samples at one snapshot, right how many modes were hit up to then and afterwards: a scene of
     model (a name), copy (which of the seeds) and moment (number of the snapshot), from 0.
     """
-    figure = Figure(figsize=(8.0, 3.7), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.35])
+    figure, (left, right) = subplots(1, 2, figsize=(8.0, 3.7), width_ratios=[1, 1.35])
     first, modes = next(iter(watched.values())), len(mixture.centers)
     lines = draw_cloud(left, first.points[0, :, 0], mixture)
     left.set_title(f"step {first.steps[-1]:,}: 0 of {modes} modes", fontsize=11)
@@ -203,11 +201,9 @@ def moment_scene(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Sc
 @styled
 def draw_moments(watched: Mapping[str, Watched], mixture: GaussianMixture) -> Figure:
     """A row for each model (its first seed), with six snapshots from the start to the end of training."""
-    columns = 6
-    figure = Figure(figsize=(1.65 * columns, 1.95 * len(watched) + 0.2), layout="constrained")
-    cells = figure.subplots(len(watched), columns, squeeze=False)
+    figure, cells = subplots(len(watched), 6, figsize=(1.65 * 6, 1.95 * len(watched) + 0.2), squeeze=False)
     for row, (name, seen) in zip(cells, watched.items(), strict=True):
-        chosen = torch.linspace(0, len(seen.steps) - 1, columns).round().int().tolist()
+        chosen = torch.linspace(0, len(seen.steps) - 1, 6).round().int().tolist()
         for axes, moment in zip(row, chosen, strict=True):
             points = seen.points[moment, :, 0]
             draw_cloud(axes, points, mixture)
@@ -225,5 +221,5 @@ def explore_training(watched: Mapping[str, Watched], mixture: GaussianMixture, a
         "copy": slider("seed", 0, copies - 1, 0),
         "moment": slider("moment of training", 0, snapshots - 1, snapshots // 2),
     }
-    scene = moment_scene(watched, mixture)
-    return Explorer(scene, controls, lambda: draw_moments(watched, mixture), alt=alt, fast=True)
+    strip = functools.partial(draw_moments, watched, mixture)
+    return Explorer(moment_scene(watched, mixture), controls, strip, alt=alt, fast=True)
