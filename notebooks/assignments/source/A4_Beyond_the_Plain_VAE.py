@@ -71,7 +71,7 @@ check("A4.1", matched_gaussian)
 # ### The judge, the measure, the opponent
 #
 # The judge is a classifier of your letters. A sampler gets a **score**, the harmonic mean of two shares: samples of which the judge is **sure** (its highest probability is at least 0.9), and held-out pictures that are **covered** (a sample lies as near as their fifth neighbor, in the judge's features). One beautiful letter, drawn
-# again and again, is sure and covers nothing; noise that the judge takes for letters covers nothing either. A third number counts **copies**: samples that single out one training picture more than 99 % of held-out pictures do.
+# again and again, is sure and covers nothing; noise that the judge takes for letters covers nothing either. A third number counts **copies**: samples that single out one training picture more than 99 % of held-out pictures do, or one held-out picture more than 99 % of training pictures do. Moving or dimming a picture hides no copy.
 #
 # Not graded. The measure tells "training pictures" from nothing: only the copies do.
 
