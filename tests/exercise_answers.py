@@ -5,6 +5,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+import exercise_answers_examiner as examiner
 import exercise_answers_second_hand as second
 
 from vae_course.teaching.engine import exercises, find
@@ -52,7 +53,8 @@ def assert_recognized(chapter: str, answers: Answers) -> None:
 
 def seconds(exercise: Exercise, mistake: str) -> list:
     """What a second hand wrote that is this mistake."""
-    answers = second.WRONG.get(exercise.id, {}).values()
+    answers = [hand.WRONG.get(exercise.id, {}).values() for hand in (second, examiner)]
+    answers = [answer for some in answers for answer in some]
     return [answer for answer in answers if grade(exercise, answer).mistake == mistake]
 
 

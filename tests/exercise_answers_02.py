@@ -85,7 +85,7 @@ BROKEN = {
             lambda m, v: 0.5 * (m**2 + v - 1 - v.log()).sum(1),
             lambda m, s: 0.5 * (m**2 + s**2 - 1 - (s**2).log()).sum(1),
         ],
-        "σ where σ² belongs": [lambda m, lv: -0.5 * (1 + lv - m**2 - lv.mul(0.5).exp()).sum(1)],
+        "another power of σ where σ² belongs": [lambda m, v: -0.5 * (1 + v - m**2 - (v / 2).exp()).sum(1)],
         "log σ where log σ² belongs": [lambda m, lv: 0.5 * (lv.exp() + m * m - 1 - lv / 2).sum(1)],
         "mean not squared": [lambda m, lv: -0.5 * (1 + lv - m - lv.exp()).sum(1)],
         "averaged over the latent dimensions": [lambda m, lv: kl_terms(m, lv).mean(1)],

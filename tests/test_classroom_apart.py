@@ -15,14 +15,14 @@ pytest.importorskip("nbgrader", reason="nbgrader, of the instructor extra, is no
 pytest.importorskip("resource", reason="limits need a Unix system")
 pytest.importorskip("pwd", reason="nbgrader's exchange needs a Unix system")
 
-from tools.classroom import apart
+from tools.classroom import apart, plain
 from tools.classroom.autograde import judge, judge_all
-from tools.classroom.handed import Handed
+from tools.classroom.handed import Handed, _error
 from tools.classroom.made_up_class import CLASS
 from tools.classroom.rehearsal import printed, rehearse, table
 from tools.project import Project
 from vae_course.teaching.exercise import Exercise
-from vae_course.teaching.grading import ContractBroken
+from vae_course.teaching.grading import ContractBroken, grade
 
 BOXED = pytest.mark.skipif(apart.protection() != "bubblewrap", reason="bubblewrap is not installed")
 
@@ -188,7 +188,10 @@ def test_programs_that_end_hang_or_multiply_lose_only_the_question(tmp_path, mon
     "cell, said",
     [
         ("import os\nos._exit(0)", "code cell 2 ('import os'): Your code ended the program."),
-        ("while True: pass", "code cell 2 ('while True: pass'): Your code did not end within its time."),
+        (
+            "import time\nwhile True:\n    try: time.sleep(9)\n    except BaseException: pass",
+            "code cell 2 ('import time'): Your code did not end within its time.",
+        ),
         (
             "import os\nfor i in range(3, 20):\n    try: os.write(i, b'A' * 100)\n    except OSError: pass",
             "Your code handed over what it should not",
@@ -203,6 +206,31 @@ def test_a_notebook_that_stops_the_program_gets_a_sentence_for_each_question(tmp
     assert said in found["honest"][1]
     assert said in found["more"][1]
     assert time.monotonic() - start < apart.START + 30
+
+
+@BOXED
+def test_cells_of_a_students_own_that_train_cost_nothing(tmp_path):
+    """They are interrupted, and what else an honest student may have overlooked is said."""
+    cells = ["STUDENT = 3", "while True: pass", HONEST, "answer_T_1 = {'size': best}"]
+    asked = {"honest": doubled("honest"), "T.1": lambda handed: (0.0, f"{handed.answer('answer_T_1')}.")}
+    found = judge_all(asked, Handed(["import torch", *cells], tmp_path, 4, seconds=30), "key")
+    assert found["honest"] == (1.0, "Correct.")
+    assert found["T.1"][1] == (
+        "None. (Your notebook says STUDENT = 3; your number is 4. Your code cell 5 stops with NameError: "
+        "name 'best' is not defined. Cells that train are not run here: type numbers in.)"
+    )
+
+
+def test_a_forged_exception_is_told_in_a_line():
+    error = _error(["A" * 10**6, "B" * 10**6, "C" * 10**6, False])
+    verdict = grade(doubled("forges"), lambda x: (_ for _ in ()).throw(error))
+    assert verdict.status == "error" and "AAAA" in verdict.message and len(verdict.message) < 700
+
+
+def test_a_message_cannot_claim_more_numbers_than_it_brings():
+    assert plain.from_raw(["float32", [0, 3], ""]).shape == (0, 3)
+    with pytest.raises(plain.NotPlain):
+        plain.from_raw(["float32", [10**10], ""])
 
 
 @BOXED

@@ -96,16 +96,24 @@ def test_numbers_and_the_secret_stay_the_same(tmp_path):
     assert number(tmp_path, "ada") == 12
 
 
+def handed_in(assignment, student):
+    if student == "cleo":
+        raise autograde.MissingEntry
+    return SimpleNamespace(score=17.5, needs_manual_grade=False)
+
+
 def test_marks_are_written_for_canvas_and_for_moodle(tmp_path, monkeypatch):
+    """Nothing handed in: no mark. Moodle's import reads an empty cell of a new item as 0, a dash as none."""
     monkeypatch.chdir(tmp_path)
     students = [
         SimpleNamespace(id="bob", last_name="Best", first_name="Bob", email="bob@example.org"),
         SimpleNamespace(id="ada", last_name=None, first_name=None, email=None),
+        SimpleNamespace(id="cleo", last_name="Li", first_name=None, email=None),
     ]
     book = SimpleNamespace(
         assignments=[SimpleNamespace(name="A1", max_score=20.0)],
         students=students,
-        find_submission=lambda assignment, student: SimpleNamespace(score=17.5, needs_manual_grade=False),
+        find_submission=handed_in,
     )
     autograde.Marks().export(book)
     canvas, moodle = (
@@ -114,5 +122,7 @@ def test_marks_are_written_for_canvas_and_for_moodle(tmp_path, monkeypatch):
     )
     assert canvas[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "A1"]
     assert canvas[1][0].strip() == "Points Possible" and canvas[1][-1] == "20"
-    assert canvas[2:] == [["ada", "", "", "ada", "", "17.5"], ["Best, Bob", "", "", "bob", "", "17.5"]]
-    assert moodle == [["username", "email", "A1"], ["ada", "", "17.5"], ["bob", "bob@example.org", "17.5"]]
+    assert canvas[2:4] == [["ada", "", "", "ada", "", "17.5"], ["Best, Bob", "", "", "bob", "", "17.5"]]
+    assert canvas[4] == ["Li", "", "", "cleo", "", ""]
+    assert moodle[:2] == [["username", "email", "A1"], ["ada", "", "17.5"]]
+    assert moodle[2:] == [["bob", "bob@example.org", "17.5"], ["cleo", "", "-"]]

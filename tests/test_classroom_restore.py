@@ -108,6 +108,14 @@ def test_a_copied_cell_loses_the_mark_that_is_not_its_own(released, submitted):
     assert any("copied cell" in sentence for sentence in mended)
 
 
+def test_a_cell_that_trains_is_known_as_one_again(released, submitted):
+    released.cells[1].metadata.tags = ["train"]
+    for cell in submitted.cells:
+        cell.metadata = nbformat.NotebookNode()
+    restored, _ = restore(submitted, released)
+    assert [cell.metadata.get("tags") for cell in restored.cells[:3]] == [None, ["train"], None]
+
+
 def test_altered_points_are_put_right(released, submitted):
     submitted.cells[4].metadata.nbgrader.points = 100
     restored, mended = restore(submitted, released)

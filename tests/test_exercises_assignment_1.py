@@ -184,3 +184,18 @@ def test_reported_numbers_are_compared_with_the_file():
     assert A1.what_you_built(HandedIn(model, {**told, "iwae": nats - 3}))[0] == pytest.approx(2 / 3)
     with pytest.raises(Bad, match="still open"):
         A1.what_you_built(HandedIn(model, {**told, "elbo": ...}))
+
+
+def test_a_bound_is_not_had_from_rounding():
+    """All codes lie on the one center, in Gaussians so narrow that floats do not tell noise from nothing."""
+    model, k = the_mean_of_each_pixel(), 2
+    honest = A1.measure(read_model(model), task(HandedIn.number).held_out, 5, 0)[0]
+    narrow = torch.cat([torch.ones(k), torch.full((k,), -80.0)])
+    model["encoder"]["0.bias"], model["centers"] = narrow, torch.ones(1, k)
+    for log_std in (-43.0, -60.0, -100.0):
+        model["log_std"] = torch.tensor(log_std)
+        for size in (1.0, 1e5, 1e20):
+            model["centers"] = torch.full((1, k), size)
+            model["encoder"]["0.bias"] = torch.cat([torch.full((k,), size), narrow[k:]])
+            found = A1.measure(read_model(model), task(HandedIn.number).held_out, 5, 0)[0]
+            assert found > honest - 0.1, (log_std, size, found)

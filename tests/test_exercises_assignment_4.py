@@ -143,6 +143,10 @@ def attacks(mine):
         "the mean of each letter": one_of(torch.stack([x[labels == i].mean(0) for i in range(8)])),
         "training pictures": one_of(x[some]),
         "training pictures, a little spoiled": one_of((x[some] + 0.05 * noise[: len(some)]).clamp(0, 1)),
+        "training pictures, moved": one_of(x[some].roll((1, -1), (2, 3))),
+        "training pictures, darker and noisy": one_of(0.7 * x[some] + 0.05 * noise[: len(some)]),
+        "held-out pictures": one_of(mine.held_out.floats()),
+        "held-out pictures, moved": one_of(mine.held_out.floats().roll(1, 3)),
     }
 
 
@@ -150,7 +154,13 @@ def attacks(mine):
 def test_what_is_no_generator_earns_nothing(name, mine, in_place):
     share, said = A4.beyond(HandedIn(attacks(mine)[name]))
     assert share == 0, said
-    assert ("copies of training pictures" in said) == (name.startswith("training")), said
+    assert ("copies of pictures that you had" in said) == ("picture" in name), said
+
+
+def test_fresh_letters_are_hardly_ever_taken_for_copies(mine):
+    g = torch.Generator().manual_seed(8)
+    fresh = [given.pictures(mine.letters, "test", g).floats() for _ in range(4)]
+    assert given.copies(fresh, mine) < 0.03
 
 
 def test_the_plain_vae_earns_nothing_against_itself(mine, in_place):

@@ -98,6 +98,11 @@ BROKEN = {
         "reconstruction without the encoder": [{**RIGHT, "feature": "G", "pixel": "G"}],
     },
     "11.2": {
+        "divided by the variance twice": [
+            lambda rebuilt, real, v: (
+                0.5 * ((rebuilt - real.detach()) / v[:, None, None]).square().sum((1, 2, 3))
+            )
+        ],
         "detach forgotten": [lambda a, b, v: ((a - b) ** 2 / (2 * units(v))).flatten(1).sum(1)],
         "reconstruction detached": [
             lambda a, b, v: ((a.detach() - b) ** 2 / (2 * units(v))).flatten(1).sum(1),

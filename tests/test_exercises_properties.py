@@ -7,10 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import exercise_answers_examiner as examiner
 import exercise_answers_second_hand as second
 import numpy as np
 import pytest
 import torch
+from exercise_answers import verdict_of
 from exercise_answers_fresh import RIGHT, WRONG
 
 from tools.classroom.graded import A1
@@ -49,6 +51,14 @@ def test_answers_of_a_second_hand_get_what_they_deserve(identifier):
     passed = {what for what, answer in second.WRONG[identifier].items() if grade(exercise, answer).correct}
     verdicts = [grade(exercise, answer) for answer in second.RIGHT.get(identifier, ())]
     assert not passed and all(verdict.correct for verdict in verdicts), (passed, verdicts)
+
+
+@pytest.mark.parametrize("identifier", sorted(examiner.WRONG.keys() | examiner.RIGHT.keys()))
+def test_answers_of_an_examiner_get_what_they_deserve(identifier):
+    for what, answer in examiner.WRONG.get(identifier, {}).items():
+        assert not verdict_of(identifier, answer).correct, what
+    for answer in examiner.RIGHT.get(identifier, ()):
+        assert verdict_of(identifier, answer).correct, verdict_of(identifier, answer)
 
 
 def draws(change=lambda e: e, calls=2, rows=4000, dims=3):

@@ -29,7 +29,8 @@ LIMITS = {
     "CORE": 0,
 }
 SCRATCH = 256_000_000  # bytes of all files together, in bubblewrap
-START, LONGEST_CELL, ALL_CELLS, ONE_CALL = 120, 60, 180, 20  # seconds
+START, ALL_CELLS, ONE_CALL = 120, 180, 20  # seconds
+INTERRUPTED, LONGEST_CELL = 25, 60  # seconds of a cell: it is interrupted; if that is of no use, all is ended
 ACCOUNTS = range(61_200, 61_900)  # numbers that no distribution gives to anybody
 
 

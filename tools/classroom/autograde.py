@@ -85,10 +85,30 @@ def judge_all(asked: Mapping[str, Question], handed: Handed, key: str) -> dict[s
     try:
         for name, question in asked.items():
             handed.seed = draw(key, name)
-            found[name] = judge(question, handed)
+            share, said = judge(question, handed)
+            more = "" if share == 1 else overlooked(name, question, handed)
+            found[name] = share, f"{said} {more}".strip()
     finally:
         handed.close()
     return found
+
+
+def overlooked(name: str, question: Question, handed: Handed) -> str:
+    """What an honest student may have overlooked where points are lost, or nothing."""
+    answer = getattr(question, "answer_name", f"answer_{name.replace('.', '_')}")
+    found = []
+    if not handed.alive:
+        return ""
+    try:
+        number = handed.answer("STUDENT")
+        if number is not None and number != handed.number:
+            found.append(f"Your notebook says STUDENT = {str(number)[:20]}; your number is {handed.number}.")
+        for cell, told in handed.raised:
+            if answer in cell and handed.answer(answer) is None:
+                found.append(f"Your {told[:200]}. Cells that train are not run here: type numbers in.")
+    except (Gone, Exception):  # it ended, or what it defines cannot be handed over
+        pass
+    return f"({' '.join(found)})" if found else ""
 
 
 class RestoreMarks(NbGraderPreprocessor):
@@ -198,9 +218,12 @@ class Marks(ExportPlugin):
         moodle = [["username", "email", *titles]]
         for student in sorted(wanted, key=lambda one: one.id):
             scores = [self._score(gradebook, title, student.id) for title in titles]
+            dashes = [
+                score or "-" for score in scores
+            ]  # Moodle reads nothing as 0 points, and a dash as no mark
             name = ", ".join(filter(None, (student.last_name, student.first_name))) or student.id
             canvas.append([name, "", "", student.id, "", *scores])
-            moodle.append([student.id, student.email or "", *scores])
+            moodle.append([student.id, student.email or "", *dashes])
         for system, rows in (("canvas", canvas), ("moodle", moodle)):
             path = Path(f"{self.to or 'marks'}_{system}.csv")
             with path.open("w", newline="", encoding="utf-8") as stream:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from tools.classroom import plain
-from tools.classroom.apart import ALL_CELLS, LONGEST_CELL, ONE_CALL, Gone, Process
+from tools.classroom.apart import ALL_CELLS, INTERRUPTED, LONGEST_CELL, ONE_CALL, Gone, Process
 from vae_course.teaching.grading import ContractBroken
 
 MOST_STARTS = 4  # of one submission: a program that ends again and again is not started for ever
@@ -26,15 +26,18 @@ class Handed:
         number: the student's own, from which the data and questions of his own are drawn.
         seconds: for all cells together.
 
-    ``seed``, of hidden cases and hidden data, is set anew for each question.
+    ``seed``, of hidden cases and hidden data, is set anew for each question; ``raised`` holds each
+    cell that stopped with an exception, and what it said.
     """
 
     def __init__(self, cells: list[str], folder: Path, number: int = 0, seconds: float = ALL_CELLS) -> None:
         self.cells, self.folder, self.number, self.seconds = cells, folder, number, seconds
         self.seed, self.starts, self.stopped = 0, 0, ""
-        self.calls = 0
+        self.calls, self.raised = 0, []
         self._process: Process | None = None
         self._twin: Handed | None = None
+
+    alive = property(lambda self: self._process is not None)
 
     def answer(self, name: str) -> Any:
         """What the notebook defines under a name (None if nothing): plain data, or a function's stand-in."""
@@ -82,12 +85,16 @@ class Handed:
         if self.stopped:
             raise Gone(self.stopped)
         self.starts += 1
-        process, left = Process(self.folder), self.seconds
+        process, left, self.raised = Process(self.folder), self.seconds, []
         try:
-            for number, cell in enumerate(self.cells, start=1):  # noqa: B007
+            for number, cell in enumerate(self.cells, start=1):
                 begun = time.monotonic()
-                process.ask({"do": "run", "cell": cell}, min(LONGEST_CELL, left))
+                request = {"do": "run", "cell": cell, "seconds": min(INTERRUPTED, left / 3)}
+                told = process.ask(request, min(LONGEST_CELL, left)).get("raised")
                 left = max(1.0, left - (time.monotonic() - begun))
+                if told:
+                    kind, where = type(error := _error(told)).__name__, f"code cell {number}"
+                    self.raised.append((cell, f"{where} stops with {kind}: {error}"))
         except Gone as gone:
             first = next(iter(cell.strip().splitlines()), "")
             self.stopped = f"The notebook stops at code cell {number} ({first[:60]!r}): {gone}"
@@ -194,7 +201,7 @@ def _error(told: Any) -> Exception:
     """The exception that was raised over there, as far as a name and a text can be one."""
     try:
         kind, text, line, own = told
-        kind, text, line = str(kind), str(text), str(line)
+        kind, text, line = str(kind)[:60], str(text), str(line)[:120]
     except (TypeError, ValueError):
         raise Gone("Your code handed over nonsense.") from None
     found = getattr(builtins, kind, None)

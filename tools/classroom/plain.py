@@ -7,6 +7,7 @@ can be called becomes a number by which its side knows it.
 
 import base64
 import json
+import math
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-MOST_BYTES = 128_000_000  # of one message
+MOST_BYTES = 40_000_000  # of one message: weights of 20 MB, as text; JSON takes twenty times that in memory
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -147,6 +148,8 @@ def from_raw(content: list) -> Tensor:
     name, shape, text = content
     data = bytearray(base64.b64decode(text, validate=True))
     if not data:
+        if math.prod(shape):
+            raise NotPlain("a message is damaged.")
         return torch.zeros(shape, dtype=DTYPES[name])
     return torch.frombuffer(data, dtype=DTYPES[name]).reshape(shape)
 

@@ -132,6 +132,8 @@ def _mend(cell: NotebookNode, wanted: NotebookNode, mended: list[str]) -> None:
         if "nbgrader" in cell.metadata:
             mended.append(f"{mark}: mark was altered, restored")
         cell.metadata["nbgrader"] = copy.deepcopy(wanted.metadata["nbgrader"])
+    if "tags" in wanted.metadata:  # of a cell that trains: grading must not run it
+        cell.metadata["tags"] = list(wanted.metadata["tags"])
     if not _answers(wanted) and not _same_text(cell, wanted):
         cell.source = wanted.source
         mended.append(f"{mark}: the test was edited, its text restored")

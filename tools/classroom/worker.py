@@ -97,9 +97,19 @@ class Side:
     def answer(self, request: dict) -> dict:
         return getattr(self, request.pop("do"))(**request)
 
-    def run(self, cell: str) -> dict:
-        """Execute a cell as a notebook does; what it raises is told, and stops nothing."""
-        result = self.shell.run_cell(cell, silent=True)
+    def run(self, cell: str, seconds: float = 0) -> dict:
+        """Execute a cell as a notebook does; what it raises is told, and stops nothing. After its seconds it
+        is interrupted: a student's own cell that trains must not cost the questions that do not need it."""
+
+        def stop(*_: object) -> None:
+            raise TimeoutError(f"this cell was interrupted after {seconds:.0f} s")
+
+        signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            result = self.shell.run_cell(cell, silent=True)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         error = result.error_before_exec or result.error_in_exec
         return {"raised": _told(error)} if error else {}
 

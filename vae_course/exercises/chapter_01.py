@@ -180,6 +180,11 @@ ELBO = Exercise(
             "An expectation is one number: the samples must disappear from the result.",
             lambda log_joint, log_q: log_joint - log_q,
         ),
+        Mistake(
+            "ratio of the means",
+            "Take the difference of the two log densities at each sample first, then its mean.",
+            lambda log_joint, log_q: log_joint.logsumexp(-1) - log_q.logsumexp(-1),
+        ),
     ),
     reference=elbo,
     cases=_sample_cases,
@@ -275,6 +280,11 @@ KL_GAUSSIANS = Exercise(
             "bits instead of nats",
             "Which logarithm?",
             lambda mean_q, std_q, mean_p, std_p: kl_gaussians(mean_q, std_q, mean_p, std_p) / math.log(2),
+        ),
+        Mistake(
+            "both directions added",
+            "One direction is asked for: the average is over q alone.",
+            lambda mq, sq, mp, sp: kl_gaussians(mq, sq, mp, sp) + kl_gaussians(mp, sp, mq, sq),
         ),
     ),
     reference=kl_gaussians,

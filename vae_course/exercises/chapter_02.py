@@ -789,9 +789,9 @@ KL_TO_PRIOR = Exercise(
             ),
         ),
         Mistake(
-            "σ where σ² belongs",
-            "Exactly one term holds the variance. What does exp(log_var / 2) give?",
-            lambda mean, log_var: 0.5 * (mean**2 + (0.5 * log_var).exp() - 1 - log_var).sum(-1),
+            "another power of σ where σ² belongs",
+            "Exactly one term holds the variance. What does exp(log_var / 2) give, what exp(2 log_var)?",
+            tuple(lambda m, v, p=p: 0.5 * (m**2 + (p * v).exp() - 1 - v).sum(-1) for p in (0.5, 2)),
         ),
         Mistake(
             "log σ where log σ² belongs",

@@ -272,8 +272,9 @@ def doubt(probabilities: Tensor) -> Tensor:
 def _doubt_cases(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     mixed = torch.randn(5, 4, generator=generator).softmax(-1)
+    sharp = (torch.tensor([0.0, -3, -6, -9]) + mixed).softmax(-1)
     certain = torch.tensor([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
-    return [(mixed,), (certain,), (torch.full((2, 10), 0.1),)]
+    return [(mixed,), (sharp,), (certain,), (torch.full((2, 10), 0.1),)]
 
 
 def _plain(probabilities: Tensor) -> Tensor:
@@ -559,6 +560,11 @@ ENERGY = Exercise(
             "one half in front",
             "The contract asks for the plain sum of squares.",
             lambda path: energy(path) / 2,
+        ),
+        Mistake(
+            "back to the start",
+            "A path has one step fewer than places; torch.roll adds the way from the end to the start.",
+            lambda path: (path.roll(-1, 0) - path).square().sum((0, -1)),
         ),
     ),
     reference=energy,

@@ -380,6 +380,11 @@ WORTH = Exercise(
             "Each picture gets a number of its own.",
             lambda log_likelihood, z, unit, noise: worth(log_likelihood, z, unit, noise[0]),
         ),
+        Mistake(
+            "always the same unit",
+            "Which column is replaced? The third argument says it.",
+            lambda log_likelihood, z, unit, noise: worth(log_likelihood, z, 0, noise),
+        ),
     ),
     reference=worth,
     cases=_worth_cases,

@@ -87,6 +87,11 @@ AUROC = Exercise(
             "One comparison says yes or no. How often does a strange one score higher?",
             lambda normal, strange: float(strange.mean() > normal.mean()),
         ),
+        Mistake(
+            "pairs at the same places",
+            "Every strange example meets every normal one.",
+            lambda normal, strange: (strange[: len(normal)] > normal[: len(strange)]).double().mean().item(),
+        ),
     ),
     reference=area,
     cases=_score_cases,

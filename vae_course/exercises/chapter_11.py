@@ -487,6 +487,11 @@ FEATURE_NATS = Exercise(
             _variant(unit=lambda v: 1 / v),
         ),
         Mistake("error not squared", "The exponent of a Gaussian is quadratic.", _variant(error=torch.abs)),
+        Mistake(
+            "divided by the variance twice",
+            "The square of what is divided by σ² is divided by σ⁴.",
+            lambda rebuilt, real, variance: feature_nats(rebuilt, real, variance**2),
+        ),
     ),
     reference=feature_nats,
     observe=_observe,

@@ -19,9 +19,7 @@ class Verdict:
     message: str  # one or two sentences for the reader
     mistake: str | None = None  # name of the classic mistake
 
-    @property
-    def correct(self) -> bool:
-        return self.status == CORRECT
+    correct = property(lambda self: self.status == CORRECT)
 
     def _ipython_display_(self) -> None:
         """Nothing: `check` has already shown the message, and Out[...] would repeat it."""
@@ -72,10 +70,8 @@ class Exercise:
 
     asks_for_function = property(lambda self: self.stub.lstrip().startswith("def "))
 
-    @property
-    def marked_later(self) -> bool:
-        """Whether nothing that a student installs knows the answer."""
-        return self.reference is None and self.value is None and self.grade is not None
+    # Nothing that a student installs knows the answer.
+    marked_later = property(lambda self: self.reference is None and self.value is None and bool(self.grade))
 
     @property
     def answer_name(self) -> str:

@@ -22,6 +22,7 @@ from torch import Tensor
 
 SECONDS, MOST_TEXT = 30, 2000  # of processor time for one grading, and characters that an answer may print
 WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+UNBOUNDED = ("mean", "log_var", "log_std", "log_sigma", "logits")  # names of what may be any number begin so
 
 
 class TooSlow(BaseException):
@@ -52,8 +53,7 @@ def limited(seconds: float = SECONDS) -> Iterator[None]:
         for (number, clock, _), handler in zip(clocks, before, strict=True):
             signal.setitimer(clock, 0)
             signal.signal(number, handler)
-        if printed.getvalue():
-            print(printed.getvalue())
+        print(printed.getvalue(), end="")
 
 
 class Limited(io.StringIO):
@@ -79,7 +79,7 @@ class Watch:
             given = [*arguments, *named.values()]
             kept = [_copied(value) for value in given]
             kind, grad = torch.get_default_dtype(), torch.is_grad_enabled()
-            seeded = any(isinstance(value, torch.Generator) for value in given)
+            seeded = [(value, value.get_state()) for value in given if isinstance(value, torch.Generator)]
             dice = _dice() if seeded else None
             try:
                 return answer(*arguments, **named)
@@ -92,6 +92,8 @@ class Watch:
                     torch.set_grad_enabled(grad)
                 if seeded and _dice() != dice:
                     self.found.append("it draws from, or seeds, global random numbers beside the generator")
+                if any(torch.equal(one.get_state(), state) for one, state in seeded):
+                    self.found.append("it leaves the generator where it was: the next call draws the same")
 
         # A stub raises NotImplementedError of its own, which is told by its code.
         call.__wrapped__ = answer
@@ -129,14 +131,18 @@ def further(exercise: Any, answer: Callable, outcomes: Callable, same: Callable)
     ``outcomes(exercise, function, cases)`` runs a function on cases, ``same(a, b, tolerance)`` compares.
     """
     cases = exercise.cases(exercise.seed)
-    arguments = inspect.signature(exercise.reference).parameters.values()
-    needed = sum(argument.default is argument.empty for argument in arguments)
+    arguments = inspect.signature(exercise.reference).parameters
+    needed = sum(argument.default is argument.empty for argument in arguments.values())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         visible = outcomes(exercise, exercise.reference, cases)
         probes = {
             "other cases of the same kind": exercise.cases(exercise.seed + 101),
             "the default values of its arguments": [c[:needed] for c in cases if len(c) > needed],
+            "larger values": [
+                tuple(4 * v if _is_float(v) and name.startswith(UNBOUNDED) else v for name, v in zipped)
+                for zipped in (zip(arguments, case, strict=False) for case in cases)
+            ],
             "double precision": [_in_double(case) for case in cases],
             "a batch of one": [
                 one
@@ -241,10 +247,8 @@ def _is_first_row(single: Any, whole: Any) -> bool:
 
 
 def _is_finite(result: Any) -> bool:
-    if isinstance(result, dict):
-        return all(map(_is_finite, result.values()))
-    if isinstance(result, list | tuple):
-        return all(map(_is_finite, result))
+    if isinstance(result, dict | list | tuple):
+        return all(map(_is_finite, result.values() if isinstance(result, dict) else result))
     if isinstance(result, Tensor):
         return bool(torch.isfinite(result).all()) and result.numel() > 0
     return not hasattr(result, "error") and (not isinstance(result, float) or math.isfinite(result))

@@ -106,7 +106,7 @@ except FileNotFoundError:
 # %% [markdown]
 # ## A3.2 Read it (3 points)
 #
-# **Contract**: a dict of whole numbers, of held-out pictures. `"best size"`: the size of your sweep with the lowest −ELBO. `"carrying"`: how many units of your largest model have a mean KL above 0.1 nats (`kl_per_dimension(model, mine.held_out)`). `"components"`: the least number of principal components, fitted to the **training** pictures (their mean
+# **Contract**: a dict of whole numbers, of held-out pictures, that you find and **type in**. `"best size"`: the size of your sweep with the lowest −ELBO. `"carrying"`: how many units of your largest model have a mean KL above 0.1 nats (`kl_per_dimension(model, mine.held_out)`). `"components"`: the least number of principal components, fitted to the **training** pictures (their mean
 # subtracted), whose squared error, summed over pixels and averaged over pictures, is at most that of your largest model's `model.reconstruct(x)`.
 # %% question="A3.2" role="answer"
 answer_A3_2 = {"best size": ..., "carrying": ..., "components": ...}

@@ -71,7 +71,7 @@ check("A4.1", matched_gaussian)
 # ### The judge, the measure, the opponent
 #
 # The judge is a classifier of your letters. A sampler gets a **score**, the harmonic mean of two shares: samples of which the judge is **sure** (its highest probability is at least 0.9), and held-out pictures that are **covered** (a sample lies as near as their fifth neighbor, in the judge's features). One beautiful letter, drawn
-# again and again, is sure and covers nothing; noise that the judge takes for letters covers nothing either. A third number counts **copies**: samples that single out one training picture more than 99 % of held-out pictures do.
+# again and again, is sure and covers nothing; noise that the judge takes for letters covers nothing either. A third number counts **copies**: samples that single out one training picture more than 99 % of held-out pictures do, or one held-out picture more than 99 % of training pictures do. Moving or dimming a picture hides no copy.
 #
 # Not graded. The measure tells "training pictures" from nothing: only the copies do.
 
@@ -124,6 +124,7 @@ except Exception as problem:
 #
 # **`"vq"`: a code of letters has no holes.** `"codebook"` is `(K, d)`; the encoder puts out P vectors, each replaced by its nearest one; the decoder reads all P after one another, `P * d → 256`. Gradients pass straight through. Codes that nobody uses are set anew to encoder outputs. Then a `"prior"` over the P codes in order,
 # `P * K + P → K` logits: it reads the codes so far, one-hot (zeros from its place on), and its place, one-hot. Begin with few places, P from 4 to 8, and K from 32 to 128. Both halves can fail: a good prior over bad codes, a bad prior over good ones.
+# So score them apart: decoded codes of training pictures, then samples of the prior. In our short trials the codes were good and the prior was not, and the samples ended below or beside the plain VAE; to multiply the prior's last layer by a number above 1, chosen on held-out pictures, helped.
 #
 # **`"gan"`: the squared or crossed pixels are the wrong judge.** Beside encoder and decoder a discriminator; the decoder is told to fool it, the encoder is not. Draw from the Gaussian that fits your codes: `"mean"` `(k,)`, `"factor"` `(k, k)`, code = mean + factor ε. Begin as a plain VAE, let the discriminator come in later, and
 # hold its slope (R1). Look at coverage in each epoch: what becomes clear may become few. The hardest of the three: our one short trial ended below the plain VAE, sure of as many samples and covering fewer letters.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Callable
 from string import ascii_uppercase
 
 import torch
@@ -15,6 +17,7 @@ from vae_course.teaching.exercise import Exercise, Mistake
 
 LOG_2_PI = math.log(2 * math.pi)
 WEIGHTS, REPORT = "A1_weights.pt", "A1_report.pt"
+LEAST_WIDTH, MOST = 1e-4, 1e6  # of a Gaussian of codes, and of a code; doubles keep the one beside the other
 
 
 def log_prior(z: Tensor, centers: Tensor, log_std: Tensor) -> Tensor:
@@ -59,6 +62,10 @@ def _changed(likelihood: float = 1.0, prior: float = 1.0, q: float = 1.0) -> obj
     return broken
 
 
+def _other_q(log_q: Callable) -> Callable:
+    return lambda x, logits, z, m, v, p: log_weights(x, logits, z, m, v, p + _log_q(z, m, v) - log_q(z, m, v))
+
+
 def _weight_cases(seed: int) -> list[tuple]:
     g = torch.Generator().manual_seed(seed + 1)
     cases = []
@@ -89,6 +96,10 @@ FUNCTIONS = {
                 lambda z, c, s: Normal(c, s.exp()).log_prob(z[..., None, :]).sum(-1).mean(-1),
             ),
             Mistake("log C left out", "Humps share.", lambda z, c, s: log_prior(z, c, s) + math.log(len(c))),
+            Mistake(
+                "nearest center alone", "All C densities add up, the far ones too.",
+                lambda z, c, s: torch.stack([log_prior(z, m[None], s) for m in c]).amax(0) - math.log(len(c)),
+            ),
             Mistake("flipped sign", "It is log p, not −log p.", lambda z, c, s: -log_prior(z, c, s)),
         ),
         reference=log_prior, cases=_prior_cases, gradients_to=("z", "centers", "log_std"),
@@ -100,6 +111,18 @@ FUNCTIONS = {
             Mistake("q left out", "A draw that q makes often counts less.", _changed(q=0.0)),
             Mistake("prior left out", "Three terms.", _changed(prior=0.0)),
             Mistake("sign of the likelihood", "A likely picture weighs more.", _changed(likelihood=-1.0)),
+            Mistake(
+                "log_var taken for log σ", "Half of it is log σ.",
+                _other_q(lambda z, m, v: _log_q(z, m, 2 * v)),
+            ),
+            Mistake(
+                "entropy in place of log q", "log q is asked for at the code that was drawn.",
+                _other_q(lambda z, m, v: -0.5 * (1 + LOG_2_PI + v).sum(-1)),
+            ),
+            Mistake(
+                "mean over dimensions", "Densities of independent dimensions multiply: logarithms add up.",
+                _other_q(lambda z, m, v: _log_q(z, m, v) / v.shape[1]),
+            ),
             Mistake("flipped sign", "It is log w, not the loss.", _changed(-1.0, -1.0, -1.0)),
         ),
         reference=log_weights, cases=_weight_cases,
@@ -110,18 +133,23 @@ FUNCTIONS = {
 
 @torch.no_grad()
 def measure(model: given.HandedIn, x: Tensor, draws: int, seed: int) -> tuple[float, float]:
-    """Mean −ELBO and mean −log p̂_K(x), nats, with draws of our own."""
+    """Mean −ELBO and mean −log p̂_K(x), nats, with draws of our own.
+
+    Widths have a floor, codes a ceiling: where rounding swallows the noise, z meets a center exactly, and any
+    density can be had for nothing.
+    """
     g = torch.Generator().manual_seed(seed)
     prior = MixtureSameFamily(
         torch.distributions.Categorical(torch.ones(len(model.centers))),
-        Independent(Normal(model.centers, model.log_std.exp()), 1),
+        Independent(Normal(model.centers.double(), model.log_std.double().exp().clamp_min(LEAST_WIDTH)), 1),
     )
-    parts = []
+    decoder, parts = copy.deepcopy(model.decoder).double(), []
     for rows in x.split(100):
-        mean, log_var = model.encoder(rows).chunk(2, dim=-1)
+        mean, log_var = model.encoder(rows).double().chunk(2, dim=-1)
+        mean, log_var = mean.clamp(-MOST, MOST), log_var.clamp_min(2 * math.log(LEAST_WIDTH))
         z = mean + (log_var / 2).exp() * torch.randn(draws, *mean.shape, generator=g)
-        parts.append(log_weights(rows, model.decoder(z), z, mean, log_var, prior.log_prob(z)))
-    log_w = torch.cat(parts, dim=1).double()
+        parts.append(log_weights(rows.double(), decoder(z), z, mean, log_var, prior.log_prob(z)))
+    log_w = torch.cat(parts, dim=1)
     return -log_w.mean().item(), (math.log(draws) - torch.logsumexp(log_w, 0)).mean().item()
 
 

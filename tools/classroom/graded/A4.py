@@ -107,7 +107,7 @@ def beyond(handed) -> tuple[float, str]:
     said = f"Yours: {own}. The plain VAE: {low}. Fresh letters: {top}. You went {share:.0%} of the way"
     copied = given.copies(drawn, task)
     if copied > MOST_COPIES:
-        return 0.0, f"{said}, but {copied:.0%} of your samples are copies of training pictures."
+        return 0.0, f"{said}, but {copied:.0%} of your samples are copies of pictures that you had."
     if own.score - low.score <= 2 * math.hypot(own.error, low.error):
         return 0.0, f"{said}: no sure lead over the plain VAE."
     points = next((points for least, points in STEPS if share >= least), BETTER)
