@@ -197,9 +197,9 @@ def _read_through(data, name: str) -> tuple[Tensor, Tensor | None]:
                 raise TypeError("an item has no height and width")
             pictures.append(_bytes(picture if batched else picture[None], name))
             labels.append(label)
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError):
         raise TypeError(
-            f"{name} is of type {type(data).__name__} with no pictures ({error}); expected an ImageData, "
+            f"{name} is of type {type(data).__name__}, which holds no pictures; expected an ImageData, "
             'from load(...), or ImageData("mine", "train", images, None, ()) with images uint8 (N, C, H, W).'
         ) from None
     shapes = sorted({tuple(picture.shape[1:]) for picture in pictures})
