@@ -217,9 +217,11 @@ def test_models_and_training_take_them():
 
 def test_what_holds_no_pictures_is_refused_with_what_is_expected():
     for nothing in ("text", 7, None, {"a": 1}, [object()], b"bytes"):
-        with pytest.raises(TypeError, match=r"the training set is of type \w+ .*expected an ImageData, from"):
+        with pytest.raises(
+            TypeError, match=r"the training set is of type \w+, .*expected an ImageData, from"
+        ):
             check_data(nothing, "the training set")
-    with pytest.raises(TypeError, match=r"the data set is of type int .*expected an ImageData"):
+    with pytest.raises(TypeError, match=r"the data set is of type int, .*expected an ImageData"):
         VAE.for_data(7)
     for empty in ([], np.zeros((0, 8, 8), np.uint8), DataLoader([])):
         with pytest.raises((ValueError, DataError), match=r"is empty|has none"):

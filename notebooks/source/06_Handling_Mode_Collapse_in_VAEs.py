@@ -303,11 +303,9 @@ missing = [s for s in range(N_SEEDS) if hits.values[s] < 7.9]
 had = sum(each[:, s].max() == 8 for s in missing)
 guess.compare(2 if had == len(missing) else 1 if had else 0, f"{had} of the {len(missing)} that miss some.")
 # %% tags=["hide-input"]
-from vae_course.plots.style import ORANGE
-
 steps, peak = list(gans["plain GAN"]), each.mean(1).max().item()
 fig = plots.line_plot({"GAN": (steps, each.mean(1).tolist())}, "update", "modes hit, of 8")
-fig.axes[0].plot(steps, each, "-", color=ORANGE, linewidth=0.6, alpha=0.7, zorder=1)
+fig.axes[0].plot(steps, each, "-", color=plots.style.ORANGE, linewidth=0.6, alpha=0.7, zorder=1)
 fig.axes[0].text(0.45 * STEPS, 2.2, f"thick: mean of {N_SEEDS} GANs\nthin: each GAN")
 show(
     fig,
@@ -521,8 +519,7 @@ for seed in range(DIGIT_SEEDS):
     sets.append(made.clamp(0, 1).view(-1, *train.shape))
 judge_all("mixture without VAE", sets)
 # %% tags=["hide-input"]
-from vae_course.plots.style import BLUE, GREY
-
+GREY, BLUE = plots.style.GREY, plots.style.BLUE
 kinds = {name: runs for name, runs in number.items() if name.startswith("β")}
 free, ready = number["β = 0, fitted prior"].mean, number["β = 0, N(0, I)"].mean
 fig = plots.interval_dots(
@@ -610,7 +607,7 @@ apart = packed - r1
 guess.compare(0 if apart.low > 0 else 1 if apart.high < 0 else 2, f"packing {packed}, R1 {r1}.")
 panels = {"modes hit, of 8": hit | {"VAE": vae_found[0]}, "quality": good | {"VAE": vae_found[2]}}
 show(
-    plots.interval_dots(panels, colors=3 * [ORANGE] + [BLUE]),
+    plots.interval_dots(panels, colors=3 * [plots.style.ORANGE] + [BLUE]),
     alt=f"Dots with intervals for the plain GAN, the packed GAN, the GAN with R1 and the VAE. Modes hit: fewest for the plain GAN, most for the VAE and the remedies. Quality: that of the VAE is {vae_found[2].mean:.2f}, that of the GANs {min(runs.mean for runs in good.values()):.2f} or more.",
     title="All modes hit, of {} seeds: {} plain, {} packed, {} with R1".format(N_SEEDS, *full.values()),
 )
