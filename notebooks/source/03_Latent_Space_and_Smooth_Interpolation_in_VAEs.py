@@ -156,7 +156,7 @@ show(
 # %% [markdown]
 # Longer training gains nothing sure: the interval in the curves' title holds 0. (Brackets: 95 % intervals over three trainings.)
 #
-# {{outside}} of the codes lie outside the circle, not 5 %. Their mean square $m_j = \mathbb E[z_j^2]$ is {{moment}}, not 1.
+# {{outside}} of the codes lie outside the circle, not 5 %. Their mean square $m_j = \mathbb E[z_j^2]$, averaged over both dimensions, is {{moment}}, not 1.
 #
 # Does the ELBO *want* such wide codes? No. Divide dimension $j$ of every code by some $c_j$, mean and width alike. The decoder's first layer is linear, so its
 # weights can undo that, and the pictures stay the same. Only the KL changes. It is smallest at
@@ -181,7 +181,7 @@ claims.note("gained", Runs(gained), unit="nats")
 claims.note("narrower", Runs(narrower, least=0, most=1), unit="%")
 # %% [markdown]
 # That gains {{gained}}, for nothing. Longer training does not do it for you: after 24 passes the mean of the two $m_j$ is still
-# {{moment_long.value}}. In 32 dimensions the mean is {{moment_wide.value}}: there is little left to gain.
+# {{moment_long.value}}. In 32 dimensions the mean is {{moment_wide.value}}.
 #
 # In two dimensions {{narrower}} of the rescaled codes lie outside: three trainings cannot tell that from 5 %. But patches and gaps remain (chapter 04).
 #
