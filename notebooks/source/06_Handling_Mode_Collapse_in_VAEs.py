@@ -240,7 +240,7 @@ claims.note("blurred_hit", ours["blurred"][0])
 claims.note("blurred_quality", ours["blurred"][2], unit="%")
 claims.note("uneven_effective", ours["uneven"][1])
 # %% [markdown]
-# The blurred sample serves all modes alike. The first rule finds {{blurred_usual}} of them, yours {{blurred_hit.value}}. (The blur was chosen to show this.) The blur now shows where it belongs, in the quality: {{blurred_quality}}. The uneven sample loses no mode, but its
+# The blurred sample serves all modes alike. The first rule finds {{blurred_usual}} of them, yours {{blurred_hit.value}}. (We chose its blur to show this.) The blur now shows where it belongs, in the quality: {{blurred_quality}}. The uneven sample loses no mode, but its
 # eight are worth only {{uneven_effective.value}} even ones.
 #
 # ## 2 What does a GAN do?
