@@ -156,7 +156,7 @@ show(
 # %% [markdown]
 # Longer training gains nothing sure: the interval in the curves' title holds 0. (Brackets: 95 % intervals over three trainings.)
 #
-# {{outside}} of the codes lie outside the circle, not 5 %. Their mean square $m_j = \mathbb E[z_j^2]$ is {{moment}}, not 1.
+# {{outside}} of the codes lie outside the circle, not 5 %. Their mean square $m_j = \mathbb E[z_j^2]$, averaged over both dimensions, is {{moment}}, not 1.
 #
 # Does the ELBO *want* such wide codes? No. Divide dimension $j$ of every code by some $c_j$, mean and width alike. The decoder's first layer is linear, so its
 # weights can undo that, and the pictures stay the same. Only the KL changes. It is smallest at
@@ -180,10 +180,10 @@ claims.add("free_lunch", max(off), below=1e-3, unit="nats", exact=True, text="KL
 claims.note("gained", Runs(gained), unit="nats")
 claims.note("narrower", Runs(narrower, least=0, most=1), unit="%")
 # %% [markdown]
-# That gains {{gained}}, for nothing. Longer training does not do it for you: after 24 passes $m_j$ is still
-# {{moment_long.value}}. In 32 dimensions it is {{moment_wide.value}}.
+# That gains {{gained}}, for nothing. Longer training does not do it for you: after 24 passes the mean of the two $m_j$ is still
+# {{moment_long.value}}. In 32 dimensions the mean is {{moment_wide.value}}.
 #
-# Now {{narrower}} of the codes lie outside: three trainings cannot tell that from 5 %. But patches and gaps remain (chapter 04).
+# In two dimensions {{narrower}} of the rescaled codes lie outside: three trainings cannot tell that from 5 %. But patches and gaps remain (chapter 04).
 #
 # ## 2 A straight line or a great circle?
 #
@@ -496,8 +496,8 @@ claims.note("bent", N_SEEDS * max(10, N_PAIRS // 8))
 #
 # ## 5 Can you draw 32 dimensions?
 #
-# Only squeezed. **PCA** projects the codes onto the plane in which they spread widest. **t-SNE** moves points about in a plane until each has about the
-# same neighbors as in the code.
+# Only squeezed. **PCA** projects the codes onto the plane in which they spread widest. **t-SNE** moves points about in a plane, so that each keeps its
+# neighbors from the code as well as it can.
 # %%
 from sklearn.manifold import TSNE
 
@@ -643,10 +643,10 @@ show(
 #
 # - One true factor, with the faces drawn anew: {{single.number}} (the reading network errs).
 # - Along a direction fitted to labels: {{labeled_factors}}.
-# - Along an axis: {{axis_factors}}.
+# - Along an axis (of the eight most used): {{axis_factors}}.
 # - Along a random direction: {{random_factors}}.
 #
-# An axis moves {{axis_random}} more than a random direction: here the axes do not sort the factors. The directions that
+# An axis moves {{axis_random}} factors more than a random direction (one set of 16): here the axes do not sort the factors. The directions that
 # sort them better needed labels.
 #
 # ## Play

@@ -240,7 +240,7 @@ claims.note("blurred_hit", ours["blurred"][0])
 claims.note("blurred_quality", ours["blurred"][2], unit="%")
 claims.note("uneven_effective", ours["uneven"][1])
 # %% [markdown]
-# The blurred sample serves all modes alike. The first rule finds {{blurred_usual}} of them, yours {{blurred_hit.value}}. (The blur was chosen to show this.) Its fault now shows in the quality instead: {{blurred_quality}}. The uneven sample loses no mode, but its
+# The blurred sample serves all modes alike. The first rule finds {{blurred_usual}} of them, yours {{blurred_hit.value}}. (We chose its blur to show this.) The blur now shows where it belongs, in the quality: {{blurred_quality}}. The uneven sample loses no mode, but its
 # eight are worth only {{uneven_effective.value}} even ones.
 #
 # ## 2 What does a GAN do?
@@ -648,7 +648,7 @@ explorer = explore_training(watched, RING, alt=alt)
 #
 # - Losing modes and losing focus are two faults. Count them apart, or every blur looks like a collapse.
 # - "GANs collapse": {{fallen}} of our 8, at one learning rate, miss something. With packing {{packed_full}} hit all, with R1 {{r1_full}}. A GAN pulls less at a mode, the rarer it is; what Adam and small batches make of that stays open.
-# - "VAEs cover everything": on the ring they do, with a smear. "It is the KL term": it is not. That term brings the codes to $\mathcal N(0, I)$, where you draw.
+# - "VAEs cover everything": on the ring they do, with a smear. "It is the KL term": on our digits it is not; without it, samples from a fitted prior still cover. That term brings the codes to $\mathcal N(0, I)$, where you draw.
 # - A prior fitted to the codes mends a VAE's samples: the larger VAE's Fréchet distance falls from {{ready_far.value}} to {{ready_fitted_far.value}}.
 #
 # **Dig deeper**: pack three or four samples, or train with Adam's default β₁ = 0.9 and see whether the GAN comes to rest.
