@@ -153,7 +153,7 @@ for identifier, what, answer in (
     ("09.4", "a ridge", lambda c, a: regression(c, a, ridge=1.0)),
     ("09.5", "same places", lambda a, b: (b[: len(a)] > a[: len(b)]).double().mean()),
     ("09.5", "below", lambda a, b: (stats.mannwhitneyu(a, b).statistic / len(a) / len(b))),
-    ("10.5", "per token",
+    ("10.2", "per token",
      lambda p, t: F.nll_loss(p.transpose(1, 2), t, reduction="none", ignore_index=0).sum(1) / (t > 0).sum(1)),
     ("11.2", "spread for variance",
      lambda a, b, v: 0.5 * ((a - b.detach()) / v[:, None, None]).square().sum((1, 2, 3))),
