@@ -345,7 +345,8 @@ show(
     title=f"The best q picks one peak, and its bound misses log p(x) by {gap.min():.2f} nats",
 )
 # %% [markdown]
-# At both points and for each of {{n_q.number}} Gaussians $q$, the gap and the KL, computed apart, agree to rounding.
+# At both points and for each of {{n_q.number}} Gaussians $q$, the gap and the KL, computed apart, differ by at most
+# {{gap_is_kl}}.
 #
 # At the bottom the posterior is nearly a Gaussian, and the best $q$ leaves a gap of {{bottom_gap}}. At the crossing the best
 # $q$ leaves {{crossing_gap}}. It does not straddle the peaks; it picks one. There it is twice as high as the posterior, so

@@ -461,7 +461,7 @@ show(
 # %% [markdown]
 # **σ matters** (left). The count falls from {{units_learned}} at the learned σ to {{units_at_quarter}} at ¼, {{units_at_half}} at ½ and {{units_at_1}} at 1 (one seed each). Linear theory has the direction right and the numbers too high: all 32 up to ¼, {{linear_at_half}} at ½, {{linear_at_1}} at 1.
 #
-# **σ is not all.** The pixels of the garments, as coins, have a σ of {{coin}} (root mean square). A Gaussian of nearly that σ, ¼, uses {{units_at_quarter}} units; the Bernoulli {{units_bernoulli.value}}. (How much is left for other causes, one run does not tell.)
+# **σ is not all.** The pixels of the garments, as coins, have a σ of {{coin}} (root mean square). A Gaussian of nearly that σ, ¼, uses {{units_at_quarter}} of 32 units (one seed); the Bernoulli {{units_bernoulli.value}} of 64 (three seeds). (How much is left for other causes, one run does not tell.)
 #
 # **Training matters** (right; a KL of at least 0.05 nats counts, because worth was measured at the end only). With warm-up MNIST ends with {{history}} units more than without, and a −ELBO that is {{same_loss}} better. Garments end with {{history_garments}} more.
 #
@@ -523,7 +523,7 @@ for kind, likelihood in {"bernoulli": "bernoulli", "gaussian": "gaussian_learned
     nats = measured("fashion_mnist", "negative_elbo", likelihood)
     claims.note(f"gain_{kind}", nats[8] - nats[32], unit="nats")
 # %% [markdown]
-# Codes of 2 and 4, left out of the picture, lie {{left_out}} or more above the best. Nothing speaks for more than 16 numbers, though many intervals are wide. What the rule adds to the means is the column *open*. For letters it asks for more seeds: 8 is open, and smaller than the 16 that it takes. With a single seed every size but the best stays open.
+# Codes of 2 and 4, left out of the picture, lie {{left_out}} or more above the best. Under a Bernoulli, nothing speaks for more than 16 numbers, though many intervals are wide. What the rule adds to the means is the column *open*. For letters it asks for more seeds: 8 is open, and smaller than the 16 that it takes. With a single seed every size but the best stays open.
 #
 # For small digits a code of 64 is {{digits_64}} worse than one of 8: overfitted, or unfinished after {{updates_digits}} updates.
 #
