@@ -459,7 +459,7 @@ show(
 # Most points lose little: the median gap is {{median_gap}}. But the mean is {{mean_gap.value}}, and a tenth of the points pays
 # {{worst_tenth}} of the whole gap. Is the Gaussian to blame, or the encoder? For {{searched.number}} of the points we searched
 # the best Gaussian one by one: it leaves a share of {{found_by_search}} of the encoder's gap. So it is the encoder, which is
-# small, briefly trained (its curve still falls), and shared by all $x$. What it loses against the best $q$ is the **amortization gap** (Cremer et al. 2018).
+# small, briefly trained (two of the three curves still fall), and shared by all $x$. What it loses against the best $q$ is the **amortization gap** (Cremer et al. 2018).
 #
 # Where is it lost? At the crossing an encoder must choose one of two codes, of opposite signs. Points nearby on the other branch
 # need the other sign, but a network is continuous and cannot jump. The branch that was not chosen holds about half of the points

@@ -360,7 +360,7 @@ show(
 # %% [markdown]
 # **For the picture.** With 8 numbers PCA's error on garments is {{ahead_8}} the VAE's: a decoder that bends can get more out of a number. With 64 it is the other way round: the VAE's error is {{behind_64}} PCA's.
 #
-# Is it the price? PCA pays nothing for a number; a VAE pays the KL. So train the same network without the price (β = 0). With {{offered}} numbers the VAE's error is {{priced}} PCA's; without the price, {{unpriced}} (one run each). So the price costs the VAE its lead. (A Gaussian VAE pays, too, but its σ makes errors dearer, and more numbers are worth their price: section 3.)
+# Is it the price? PCA pays nothing for a number; a VAE pays the KL. So train the same network without the price (β = 0). With {{offered}} numbers the VAE's error is {{priced}} PCA's; without the price, {{unpriced}} (one run each). So the price costs the VAE its lead. (A Gaussian VAE pays, too, but its σ makes errors dearer, and more numbers are worth their price: section 3. With 64 numbers PCA passes it, too.)
 #
 # **For the class.** From 8 to 64 numbers garments gain {{probe_garments}} by the probe. In −ELBO they gain {{elbo_garments}}: nothing that three seeds can tell from 0. So neither stands for the other. Where do the points come from? A hint from one model of 64: the probe finds the class of {{probe_all}} of the pictures from all units, {{probe_used}} from those in use, and {{probe_silent}} from the silent ones alone.
 #
@@ -527,7 +527,7 @@ for kind, likelihood in {"bernoulli": "bernoulli", "gaussian": "gaussian_learned
 #
 # For small digits a code of 64 is {{digits_64}} worse than one of 8: overfitted, or unfinished after {{updates_digits}} updates.
 #
-# Choose with the likelihood that you will use. From 8 to 32 numbers garments gain {{gain_gaussian}} under the Gaussian. Under the Bernoulli they gain {{gain_bernoulli}}: 0 lies inside. (Only the first are nats of a density: compare no sizes.) For classes, put the probe in the place of −ELBO. For pictures of your own: `python -m vae_course sweep --images my_pictures.npy`.
+# Choose with the likelihood that you will use. From 8 to 32 numbers garments gain {{gain_gaussian}} under the Gaussian. Under the Bernoulli they gain {{gain_bernoulli}}: 0 lies inside. (Only the first are nats of a density: do not compare one gain with the other.) For classes, put the probe in the place of −ELBO. For pictures of your own: `python -m vae_course sweep --images my_pictures.npy`.
 #
 # ## Play
 #
