@@ -213,11 +213,11 @@ show(
 
 
 # %% [markdown]
-# **A straight line does as well.** The VAE beats the mean of the ten nearest typefaces, whose error is {{ten_more}} larger. But the regression minus the VAE, as a share of the VAE's error, is {{lead_a}} from an A and {{lead_i}} from an I: zero lies inside both intervals. From an R it is {{lead_r}}: there the regression is better.
+# **A linear model does as well.** The VAE beats the mean of the ten nearest typefaces, whose error is {{ten_more}} larger. But the regression minus the VAE, as a share of the VAE's error, is {{lead_a}} from an A and {{lead_i}} from an I: zero lies inside both intervals. From an R it is {{lead_r}}: there the regression is better.
 #
 # How much does one letter tell? From an A the VAE's error is {{told_a.value}} below that of the mean typeface, from an I only {{told_i.value}}.
 #
-# Is the style recognized? {{recognized.value}} of the VAE's alphabets lie nearest to the right one of the 56 typefaces, and {{by_line.value}} of the regression's. With a penalty chosen for that, the regression reaches {{by_finding.value}}, too.
+# Is the style recognized? {{recognized.value}} of the VAE's alphabets lie nearest to the right one of the 56 typefaces, and {{by_line.value}} of the regression's. With a smaller penalty, chosen for that, the regression reaches {{by_finding.value}}.
 #
 # (We chose the figure's typefaces. One VAE was trained, on letters that were also stretched, slanted and shifted; the regression saw them as they are.)
 #
@@ -370,7 +370,7 @@ show(
 # %% [markdown]
 # Choose your own `PICKS` by these numbers, round by round: they become designs 0, 1, … of the next round, their children follow.
 #
-# Now the poster. Four favorites stand in its corners, and every letter in between is a mixture of them. If the *squares* of the weights add up to 1, as in your `child`, a mixture of independent designs follows the prior. (Only nearly for yours: a pick is no random draw.)
+# Now the poster. Four favorites stand in its corners, and every letter in between is a mixture of them. If the *squares* of the weights add up to 1, as in your `child`, a mixture of independent designs follows the prior. (Only nearly for yours: a pick is no random draw, and a child depends on its parent.)
 # %%
 TEXT = "ONE LETTER A HELPS A NETWORK GUESS THE REST NOBODY DREW THESE SHAPES A SMALL NETWORK LOOKED AT TYPEFACES AND KEPT THIRTY TWO NUMBERS OF EACH BETWEEN ANY TWO OF THEM LIES A FACE THAT NO ONE HAS SEEN BEFORE WALK THERE AND READ WHAT NO HAND HAS WRITTEN YET"
 COLUMNS, INKS = 12, ("#F4F1DE", "#E9A23B")  # words take turns
@@ -497,9 +497,9 @@ note(chance=largest.mean())
 note("%", as_large=(largest >= most).float().mean())
 note("%", with_label=with_it[top[0]], without_label=without_it[top[0]])
 # %% [markdown]
-# The reading of "attractive" moves by {{photo_before.value}}. Is that much? We also took forty directions of the same length, but without a label. The largest side effect of each is {{chance}} on average; in {{as_large}} of them it is as large as that of the glasses.
+# The reading of "attractive" moves by {{photo_before.value}}. Is that much? We also took forty directions of the same length, but without a label. The largest side effect of each is {{chance}} on average; in {{as_large}} of them it is as large as that of the glasses. So it is more than a step of this length usually brings.
 #
-# Where does it come from? The table names one suspect, the **album**. {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Other suspects are the *decoder*, which may be unable to change one thing alone, and the *reader*, which learned from the same album. Photographs alone cannot tell.
+# Where does it come from? The table names one suspect, the **album**. {{with_label.value}} of the people with glasses carry the label "attractive" (somebody's opinion), and {{without_label.value}} of the others; a difference of means takes along whatever differs. Other suspects are the *decoder*, which may be unable to change one thing alone, and the *reader*, which learned from the same album. Photographs alone cannot tell which it is.
 #
 # ## 6 Can a biased album be repaired?
 #

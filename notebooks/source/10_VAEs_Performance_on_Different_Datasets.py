@@ -433,7 +433,7 @@ notes("nats", told_free=found["free bits"]["tells"], told_dropout=found["word dr
 # The cures, by what the code tells about its name (mutual information, chapter 04) and by what it costs over no code ("at most": the −ELBO is a bound):
 #
 # - annealing: {{woken}} more than at full weight, for at most {{price_annealing}};
-# - free bits: {{told_free}}, for at most {{price}}; its rate is just what was free;
+# - free bits: {{told_free}}, for at most {{price}}; its rate is just what was free, 16 × 0.1 nats;
 # - word dropout: {{told_dropout}}, for at most {{price_dropout}}; alone it wakes nothing here.
 #
 # By −ELBO no cure predicts names better than no code.
@@ -451,7 +451,7 @@ for who, model in {"the VAE": shipped, "the same net, no code": twin, "counting"
     print(f"{who}: {', '.join(tokenizer.decode(model.sample(12, seeded(who))))}")
 notes("bits", counting=text["counting, 5-gram"], text_vae=text["VAE"], twin=text["the same net, no code"])
 # %% [markdown]
-# Counting which character follows the last four needs {{counting}} a character. The VAE (annealing *and* free bits) needs {{text_vae}}, the same network without a code {{twin}}: a tie, one model each ([models](../docs/models.md)).
+# Counting which character follows the last four needs {{counting}} a character. The VAE (annealing *and* free bits) needs {{text_vae}}, the same network without a code {{twin}}: a tie (one model each: [models](../docs/models.md)).
 #
 # What the code brings instead is a space in which one can walk. Go straight from the code of one held-out sentence to that of another, and write at seven places:
 # %%
@@ -481,7 +481,7 @@ kept, between, chance = in_common(again), in_common(halfway), in_common(again.ro
 claims.add("kept", kept - chance, above=0, whole_interval=True, unit="%", text="Words kept, over chance")
 notes("%", kept_own=kept.mean, kept_halfway=between.mean, kept_chance=chance.mean)
 # %% [markdown]
-# The first and last line are the sentences themselves, the others are written from codes (repetitions left out). How typical is that? Over all held-out sentences of six tokens or more, {{kept_own}} of the words come back from a sentence's own code, {{kept_halfway}} from halfway to another's, {{kept_chance}} from another's. So what lies between two codes does share words with both ends. But half of the wording is lost.
+# The first and last line are the sentences themselves, the others are written from codes (repetitions left out). How typical is that? Over all held-out sentences of six tokens or more, {{kept_own}} of a sentence's words come back from its own code, {{kept_halfway}} from halfway to another's, {{kept_chance}} from another's. So halfway, more of a sentence's words remain than by chance. That does not mean that both ends meet there: to write, at random, from the one code or the other would keep no fewer, the mean of the first and the last share. And even its own code loses half of a sentence's words.
 #
 # ## 5 Sound: a picture that you can hear
 #
@@ -544,7 +544,7 @@ players |= zip(titles, sound.hear(clips), strict=True)
 label = "Nine players: a recorded three, then the clips of the eight spectrograms, all with guessed phases."
 teaching.play(players, settings.rate, alt=label)
 # %% [markdown]
-# With 32 numbers each, the VAE (one training) beats PCA: its levels are off by {{error_vae}} instead of {{error_pca}}, and its bound is {{under_pca}} below PCA's exact bits. A PCA of 128 numbers wins ([models](../docs/models.md)); a larger VAE was not trained. The eight neighbors need {{over_linear}} less than the VAE.
+# With 32 numbers each, the VAE (one training) beats PCA: its levels are off by {{error_vae}} instead of {{error_pca}}, and its bound is {{under_pca}} below PCA's exact bits. A PCA of 128 numbers wins ([models](../docs/models.md)); a larger VAE was not trained. And without any code, the eight neighbors need {{over_linear}} less than the VAE.
 #
 # ## 6 A table: is a VAE the right tool at all?
 #
@@ -588,7 +588,7 @@ for kind, name in KINDS.items():
     rows.append({"data": f"{kind} ({name})", "VAE": vae, "strongest opponent": strongest[kind], "its": best})
 results_table(rows, caption="Bits a number, validation part (photographs: test); the VAE's are bounds")
 # %% [markdown]
-# By 0.05 bits or more, the VAE wins in {{wins}} of five. On names it ties: there its decoder reads what it has written. On photographs a decoder with a code ties, too, once it reads.
+# By 0.05 bits or more, the VAE wins in {{wins}} of the five kinds. On names it ties: there its decoder reads what it has written. On photographs a decoder with a code ties, too, once it reads.
 #
 # ## Play
 #

@@ -337,7 +337,7 @@ show(
     title="The critic turns doubt into decisions: a C's gray gap closes, an O grows a tail",
 )
 # %% [markdown]
-# Of the capitals' pixels {{gray_real}} are gray; rebuilt by the VAE {{gray_vae}}, by features {{gray_feature}}, by the VAE-GAN {{gray_gan}} (brackets: three critics). Features end {{gray_gone}} of the excess over the capitals. A random critic's features end none of it ({{gray_random}}), and at ten times the weight {{strong_ends}} (one run). So here most of it is bought by a judge that learns.
+# Of the capitals' pixels {{gray_real}} are gray; rebuilt by the VAE {{gray_vae}}, by features {{gray_feature}}, by the VAE-GAN {{gray_gan}} (brackets: three critics). Features end {{gray_gone}} of the VAE's excess over the capitals: about all of it, so they and the capitals tie. A random critic's features end none: they leave {{gray_random}}, more than the VAE. At ten times the weight they end {{strong_ends}} (one run). So here most of it is bought by a judge that learns.
 #
 # But crisp is not right. By the VAE the gap of the C is gray; by features it is closed, and the count of gray pixels cannot tell. And by features the squared error is {{paid_feature.value}} the VAE's. In squared error doubt is cheap: a black pixel in a white place costs 1, a gray one a quarter.
 #
@@ -512,7 +512,9 @@ note("%", precise_whole=scores["VAE-GAN", "fitted"].precision)
 #
 # **Nats** say the opposite. The fitted prior saves {{fit_saves.value}} of a face's code (VAE-GAN: {{fit_saves_gan.value}}). Of the VAE's saving the mean brings {{mean_saves.value}} (a shift by $m$ is worth $\tfrac12\lVert m\rVert^2$), the correlations {{correlated.value}}: {{more_nats}} more.
 #
-# **The distance alone** misleads. It prefers torn VAE-GAN faces ({{vaegan_ni}}) to whole ones ({{vaegan_fitted}}), against eye and nats. Precision (chapter 07), which asks face by face, sides with the eye: {{precise_torn}} against {{precise_whole}}. Of the lead of {{lead}}, {{lead_mean}} lie in the *mean* of the features: whole faces are all off in one direction. Fine detail is not the reason: blurred until they have less of it ({{fine_blurred}} of the photographs'), torn faces still get {{blurred}}. What the direction is, we don't know. What the VAE-GAN's recipe bought is fine detail: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}.
+# **The distance alone** misleads. It prefers torn VAE-GAN faces ({{vaegan_ni}}) to whole ones ({{vaegan_fitted}}), against eye and nats. Precision (chapter 07), which asks face by face, sides with the eye: {{precise_torn}} against {{precise_whole}}. Of the lead of {{lead}}, {{lead_mean}} lie in the *mean* of the features: on average, whole faces are off in one direction, farther than torn ones. What the direction is, we don't know.
+#
+# Fine detail is not the reason. It is what the VAE-GAN's recipe bought: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}. But torn faces that are blurred until they have less, {{fine_blurred}}, still get a distance of {{blurred}}.
 #
 # Could a density of codes be better than a Gaussian? Here hardly: a **flow**, a network that carries noise to codes, saves little more ([A flow on codes](deeper/Flow_on_Codes.ipynb) trains, shows and judges it).
 #
@@ -590,7 +592,7 @@ for id, name in {"vq": "vq_vae", "vae": "vae_bernoulli", "two": "hierarchical"}.
 # %% [markdown]
 # *Tokens* (upper two rows): one decoder draws both rows; only the prior tells patches from garments.
 #
-# *Two layers* (lower two): $z_2$ sets {{set_by_top}} of the variance of brightness (30 draws of it, 30 garments each), and part of the kind. A classifier reads two garments of one $z_2$ as the same kind in {{kind_within}} of cases, of two $z_2$ in {{kind_between}}. On test garments $z_2$ costs {{rate_top.value}}, $z_1$ {{rate_lower.value}}.
+# *Two layers* (lower two): $z_2$ sets {{set_by_top}} of the variance of brightness (30 draws of it, 30 garments each), and part of the kind. A classifier reads two garments of one $z_2$ as the same kind in {{kind_within}} of cases, of two different $z_2$ in {{kind_between}}. On test garments $z_2$ costs {{rate_top.value}}, $z_1$ {{rate_lower.value}}.
 #
 # [The arena](../docs/arena.md) compares eight models of garments under one small budget (three seeds). The VQ-VAE has the best (lowest) Fréchet distance of all: {{vq_frechet}}; two layers {{two_frechet}}, a VAE {{vae_frechet}}. Its bound (tokens under their prior, plus pixels) is the *worst* of these three: {{vq_negative_elbo}} nats; two layers {{two_negative_elbo}}, the VAE {{vae_negative_elbo}}. (No fair race: the VQ-VAE took {{vq_cpu_seconds}} s, two layers {{two_cpu_seconds}} s.)
 #
@@ -621,7 +623,7 @@ explorer = widgets.explorer(
 #
 # ## What you can say now
 #
-# - In a VAE-GAN a critic compares and judges pictures; cuts decide who learns. Ours has twice the VAE's fine detail, grain included, and costs {{dearer.value}} more a face.
+# - In a VAE-GAN a critic compares and judges pictures; cuts decide who learns. Ours has more than twice the VAE's fine detail, grain included, and costs {{dearer.value}} more a face.
 # - Our VAE's bad faces were drawn from codes in the wrong place. Moving the noise to the codes' mean mends most of what you see, and saves only {{mean_saves.value}}.
 # - Bound, eye and Fréchet distance disagree: the garments' worst bound had the best distance, and among the VAE-GAN's faces the distance preferred torn ones. Say which judge you mean by "better".
 #
