@@ -350,8 +350,7 @@ show(
 #
 # At the bottom the posterior is nearly a Gaussian, and the best $q$ leaves a gap of {{bottom_gap}}. At the crossing the best
 # $q$ leaves {{crossing_gap}}. It does not straddle the peaks; it picks one. There it is twice as high as the posterior, so
-# $\log q/p \approx \ln 2$ wherever $q$ has mass. The KL is the mean of that logarithm, $\ln 2 = 0.693$ (our grid of $q$
-# is coarse). A $q$ centered between the peaks has its mass where the posterior has none: the best of these leaves {{between}}.
+# $\log q/p \approx \ln 2$ wherever $q$ has mass. The KL is the mean of that logarithm, $\ln 2 = 0.693$. A $q$ centered between the peaks has its mass where the posterior has none: the best of these leaves {{between}}.
 #
 # So the ELBO can rise in two ways. Move $q$: the gap closes, **inference** gets better. Move the decoder: $\log p(x)$ itself
 # may rise, the **model** gets better. A VAE does both.

@@ -18,7 +18,7 @@
 #
 # Show a VAE one letter of a typeface that it has never seen, and it writes the other 25. You write the function that does it, invent typefaces, walk from one to the next, breed your own and print them as a poster. Then you put smiles and glasses on faces, and find out what else you put on.
 #
-# (For the figures, all gray letters are cut to black and white.)
+# (Figures show letters cut to black and white.)
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -608,7 +608,7 @@ print(f"The reading that moves most now: {named[other]}")
 # %% [markdown]
 # With the biased album, the mean difference dyes the hair: the reading of its color moves by {{hair_mean}}. With a fair album of the same size it moves by {{hair_fair}}. So the bias did it. Least squares on the biased album repairs it: {{hair_repaired}}. This is the kindest world for a repair: the factors are independent, and all of them are labeled.
 #
-# Least squares does not reach the true edit. It ends {{distance_repaired}} (root mean square) from the face drawn with glasses, the true edit only {{distance_best}}, and a face without glasses {{distance_none}}. One reason is the dose: it stops at nine tenths, so frames are paler.
+# Least squares does not reach the true edit. It ends {{distance_repaired}} (root mean square) from the face drawn with glasses, the true edit only {{distance_best}}, and a face without glasses {{distance_none}}.
 #
 # And the photographs? There, least squares over the 40 labels moves the reading of "attractive" by {{photo_after}} instead of {{photo_before}}, at the same rise of the glasses. But now the reading of "Male" moves most, by {{photo_rest}} ({{rest_before.value}} before), though its label was held fixed, too.
 #
@@ -629,7 +629,7 @@ designer = widgets.explore_alphabet(
 # %% [markdown]
 # ## Break it
 #
-# Lie to the encoder: show it an H and say that it is an A (`write_alphabet(model, truth[k, 7], 0)`). Or show it a letter that you drew yourself on 32×32 pixels. **Before** you run it, write down which properties of the style will survive, and which letters of the alphabet suffer first.
+# Lie to the encoder: show it an H and say that it is an A (`write_alphabet(model, truth[k, 7], 0)`). **Before** you run it, write down which properties of the style will survive, and which letters of the alphabet suffer first.
 #
 # A good answer
 #

@@ -16,7 +16,7 @@
 #
 # <!-- minutes -->
 #
-# Nothing in the ELBO says that data are digits. Here one function computes it for garments, photographs, names, spoken digits and biopsies, and each VAE meets opponents that are not VAEs. (The larger models are shipped.)
+# Nothing in the ELBO says that data are digits. Here one function computes it for garments, photographs, names, spoken digits and biopsies, and each VAE meets opponents that are not VAEs.
 #
 # Below: photographs. A VAE keeps light and large shapes, and calls the rest noise. A decoder that sees the neighbors of a pixel needs far fewer bits. But what it draws is rubble (the last two rows).
 # %% tags=["setup"]
@@ -481,7 +481,7 @@ kept, between, chance = in_common(again), in_common(halfway), in_common(again.ro
 claims.add("kept", kept - chance, above=0, whole_interval=True, unit="%", text="Words kept, over chance")
 notes("%", kept_own=kept.mean, kept_halfway=between.mean, kept_chance=chance.mean)
 # %% [markdown]
-# The first and last line are the sentences themselves, the others are written from codes (repetitions left out). How typical is that? Over all held-out sentences of six tokens or more, {{kept_own}} of a sentence's words come back from its own code, {{kept_halfway}} from halfway to another's, {{kept_chance}} from another's. So halfway, more of a sentence's words remain than by chance. That does not mean that both ends meet there: to write, at random, from the one code or the other would keep no fewer, the mean of the first and the last share. And even its own code loses half of a sentence's words.
+# The first and last line are the sentences themselves, the others are written from codes (repetitions left out). How typical is that? Over all held-out sentences of six tokens or more, {{kept_own}} of a sentence's words come back from its own code, {{kept_halfway}} from halfway to another's, {{kept_chance}} from another's. Halfway keeps more than chance does, but no more than writing from one of the two codes at random would (the mean of the first and the last share). And even its own code loses half of a sentence's words.
 #
 # ## 5 Sound: a picture that you can hear
 #
@@ -608,7 +608,7 @@ explorer = explore_domains(
 # %% [markdown]
 # ## Break it
 #
-# A loss that averages the reconstruction over the pixels, but sums the KL, counts the KL too often: once for each pixel. Train `new("pictures")` so (`fit` has a `beta`). **Before** you run it, write down the rate, the bits a pixel, and what a reconstruction will look like. Then do the same to the biopsies.
+# A loss that averages the reconstruction over the pixels, but sums the KL, counts the KL too often: once for each pixel. Train `new("pictures")` so (`fit` has a `beta`). **Before** you run it, write down the rate, the bits a pixel, and what a reconstruction will look like.
 #
 # A good answer
 #
