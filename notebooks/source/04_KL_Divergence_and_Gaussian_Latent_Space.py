@@ -73,7 +73,7 @@ show(
     title="The dearer a nat (β), the fewer of them the code spends on a digit",
 )
 # %% [markdown]
-# At β = 4 the 7 has become a 9.
+# At β = 4 the 7 has become a 9. The 4 has closed its top already at β = 0.2.
 #
 # ## Objectives
 #
@@ -119,7 +119,7 @@ solution("04.1")
 
 
 # %% [markdown]
-# The definition is also a recipe: draw, subtract, average. This **Monte Carlo** estimate works for any two densities that you can evaluate, and comes with a standard error. Try it on the clouds $q(z|x)$ of sixty digits.
+# The definition is also a recipe: draw, subtract, average. This **Monte Carlo** estimate works for any two densities that you can evaluate, and comes with a standard error. Try it on the clouds of sixty digits.
 # %%
 def kl_monte_carlo(q, p, n, generator):
     """KL(q‖p) from n draws of q: mean and standard error of each example, nats."""
@@ -137,7 +137,7 @@ off = (exact - GaussianPosterior(mean, log_var).kl()).abs().max()
 claims.add("closed_form", off, below=1e-9, exact=True, text="KL in closed form, off the package's")
 claims.note("within_one", ((estimate - exact).abs() < error).double().mean(), unit="%")
 # %% [markdown]
-# Of sixty such estimates {{within_one}} lie within one standard error of the exact value; a standard error of the right size promises 68 %. The error falls with $1/\sqrt n$, so one more decimal takes a hundred times as many draws.
+# Of sixty such estimates {{within_one}} lie within one standard error of the exact value; a standard error of the right size promises 68 %. The error falls with $1/\sqrt n$: one more decimal takes 100 times as many draws.
 #
 # **The direction matters.** Take a target $p$ with two humps, and find the best single Gaussian $q$. The *forward* $\mathrm{KL}(p\|q)$ is what maximum likelihood makes small, with the data as $p$. The *reverse*
 # $\mathrm{KL}(q\|p)$ is what an encoder makes small, with the exact posterior $p(z|x)$ as $p$.
@@ -245,10 +245,10 @@ show(
     title=f"Nearly free, all dimensions speak; then the price rises and silences {int(spoke.sum())} of {SIZE}",
 )
 # %% [markdown]
-# {{fell_asleep}} dimensions spoke, and then fell silent. At the end {{awake}} of {{size.number}} are *awake*. The others cost less than 0.05 nats each, and tell the decoder next to nothing. (In its last pass the −ELBO still fell by {{flat}}.)
+# {{fell_asleep}} dimensions spoke, and then fell silent. At the end {{awake}} of {{size.number}} are *awake*. The others cost less than 0.05 nats each. (In its last pass the −ELBO still fell by {{flat}}.)
 #
 # Could you have told early which would stay awake? Take the model of update {{early}}, when the weight of the KL was still {{weight}}. A dimension's *cost* is its KL. For its *use*, shuffle its codes among the digits, and see by how many nats the reconstruction gets worse.
-# Per nat of cost, the dimensions that fell silent later gave together {{dear}} nats of use, those that stayed awake {{worth}}. The final price of a nat is 1. So the first group was not worth it, the second was. (As groups:
+# Per nat of cost, the dimensions that fell silent later gave together {{dear}} nats of use, those that stayed awake {{worth}}. The final price of a nat is 1: only the second group was worth it. (As groups:
 # {{out_asleep.number}} of the first and {{out_awake.number}} of the second do the opposite.)
 #
 # ## 3 What does a nat of rate buy?
@@ -281,7 +281,7 @@ show(
     title=f"The more the code says, the less a nat buys: {paid[-1]:.1f}, then {paid[0]:.2f}",
 )
 # %% [markdown]
-# Between β = 0.25 and 0.5 a nat of rate saves {{cheap.value}} of distortion; between β = 4 and 8 it saves {{expensive.value}}. {{keeps_price.number}} of 5 slopes lie between their two β: the model keeps to its price. It need not be the best. Section 2's model, after 6 passes instead of 72, is {{behind.value}} worse in $D + R$.
+# Between β = 0.25 and 0.5 a nat of rate saves {{cheap.value}} of distortion; between β = 4 and 8 it saves {{expensive.value}}. {{keeps_price.number}} of 5 slopes lie between their two β: the model keeps to its price. Section 2's model, after 6 passes instead of 72, is {{behind.value}} worse in $D + R$.
 #
 # ## 4 Why does a code say less?
 #
@@ -390,14 +390,14 @@ show(
     title="Depth and reading lower the rate; only with depth does it cost −ELBO",
 )
 # %% [markdown]
-# **Depth** lowers the rate from {{rate_shallow.value}} to {{rate_deep.value}}, and after 6 passes the −ELBO is {{worse}} *worse*. Warm-up brings the rate up again, to {{brought_deep.value}}, and saves {{mended}} of −ELBO, with equally many updates. It saves the shallow decoder nothing measurable: {{saved_shallow}}. So this loss of rate **costs**. (Perhaps because at first the code is noise, and not paying for it is the quickest gain.)
+# **Depth** lowers the rate from {{rate_shallow.value}} to {{rate_deep.value}}, and after 6 passes the −ELBO is {{worse}} *worse*. Warm-up brings the rate up again, to {{brought_deep.value}}, and saves {{mended}} of −ELBO, with equally many updates. It saves the shallow and the wide decoder nothing measurable: {{saved_shallow}} and {{saved_wide}}. So this loss of rate **costs**. (Perhaps because at first the code is noise, and not paying for it is the quickest gain.)
 # After four times as many passes warm-up still saves {{longer}}.
 #
-# **Reading** lowers the rate even further, to {{rate_reads.value}}, and yet the −ELBO is {{gained}} *better* than the shallow one's. Is that only its 512 more units? In part: the wide decoder, which has them and cannot read, is {{units}} better. But its rate of {{rate_wide.value}} is no lower, and against it reading still saves {{reading}}. Warm-up brings the reader's rate up, too, to {{brought_reads.value}}, but saves nothing measurable: {{saved_reads}}. What the decoder can read, the code need not tell. This loss of rate was **free**.
+# **Reading** lowers the rate even further, to {{rate_reads.value}}, and yet the −ELBO is {{gained}} *better* than the shallow one's. Is that its 512 more units? In part: the wide decoder, which has them but cannot read, is {{units}} better. But its rate of {{rate_wide.value}} is no lower, and against it reading still saves {{reading}}. Warm-up brings the reader's rate up, too, to {{brought_reads.value}}, but saves nothing measurable: {{saved_reads}}. What the decoder can read, the code need not tell. This loss of rate was **free**.
 #
 # ## 5 What does the rate pay for?
 #
-# A code with a lower rate may tell less, or waste less. What it *tells* is its mutual information with the picture. Let $q(z) = \frac1n\sum_i q(z|x_i)$ be the **aggregate posterior**: all clouds mixed, each with the same weight. Let $G$ be the Gaussian with its mean and covariance. Then the rate has exactly three parts (after Hoffman & Johnson 2016):
+# A code with a lower rate may tell less, or waste less. What it *tells* is its mutual information with the picture. Let $q(z) = \frac1n\sum_i q(z|x_i)$ be the **aggregate posterior**: all clouds mixed equally. Let $G$ be the Gaussian with its mean and covariance. Then the rate has exactly three parts (after Hoffman & Johnson 2016):
 #
 # $$
 # \underbrace{\mathbb E_x \mathrm{KL}(q(z|x)\,\|\,p)}_{\text{rate}} = \underbrace{\mathbb E\bigl[\log q(z|x) - \log q(z)\bigr]}_{I(x;\,z):\ \text{what the code tells}} + \underbrace{\mathrm{KL}(G\,\|\,p)}_{\text{place and scale}} + \underbrace{\mathrm{KL}(q(z)\,\|\,G)}_{\text{holes and lumps}} .
@@ -454,11 +454,11 @@ for name, models in trained.items():
     rows.append({"decoder": name, "rate": rate[name]} | row)
 teaching.results_table(rows, caption="What the rate pays for (nats; without warm-up)")
 # %% [markdown]
-# Where the rate is lower, the code tells less: {{tells_shallow.value}} with the shallow decoder, {{tells_deep.value}} with the deep one, {{tells_reads.value}} with the one that reads. (Holes are overestimates: the clouds of 10,000 pictures are lumpier than those of more.)
+# Where the rate is lower, the code mostly tells less: {{tells_shallow.value}} with the shallow decoder, {{tells_deep.value}} with the deep one, {{tells_reads.value}} with the one that reads. It wastes less, too, but that is the smaller part. (Holes are overestimates: the clouds of 10,000 pictures are lumpier than those of more.)
 #
 # You draw new digits with codes from $p(z)$, but the decoder has learned on codes from $q(z)$. Do its holes matter?
 #
-# At β = 0.2 the one model's rate is {{rate_small.value}}. The split fails there: with $n$ = 10,000 pictures it lets a code tell at most $\log n$ = 9.2 nats, and books the rest as holes. Find a **lower** bound instead.
+# At β = 0.2 the one model's rate is {{rate_small.value}}. The split fails there: with $n$ = 10,000 pictures it lets a code tell at most $\log n$ = 9.2 nats, and books the rest as holes. So find a **lower** bound.
 # Fit ten Gaussians to the codes, and ask by how many nats they describe codes of *unseen* digits better than $G$. On average no description beats $q(z)$ itself, so holes and lumps cost at least as much.
 # %%
 from sklearn.mixture import GaussianMixture
@@ -524,7 +524,7 @@ show(
     title=f"β = 0.2, black on white: a classifier is unsure. Ten Gaussians close {filled:.0%} of the gap",
 )
 # %% [markdown]
-# At β = 0.2 place and scale cost {{scale.value}}, holes and lumps at least {{lumps.value}}. Do they show? A classifier is sure of the class (over 90 %) for {{from_codes.value}} of the pictures decoded from codes of $q(z)$, but only for {{from_prior.value}} from the prior. $G$ hardly helps: {{from_g.value}}, for it is nearly $\mathcal N(0, I)$. Ten Gaussians
+# At β = 0.2 place and scale cost {{scale.value}}, holes and lumps at least {{lumps.value}}. A classifier is sure of the class (over 90 %) for {{from_codes.value}} of the pictures decoded from codes of $q(z)$, but only for {{from_prior.value}} from the prior. $G$ hardly helps: {{from_g.value}}, for it is nearly $\mathcal N(0, I)$. Ten Gaussians
 # reach {{from_ten.value}}. That closes {{closed}} of the gap.
 #
 # ## 6 Does β disentangle?
@@ -615,11 +615,11 @@ show(
     title="β = 4: what four dimensions do, and what they know",
 )
 # %% [markdown]
-# From β = 1 to 4 the MIG rises in {{rise.number}} of 5 trainings, on average by {{moved}}: these trainings do not say which β is better. In part the data keep the MIG low. A bar turned by 180° is the same bar, and the angle covers 160°: nearly a circle. A smooth code of a circle takes two dimensions (the figure's last two rows).
+# From β = 1 to 4 the MIG rises for {{rise.number}} of 5 seeds, and changes on average by {{moved}}: these trainings do not say which β is better. The data make it hard, too: a bar turned by 180° is the same bar, and the angle covers 160°: nearly a circle. A smooth code of a circle takes two dimensions, which share it (the figure's last two rows).
 #
-# A factor that is spread over dimensions is not forgotten. Predict the angle from the drawn codes, the awake dimensions only. At β = 4 this explains {{angle_told.value}} of its variance on unseen bars, at β = 16 {{angle_lost.value}}. *There* it is forgotten. (These models were trained for 16 passes, not until nothing changed any more.)
+# A factor that is spread over dimensions is not forgotten. Predict the angle from the drawn codes, the awake dimensions only. At β = 4 this explains {{angle_told.value}} of its variance on unseen bars, at β = 16 {{angle_lost.value}}. *There* it is forgotten. (16 passes are not the end of training.)
 #
-# Without known factors there is no MIG to choose a model by. Locatello et al. (2019) trained more than 12,000 models, and found that good ones seemingly cannot be told without labels. (Chapter 03 gives a reason.)
+# Without known factors there is no MIG to choose a model by. Locatello et al. (2019) trained more than 12,000 models, and found that good ones seemingly cannot be told without labels.
 #
 # ## Play
 #

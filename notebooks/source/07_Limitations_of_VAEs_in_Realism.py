@@ -211,7 +211,7 @@ def fine(pictures, data):
 off = abs(fine(vae, real) - evaluation.relative_power(vae, real, high=1))
 claims.add("same_power", off, below=1e-4, exact=True, text="Your fine power off the package's")
 # %% [markdown]
-# Now garments. A *small* network has one layer of 32 units in encoder and decoder, a *large* one 384 and 256 units. A *short* training has 500 updates of 128 pictures, a *long* one 4,000. All four pairs come from one loop, three times each.
+# Now garments. A *small* network has one layer of 32 units in encoder and decoder, a *large* one 384 and 256 units; all codes have 32 dimensions. A *short* training has 500 updates of 128 pictures, a *long* one 4,000. All four pairs come from one loop, three times each.
 # %%
 GARMENTS = "digits" if OFFLINE else "fashion_mnist"
 train, x = load(GARMENTS, "train"), load(GARMENTS, "validation").floats()[:2000]
@@ -329,13 +329,13 @@ show(
     title=f"Longer training and a larger network both lower the loss; in their last fifth the long trainings change by {fell:.1%} at most",
 )
 # %% [markdown]
-# "Large, long" draws {{large_long.value}} of the fine power, "small, short" {{small_short.value}}. Is it the *number* of nats? No: "large, short" says fewer than "small, short" ({{quick_nats.value}}, {{small_nats.value}}), and more of the fine power ({{large_short.value}}); "large, long" says {{best_nats.value}}. What, then?
+# "Large, long" draws {{large_long.value}} of the fine power, "small, short" {{small_short.value}}. Does it say *more* nats? No: {{best_nats.value}} against {{small_nats.value}}. And "large, short" draws {{large_short.value}} with only {{quick_nats.value}}. What is it, then?
 #
-# - **What the nats say.** Equal new decoders, trained in one way, draw {{small_short_anew.value}} from the codes of "small, short" and {{large_long_anew.value}} from those of "large, long": {{said.number}} points.
-# - **The decoder.** The small network's own decoder draws only {{small_short.value}}. With the new one {{drawn_right.number}} points more are *right*. It makes up {{regained.value}} of the way to "large, long".
+# - **What the nats say.** Equal new decoders, trained in one way, draw {{small_short_anew.value}} from the codes of "small, short" and {{large_long_anew.value}} from those of "large, long". These {{said.number}} points are due to the codes alone.
+# - **The decoder.** The small network's own decoder draws only {{small_short.value}}. With the new one {{drawn_right.number}} points more are *right*. Of the power that "large, long" draws beyond "small, short", it makes up {{regained.value}}.
 # - **Size or training?** Either helps. From "small, short", longer training leads to {{small_long.value}}, a larger network to {{large_short.value}}, both to {{large_long.value}}.
 #
-# Most fine detail is in none of these pictures. (All learning rates end at 0, which flattens any curve. The new decoders' curves are not shown.)
+# Most fine detail is in none of these pictures. (All learning rates end at 0, which flattens any curve. The new decoders' curves are not shown; from the codes of "large, long" the new one draws a little less than the old.)
 #
 # ## 3 Must doubt look like blur?
 #
@@ -442,9 +442,9 @@ show(
 # %% [markdown]
 # **Crisp?** Ink leaves {{gray_ink.value}} of the pixels gray (0.2 to 0.8), distances {{gray_far.value}} (true letters {{gray_true.value}}). But *ink* through the same cut leaves {{gray_cut.value}}. So the cut makes the edges crisp, not the distances.
 #
-# **Right?** A classifier reads {{read_ink.value}} of the letters in ink as meant, {{read_cut.value}} in cut ink, and {{read_far.value}} in distances: {{cut_reads.number}} points fewer. (Of true letters, to distances and back: {{there_read.value}}.) The cut hides doubt; it does not end it.
+# **Right?** A classifier reads {{read_ink.value}} of the letters in ink as meant, {{read_cut.value}} in cut ink, and {{read_far.value}} in distances: {{cut_reads.number}} points fewer than in cut ink. (Of true letters, to distances and back: {{there_read.value}}.) The cut hides doubt; it does not end it.
 #
-# **Thin strokes** get lost: the lightest tenth of letters keeps {{left_cut.value}} of its ink in cut ink, {{left_far.value}} in distances. A stroke two pixels wide is +½ inside, and −3 where a letter has nothing near: to stay it needs six of seven letters; in ink, half. (One clipping was tried, 3 pixels; the codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
+# **Thin strokes** get lost: the lightest tenth of letters keeps {{left_cut.value}} of its ink in cut ink, {{left_far.value}} in distances. Why? The decoder draws an average over the letters that the code leaves open. In a stroke two pixels wide a letter writes the distance +½; a letter with nothing near writes −3. So the average is positive only if more than six in seven letters have the stroke there. In ink, half are enough. (One clipping was tried, 3 pixels; the codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
 #
 # ## 4 A GAN to compare with
 #
@@ -600,7 +600,7 @@ claims.note("lead_crisp", vae_crisp["precision"] - gan_marks["precision"])
 note(pulled=inside, soft_at_frechet=gan_soft["Fréchet"], bright_at_frechet=vae_bright["Fréchet"])
 note(crisp_at_frechet=vae_crisp["Fréchet"], crisp_at_precision=vae_crisp["precision"])
 # %% [markdown]
-# Every judge here can be misled.
+# Precision and Fréchet distance can be misled, and no mark sees everything.
 #
 # - **Precision rewards blur and dimness.** Blur lifts written digits from {{people_sure}} to {{blur_at_precision}}, dimming (× 0.8) to {{dim_at_precision}}. Blur pulls the features inward, toward their mean. That is enough: pull in the *features* as far, touching no picture, and precision is {{pulled}}.
 # - **Part of the VAE's lead is softness.** It leads the GAN by {{surer}} in precision. Compare at equal fine power: blur the GAN's digits until they are as soft as the VAE's, and the lead is {{lead_soft}}; sharpen the VAE's until they are as crisp as the GAN's, and it is {{lead_crisp}}.
@@ -657,7 +657,7 @@ explorer = explore_the_judge({"VAE": vae, "GAN": gan, "written": fresh(0)}, real
 # ## What you can say now
 #
 # - A well-trained decoder draws the average of all that its code leaves open.
-# - Blur is mostly the code's fault: what an encoder says counts, not only in how many nats. A better decoder makes up a smaller part.
+# - Between the two networks of garments, blur is mostly the code's fault: what an encoder says counts, not only in how many nats. A better decoder makes up a smaller part.
 # - Crisp is not right: a steep cut makes letters crisp, but no easier to read.
 # - Precision can be bought by blur, Fréchet distance by contrast. Show several marks, beside those of real pictures.
 #
