@@ -16,7 +16,7 @@
 #
 # <!-- minutes -->
 #
-# Chapter 11 draws better faces from a trained VAE by a Gaussian that is fitted to its codes. A **flow** can learn densities of any shape, and this is how latent diffusion draws its codes. How much is left for it to find? Here you train one on the codes of the course's two models of faces, and judge it three times: in nats, by a distance, and by eye.
+# Chapter 11 draws better faces from a trained VAE by a Gaussian that is fitted to its codes. A **flow** can learn densities of any shape, and latent diffusion draws its codes by a close relative of it. Is there anything left for it to find? Here you train one on the codes of the course's two models of faces, and judge it three times: in nats, by a distance, and by eye.
 #
 # ## Objectives
 #
@@ -210,7 +210,7 @@ claims.add("flow_saves", saved["VAE"], above=0, unit="nats", text="VAE: fitted G
 claims.note("flow_saves_gan", saved["VAE-GAN"], unit="nats")
 claims.note("flow_late", late, unit="nats")
 # %% [markdown]
-# On the VAE's codes the flow saves {{flow_saves}}, {{flow_late.value}} of it in the last quarter. So it is far from flat, and a longer training would save more: how much, these curves do not tell. On the VAE-GAN's codes it saves {{flow_saves_gan}}. Both are counted from the untrained flow, which is the Gaussian but for a random shift; without that, each would be smaller by a few hundredths of a nat.
+# On the VAE's codes the flow saves {{flow_saves}}, {{flow_late.value}} of it in the last quarter. So it is far from flat: a longer training saves more (try `FLOW_STEPS = 6000`), and what you see is the least that a flow can find. On the VAE-GAN's codes it saves {{flow_saves_gan}}. Both are counted from the untrained flow, which is the Gaussian but for a random shift; without that, each would be smaller by a few hundredths of a nat.
 #
 # ## 4 Does anybody see it?
 # %% tags=["hide-input"]
