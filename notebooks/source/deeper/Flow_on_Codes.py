@@ -203,7 +203,7 @@ for name, found in flows.items():
 late = saved["VAE"] - lines["VAE"][1][-3]
 show(
     plots.line_plot(lines, "update of the flow", "nats saved over the fitted Gaussian"),
-    alt="Nats saved over the fitted Gaussian against the update of the flow, with intervals over seeds, for the VAE's codes and the VAE-GAN's: both lines begin at 0 and rise together to about a nat, and still rise at the end.",
+    alt="Nats saved over the fitted Gaussian against the update of the flow, with intervals over seeds, for the VAE's codes and the VAE-GAN's: both lines begin at 0, stay there at first, rise together to about a nat, and still rise at the end; the intervals are wide.",
     title=f"In {FLOW_STEPS:,} updates a flow saves {saved['VAE'].mean:.1f} nats over a Gaussian, and is not done",
 )
 guess.compare(sum(saved["VAE"].mean >= nats for nats in (1, 5)), f"{saved['VAE'].mean:.2f} nats.")
