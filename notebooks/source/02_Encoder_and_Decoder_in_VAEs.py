@@ -17,8 +17,8 @@
 # <!-- minutes -->
 #
 # A handwritten digit has 784 pixels. A VAE writes it down as 20 numbers and draws it again from them. Give the same network 20
-# numbers out of thin air, and mostly it draws a digit. The pictures below come from a model that has learned it already (chapter
-# 08). In this chapter you build and train your own.
+# numbers out of thin air, and mostly it draws a digit. The pictures below come from a trained model (chapter
+# 08). Here you build and train your own.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -341,8 +341,8 @@ claims.add("centered", centered, below=start / 2, unit="nats", text="Untrained, 
 # in anybody's code. A first loss of 0.69 means that somebody averaged over the pixels; one that is larger by the size of the
 # batch, that somebody summed over the batch.
 #
-# That was with a gray `center`, every pixel ½. Take the mean picture of the training set instead, which is known before any
-# training, and you start at {{centered.value}}. We do so from here on.
+# That was with a gray `center`, every pixel ½. Take the mean picture of the training set instead,
+# and you start at {{centered.value}}. From here on we do.
 #
 # ## 4 Train it
 #
@@ -404,8 +404,8 @@ show(
 # %% [markdown]
 # The reconstruction gets cheaper because the code says something; the KL is the price of saying it. A KL near 0 would mean clouds
 # like the prior, a code that says nothing (chapter 04). Training values are averages *during* a pass, so the first one lies above
-# the held-out value taken after it. At the end training digits are {{memorized}} cheaper than held-out ones. The gap
-# opens late: some of what the model learns holds for the training digits only.
+# the held-out value taken after it. At the end training digits are {{memorized}} cheaper than held-out ones (three seeds).
+# The gap opens late: some of what the model learns holds for the training digits only.
 #
 # Was it luck? Train other seeds, too.
 # %%
@@ -436,7 +436,7 @@ claims.add("ratio_trained", trained, above=2, unit="times", text="Variance for �
 # keeps that, the interval does not. Nearly flat, then (a learning rate that ends at 0 flattens any curve). For the trained decoder the score function's variance for $\mu$ is {{ratio_trained}} that of the
 # reparameterized gradient, less than in section 2's toy (one model, median of ten digits).
 #
-# Now the test digits, which decided nothing so far. Your weights move into the package's `VAE`, which every chapter uses.
+# Now the test digits, which decided nothing so far. Your weights move into the package's `VAE`.
 # %%
 mine = [model for model, _ in runs]
 models = [VAE(latent_dim=LATENT_DIM, hidden_dims=(512, 256)).center_on(train).eval() for _ in mine]
@@ -464,7 +464,7 @@ claims.note("rate", rate, unit="nats")
 claims.note("rest", test_elbo - rate - coins, unit="nats")
 # %% [markdown]
 # Your terms and the package's agree to float precision. Your network reaches {{test_elbo}}. Where do these nats go? A gray pixel is a
-# coin that nobody can foresee: a decoder that knew every gray value would still pay {{least.value}}, and so must any model of coins. The code
+# coin that nobody can foresee: a decoder that knew every gray value would still pay {{least.value}}, and no model of coins pays less. The code
 # costs {{rate.value}}. The remaining {{rest.value}} are what code and decoder together miss of the gray values.
 #
 # ## 5 Mean or draw?
@@ -503,7 +503,7 @@ show(
     title="Smooth pictures are means: tossed pixel by pixel, they fray, and real digits do, too",
 )
 # %% [markdown]
-# In the second and the last row every pixel was tossed on its own, and both fray. When you compare models by eye, say which you
+# In the second and the last row every pixel was tossed on its own. When you compare models by eye, say which you
 # show.
 #
 # The code has a mean and a draw as well, and the ELBO is about the draw. Some published code reports the test loss at the mean.
@@ -552,7 +552,10 @@ show(
 
 
 # %% [markdown]
-# It is sure (above 80 %) of {{sure_made}} of your thousand, of {{sure_ready}} from the first picture's model, and of {{sure_real}} of the test digits. One suspect: a code from the prior can land where no cloud is and the decoder was never trained (chapter 04).
+# It is sure (above 80 %) of {{sure_made}} of your thousand (the 48 did better), of {{sure_ready}} from the first picture's model, and of
+# {{sure_real}} of the test digits. Sure is not right: look for a doubtful one that you can read, and a sure one that you cannot.
+#
+# One suspect: a code from the prior can land where no cloud is and the decoder was never trained (chapter 04).
 #
 # ## 6 Which number, on which MNIST?
 #
@@ -626,11 +629,11 @@ claims.note("examples", len(few))
 # %% [markdown]
 # The same models, all trained on gray digits, and {{four_mnists}} between two of their numbers: a number without its version says
 # nothing. A threshold leaves no gray coins to pay for, though the edges must still be foreseen. Digits drawn once or anew cost the
-# same here (they differ in training).
+# same here.
 #
 # Drawn digits cost {{own_draw.value}} less than gray ones. Given $z$, the cost of a gray digit *is* the mean cost of its draws. So
 # the difference lies in the code: the encoder sees the draw itself and can describe it (seed 0: reconstruction
-# {{drawn_reconstruction.number}} instead of {{gray_reconstruction.value}}; KL {{drawn_kl.number}} and {{gray_kl.value}}).
+# {{drawn_reconstruction.number}} instead of {{gray_reconstruction.value}}; the KL stays, {{drawn_kl.number}} and {{gray_kl.value}}).
 #
 # ## Play
 #
@@ -641,7 +644,7 @@ explorer = explore_corrupted_digit(models[0], digits[4])
 # %% [markdown]
 # ## Break it
 #
-# Take the noise away: let `sample` of `Cloud` return `self.mean`, keep everything else, and train one model again. **Before** you run it, write down what will happen to the
+# Take the noise away: let `sample` of `Cloud` return `self.mean`, and train one model again. **Before** you run it, write down what will happen to the
 # reconstruction term, to the KL, to the 48 digits from noise, and whether the printed "−ELBO" is still a bound.
 #
 # A good answer predicts all four with a reason each; shows both learning curves in one figure; explains where $\sigma$ goes and whether the
@@ -650,7 +653,7 @@ explorer = explore_corrupted_digit(models[0], digits[4])
 # ## What you can say now
 #
 # - A VAE's encoder gives each picture a small cloud instead of a point. Because $z = \mu + \sigma\varepsilon$, a gradient passes through the draw; with your decoder the score function's variance for $\mu$ was {{ratio_trained}} as large.
-# - The loss counts nats: what the picture costs once you know the code, plus the code. Untrained it is 784 ln 2, about 543 nats; yours came down to {{test_elbo.value}}.
+# - The loss counts nats: what the picture costs once you know the code, plus the code. Untrained, from gray, it is 784 ln 2, about 543 nats; yours came down to {{test_elbo.value}}.
 # - A mean is not a draw, a bound is not $\log p(x)$, and MNIST comes in four versions.
 #
 # **Dig deeper**: [What the encoder knows](deeper/What_the_Encoder_Knows.ipynb): which digits share a cloud, what noise and shifts do to a code, what convolutions gain (and exercise 02.4).

@@ -17,7 +17,7 @@
 # <!-- minutes -->
 #
 # "Mean squared error plus 0.00025 times the KL": that is how a well-known library trains its VAE. A reconstruction loss is a *likelihood*. Read as an ELBO, this line
-# therefore says how noisy it expects pictures to be. Rows 3 and 4 add two such expectations to the reconstructions of row 2 (cut off at black and white): the noise that this VAE learned, hardly visible, and the noise that the library's loss assumes.
+# therefore says how noisy it expects pictures to be. Rows 3 and 4 add two such expectations to the reconstructions of row 2 (cut off at black and white): the noise that a VAE learned, hardly visible, and the noise that the library's loss assumes.
 # %% tags=["setup"]
 # (generated)
 # %% tags=["parameters"]
@@ -242,7 +242,7 @@ off = abs(library - effective_beta(FAMOUS[1]))
 claims.add("same_beta", off, below=1e-9, exact=True, text="PyTorch-VAE's β, your function and the package's")
 claims.note("library_sigma", assumed)
 # %% [markdown]
-# Among the three squared errors β runs from ½ to 1.5; BCE has 1 and 2, the absolute error has 6. Compare only losses with the same error: step 2 fixes the scale of each in its own way.
+# Compare only losses with the same error, say the three squared ones, ½ to 1.5: step 2 fixes the scale of each error in its own way.
 #
 # The column *noise* reads the same weight differently: it keeps β = 1 and moves σ. Divide $\tfrac12\mathrm{SSE} + \beta\,\mathrm{KL}$ (SSE: the sum of squared errors) by β. The result is $\mathrm{SSE}/2\sigma^2 + \mathrm{KL}$ with $\sigma^2 = \beta$. So, up to a factor and a constant, PyTorch-VAE's loss *is* an ELBO, of pixels
 # with a noise of {{library_sigma.number}}. The distance from black to white is 1: that is row 4 of the first picture.
@@ -306,7 +306,7 @@ claims.note("flat", fell(free + rivals + unit), unit="nats")
 claims.note("flat_longer", fell([longer, longer_rival], 2 * EPOCHS // 4), unit="nats")
 claims.note("flat_larger", fell([larger]), unit="nats")
 # %% [markdown]
-# The schedule makes every curve end flat, converged or not. So look at the last quarter: with σ learned, 0.13 or 1 the small models still gained {{flat}} at most (trained twice as long, {{flat_longer}}); the larger network with σ learned gained {{flat_larger}}, and is unfinished.
+# The schedule makes every curve end flat, converged or not. So look at the last quarter: with σ learned, 0.13 or 1 the small models gained {{flat}} at most, the pair trained twice as long {{flat_longer}} (in twice as many passes), the larger network with σ learned {{flat_larger}}. None is quite finished.
 
 
 # %%
@@ -369,7 +369,7 @@ show(
     title=f"Of {len(grid)} fixed σ, {better} is better than the learned {sigma.mean:.2f}",
 )
 # %% [markdown]
-# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. Trained twice as long, one pair, it is {{lead_long}} instead of {{lead_0}}.
+# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. The fixed one is not just late: trained twice as long, one pair, the lead is {{lead_long}} instead of {{lead_0}}.
 # %%
 table = {"σ = 1": wide, f"σ = {near:g}": rival, "σ learned": learned}
 table |= {"larger network and code, σ = 1": big_unit, "larger network and code, σ learned": big}
@@ -409,9 +409,9 @@ show(
     title=f"A small σ brings back {kept.mean:.0%} of the variance that σ = 1 loses",
 )
 # %% [markdown]
-# What helps is a *small* σ, learned or not. σ = 0.13 instead of 1 takes away {{by_sigma}} of blur, and brings back {{kept.value}} of the lost variance. Learning σ takes away only {{by_learning}} more, but needs no grid. Still, {{blur.value}} of the sharpness is missing.
+# What helps is a *small* σ, learned or not: errors become dear, and the model pays for a fuller code. σ = 0.13 instead of 1 takes away {{by_sigma}} of blur, and brings back {{kept.value}} of the lost variance. Learning σ takes away only {{by_learning}} more, but needs no grid. Still, {{blur.value}} of the sharpness is missing.
 #
-# A larger network with a larger code takes away {{larger}} more blur. (Its learned σ is smaller too.) With σ = 1 the same enlargement takes away {{by_size}}.
+# With σ learned, a larger network with a larger code takes away {{larger}} more. With σ = 1 the same enlargement takes away {{by_size}}: size and a small σ help each other.
 #
 # ## 4 What does a pixel loss get wrong?
 #
@@ -476,7 +476,7 @@ show(
     title=f"Which copy costs more? The moved one for {part:.0%} of photographs, {digits:.0%} of digits",
 )
 # %% [markdown]
-# The tutorial is right that it *can* happen: it does for {{photos}} of the photographs, and for {{digits}} of the digits. But every choice matters. If we move only to the right, it happens for {{right}} of the photographs; by two pixels both ways, for {{two}}.
+# The tutorial is right that it *can* happen: it does for {{photos}} of the photographs, and for {{digits}} of the digits. But every choice matters: moved only to the right, it is {{right}} of the photographs; by two pixels both ways, {{two}}.
 #
 # ### Does a perceptual loss see more?
 #
@@ -573,7 +573,7 @@ show(
     title=f"To the last layer the noise in row 4 is {near_by[last]:.2g} times as far from the digit as the shift",
 )
 # %% [markdown]
-# **The last layer forgives.** To it the moved copy is {{forgives}} as far as the half copy (untrained {{untrained}}, pixels {{pixels}}). It is {{kin_trained}} as far as another digit of the class (untrained {{kin_untrained}}). So training shrank the shift more than it shrank the class.
+# **The last layer forgives.** To it the moved copy is {{forgives}} as far as the half copy (untrained {{untrained}}, pixels {{pixels}}), and {{kin_trained}} as far as another digit of the class (untrained {{kin_untrained}}). So training shrank the shift more than it shrank the class.
 #
 # **It does not hold.** To the last layer the bottom row is only {{impostor}} as far from the digits as the moved copy. Yet its squared error is {{loose}} that of plain gray (each digit's mean). The untrained layer holds no better ({{loose_untrained}}).
 #
@@ -583,7 +583,7 @@ show(
 #
 # **Your turn (05.4).** Write a VAE's whole loss, for pixels in [0, 1] and BCE. The encoder gives the mean and a raw log σ²; bound it with 15·tanh(raw/15). The decoder gives logits. Draw z whatever `training` says.
 #
-# The checker is a *loss doctor*: it runs any loss on networks whose outputs it knows, and it can name thirteen bugs. Below it looks at your loss with one bug.
+# The checker is a *loss doctor*: it can name thirteen bugs. Below it looks at your loss with one of them.
 
 
 # %%
@@ -607,7 +607,7 @@ def broken(encode, decode, images, training=True):
 
 verdict = diagnose_loss(broken)  # now put another bug into `broken`, and ask again
 # %% [markdown]
-# Some bugs leave a log that looks *better* than a healthy one: trust tests.
+# Some bugs leave a log that looks *better*: trust tests.
 #
 # **Your turn (05.5).** Name the bug behind each log, by its code. `"sign"` (the KL is subtracted), `"pixels"` (the reconstruction is averaged over the pixels), `"no sampling"` (z is the mean of q during training), `"bytes"` (pixels of 0 to 255),
 # `"at the mean"` (only the evaluation uses the mean of q), `"log_var"` (log σ² is not bounded).

@@ -289,7 +289,7 @@ notes("bits", two=colors - two, others=two - both, rate_photo=rate)
 #
 # And the code? Beside 69 pixels it costs {{beside}} more than it saves, its rate of {{rate_photo}} included: a tie (one model each, and training still moved by as much). The decoder does use the code: another picture's costs {{wrong}} more.
 #
-# Our decoder of the fewest bits draws rubble: it sees 69 pixels, none more than six away.
+# The decoder of fewest bits draws rubble: it sees 69 pixels, none more than six away.
 #
 # One opponent beats them all: these dogs came as JPEG files of 2.38 bits a number ([models](../docs/models.md)).
 #

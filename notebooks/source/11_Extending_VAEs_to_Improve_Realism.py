@@ -516,7 +516,7 @@ note("%", precise_whole=scores["VAE-GAN", "fitted"].precision)
 #
 # Fine detail is not the reason. It is what the VAE-GAN's recipe bought: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}. But torn faces that are blurred until they have less, {{fine_blurred}}, still get a distance of {{blurred}}.
 #
-# Could a density of codes be better than a Gaussian? A little: a **flow**, a network that carries noise to codes, saves little more, at least in a short training ([A flow on codes](deeper/Flow_on_Codes.ipynb) trains, shows and judges it).
+# Could a density of codes be better than a Gaussian? A little: a **flow**, a network that carries noise to codes, saves little more in a short training ([A flow on codes](deeper/Flow_on_Codes.ipynb) trains, shows and judges it).
 #
 # **Latent diffusion** (Rombach et al. 2022) takes over two steps of this chapter. First an autoencoder is trained as in section 1, with a classifier's features for the critic's (**LPIPS**, Zhang et al. 2018). Then a density of its codes is learned, by a far larger network.
 #
