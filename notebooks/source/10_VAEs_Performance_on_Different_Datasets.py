@@ -186,7 +186,7 @@ def bits_of(nats, kind):
 
 
 # %% [markdown]
-# So bits of a density need a step: here 1 dB for sound, and the last recorded decimal for biopsies.
+# Bits of a density need a step: here 1 dB for sound, and the last recorded decimal for biopsies.
 #
 # ## 3 Photographs: where are the missing bits?
 #
