@@ -306,7 +306,7 @@ claims.note("flat", fell(free + rivals + unit), unit="nats")
 claims.note("flat_longer", fell([longer, longer_rival], 2 * EPOCHS // 4), unit="nats")
 claims.note("flat_larger", fell([larger]), unit="nats")
 # %% [markdown]
-# The schedule makes every curve end flat, converged or not. So look at the last quarter: with σ learned, 0.13 or 1 the small models gained {{flat}} at most, the pair trained twice as long {{flat_longer}} (in twice as many passes), the larger network with σ learned {{flat_larger}}. None is quite finished.
+# The schedule makes every curve end flat, converged or not. So look at the last quarter: with σ learned, 0.13 or 1 the small models gained {{flat}} at most, the pair trained twice as long {{flat_longer}} (in twice as many passes), the larger network with σ learned {{flat_larger}}. Not all are finished.
 
 
 # %%
@@ -369,7 +369,7 @@ show(
     title=f"Of {len(grid)} fixed σ, {better} is better than the learned {sigma.mean:.2f}",
 )
 # %% [markdown]
-# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. The fixed one is not just late: trained twice as long, one pair, the lead is {{lead_long}} instead of {{lead_0}}.
+# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. The fixed one is not late: in one pair, trained twice as long, the lead is {{lead_long}} instead of {{lead_0}}.
 # %%
 table = {"σ = 1": wide, f"σ = {near:g}": rival, "σ learned": learned}
 table |= {"larger network and code, σ = 1": big_unit, "larger network and code, σ learned": big}
