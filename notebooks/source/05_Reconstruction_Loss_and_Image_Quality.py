@@ -369,7 +369,7 @@ show(
     title=f"Of {len(grid)} fixed σ, {better} is better than the learned {sigma.mean:.2f}",
 )
 # %% [markdown]
-# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. The fixed one is not late: in one pair, trained twice as long, the lead is {{lead_long}} instead of {{lead_0}}.
+# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. The fixed one is not merely late: in one pair, trained twice as long, the lead is {{lead_long}} instead of {{lead_0}}.
 # %%
 table = {"σ = 1": wide, f"σ = {near:g}": rival, "σ learned": learned}
 table |= {"larger network and code, σ = 1": big_unit, "larger network and code, σ learned": big}
