@@ -409,7 +409,7 @@ show(
     title=f"A small σ brings back {kept.mean:.0%} of the variance that σ = 1 loses",
 )
 # %% [markdown]
-# What helps is a *small* σ, learned or not: errors become dear, and the model pays for a fuller code. σ = 0.13 instead of 1 takes away {{by_sigma}} of blur, and brings back {{kept.value}} of the lost variance. Learning σ takes away only {{by_learning}} more, but needs no grid. {{blur.value}} of the sharpness is missing.
+# What helps is a *small* σ, learned or not: errors become dear, and the model pays for a fuller code. σ = 0.13 instead of 1 takes away {{by_sigma}} of blur, brings back {{kept.value}} of the lost variance. Learning σ takes away only {{by_learning}} more, but needs no grid. {{blur.value}} of the sharpness is missing.
 #
 # With σ learned, a larger network with a larger code takes away {{larger}} more. With σ = 1 the same enlargement takes away {{by_size}}: size and a small σ help each other.
 #
