@@ -32,10 +32,18 @@ LESSONS = """
 
 def write_report(content: dict, path: Path) -> None:
     """Write the page from what speed.json holds; parts that were not run are left out."""
-    parts = [HEAD, f"Machine of the last part: {sentence(content['machine'])}.\n"]
-    for name, section in (("race", race), ("fifty", fifty), ("long", long_runs), ("ablation", ablation)):
+    parts = [HEAD]
+    sections = {
+        "race": race,
+        "avx2": race_of_laptops,
+        "fifty": fifty,
+        "long": long_runs,
+        "ablation": ablation,
+    }
+    for name, section in sections.items():
         if content.get(name):
             parts.append(section(content[name]))
+            parts.append(f"Machine: {sentence(content['machines'][name])}.\n")
     bench = path.with_name("bench.json")
     if bench.is_file():
         measured = json.loads(bench.read_text(encoding="utf-8"))
@@ -46,7 +54,7 @@ def write_report(content: dict, path: Path) -> None:
 
 def costs(found: dict) -> str:
     """What else `make bench` measured: share of bare throughput, memory, imports, growth."""
-    lines = ["\n## What the rest costs", ""]
+    lines = ["\n## What the rest costs", "", f"Machine: {sentence(found['throughput']['machine'])}.", ""]
     for case in found["throughput"]["models"]:
         lines.append(
             f"- {case['name']} model: `fit` takes {case['fit']:,.0f} pictures a second, "
@@ -91,8 +99,6 @@ def spread(values: list[float], digits: int = 2) -> str:
 
 def race(found: dict) -> str:
     """Whole processes and training alone, medians over seeds."""
-    usual_process = statistics.median(of(found, "usual", "process_seconds"))
-    usual_training = statistics.median(of(found, "usual", "training_seconds"))
     lines = [
         "\n## Time to a level",
         "",
@@ -103,19 +109,39 @@ def race(found: dict) -> str:
         "training digits; epochs, and the batch of the last row, were adjusted after a first look at these "
         "levels.",
         "",
-        "| run | what | process, s | sooner | training, s | sooner | gray | dynamic |",
+    ]
+    return "\n".join([*lines, *_race_rows(found)]) + "\n"
+
+
+def race_of_laptops(found: dict) -> str:
+    """The same race without wider instructions than AVX2."""
+    lines = [
+        "\n## The same without AVX-512",
+        "",
+        "As above, with `ATEN_CPU_CAPABILITY=avx2` and `DNNL_MAX_CPU_ISA=AVX2` for both, as on a usual "
+        "laptop: no wider instructions, and no products in bfloat16.",
+        "",
+    ]
+    return "\n".join([*lines, *_race_rows(found)]) + "\n"
+
+
+def _race_rows(found: dict) -> list[str]:
+    usual_process, usual_training = (
+        statistics.median(of(found, "usual", key)) for key in ("process_seconds", "training_seconds")
+    )
+    lines = [
+        "| run | what | process, sooner | training, sooner | process, s | training, s | gray | dynamic |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in names(found):
         process, training = of(found, name, "process_seconds"), of(found, name, "training_seconds")
         dynamic = of(found, name, "dynamic")
         lines.append(
-            f"| {name} | {words(name)} | {spread(process)} | "
-            f"{usual_process / statistics.median(process):.1f}× | "
-            f"{spread(training)} | {usual_training / statistics.median(training):.1f}× | "
+            f"| {name} | {words(name)} | {usual_process / statistics.median(process):.1f}× | "
+            f"{usual_training / statistics.median(training):.1f}× | {spread(process)} | {spread(training)} | "
             f"{spread(of(found, name, 'gray'))} | {spread(dynamic) if dynamic else '–'} |"
         )
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def fifty(found: dict) -> str:
@@ -179,8 +205,9 @@ def ablation(found: dict) -> str:
 
 
 TABLE_HEAD = [
-    "| run | process, s | training, s | −ELBO, gray | −ELBO, dynamic | NLL, dynamic |",
-    "|---|---|---|---|---|---|",
+    "| run | training, sooner | the same with AVX2 | process, sooner | training, s | process, s "
+    "| −ELBO, gray | −ELBO, dynamic | NLL, dynamic |",
+    "|---|---|---|---|---|---|---|---|---|",
 ]
 
 
@@ -191,30 +218,39 @@ def speed_table(folder: Path) -> str:
         folder: with speed.json and record.json; each may be missing.
     """
     speed, record = (_read(folder / name) for name in ("speed.json", "record.json"))
-    rows = [_race_row(speed["race"], name) for name in names(speed.get("race", {}))]
+    rows = [_race_row(speed["race"], speed.get("avx2", {}), name) for name in names(speed.get("race", {}))]
     for name, run in speed.get("long", {}).items():
         nll = f"{run['nll']:.2f} ± {run['standard_error']:.2f} (K = {run['k']:,})"
         rows.append(
-            f"| ours, {name} | {run['process_seconds']:.0f} | {run['training_seconds']:.0f} | "
+            f"| ours, {name} | – | – | – | {run['training_seconds']:.0f} | {run['process_seconds']:.0f} | "
             f"{run['gray']:.2f} | {run['dynamic']:.2f} | {nll} |"
         )
     if record:
         test = record["test"]
         bound, nll = test["negative_elbo"], test["nll"]
         rows.append(
-            f"| the record: a ladder of latent layers | – | {record['training_seconds']:,.0f} | – | "
-            f"{bound['value']:.2f} | {nll['value']:.2f} ± {nll['standard_error']:.2f} (K = {test['k']:,}) |"
+            f"| the record: a ladder of latent layers | – | – | – | {record['training_seconds']:,.0f} | – "
+            f"| – | {bound['value']:.2f} | {nll['value']:.2f} ± {nll['standard_error']:.2f} "
+            f"(K = {test['k']:,}) |"
         )
     return "\n".join([*TABLE_HEAD, *rows]) if rows else ""
 
 
-def _race_row(race: dict, name: str) -> str:
+def _race_row(race: dict, avx2: dict, name: str) -> str:
     process, training, gray = (
         statistics.median(of(race, name, key)) for key in ("process_seconds", "training_seconds", "gray")
     )
     dynamic = of(race, name, "dynamic")
     level = f"{statistics.median(dynamic):.2f}" if dynamic else "–"
-    return f"| {name} | {process:.1f} | {training:.1f} | {gray:.2f} | {level} | – |"
+    sooner = [_sooner(found, name, "training_seconds") for found in (race, avx2)]
+    sooner.append(_sooner(race, name, "process_seconds"))
+    return f"| {name} | {' | '.join(sooner)} | {training:.1f} | {process:.1f} | {gray:.2f} | {level} | – |"
+
+
+def _sooner(found: dict, name: str, key: str) -> str:
+    """How many times as fast as the usual recipe, by medians; – where either was not run."""
+    times = [of(found, which, key) for which in ("usual", name)]
+    return f"{statistics.median(times[0]) / statistics.median(times[1]):.1f}×" if all(times) else "–"
 
 
 def _read(path: Path) -> dict:

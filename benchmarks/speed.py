@@ -1,6 +1,7 @@
 """Time to a level on MNIST: the usual recipe against ``fit``, as whole processes and as training alone.
 
     python -m benchmarks speed             three alternating rounds, about 3 minutes
+    python -m benchmarks.speed --avx2      the same as a usual laptop runs it, without wider instructions
     python -m benchmarks.speed --ablation  what each change buys, about 4 minutes
     python -m benchmarks.speed --long      75 seconds and 5 minutes, with the bound they reach
     python -m benchmarks.speed --fifty     50 epochs by both recipes
@@ -21,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -32,19 +34,22 @@ from tools.machine import machine
 from tools.project import CourseError, Project
 from vae_course.files import write_atomically
 
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "DNNL_MAX_CPU_ISA": "AVX2"}  # torch's kernels, and oneDNN's
 
-def run(program: str, job: dict, threads: int | None = None) -> dict:
+
+def run(program: str, job: dict, threads: int | None = None, limits: dict | None = None) -> dict:
     """What a program printed, and ``process_seconds``: from its start to the end of its training.
 
     Args:
         program: module name.
         job: its settings.
         threads: of torch; None leaves torch's default.
+        limits: more environment variables, as ``AVX2``.
 
     Raises:
         CourseError: the program failed; its own words are in the message.
     """
-    environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {}) | (limits or {})
     # Compiled modules are kept between processes, as on a reader's machine.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
@@ -144,20 +149,22 @@ def run_ablation(results: Results, root: str) -> None:
         list(pool.map(one, tasks))
 
 
-def race(results: Results, root: str, seeds: int = SEEDS) -> None:
+def race(
+    results: Results, root: str, seeds: int = SEEDS, part: str = "race", limits: dict | None = None
+) -> None:
     """Alternating rounds: in each, every program once with the same seed. Before them each is started once,
     untimed, so that neither is charged for compiling its modules or for a cold disk."""
     for program in (USUAL, OURS):
-        run(program, {"seed": 0, "root": root, "epochs": 0})
+        run(program, {"seed": 0, "root": root, "epochs": 0}, limits=limits)
     for seed in range(seeds):
         for name, (program, job) in RACE.items():
             job = {"seed": seed, "root": root, **job}
-            found = results.get("race", f"{name}, seed {seed}", lambda p=program, j=job: run(p, j))
-            print(_line(name, seed, found), flush=True)
+            make = partial(run, program, job, limits=limits)
+            print(_line(name, seed, results.get(part, f"{name}, seed {seed}", make)), flush=True)
     print(f"\nmedians of {seeds} seeds, {torch.get_num_threads()} threads:")
-    usual = medians(results.content["race"], "usual")
+    usual = medians(results.content[part], "usual")
     for name in RACE:
-        ours = medians(results.content["race"], name)
+        ours = medians(results.content[part], name)
         processes, trainings = (_ratio(usual, ours, key) for key in ("process_seconds", "training_seconds"))
         text = f"  {name:24} process {ours['process_seconds']:6.2f} s ({processes}), training "
         text += f"{ours['training_seconds']:6.2f} s ({trainings}), gray {ours['gray']:.2f} nats"
@@ -209,6 +216,7 @@ def _line(name: str, seed: int, found: dict) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    parser.add_argument("--avx2", action="store_true", help="the race without wider instructions than AVX2")
     parser.add_argument("--ablation", action="store_true", help="what each change of the recipe buys")
     parser.add_argument("--long", action="store_true", help="runs of minutes, with the bound they reach")
     parser.add_argument("--fifty", action="store_true", help="50 epochs by both recipes")
@@ -216,12 +224,13 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments or [])
     project = Project.here()
     root = str(Path(os.environ.get("VAE_COURSE_DATA") or project.root / "data").resolve())
-    chosen = [name for name in ("ablation", "long", "fifty") if getattr(options, name)] or ["race"]
+    chosen = [name for name in ("avx2", "ablation", "long", "fifty") if getattr(options, name)] or ["race"]
     path = project.root / "assets" / "results" / "speed.json"
     results = Results(path, renew=[] if options.keep else chosen)
-    results.content["machine"] = machine()
     runners = {"ablation": run_ablation, "long": long_runs, "fifty": fifty_epochs, "race": race}
+    runners["avx2"] = partial(race, part="avx2", limits=AVX2)
     for name in chosen:
+        results.content.setdefault("machines", {})[name] = machine()
         runners[name](results, root)
     results.save()
     write_report(results.content, project.root / "assets" / "results" / "speed.md")

@@ -79,18 +79,31 @@ def test_the_page_says_what_was_measured(tmp_path):
     def run(process, training, gray):
         return {"process_seconds": process, "training_seconds": training, "gray": gray, "dynamic": gray - 3}
 
+    machine = {
+        "processor": "P",
+        "cores": 2,
+        "threads": 2,
+        "gpu": None,
+        "python": "3",
+        "torch": "2",
+        "system": "S",
+        "date": "D",
+    }
+    laptop = machine | {"family": "family 1, model 2", "instructions": "AVX2"}
     content = {
-        "machine": {"processor": "P", "cores": 2, "threads": 2, "gpu": None, "python": "3", "torch": "2",
-                    "system": "S", "date": "D"},
+        "machines": {"race": machine, "avx2": laptop, "ablation": machine},
         "race": {"usual, seed 0": run(40, 36, 105.0), "ours, 100 gray, seed 0": run(8, 4, 99.5)},
+        "avx2": {"usual, seed 0": run(45, 42, 105.0), "ours, 100 gray, seed 0": run(9, 6, 99.5)},
         "ablation": {"the recipe, seed 0": run(1, 1, 100.0), "no decay, seed 0": run(1, 1, 106.5)},
     }  # fmt: skip
     write_report(content, tmp_path / "speed.md")
     text = (tmp_path / "speed.md").read_text()
     assert (
-        "| ours, 100 gray | 784-256-128-16-256-768-784, 4 epochs, batches of 256 | 8.00 (8.00 to 8.00) "
-        "| 5.0× | 4.00 (4.00 to 4.00) | 9.0× |" in text
+        "| ours, 100 gray | 784-256-128-16-256-768-784, 4 epochs, batches of 256 | 5.0× | 9.0× "
+        "| 8.00 (8.00 to 8.00) | 4.00 (4.00 to 4.00) |" in text
     )
+    assert "batches of 256 | 5.0× | 7.0× |" in text.partition("without AVX-512")[2]
+    assert "Machine: P, 2 cores" in text and "Machine: P (family 1, model 2; AVX2), 2 cores" in text
     assert "| no decay | 106.50 | +6.50 |" in text
     assert "50 epochs" not in text
     json.dumps(content)
@@ -118,10 +131,24 @@ def test_the_readme_table_has_a_row_for_every_run(tmp_path):
     (tmp_path / "record.json").write_text(json.dumps(record))
     lines = speed_table(tmp_path).splitlines()
     assert lines[2:] == [
-        "| ours | 9.0 | 7.0 | 99.00 | 96.00 | – |",
-        "| ours, 75 seconds | 9 | 7 | 99.00 | 96.00 | 86.50 ± 0.20 (K = 1,000) |",
-        "| the record: a ladder of latent layers | – | 1,190 | – | 81.00 | 81.00 ± 0.20 (K = 1,000) |",
+        "| ours | – | – | – | 7.0 | 9.0 | 99.00 | 96.00 | – |",
+        "| ours, 75 seconds | – | – | – | 7 | 9 | 99.00 | 96.00 | 86.50 ± 0.20 (K = 1,000) |",
+        "| the record: a ladder of latent layers | – | – | – | 1,190 | – | – | 81.00 "
+        "| 81.00 ± 0.20 (K = 1,000) |",
     ]
+    assert {line.count("|") for line in lines} == {10}
+
+
+def test_ratios_come_first_and_say_what_a_laptop_gets(tmp_path):
+    def run(training):
+        return {"process_seconds": training + 2.0, "training_seconds": training, "gray": 99.0}
+
+    races = {"race": {"usual, seed 0": run(36.0), "ours, seed 0": run(4.0)}}
+    races["avx2"] = {"usual, seed 0": run(42.0), "ours, seed 0": run(6.0)}
+    (tmp_path / "speed.json").write_text(json.dumps(races))
+    assert speed_table(tmp_path).splitlines()[-1] == (
+        "| ours | 9.0× | 7.0× | 6.3× | 4.0 | 6.0 | 99.00 | – | – |"
+    )
 
 
 def test_what_is_recorded_names_no_folder_of_this_machine(tmp_path, monkeypatch):
