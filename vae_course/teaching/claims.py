@@ -19,7 +19,7 @@ from typing import Any
 from vae_course.evaluation.intervals import Interval, Runs, as_number, measured_text
 from vae_course.files import write_atomically
 from vae_course.randomness import base_seed
-from vae_course.teaching.display import format_number, publish, table_html
+from vae_course.teaching.display import format_number, publish, table_html, watch_cells
 
 RESULTS_VARIABLE = "VAE_COURSE_RESULTS"  # folder for the record of this run
 RUN_VARIABLE = "VAE_COURSE_RUN"  # "full" or "quick"; set by the tool that executes chapters
@@ -79,6 +79,8 @@ class Claims:
         self._claims: dict[str, Claim] = {}
         self._notes: dict[str, dict[str, Any]] = {}
         self._started = time.perf_counter()
+        if RUN_VARIABLE not in os.environ:  # a reader's run
+            watch_cells()
 
     claims = property(lambda self: list(self._claims.values()), doc="The claims so far, as first added.")
 

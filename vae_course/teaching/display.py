@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import math
+import sys
 import textwrap
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -40,6 +43,52 @@ def publish_widget(widget: Any, text: str) -> None:
     """Display an ipywidgets widget; GitHub and a notebook that was just opened show `text` instead."""
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     publish({WIDGET_VIEW: view, "text/plain": text})
+
+
+FIRST, EVERY = 10.0, 5.0  # seconds until a cell says that it is at work, and between its words
+
+
+def watch_cells() -> None:
+    """From the next cell on: one that runs for long says below it for how long, and how far its training is.
+
+    The line is empty when the cell ends. Nothing happens outside a notebook, nor the second time.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    if not hasattr(shell, "kernel") or hasattr(shell, "vae_course_watch"):
+        return
+    shell.vae_course_watch = threading.Event()
+
+    def begin(*_) -> None:
+        ended = shell.vae_course_watch = threading.Event()
+        threading.Thread(target=_say_time, args=(ended, time.monotonic()), daemon=True).start()
+
+    shell.events.register("pre_run_cell", begin)
+    shell.events.register("post_run_cell", lambda *_: shell.vae_course_watch.set())
+
+
+def _say_time(ended: threading.Event, start: float) -> None:
+    from IPython.display import display
+
+    line, before = None, _trainings()[0]
+    while not ended.wait(FIRST if line is None else EVERY):
+        text, (made, run) = f"At work for {time.monotonic() - start:.0f} s", _trainings()
+        if made > before and run is not None:
+            text += f"; training {made - before} of this cell, update {run.step:,} of {run.total_steps:,}"
+        bundle = {"text/html": text, "text/plain": text}
+        if line is None:
+            line = display(bundle, raw=True, display_id=True)
+        else:
+            line.update(bundle, raw=True)
+    if line is not None:
+        line.update({"text/html": "", "text/plain": ""}, raw=True)
+
+
+def _trainings() -> tuple[int, Any]:
+    """How many trainings `fit` has begun in this process, and the last of them if it is there still."""
+    loop = sys.modules.get("vae_course.training.loop")
+    return (loop.Run.made, loop.Run.last()) if loop else (0, None)
 
 
 DPI = 100

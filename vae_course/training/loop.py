@@ -2,6 +2,7 @@
 
 import json
 import time
+import weakref
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -150,6 +151,7 @@ class Run:
     """One training run, and its state: what must be saved for it to continue as if never interrupted."""
 
     writes = True  # checkpoints and progress; several processes of one run leave that to one of them
+    made, last = 0, (lambda: None)  # how many runs this process has made; a weak reference to the latest
 
     def __init__(self, model, train, config: FitSettings, objective, device):
         config = config.for_examples(len(train))
@@ -162,6 +164,7 @@ class Run:
         self.order = seeded(config.seed)
         self.noise = seeded(config.seed + 1, device)
         self.history, self.best = History(), None
+        Run.made, Run.last = Run.made + 1, weakref.ref(self)
 
     def make_optimizer(self):
         """What steps: an optimizer of torch, or anything with its methods that a derived class prefers."""
