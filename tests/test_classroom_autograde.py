@@ -1,6 +1,9 @@
 """What stands between nbgrader and the programs: refusals get a row, marks a file, outputs are harmless."""
 
 import csv
+import os
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
@@ -9,8 +12,11 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 pytest.importorskip("nbgrader", reason="nbgrader, of the instructor extra, is not installed")
 
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange import ExchangeFactory
+
 from tools.classroom import autograde
-from tools.classroom.release import draw, number
+from tools.classroom.release import draw, number, settings
 
 NAMES = {"nbgrader": {"assignment": "A9", "notebook": "A9_Nine", "student": "ada"}, "metadata": {"path": "."}}
 
@@ -50,6 +56,55 @@ def test_a_refused_notebook_becomes_the_released_one_and_every_question_says_why
     outputs = [cell.outputs for cell in notebook.cells[1:]]
     assert all("refused: A9-1-answer: no cell" in output[0].evalue for output in outputs)
     assert "refused" not in notebook.metadata
+
+
+@pytest.fixture
+def exchange(tmp_path, monkeypatch):
+    """The lecturer's folder, a place of the exchange, and what `nbgrader collect` collects with."""
+    from traitlets.config import Config
+
+    settings(config := Config())
+    course, inbound = tmp_path / "course", tmp_path / "exchange" / "vae-course" / "inbound"
+    for folder in (course, inbound):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(course)
+    # The grade book calls alembic by name.
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    config.CourseDirectory.root, config.Exchange.root = str(course), str(tmp_path / "exchange")
+    config.CourseDirectory.assignment_id = "A9"
+    (course / "secret.txt").write_text("the secret of the class")
+    factory = ExchangeFactory(config=config)
+    collect = factory.Collect(coursedir=CourseDirectory(config=config), authenticator=None, config=config)
+    return course, inbound, collect
+
+
+def test_no_link_in_the_exchange_leads_to_the_lecturers_files(exchange):
+    course, inbound, collect = exchange
+    handed = inbound / "eve+A9+2026-01-01 10:00:00 UTC+x"
+    (handed / "more").mkdir(parents=True)
+    (handed / "A9_Nine.ipynb").write_text("{}")
+    (handed / "more" / "weights.pt").write_text("weights")
+    (handed / "notes.txt").symlink_to(course / "secret.txt")
+    (handed / "more" / "folder").symlink_to(course)
+    (inbound / "mallory+A9+2026-01-01 10:00:00 UTC+x").symlink_to(course)
+    (inbound / "ada+A9+2026-01-01 10:00:00 UTC+x").mkdir()
+    (inbound / "ada+A9+2026-01-01 10:00:00 UTC+x" / "A9_Nine.ipynb").write_text("{}")
+    collect.start()
+    there = [path for path in (course / "submitted").rglob("*") if path.is_file() or path.is_symlink()]
+    assert sorted(path.name for path in there if "eve" in path.parts) == ["A9_Nine.ipynb", "weights.pt"]
+    assert {path.name for path in there if "ada" in path.parts} == {"A9_Nine.ipynb"}
+    assert not any("mallory" in path.parts or "secret" in path.read_text() for path in there)
+
+
+def test_a_submission_that_cannot_be_copied_stops_nobody_else(exchange):
+    course, inbound, collect = exchange
+    collect.coursedir.max_dir_size = 1  # kB
+    for student, text in (("ada", "{}"), ("bob", "x" * 2000), ("zoe", "{}")):
+        (inbound / f"{student}+A9+2026-01-01 10:00:00 UTC+x").mkdir()
+        (inbound / f"{student}+A9+2026-01-01 10:00:00 UTC+x" / "A9_Nine.ipynb").write_text(text)
+    collect.start()
+    assert sorted(path.name for path in (course / "submitted").glob("*/A9")) == ["A9", "A9"]
+    assert sorted(path.parts[-3] for path in course.rglob("A9_Nine.ipynb")) == ["ada", "zoe"]
 
 
 def test_a_file_that_is_no_notebook_is_refused_like_one(released, tmp_path):

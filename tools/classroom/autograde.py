@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -19,6 +21,7 @@ from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.plugins import ExportPlugin
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Integer, Unicode
@@ -109,6 +112,27 @@ def overlooked(name: str, question: Question, handed: Handed) -> str:
     except (Gone, Exception):  # it ended, or what it defines cannot be handed over
         pass
     return f"({' '.join(found)})" if found else ""
+
+
+class CollectFiles(ExchangeCollect):
+    """Collects what students handed in, and follows no link: where it leads would be read with the rights of
+    the lecturer, and could come back to the student as feedback. What cannot be copied stops nobody else.
+    """
+
+    def do_copy(self, src: str, dest: str, log=None) -> None:
+        try:
+            if Path(src).is_symlink():
+                raise OSError("it is a link")
+            with tempfile.TemporaryDirectory() as place:
+                copy = Path(place, "copy")
+                shutil.copytree(src, copy, symlinks=True)
+                for path in [path for path in copy.rglob("*") if path.is_symlink()]:
+                    path.unlink()
+                    self.log.warning("%s: %s is a link and was left out", src, path.relative_to(copy))
+                super().do_copy(str(copy), dest, log)
+        except (OSError, RuntimeError) as error:  # nbgrader's own word for too large a folder is the latter
+            shutil.rmtree(dest, ignore_errors=True)
+            self.log.error("%s was not collected: %s", src, error)
 
 
 class RestoreMarks(NbGraderPreprocessor):

@@ -43,6 +43,7 @@ def settings(c) -> None:
     c.Autograde.autograde_preprocessors = [ours + "GradeApart", *(theirs + name for name in after)]
     c.Autograde.exporter_class = ours + "Forgiving"
     c.ExportApp.plugin_class = ours + "Marks"
+    c.ExchangeFactory.collect = ours + "CollectFiles"
 
 
 def student_notebook(lecturer: NotebookNode) -> NotebookNode:
