@@ -46,7 +46,7 @@ test: lint
 	$(COURSE) build --quick --output build/nbmake
 	@if ls build/nbmake/*.ipynb >/dev/null 2>&1; then \
 		echo "Every chapter on the small data:"; \
-		env -u VAE_COURSE_DATA OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n 2 -q build/nbmake; \
+		env -u VAE_COURSE_DATA OMP_NUM_THREADS=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=600 -n 2 --dist worksteal -q build/nbmake; \
 	fi
 
 # Beside the tests of the package with the stand-in, which `make test` runs.
