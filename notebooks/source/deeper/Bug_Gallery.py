@@ -334,7 +334,7 @@ logs = case(
     "pixels of 0 to 255",
     bytes_as_pixels,
     "Healthy and broken run, on a scale that is linear only near zero: with bytes the reconstruction term alone is negative "
-    "from the first epoch on and keeps falling, by orders of magnitude; the KL and the true negative ELBO grow as much.",
+    "from the first epoch on and keeps falling, by orders of magnitude; the KL and the true negative ELBO grow, too.",
     "The reconstruction term itself is negative (in bug 1 only the sum is)",
 )
 highest = max(final(logs, "reconstruction").values)
@@ -359,7 +359,7 @@ tame = [train_with(healthy_loss, seed, 0.1) for seed in range(N_SEEDS)]
 wild = [train_with(unbounded, seed, 0.1) for seed in range(N_SEEDS)]
 show(
     fingerprint(tame[0], wild[0], names=("bounded", "unbounded")),
-    alt="Two runs at a learning rate that is far too high, with a bounded and an unbounded log σ²: the curves of both "
+    alt="Two runs at a learning rate that is far too high, with a bounded and an unbounded log σ²: the loss and the KL of both "
     "jump up by orders of magnitude; then the bounded run settles, and the unbounded one goes on jumping.",
     title="At a wild learning rate both jump: a jump does not name this bug",
 )

@@ -70,7 +70,7 @@ at_infinity = complete("07.4", at_infinity)
 solution("07.4")
 # %%
 guess = predict(
-    f"Somebody measures the GAN with {n // 16} digits, and the VAE, far worse at equal n, with {n:,}. Who wins?",
+    f"Somebody measures the GAN with {n // 16} digits, and the VAE with {n:,}. Who wins?",
     ["the GAN, clearly", "nobody: equal within a fifth", "the VAE, clearly"],
 )
 features = {"written by people": fresh, "VAE": made["vae"], "GAN": made["gan"]}
