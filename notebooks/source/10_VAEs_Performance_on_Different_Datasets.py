@@ -23,11 +23,11 @@
 # (generated)
 # %% tags=["parameters"]
 OFFLINE = False  # True: no network, only data that comes with the course
-PICTURE_EPOCHS = 6  # passes of the VAE through the small pictures, 1 or more
+PICTURE_EPOCHS = 6  # epochs (passes through the data) of the VAE of small pictures, 1 or more
 NEIGHBOR_EXAMPLES = 4000  # of them, for the decoder that sees neighbors, 200 or more
 TEXT_EXAMPLES = 3000  # training names of the collapse, 500 or more
-TEXT_EPOCHS = 8  # passes through them, 2 or more
-TABLE_EPOCHS = 160  # passes through the 341 training biopsies at most, 5 or more
+TEXT_EPOCHS = 8  # epochs of the collapse, 2 or more
+TABLE_EPOCHS = 160  # epochs of the biopsies at most, 5 or more
 HELD_OUT = 1000  # held-out examples of a kind at most, 50 or more
 N_SEEDS = 3  # models of names and biopsies, 2 or more: intervals are 95 % t-intervals over them
 # %% tags=["hide-input"]
@@ -264,8 +264,8 @@ def photo_bits(sees, code, contexts=blurred):
 
 
 ladder = {name: photo_bits(*which) for name, which in LADDER.items()}
-scales, colors, two, both, alone = ladder.values()
-wrong = photo_bits("all", True, blurred.roll(1, 0)) - both  # each with another picture's code
+scales, colors, two, coded, alone = ladder.values()
+wrong = photo_bits("all", True, blurred.roll(1, 0)) - coded  # each with another picture's code
 # %% tags=["hide-input"]
 shown = {"raw": 8.0, "PNG": png, "WebP": webp, "VAE": photo["VAE"]} | ladder
 photo["neighbors, no code"] = alone
@@ -275,21 +275,21 @@ show(
     title=f"Photographs: to read two neighbors saves {colors - two:.1f} bits of 8, more than any other step",
 )
 text = "69 pixels: bits with a code minus without, a tie (shipped)"
-claims.add("beside", both - alone, between=(-0.05, 0.05), unit="bits", text=text)  # section 7's rule
+claims.add("beside", coded - alone, between=(-0.05, 0.05), unit="bits", text=text)  # section 7's rule
 notes("bits", seen=photo["VAE"] - alone, wrong=wrong)
 notes("bits", vae_photo=photo["VAE"], webp=webp, scale=photo["VAE"] - scales, colors=scales - colors)
-notes("bits", two=colors - two, others=two - both, rate_photo=rate)
+notes("bits", two=colors - two, others=two - coded, rate_photo=rate)
 # %% [markdown]
 # Step by step, in this order, these save
 #
 # - a scale for each number, where the VAE has one for all: {{scale}};
 # - the colors of its pixel: {{colors}};
 # - the left and the upper neighbor: {{two}};
-# - 69 pixels before: {{others}} (trained for 14 passes, the others for 5).
+# - 69 pixels before: {{others}} (trained for 14 epochs, the others for 5).
 #
 # And the code? Beside 69 pixels it costs {{beside}} more than it saves, its rate of {{rate_photo}} included: a tie (one model each, and training still moved by as much). The decoder does use the code: another picture's costs {{wrong}} more.
 #
-# The decoder of fewest bits draws rubble: it sees 69 pixels, none more than six away.
+# The decoder of fewest bits draws rubble. It sees 69 pixels, none more than six away.
 #
 # One opponent beats them all: these dogs came as JPEG files of 2.38 bits a number ([models](../docs/models.md)).
 #
@@ -304,15 +304,15 @@ logs["VAE"] = fit(picture_vae, known, asked, epochs=PICTURE_EPOCHS, batch_size=1
 common |= {"epochs": 4, "batch_size": 16, "learning_rate": 4e-3, "gradient_clip": 100.0}
 logs["neighbors, no code"] = fit(plain, few, asked, objective=without_code, **common)
 for name, log in logs.items():
-    passes, nats = log.curve("validation")
-    curves[name] = {epoch: bits_of(cost, "pictures") for epoch, cost in zip(passes, nats, strict=True)}
+    epochs, nats = log.curve("validation")
+    curves[name] = {epoch: bits_of(cost, "pictures") for epoch, cost in zip(epochs, nats, strict=True)}
     del curves[name][0]  # before the first update
 small["VAE"] = bits_of(-importance_weighted_bound(picture_vae, asked, k=16).value, "pictures")
 small["neighbors, no code"] = curves["neighbors, no code"][4]
 ahead = small["VAE"] - small["neighbors, no code"]
 show(
-    plots.side_by_side({"": curves}, "pass", "−ELBO, bits a held-out pixel", levels={"WebP": small["WebP"]}),
-    alt="−ELBO in bits a held-out pixel against passes, from the first on: the curve of the VAE falls, ever more slowly, from above the dotted line of WebP to a little below it; that of the decoder that sees neighbors lies far below, and is nearly flat at its end.",
+    plots.side_by_side({"": curves}, "epoch", "bits a held-out pixel", levels={"WebP": small["WebP"]}),
+    alt="Bits a held-out pixel after each epoch: the curve of the VAE falls, ever more slowly, from above the dotted line of WebP to a little below it; that of the decoder that sees neighbors lies far below, and is nearly flat at its end.",
     title=f"Garments: a decoder that sees neighbors saves {ahead:.1f} bits a pixel, with fewer pictures",
 )
 claims.add("garments", ahead, above=0, unit="bits", text="Garments: VAE minus neighbors, no code")
@@ -410,15 +410,15 @@ guess.compare(int(dead.mean >= 1) + int(dead.mean > 5), f"{dead} nats.")
 panels, price = {"−ELBO": {}, "rate": {}}, {}
 for recipe, measured in found.items():
     for title, term in {"−ELBO": "negative_elbo", "rate": "kl"}.items():
-        passes, nats = logs[recipe, 0].curve("validation", term)
-        panels[title][recipe] = dict(zip(passes[1:], nats[1:], strict=True))
+        epochs, nats = logs[recipe, 0].curve("validation", term)
+        panels[title][recipe] = dict(zip(epochs[1:], nats[1:], strict=True))
     price[recipe] = measured["−ELBO"] - found["no code"]["−ELBO"]
 del panels["rate"]["no code"]  # it has none
-figure = plots.side_by_side(panels, "pass", "nats a held-out name (first seed)")
+figure = plots.side_by_side(panels, "epoch", "nats a held-out name (first seed)")
 figure.axes[1].annotate("full weight and word dropout: near 0", (1.1, 0.1))
 show(
     figure,
-    alt="Two panels against passes. The held-out negative ELBO of all five recipes falls and flattens; word dropout and free bits end highest. The rate: at full weight and with word dropout it lies near 0, one line upon the other; with annealing it starts high and is pressed down; with free bits it stays above one nat. Without a code there is no rate.",
+    alt="Two panels against epochs. The held-out negative ELBO of all five recipes falls and flattens; word dropout and free bits end highest. The rate: at full weight and with word dropout it lies near 0, one line upon the other; with annealing it starts high and is pressed down; with free bits it stays above one nat. Without a code there is no rate.",
     title="At full weight the −ELBO looks healthy; the rate says that the code is dead",
 )
 claims.add("dead", dead, below=0.3, unit="nats", text="Rate of the text VAE at full weight")
@@ -433,7 +433,7 @@ notes("nats", told_free=found["free bits"]["tells"], told_dropout=found["word dr
 # The cures, by what the code tells about its name (mutual information, chapter 04) and by what it costs over no code ("at most": the −ELBO is a bound):
 #
 # - annealing: {{woken}} more than at full weight, for at most {{price_annealing}};
-# - free bits: {{told_free}}, for at most {{price}}; its rate is just what was free, 16 × 0.1 nats;
+# - free bits: {{told_free}}, for at most {{price}}; its rate is about what was free, 16 × 0.1 nats;
 # - word dropout: {{told_dropout}}, for at most {{price_dropout}}; alone it wakes nothing here.
 #
 # By −ELBO no cure predicts names better than no code.
@@ -443,13 +443,13 @@ notes("nats", told_free=found["free bits"]["tells"], told_dropout=found["word dr
 shipped, tokenizer = load_text_model(KINDS["names"])
 twin, _ = load_text_model(KINDS["names"], code=False)
 all_names, judged = (part["names"].with_tokenizer(tokenizer) for part in (train, held_out))
-counted, text = evaluation.NGram(all_names, order=5), contest["names"]
-text["counting, 5-gram"] = bits_of(-counted.log_prob(judged.tokens).mean(), "names")
-text["the same net, no code"] = bits_of(evaluate(twin, judged).negative_elbo, "names")
-text["VAE"] = bits_of(-importance_weighted_bound(shipped, judged, k=16).value, "names")  # chapter 02
+counted, chars = evaluation.NGram(all_names, order=5), contest["names"]
+chars["counting, 5-gram"] = bits_of(-counted.log_prob(judged.tokens).mean(), "names")
+chars["the same net, no code"] = bits_of(evaluate(twin, judged).negative_elbo, "names")
+chars["VAE"] = bits_of(-importance_weighted_bound(shipped, judged, k=16).value, "names")  # chapter 02
 for who, model in {"the VAE": shipped, "the same net, no code": twin, "counting": counted}.items():
     print(f"{who}: {', '.join(tokenizer.decode(model.sample(12, seeded(who))))}")
-notes("bits", counting=text["counting, 5-gram"], text_vae=text["VAE"], twin=text["the same net, no code"])
+notes("bits", counting=chars["counting, 5-gram"], text_vae=chars["VAE"], twin=chars["the same net, no code"])
 # %% [markdown]
 # Counting which character follows the last four needs {{counting}} a character. The VAE (annealing *and* free bits) needs {{text_vae}}, the same network without a code {{twin}}: a tie (one model each: [models](../docs/models.md)).
 #
@@ -571,7 +571,7 @@ claims.add("table", runs - gaussian, above=0, unit="bits", text="Biopsies: VAE m
 claims.add("larger", larger - gaussian, above=0, unit="bits", text="The same with 20 numbers")
 show(
     plots.training_curves(table_logs[0]),
-    alt="−ELBO, reconstruction and KL of the first VAE of biopsies against passes, training and held out: all three level off as the learning rate falls to 0; −ELBO and reconstruction end lower in training than held out.",
+    alt="−ELBO, reconstruction and KL of the first VAE of biopsies against epochs, training and held out: all three level off as the learning rate falls to 0; −ELBO and reconstruction end lower in training than held out.",
     title="A VAE of biopsies: the held-out −ELBO flattens as the learning rate falls to 0",
 )
 # %% [markdown]
@@ -586,9 +586,9 @@ rows = []
 for kind, name in KINDS.items():
     vae, best = (f"{contest[kind][who]:.2f}" for who in ("VAE", strongest[kind]))
     rows.append({"data": f"{kind} ({name})", "VAE": vae, "strongest opponent": strongest[kind], "its": best})
-results_table(rows, caption="Bits a number, validation part (photographs: test); the VAE's are bounds")
+results_table(rows, caption="Bits a number, held out (photographs: JPEG aside); the VAE's are bounds")
 # %% [markdown]
-# By 0.05 bits or more, the VAE wins in {{wins}} of the five kinds. On names it ties: there its decoder reads what it has written. On photographs a decoder with a code ties, too, once it reads.
+# By 0.05 bits or more, the VAE wins {{wins}} of the five rows. On names it ties: there its decoder reads what it has written. On photographs a decoder with a code ties, too, once it reads.
 #
 # ## Play
 #
@@ -612,14 +612,14 @@ explorer = explore_domains(
 #
 # A good answer
 #
-# - predicts all three with a reason, and names the β of both kinds;
-# - shows the rate against passes, beside that of the healthy run.
+# - predicts all three with a reason, and names the β;
+# - shows the rate against epochs, beside that of the healthy run.
 #
 # ## What you can say now
 #
 # - One ELBO serves pictures, names, sound and tables; only networks and likelihood change. Bits of real numbers need a step.
 # - A decoder with independent outputs cannot say that neighbors are alike. One that sees pixels before needs {{seen}} a number less on photographs, {{garments}} on garments. Beside it a photograph's code saves nothing measurable; a decoder that reads letters let its code die.
-# - Name the strongest opponent, JPEG among them. In bits the VAE won {{wins}} of five. But few bits do not promise pictures.
+# - Name the strongest opponent, JPEG among them. In bits the VAE won {{wins}} of five rows. But few bits do not promise pictures.
 #
 # ## References
 #

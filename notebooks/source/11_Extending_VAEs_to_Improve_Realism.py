@@ -178,9 +178,7 @@ def all_losses(vae, critic, x, generator):
     q = vae.encode(x)
     z = q.sample(generator=generator)
     z_prior = torch.randn(z.shape, generator=generator)
-    catch, fool = game_losses(
-        lambda pictures: z, paint, critic, x, z_prior
-    )  # its encoder: codes drawn before
+    catch, fool = game_losses(lambda pictures: z, paint, critic, x, z_prior)  # the codes drawn above
 
     critic.requires_grad_(False)  # the critic is a measure here, and does not learn from it
     real = critic.hidden(x)
@@ -287,7 +285,7 @@ def train_stage(vae, critic, feature=0, fool=0, learns=True, steps=GAME_STEPS, r
 
 
 # %%
-question = "Which copies rebuild held-out capitals with fewer gray pixels than the capitals have?"
+question = "Rebuilt by pixels, capitals are too gray. Which copies end at least half of that excess?"
 guess = predict(question, ["none", "feature", "VAE-GAN", "both of these"])
 start = train_stage(vae, critic, steps=STEPS, rate=2e-3)
 KINDS = {"VAE": {}, "feature": dict(feature=0.5), "VAE-GAN": dict(feature=0.5, fool=100)}
@@ -312,13 +310,14 @@ figure.axes[0].text(0, 100 * real_gray - 2.5, "the capitals themselves")
 figure.axes[0].set_ylim(0)
 show(
     figure,
-    alt="Share of gray pixels in held-out reconstructions against the update. It falls along the first line, the VAE's; from update 400 four lines part: the VAE's falls on slowly; by features and as a VAE-GAN it drops, the two lines close together, to a black line, the capitals themselves; by a random critic's features it stays as high as it was.",
-    title="Features of a critic that learns end the gray, those of a random one do not",
+    alt="Share of gray pixels in held-out reconstructions against the update. It falls along the first line, the VAE's; from update 400 four lines part: the VAE's falls on slowly; by features and as a VAE-GAN it drops, the two lines close together, to a black line, the capitals themselves, and a little below; by a random critic's features it stays about as high as it was.",
+    title="Features of a critic that learns end the excess of gray, those of a random one do not",
 )
-less = [gray[name].mean < real_gray for name in ("feature", "VAE-GAN")]
-guess.compare(less[0] + 2 * less[1], f"capitals {real_gray:.1%}, feature {gray['feature'].mean:.1%}.")
-# %% tags=["hide-input"]
 by_pixels = gray["VAE"].mean
+ends = [gray[name].mean < (by_pixels + real_gray) / 2 for name in ("feature", "VAE-GAN")]
+text = f"capitals {real_gray:.1%}, by pixels {by_pixels:.1%}, feature {gray['feature'].mean:.1%}"
+guess.compare(ends[0] + 2 * ends[1], f"{text}, VAE-GAN {gray['VAE-GAN'].mean:.1%}.")
+# %% tags=["hide-input"]
 gone = (by_pixels - gray["feature"]) / (by_pixels - real_gray)
 text = "Share of the gray in excess of the capitals' that features end"
 claims.add("gray_gone", gone, above=0.5, whole_interval=True, unit="%", text=text)
@@ -351,8 +350,8 @@ lines = {"VAE": (passes[0], [row["validation"] for row in first])}
 lines["VAE-GAN"] = passes[1], [row["negative_elbo"] for row in second]
 show(
     plots.line_plot(lines, "pass through the training faces", "−ELBO of a held-out face (nats; cheaper ↓)"),
-    alt="−ELBO of held-out faces against the pass: the VAE's line falls steeply and is flat at the end; from there the VAE-GAN's line climbs for eight passes and stays.",
-    title="The VAE earns nats, the game spends them",
+    alt="−ELBO of held-out faces against the pass: the VAE's line falls steeply, then ever more slowly, and is nearly flat at the end; from there the VAE-GAN's line climbs for eight passes and then stays about there.",
+    title="The VAE earns nats, the VAE-GAN's recipe spends some of them",
 )
 
 
@@ -514,7 +513,7 @@ note("%", precise_whole=scores["VAE-GAN", "fitted"].precision)
 #
 # **The distance alone** misleads. It prefers torn VAE-GAN faces ({{vaegan_ni}}) to whole ones ({{vaegan_fitted}}), against eye and nats. Precision (chapter 07), which asks face by face, sides with the eye: {{precise_torn}} against {{precise_whole}}. Of the lead of {{lead}}, {{lead_mean}} lie in the *mean* of the features: on average, whole faces are off in one direction, farther than torn ones. What the direction is, we don't know.
 #
-# Fine detail is not the reason. It is what the VAE-GAN's recipe bought: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}. But torn faces that are blurred until they have less, {{fine_blurred}}, still get a distance of {{blurred}}.
+# Fine detail explains at most part. It is what the VAE-GAN's recipe bought: of the photographs' power in it (chapter 07) the VAE-GAN's fitted faces have {{fine_gan}}, grain included, the VAE's {{fine_vae}}. But torn faces that are blurred until they have less, {{fine_blurred}}, still get a distance of {{blurred}}.
 #
 # Could a density of codes be better than a Gaussian? A little: a **flow**, a network that carries noise to codes, saves little more in a short training ([A flow on codes](deeper/Flow_on_Codes.ipynb) trains, shows and judges it).
 #

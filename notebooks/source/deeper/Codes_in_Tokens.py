@@ -167,7 +167,7 @@ claims.add("revived", in_use["revival"] - alone, above=3, text="Perplexity, of 6
 claims.note("in_use", in_use["revival"])
 claims.note("alone", alone)
 # %% [markdown]
-# With revival the perplexity is {{in_use}}, without it {{alone}}. Tokens that die are the discrete relative of posterior collapse.
+# With revival the perplexity is {{in_use}}, without it {{alone}}. Tokens that die resemble posterior collapse: a part of the code falls silent.
 #
 # ## 2 The prior comes afterwards
 #
@@ -341,7 +341,7 @@ show(
         "nats for a held-out capital",
         legend_outside=True,
     ),
-    alt="Nats for a held-out capital against the update, four falling lines: the −ELBO of a VAE and of one with two layers, the pixels of a VQ-VAE given its tokens, and the VQ-VAE's bound while the prior over its tokens learns.",
+    alt="Nats for a held-out capital against the update, four falling lines. Lowest the pixels of a VQ-VAE given its tokens; above them, meeting at their end, the −ELBO of a VAE and of one with two layers; highest at the end the VQ-VAE's bound, while the prior over its tokens learns.",
     title=f"After short training: VAE {ends['VAE']:.0f}, two layers {ends['two layers']:.0f}, tokens {bound:.0f} nats",
 )
 layers = ends["VAE"] - ends["two layers"]
@@ -383,13 +383,13 @@ claims.add(
 )
 show(
     plots.image_grid(torch.cat(list(rows.values())), 5, 10, row_titles=list(rows)),
-    alt="Five rows of ten samples. A VAE and one with two layers: soft shapes, few of them a letter. Tokens at random: scraps of strokes all over. Tokens from the learned prior, two rows: strokes in black and white, some of them a letter.",
-    title="The crispest samples come from the model with the worst bound",
+    alt="Five rows of ten samples. A VAE and one with two layers: soft, gray shapes, about half of them a letter. Tokens at random: scraps of strokes all over. Tokens from the learned prior, two rows: strokes in black and white, most of them a letter.",
+    title="The crispest letters come from the model with the worst bound",
 )
 # %% [markdown]
-# The classifier of capitals reads {{named}} of the prior's letters as the letter that was asked for (chance is 4 %; the upper rows were asked for none). Yet the bound is {{tokens_dearer}} *worse* than the VAE's. The bound charges for every token, also for those that hardly change the picture, and it counts one spelling of the picture where many would do. A sample is only asked whether its tokens fit together.
+# The classifier of capitals reads {{named}} of the prior's letters as the letter that was asked for (chance is 4 %; the upper rows were asked for none). Yet the bound is {{tokens_dearer}} *worse* than the VAE's. Two reasons are possible, not tested here: the bound charges for every token, also for those that hardly change the picture, and it counts one spelling of the picture where many would do. A sample is only asked whether its tokens fit together.
 #
-# The second layer saves {{layers_save}}: nothing, after so short a training (one run). It is hardly used. Of its code {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$, and once $z_2$ is drawn only {{settled}} of the samples' pixel variance is settled. (At the end all curves still fall a little, so the order of the bounds is that of these budgets. In the arena, on garments and after more updates, two layers save {{arena_saves}}.)
+# The second layer saves {{layers_save}}: nothing, after so short a training (one run). It is little used. Of its code {{rate_top}} are in $z_2$ and {{rate_lower}} in $z_1$, and once $z_2$ is drawn only {{settled}} of the samples' pixel variance is settled. (At the end all curves still fall a little, so the order of the bounds is that of these budgets. In the arena, on garments and after more updates, two layers save {{arena_saves}}.)
 #
 # ## What you can say now
 #

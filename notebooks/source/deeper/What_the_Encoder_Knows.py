@@ -112,7 +112,7 @@ claims.add("gain", better, above=2, unit="nats", whole_interval=True, text="Gain
 
 
 # %% [markdown]
-# It is {{gain}} better than the usual recipe. Which of its changes did that, this does not say: the network, the batches and the schedule all differ.
+# It is {{gain}} better than one run of the usual recipe. Which of its changes did that, this does not say: the network, its mean picture, the batches, the learning rate and the schedule all differ.
 #
 # ## 2 What does the encoder know about a picture?
 #
@@ -126,8 +126,10 @@ pool = test.subset(min(500, len(test)), seed=0)
 pictures = pool.floats()
 with torch.no_grad():
     few = flat.encode(pictures[:30])
+figure = posterior_ellipses(few, pool.labels[:30])
+figure.legends[0].set_loc("outside lower center")  # below, away from the title
 show(
-    posterior_ellipses(few, pool.labels[:30]),
+    figure,
     alt="Thirty test digits as ellipses in a two-dimensional code, each marked with its digit, over the prior's circles. "
     "Every ellipse is much smaller than the prior. Some classes form groups of their own, others mix near the center.",
     title="Each picture pins down its code; near the center classes mix",
@@ -182,7 +184,8 @@ with torch.no_grad():
     )
 # %% [markdown]
 # When two pictures share a cloud, the decoder gets the same $z$ from both and must answer both. The best it can
-# do, pixel by pixel, is to give each the average of the two: a blurred picture in between. Remember this pair when chapter 07 asks for the root of the blur.
+# do, pixel by pixel, is the average of *all* training pictures whose clouds cover that place, the likelier there the heavier: a blurred picture.
+# Here it is no mixture of the two, but one soft digit. Remember this pair when chapter 07 asks what blurs.
 #
 # Now disturb a picture and watch its code. Three corruptions: noise on every pixel, a shift by three pixels, a blank
 # right half. Back to the models with the larger code.
@@ -260,12 +263,11 @@ claims.add("smallest_move", min(moves), above=2, unit="σ of q", text="Smallest 
 # %% [markdown]
 # Each row is worth a pause.
 #
-# - **Noise** changes the pixels least and costs most: {{noise_cost}}. The decoder is certain that the background is black, and every gray speck
-#   contradicts a certainty. Part of the price is honest: gray specks are coins, so the least possible cost rises too.
+# - **Noise** changes the pixels least and costs most: {{noise_cost}}. The decoder is nearly certain that the background is black, and every gray speck
+#   contradicts it. Part of the price is honest: gray specks are coins, so the least possible cost rises too.
 # - **A shift** leaves the strokes as they were (where they stay inside the frame). To this encoder it is a different picture, and the code moves by several of its own standard deviations.
 # - **Half a digit** costs a fraction of the shift: black pixels are cheap, and ink that is
-#   not there need not be described. So a low −ELBO does not mean "a good digit". Chapter 09 returns to this when it looks for
-#   unusual data. (And look at the last row of pictures: some halves come back partly completed.)
+#   not there need not be described. So a low −ELBO does not mean "a good digit": see [Strange pictures](Strange_Pictures.ipynb). (And look at the last row of pictures: some halves come back partly completed.)
 #
 #
 # ## 3 Do convolutions help?
@@ -337,13 +339,13 @@ show(
         y_label="held-out −ELBO (nats per example)",
     ),
     alt="Held-out negative ELBO of the fully connected and the convolutional VAE after each pass, with 95 % intervals "
-    "over the seeds. The convolutional curve ends lower.",
+    "over the seeds. Both fall; the convolutional curve is lower throughout, and by its end the nearer to flat.",
     title="After equal passes the convolutional VAE is ahead",
 )
 claims.add("conv_gain", gain, above=0, unit="nats", whole_interval=True, text="Gained by convolutions")
 claims.add("conv_parameters", count(conv) / count(models[0]), below=0.5, text="Parameters, conv over mlp")
 # %% [markdown]
-# With these digits and passes convolutions win by {{conv_gain}}, with fewer parameters. But the fully connected curve is not flat, and passes are not the only budget. The same small kernel is applied at every
+# With these digits and passes convolutions win by {{conv_gain}}, with fewer parameters. But neither curve is flat, and passes are not the only budget. The same small kernel is applied at every
 # position, so count the operations for one picture.
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -358,7 +360,8 @@ def arithmetic(model):
 
 work = {"fully connected": arithmetic(models[0]), "convolutional": arithmetic(conv)}
 print(", ".join(f"{name}: {count / 1e6:.1f} million operations" for name, count in work.items()))
-claims.add("conv_arithmetic", work["convolutional"] / work["fully connected"], above=2, exact=True)
+ratio, text = work["convolutional"] / work["fully connected"], "Operations, conv over mlp"
+claims.add("conv_arithmetic", ratio, above=2, exact=True, text=text)
 # %% [markdown]
 # So two questions stay open: we compared equal passes, not equal arithmetic, and few digits, not many. This course uses the fully
 # connected network on MNIST because a pass takes less arithmetic and two CPU cores are all you may have. Now you know what that costs.
@@ -384,7 +387,7 @@ explorer = explore_corrupted_digit(models[0], pool.floats()[0])
 # %% [markdown]
 # ## What you can say now
 #
-# - Two digits whose clouds overlap get the same answer from the decoder, and it can only be their average.
+# - Two digits whose clouds overlap get nearly the same answer from the decoder: at best, an average of all that share the place.
 # - A low −ELBO is not a good digit: half a digit costs less than a whole one that was shifted.
 # - "Convolutions are better" needs a budget: equal passes is not equal arithmetic.
 #
