@@ -211,7 +211,7 @@ def fine(pictures, data):
 off = abs(fine(vae, real) - evaluation.relative_power(vae, real, high=1))
 claims.add("same_power", off, below=1e-4, exact=True, text="Your fine power off the package's")
 # %% [markdown]
-# Now garments. A *small* network has one layer of 32 units in encoder and decoder, a *large* one 384 and 256 units; all codes have 32 dimensions. A *short* training has 500 updates of 128 pictures, a *long* one 4,000. All four pairs come from one loop, three times each.
+# Now garments. A *small* network has one layer of 32 units in encoder and decoder, a *large* one 384 and 256 units; all codes have 32 dimensions. A *short* training has 500 updates of 128 pictures, a *long* one 4,000. All four combinations come from one loop, three times each.
 # %%
 GARMENTS = "digits" if OFFLINE else "fashion_mnist"
 train, x = load(GARMENTS, "train"), load(GARMENTS, "validation").floats()[:2000]
@@ -238,7 +238,7 @@ for name, plan in plans.items():
 
 
 # %% [markdown]
-# To tell code and decoder apart, **freeze the encoder** and train a new large decoder on nothing but its codes ("anew" in table and figure). If it draws more than the old one, the old decoder was at fault.
+# To tell code and decoder apart, **freeze the encoder** and train a new large decoder on nothing but its codes ("anew" in table and figure). What it draws beyond the old one, the old one missed.
 #
 # The table will say how much fine power is *drawn*, and how much is *right*: 1 minus that of the error, so that added noise lowers it. For an exact average (section 1) the two agree.
 # %%
@@ -266,22 +266,22 @@ def rebuilt(model, decoder):
 
 
 options = ["less than a third of it", "a third to two thirds", "more than two thirds"]
-question = "“Large, long” draws more fine power than “small, short”. From the codes of “small, short”, a new large decoder makes up ..."
+question = "“Large, long” draws more fine power than “small, short”. How much of that lead does a new large decoder make up, from the codes of “small, short”?"
 guess = predict(question, options)
 # %%
 pictures = {name: [rebuilt(model, model) for model in those] for name, those in models.items()}
 for name in ("small, short", "large, long"):
     anew = [rebuilt(model, train_anew(model, seed)) for seed, model in enumerate(models[name])]
     pictures[f"{name}, anew"] = anew
-nats, kept, right, table = {}, {}, {}, []
-for name, those in pictures.items():
-    encoders = models[name.removesuffix(", anew")]
+nats, kept, right, table = {}, {}, {}, []  # rate, fine power drawn and right: name → Runs over seeds
+for name, each in pictures.items():
+    encoders = models[name.removesuffix(", anew")]  # "anew" has the codes of the old model
     nats[name] = Runs((model.encode(x).kl().mean() for model in encoders), least=0)
-    kept[name] = Runs((fine(p, x) for p in those), least=0)
-    right[name] = Runs(missing_power(x - p, x, 0.25) for p in those)
+    kept[name] = Runs((fine(p, x) for p in each), least=0)
+    right[name] = Runs(missing_power(x - p, x, 0.25) for p in each)
     row = {"network, training": name, "nats": f"{nats[name].mean:.1f}"}
     table.append(row | {"drawn": f"{kept[name].mean:.0%}", "right": f"{right[name].mean:.0%}"})
-    note("%", **{name.replace(", ", "_"): kept[name]})
+    note("%", **{name.replace(", ", "_"): kept[name]})  # for the text, as small_short, ...
 results_table(table, caption="Fine power of held-out pictures, from a draw of their codes; means over seeds")
 lead = kept["large, long"] - kept["small, short"]
 regained = (kept["small, short, anew"] - kept["small, short"]) / lead
@@ -302,8 +302,8 @@ names = ["real", *(f"{name}: {kept[name].mean:.0%}" for name in rows)]
 strips = torch.cat([x[10:20], *(pictures[name][0][10:20] for name in rows)])
 show(
     image_grid(strips, 5, 10, row_titles=names),
-    alt="Five rows of ten garments, each with its fine power: real; rebuilt by the small network after a short training, most kinds plain, outlines soft, one dress a smear; from the same codes by a new decoder, a little clearer; large network, long training, clear outlines; from its codes by a new decoder, much the same. Prints and folds are missing in all rebuilt rows.",
-    title=f"Equal new decoders draw {kept[rows[1]].mean:.0%} of the fine power from the small network's codes, {kept[rows[3]].mean:.0%} from the large one's",
+    alt="Five rows of ten garments: real ones, and the same rebuilt four times, each time with the fine power. By the small network after a short training: outlines soft, one dress a smear. From the same codes by a new decoder: a little clearer. By the large network after a long training: clear outlines. From its codes by a new decoder: much the same. Prints and most folds are missing in all rebuilt rows.",
+    title=f"Equal new decoders draw {kept[rows[1]].mean:.0%} of the fine power from the codes of “small, short”, {kept[rows[3]].mean:.0%} from those of “large, long”",
 )
 
 
@@ -318,24 +318,25 @@ def last_fifth(losses):
 
 
 fell = max(abs(last_fifth(each)) for size in ("small", "large") for each in losses[f"{size}, long"])
-parts = torch.arange(1, 26) / 25
-curves = {name: (parts * len(each[0]), smooth(each[0])) for name, each in losses.items()}
+middles = (torch.arange(25) + 0.5) / 25  # of the parts
+curves = {name: (middles * len(each[0]), smooth(each[0])) for name, each in losses.items()}  # seed 0
 figure = line_plot(curves, "updates", "−ELBO while training (nats)", log_x=True, direct=True)
 for name, line in zip(curves, figure.axes[0].lines, strict=True):
     line.set_color(style.SKY if "small" in name else style.VAE)
+figure.axes[0].texts[2].set_position((7, -16))  # "large, short": below the curve that passes its end
 show(
     figure,
-    alt="Training loss of four VAEs against the updates, logarithmic. The large network falls faster than the small one. Each network's long training ends below its short one, and both long ones end nearly flat.",
+    alt="Training loss of four VAEs against the updates, which stand on a logarithmic axis. The large network's curves lie below the small one's. Each network's long training ends below its short one, and both long ones end nearly flat.",
     title=f"Longer training and a larger network both lower the loss; in their last fifth the long trainings change by {fell:.1%} at most",
 )
 # %% [markdown]
-# "Large, long" draws {{large_long.value}} of the fine power, "small, short" {{small_short.value}}. Does it say *more* nats? No: {{best_nats.value}} against {{small_nats.value}}. And "large, short" draws {{large_short.value}} with only {{quick_nats.value}}. What is it, then?
+# "Large, long" draws {{large_long.value}} of the fine power, "small, short" {{small_short.value}}. Does it spend *more* nats? No: {{best_nats.value}} against {{small_nats.value}}. And "large, short" draws {{large_short.value}} with only {{quick_nats.value}}. What is it, then?
 #
-# - **What the nats say.** Equal new decoders, trained in one way, draw {{small_short_anew.value}} from the codes of "small, short" and {{large_long_anew.value}} from those of "large, long". These {{said.number}} points are due to the codes alone.
-# - **The decoder.** The small network's own decoder draws only {{small_short.value}}. With the new one {{drawn_right.number}} points more are *right*. Of the power that "large, long" draws beyond "small, short", it makes up {{regained.value}}.
+# - **The codes.** Equal new decoders, trained in one way, draw {{small_short_anew.value}} from the codes of "small, short" and {{large_long_anew.value}} from those of "large, long". Only the codes differ, so these {{said.number}} points are theirs: what they say, or how easily a decoder learns to read it.
+# - **The decoder.** The small network's own decoder draws only {{small_short.value}}. With the new one {{drawn_right.number}} points more are *right*. Of the lead of "large, long", it makes up {{regained.value}}.
 # - **Size or training?** Either helps. From "small, short", longer training leads to {{small_long.value}}, a larger network to {{large_short.value}}, both to {{large_long.value}}.
 #
-# Most fine detail is in none of these pictures. (All learning rates end at 0, which flattens any curve. The new decoders' curves are not shown; from the codes of "large, long" the new one draws a little less than the old.)
+# Most fine detail is in none of these pictures. (All learning rates end at 0, which flattens any curve. The new decoders had fewer updates than "large, long", and draw a little less from its codes: trained longer, they might make up more.)
 #
 # ## 3 Must doubt look like blur?
 #
@@ -440,11 +441,11 @@ show(
     title=f"Same codes, read as meant: {read[0]} in ink, {read[1]} in ink through the cut, {read[2]} in distances",
 )
 # %% [markdown]
-# **Crisp?** Ink leaves {{gray_ink.value}} of the pixels gray (0.2 to 0.8), distances {{gray_far.value}} (true letters {{gray_true.value}}). But *ink* through the same cut leaves {{gray_cut.value}}. So the cut makes the edges crisp, not the distances.
+# **Crisp?** Ink leaves {{gray_ink.value}} of the pixels gray (0.2 to 0.8), distances {{gray_far.value}} (true letters {{gray_true.value}}). But *ink* through the same cut leaves {{gray_cut.value}}. So the cut is enough to make edges crisp.
 #
 # **Right?** A classifier reads {{read_ink.value}} of the letters in ink as meant, {{read_cut.value}} in cut ink, and {{read_far.value}} in distances: {{cut_reads.number}} points fewer than in cut ink. (Of true letters, to distances and back: {{there_read.value}}.) The cut hides doubt; it does not end it.
 #
-# **Thin strokes** get lost: the lightest tenth of letters keeps {{left_cut.value}} of its ink in cut ink, {{left_far.value}} in distances. Why? The decoder draws an average over the letters that the code leaves open. In a stroke two pixels wide a letter writes the distance +½; a letter with nothing near writes −3. So the average is positive only if more than six in seven letters have the stroke there. In ink, half are enough. (One clipping was tried, 3 pixels; the codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
+# **Thin strokes** get lost: the lightest tenth of letters keeps {{left_cut.value}} of its ink in cut ink, {{left_far.value}} in distances. Section 1 gives a reason. The decoder draws an average over the letters that the code leaves open. In a stroke two pixels wide a letter writes the distance +½; a letter with nothing near writes −3. So the average is positive only if more than six in seven letters have the stroke there. In ink, half are enough. (One clipping was tried, 3 pixels; the codes were learned for ink; the losses still fell by up to {{letters_fell}} in the last fifth.)
 #
 # ## 4 A GAN to compare with
 #
@@ -602,13 +603,13 @@ note(crisp_at_frechet=vae_crisp["Fréchet"], crisp_at_precision=vae_crisp["preci
 # %% [markdown]
 # Precision and Fréchet distance can be misled, and no mark sees everything.
 #
-# - **Precision rewards blur and dimness.** Blur lifts written digits from {{people_sure}} to {{blur_at_precision}}, dimming (× 0.8) to {{dim_at_precision}}. Blur pulls the features inward, toward their mean. That is enough: pull in the *features* as far, touching no picture, and precision is {{pulled}}.
-# - **Part of the VAE's lead is softness.** It leads the GAN by {{surer}} in precision. Compare at equal fine power: blur the GAN's digits until they are as soft as the VAE's, and the lead is {{lead_soft}}; sharpen the VAE's until they are as crisp as the GAN's, and it is {{lead_crisp}}.
+# - **Precision can reward blur and dimness.** Blur lifts written digits from {{people_sure}} to {{blur_at_precision}}, dimming (× 0.8) to {{dim_at_precision}}. Blur leaves the features less spread. That alone would do: pull the *features* in to the same spread, touching no picture, and precision is {{pulled}}.
+# - **Part of the VAE's lead goes with softness.** It leads the GAN by {{surer}} in precision. Compare at equal fine power: blur the GAN's digits until they are as soft as the VAE's, and the lead is {{lead_soft}}; sharpen the VAE's until they are as crisp as the GAN's, and it is {{lead_crisp}}.
 # - **Fréchet distance can reward contrast.** That sharpening takes the VAE from {{vae_far}} to {{crisp_at_frechet}}. Making every pixel 1.3 times brighter draws no new edge, and takes it to {{bright_at_frechet}}. Precision pays: by sharpening it falls from {{vae_sure}} to {{crisp_at_precision}}.
-# - **Precision does not see a missing class.** Without any 1, precision changes by {{dropped_precision}}. The others do: Fréchet distance rises by {{dropped_frechet.value}}, recall changes by {{dropped_recall.value}}. So does **coverage**, the share of real pictures with a sample within their own reach, here to the fifth neighbor (Naeem et al. 2020): {{dropped_coverage.value}}.
+# - **Precision does not see a missing class.** Without any 1, precision changes by {{dropped_precision}}. Fréchet distance sees it, and rises by {{dropped_frechet.value}}. Recall changes by {{dropped_recall}}: three draws cannot tell. **Coverage**, the share of real pictures with a sample within their own reach, here to the fifth neighbor (Naeem et al. 2020), sees it: {{dropped_coverage}}.
 # - **No mark looks for copies.** None compares samples with the training pictures: a thief who hands those out [gets through](deeper/The_Thief.ipynb).
 #
-# All but fine power are opinions of one network, and a Fréchet distance depends on the number of pictures (Chong & Forsyth 2020).
+# All marks but fine power are opinions of one network, and a Fréchet distance depends on the number of pictures (Chong & Forsyth 2020).
 #
 # ## 6 Is there a dial between the two?
 #
@@ -619,8 +620,8 @@ guess = predict("From T = 1 to T = 0.6 the VAE's precision rises. Its recall fal
 TEMPERATURES = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4)
 lines = {}
 for name in ("VAE", "GAN"):
-    lines[name] = [several(lambda s, n=name, T=T: drawn(s, n.lower(), T)) for T in TEMPERATURES]
-_, cold, _, usual, hot, _ = lines["VAE"]
+    lines[name] = [several(partial(drawn, name=name.lower(), temperature=T)) for T in TEMPERATURES]
+_, cold, _, usual, hot, _ = lines["VAE"]  # T = 0.6, 1.0 and 1.2
 gain, loss = cold["precision"] - usual["precision"], usual["recall"] - cold["recall"]
 share = loss.mean / gain.mean
 guess.compare(0 if share < 0.8 else 1 if share < 1.25 else 2, f"precision {gain:+.2f}, recall {-loss:+.2f}.")
@@ -634,15 +635,15 @@ for name in ("VAE", "GAN"):
         figure.axes[0].annotate(text, place, (-5, -11), textcoords="offset points", ha="right", fontsize=9)
 show(
     figure,
-    alt="Precision against recall at six temperatures from 0.4 to 1.4, a line for the VAE, one for the GAN, and a point for written digits (data). Both fall from cold, at the left, to hot, at the right: the VAE's from the top, with little recall, the GAN's lower and shorter. The written digits lie above both.",
+    alt="Precision against recall at six temperatures T from 0.4 to 1.4, with 95 % intervals of precision over draws: a line for the VAE, one for the GAN, and a point for written digits (data). Both lines fall from cold, at the left, to hot, at the right. The VAE's starts with the highest precision of all and almost no recall; where both have the same recall, it lies above the GAN's. The point lies at the far right: as much recall as the VAE's hottest samples have, with far more precision.",
     title=f"Cooled to T = 0.6, the VAE has precision {cold['precision'].mean:.2f} instead of {usual['precision'].mean:.2f}, and recall {cold['recall'].mean:.2f} instead of {usual['recall'].mean:.2f}",
 )
 # %% [markdown]
-# $T = 0.6$ buys {{dial.value}} of precision and costs {{dial_cost.value}} of recall. $T = 1.2$ does the opposite: precision {{hot_at_precision.value}}, recall {{hot_at_recall.value}}. So compare models by their curves, not by one point each. Here the VAE's lies above the GAN's, in part by softness (section 5).
+# $T = 0.6$ buys {{dial.value}} of precision and costs {{dial_cost.value}} of recall. $T = 1.2$ does the opposite: precision {{hot_at_precision.value}}, recall {{hot_at_recall.value}}. So compare models by their curves, not by one point each. Here the VAE's lies above the GAN's wherever they share a recall; part of that goes with softness (section 5).
 #
 # ## Play
 #
-# Sharpen the VAE's digits until their sharpness meets the data's: what does the Fréchet distance say? (The explorer judges 128 pictures, so its marks differ from those above.)
+# Sharpen the VAE's digits until their sharpness meets the data's: what does the Fréchet distance say? Then add noise: which marks take it for detail? (*Sharpness* is not fine power, but also rises with edges. The explorer judges only 128 pictures, so its marks differ.)
 # %%
 from vae_course.widgets import explore_the_judge
 
@@ -657,9 +658,9 @@ explorer = explore_the_judge({"VAE": vae, "GAN": gan, "written": fresh(0)}, real
 # ## What you can say now
 #
 # - A well-trained decoder draws the average of all that its code leaves open.
-# - Between the two networks of garments, blur is mostly the code's fault: what an encoder says counts, not only in how many nats. A better decoder makes up a smaller part.
-# - Crisp is not right: a steep cut makes letters crisp, but no easier to read.
-# - Precision can be bought by blur, Fréchet distance by contrast. Show several marks, beside those of real pictures.
+# - Of two VAEs of garments the blurrier one lost most by its codes, though they cost no fewer nats; a better decoder made up {{regained.value}} of the difference.
+# - Crisp is not right: a steep cut makes letters crisp, but a classifier reads them no better.
+# - Precision can be bought by blur, a better Fréchet distance by contrast. Show several marks, beside those of real pictures.
 #
 # **Dig deeper**: [The thief, and how many pictures a distance needs](deeper/The_Thief.ipynb) (exercises 07.2, 07.4, 07.5).
 #

@@ -61,11 +61,11 @@ show(
     plots.image_grid(
         shown.flatten(0, 1), 6, 10, row_titles=["2 numbers", "4", "8", "16", "32", "the picture"]
     ),
-    alt="Ten pictures in columns, each rebuilt from a code of 2, 4, 8, 16 and 32 numbers, one row for each size, and the picture itself at the bottom. The top row is blurred and typical; shapes come first; the lower rows look much alike, and fine marks of the pictures are in none of them.",
+    alt="Ten pictures in columns, digits and garments, each rebuilt from a code of 2, 4, 8, 16 and 32 numbers, one row for each size, and the picture itself at the bottom. With 2 numbers most are blurred, and some show another digit or shoe; from 8 numbers on the rows look much alike, and fine marks of the pictures are in none of them.",
     title="Most shapes are there with 8 numbers; print, straps and fur are in no row but the last",
 )
 # %% [markdown]
-# (One model of all sizes drew them: play with it at the end.)
+# (Digits and garments have one model each, of all sizes: play with it at the end.)
 #
 # ## Objectives
 #
@@ -94,7 +94,7 @@ solution("08.1")
 # %% [markdown]
 # A few hundred of about half a million: no reason for a small code.
 #
-# Now train a VAE with more numbers than it needs (here with two layers of 128). This is the whole loop: a batch, its ELBO, a step. The KL's weight rises from 0 to 1 over the first 30 % (warm-up, chapter 04); the learning rate falls along a cosine. `look` measures held-out pictures.
+# Now train a VAE with more numbers than it needs (here with two layers of 128). This is the whole loop: a batch, its ELBO, a step. The KL's weight rises from 0 to 1 over the first 30 % (warm-up, chapter 04); the learning rate rises over the first 5 %, then falls along a cosine. `look` measures held-out pictures.
 # %%
 @torch.no_grad()
 def look(model):
@@ -113,7 +113,7 @@ def train_vae(k, seed, most=1.0):
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3, fused=True)
     updates = EPOCHS * math.ceil(len(train) / BATCH_SIZE)
 
-    def share(t):  # of the highest learning rate
+    def share(t):  # of the highest learning rate: up in the first twentieth, down along a cosine
         return min(20 * t / updates, 1) * 0.5 * (1 + math.cos(math.pi * t / updates))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
@@ -156,7 +156,7 @@ for line in figure.axes[1].lines:
     line.set(marker="", color="#0072B2", linestyle="-", linewidth=1)
 show(
     figure,
-    alt="Left, the held-out negative ELBO against updates falls steeply, then slowly, and ends flat. Right, the KL of each unit: all rise at first, then most fall towards 0 one after another and stay there, while the others level off above them.",
+    alt="Left, the held-out negative ELBO against updates falls steeply, then slowly, and ends flat. Right, the KL of each unit: all rise at first, then most fall toward 0 one after another and stay there, while the others level off above them.",
     title="All units wake up; then most fall silent, and in this run none of those speaks again",
 )
 # %% [markdown]
@@ -295,9 +295,9 @@ notes("nats", cost_digits=measured("digits", unused_cost, least=0)[64])
 
 
 # %% [markdown]
-# In the model above {{active}} units are active, as many as are in use. Where the two kinds of units lie far apart, as for garments and MNIST, the counts nearly agree. For the 1,197 small digits they do not: of 64 units {{above_low}}, {{used_digits}} or {{above_high}} are worth 0.03, 0.1 or 0.3 nats (means over three seeds), and {{active_digits}} are active. So name the threshold.
+# In the model above {{active}} units are active, as many as are in use. Where the two kinds of units lie far apart, as for garments and MNIST, the counts nearly agree. For letters and the 1,197 small digits they do not: of 64 units of the digits {{above_low}}, {{used_digits}} or {{above_high}} are worth 0.03, 0.1 or 0.3 nats (means over three seeds), and {{active_digits}} are active. So name the threshold.
 #
-# Nor are silent units free: together they cost {{cost_digits}} for small digits.
+# Nor are silent units free: together they cost {{cost_digits}} there.
 #
 # ## 2 What does a size buy?
 #
@@ -336,8 +336,8 @@ for name in ("mnist", "fashion_mnist"):
     table = sweeps[name][1]
     pca = {k: table["squared_error"][table["k"].index(k)] for k in SIZES}
     vae = measured(name, "squared_error")
-    wider = measured(name, "squared_error", "gaussian_learned")
-    panels[TITLES[name]] = {"VAE, Bernoulli": vae, "VAE, Gaussian with learned σ": wider, "PCA": pca}
+    other = measured(name, "squared_error", "gaussian_learned")
+    panels[TITLES[name]] = {"VAE, Bernoulli": vae, "VAE, Gaussian with learned σ": other, "PCA": pca}
 guess.compare(0 if pca[64] < vae[64].mean else 1, f"PCA {pca[64]:.4f}, VAE {vae[64].mean:.4f}, garments.")
 ahead, behind = pca[8] / vae[8], vae[64] / pca[64]
 claims.add("ahead_8", ahead, above=1, unit="times", text="Garments, 8 numbers: PCA's error over the VAE's")
@@ -354,15 +354,15 @@ notes("points", probe_garments=(found[64] - found[8]) * 100)
 notes("nats", elbo_garments=nats[8] - nats[64])
 show(
     plots.side_by_side(panels, "size k of the code", "squared error of a pixel", log_x=2, log_y=True),
-    alt="Squared error of a pixel against the size of the code, both axes logarithmic, MNIST left and garments right. PCA falls along an almost straight line. Both VAEs start below it; the Bernoulli one becomes level, and PCA passes below it.",
+    alt="Squared error of a pixel against the size of the code, both axes logarithmic, MNIST left and garments right. PCA falls all the way, on MNIST ever more steeply. Both VAEs start below it, close together; the Bernoulli one becomes level at 16 numbers on MNIST and at 8 for garments, the Gaussian one at 32. At 64 PCA lies below both.",
     title="PCA's error goes on falling where the error of the Bernoulli VAE stays level",
 )
 # %% [markdown]
 # **For the picture.** With 8 numbers PCA's error on garments is {{ahead_8}} the VAE's: a decoder that bends can get more out of a number. With 64 it is the other way round: the VAE's error is {{behind_64}} PCA's.
 #
-# Is it the price? PCA pays nothing for a number; a VAE pays the KL. So train the same network without the price (β = 0). With {{offered}} numbers the VAE's error is {{priced}} PCA's; without the price, {{unpriced}} (one run each). So the price costs the VAE its lead. (A Gaussian VAE pays, too, but its σ makes errors dearer, and more numbers are worth their price: section 3. With 64 numbers PCA passes it, too.)
+# Is it the price? PCA pays nothing for a number; a VAE pays the KL. So train the same network without the price (β = 0). With {{offered}} numbers the VAE's error is {{priced}} PCA's; without the price, {{unpriced}} (one run each). So here the price costs the VAE its lead. (A Gaussian VAE pays, too, but its σ makes errors dearer, and more numbers are worth their price: section 3. With 64 numbers PCA passes it, too.)
 #
-# **For the class.** From 8 to 64 numbers garments gain {{probe_garments}} by the probe. In −ELBO they gain {{elbo_garments}}: nothing that three seeds can tell from 0. So neither stands for the other. Where do the points come from? A hint from one model of 64: the probe finds the class of {{probe_all}} of the pictures from all units, {{probe_used}} from those in use, and {{probe_silent}} from the silent ones alone.
+# **For the class.** From 8 to 64 numbers garments gain {{probe_garments}} by the probe. In −ELBO they gain {{elbo_garments}}: nothing that three seeds can tell from 0. So neither stands for the other. Where does a probe find its points? A hint from one model of 64: the probe finds the class of {{probe_all}} of the pictures from all units, {{probe_used}} from those in use, and {{probe_silent}} from the silent ones alone.
 #
 # How can a silent unit know? Its *means* still differ a little from picture to picture, and the probe blows them up to one size. From *draws*, which is what the decoder gets, the probe finds {{probe_drawn}}, as by guessing. Silent to the decoder is not empty to a probe.
 #
@@ -383,11 +383,11 @@ said = f"{gaussian.mean:.0f} against {bernoulli.mean:.0f} (means over the seeds)
 guess.compare(2 if ratio >= 2 else 0 if ratio < 0.8 else 1, said)
 more = gaussian - bernoulli
 claims.add("more_units", more, above=5, text="Garments, 64: units in use, Gaussian minus Bernoulli")
-notes(units_bernoulli=bernoulli, units_gaussian=gaussian)
+notes(units_bernoulli=bernoulli, units_gaussian=gaussian, units_of_32=one[32])
 # %% tags=["hide-input"]
 show(
     plots.side_by_side(counts, "size k of the code", "units in use", log_x=2, log_y=True),
-    alt="Units in use against the size offered, both axes logarithmic, MNIST left and garments right. The Bernoulli line leaves the line of all units at about 8 to 16 and becomes level; the Gaussian line follows it much longer.",
+    alt="Units in use against the size offered, both axes logarithmic, MNIST left and garments right. The Bernoulli line leaves the line of all units at about 8 to 16 and becomes level; the Gaussian line follows it to 16 for garments and to 32 on MNIST, then becomes level, too.",
     title=f"Garments, 64 offered: {gaussian.mean:.0f} units in use under a Gaussian, {bernoulli.mean:.0f} under a Bernoulli",
 )
 
@@ -395,7 +395,7 @@ show(
 # %% [markdown]
 # The same garments, network and training: {{units_bernoulli}} units in use under one likelihood, {{units_gaussian}} under the other. So the count is no property of the data alone.
 #
-# What differs? Perhaps σ. The Gaussian learned a σ of {{sigma}}: it promises to get a pixel right to within that, and pays dearly where it does not. A Bernoulli pixel is a coin, whose σ is $\sqrt{p(1-p)}$: up to ½ for a gray pixel.
+# What differs? Perhaps σ. The Gaussian learned a σ of {{sigma}}: it expects to miss a pixel by about that, and pays dearly for more. A Bernoulli pixel is a coin, whose σ is $\sqrt{p(1-p)}$: up to ½ for a gray pixel.
 #
 # If σ matters, the count must fall as a σ held fixed grows. Linear theory says how far. In a VAE of linear networks, which does PCA ([Water-filling](deeper/Water_Filling.ipynb)), a unit is used exactly if the data's variance along its axis, an eigenvalue, exceeds $\sigma^2$ (Lucas et al. 2019).
 
@@ -461,9 +461,9 @@ show(
 # %% [markdown]
 # **σ matters** (left). The count falls from {{units_learned}} at the learned σ to {{units_at_quarter}} at ¼, {{units_at_half}} at ½ and {{units_at_1}} at 1 (one seed each). Linear theory has the direction right and the numbers too high: all 32 up to ¼, {{linear_at_half}} at ½, {{linear_at_1}} at 1.
 #
-# **σ is not all.** The pixels of the garments, as coins, have a σ of {{coin}} (root mean square). A Gaussian of nearly that σ, ¼, uses {{units_at_quarter}} of 32 units (one seed); the Bernoulli {{units_bernoulli.value}} of 64 (three seeds). (How much is left for other causes, one run does not tell.)
+# **One σ is not all.** The pixels of the garments, as coins, have a σ of {{coin}} (root mean square). A Gaussian of nearly that σ, ¼, uses {{units_at_quarter}} of 32 units (one seed); the Bernoulli {{units_of_32.value}} (three seeds). (Is it that a coin's σ differs from pixel to pixel? This does not tell.)
 #
-# **Training matters** (right; a KL of at least 0.05 nats counts, because worth was measured at the end only). With warm-up MNIST ends with {{history}} units more than without, and a −ELBO that is {{same_loss}} better. Garments end with {{history_garments}} more.
+# **Training matters** (right, one seed; a KL of at least 0.05 nats counts, because worth was measured at the end only). With warm-up MNIST ends with {{history}} units more than without, and a −ELBO that is {{same_loss}} better. Garments end with {{history_garments}} more.
 #
 # So the number in use says what *this* model found worth its price. Report it; do not read it as the size of the data.
 #
@@ -514,7 +514,7 @@ notes(updates_digits=measured("digits", "updates")[64].mean)
 measure = f"nats above the best (dotted: {TOLERANCE:g})"
 show(
     plots.side_by_side(panels, "size k, from 8 on", measure, log_x=2, levels={"": TOLERANCE}),
-    alt="Excess of the held-out negative ELBO over the best size against the size of the code from 8 on, a panel with an axis of its own for each data set, with 95 % intervals where there are three seeds, and the tolerance as a dotted line. MNIST and letters fall from 8 to 16; from there on, and from 8 on for the others, no mean is lower; small digits rise by several nats at 64.",
+    alt="Excess of the held-out negative ELBO over the best size against the size of the code from 8 on, a panel with an axis of its own for each data set, with 95 % intervals over three seeds but for the best itself, and the tolerance as a dotted line. MNIST and letters fall from 8 to 16; from there on, and from 8 on for the others, no mean is lower; small digits rise by several nats at 64.",
     title=f"In all four the lowest mean is at {min(lowest.values())} or {max(lowest.values())} numbers; "
     "nothing here speaks for more",
 )
@@ -531,7 +531,7 @@ for kind, likelihood in {"bernoulli": "bernoulli", "gaussian": "gaussian_learned
 #
 # ## Play
 #
-# One model has learned all sizes and all β at once. Raise the size until new bars stay flat; then raise β and see bars go out (bars: in the running notebook).
+# One model has learned all sizes and all β at once. In the running notebook a bar shows each unit's KL: raise the size until new bars stay flat; then raise β and see bars go out.
 # %%
 from vae_course.widgets import explore_beta_latent
 
