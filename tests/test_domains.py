@@ -8,6 +8,7 @@ import wave
 
 import pytest
 import torch
+from without_code import gaussian_without_code
 
 from vae_course import load
 from vae_course.elbo import without_code
@@ -15,7 +16,6 @@ from vae_course.evaluation.baselines import (
     file_bits,
     gaussian_plane,
     gaussian_with_covariance,
-    gaussian_without_code,
     linear_neighbors,
 )
 from vae_course.exercises.chapter_10 import bits_per_number

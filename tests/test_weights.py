@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_data import tiny_images
+from without_code import gaussian_without_code
 
 from recipes import classifier, text_models
 from recipes.text_models import bits_per_token
 from recipes.trio import RESULTS
 from vae_course import evaluate, load, weights
 from vae_course.evaluation import read
-from vae_course.evaluation.baselines import NGram, gaussian_without_code
+from vae_course.evaluation.baselines import NGram
 from vae_course.evaluation.bounds import elbo_scores
 from vae_course.evaluation.samples import coverage, frechet_distance
 from vae_course.models.vae import VAE

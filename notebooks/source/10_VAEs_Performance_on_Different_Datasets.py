@@ -604,6 +604,7 @@ domains = {
 explorer = explore_domains(
     domains,
     alt="A row for each kind of data, five places from one example to another: the bands of the spectrogram change, the sentence changes by whole words or not at all, one blurred photograph fades into another.",
+    title="Along the line sound and photograph fade over; the sentence jumps",
 )
 # %% [markdown]
 # ## Break it

@@ -612,6 +612,7 @@ explorer = widgets.explorer(
     {"way": place, "number": widgets.slider("draw", 0, 50, 1)},
     lambda: walked([0, 0.25, 0.5, 0.75, 1, 1.5], 1),
     alt="Two rows of six pictures, VAE above VAE-GAN: one draw of noise on the way from N(0, I), at 0, to the fitted prior, at 1, and beyond it. On the way the patches of the VAE fade and its face grows smoother, and the tears of the VAE-GAN's face mend; at 1.5 both are still faces.",
+    title="On the way to the fitted prior the VAE's patches and the VAE-GAN's tears fade",
 )
 # %% [markdown]
 # ## Break it

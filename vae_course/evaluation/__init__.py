@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazily(
     __name__,
     {
         "baselines": "auroc auroc_difference auroc_interval file_bits gaussian_plane "
-        "gaussian_with_covariance gaussian_without_code isolation_forest_scores linear_neighbors NGram "
+        "gaussian_with_covariance isolation_forest_scores linear_neighbors NGram "
         "pca_scores",
         "bounds": "bits_per_dimension elbo_scores Estimate evaluate Evaluation importance_weighted_bound "
         "importance_weighted_log_prob importance_weighted_scores",

@@ -24,17 +24,8 @@ def _shared(variance: Tensor, data) -> Tensor:
     return variance.mean(axes, keepdim=True) if axes else variance
 
 
-def gaussian_without_code(train, held_out) -> Estimate:
-    """−log p under one Gaussian for each feature, nats: what a GaussianVAE reaches without its code."""
-    known = train.values.double()
-    mean = known.mean(0)
-    variance = _shared((known - mean).square().mean(0), train)
-    normal = Normal(mean, variance.clamp_min(1e-6).sqrt())
-    return Estimate.of(-normal.log_prob(held_out.values.double()).flatten(1).sum(1))
-
-
 def gaussian_with_covariance(train, held_out) -> Estimate:
-    """The same under one Gaussian with full covariance: exact, and strong where features are few."""
+    """−log p under one Gaussian with full covariance, nats: exact, and strong where features are few."""
     known = train.values.double().flatten(1)
     normal = MultivariateNormal(known.mean(0), known.T.cov() + 1e-9 * torch.eye(known.shape[1]).double())
     return Estimate.of(-normal.log_prob(held_out.values.double().flatten(1)))

@@ -123,9 +123,12 @@ def explore_beta_latent(one_model, held_out, train=None, *, epochs: int = 4, n: 
     said = "β = {0.beta:g}, k = {0.k}: distortion {0.distortion:.0f}, rate {0.rate:.0f} nats"
     alt = "Blocks of decoded pictures and samples, one for each latent size (rows) and β (columns). "
     alt += f"At the corners: {'; '.join(map(said.format, corners))}."
+    cheap, dear = corners[-2:]
+    title = f"With k = {dear.k}, a code spends {cheap.rate:.0f} nats at β = {cheap.beta:g} "
+    title += f"and {dear.rate:.0f} at β = {dear.beta:g}"
     below = training.rows if training else ()
     strip = partial(draw_setting_strip, shown)
-    shell = Explorer(view.scene, controls, strip, alt=alt, fast=True, below=below)
+    shell = Explorer(view.scene, controls, strip, alt=alt, title=title, fast=True, below=below)
     shell.training = training
     return shell
 

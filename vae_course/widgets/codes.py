@@ -186,8 +186,9 @@ def explore_latent_pad(model: nn.Module, data) -> Explorer:
     controls = {f"z{i}": slider(f"z{'₁₂'[i - 1]}", -3.0, 3.0, 0.0, step=0.05) for i in (1, 2)}
     alt = "Left: the plane of a two-dimensional code with the codes of data and six numbered places joined "
     alt += "by a line. Right: what the decoder draws at each of the six."
-    given = model, codes, data.labels
-    return Explorer(pad_scene(*given), controls, partial(draw_pad_strip, *given), alt=alt, fast=True)
+    given, title = (model, codes, data.labels), "What the decoder draws at six places of the plane"
+    strip = partial(draw_pad_strip, *given)
+    return Explorer(pad_scene(*given), controls, strip, alt=alt, title=title, fast=True)
 
 
 def decoded(model: nn.Module, places: Sequence[tuple[float, float]]) -> Tensor:
@@ -260,11 +261,12 @@ def draw_all(domains: Mapping[str, Domain]) -> Figure:
     return figure
 
 
-def explore_domains(domains: Mapping[str, Domain], alt: str) -> Explorer:
+def explore_domains(domains: Mapping[str, Domain], alt: str, title: str | None = None) -> Explorer:
     """A menu for the kind of data and a slider between two examples of it; the strip shows all (``alt``)."""
     controls = {"kind": dropdown("data", list(domains)), "t": slider("t", 0.0, 1.0, 0.5, step=0.05)}
     scene = functools.cache(lambda kind: place_scene(domains[kind]))
-    return Explorer(lambda kind, t: scene(kind)(t=t), controls, lambda: draw_all(domains), alt=alt, fast=True)
+    still = {"static": partial(draw_all, domains), "alt": alt, "title": title}
+    return Explorer(lambda kind, t: scene(kind)(t=t), controls, fast=True, **still)
 
 
 def draw_picture(model: nn.Module, code: Tensor, axes: Axes) -> None:
@@ -349,7 +351,12 @@ def explore_alphabet(
     buttons = [widgets.Button(description=f"Save as {kind.upper()}") for kind in ("png", "svg")]
     below = [widgets.HBox(buttons), saved]
     scene, still = Scene(figure, [image], update), partial(draw_directions, model, center, ways)
-    explorer = Explorer(scene, controls, still, alt=alt, fast=True, below=below)
+    ink = {name: [designed(model, center, ways, {name: a}).mean().item() for a in (-2, 2)] for name in ways}
+    most = max(ink, key=lambda name: abs(ink[name][0] - ink[name][1]))
+    title = (
+        f"{most.capitalize()} changes the ink most: {ink[most][0]:.0%} to {ink[most][1]:.0%} of the pixels"
+    )
+    explorer = Explorer(scene, controls, still, alt=alt, title=title, fast=True, below=below)
 
     def save(button: widgets.Button) -> None:
         kind = button.description.rsplit(" ", 1)[1].lower()

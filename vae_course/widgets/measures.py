@@ -3,6 +3,7 @@ pictures by hand and sees which measure of realism believes it.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from matplotlib.artist import Artist
@@ -105,9 +106,12 @@ def explore_loss_translator() -> Explorer:
         "features": dropdown("picture", SIZES, 784),
         "pixel_range": dropdown("pixel values", RANGES, 1.0),
     }
-    betas = "; ".join(f"{row.name}: {effective_beta(row):.3g}" for row in (*FAMOUS, FIRST))
-    alt = f"Effective β of seven losses on a logarithmic axis, from 0.5 to several hundred. {betas}."
-    return Explorer(translation_scene(), controls, lambda: draw_translation(FIRST)[0], alt=alt, fast=True)
+    betas = {row.name: effective_beta(row) for row in (*FAMOUS, FIRST)}
+    told = "; ".join(f"{name}: {beta:.3g}" for name, beta in betas.items())
+    alt = f"Effective β of seven losses on a logarithmic axis, from 0.5 to several hundred. {told}."
+    title = f"Seven losses weigh the KL term by {min(betas.values()):.2g} to {max(betas.values()):.3g}"
+    scene, still = translation_scene(), lambda: draw_translation(FIRST)[0]
+    return Explorer(scene, controls, still, alt=alt, title=title, fast=True)
 
 
 # Chapter 07: which measure of realism believes a picture that was retouched?
@@ -130,26 +134,31 @@ def retouch(images: Tensor, detail: float = 0.0, noise: float = 0.0) -> Tensor:
     return (images + detail * (images - smooth) + noise * grain).clamp(0, 1)
 
 
-def against(real: Tensor, judge: Classifier) -> Callable[[Tensor], str]:
-    """The measures of pictures against these data, in one line of text; what the data give is taken once."""
+def against(real: Tensor, judge: Classifier) -> Callable[[Tensor], tuple[float, ...]]:
+    """A function that gives Fréchet distance, precision, recall and sharpness of pictures against these data;
+    what the data give is taken once."""
     theirs, edges = judge.features(real), sharpness(real).mean()
 
-    def verdict(images: Tensor) -> str:
+    def measured(images: Tensor) -> tuple[float, ...]:
         ours = judge.features(images)
-        precision, recall = precision_recall(theirs, ours)
-        return (
-            f"Fréchet distance {format_number(round(frechet_distance(ours, theirs), 1))}, "
-            f"precision {precision:.2f}, recall {recall:.2f}, "
-            f"sharpness {format_number(round((sharpness(images).mean() / edges).item(), 2))} of data"
-        )
+        share = (sharpness(images).mean() / edges).item()
+        return frechet_distance(ours, theirs), *precision_recall(theirs, ours), share
 
-    return verdict
+    return measured
+
+
+def verdict(frechet: float, precision: float, recall: float, share: float) -> str:
+    """What `against` measured, in one line of text."""
+    return (
+        f"Fréchet distance {format_number(round(frechet, 1))}, precision {precision:.2f}, "
+        f"recall {recall:.2f}, sharpness {format_number(round(share, 2))} of data"
+    )
 
 
 @styled
 def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) -> Scene:
     """Retouched pictures, their measures, and their power spectrum: a scene of source, detail and noise."""
-    verdict = against(real, judge)
+    measured = against(real, judge)
     figure, (left, right) = subplots(1, 2, figsize=(9.4, 3.1), width_ratios=[1.35, 1])
     image = draw_grid(left, real[: 2 * SHOWN], 2, SHOWN)
     right.plot(*power_spectrum(real), color=DATA, linestyle="--", label="data")
@@ -157,13 +166,13 @@ def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) 
     right.set(yscale="log", ylim=(1e-5, 30), xlabel="frequency (cycles per pixel)")
     right.set_ylabel("power (squared pixel value)")
     right.legend()
-    title = figure.suptitle(verdict(real), fontsize=11)
+    title = figure.suptitle(verdict(*measured(real)), fontsize=11)
 
     def update(source: str, detail: float, noise: float) -> None:
         shown = retouch(sources[source], detail, noise)
         image.set_data(montage(shown[: 2 * SHOWN], 2, SHOWN))
         line.set_ydata(power_spectrum(shown).power.numpy())
-        title.set_text(verdict(shown))
+        title.set_text(verdict(*measured(shown)))
 
     return Scene(figure, [image, line, title], update)
 
@@ -171,12 +180,12 @@ def judge_scene(sources: Mapping[str, Tensor], real: Tensor, judge: Classifier) 
 @styled
 def draw_strip(images: Tensor, real: Tensor, judge: Classifier) -> Figure:
     """The same pictures at five settings, with the measures of each above it."""
-    verdict = against(real, judge)
+    measured = against(real, judge)
     figure, rows = subplots(len(STRIP), 1, figsize=(9.4, 1.05 * len(STRIP)))
     for axes, (what, detail, noise) in zip(rows, STRIP, strict=True):
         shown = retouch(images, detail, noise)
         draw_grid(axes, shown[: 2 * SHOWN], 1, 2 * SHOWN)
-        axes.set_title(f"{what}: {verdict(shown)}", fontsize=10, loc="left")
+        axes.set_title(f"{what}: {verdict(*measured(shown))}", fontsize=10, loc="left")
     return figure
 
 
@@ -193,5 +202,8 @@ def explore_the_judge(sources: Mapping[str, Tensor], real: Tensor, judge: Classi
     }
     alt = f"Five rows of the same pictures ({names[0]}): blurred, as they are, sharpened, sharpened more, "
     alt += "and with noise; each row has its Fréchet distance, precision, recall and sharpness above it."
-    scene = judge_scene(sources, real, judge)
-    return Explorer(scene, controls, lambda: draw_strip(sources[names[0]], real, judge), alt=alt, fast=True)
+    soft, sharp = (against(real, judge)(retouch(sources[names[0]], detail)) for detail in (-1, 2))
+    title = f"From blurred to sharpened: Fréchet distance {soft[0]:.0f} to {sharp[0]:.0f}, "
+    title += f"precision {soft[1]:.2f} to {sharp[1]:.2f}"
+    scene, still = judge_scene(sources, real, judge), partial(draw_strip, sources[names[0]], real, judge)
+    return Explorer(scene, controls, still, alt=alt, title=title, fast=True)

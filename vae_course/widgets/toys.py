@@ -72,15 +72,15 @@ def explore_toy_posterior(model: CurveModel, points: Mapping[str, Tensor]) -> Ex
         "q_mean": slider("mean of q", -3.0, 3.0, 0.0, step=0.05),
         "q_log_var": slider("log variance of q", -7.0, 1.0, 0.0, step=0.1),
     }
-    gaps = []
-    for mean, log_var in CANDIDATES:
-        gap = float(model.kl_to_posterior(x, _number(mean), _number(log_var)))
-        gaps.append(f"{gap:.2f} for mean {minus(f'{mean:g}')} and standard deviation {_std(log_var):.2f}")
+    gaps = [float(model.kl_to_posterior(x, _number(mean), _number(spread))) for mean, spread in CANDIDATES]
+    each = "{:.2f} for mean {} and standard deviation {:.2f}"
+    told = [each.format(gap, minus(f"{m:g}"), _std(v)) for gap, (m, v) in zip(gaps, CANDIDATES, strict=True)]
     alt = f"For x = {first}, {len(gaps)} Gaussians q drawn over the exact posterior of z, and below each "
     alt += "the gap between its ELBO and log p(x), which is its KL divergence to the posterior: "
-    alt += f"{'; '.join(gaps)} (nats)."
+    alt += f"{'; '.join(told)} (nats)."
+    title = f"The nearest of these q misses log p(x) by {min(gaps):.2f} nats, the farthest by {max(gaps):.0f}"
     strip = functools.partial(draw_toy_strip, model, x, CANDIDATES)
-    return Explorer(lambda x, **q: scene(x)(**q), controls, strip, alt=alt, fast=True)
+    return Explorer(lambda x, **q: scene(x)(**q), controls, strip, alt=alt, title=title, fast=True)
 
 
 def _number(value: float) -> Tensor:
@@ -221,5 +221,7 @@ def explore_training(watched: Mapping[str, Watched], mixture: GaussianMixture, a
         "copy": slider("seed", 0, copies - 1, 0),
         "moment": slider("moment of training", 0, snapshots - 1, snapshots // 2),
     }
+    ends = [f"{name} {point_coverage(seen.points[-1, :, 0], mixture).hit}" for name, seen in watched.items()]
+    title = f"Modes hit at the end, of {len(mixture.centers)}: {', '.join(ends)}"
     strip = functools.partial(draw_moments, watched, mixture)
-    return Explorer(moment_scene(watched, mixture), controls, strip, alt=alt, fast=True)
+    return Explorer(moment_scene(watched, mixture), controls, strip, alt=alt, title=title, fast=True)
