@@ -401,7 +401,7 @@ for axes in figure.axes:
 show(
     figure,
     alt="Three panels for one seed: negative ELBO, reconstruction term and KL after each pass, for training and held-out digits. The first two "
-    "fall steeply, then slowly, and at the end the training curve lies a little lower; the KL rises, and its two curves all but coincide.",
+    "fall steeply, then slowly, and at the end the training curve lies a little lower; the KL rises, and after a few passes its two curves all but coincide.",
     title=f"Held-out digits cost {curve[1]:.0f} nats after one pass and {curve[-1]:.1f} nats after {EPOCHS}",
 )
 # %% [markdown]
