@@ -338,8 +338,8 @@ claims.add("untrained", start, near=(784 * math.log(2), 5), unit="nats", text="U
 claims.add("centered", centered, below=start / 2, unit="nats", text="Untrained, from the mean picture")
 # %% [markdown]
 # A coin of probability ½ costs $\ln 2$ nats. There are 784: 543.4 nats; measured, {{untrained.value}}. Check this number first
-# in anybody's code. A first loss of 0.69 means that somebody averaged over the pixels; one that is larger by the size of the
-# batch, that somebody summed over the batch.
+# in anybody's code. A first loss of 0.69 means that somebody averaged over the pixels; one as many times larger as the batch
+# has pictures, that somebody summed over the batch.
 #
 # That was with a gray `center`, every pixel ½. Take the mean picture of the training set instead,
 # and you start at {{centered.value}}. From here on we do.
@@ -395,10 +395,13 @@ def train_vae(seed):
 model, history = train_vae(0)
 # %% tags=["hide-input"]
 curve = history.curve("validation")[1]
+figure = training_curves(History(history.records[1:]))
+for axes in figure.axes:
+    axes.set_xlabel("passes")
 show(
-    training_curves(History(history.records[1:])),
-    alt="Three panels for one seed: negative ELBO, reconstruction term and KL against the epoch, from the first pass on, for training and held-out "
-    "digits. The negative ELBO falls steeply, then slowly; at the end the training curve lies a little lower.",
+    figure,
+    alt="Three panels for one seed: negative ELBO, reconstruction term and KL after each pass, for training and held-out digits. The first two "
+    "fall steeply, then slowly, and at the end the training curve lies a little lower; the KL rises, and after a few passes its two curves all but coincide.",
     title=f"Held-out digits cost {curve[1]:.0f} nats after one pass and {curve[-1]:.1f} nats after {EPOCHS}",
 )
 # %% [markdown]
@@ -545,8 +548,8 @@ claims.note("sure_ready", is_sure(ready.sample(1000, seeded(5))).float().mean(),
 shown = torch.where(sure[:, None, None, None], many, 0.8 * (1 - many))[:48]  # doubtful ones: negatives
 show(
     image_grid(shown, 4, 12),
-    alt="Forty-eight invented digits in four rows, in the order in which they were drawn. Most are white on black and "
-    "read as a digit at once; the others, black on gray, hang between two digits or break off.",
+    alt="Forty-eight invented digits in four rows, in the order in which they were drawn. Most are white on black; many of "
+    "these read as a digit at once, some only with good will. Of the others, black on gray, some hang between two digits, and some read well.",
     title=f"The classifier is sure of {sure[:48].sum()} of the first 48, not of those in black on gray",
 )
 

@@ -116,8 +116,8 @@ low = patient_curve[-1].low - 2
 axes.text(LONG, low, f"2 dimensions, {LONG} passes", color=style.GREEN, ha="right", va="top")
 show(
     figure,
-    alt="Held-out negative ELBO against passes through the data, for codes of 2 and of 32 dimensions and for longer runs in 2 dimensions, with bands for the intervals over the seeds. All curves are flat at their ends; 32 dimensions lie far below 2, and the two bands of 2 dimensions overlap.",
-    title=f"What {LONG} passes instead of {EPOCHS} gain: {flat_curve[-1] - patient_curve[-1]} nats",
+    alt="Held-out negative ELBO against passes through the data, for codes of 2 and of 32 dimensions and for longer runs in 2 dimensions, with bands for the intervals over the seeds. All curves fall steeply and are nearly flat at their ends; 32 dimensions lie far below 2, and the two bands of 2 dimensions overlap.",
+    title=f"2 dimensions: {LONG} passes instead of {EPOCHS} gain {flat_curve[-1] - patient_curve[-1]} nats",
 )
 guess = predict(
     "The prior is N(0, I): in two dimensions 95 % of it lies in the circle of radius 2.45. What share of the codes of training digits lies outside?",
@@ -150,8 +150,8 @@ figure = latent_scatter(z, train.labels[:800], train.class_names)
 figure.axes[0].scatter(*z[far].T, s=90, facecolors="none", edgecolors=style.BLACK, linewidths=0.8)
 show(
     figure,
-    alt="Draws from the posterior of training digits in the plane, each as its digit; a large digit stands at the median of its class. Classes lie in patches around the center; many points, each in a ring, lie outside the dashed circle that holds 95 percent of the prior.",
-    title=f"{outside(spreads[0][0]):.0%} of these codes lie outside; of the prior 5% do",
+    alt="Draws from the posterior of training digits in the plane, each as its digit; a large digit stands at the median of its class. Classes lie in patches, some in more than one; many points, each in a ring, lie outside the dashed circle that holds 95 percent of the prior.",
+    title=f"{far.double().mean():.0%} of these {len(z)} codes lie outside; of the prior 5% do",
 )
 # %% [markdown]
 # Longer training gains nothing sure: the interval in the curves' title holds 0. (Brackets: 95 % intervals over three trainings.)
@@ -467,7 +467,7 @@ for path, share in zip(curve.unbind(1), saves.tolist(), strict=True):
     figure.axes[0].text(*path[20], f"{share:.0%}", backgroundcolor="white")
 show(
     figure,
-    alt="The plane of the code, darker where a step changes the picture more: darkest around the center. Three dashed straight lines join the middles of digit classes; of the three geodesics between the same ends some make a detour, others hardly bend. On each stands what share of its length bending saves.",
+    alt="The plane of the code, darker where a step changes the picture more: darkest around the center. Three dashed straight lines join the middles of digit classes; of the three geodesics between the same ends one makes a wide detour, the others bend less. On each stands what share of its length bending saves.",
     title=f"Bending these lines saves {saves.min():.0%} to {saves.max():.0%} of their length",
 )
 
@@ -635,7 +635,7 @@ names, sizes = ["fitted to glasses", "an axis", "a random one"], ["−1", "−½
 means = [moved[kind].mean for kind in ("labeled", "axis", "random")]
 show(
     image_grid(torch.cat(rows), 3, 5, row_titles=names, column_titles=sizes, cell=1.3),
-    alt="Three rows of five drawn faces. In each row the code of one face moves by -1 to 1 along one direction: one fitted to the label glasses, an axis, a random direction. Along the first glasses come. Along the axis and the random direction several features of the face change together.",
+    alt="Three rows of five drawn faces. In each row the code of one face moves by -1 to 1 along one direction: one fitted to the label glasses, an axis, a random direction. Along the first glasses come, and the eyes change a little. Along the axis and the random direction several features of the face change together.",
     title="Factors that move at once, on average: labels {:.1f}, axes {:.1f}, random {:.1f}".format(*means),
 )
 # %% [markdown]
