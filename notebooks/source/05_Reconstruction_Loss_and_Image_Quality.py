@@ -476,7 +476,7 @@ show(
     title=f"Which copy costs more? The moved one for {part:.0%} of photographs, {digits:.0%} of digits",
 )
 # %% [markdown]
-# The tutorial is right that it *can* happen: it does for {{photos}} of the photographs, and for {{digits}} of the digits. But every choice matters: moved only to the right, it is {{right}} of the photographs; by two pixels both ways, {{two}}.
+# It *can* happen: it does for {{photos}} of the photographs, {{digits}} of the digits. But every choice matters: moved only to the right, it is {{right}} of the photographs; by two pixels both ways, {{two}}.
 #
 # ### Does a perceptual loss see more?
 #
@@ -486,7 +486,7 @@ show(
 # d_\ell(x, \hat x) = \tfrac12 \left\lVert \varphi_\ell(x) - \varphi_\ell(\hat x) \right\rVert^2 .
 # $$
 #
-# In words: two pictures are near if layer ℓ responds alike. ($d$ is half a *squared* length: "0.1 times as far" is a third of the length.) Ask two things of such a distance:
+# In words: two pictures are near if layer ℓ responds alike. ($d$ is half a *squared* length.) Ask two things of such a distance:
 #
 # 1. Does it **forgive** the shift? Then the moved copy is nearer than the half copy. A classifier may just pull classes together: compare also with another digit of the class.
 # 2. Does it **hold** the picture? Start from noise and descend on $d_\ell$ alone (as Mahendran & Vedaldi 2015). If the result is near by this distance and still looks wrong, it is an *impostor*.

@@ -596,13 +596,12 @@ results_table(rows, caption="Bits a number, held out (photographs: JPEG aside); 
 # %% tags=["hide-input"]
 from vae_course.widgets import Domain, draw_picture, draw_sound, draw_text, explore_domains
 
-domains = {
-    "sound": Domain(heard, ends, draw_sound(sound)),
-    "sentence": Domain(writer, words.encode([long.texts[0], long.texts[2]]), draw_text(words)),
-    "photograph": Domain(photo_vae, x[:2], draw_picture),
-}
 explorer = explore_domains(
-    domains,
+    {
+        "sound": Domain(heard, ends, draw_sound(sound)),
+        "sentence": Domain(writer, words.encode([long.texts[0], long.texts[2]]), draw_text(words)),
+        "photograph": Domain(photo_vae, x[:2], draw_picture),
+    },
     alt="A row for each kind of data, five places from one example to another: the bands of the spectrogram change, the sentence changes by whole words or not at all, one blurred photograph fades into another.",
     title="Along the line sound and photograph fade over; the sentence jumps",
 )
