@@ -182,9 +182,9 @@ fig = line_plot(curves, "pixel value x (0 black, 1 white)", "cost (nats)", point
 axes = fig.axes[0]
 axes.get_legend().remove()
 axes.set_ylim(-2.5, 4)  # the logistic goes on to 13
-places = [(0.02, 0.6), (0.16, 2.6), (0.02, -0.35), (0.02, -0.98), (0.02, -1.68)]
+places = [(0.02, 0.98), (0.16, 2.6), (0.02, -0.35), (0.02, -0.98), (0.02, -1.68)]
 for (name, nats), place, line in zip(log_p.items(), places, axes.lines, strict=False):
-    axes.text(*place, name, fontsize=10, color="black" if place[1] < 0 else line.get_color())
+    axes.text(*place, name, fontsize=10, color=line.get_color())
     if place[1] < 0:  # the three with a valley: a thin line from the name to it
         axes.plot([0.42, 0.77], 2 * [-nats.max()], "-", color=line.get_color(), linewidth=0.8)
 white = sum(x[nats.argmax()].item() > 0.95 for nats in log_p.values())
@@ -351,7 +351,7 @@ claims.note("lead_long", lead_long, unit="nats")
 grid = {s: measured(model)["nats"] for s, (model, _) in fixed.items()}
 grid |= {1.0: wide["nats"].mean, near: rival["nats"].mean}
 above = {s: grid[s] - learned["nats"].mean for s in sorted(grid)}
-better = sum(nats < 0 for nats in above.values()) or "none"
+worse = sum(nats > 0 for nats in above.values())
 labels = "σ (1 is black to white)", "test −ELBO minus the learned σ's (nats)"
 curve = {"σ fixed": (list(above), list(above.values()))}
 fig = line_plot(curve, *labels, log_x=True, x_ticks=[0.1, 0.13, 0.2, 0.5, 1])
@@ -364,12 +364,12 @@ axes.text(1.05 * sigma.mean, 0, "σ learned", va="center")
 axes.text(0.5, above[1.0] / 2, "σ fixed", ha="right")
 show(
     fig,
-    alt="By how many nats a fixed σ costs more than the learned one, both axes logarithmic: a valley with steep sides. The "
-    "learned σ is a point at zero, and of the fixed ones the nearest to it comes closest.",
-    title=f"Of the {len(grid)} fixed σ, {better} costs fewer nats than the learned {sigma.mean:.2f}",
+    alt="By how many nats a fixed σ costs more than the learned one. Both axes are logarithmic, the "
+    "vertical one only above 10. A valley with the learned σ at zero; the fixed one nearest to it comes closest.",
+    title=f"{worse} of {len(grid)} fixed σ cost more nats than learning it",
 )
 # %% [markdown]
-# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead comes from the way there. The fixed one is not merely late: in one pair, trained twice as long, the lead is {{lead_long}} instead of {{lead_0}}.
+# The learned σ, {{sigma}}, is {{rule.value}} above the formula's. It beats σ = 0.13, fixed, by {{lead}}. Both end with nearly the same σ, so the lead probably comes from the way there. The fixed one is not merely late: in a pair trained twice as long, the lead is {{lead_long}} instead of {{lead_0}}.
 # %%
 table = {"σ = 1": wide, f"σ = {near:g}": rival, "σ learned": learned}
 table |= {"larger network and code, σ = 1": big_unit, "larger network and code, σ learned": big}
@@ -403,19 +403,19 @@ shown = {
 pictures = [x_test[:10], *(model.reconstruct(x_test[:10]).clamp(0, 1) for model in shown.values())]
 show(
     image_grid(torch.cat(pictures), 6, 10, row_titles=["test digits", *shown]),
-    alt="Ten test digits and their reconstructions by five models. With σ = 1 the small network's are gray and smooth, the larger "
-    "one's clearer. With a small σ, fixed or learned, the small network's are clear, with faint traces beside the strokes, and "
-    "alike. The larger network with a learned σ comes closest. The last digit, a filled 8, fails in all but that one.",
-    title=f"A small σ brings back {kept.mean:.0%} of the variance that σ = 1 loses",
+    alt="Ten test digits and their reconstructions by five models: with σ = 1 dim and smooth by the small network, less so "
+    "by the larger one; by the small network clearer, and alike, with a small fixed σ and a learned one; closest to the digits "
+    "with a learned σ by the larger one.",
+    title=f"Same network: σ = {near:g} brings back {kept.mean:.0%} of the variance that σ = 1 loses",
 )
 # %% [markdown]
 # What helps is a *small* σ, learned or not: errors become dear, and the model pays for a fuller code. σ = 0.13 instead of 1 takes away {{by_sigma}} of blur, brings back {{kept.value}} of the lost variance. Learning σ takes away only {{by_learning}} more, but needs no grid. {{blur.value}} of the sharpness is missing.
 #
-# With σ learned, a larger network with a larger code takes away {{larger}} more. With σ = 1 the same enlargement takes away {{by_size}}: size and a small σ help each other.
+# With σ learned, a larger network with a larger code takes away {{larger}} more. With σ = 1 the same enlargement takes away {{by_size}}: size and a small σ help each other (one model each).
 #
 # ## 4 What does a pixel loss get wrong?
 #
-# Tutorial 9 of the University of Amsterdam (UvA) warns of the squared error. Shift a picture by one pixel to the right and bottom, and "we can get a higher loss than predicting a constant pixel value for half of the image". It shows two pictures of CIFAR-10; we count on {{n_photos.number}} (JPEG copies), and on digits.
+# Tutorial 9 of the University of Amsterdam (UvA) warns of the squared error. Shift a picture by one pixel to the right and bottom, and "we can get a higher loss than predicting a constant pixel value for half of the image". It shows two CIFAR-10 pictures; we count on {{n_photos.number}} (JPEG copies), and on digits.
 #
 # In the *moved* copy the mean color fills the free edge, in the *half* copy the upper half.
 
@@ -476,7 +476,7 @@ show(
     title=f"Which copy costs more? The moved one for {part:.0%} of photographs, {digits:.0%} of digits",
 )
 # %% [markdown]
-# It *can* happen: it does for {{photos}} of the photographs, {{digits}} of the digits. But every choice matters: moved only to the right, it is {{right}} of the photographs; by two pixels both ways, {{two}}.
+# It *can* happen: it does for {{photos}} of the photographs, and for {{digits}} of the digits. But every choice matters: moved only to the right, it is {{right}} of the photographs; by two pixels both ways, {{two}}.
 #
 # ### Does a perceptual loss see more?
 #
@@ -486,7 +486,7 @@ show(
 # d_\ell(x, \hat x) = \tfrac12 \left\lVert \varphi_\ell(x) - \varphi_\ell(\hat x) \right\rVert^2 .
 # $$
 #
-# In words: two pictures are near if layer ℓ responds alike. ($d$ is half a *squared* length.) Ask two things of such a distance:
+# In words: two pictures are near if layer ℓ responds alike. ($d_\ell$ is a *squared* distance.) Ask two things of such a distance:
 #
 # 1. Does it **forgive** the shift? Then the moved copy is nearer than the half copy. A classifier may just pull classes together: compare also with another digit of the class.
 # 2. Does it **hold** the picture? Start from noise and descend on $d_\ell$ alone (as Mahendran & Vedaldi 2015). If the result is near by this distance and still looks wrong, it is an *impostor*.
@@ -532,7 +532,7 @@ for name in PARTS:
     shift = distance(name, x_test, moved).mean().item()
     over_half[name] = shift / distance(name, x_test, half).mean().item()
     lines.append({"distance": name, "moved copy over half copy": f"{over_half[name]:.2g}"})
-results_table(lines, caption="Does it forgive? How far the moved copy is, over how far the half copy is")
+results_table(lines, caption="Does it forgive? d of the moved copy over d of the half copy")
 
 kin = x_test[test.labels.argsort(stable=True)]  # sorted: but for ten, the one before is of the same class
 over_kin = {}
@@ -565,19 +565,19 @@ claims.note("layer_1", over_half["layer 1"], unit="times")
 # %% tags=["hide-input"]
 rows = {"digit": ten, "moved by one pixel": moved[:10]}
 for name in ("layer 1", last):
-    rows[f"from noise, by {name}:\n{near_by[name]:.2g} times as far"] = made[name]
+    rows[f"from noise, by {name}:\n{near_by[name]:.2g} times the shift's d"] = made[name]
 show(
     image_grid(torch.cat(list(rows.values())), 4, 10, row_titles=list(rows)),
     alt="Ten digits, the same moved by one pixel, and two rows made from noise: those that agree with the digits in layer 1 "
     "look like them, and those that agree in the last layer are noise with faint digits at best.",
-    title=f"To the last layer the noise in row 4 is {near_by[last]:.2g} times as far from the digit as the shift",
+    title=f"Last layer: the squared distance d of the noise in row 4 is {near_by[last]:.2g} times the shift's",
 )
 # %% [markdown]
-# **The last layer forgives.** To it the moved copy is {{forgives}} as far as the half copy (untrained {{untrained}}, pixels {{pixels}}), and {{kin_trained}} as far as another digit of the class (untrained {{kin_untrained}}). So training shrank the shift more than it shrank the class.
+# **The last layer forgives.** There $d$ of the moved copy is {{forgives}} that of the half copy (untrained {{untrained}}, pixels {{pixels}}), and {{kin_trained}} that of another digit of the class (untrained {{kin_untrained}}). So training shrank the shift more than it shrank the class.
 #
-# **It does not hold.** To the last layer the bottom row is only {{impostor}} as far from the digits as the moved copy. Yet its squared error is {{loose}} that of plain gray (each digit's mean). The untrained layer holds no better ({{loose_untrained}}).
+# **It does not hold.** At the last layer $d$ of the bottom row is only {{impostor}} that of the moved copy. Yet its squared error is {{loose}} that of plain gray (each digit's mean). The untrained layer holds no better ({{loose_untrained}}).
 #
-# UvA suggests *lower* layers. Our layer 1 holds the picture, but it does not forgive: to it the moved copy is {{layer_1}} as far as the half copy.
+# UvA suggests *lower* layers. Our layer 1 holds the picture, but it does not forgive: there $d$ of the moved copy is {{layer_1}} that of the half copy.
 #
 # ## 5 Which bug is it?
 #

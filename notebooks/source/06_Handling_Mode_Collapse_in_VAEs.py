@@ -398,7 +398,7 @@ fig.axes[0].text(4e-4, 5e-5, "GAN, as trained")
 fig.axes[0].text(2e-5, 1e-3, "GAN, minimax", ha="center")
 show(
     fig,
-    alt="Pull at a rare mode against the share that the model gives it, both logarithmic. Below a share of 0.01 the likelihood's stays near one eighth, the trained loss's falls in proportion to the share; the minimax loss's is higher and falls almost so. Towards the fair share all three fall.",
+    alt="Pull at a rare mode against the share that the model gives it, both logarithmic. Below a share of 0.01 the likelihood's stays near one eighth, the trained loss's falls in proportion to the share and the minimax loss's almost so. The minimax loss's lies above the trained one's. Towards the fair share all three drop steeply.",
     title=f"Below a share of {peaked:.2f}: the rarer a mode, the less a GAN pulls at it",
 )
 # %% [markdown]
@@ -549,8 +549,8 @@ claims.note("usual_kinds", number["β = 1, N(0, I)"])
 claims.note("free_fitted_kinds", no_kl)
 claims.note("strong_fitted_kinds", number["β = 10, fitted prior"])
 claims.note("mended_kinds", usual - number["β = 1, N(0, I)"])
-claims.note("usual_fitted_far", far["β = 1, fitted prior"])
 claims.note("free_fitted_far", far["β = 0, fitted prior"])
+claims.note("usual_fitted_far", far["β = 1, fitted prior"])
 claims.note("ready_far", far[ready])
 claims.note("ready_fitted_far", far[mended])
 claims.note("raw_kinds", number[raw])
@@ -565,13 +565,13 @@ show(
     title=f"The first judge passes {quality[raw].mean:.0%} of the smears in the last row",
 )
 # %% [markdown]
-# **Without the KL term, coverage stays.** From the fitted prior the VAE with β = 0 makes {{free_fitted_kinds}} effective kinds, not clearly more or less than with β = 1: the difference is {{without}}. By the Fréchet distance it is nearer to real digits: {{free_fitted_far.value}} against {{usual_fitted_far.value}}. (Held-out digits make {{real_kinds.number}}; their shares are uneven, so more is possible.) Much KL costs coverage: with β = 10 there are {{strong_fitted_kinds.value}} kinds.
+# **Without the KL term, coverage stays.** From the fitted prior the VAE with β = 0 makes {{free_fitted_kinds}} effective kinds, against β = 1 a difference of {{without}}, not a clear one. The Fréchet distances, {{free_fitted_far.value}} and {{usual_fitted_far.value}}, are near real digits'. (Those make {{real_kinds.number}}; their shares are uneven, so more is possible.) Much KL costs coverage: with β = 10 there are {{strong_fitted_kinds.value}} kinds.
 #
 # **What the KL term buys** is that $\mathcal N(0, I)$ lies near the codes. From there the VAE makes {{free_kinds.value}} kinds with β = 0, {{usual_kinds.value}} with β = 1.
 #
 # **The VAE's own remedy** is therefore a prior that is fitted, or learned (chapter 11). With β = 1 it adds {{mended_kinds}} kinds. For a larger VAE, trained much longer (chapter 04's), the Fréchet distance falls from {{ready_far.value}} to {{ready_fitted_far}}, about that of real test digits. (One model; intervals over draws and fits.)
 #
-# **The control.** Does the mixture cover by itself? Without any VAE it makes {{raw_kinds.value}} kinds, a good deal, but smeared. Its pictures lie at a Fréchet distance of {{raw_far.value}}. (The VAEs' curves are flat: in the last pass their held-out losses fell by at most {{fell}}.)
+# **The control.** Without any VAE the mixture makes {{raw_kinds.value}} kinds, a good deal, but smeared. Its pictures lie at a Fréchet distance of {{raw_far.value}}, the VAE's with β = 1 and fitted prior at {{usual_fitted_far.value}}. (The VAEs' curves are flat: in the last pass their held-out losses fell by at most {{fell}}.)
 #
 # ## 5 What helps a GAN?
 #
