@@ -4,11 +4,13 @@ Outcomes are compared forgivingly about form and strictly about values.
 """
 
 import copy
+import inspect
 import random
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +137,11 @@ def difference(answer: Any, expected: Any, tolerance: float) -> str | None:
     where = f"{label}{list(index) if index else ''}"
     first = f", first at {where}" if where else ""
     sentence = f"it differs from the expected values by up to {gap.max().item():.4g}{first}: "
+    rows = [x[index[:-1]] for x in (answer, expected)] if index else []
+    if index and len(rows[0]) < 13 and all(torch.equal(row, row.round()) for row in rows):
+        got, wanted = (row.int().tolist() for row in rows)
+        return f"{sentence}got {got}, expected {wanted}."
     sentence += f"got {answer[index].item():.5g}, expected {expected[index].item():.5g}."
-    if expected.numel() > 1:
-        ratios, shifts = answer / expected, answer - expected
-        if (ratios - ratios.flatten()[0]).abs().max() < 1e-3 * ratios.abs().max():
-            return f"{sentence} Every value is {ratios.mean().item():.4g} times the expected one."
-        if (shifts - shifts.flatten()[0]).abs().max() < 1e-3 * shifts.abs().max():
-            return f"{sentence} Every value is off by the same {shifts.mean().item():+.4g}."
     return sentence
 
 
@@ -232,27 +232,81 @@ def own_randomness(seed: int) -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
+def _same_where_wrong(answer: Any, others: tuple[Any, Any], tolerance: float) -> bool:
+    """Whether each part of several agrees with one or the other: a mistake made in some of the parts."""
+    try:
+        broken, expected = ([leaf for _, _, leaf in leaves(answer, other)] for other in others)
+        given = [leaf for _, leaf, _ in leaves(answer, others[1])]
+    except ContractBroken:
+        return False
+    return len(given) == len(broken) > len(answer) and all(
+        _same_leaf(a, b, tolerance) or _same_leaf(a, e, tolerance)
+        for a, b, e in zip(given, broken, expected, strict=True)
+    )
+
+
 def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
     got = outcomes(exercise, _stopping(answer))
     expected = outcomes(exercise, exercise.reference)
     if same(got, expected, exercise.tolerance):
         return Verdict(CORRECT, "Correct.")
-    for mistake in exercise.mistakes:
-        for broken in mistake.variants:
-            if same(got, outcomes(exercise, broken), exercise.tolerance):
-                return exercise.named(mistake.name)
+    behaviors = [
+        (mistake.name, outcomes(exercise, broken))
+        for mistake in exercise.mistakes
+        for broken in mistake.variants
+    ]
+    for alike in (same, _same_where_wrong):
+        for name, behavior in behaviors:
+            if alike(got, behavior if alike is same else (behavior, expected), exercise.tolerance):
+                return exercise.named(name)
     for result in got:
         if isinstance(result, Raised):
             return _error(result.error)
+    why = _why(exercise, answer, got)
     for result, wanted in zip(got, expected, strict=True):
         problem = contract_problem(result, wanted, exercise.low, exercise.high)
         if problem:
-            return Verdict(CONTRACT, problem[0].upper() + problem[1:])
+            return Verdict(CONTRACT, f"{problem[0].upper()}{problem[1:]}{why}")
+    cases = exercise.cases(exercise.seed)
     for number, (result, wanted) in enumerate(zip(got, expected, strict=True), start=1):
         apart = difference(result, wanted, exercise.tolerance)
         if apart:
-            return Verdict(WRONG, f"Not yet: on test case {number} {apart}")
+            where = f"on test case {number}{_shown(exercise, cases[number - 1])}"
+            return Verdict(WRONG, f"Not yet: {where} {apart}{why}")
     raise AssertionError("outcomes differ, yet no case does")
+
+
+def _why(exercise: Exercise, answer: Callable, got: list[Any]) -> str:
+    """What the wrong values have in common, as a sentence after others, or nothing."""
+
+    def split(answers: list[Any], expected: list[Any]) -> list[dict[str, tuple]]:
+        pairs = map(leaves, answers, expected)
+        return [
+            {name: (to_tensor(a).double(), to_tensor(e).double()) for name, a, e in pair} for pair in pairs
+        ]
+
+    try:  # what people get wrong is the exercises' matter
+        found = import_module("vae_course.exercises.diagnosis").diagnosis(
+            exercise,
+            answer,
+            got,
+            lambda function, cases: outcomes(exercise, function, [tuple(c.values()) for c in cases]),
+            lambda a, b: a is not None and b is not None and same(a, b, exercise.tolerance),
+            split,
+        )
+    except (Exception, properties.TooSlow):  # a result that no trial thought of
+        return ""
+    return f" {found}" if found else ""
+
+
+def _shown(exercise: Exercise, case: tuple) -> str:
+    """The numbers and words of a test case, in brackets."""
+    names = inspect.signature(exercise.reference).parameters
+    short = (int, float, str, list, dict)
+    shown = [
+        f"{n}={v!r}" for n, v in zip(names, case, strict=False) if isinstance(v, short) and len(repr(v)) < 80
+    ]
+    return f" ({', '.join(shown)})" if shown and exercise.observe is None else ""
 
 
 def _grade_value(exercise: Exercise, answer: Any) -> Verdict:
