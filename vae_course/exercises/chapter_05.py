@@ -185,6 +185,25 @@ GAUSSIAN_NATS = Exercise(
             "The reconstruction term is a cost.",
             _variant(reduce=lambda nats: -nats.flatten(1).sum(1)),
         ),
+        Mistake(
+            "log σ taken for σ",
+            "log_sigma may be negative; σ is its exponential.",
+            (
+                lambda x, x_hat, s: (
+                    (0.5 * ((x - x_hat) / s).square() + s.abs().log() + 0.5 * math.log(2 * math.pi))
+                    .flatten(1)
+                    .sum(1)
+                ),
+                lambda x, x_hat, s: (
+                    (0.5 * ((x - x_hat) / s).square() + s.log() + 0.5 * math.log(2 * math.pi))
+                    .flatten(1)
+                    .sum(1)
+                ),
+                lambda x, x_hat, s: (
+                    (0.5 * ((x - x_hat) / s).square() + s + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
+                ),
+            ),
+        ),
     ),
     reference=gaussian_nats,
     cases=_cases,

@@ -4,7 +4,6 @@ Outcomes are compared forgivingly about form and strictly about values.
 """
 
 import copy
-import inspect
 import random
 import re
 import traceback
@@ -232,16 +231,16 @@ def own_randomness(seed: int) -> Iterator[None]:
             np.random.set_state(numpy_state)
 
 
-def _same_where_wrong(answer: Any, others: tuple[Any, Any], tolerance: float) -> bool:
-    """Whether each part of several agrees with one or the other: a mistake made in some of the parts."""
+def _same_where_wrong(answer: Any, broken: Any, expected: Any, tolerance: float) -> bool:
+    """Whether each of several parts is right, or wrong in the same way: a mistake in some of the parts."""
     try:
-        broken, expected = ([leaf for _, _, leaf in leaves(answer, other)] for other in others)
-        given = [leaf for _, leaf, _ in leaves(answer, others[1])]
+        given = [(a, e) for _, a, e in leaves(answer, expected)]
+        wrong = [b for _, _, b in leaves(answer, broken)]
     except ContractBroken:
         return False
-    return len(given) == len(broken) > len(answer) and all(
-        _same_leaf(a, b, tolerance) or _same_leaf(a, e, tolerance)
-        for a, b, e in zip(given, broken, expected, strict=True)
+    return len(given) == len(wrong) > len(answer) and all(
+        _same_leaf(a, e, tolerance) or _same_leaf(a, b, tolerance)
+        for (a, e), b in zip(given, wrong, strict=True)
     )
 
 
@@ -250,19 +249,22 @@ def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
     expected = outcomes(exercise, exercise.reference)
     if same(got, expected, exercise.tolerance):
         return Verdict(CORRECT, "Correct.")
-    behaviors = [
-        (mistake.name, outcomes(exercise, broken))
-        for mistake in exercise.mistakes
-        for broken in mistake.variants
-    ]
-    for alike in (same, _same_where_wrong):
-        for name, behavior in behaviors:
-            if alike(got, behavior if alike is same else (behavior, expected), exercise.tolerance):
-                return exercise.named(name)
+    behaviors = []
+    for mistake in exercise.mistakes:
+        for broken in mistake.variants:
+            behaviors.append((mistake.name, outcomes(exercise, broken)))
+            if same(got, behaviors[-1][1], exercise.tolerance):
+                return exercise.named(mistake.name)
+    for name, behavior in behaviors:
+        if _same_where_wrong(got, behavior, expected, exercise.tolerance):
+            return exercise.named(name)
     for result in got:
         if isinstance(result, Raised):
             return _error(result.error)
-    why = _why(exercise, answer, got)
+    diagnosis = import_module(
+        "vae_course.exercises.diagnosis"
+    )  # what people get wrong is the exercises' matter
+    why = diagnosis.sentence(exercise, answer, got)
     for result, wanted in zip(got, expected, strict=True):
         problem = contract_problem(result, wanted, exercise.low, exercise.high)
         if problem:
@@ -271,42 +273,9 @@ def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
     for number, (result, wanted) in enumerate(zip(got, expected, strict=True), start=1):
         apart = difference(result, wanted, exercise.tolerance)
         if apart:
-            where = f"on test case {number}{_shown(exercise, cases[number - 1])}"
+            where = f"on test case {number}{diagnosis.numbers(exercise, cases[number - 1])}"
             return Verdict(WRONG, f"Not yet: {where} {apart}{why}")
     raise AssertionError("outcomes differ, yet no case does")
-
-
-def _why(exercise: Exercise, answer: Callable, got: list[Any]) -> str:
-    """What the wrong values have in common, as a sentence after others, or nothing."""
-
-    def split(answers: list[Any], expected: list[Any]) -> list[dict[str, tuple]]:
-        pairs = map(leaves, answers, expected)
-        return [
-            {name: (to_tensor(a).double(), to_tensor(e).double()) for name, a, e in pair} for pair in pairs
-        ]
-
-    try:  # what people get wrong is the exercises' matter
-        found = import_module("vae_course.exercises.diagnosis").diagnosis(
-            exercise,
-            answer,
-            got,
-            lambda function, cases: outcomes(exercise, function, [tuple(c.values()) for c in cases]),
-            lambda a, b: a is not None and b is not None and same(a, b, exercise.tolerance),
-            split,
-        )
-    except (Exception, properties.TooSlow):  # a result that no trial thought of
-        return ""
-    return f" {found}" if found else ""
-
-
-def _shown(exercise: Exercise, case: tuple) -> str:
-    """The numbers and words of a test case, in brackets."""
-    names = inspect.signature(exercise.reference).parameters
-    short = (int, float, str, list, dict)
-    shown = [
-        f"{n}={v!r}" for n, v in zip(names, case, strict=False) if isinstance(v, short) and len(repr(v)) < 80
-    ]
-    return f" ({', '.join(shown)})" if shown and exercise.observe is None else ""
 
 
 def _grade_value(exercise: Exercise, answer: Any) -> Verdict:
