@@ -871,3 +871,371 @@ RIGHT = {
         ),
     ],
 }
+
+
+def rows(x):
+    return x.flatten(1).sum(1)
+
+
+def best_line(sizes, distances, x=lambda n: 1 / n, at=0.0, weights=None, degree=1):
+    x = x(np.array(sizes, dtype=float))
+    return float(np.polyval(np.polyfit(x, distances, degree, w=weights and weights(sizes)), at))
+
+
+def reached(points, centers, k, d=torch.cdist, inside=torch.le, some=lambda i: i.any(1)):
+    reach = d(centers, centers).sort(1).values[:, k]
+    return some(inside(d(points, centers), reach)).double().mean()
+
+
+def off(log_likelihood, z, unit, noise, change=None):
+    other = z.clone()
+    if change is None:
+        other[:, unit] = noise
+    else:
+        change(other)
+    return log_likelihood(z) - log_likelihood(other)
+
+
+def cuts(e, d, c, x, z, cut=True, freeze=True, fake=None, catch=None, fool=None):
+    code = e(x).detach() if cut else e(x)
+    fakes = d(torch.cat([code, z])) if fake is None else fake(d, code, z)
+    s = c(fakes.detach())
+    first = F.softplus(-c(x)).mean() + F.softplus(s).mean() if catch is None else catch(c(x), s)
+    c.requires_grad_(not freeze)
+    score = c(fakes)
+    c.requires_grad_(True)
+    return first, F.softplus(-score).mean() if fool is None else fool(score)
+
+
+def with_z_once(decoder, sigma, n, generator=None):
+    mean = decoder(torch.randn(1, generator=generator).expand(n))
+    return mean + sigma * torch.randn(mean.shape, generator=generator)
+
+
+def spread_as_variance(decoder, sigma, n, generator=None):
+    mean = decoder(torch.randn(n, generator=generator))
+    return mean + sigma**0.5 * torch.randn(mean.shape, generator=generator)
+
+
+def scaled_code(decoder, sigma, n, generator=None):
+    mean = decoder(sigma * torch.randn(n, generator=generator))
+    return mean + sigma * torch.randn(mean.shape, generator=generator)
+
+
+def same_noise_for_both(decoder, sigma, n, generator=None):
+    z = torch.randn(n, generator=generator)
+    return decoder(z) + sigma * z[:, None]
+
+
+# Second part: written after the mending, and nothing was mended afterwards.
+WRONG_AFTER = {
+    "01.1": {
+        "one code for all": with_z_once,
+        "sigma taken for a variance": spread_as_variance,
+        "code scaled by sigma": scaled_code,
+        "noise is the code": same_noise_for_both,
+        "uniform noise": lambda decoder, sigma, n, generator=None: (
+            decoder(torch.randn(n, generator=generator)) + sigma * torch.rand(n, 2, generator=generator)
+        ),
+    },
+    "01.3": {
+        "log q added": lambda a, b: (a + b).mean(1),
+        "log q only once": lambda a, b: a.mean(1) - b[:, 0],
+        "sum over samples": lambda a, b: (a - b).sum(1),
+        "not log": lambda a, b: (a - b).exp().mean(1),
+        "means over the points": lambda a, b: (a - b).mean(0),
+        "median": lambda a, b: (a - b).median(1).values,
+    },
+    "01.7": {
+        "constant with log π": lambda x, m, s: -0.5 * (((x - m) / s) ** 2 + math.log(math.pi * s**2)).sum(1),
+        "mean over dimensions": lambda x, m, s: Normal(m, s).log_prob(x).mean(1),
+        "x and mean added": lambda x, m, s: Normal(-m, s).log_prob(x).sum(1),
+    },
+    "02.1": {
+        "mean not squared": lambda m, v: 0.5 * (m + v.exp() - 1 - v).sum(-1),
+        "two in place of one half": lambda m, v: 2 * (m**2 + v.exp() - 1 - v).sum(-1),
+        "reverse": lambda m, v: kl(Normal(torch.zeros_like(m), 1.0), Normal(m, (v / 2).exp())).sum(-1),
+        "only the last dimension": lambda m, v: rate(m, v)[:, -1],
+        "log_var clamped at 0": lambda m, v: rate(m, v.clamp_min(0)).sum(-1),
+    },
+    "02.3": {
+        "x and one minus x exchanged": lambda o, x: rows(bce(o, 1 - x)),
+        "clamped logits": lambda o, x: rows(bce(o.clamp(-10, 10), x)),
+        "MSE of the logits": lambda o, x: rows((o - x) ** 2),
+        "one half": lambda o, x: 0.5 * rows(bce(o, x)),
+        "bits": lambda o, x: rows(bce(o, x)) / LN2,
+    },
+    "02.6": {
+        "logits": lambda model, n, generator=None: model.decode(
+            torch.randn(n, model.latent_dim, generator=generator)
+        ),
+        "binary pictures": lambda model, n, generator=None: (
+            model.decode(torch.randn(n, model.latent_dim, generator=generator)) > 0
+        ).float(),
+        "uniform codes": lambda model, n, generator=None: torch.sigmoid(
+            model.decode(torch.rand(n, model.latent_dim, generator=generator))
+        ),
+        "one code": lambda model, n, generator=None: torch.sigmoid(
+            model.decode(torch.randn(1, model.latent_dim, generator=generator).expand(n, -1))
+        ),
+        "sigmoid twice": lambda model, n, generator=None: (
+            model.decode(torch.randn(n, model.latent_dim, generator=generator)).sigmoid().sigmoid()
+        ),
+        "softmax": lambda model, n, generator=None: (
+            model.decode(torch.randn(n, model.latent_dim, generator=generator)).flatten(1).softmax(1)
+        ),
+    },
+    "03.3": {
+        "log of one minus p": lambda p: -torch.special.xlogy(p, (1 - p).clamp_min(1e-30)).sum(1),
+        "sum over the rows": lambda p: torch.special.entr(p).sum(0),
+        "binary entropy of every class": lambda p: (torch.special.entr(p) + torch.special.entr(1 - p)).sum(1),
+        "exponential": lambda p: torch.special.entr(p).sum(1).exp(),
+    },
+    "03.6": {
+        "legs in the wrong order": lambda c, s: walk(c.flip(0), s),
+        "steps + 1 points on a leg": lambda c, s: walk(c, s + 1),
+        "t from 1 to steps": lambda c, s: walk(c, s, t=lambda s: (torch.arange(s) + 1) / s),
+    },
+    "03.7": {
+        "target minus bias": lambda z, w, b, t: z + (t - b) * w / (w @ w) * torch.ones(len(z), 1),
+        "divided by the sum of weights": lambda z, w, b, t: z + (t - z @ w - b)[:, None] * w / w.sum(),
+        "half of the way": lambda z, w, b, t: z + 0.5 * (t - z @ w - b)[:, None] * w / (w @ w),
+    },
+    "04.1": {
+        "no one half": lambda m, v, n, w: 2 * rate_of_two(m, v, n, w).sum(1),
+        "mean over dimensions": lambda m, v, n, w: rate_of_two(m, v, n, w).mean(1),
+        "log_var is std": lambda m, v, n, w: rate_of_two(m, 2 * v, n, 2 * w).sum(1),
+        "only q's log": lambda m, v, n, w: 0.5 * ((m - n) ** 2 / w.exp() + (v - w).exp() - 1 - v).sum(1),
+        "means added": lambda m, v, n, w: rate_of_two(m, v, -n, w).sum(1),
+    },
+    "04.4": {
+        "over the wrong axis": lambda i, h: (
+            (i.sort(1, descending=True).values[:, 0] - i.sort(1, descending=True).values[:, 1]).mean()
+            / h.mean()
+        ),
+        "largest minus smallest": lambda i, h: ((i.max(0).values - i.min(0).values) / h).mean(),
+        "not divided": lambda i, h: (i.topk(2, 0).values[0] - i.topk(2, 0).values[1]).mean(),
+        "sum over factors": lambda i, h: ((i.topk(2, 0).values[0] - i.topk(2, 0).values[1]) / h).sum(),
+        "one number for each factor": lambda i, h: (i.topk(2, 0).values[0] - i.topk(2, 0).values[1]) / h,
+        "largest only": lambda i, h: (i.max(0).values / h).mean(),
+        "mean entropy": lambda i, h: ((i.topk(2, 0).values[0] - i.topk(2, 0).values[1]) / h.mean()).mean(),
+    },
+    "04.5": {
+        "added": lambda k, f: k.mean(0).sum() + f,
+        "excess": lambda k, f: torch.where(k.mean(0) > f, k.mean(0), 0.0).sum(),
+        "no gradient": lambda k, f: k.detach().mean(0).clamp_min(f).sum(),
+        "free bits shared": lambda k, f: k.mean(0).clamp_min(f / k.shape[1]).sum(),
+    },
+    "04.6": {
+        "divided by cycles": lambda s, n, c, r: min(1.0, s % (n / c) / (n / c) / r / c),
+        "holds first": lambda s, n, c, r: max(0.0, (s % (n / c) / (n / c) - (1 - r)) / r),
+        "up and down": lambda s, n, c, r: 1 - abs(min(1.0, s % (n / c) / (n / c) / r) * 2 - 1),
+    },
+    "05.1": {
+        "no one half": lambda x, y, s: rows((x - y) ** 2 * (-2 * s).exp() + s + LN2PI / 2),
+        "sigma not squared": lambda x, y, s: rows(0.5 * (x - y) ** 2 * (-s).exp() + s + LN2PI / 2),
+        "Laplace": lambda x, y, s: rows((x - y).abs() * (-s).exp() + s + LN2),
+        "log 2π whole": lambda x, y, s: rows(0.5 * (x - y) ** 2 * (-2 * s).exp() + s + LN2PI),
+    },
+    "05.2": {
+        "not near 0": lambda o: (o / torch.tanh(o / 2)).log(),
+        "sign": lambda o: -(o.abs().clamp_min(1e-3) / torch.tanh(o.abs().clamp_min(1e-3) / 2)).log(),
+        "log 2 in the middle too wide": lambda o: torch.where(
+            o.abs() < 3, LN2, (o.abs().clamp_min(1) / torch.tanh(o.abs().clamp_min(1) / 2)).log()
+        ),
+        "not divided by 2": lambda o: (o.abs().clamp_min(1e-3) / torch.tanh(o.abs().clamp_min(1e-3))).log(),
+        "without log": lambda o: o.abs().clamp_min(1e-3) / torch.tanh(o.abs().clamp_min(1e-3) / 2),
+        "by the sigmoid": lambda o: (o / (2 * o.sigmoid() - 1)).log().nan_to_num(LN2),
+    },
+    "05.4": {
+        "KL twice": terms(loss=lambda r, k: (r + 2 * k).mean()),
+        "sigmoid before": terms(rec=lambda o, x: rows(bce(o.sigmoid(), x))),
+        "log_var taken for log sigma": terms(z=lambda m, v: m + v.exp() * torch.randn_like(m)),
+        "uniform noise": terms(z=lambda m, v: m + (v / 2).exp() * (torch.rand_like(m) - 0.5) * 12**0.5),
+        "minus one half in KL": terms(kl=lambda m, v, raw: 0.5 * (m**2 + v.exp() - v).sum(1)),
+        "sum over the batch": terms(loss=lambda r, k: (r + k).sum()),
+    },
+    "05.6": {
+        "root of the squares": lambda x, y: (x - y).square().mean().sqrt(),
+        "standard deviation": lambda x, y: (x - y).std(),
+        "half": lambda x, y: (x - y).abs().mean() / 2,
+        "median": lambda x, y: (x - y).abs().median(),
+        "for each picture": lambda x, y: (x - y).abs().mean((1, 2, 3)),
+        "sum over pixels": lambda x, y: rows((x - y).abs()).mean(),
+        "no absolute value": lambda x, y: (x - y).mean(),
+    },
+    "06.1": {
+        "shares of all modes alike": lambda p, c, s: counts(
+            p, c, s, entropy=lambda h, q: float((q > 0).sum())
+        ),
+        "a tenth of the largest": lambda p, c, s: counts(p, c, s, least=lambda n, p: 0.1 * n.max()),
+        "inverse of the sum of squares": lambda p, c, s: counts(
+            p, c, s, entropy=lambda h, q: 1 / q.square().sum().item()
+        ),
+        "quality of the bad": lambda p, c, s: counts(p, c, s, of=lambda g: 1 - g.double().mean().item()),
+    },
+    "07.1": {
+        "not normalized": lambda p, w: (w[:, None, None, None] * p).sum(0),
+        "unweighted": lambda p, w: p.mean(0),
+        "divided by n": lambda p, w: (w[:, None, None, None] * p).mean(0),
+        "the likeliest": lambda p, w: p[w.argmax()],
+        "softmax": lambda p, w: (w.softmax(0)[:, None, None, None] * p).sum(0),
+        "weights squared": lambda p, w: ((w**2 / (w**2).sum())[:, None, None, None] * p).sum(0),
+        "kept dimension": lambda p, w: ((w / w.sum())[:, None, None, None] * p).sum(0, keepdim=True),
+    },
+    "07.4": {
+        "line in n": lambda n, d: best_line(n, d, x=lambda n: n),
+        "slope": lambda n, d: float(np.polyfit(1 / np.array(n), d, 1)[0]),
+        "in the root": lambda n, d: best_line(n, d, x=lambda n: n**-0.5),
+        "squared": lambda n, d: best_line(n, d, x=lambda n: n**-2.0),
+        "the last": lambda n, d: d[-1],
+        "at one": lambda n, d: best_line(n, d, at=1.0),
+        "first two": lambda n, d: best_line(n[:2], d[:2]),
+    },
+    "07.7": {
+        "k - 1": lambda p, c, k: reached(p, c, k - 1),
+        "strictly": lambda p, c, k: reached(p, c, k, inside=torch.lt),
+        "all": lambda p, c, k: reached(p, c, k, some=lambda i: i.all(1)),
+        "centers inside": lambda p, c, k: reached(p, c, k, some=lambda i: i.any(0)),
+        "Manhattan": lambda p, c, k: reached(p, c, k, d=lambda a, b: torch.cdist(a, b, p=1)),
+        "number": lambda p, c, k: reached(p, c, k) * len(p),
+    },
+    "08.2": {
+        "sign": lambda f, z, u, e: -off(f, z, u, e).mean(),
+        "for each picture": lambda f, z, u, e: off(f, z, u, e),
+        "sum": lambda f, z, u, e: off(f, z, u, e).sum(),
+        "row": lambda f, z, u, e: off(f, z, u, e, lambda o: o.__setitem__(u, e[: o.shape[1]].mean())).mean(),
+        "set to zero": lambda f, z, u, e: off(f, z, u, e, lambda o: o[:, u].zero_()).mean(),
+        "added": lambda f, z, u, e: off(f, z, u, e, lambda o: o[:, u].add_(e)).mean(),
+        "all others": lambda f, z, u, e: off(f, z, u, e, lambda o: o.copy_(e[:, None].expand_as(o))).mean(),
+        "in place": lambda f, z, u, e: (f(z) - f(z.index_copy_(1, torch.tensor([u]), e[:, None]))).mean(),
+    },
+    "08.3": {
+        "std": lambda m, t=0.01: int((m.std(0) > t).sum()),
+        "over dimensions": lambda m, t=0.01: int((m.var(1) > t).sum()),
+        "second moment": lambda m, t=0.01: int((m.square().mean(0) > t).sum()),
+        "inactive": lambda m, t=0.01: int((m.var(0) <= t).sum()),
+        "share": lambda m, t=0.01: float((m.var(0) > t).float().mean()),
+        "mask": lambda m, t=0.01: m.var(0) > t,
+        "fixed threshold": lambda m, t=0.01: int((m.var(0) > 0.01).sum()),
+    },
+    "09.1": {
+        "logits": lambda *a: alphabet(*a, out=lambda o: o),
+        "from 1": lambda *a: alphabet(*a, letters=lambda own: torch.arange(1, 27) % 26),
+        "own letter only": lambda *a: alphabet(*a, letters=lambda own: torch.full((26,), own)),
+        "encoded as A": lambda *a: alphabet(*a, first=0),
+        "sampled": lambda *a: alphabet(*a, style=lambda q: q.sample()),
+        "backwards": lambda *a: alphabet(*a, letters=lambda own: torch.arange(25, -1, -1)),
+        "zero style": lambda *a: alphabet(*a, style=lambda q: 0 * q.mean),
+    },
+    "09.3": {
+        "all pictures": lambda z, h, t: z[h].mean(0) - z[~h].mean(0),
+        "test pictures": lambda z, h, t: z[h & ~t].mean(0) - z[~h & ~t].mean(0),
+        "sign": lambda z, h, t: z[~h & t].mean(0) - z[h & t].mean(0),
+        "minus the mean": lambda z, h, t: z[h & t].mean(0) - z[t].mean(0),
+        "only those with it": lambda z, h, t: z[h & t].mean(0),
+        "sums": lambda z, h, t: z[h & t].sum(0) - z[~h & t].sum(0),
+        "median": lambda z, h, t: z[h & t].median(0).values - z[~h & t].median(0).values,
+        "unit length": lambda z, h, t: F.normalize(z[h & t].mean(0) - z[~h & t].mean(0), dim=0),
+    },
+    "09.5": {
+        "the other way": lambda n, s: wins(s, n).item(),
+        "no ties": lambda n, s: wins(n, s, tie=0).item(),
+        "threshold at the median": lambda n, s: (s > n.median()).double().mean().item(),
+        "means": lambda n, s: float(s.mean() > n.mean()),
+        "in order": lambda n, s: (n[: len(s)] < s[: len(n)]).double().mean().item(),
+        "sum": lambda n, s: wins(n, s).item() * len(n),
+    },
+    "09.6": {
+        "maximum": lambda a, b, t: (
+            (b - a).abs()[:, [i for i in range(a.shape[1]) if i != t]].max(1).values.mean()
+        ),
+        "root of squares": lambda a, b, t: (
+            (b - a)[:, [i for i in range(a.shape[1]) if i != t]].square().mean().sqrt()
+        ),
+        "relative": lambda a, b, t: (
+            ((b - a).abs() / a.clamp_min(0.01))[:, [i for i in range(a.shape[1]) if i != t]]
+            .mean()
+            .clamp(0, 1)
+        ),
+    },
+    "10.1": {
+        "log2 of the std only": lambda n, s, d: float(
+            (n + s.log2().sum() - len(s) * math.log(d)) / len(s) / LN2
+        ),
+        "std not logged": lambda n, s, d: float((n + s.sum() - len(s) * math.log(d)) / len(s) / LN2),
+    },
+    "10.2": {
+        "START skipped": lambda p, t: text(p, t, lambda t: t > 2),
+        "mean over the length": lambda p, t: text(p, t) / t.shape[1],
+        "up to END without sum": lambda p, t: text(p, t, over=lambda x: x.max(1).values),
+        "softmax again": lambda p, t: text(p.exp().log_softmax(-1), t),
+    },
+    "11.2": {
+        "no one half": lambda a, b, v: ((a - b.detach()) ** 2 / v[:, None, None]).sum((1, 2, 3)),
+        "std for variance": lambda a, b, v: (
+            0.5 * ((a - b.detach()) ** 2 / v.sqrt()[:, None, None]).sum((1, 2, 3))
+        ),
+        "mean over places": lambda a, b, v: 0.5 * ((a - b.detach()) ** 2 / v[:, None, None]).mean((1, 2, 3)),
+        "not detached": lambda a, b, v: 0.5 * ((a - b) ** 2 / v[:, None, None]).sum((1, 2, 3)),
+        "detached wrong": lambda a, b, v: 0.5 * ((a.detach() - b) ** 2 / v[:, None, None]).sum((1, 2, 3)),
+        "variance squared": lambda a, b, v: (
+            0.5 * ((a - b.detach()) / v[:, None, None]).square().sum((1, 2, 3))
+        ),
+        "multiplied": lambda a, b, v: 0.5 * ((a - b.detach()) ** 2 * v[:, None, None]).sum((1, 2, 3)),
+        "one for the batch": lambda a, b, v: (
+            0.5 * ((a - b.detach()) ** 2 / v[:, None, None]).sum((1, 2, 3)).mean()
+        ),
+    },
+    "11.3": {
+        "encoder not cut": lambda *a: cuts(*a, cut=False),
+        "discriminator not frozen": lambda *a: cuts(*a, freeze=False),
+        "only the prior": lambda *a: cuts(*a, fake=lambda d, code, z: d(z)),
+        "only the codes": lambda *a: cuts(*a, fake=lambda d, code, z: d(code)),
+        "saturating": lambda *a: cuts(*a, fool=lambda s: -F.softplus(s).mean()),
+        "labels": lambda *a: cuts(*a, catch=lambda r, f: F.softplus(r).mean() + F.softplus(-f).mean()),
+        "exchanged": lambda *a: cuts(*a)[::-1],
+        "sum": lambda *a: cuts(*a, fool=lambda s: F.softplus(-s).sum()),
+    },
+    "11.4": {
+        "half of the slope": lambda v, c: through(
+            v, c, result=lambda v, own: 0.5 * v + (own - 0.5 * v).detach()
+        ),
+        "mean of vector and token": lambda v, c: through(v, c, result=lambda v, own: (v + own) / 2),
+        "always the first": lambda v, c: through(v, c, lambda v, c: torch.zeros(v.shape[:2]).long()),
+    },
+    "11.5": {
+        "sums by maximum": lambda *a: moved(*a, out=lambda t, u, s: (s / u.max(), u, s)),
+        "usage as share": lambda *a: moved(*a, out=lambda t, u, s: (t, u / u.sum(), s)),
+        "decay squared": lambda *a: moved(*a, keep=lambda d: d**2),
+    },
+    "11.6": {
+        "bits": lambda p, o, c: (-rows(p) - Categorical(logits=o).log_prob(c).sum(1)) / LN2,
+        "tokens in bits": lambda p, o, c: -rows(p) - Categorical(logits=o).log_prob(c).sum(1) / LN2,
+        "last place left out": lambda p, o, c: -rows(p) - Categorical(logits=o).log_prob(c)[:, :-1].sum(1),
+    },
+}
+RIGHT_AFTER = {
+    "04.4": [lambda i, h: ((i.max(0).values - i.kthvalue(len(i) - 1, 0).values) / h).sum() / len(h)],
+    "05.6": [lambda x, y: torch.mean(torch.abs(y - x)), lambda x, y: float(np.abs((x - y).numpy()).mean())],
+    "07.1": [
+        lambda p, w: torch.einsum("n,nchw->chw", w, p) / w.sum(),
+        lambda p, w: np.average(p.numpy(), axis=0, weights=w.numpy()),
+    ],
+    "07.4": [best_line],
+    "07.7": [reached],
+    "08.2": [
+        lambda f, z, u, e: off(f, z, u, e).mean(),
+        lambda f, z, u, e: f(z).mean() - f(torch.where(torch.arange(z.shape[1]) == u, e[:, None], z)).mean(),
+    ],
+    "08.3": [lambda m, t=0.01: sum(np.var(x, ddof=1) > t for x in m.numpy().T)],
+    "09.1": [alphabet],
+    "09.3": [
+        lambda z, h, t: (
+            (z * (h & t)[:, None]).sum(0) / (h & t).sum() - (z * (~h & t)[:, None]).sum(0) / (~h & t).sum()
+        )
+    ],
+    "09.5": [lambda n, s: float(np.mean([(x > y) + 0.5 * (x == y) for x in s.numpy() for y in n.numpy()]))],
+    "11.2": [lambda a, b, v: 0.5 * torch.einsum("bchw,c->b", (a - b.detach()).square(), v.reciprocal())],
+    "11.3": [cuts],
+}
