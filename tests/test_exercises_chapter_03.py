@@ -147,6 +147,7 @@ BROKEN = {
         "divided by 3 instead of √3": [{"lerp": 7.07, "slerp": 10, "three": 3.33}],
     },
     "03.3": {
+        "one minus the sum of squares": [lambda p: 1 - torch.einsum("ij,ij->i", p, p)],
         "not a number for certain answers": [
             lambda p: -torch.einsum("ij,ij->i", p, torch.log(p)),
             lambda p: torch.sum(p * -p.log(), 1),
@@ -248,4 +249,4 @@ def test_the_nearest_code_is_asked_for_not_just_any_with_the_property():
         z[:, 0] += (target - bias - z @ w) / w[0]
         return z
 
-    assert verdict_of("03.7", first_coordinate_only).status == "wrong"
+    assert verdict_of("03.7", first_coordinate_only).mistake == "moved along one coordinate"

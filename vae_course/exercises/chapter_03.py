@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -436,9 +437,9 @@ def _straight(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     return (1 - t)[:, None, None] * start + t[:, None, None] * end
 
 
-def _plain_circle(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+def _plain_circle(start: Tensor, end: Tensor, t: Tensor, angle: Callable = _angle) -> Tensor:
     """The formula as it stands: 0/0 for equal directions."""
-    omega, t = _angle(start, end), t[:, None, None]
+    omega, t = angle(start, end), t[:, None, None]
     return (torch.sin((1 - t) * omega) * start + torch.sin(t * omega) * end) / torch.sin(omega)
 
 
@@ -527,8 +528,10 @@ SLERP = Exercise(
             "cosine taken for the angle",
             "The inner product of two directions is the cosine of the angle. Which function leads back?",
             (
-                lambda start, end, t: _with_angle(start, end, t, _angle(start, end).cos()),
-                lambda start, end, t: _with_angle(start, end, t, (start * end).sum(-1, keepdim=True)),
+                lambda start, end, t: _plain_circle(start, end, t, lambda a, b: _angle(a, b).cos()),
+                lambda start, end, t: _plain_circle(
+                    start, end, t, lambda a, b: (a * b).sum(-1, keepdim=True)
+                ),
             ),
         ),
         Mistake(

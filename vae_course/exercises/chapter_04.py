@@ -472,11 +472,6 @@ CYCLES = Exercise(
                 ),
             ),
         ),
-        Mistake(
-            "from step to step over the whole run's share",
-            "The rise takes `share` of a cycle, not of the run.",
-            lambda step, total, cycles, share: min(1.0, step % (total / cycles) / (share * total)),
-        ),
     ),
     reference=cyclical_weight,
     cases=_schedule_cases,

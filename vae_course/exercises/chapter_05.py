@@ -250,7 +250,7 @@ def _judge_usual(got: Tensor, wanted: Tensor, logits: Tensor) -> Verdict:
     if not torch.isfinite(got[logits < 0]).any() or _near(got, log_normalizer(torch.logit(logits, eps=1e-6))):
         return named("probabilities expected")
     return Verdict(
-        WRONG, f"Not yet: at a logit of {logits[0]:.3f} the result is {wanted[0]:.4f}, not {got[0]:.4f}."
+        WRONG, f"Not yet: at a logit of {logits[0]:.3f} the result is {wanted[0]:.6g}, not {got[0]:.6g}."
     )
 
 

@@ -265,8 +265,8 @@ GRADIENT_PENALTY = Exercise(
             _penalty(reduce=lambda slope: (slope.norm(dim=1) - 1).square().mean()),
         ),
         Mistake(
-            "one half",
-            "A squared norm is the sum over the coordinates, not their mean, and no weight is asked for.",
+            "averaged over the coordinates",
+            "A squared norm is a sum over coordinates, not their mean, and nothing stands in front of it.",
             _penalty(reduce=lambda slope: slope.square().mean()),
         ),
         Mistake(

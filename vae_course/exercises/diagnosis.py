@@ -59,7 +59,8 @@ def sentence(exercise: Exercise, answer: Callable, got: list) -> str:
 def numbers(exercise: Exercise, case: tuple) -> str:
     """The numbers and words of a test case, in brackets."""
     named = zip(inspect.signature(exercise.reference).parameters, case, strict=False)
-    short = [f"{n}={v!r}" for n, v in named if not isinstance(v, Tensor) and len(repr(v)) < 80]
+    short = [f"{n}={v!r}" for n, v in named if isinstance(v, int | float | str | list | dict)]
+    short = [one for one in short if len(one) < 80]
     return f" ({', '.join(short)})" if short and exercise.observe is None else ""
 
 
@@ -125,7 +126,10 @@ def _found(exercise: Exercise, answer: Callable, got: list) -> str:
     if steady and others:
         return f"The error stays the same when {' or '.join(steady)} changes: look at {' and '.join(others)}."
     fine = [name for name in parts[0] if all(name in part and close(*part[name]) for part in parts)]
-    return f"{' and '.join(fine)} would be right." if 0 < len(fine) < 4 else ""
+    if 0 < len(fine) < 4:
+        return f"{' and '.join(fine)} would be right."
+    wrong = [name for name in parts[0] if name not in fine]
+    return f"Only {' and '.join(wrong)} would be wrong." if fine and len(wrong) < 4 else ""
 
 
 def _tried(function: Callable, *given: Any) -> Any:
@@ -257,14 +261,15 @@ def _places(pairs: list[tuple[Tensor, Tensor]], cases: list[dict]) -> str:
         if all(isinstance(value, int | float | str) for value in values):
             sides = [{v for v, one in zip(values, off, strict=True) if one is way} for way in (True, False)]
             for words, there, way in zip(("wrong", "right"), sides, (True, False), strict=True):
-                telling = off.count(way) > 1 or isinstance(values[0], str) or there <= {0, 1}
+                whole = isinstance(values[0], float) and there <= {0.0, 1.0}
+                telling = whole or isinstance(values[0], str) or off.count(way) > 1
                 if len(there) == 1 and sides[0].isdisjoint(sides[1]) and telling:
                     return f"It is {words} only where {name} is {there.pop()!r}."
     for axis in range(wrong[0].dim()):
         flat = [w.movedim(axis, 0).reshape(len(w.movedim(axis, 0)), -1) for w in wrong if w.shape[axis] > 2]
         ends = {"the first": slice(1), "all between": slice(1, -1), "the last": slice(-1, None)}
         right = [words for words, place in ends.items() if not any(bool(f[place].any()) for f in flat)]
-        if flat and 0 < len(right) < 3:
+        if flat and 0 < len(right) < 3 and bad > 2:
             return f"Along axis {axis}, {' and '.join(right)} would be right."
     for name in cases[0]:
         for words, holds in WHERE.items():

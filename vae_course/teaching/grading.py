@@ -232,16 +232,20 @@ def own_randomness(seed: int) -> Iterator[None]:
 
 
 def _same_where_wrong(answer: Any, broken: Any, expected: Any, tolerance: float) -> bool:
-    """Whether each of several parts is right, or wrong in the same way: a mistake in some of the parts."""
+    """Whether each of several parts is right or wrong in the same way, and at least half of those are."""
     try:
         given = [(a, e) for _, a, e in leaves(answer, expected)]
         wrong = [b for _, _, b in leaves(answer, broken)]
     except ContractBroken:
         return False
-    return len(given) == len(wrong) > len(answer) and all(
-        _same_leaf(a, e, tolerance) or _same_leaf(a, b, tolerance)
-        for (a, e), b in zip(given, wrong, strict=True)
+    if not len(given) == len(wrong) > len(answer):
+        return False
+    right, alike = (
+        [_same_leaf(*pair, tolerance) for pair in given],
+        [_same_leaf(a, b, tolerance) for (a, _), b in zip(given, wrong, strict=True)],
     )
+    made = sum(not _same_leaf(e, b, tolerance) for (_, e), b in zip(given, wrong, strict=True))
+    return all(r or a for r, a in zip(right, alike, strict=True)) and 2 * right.count(False) >= made
 
 
 def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
