@@ -249,9 +249,9 @@ def _judge_usual(got: Tensor, wanted: Tensor, logits: Tensor) -> Verdict:
         return named("logarithm forgotten")
     if not torch.isfinite(got[logits < 0]).any() or _near(got, log_normalizer(torch.logit(logits, eps=1e-6))):
         return named("probabilities expected")
-    return Verdict(
-        WRONG, f"Not yet: at a logit of {logits[0]:.3f} the result is {wanted[0]:.6g}, not {got[0]:.6g}."
-    )
+    worst = int((got - wanted).abs().nan_to_num(math.inf).argmax())
+    found = f"at a logit of {logits[worst]:.3f} the result is {wanted[worst]:.4f}, not {got[worst]:.4f}"
+    return Verdict(WRONG, f"Not yet: {found}.")
 
 
 def _near(got: Tensor, wanted: Tensor) -> bool:

@@ -65,6 +65,8 @@ def numbers(exercise: Exercise, case: tuple) -> str:
 
 
 def _found(exercise: Exercise, answer: Callable, got: list) -> str:
+    """The first trial that succeeds; those that tell most come first."""
+
     def close(a: Any, b: Any) -> bool:
         return a is not None and b is not None and same(a, b, exercise.tolerance)
 
@@ -97,7 +99,7 @@ def _found(exercise: Exercise, answer: Callable, got: list) -> str:
     formed = all(a.shape == e.shape for a, e in pairs)
     if found := (formed and _law(pairs, cases)) or _relation(pairs, cases, close, formed):
         return found
-    tried = [name for name in names if name in cases[0]] if set(cases[0]) <= set(wanted) else []
+    tried = [name for name in wanted if name in cases[0]] if set(wanted) <= set(names) else []
     whole = all((e == e.round()).all() for _, e in pairs)
     for change in () if whole and len(parts[0]) == 1 else _changes(cases, tried):
         words, changed = change(cases)
@@ -127,9 +129,9 @@ def _found(exercise: Exercise, answer: Callable, got: list) -> str:
         return f"The error stays the same when {' or '.join(steady)} changes: look at {' and '.join(others)}."
     fine = [name for name in parts[0] if all(name in part and close(*part[name]) for part in parts)]
     if 0 < len(fine) < 4:
-        return f"{' and '.join(fine)} would be right."
+        return f"What is right: {' and '.join(fine)}."
     wrong = [name for name in parts[0] if name not in fine]
-    return f"Only {' and '.join(wrong)} would be wrong." if fine and len(wrong) < 4 else ""
+    return f"What is wrong: {' and '.join(wrong)}." if fine and len(wrong) < 4 else ""
 
 
 def _tried(function: Callable, *given: Any) -> Any:
@@ -270,7 +272,7 @@ def _places(pairs: list[tuple[Tensor, Tensor]], cases: list[dict]) -> str:
         ends = {"the first": slice(1), "all between": slice(1, -1), "the last": slice(-1, None)}
         right = [words for words, place in ends.items() if not any(bool(f[place].any()) for f in flat)]
         if flat and 0 < len(right) < 3 and bad > 2:
-            return f"Along axis {axis}, {' and '.join(right)} would be right."
+            return f"What is right along axis {axis}: {' and '.join(right)}."
     for name in cases[0]:
         for words, holds in WHERE.items():
             there = [_spread(holds, case[name], w) for case, w in zip(cases, wrong, strict=True)]
