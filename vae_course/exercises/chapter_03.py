@@ -371,11 +371,6 @@ DOUBT = Exercise(
             "The entropy has one term for each class.",
             (lambda p: 1 - p.max(-1).values, lambda p: -p.max(-1).values.log(), lambda p: -_highest(p)),
         ),
-        Mistake(
-            "one minus the sum of squares",
-            "That is the chance that two draws differ. The entropy weighs logarithms.",
-            lambda p: 1 - p.square().sum(-1),
-        ),
     ),
     reference=doubt,
     cases=_doubt_cases,
