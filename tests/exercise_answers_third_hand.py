@@ -1,4 +1,10 @@
-"""Answers of a third hand, by exercise and meaning: what students would write, from the contracts alone."""
+"""Answers of a third hand, by exercise and meaning: what students would write, from the contracts alone.
+
+In the first part (302 wrong, 69 right) one wrong answer passed, a KL without gradient in the loss (05.4), and
+a right one was refused, −noise at spread 1 (09.2); 200 of the wrong ones (66 %) were named. Both are mended.
+In the second part (176 wrong, 15 right), written after the mending, nothing passed and nothing was refused;
+105 (60 %) were named, and 140 (80 %) got a name or a sentence that leads to the mistake, judged strictly.
+"""
 
 import math
 from itertools import pairwise
@@ -484,11 +490,7 @@ WRONG = {
             g, d, x, z, a=lambda s: F.softplus(-s).sum(), b=lambda s: F.softplus(s).sum()
         ),
         "sigmoid before": lambda g, d, x, z: game(g, d, x, z, a=lambda s: F.softplus(-s.sigmoid()).mean()),
-        "wasserstein": lambda g, d, x, z: (
-            game(g, d, x, z, lambda s: -s.mean(), lambda s: s.mean(), lambda s: -s.mean())
-            if False
-            else (d(g(z).detach()).mean() - d(x).mean(), -d(g(z)).mean())
-        ),
+        "wasserstein": lambda g, d, x, z: (d(g(z).detach()).mean() - d(x).mean(), -d(g(z)).mean()),
         "generator without gradient": lambda g, d, x, z: game(
             g, d, x, z, c=lambda s: F.softplus(-s.detach()).mean()
         ),

@@ -198,7 +198,8 @@ def _relation(pairs: list[tuple[Tensor, Tensor]], cases: list[dict], close: Call
 
 
 def _axes(numbers: list[int]) -> str:
-    return f"axis {' and '.join(map(str, numbers))}" if numbers else "no axis"
+    words = " and ".join(map(str, numbers))
+    return f"axes {words}" if len(numbers) > 1 else f"axis {words}" if numbers else "no axis"
 
 
 def _law(pairs: list[tuple[Tensor, Tensor]], cases: list[dict]) -> str:
@@ -215,7 +216,7 @@ def _law(pairs: list[tuple[Tensor, Tensor]], cases: list[dict]) -> str:
             ("", lambda n: 1),
             ("{}", float),
             ("1 / {}", lambda n: 1 / n),
-            ("log {}", math.log),
+            ("the log of {}", math.log),
         ):
             for options in zip(*map(_sizes, cases), strict=False):
                 by = [_tried(size, n) for _, n in options]
@@ -226,11 +227,11 @@ def _law(pairs: list[tuple[Tensor, Tensor]], cases: list[dict]) -> str:
                 if (scale - scale[0]).abs().max() < 1e-3 * least:
                     number = scale.mean().item()
                     known = next((f" ({k})" for n, k in KNOWN.items() if abs(abs(number) - n) < 1e-3), "")
-                    number = (
-                        f"{number:.4g}" if kind[0] == "{" else f"{'' if words else 'the same '}{number:+.4g}"
-                    )
-                    size = f" × {words.format(options[0][0])}" if words else ""
-                    return f"Every value is {kind.format(number + known + size)}."
+                    shown = f"{number:.4g}" if kind[0] == "{" else f"{number:+.4g}"
+                    what = f"{shown}{known} × {words.format(options[0][0])}" if words else f"{shown}{known}"
+                    if kind[0] != "{" and not words:
+                        what = f"the same {what}"
+                    return f"Every value is {kind.format(what.removeprefix('1 × '))}."
     rows = [
         torch.nn.functional.cosine_similarity(a, e, dim=-1)
         for a, e in pairs
