@@ -445,11 +445,6 @@ STRAIGHT_THROUGH = Exercise(
                 lambda v, e: v + (e[(v[:, :, None] - e).sum(-1).abs().argmin(-1)] - v).detach(),
             ),
         ),
-        Mistake(
-            "no token looked up",
-            "The result consists of rows of the codebook: where do they come in?",
-            (lambda v, e: v, lambda v, e: v.detach()),
-        ),
     ),
     reference=straight_through,
     cases=_straight_cases,
