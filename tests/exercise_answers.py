@@ -7,6 +7,7 @@ from typing import Any
 
 import exercise_answers_examiner as examiner
 import exercise_answers_second_hand as second
+import exercise_answers_third_hand as third
 
 from vae_course.teaching.engine import exercises, find
 from vae_course.teaching.exercise import Exercise, Verdict
@@ -52,8 +53,8 @@ def assert_recognized(chapter: str, answers: Answers) -> None:
 
 
 def seconds(exercise: Exercise, mistake: str) -> list:
-    """What a second hand wrote that is this mistake."""
-    answers = [hand.WRONG.get(exercise.id, {}).values() for hand in (second, examiner)]
+    """What other hands wrote that is this mistake."""
+    answers = [hand.WRONG.get(exercise.id, {}).values() for hand in (second, examiner, third)]
     answers = [answer for some in answers for answer in some]
     return [answer for answer in answers if grade(exercise, answer).mistake == mistake]
 

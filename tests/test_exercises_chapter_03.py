@@ -248,4 +248,4 @@ def test_the_nearest_code_is_asked_for_not_just_any_with_the_property():
         z[:, 0] += (target - bias - z @ w) / w[0]
         return z
 
-    assert verdict_of("03.7", first_coordinate_only).status == "wrong"
+    assert verdict_of("03.7", first_coordinate_only).mistake == "moved along one coordinate"

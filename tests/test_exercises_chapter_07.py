@@ -137,6 +137,7 @@ BROKEN = {
     "07.5": {
         "ties not counted": [lambda s, t, h: wins(reach(s, t).min(1), reach(h, t).min(1), 0.0)],
         "ties counted in full": [lambda s, t, h: wins(reach(s, t).min(1), reach(h, t).min(1), 1.0)],
+        "distance to the farthest": [lambda s, t, h: wins(reach(s, t).max(1), reach(h, t).max(1))],
         "upside down": [lambda s, t, h: wins(reach(h, t).min(1), reach(s, t).min(1))],
         "mean distance instead of the nearest": [
             lambda s, t, h: wins(reach(s, t).mean(1), reach(h, t).mean(1))

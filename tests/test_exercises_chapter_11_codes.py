@@ -95,6 +95,7 @@ BROKEN = {
         ],
     },
     "11.5": {
+        "averages not moved": [lambda n, m, v, c, d: (moved(n, m, v, c, d, d, 1 - d)[0], n, m)],
         "decay on the wrong side": [lambda n, m, v, c, d: moved(n, m, v, c, d, 1 - d, d)],
         "tokens averaged instead of count and sum": [
             lambda n, m, v, c, d: direct(n, m, v, c, d, skip_unused=True)

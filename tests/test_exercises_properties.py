@@ -9,6 +9,7 @@ from pathlib import Path
 
 import exercise_answers_examiner as examiner
 import exercise_answers_second_hand as second
+import exercise_answers_third_hand as third
 import numpy as np
 import pytest
 import torch
@@ -51,6 +52,42 @@ def test_answers_of_a_second_hand_get_what_they_deserve(identifier):
     passed = {what for what, answer in second.WRONG[identifier].items() if grade(exercise, answer).correct}
     verdicts = [grade(exercise, answer) for answer in second.RIGHT.get(identifier, ())]
     assert not passed and all(verdict.correct for verdict in verdicts), (passed, verdicts)
+
+
+@pytest.mark.parametrize("identifier", sorted(third.WRONG.keys() | third.WRONG_AFTER.keys()))
+def test_answers_of_a_third_hand_get_what_they_deserve(identifier):
+    exercise = exercise_of(identifier)
+    wrong = [*third.WRONG.get(identifier, {}).items(), *third.WRONG_AFTER.get(identifier, {}).items()]
+    verdicts = {what: grade(exercise, answer) for what, answer in wrong}
+    assert not [what for what, verdict in verdicts.items() if verdict.correct]
+    assert all(len(verdict.message) < 600 and "\n" not in verdict.message for verdict in verdicts.values())
+    right = [*third.RIGHT.get(identifier, ()), *third.RIGHT_AFTER.get(identifier, ())]
+    refused = [verdict for verdict in (grade(exercise, answer) for answer in right) if not verdict.correct]
+    assert not refused
+
+
+SYMPTOMS = {
+    ("01.7", "forgets the constant"): "off by +0.9189 (½ log 2π) × the size of axis 1 of x",
+    ("01.7", "log10"): "0.4343 (1 / log 10) times the expected one",
+    ("01.7", "forgets to divide by std"): "right only where std is 1.0",
+    ("01.5", "ignores the means"): "does not depend on mean_q",
+    ("02.1", "one half for the mean only"): "stays the same when mean changes: look at log_var",
+    ("02.3", "rounded pixels"): "with round(x) in place of x",
+    ("05.3", "one half for l1 too"): "wrong only where error is 'l1'",
+    ("06.2", "swapped"): """as ["discriminator's loss"] is expected as ["generator's loss"]""",
+    ("07.5", "to the held-out"): "train and held_out exchanged",
+    ("09.4", "standardized"): "the right direction, but not the right length",
+}
+
+
+@pytest.mark.parametrize(("identifier", "what"), SYMPTOMS)
+def test_what_is_no_classic_is_told_by_what_its_wrong_values_have_in_common(identifier, what):
+    assert SYMPTOMS[identifier, what] in grade(exercise_of(identifier), third.WRONG[identifier][what]).message
+
+
+def test_a_diagnosis_that_fails_is_left_out():
+    verdict = verdict_of("02.1", lambda mean, log_var: torch.rand(len(mean)) + 1)
+    assert verdict.status == "wrong" and "cannot be judged" not in verdict.message
 
 
 @pytest.mark.parametrize("identifier", sorted(examiner.WRONG.keys() | examiner.RIGHT.keys()))

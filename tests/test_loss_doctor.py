@@ -54,6 +54,12 @@ BUGS = {
     ],
     "pixels of 0 to 255": [loss(x=lambda images: images.to(torch.float32))],
     "log σ² not bounded": [loss(limit=lambda raw: raw * 1.0)],
+    "a term without gradient in the loss": [loss(join=lambda bce, kl: bce + kl.data)],
+    "one noise for several examples": [
+        loss(noise=lambda m, lv, t: m + torch.randn(1, m.shape[1]) * (lv / 2).exp()),
+        loss(noise=lambda m, lv, t: m + torch.randn(len(m), 1) * (lv / 2).exp()),
+    ],
+    "not divided by 255": [loss(x=lambda images: images.float().div(256))],
 }
 
 

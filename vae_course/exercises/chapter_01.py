@@ -286,6 +286,24 @@ KL_GAUSSIANS = Exercise(
             "One direction is asked for: the average is over q alone.",
             lambda mq, sq, mp, sp: kl_gaussians(mq, sq, mp, sp) + kl_gaussians(mp, sp, mq, sq),
         ),
+        Mistake(
+            "standard deviation of p not squared",
+            "A squared distance is divided by a variance: check the unit of each fraction.",
+            (
+                lambda mean_q, std_q, mean_p, std_p: (
+                    torch.log(std_p / std_q) + (std_q**2 + (mean_q - mean_p) ** 2) / (2 * std_p) - 0.5
+                ),
+                lambda mean_q, std_q, mean_p, std_p: (
+                    torch.log(std_p / std_q)
+                    + std_q**2 / (2 * std_p**2)
+                    + (mean_q - mean_p) ** 2 / (2 * std_p)
+                    - 0.5
+                ),
+                lambda mean_q, std_q, mean_p, std_p: (
+                    torch.log(std_p / std_q) + (std_q + (mean_q - mean_p) ** 2) / (2 * std_p**2) - 0.5
+                ),
+            ),
+        ),
     ),
     reference=kl_gaussians,
     cases=_kl_cases,
@@ -359,6 +377,11 @@ IMPORTANCE_WEIGHTED = Exercise(
             "examples counted instead of samples",
             "The mean is over the samples of one x. Which axis holds them?",
             lambda log_joint, log_q: (log_joint - log_q).logsumexp(-1) - math.log(len(log_q)),
+        ),
+        Mistake(
+            "p and q averaged apart",
+            "Each sample has a weight of its own: the ratio first, then the mean.",
+            lambda log_joint, log_q: torch.logsumexp(log_joint, -1) - torch.logsumexp(log_q, -1),
         ),
     ),
     reference=importance_weighted_bound,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -107,6 +108,12 @@ def _move_cases(seed: int) -> list[tuple]:
     ]
 
 
+def _along(z: Tensor, w: Tensor, bias: float, target: float, place: int) -> Tensor:
+    moved = z.clone()
+    moved[:, place] += _missing(z, w, bias, target)[:, 0] / w[place]
+    return moved
+
+
 def _missing(codes: Tensor, weight: Tensor, bias: float, target: float) -> Tensor:
     return (target - (codes @ weight + bias))[:, None]
 
@@ -171,6 +178,15 @@ MOVE_TO = Exercise(
             "everything but the property thrown away",
             "The property is right, but what happened to the rest of the picture?",
             lambda z, w, bias, target: ((target - bias) * w / (w @ w)).expand_as(z),
+        ),
+        Mistake(
+            "moved along one coordinate",
+            "The target is reached, but there is a shorter way: which direction raises the property fastest?",
+            (
+                lambda z, w, bias, target: _along(z, w, bias, target, 0),
+                lambda z, w, bias, target: _along(z, w, bias, target, -1),
+                lambda z, w, bias, target: _along(z, w, bias, target, int(w.abs().argmax())),
+            ),
         ),
     ),
     reference=move_to,
@@ -277,6 +293,10 @@ def _doubt_cases(seed: int) -> list[tuple]:
     return [(mixed,), (sharp,), (certain,), (torch.full((2, 10), 0.1),)]
 
 
+def _highest(p: Tensor) -> Tensor:
+    return p.max(-1).values * p.max(-1).values.log()
+
+
 def _plain(probabilities: Tensor) -> Tensor:
     """The formula as it stands: NaN where a probability is 0."""
     return -(probabilities * probabilities.log()).sum(-1)
@@ -335,6 +355,22 @@ DOUBT = Exercise(
             "That is 1 − Σ p², Gini's measure: no logarithm, so no nats.",
             lambda probabilities: 1 - probabilities.square().sum(-1),
         ),
+        Mistake(
+            "constant inside the logarithm",
+            "What keeps the logarithm finite also moves all other values: treat the zeros by themselves.",
+            (
+                lambda p: -(p * (p + 1e-2).log()).sum(-1),
+                lambda p: -(p * (p + 1e-3).log()).sum(-1),
+                lambda p: -((p + 1e-2) * (p + 1e-2).log()).sum(-1),
+                lambda p: -((p + 1e-3) * (p + 1e-3).log()).sum(-1),
+                lambda p: -(p * p.clamp_min(1e-2).log()).sum(-1),
+            ),
+        ),
+        Mistake(
+            "only the most probable class",
+            "The entropy has one term for each class.",
+            (lambda p: 1 - p.max(-1).values, lambda p: -p.max(-1).values.log(), lambda p: -_highest(p)),
+        ),
     ),
     reference=doubt,
     cases=_doubt_cases,
@@ -375,7 +411,8 @@ def _where_there_is_one(call, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     path = to_tensor(call(start, end, t))
     if path is None or path.shape != (len(t), *start.shape):
         got = "something else" if path is None else tuple(path.shape)
-        raise ContractBroken(f"The path must have shape {(len(t), *start.shape)}; got {got}.")
+        shape = f"(steps, pairs, latent), here {(len(t), *start.shape)}"
+        raise ContractBroken(f"The path must have shape {shape}; got {got}.")
     cosine = (normalize(start, dim=-1) * normalize(end, dim=-1)).sum(-1)
     return path[:, cosine > -0.999999]
 
@@ -395,9 +432,9 @@ def _straight(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     return (1 - t)[:, None, None] * start + t[:, None, None] * end
 
 
-def _plain_circle(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+def _plain_circle(start: Tensor, end: Tensor, t: Tensor, angle: Callable = _angle) -> Tensor:
     """The formula as it stands: 0/0 for equal directions."""
-    omega, t = _angle(start, end), t[:, None, None]
+    omega, t = angle(start, end), t[:, None, None]
     return (torch.sin((1 - t) * omega) * start + torch.sin(t * omega) * end) / torch.sin(omega)
 
 
@@ -449,8 +486,16 @@ SLERP = Exercise(
         Mistake(
             "angle from codes that are not normalized",
             "The inner product is the cosine only for codes of length 1.",
-            lambda start, end, t: _with_angle(
-                start, end, t, torch.acos((start * end).sum(-1, keepdim=True).clamp(-1, 1))
+            (
+                lambda start, end, t: _with_angle(
+                    start, end, t, torch.acos((start * end).sum(-1, keepdim=True).clamp(-1, 1))
+                ),
+                lambda start, end, t: _with_angle(
+                    start, end, t, torch.acos((start * end).sum(-1, keepdim=True).clamp(-1 + 1e-7, 1 - 1e-7))
+                ),
+                lambda start, end, t: _with_angle(
+                    start, end, t, torch.acos((start * end).sum(-1, keepdim=True))
+                ),
             ),
         ),
         Mistake(
@@ -466,9 +511,28 @@ SLERP = Exercise(
         Mistake(
             "not divided by the sine",
             "At t = 0 the first factor must be 1.",
-            lambda start, end, t: (
-                slerp(start, end, t) * torch.where(_angle(start, end) < 1e-3, 1.0, _angle(start, end).sin())
+            (
+                lambda start, end, t: (
+                    slerp(start, end, t)
+                    * torch.where(_angle(start, end) < 1e-3, 1.0, _angle(start, end).sin())
+                ),
+                lambda start, end, t: slerp(start, end, t) * _angle(start, end).sin(),
             ),
+        ),
+        Mistake(
+            "cosine taken for the angle",
+            "The inner product of two directions is the cosine of the angle. Which function leads back?",
+            (
+                lambda start, end, t: _plain_circle(start, end, t, lambda a, b: _angle(a, b).cos()),
+                lambda start, end, t: _plain_circle(
+                    start, end, t, lambda a, b: (a * b).sum(-1, keepdim=True)
+                ),
+            ),
+        ),
+        Mistake(
+            "path on the sphere of radius 1",
+            "The codes have lengths of their own, and the path starts at start and ends at end.",
+            lambda start, end, t: normalize(slerp(start, end, t), dim=-1),
         ),
     ),
     reference=slerp,
@@ -498,7 +562,8 @@ def _value_and_gradient(call, path: Tensor) -> dict[str, Tensor]:
     found = to_tensor(value)
     if found is None or found.shape != path.shape[1:2]:
         got = "something else" if found is None else tuple(found.shape)
-        raise ContractBroken(f"The result must have shape {tuple(path.shape[1:2])}; got {got}.")
+        shape = f"{tuple(path.shape[1:2])}, one number for each path of the {tuple(path.shape)}"
+        raise ContractBroken(f"The result must have shape {shape}; got {got}.")
     gradient = torch.zeros_like(path)
     if isinstance(value, Tensor) and value.requires_grad:
         (gradient,) = torch.autograd.grad(value.sum(), path)
@@ -565,6 +630,16 @@ ENERGY = Exercise(
             "back to the start",
             "A path has one step fewer than places; torch.roll adds the way from the end to the start.",
             lambda path: (path.roll(-1, 0) - path).square().sum((0, -1)),
+        ),
+        Mistake(
+            "squared after a sum",
+            "Square every coordinate of every step, then add: |a|² is not (a₁ + a₂ + …)².",
+            (
+                lambda path: path.diff(dim=0).sum(-1).square().sum(0),
+                lambda path: path.diff(dim=0).norm(dim=-1).sum(0).square(),
+                lambda path: path.diff(dim=0).abs().sum(-1).square().sum(0),
+                lambda path: path.diff(dim=0).sum(0).square().sum(-1),
+            ),
         ),
     ),
     reference=energy,

@@ -125,6 +125,10 @@ def _densities(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
     return -0.5 * ((z[:, None] - mean) ** 2 * torch.exp(-log_var) + log_var + math.log(2 * math.pi))
 
 
+def _one_gaussian(z: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    return log_mixture(z, mean.mean(0, keepdim=True), variance.log()[None])
+
+
 LOG_MIXTURE = Exercise(
     id="04.3",
     title="The aggregate posterior",
@@ -199,6 +203,19 @@ LOG_MIXTURE = Exercise(
             "points counted instead of Gaussians",
             "The mixture is a mean over its Gaussians. How many are there?",
             lambda z, mean, log_var: log_mixture(z, mean, log_var) + math.log(len(mean) / len(z)),
+        ),
+        Mistake(
+            "one Gaussian for all",
+            "q(z) has a bump for each example; a Gaussian with their mean and variance has one.",
+            (
+                lambda z, mean, log_var: _one_gaussian(z, mean, log_var.exp().mean(0) + mean.var(0)),
+                lambda z, mean, log_var: _one_gaussian(
+                    z, mean, log_var.exp().mean(0) + mean.var(0, correction=0)
+                ),
+                lambda z, mean, log_var: _one_gaussian(z, mean, log_var.exp().mean(0)),
+                lambda z, mean, log_var: _one_gaussian(z, mean, log_var.mean(0).exp()),
+                lambda z, mean, log_var: _one_gaussian(z, mean, mean.var(0)),
+            ),
         ),
     ),
     reference=log_mixture,
@@ -435,6 +452,24 @@ CYCLES = Exercise(
             "At the first step of a cycle the weight is 0.",
             lambda step, total_steps, cycles, share: min(
                 1.0, ((step + 1) * cycles / total_steps % 1) / share
+            ),
+        ),
+        Mistake(
+            "whole cycles",
+            "total_steps need not be a multiple of cycles: do not round the length of a cycle.",
+            lambda step, total, cycles, share: min(1.0, step % (total // cycles) / (total // cycles) / share),
+        ),
+        Mistake(
+            "not a straight rise",
+            "Half of the way up after half of the rise: linear is asked for.",
+            (
+                lambda step, total, cycles, share: (
+                    0.5 - 0.5 * math.cos(math.pi * cyclical_weight(step, total, cycles, share))
+                ),
+                lambda step, total, cycles, share: cyclical_weight(step, total, cycles, share) ** 2,
+                lambda step, total, cycles, share: math.sin(
+                    math.pi / 2 * cyclical_weight(step, total, cycles, share)
+                ),
             ),
         ),
     ),

@@ -185,6 +185,25 @@ GAUSSIAN_NATS = Exercise(
             "The reconstruction term is a cost.",
             _variant(reduce=lambda nats: -nats.flatten(1).sum(1)),
         ),
+        Mistake(
+            "log σ taken for σ",
+            "log_sigma may be negative; σ is its exponential.",
+            (
+                lambda x, x_hat, s: (
+                    (0.5 * ((x - x_hat) / s).square() + s.abs().log() + 0.5 * math.log(2 * math.pi))
+                    .flatten(1)
+                    .sum(1)
+                ),
+                lambda x, x_hat, s: (
+                    (0.5 * ((x - x_hat) / s).square() + s.log() + 0.5 * math.log(2 * math.pi))
+                    .flatten(1)
+                    .sum(1)
+                ),
+                lambda x, x_hat, s: (
+                    (0.5 * ((x - x_hat) / s).square() + s + 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
+                ),
+            ),
+        ),
     ),
     reference=gaussian_nats,
     cases=_cases,
@@ -230,9 +249,9 @@ def _judge_usual(got: Tensor, wanted: Tensor, logits: Tensor) -> Verdict:
         return named("logarithm forgotten")
     if not torch.isfinite(got[logits < 0]).any() or _near(got, log_normalizer(torch.logit(logits, eps=1e-6))):
         return named("probabilities expected")
-    return Verdict(
-        WRONG, f"Not yet: at a logit of {logits[0]:.3f} the result is {wanted[0]:.4f}, not {got[0]:.4f}."
-    )
+    worst = int((got - wanted).abs().nan_to_num(math.inf).argmax())
+    found = f"at a logit of {logits[worst]:.3f} the result is {wanted[worst]:.4f}, not {got[worst]:.4f}"
+    return Verdict(WRONG, f"Not yet: {found}.")
 
 
 def _near(got: Tensor, wanted: Tensor) -> bool:

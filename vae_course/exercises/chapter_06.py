@@ -144,7 +144,14 @@ PLAYER_LOSSES = Exercise(
         Mistake(
             "sigmoid taken twice",
             "The discriminator returns logits: a probability that goes through softplus is squashed again.",
-            _losses(squash=torch.sigmoid),
+            (
+                _losses(squash=torch.sigmoid),
+                lambda generator, discriminator, real, z: (
+                    F.softplus(-discriminator(real).sigmoid()).mean()
+                    + F.softplus(discriminator(generator(z).detach())).mean(),
+                    player_losses(generator, discriminator, real, z)[1],
+                ),
+            ),
         ),
         Mistake(
             "summed over the batch",
@@ -171,7 +178,7 @@ PLAYER_LOSSES = Exercise(
             "score instead of its log-probability",
             "That is the loss of a Wasserstein GAN. Here the score is a logit.",
             lambda generator, discriminator, real, z: (
-                player_losses(generator, discriminator, real, z)[0],
+                discriminator(generator(z).detach()).mean() - discriminator(real).mean(),
                 -discriminator(generator(z)).mean(),
             ),
         ),
@@ -259,7 +266,7 @@ GRADIENT_PENALTY = Exercise(
         ),
         Mistake(
             "averaged over the coordinates",
-            "A squared norm is a sum over coordinates.",
+            "A squared norm is a sum over coordinates, not their mean, and nothing stands in front of it.",
             _penalty(reduce=lambda slope: slope.square().mean()),
         ),
         Mistake(
@@ -281,6 +288,24 @@ GRADIENT_PENALTY = Exercise(
             "slope with respect to the weights",
             "The score should not be steep as a function of the point.",
             _of_the_weights,
+        ),
+        Mistake(
+            "squared after the mean",
+            "Slopes of different points cancel: square the slope of each point first.",
+            (
+                _penalty(reduce=lambda slope: slope.mean(0).square().sum()),
+                _penalty(reduce=lambda slope: slope.norm(dim=1).mean().square()),
+                _penalty(reduce=lambda slope: slope.sum(1).square().mean()),
+            ),
+        ),
+        Mistake(
+            "score instead of its slope",
+            "How high the score is does not matter, but how fast it changes with the point.",
+            (
+                lambda discriminator, real: discriminator(real).square().mean(),
+                lambda discriminator, real: discriminator(real).abs().mean(),
+                lambda discriminator, real: discriminator(real).mean(),
+            ),
         ),
     ),
     reference=slope_penalty,
@@ -418,6 +443,22 @@ COUNT_APART = Exercise(
             "entropy, not its exponential",
             "The entropy of five equal shares is log 5. How many modes are that?",
             _apart(vary=lambda entropy: entropy),
+        ),
+        Mistake(
+            "power of two",
+            "The entropy is in nats: which base undoes a natural logarithm?",
+            _apart(vary=torch.exp2),
+        ),
+        Mistake(
+            "other limit than 3 std",
+            "A good point lies at most 3 std from its center, in the unit of the points.",
+            (
+                _norm_rule(lambda distance, std: distance <= 2 * std),
+                _norm_rule(lambda distance, std: distance <= 3),
+                _norm_rule(lambda distance, std: distance <= 9 * std),
+                _norm_rule(lambda distance, std: distance < 3 * std),
+                _norm_rule(lambda distance, std: distance >= 3 * std),
+            ),
         ),
     ),
     reference=count_apart,

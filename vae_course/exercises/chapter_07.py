@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from vae_course.teaching.exercise import Exercise, Mistake
 
@@ -117,6 +120,11 @@ MISSING_POWER = Exercise(
             "each axis by itself",
             "A diagonal wave is finer than either of its two parts.",
             lambda s, d, c: 1 - _ratio(_power, s, d, _each_axis(d.shape[-1], c)),
+        ),
+        Mistake(
+            "the cutoff itself left out",
+            "A wave of exactly this frequency counts: at least, not more than.",
+            lambda s, d, c: 1 - _ratio(_power, s, d, _high(d.shape[-1], c + 1e-6)),
         ),
     ),
     reference=missing_power,
@@ -240,6 +248,11 @@ def _chance(ours: Tensor, fresh: Tensor, tie: float = 0.5) -> Tensor:
     return ((pairs[0] < pairs[1]).double() + tie * (pairs[0] == pairs[1]).double()).mean()
 
 
+def _in_order(ours: Tensor, fresh: Tensor) -> Tensor:
+    n = min(len(ours), len(fresh))
+    return (ours[:n] < fresh[:n]).double().mean()
+
+
 def _closer_cases(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     cases = []
@@ -324,6 +337,32 @@ CLOSER = Exercise(
                 torch.cdist(samples, train).min(1).values.mean()
                 < torch.cdist(held_out, train).min(1).values.mean()
             ).double(),
+        ),
+        Mistake(
+            "compared in order",
+            "A random sample meets a random held-out point: compare every sample with each of them.",
+            lambda s, t, h: _in_order(_nearest(s, t), _nearest(h, t)),
+        ),
+        Mistake(
+            "another distance",
+            "The straight-line distance is asked for: the root of the sum of squares.",
+            (
+                lambda s, t, h: _chance(
+                    torch.cdist(s, t, p=1).min(1).values, torch.cdist(h, t, p=1).min(1).values
+                ),
+                lambda s, t, h: _chance(
+                    torch.cdist(s, t, p=math.inf).min(1).values, torch.cdist(h, t, p=math.inf).min(1).values
+                ),
+                lambda s, t, h: _chance(
+                    -(normalize(s) @ normalize(t).T).max(1).values,
+                    -(normalize(h) @ normalize(t).T).max(1).values,
+                ),
+            ),
+        ),
+        Mistake(
+            "distance to the farthest",
+            "A copy is close to one training point. Which one decides?",
+            lambda s, t, h: _chance(torch.cdist(s, t).max(1).values, torch.cdist(h, t).max(1).values),
         ),
     ),
     reference=closer_than_fresh,
@@ -486,6 +525,11 @@ def _spreads(a: Tensor, b: Tensor, times: float = 2.0) -> Tensor:
     return (cov_a + cov_b).trace() - times * _root(root @ cov_b @ root).trace()
 
 
+def _from_covariances(a: Tensor, b: Tensor, cov_a: Tensor, cov_b: Tensor) -> Tensor:
+    root = _root(cov_a)
+    return _means(a, b) + (cov_a + cov_b).trace() - 2 * _root(root @ cov_b @ root).trace()
+
+
 def _feature_cases(seed: int) -> list[tuple]:
     generator = torch.Generator().manual_seed(seed)
     cases = []
@@ -574,6 +618,14 @@ FRECHET = Exercise(
             "cross term left out",
             "Of two equal sets the distance must be 0. Is yours?",
             lambda a, b: (a.mean(0) - b.mean(0)).square().sum() + (torch.cov(a.T) + torch.cov(b.T)).trace(),
+        ),
+        Mistake(
+            "mean not taken off",
+            "A covariance is about the mean of its own set.",
+            (
+                lambda a, b: _from_covariances(a, b, a.T @ a / (len(a) - 1), b.T @ b / (len(b) - 1)),
+                lambda a, b: _from_covariances(a, b, a.T @ a / len(a), b.T @ b / len(b)),
+            ),
         ),
     ),
     reference=frechet,

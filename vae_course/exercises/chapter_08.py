@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -75,6 +76,16 @@ CHOOSE_SIZE = Exercise(
             "only the best size",
             "A smaller code may cost up to the tolerance. Where is the tolerance in your answer?",
             _choose(pick=lambda mean, tolerance: min(mean, key=mean.get)),
+        ),
+        Mistake(
+            "sum over the seeds",
+            "The tolerance is for one mean: a sum over seeds makes every difference larger.",
+            _choose(sum),
+        ),
+        Mistake(
+            "median over the seeds",
+            "The contract asks for the mean over the seeds.",
+            _choose(statistics.median),
         ),
         Mistake(
             "the luckiest seed",

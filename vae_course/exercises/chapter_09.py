@@ -133,6 +133,11 @@ def _one_by_one(codes: Tensor, attributes: Tensor) -> Tensor:
     return torch.stack([codes[row].mean(0) - codes[~row].mean(0) for row in has.T])
 
 
+def _with_base(codes: Tensor, attributes: Tensor) -> Tensor:
+    design = torch.cat([torch.ones_like(attributes[:, :1]), attributes], dim=1)
+    return torch.linalg.lstsq(design, codes).solution
+
+
 def _centered(values: Tensor) -> Tensor:
     return values - values.mean(0)
 
@@ -201,6 +206,14 @@ HELD_FIXED = Exercise(
             "codes centered, attributes not",
             "Take the mean from both, or from neither and add a column of ones.",
             lambda codes, attributes: torch.linalg.lstsq(attributes, codes - codes.mean(0)).solution,
+        ),
+        Mistake(
+            "the wrong row left out",
+            "Where did you put the column of ones? That row of the solution is the base.",
+            (
+                lambda codes, attributes: _with_base(codes, attributes)[:-1],
+                lambda codes, attributes: _with_base(codes, attributes).roll(-1, 0)[1:],
+            ),
         ),
     ),
     reference=held_fixed,
@@ -310,17 +323,21 @@ def _grade_child(answer: Callable) -> Verdict | None:
         if problem:
             return Verdict(CONTRACT, problem[0].upper() + problem[1:])
         children[spread] = to_tensor(got).float()
-    ends = torch.stack([children[0.0], children[1.0]])
     laws = {spread: noise_problem(got[None]) for spread, got in children.items()}
-    if torch.allclose(ends, torch.stack([parent, noise]), atol=1e-4) and not any(laws.values()):
+    copied = torch.allclose(children[0.0], parent, atol=1e-4)
+    forgot = torch.allclose(children[1.0].abs(), noise.abs(), atol=1e-4)  # −noise follows the same law
+    if copied and forgot and not any(laws.values()):
         return None
     for mistake in CHILD.mistakes:
-        wrong = {spread: mistake.broken(parent, noise, spread) for spread in children}
-        if all(torch.allclose(got, wrong[spread], atol=1e-4) for spread, got in children.items()):
-            return CHILD.named(mistake.name)
-    off = next((spread for spread, problem in laws.items() if problem), None)
-    if off is None:
-        return Verdict(WRONG, "Not yet: spread 0 must give the parent, spread 1 the noise.")
+        for broken in mistake.variants:
+            wrong = {spread: broken(parent, noise, spread) for spread in children}
+            if all(torch.allclose(got, wrong[spread], atol=1e-4) for spread, got in children.items()):
+                return CHILD.named(mistake.name)
+    if not copied:
+        return Verdict(WRONG, "Not yet: at spread 0 the child is no copy of its parent.")
+    if not forgot:
+        return Verdict(WRONG, "Not yet: at spread 1 the child is not the noise alone.")
+    off = next(spread for spread, problem in laws.items() if problem)
     found = f"standard deviation {children[off].std():.3f}, mean {children[off].mean():.3f}"
     return Verdict(WRONG, f"Not yet: at spread {off} the children do not follow the prior ({found}).")
 
@@ -353,12 +370,24 @@ CHILD = Exercise(
         Mistake(
             "square root forgotten",
             "The weights' *squares* must add up to 1.",
-            lambda parent, noise, spread: (1 - spread**2) * parent + spread * noise,
+            (
+                lambda parent, noise, spread: (1 - spread**2) * parent + spread * noise,
+                lambda parent, noise, spread: (1 - spread) ** 0.5 * parent + spread * noise,
+            ),
         ),
         Mistake(
             "spread the wrong way round",
             "Spread 0 must be a copy, spread 1 nothing but noise.",
-            lambda parent, noise, spread: spread * parent + (1 - spread**2) ** 0.5 * noise,
+            (
+                lambda parent, noise, spread: spread * parent + (1 - spread**2) ** 0.5 * noise,
+                lambda parent, noise, spread: spread**0.5 * parent + (1 - spread) ** 0.5 * noise,
+                lambda parent, noise, spread: spread * parent + (1 - spread) * noise,
+            ),
+        ),
+        Mistake(
+            "scaled to the right variance, but no longer noise at the end",
+            "The variance is right at every spread. What is left of the parent at spread 1?",
+            lambda parent, noise, spread: (parent + spread * noise) / (1 + spread**2) ** 0.5,
         ),
     ),
     reference=child,
@@ -431,6 +460,19 @@ COLLATERAL = Exercise(
             "sum over the columns",
             "The mean is over pictures and columns.",
             lambda before, after, target: _others((after - before).abs(), target).sum(1).mean(),
+        ),
+        Mistake(
+            "a picture left out, not a column",
+            "The target is a column: which axis holds the readings?",
+            lambda before, after, target: _others((after - before).T.abs(), target).mean(),
+        ),
+        Mistake(
+            "another column left out",
+            "The target may be any column.",
+            (
+                lambda before, after, target: (after - before).abs()[:, :-1].mean(),
+                lambda before, after, target: (after - before).abs()[:, 1:].mean(),
+            ),
         ),
     ),
     reference=collateral,

@@ -95,6 +95,15 @@ PADDING = Exercise(
             "What did the text say at this place?",
             lambda logp, x: -(logp.max(-1).values * (x != 0)).sum(-1),
         ),
+        Mistake(
+            "one place off",
+            "The token at a place is predicted at that very place: no shift, and the first counts.",
+            (
+                lambda logp, x: nats_per_text(logp[:, 1:], x[:, 1:]),
+                lambda logp, x: nats_per_text(logp[:, :-1], x[:, 1:]),
+                lambda logp, x: nats_per_text(logp[:, 1:], x[:, :-1]),
+            ),
+        ),
     ),
     reference=nats_per_text,
     cases=_padded_cases,
@@ -113,6 +122,10 @@ def _hidden_cases(seed: int) -> list[tuple]:
     tokens = torch.tensor([[5, 4, 6, 7, 2], [6, 5, 2, 0, 0]])
     hide = torch.tensor([[True, False, True, False, True], [False, True, False, False, False]])
     return [(tokens, hide), (tokens, torch.zeros_like(hide)), (tokens[:1], ~hide[:1])]
+
+
+def _hidden_after_the_first(read: Tensor, hide: Tensor, by: int = 3) -> Tensor:
+    return torch.cat([read[:, :1], torch.where(hide, by, read)[:, 1:]], dim=1)
 
 
 def _shift(tokens: Tensor) -> Tensor:
@@ -140,6 +153,7 @@ WORD_DROPOUT = Exercise(
             "With the token itself in its input, the loss goes to 0 and nothing is learned. Shift by one.",
             (
                 lambda x, hide: torch.where(hide, 3, x),
+                lambda x, hide: _hidden_after_the_first(x, hide),
                 lambda x, hide: torch.where(hide & (x != 1), 3, torch.cat([x[:, :1] * 0 + 1, x[:, 1:]], 1)),
             ),
         ),
@@ -158,6 +172,7 @@ WORD_DROPOUT = Exercise(
             "This decoder sees the next token instead of the last one.",
             (
                 lambda x, hide: torch.where(hide, 3, torch.cat([x[:, 1:], x[:, :1] * 0], 1)),
+                lambda x, hide: _hidden_after_the_first(torch.cat([x[:, 1:], x[:, :1] * 0], 1), hide),
                 lambda x, hide: torch.where(hide, 3, torch.cat([x[:, 1:], x[:, :1] * 0 + 1], 1)),
             ),
         ),
@@ -175,6 +190,25 @@ WORD_DROPOUT = Exercise(
             "the last token kept, START left out",
             "At the first place nothing has been written: that is what START is for.",
             lambda x, hide: torch.where(hide, 3, torch.roll(x, 1, 1)),
+        ),
+        Mistake(
+            "another token in the first place",
+            "Every input begins with START (1); nothing wraps around, and padding stands at the end only.",
+            (
+                lambda x, hide: _hidden_after_the_first(x.roll(1, 1), hide),
+                lambda x, hide: torch.where(hide, 3, x.roll(1, 1)),
+                lambda x, hide: _hidden_after_the_first(_shift(x) * (torch.arange(x.shape[1]) > 0), hide),
+                lambda x, hide: torch.where(hide, 3, _shift(x) * (torch.arange(x.shape[1]) > 0)),
+                lambda x, hide: _hidden_after_the_first(_shift(x) + (torch.arange(x.shape[1]) == 0), hide),
+            ),
+        ),
+        Mistake(
+            "another token for the hidden ones",
+            "UNKNOWN has a number of its own, 3.",
+            (
+                lambda x, hide: _hidden_after_the_first(_shift(x), hide, 2),
+                lambda x, hide: _hidden_after_the_first(_shift(x), hide, 1),
+            ),
         ),
     ),
     reference=decoder_input,

@@ -145,6 +145,61 @@ MOVING_CODEBOOK = Exercise(
             "The contract says in which order the three come.",
             lambda *a: tuple(reversed(follow(*a))),
         ),
+        Mistake(
+            "divided by another count",
+            "A token is its new sum over its new count, with nothing added.",
+            (
+                lambda *a: _with(
+                    *a,
+                    lambda n, m, c, s, d: (
+                        (d * m + (1 - d) * s) / n[:, None],
+                        d * n + (1 - d) * c,
+                        d * m + (1 - d) * s,
+                    ),
+                ),
+                lambda *a: _with(
+                    *a,
+                    lambda n, m, c, s, d: (
+                        (d * m + (1 - d) * s) / (1 + d * n + (1 - d) * c)[:, None],
+                        d * n + (1 - d) * c,
+                        d * m + (1 - d) * s,
+                    ),
+                ),
+                lambda *a: _with(
+                    *a,
+                    lambda n, m, c, s, d: (
+                        (d * m + (1 - d) * s) / (c + n)[:, None],
+                        d * n + (1 - d) * c,
+                        d * m + (1 - d) * s,
+                    ),
+                ),
+            ),
+        ),
+        Mistake(
+            "share of the batch for its count",
+            "The sum adds all vectors, so the count counts them all: no division by the size of the batch.",
+            lambda *a: _with(
+                *a,
+                lambda n, m, c, s, d: (
+                    (d * m + (1 - d) * s) / (d * n + (1 - d) * c / c.sum())[:, None],
+                    d * n + (1 - d) * c / c.sum(),
+                    d * m + (1 - d) * s,
+                ),
+            ),
+        ),
+        Mistake(
+            "the past forgotten",
+            "The averages keep the share `decay` of what they were.",
+            (
+                lambda *a: _with(*a, lambda n, m, c, s, d: (s / c[:, None], c, s)),
+                lambda *a: _with(*a, lambda n, m, c, s, d: (s / c.clamp_min(1)[:, None], c, s)),
+            ),
+        ),
+        Mistake(
+            "averages not moved",
+            "usage and total of the batch belong to the past of the next one: return the new ones.",
+            (lambda *a: (follow(*a)[0], a[0], a[1]), lambda *a: (a[1] / a[0][:, None], *follow(*a)[1:])),
+        ),
     ),
     reference=follow,
     cases=_follow_cases,
@@ -254,6 +309,23 @@ LETTER_BOUND = Exercise(
                 - log_likelihood.flatten(1).sum(1)
             ),
         ),
+        Mistake(
+            "probabilities added, not their logarithms",
+            "A product of probabilities is a sum of logarithms.",
+            (
+                lambda ll, lo, c: _pixels(ll) - _own(lo.softmax(-1), c).sum(1),
+                lambda ll, lo, c: _pixels(ll) - _own(lo.softmax(-1), c).sum(1).log(),
+            ),
+        ),
+        Mistake(
+            "one number for the letters of all pictures",
+            "Every picture pays for its own letters.",
+            (
+                lambda ll, lo, c: _pixels(ll) - _own(lo.log_softmax(-1), c).mean(),
+                lambda ll, lo, c: _pixels(ll) - _own(lo.log_softmax(-1), c).sum(),
+                lambda ll, lo, c: _pixels(ll) - _own(lo.log_softmax(-1), c).sum() / len(c),
+            ),
+        ),
     ),
     reference=bound_with_letters,
     cases=_bound_cases,
@@ -361,6 +433,16 @@ STRAIGHT_THROUGH = Exercise(
             "A soft choice is no letter: the decoder must see one row of the codebook.",
             lambda vectors, codebook: (
                 (-(vectors[:, :, None, :] - codebook).square().sum(-1).sqrt()).softmax(-1) @ codebook.detach()
+            ),
+        ),
+        Mistake(
+            "another distance",
+            "The squared distance decides: the sum of squared differences.",
+            (
+                lambda v, e: v + (e[(v[:, :, None] - e).abs().sum(-1).argmin(-1)] - v).detach(),
+                lambda v, e: v + (e[(v[:, :, None] - e).abs().amax(-1).argmin(-1)] - v).detach(),
+                lambda v, e: v + (e[(v[:, :, None] - e).sum(-1).argmin(-1)] - v).detach(),
+                lambda v, e: v + (e[(v[:, :, None] - e).sum(-1).abs().argmin(-1)] - v).detach(),
             ),
         ),
     ),

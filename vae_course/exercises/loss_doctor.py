@@ -96,6 +96,11 @@ def _observe(call: Callable, n: int) -> dict[str, Any]:
     once = usual.z
     for name, reached in usual.gradients(call).items():
         seen[f"reconstruction's gradient reaches {name}"] = reached
+    loss = call(usual.encode, usual.decode, usual.images, True)["loss"]
+    slope = torch.autograd.grad(loss, usual.mean, allow_unused=True)[0] if loss.requires_grad else None
+    seen["the loss's gradient by each mean"] = (
+        torch.zeros(len(MEAN)) if slope is None else slope.sum(0)
+    ).tolist()
     seen["new noise at each call"] = float(not torch.equal(once, usual.z))
     _terms(call, usual, False)
     seen["spread in evaluation"] = usual.spread()
@@ -225,6 +230,33 @@ VAE_TERMS = Exercise(
             "log σ² not bounded",
             "One wild output of the encoder, and exp(log σ²) is infinite.",
             _variant(bound=lambda raw: raw),
+        ),
+        Mistake(
+            "a term without gradient in the loss",
+            "The numbers are right, but a detached term is a constant, and nothing can make it smaller.",
+            (
+                _variant(total=lambda reconstruction, kl: reconstruction + kl.detach()),
+                _variant(total=lambda reconstruction, kl: reconstruction.detach() + kl),
+                _variant(total=lambda reconstruction, kl: (reconstruction + kl).detach()),
+            ),
+        ),
+        Mistake(
+            "one noise for several examples",
+            "Every example needs noise of its own, in every dimension: which shape has the mean?",
+            (
+                _variant(draw=lambda m, s, training: m + s * torch.randn(m.shape[1])),
+                _variant(draw=lambda m, s, training: m + s * torch.randn(len(m), 1)),
+                _variant(draw=lambda m, s, training: m + s * torch.randn(())),
+            ),
+        ),
+        Mistake(
+            "not divided by 255",
+            "White is 255, and must become 1.",
+            (
+                _variant(prepare=lambda images: images.float() / 256),
+                _variant(prepare=lambda images: images.float() / 128 - 1),
+                _variant(prepare=lambda images: images.float() / 127.5 - 1),
+            ),
         ),
     ),
     reference=vae_terms,
