@@ -14,7 +14,7 @@ def test_question_and_options_are_there_as_text_once(capsys):
 
 
 def test_an_unattended_run_records_no_answer(capsys):
-    guess = predict("Will the KL rise?", ["it rises", "it falls"], default=1)
+    guess = predict("Will the KL rise?", ["it rises", "it falls"])
     assert (guess.answer, guess.index, guess.buttons.value) == (None, None, None)
     capsys.readouterr()
     guess.compare("it falls", "KL went from 3.2 to 1.1 nats.")

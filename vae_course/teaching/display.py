@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from html import escape
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,11 +72,11 @@ def watch_cells() -> None:
 def _say_time(ended: threading.Event, start: float) -> None:
     from IPython.display import display
 
-    line, before = None, _trainings()[0]
+    line, before = None, _runs().made
     while not ended.wait(FIRST if line is None else EVERY):
-        text, (made, run) = f"At work for {time.monotonic() - start:.0f} s", _trainings()
-        if made > before and run is not None:
-            text += f"; training {made - before} of this cell, update {run.step:,} of {run.total_steps:,}"
+        text, run = f"At work for {time.monotonic() - start:.0f} s", _runs().last()
+        if run is not None and (number := _runs().made - before) > 0:
+            text += f"; training {number} of this cell, update {run.step:,} of {run.total_steps:,}"
         bundle = {"text/html": text, "text/plain": text}
         if line is None:
             line = display(bundle, raw=True, display_id=True)
@@ -85,10 +86,10 @@ def _say_time(ended: threading.Event, start: float) -> None:
         line.update({"text/html": "", "text/plain": ""}, raw=True)
 
 
-def _trainings() -> tuple[int, Any]:
-    """How many trainings `fit` has begun in this process, and the last of them if it is there still."""
+def _runs() -> Any:
+    """`fit`'s runs, counted; nothing is imported for it."""
     loop = sys.modules.get("vae_course.training.loop")
-    return (loop.Run.made, loop.Run.last()) if loop else (0, None)
+    return loop.Run if loop else SimpleNamespace(made=0, last=lambda: None)
 
 
 DPI = 100

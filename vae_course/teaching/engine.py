@@ -139,11 +139,11 @@ class Prediction:
         raise ValueError(f"{option!r} is none of the options of {self.question!r}: {self.options}.")
 
 
-def predict(question: str, options: Sequence[str], default: object = None) -> Prediction:
+def predict(question: str, options: Sequence[str]) -> Prediction:
     """Ask what will happen, before the cell that answers it; nothing is chosen before a button is pressed.
 
     Question and lettered options, at least two, are text, so that they can be read where no widget is drawn;
-    the buttons below carry the letters alone. ``default`` is ignored; chapters of the first edition give it.
+    the buttons below carry the letters alone.
     """
     from ipywidgets import ToggleButtons
 

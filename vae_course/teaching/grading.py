@@ -265,9 +265,7 @@ def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
     for result in got:
         if isinstance(result, Raised):
             return _error(result.error)
-    diagnosis = import_module(
-        "vae_course.exercises.diagnosis"
-    )  # what people get wrong is the exercises' matter
+    diagnosis = import_module("vae_course.exercises.diagnosis")  # what people get wrong is content
     why = diagnosis.sentence(exercise, answer, got)
     for result, wanted in zip(got, expected, strict=True):
         problem = contract_problem(result, wanted, exercise.low, exercise.high)
