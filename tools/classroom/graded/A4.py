@@ -136,10 +136,8 @@ class Seen:
     def rung(self) -> tuple[int, str]:
         """Points, and what was missing for the next rung."""
         if self.copied > MOST_COPIES:
-            return (
-                0,
-                f"{self.copied:.0%} of your samples are copies, of pictures that you had or of each other",
-            )
+            share = f"{self.copied:.0%} of your samples"
+            return 0, f"{share} are copies of pictures that you had or of each other"
         if not self.lead(self.pixels):
             return 0, "no sure lead over the Gaussian of the pixels"
         if not self.lead(self.plain):
@@ -148,11 +146,9 @@ class Seen:
             return 4, "no sure lead over the plain VAE"
         if self.way < EIGHTH:
             return 5, "less than an eighth of the way to fresh letters"
-        return (
-            (6, "less than a quarter of the way to fresh letters")
-            if self.way < QUARTER
-            else (FULL, "nothing")
-        )
+        if self.way < QUARTER:
+            return 6, "less than a quarter of the way to fresh letters"
+        return FULL, "nothing"
 
 
 def look(sampler: given.Sampler, student: int, seed: int) -> Seen:
@@ -178,12 +174,13 @@ def beyond(handed) -> tuple[float, str]:
     points, missing = seen.rung()
     said = (
         f"Yours: {seen.own}; copies {seen.copied:.1%}. Gaussian of the pixels: {seen.pixels}. "
-        f"The plain VAE: {seen.plain}. Fresh letters: {seen.fresh}. You went {seen.way:.0%} of the way. Critics' mistakes: "
-        f"{seen.mistakes:.1%} on yours, {seen.plain_mistakes:.1%} on the plain VAE: {seen.passed:.0%} of the way"
+        f"The plain VAE: {seen.plain}. Fresh letters: {seen.fresh}. You went {seen.way:.0%} of the way. "
+        f"Critics' mistakes: {seen.mistakes:.1%} on yours, {seen.plain_mistakes:.1%} on the plain VAE, "
+        f"{seen.passed:.0%} of the way"
     )
     if seen.way > 1:
         said += " (better than fresh letters: look at what it was trained on)"
-    return points / FULL, f"{said}. Missing for more: {missing}."
+    return points / FULL, f"{said}." if points == FULL else f"{said}. Missing for more: {missing}."
 
 
 NEAR = {"plain": 0.03, "yours": 0.03, "copies": 0.02}
