@@ -1,6 +1,7 @@
 """Assignment A4: what draws letters is measured again; noise, copies and one good picture earn nothing."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,10 +11,14 @@ from torch import nn
 from torch.distributions import Normal
 
 from tools.classroom.graded import A4
+from tools.project import Project
 from vae_course import fit
+from vae_course.evaluation.samples import relative_sharpness
 from vae_course.exercises import assignment_4 as given
 from vae_course.exercises.handed_in import Bad
 from vae_course.models import VAE
+
+PROJECT = Project.here()
 
 BROKEN = {
     "A4.1": {
@@ -130,7 +135,28 @@ def judge(mine):
 def in_place(mine, opponent, judge, monkeypatch):
     monkeypatch.setattr(A4, "plain", lambda number: (mine, opponent[0]))
     monkeypatch.setattr(given, "new_judge", lambda task, seed=0: judge)
+    monkeypatch.setattr(given, "CRITICS", 1)
+    monkeypatch.setattr(given, "CRITIC_PASSES", 1)
     return opponent
+
+
+class Draws:
+    """A sampler by its function alone, for what no file could hold."""
+
+    def __init__(self, draw):
+        self.draw = draw
+
+
+@pytest.fixture
+def in_hand(in_place, monkeypatch):
+    """Points of a draw function, 0 to 7, and the sentence."""
+    monkeypatch.setattr(given, "read_sampler", lambda content: content)
+
+    def points(draw):
+        share, said = A4.beyond(HandedIn(Draws(draw)))
+        return round(7 * share), said
+
+    return points
 
 
 def attacks(mine):
@@ -153,8 +179,99 @@ def attacks(mine):
 @pytest.mark.parametrize("name", list(attacks(given.task(HandedIn.number))))
 def test_what_is_no_generator_earns_nothing(name, mine, in_place):
     share, said = A4.beyond(HandedIn(attacks(mine)[name]))
-    assert share == 0, said
-    assert ("copies of pictures that you had" in said) == ("picture" in name), said
+    assert share == 0 and "copies of pictures that you had or of each other" in said, said
+
+
+def anew(pictures, spoil=0.0):
+    """Any of these pictures, and noise that no two draws share."""
+
+    def draw(n, generator):
+        x = pictures[torch.randint(len(pictures), (n,), generator=generator)]
+        return (x + spoil * torch.rand(x.shape, generator=generator)).clamp(0, 1)
+
+    return draw
+
+
+def lazy(mine):
+    x, labels = mine.train.floats(), mine.train.labels
+    means = torch.stack([x[labels == i].mean(0) for i in range(8)])
+    return {
+        "noise": lambda n, g: torch.rand(n, 1, 16, 16, generator=g),
+        "the Gaussian of the pixels": A4.pixel_gaussian(mine),
+        "the mean of each letter, with a little noise": anew(means, 0.03),
+        "one letter, with a little noise": anew(x[:1], 0.03),
+        "blurred training pictures": anew(nn.functional.avg_pool2d(x, 5, 1, 2), 0.03),
+        "training pictures, a little spoiled": anew(x, 0.05),
+    }
+
+
+@pytest.mark.parametrize("name", list(lazy(given.task(HandedIn.number))))
+def test_what_never_draws_the_same_twice_may_still_earn_nothing(name, mine, in_hand):
+    points, said = in_hand(lazy(mine)[name])
+    assert points == 0, said
+
+
+def test_a_bank_of_good_pictures_is_known_by_its_repeats(mine, in_place):
+    good = in_place[0].draw(400, torch.Generator().manual_seed(3))
+    assert given.repeats(given.read_sampler(one_of(good)).draw(2560, torch.Generator().manual_seed(0))) > 0.9
+    assert given.repeats(in_place[0].draw(2560, torch.Generator().manual_seed(0))) < 0.01
+
+
+def test_hardness_is_no_merit(mine, judge, opponent):
+    batches = given.batches_of(opponent[0].draw, 320)
+    harder = [(3 * x.clamp(1e-6, 1 - 1e-6).logit()).sigmoid() for x in batches]
+    once, again = (given.measure(x, judge, mine.held_out) for x in (batches, harder))
+    assert once.score == pytest.approx(again.score, abs=0.01)
+    hard = torch.cat(given.as_hard(batches, mine.held_out))
+    assert relative_sharpness(hard, mine.held_out.floats()) == pytest.approx(1, abs=0.02)
+
+
+def test_critics_are_never_fooled_by_noise_and_often_by_letters(mine, opponent, monkeypatch):
+    monkeypatch.setattr(given, "CRITICS", 1)
+    wrong = {
+        "noise": given.mistakes(lazy(mine)["noise"], mine, mine.held_out),
+        "plain": given.mistakes(opponent[0].draw, mine, mine.held_out),
+        "letters": given.mistakes(fresh(mine), mine, mine.held_out),
+    }
+    assert wrong["noise"] < 0.01 < wrong["plain"] < wrong["letters"] <= 0.6, wrong
+
+
+def seen(score=0.7, mistakes=0.2, copied=0.0):
+    """Pixels 0.4, the plain VAE 0.7, letters 0.9; critics err on a fifth of the plain VAE."""
+    one = {
+        name: given.Measured(0.0, 0.0, value, 0.005)
+        for name, value in {"own": score, "pixels": 0.4, "plain": 0.7, "fresh": 0.9}.items()
+    }
+    return A4.Seen(**one, mistakes=mistakes, plain_mistakes=0.2, copied=copied)
+
+
+@pytest.mark.parametrize(
+    ("found", "points"),
+    [
+        (seen(0.95, 0.5, copied=0.11), 0),
+        (seen(0.41, 0.5), 0),
+        (seen(), 1),
+        (seen(0.65, 0.27), 1),
+        (seen(0.65, 0.28), 4),
+        (seen(0.71, 0.28), 4),
+        (seen(0.72, 0.0), 5),
+        (seen(0.73), 6),
+        (seen(0.751), 7),
+    ],
+)
+def test_the_points_are_those_of_the_highest_rung(found, points):
+    assert found.rung()[0] == points
+
+
+def test_the_notebook_tells_the_ladder_as_it_is():
+    text = (PROJECT.notebooks / "assignments/source/A4_Beyond_the_Plain_VAE.py").read_text(encoding="utf-8")
+    rows = re.findall(r"^# \| (\d) \| (.*) \|$", text, re.M)
+    assert [int(points) for points, _ in rows] == [0, 1, 4, 5, 6, 7] and rows[-1][0] == str(A4.FULL)
+    assert f"more than {A4.MOST_COPIES:.0%}".replace("%", " %") in rows[0][1]
+    assert A4.WIDTHS == (0.85, 1.0, 1.15) and "0.85, 1 or 1.15 times as wide" in text
+    assert (
+        (A4.EIGHTH, A4.QUARTER) == (1 / 8, 1 / 4) and "an eighth" in rows[4][1] and "a quarter" in rows[5][1]
+    )
 
 
 def test_fresh_letters_are_hardly_ever_taken_for_copies(mine):
@@ -163,23 +280,27 @@ def test_fresh_letters_are_hardly_ever_taken_for_copies(mine):
     assert given.copies(fresh, mine) < 0.03
 
 
-def test_the_plain_vae_earns_nothing_against_itself(mine, in_place):
+def test_the_plain_vae_stays_on_its_rung(mine, in_place):
     other, model = in_place
-    parts = {"decoder": given.decoder_of(model), "activation": "gelu", "mean": other.mean}
-    share, said = A4.beyond(HandedIn({"path": "gan", **parts, "factor": other.factor}))
-    assert share == 0 and "no sure lead" in said
-    narrow = A4.beyond(HandedIn({"path": "gan", **parts, "factor": 0.5 * other.factor}))
-    assert narrow[0] == 0, "drawing nearer to the middle is no way beyond"
+    parts = {"path": "gan", "decoder": given.decoder_of(model), "activation": "gelu", "mean": other.mean}
+    share, said = A4.beyond(HandedIn({**parts, "factor": other.factor}))
+    assert share == pytest.approx(1 / 7) and "no sure lead over the plain VAE" in said, said
+    for width in (0.5, 1.15):
+        share, said = A4.beyond(HandedIn({**parts, "factor": width * other.factor}))
+        assert share <= 1 / 7 + 1e-9, f"another width is no way beyond: {said}"
 
 
-def test_fresh_letters_earn_everything(mine, in_place, monkeypatch):
-    class Fresh:
-        def draw(self, n, generator):
-            return given.pictures(mine.letters, "validation", generator).floats()[:n]
+def fresh(mine):
+    def draw(n, generator):
+        parts = [given.pictures(mine.letters, "validation", generator).floats() for _ in range(-(-n // 320))]
+        return torch.cat(parts)[:n]
 
-    monkeypatch.setattr(given, "read_sampler", lambda content: Fresh())
-    share, said = A4.beyond(HandedIn({}))
-    assert share == 1, said
+    return draw
+
+
+def test_fresh_letters_earn_everything(mine, in_hand):
+    points, said = in_hand(fresh(mine))
+    assert points == 7, said
 
 
 def test_reported_numbers_are_compared_with_the_file(mine, judge, in_place):

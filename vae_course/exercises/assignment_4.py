@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from vae_course.data.images import ImageData
 from vae_course.data.letters import warp
 from vae_course.data.loading import load
-from vae_course.evaluation.samples import coverage, memorization
+from vae_course.evaluation.samples import coverage, memorization, sharpness
 from vae_course.exercises.handed_in import Bad, draws_of, file_of, later, numbers, stack_in, tensor_in
 from vae_course.models.networks import Classifier
 from vae_course.models.vae import VAE
@@ -25,6 +25,8 @@ from vae_course.training.loop import fit
 
 LETTERS, SIDE, MOST_NUMBERS, BATCHES, SURE = 8, 16, 500_000, 8, 0.9
 JUDGE_PASSES, JUDGE_BATCH = 12, 128
+CRITICS, CRITIC_PASSES, TWIN = 2, 6, 0.01
+HARDER = (1 / 8, 8.0)  # smallest and largest factor of all logits that makes samples as hard as letters
 LARGEST_SHIFT = 2.0  # of a flow's log scales in one step
 PATHS = ("flow", "vq", "gan")
 Draw = Callable[[int, torch.Generator], Tensor]  # how many, noise → pictures (n, 1, 16, 16) in [0, 1]
@@ -80,15 +82,20 @@ def new_judge(task: Task, seed: int = 0) -> Classifier:
     generator = torch.Generator().manual_seed(seed)
     parts = [pictures(task.letters, "train", generator) for _ in range(2)]
     x, labels = (torch.cat(both) for both in ([p.floats() for p in parts], [p.labels for p in parts]))
+    return trained(x, labels, LETTERS, JUDGE_PASSES, generator, seed)
+
+
+def trained(x: Tensor, y: Tensor, n: int, passes: int, generator: torch.Generator, seed: int) -> Classifier:
+    """A classifier of n kinds of pictures."""
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
-        judge = Classifier(task.train.shape, LETTERS)
-        steps = JUDGE_PASSES * -(-len(x) // JUDGE_BATCH)
+        judge = Classifier(x.shape[1:], n)
+        steps = passes * -(-len(x) // JUDGE_BATCH)
         optimizer = torch.optim.Adam(judge.parameters(), lr=2e-3)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
-        for _ in range(JUDGE_PASSES):
+        for _ in range(passes):
             for rows in torch.randperm(len(x), generator=generator).split(JUDGE_BATCH):
-                loss = F.cross_entropy(judge(x[rows]), labels[rows])
+                loss = F.cross_entropy(judge(x[rows]), y[rows])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -98,7 +105,7 @@ def new_judge(task: Task, seed: int = 0) -> Classifier:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a judge says of samples: means over batches, and the standard error of the score."""
+    """What a judge says of samples made as hard as letters: means over batches, and the standard error."""
 
     sure: float  # share of samples of which the judge is sure
     covered: float  # share of real pictures with a sample in reach (`coverage`)
@@ -110,19 +117,52 @@ class Measured:
 
 
 def batches_of(draw: Draw, n: int, seed: int = 0) -> list[Tensor]:
-    """``BATCHES`` times n samples, with noise that the seed decides; Bad where a picture is no picture."""
-    generator, shape = torch.Generator().manual_seed(seed), (n, 1, SIDE, SIDE)
-    found = [draw(n, generator) for _ in range(BATCHES)]
-    for x in found:
-        if x.shape != shape or not (x.min() >= 0 and x.max() <= 1):
-            raise Bad(f"samples must be {shape} in [0, 1].")
-    return found
+    """``BATCHES`` times n samples, with noise that the seed decides."""
+    generator = torch.Generator().manual_seed(seed)
+    return [checked(draw, n, generator) for _ in range(BATCHES)]
+
+
+def checked(draw: Draw, n: int, generator: torch.Generator) -> Tensor:
+    """n samples; Bad where a picture is no picture."""
+    x, shape = draw(n, generator), (n, 1, SIDE, SIDE)
+    if x.shape != shape or not (x.min() >= 0 and x.max() <= 1):
+        raise Bad(f"samples must be {shape} in [0, 1].")
+    return x
+
+
+def as_hard(batches: list[Tensor], real: ImageData) -> list[Tensor]:
+    """All logits times one number, with which the samples have the edges of real pictures (`sharpness`)."""
+    logits, wanted = torch.cat(batches).clamp(1e-6, 1 - 1e-6).logit(), sharpness(real.floats()).mean()
+    low, high = HARDER
+    for _ in range(12):
+        middle = math.sqrt(low * high)
+        softer = sharpness((middle * logits).sigmoid()).mean() < wanted
+        low, high = (middle, high) if softer else (low, middle)
+    return list((math.sqrt(low * high) * logits).sigmoid().split([len(x) for x in batches]))
+
+
+def mistakes(draw: Draw, task: Task, real: ImageData, seed: int = 0) -> float:
+    """Share of mistakes, 0 to 1/2, of critics that learned to tell samples made as hard as letters from
+    training letters bent anew: on new samples and real pictures, each half of the verdict (10 s).
+    """
+    shares = []
+    for one in range(CRITICS):
+        generator = torch.Generator().manual_seed(seed + one)
+        letters = pictures(task.letters, "train", generator)
+        known, new = as_hard([checked(draw, n, generator) for n in (len(letters), 4 * len(real))], letters)
+        kind = torch.arange(2).repeat_interleave(len(letters))
+        critic = trained(torch.cat([letters.floats(), known]), kind, 2, CRITIC_PASSES, generator, one)
+        wrong = [(critic.probabilities(x)[:, i] < 0.5) for i, x in enumerate((real.floats(), new))]
+        shares.append(fmean(w.float().mean().item() for w in wrong))
+    return fmean(shares)
 
 
 def measure(batches: list[Tensor], judge: Classifier, real: ImageData) -> Measured:
-    """Each batch by itself: how many samples are clear, how much of the real pictures is covered."""
+    """Samples made as hard as letters, each batch by itself: how many of them are clear, how much of the real
+    pictures is covered.
+    """
     features, rows = judge.features(real.floats()), []
-    for x in batches:
+    for x in as_hard(batches, real):
         sure = (judge.probabilities(x).amax(1) >= SURE).float().mean().item()
         covered = coverage(features, judge.features(x))
         rows.append((sure, covered, 2 * sure * covered / max(sure + covered, 1e-9)))
@@ -132,11 +172,22 @@ def measure(batches: list[Tensor], judge: Classifier, real: ImageData) -> Measur
 
 
 def copies(batches: list[Tensor], task: Task) -> float:
-    """Share of samples that single out one training picture more than 99 % of held-out pictures do, or one
-    held-out picture more than 99 % of training pictures do; place, light and contrast aside.
+    """The largest of three shares of samples: those that single out one training picture more than 99 % of
+    held-out pictures do; one held-out picture more than 99 % of training pictures do (place, light and
+    contrast aside); and those that are drawn again (`repeats`).
     """
     drawn, known, held = map(bare, (torch.cat(batches), task.train.floats(), task.held_out.floats()))
-    return max(memorization(drawn, *both).copies for both in ((known, held), (held, known)))
+    shares = [memorization(drawn, *both).copies for both in ((known, held), (held, known))]
+    return max(*shares, repeats(torch.cat(batches)))
+
+
+def repeats(x: Tensor) -> float:
+    """Share of samples with a twin among the others, in no pixel more than a hundredth away."""
+    flat, found = x.flatten(1), 0
+    for part in range(0, len(flat), 100):
+        far = torch.cdist(flat[part : part + 100], flat, p=math.inf)
+        found += int(((far <= TWIN).sum(1) > 1).sum())
+    return found / len(flat)
 
 
 def bare(x: Tensor) -> Tensor:

@@ -70,10 +70,14 @@ check("A4.1", matched_gaussian)
 # %% [markdown]
 # ### The judge, the measure, the opponent
 #
-# The judge is a classifier of your letters. A sampler gets a **score**, the harmonic mean of two shares: samples of which the judge is **sure** (its highest probability is at least 0.9), and held-out pictures that are **covered** (a sample lies as near as their fifth neighbor, in the judge's features). One beautiful letter, drawn
-# again and again, is sure and covers nothing; noise that the judge takes for letters covers nothing either. A third number counts **copies**: samples that single out one training picture more than 99 % of held-out pictures do, or one held-out picture more than 99 % of training pictures do. Moving or dimming a picture hides no copy.
+# The judge is a classifier of your letters. Before it looks, all logits of a sampler are multiplied by one number, with which its samples have as much edge energy as letters: a plain VAE whose grays are made black and white has learned nothing. A sampler gets a **score**, the harmonic mean of two shares: samples of which the judge is **sure** (its highest probability is at least 0.9), and held-out pictures that are **covered** (a sample lies as near as their fifth neighbor, in the judge's features). One beautiful letter, drawn
+# again and again, is sure and covers nothing; noise that the judge takes for letters covers nothing either.
 #
-# Not graded. The measure tells "training pictures" from nothing: only the copies do.
+# A second number asks critics: classifiers that learned to tell **these** samples, made as hard as letters, from letters. Their share of **mistakes** on new samples and held-out letters is 0 where a sampler gives itself away, and one half where they can only guess. A flow keeps the plain VAE's decoder, so it moves the score; a new decoder may move the mistakes first.
+#
+# A third number counts **copies**, the largest of three shares: samples that single out one training picture more than 99 % of held-out pictures do, that single out one held-out picture more than 99 % of training pictures do, or that are drawn again (no pixel more than 0.01 away from another sample's). Moving or dimming a picture hides no copy, and a bank of finished pictures repeats itself.
+#
+# Not graded. Neither score nor mistakes tell training pictures from new letters: only the copies do.
 
 
 # %% tags=["train"]
@@ -104,6 +108,8 @@ try:
     }  # fmt: skip
     opponent = measured(assignment_4.read_sampler(fitted).draw)
     print("the plain VAE", *opponent)
+    caught = assignment_4.mistakes(assignment_4.read_sampler(fitted).draw, mine, mine.held_out)
+    print(f"critics' mistakes on the plain VAE: {caught:.1%}")
 except Exception as problem:
     print(f"The opponent waits for A4.1 ({type(problem).__name__}).")
 # %% [markdown]
@@ -124,19 +130,21 @@ except Exception as problem:
 #
 # **`"vq"`: a code of letters has no holes.** `"codebook"` is `(K, d)`; the encoder puts out P vectors, each replaced by its nearest one; the decoder reads all P after one another, `P * d → 256`. Gradients pass straight through. Codes that nobody uses are set anew to encoder outputs. Then a `"prior"` over the P codes in order,
 # `P * K + P → K` logits: it reads the codes so far, one-hot (zeros from its place on), and its place, one-hot. Begin with few places, P from 4 to 8, and K from 32 to 128. Both halves can fail: a good prior over bad codes, a bad prior over good ones.
-# So score them apart: decoded codes of training pictures, then samples of the prior. In our short trials the codes were good and the prior was not, and the samples ended below or beside the plain VAE; to multiply the prior's last layer by a number above 1, chosen on held-out pictures, helped.
+# So score them apart: decoded codes of training pictures, then samples of the prior. In our short trials the codes were good and the prior was not: as trained, its samples scored below the plain VAE for one student's letters and above it for another's, and passed the critics more often. To multiply the prior's last layer by a number above 1, chosen on held-out pictures, helped the score.
 #
 # **`"gan"`: the squared or crossed pixels are the wrong judge.** Beside encoder and decoder a discriminator; the decoder is told to fool it, the encoder is not. Draw from the Gaussian that fits your codes: `"mean"` `(k,)`, `"factor"` `(k, k)`, code = mean + factor ε. Begin as a plain VAE, let the discriminator come in later, and
-# hold its slope (R1). Look at coverage in each epoch: what becomes clear may become few. The hardest of the three: our one short trial ended below the plain VAE, sure of as many samples and covering fewer letters.
+# hold its slope (R1). Look at coverage in each epoch: what becomes clear may become few. The hardest of the three: the clearer strokes show in the critics' mistakes before they show in the score.
 #
-# The lecturer's judge is another, its pictures are your letters in typefaces that nobody trained on, and the points are
+# The lecturer's judge and critics are others, their pictures are your letters in typefaces that nobody trained on. Your sampler climbs past opponents; its points are those of the highest rung that it reaches. Two opponents: the **Gaussian of the pixels** (mean and covariance of your training pictures, no network), and the **plain VAE** with the Gaussian that fits its codes. A **sure lead** is a score above the opponent's by more than two standard errors. Nobody gets points for drawing narrower or wider: in scores the plain VAE's Gaussian is 0.85, 1 or 1.15 times as wide, whichever scores best.
 #
 # | points | |
 # |---|---|
-# | 0 | no sure lead over the plain VAE (two standard errors), or more than 10 % copies |
-# | 2 | a sure lead |
-# | 4 | an eighth of the way from the plain VAE's score to that of fresh letters |
-# | 7 | a quarter of the way |
+# | 0 | more than 10 % copies, or no sure lead over the Gaussian of the pixels |
+# | 1 | a sure lead over the Gaussian of the pixels; here stands the plain VAE, handed in again |
+# | 4 | also: the critics' mistakes are a quarter of the way from those on the plain VAE to one half |
+# | 5 | a sure lead over the plain VAE, whatever the critics say |
+# | 6 | also: an eighth of the way from the plain VAE's score to that of fresh letters |
+# | 7 | also: a quarter of the way |
 #
 # **Contract**: a file with a dict: `"path"`, `"decoder"`, `"activation"`, and the parts that belong to the path; tensors and state dicts. Hand in a sampler that you chose on the held-out pictures, and keep what you tried: A4.5 asks for it.
 # %% question="A4.2" role="answer" tags=["train"]
@@ -219,13 +227,13 @@ check("A4.3", answer_A4_3)
 # %% [markdown]
 # ## A4.5 The report (5 points)
 #
-# One page, at most 400 words, with **your** numbers, under four headings. *What was wrong with the plain VAE*: its decoder, or where its codes are drawn? Give the measurement that tells them apart (what do samples score whose codes come from q(z|x) of training pictures?). *What I built, and what moved*: which of sure and
-# covered, by how much, against which spread. *What did not work*: one thing that you tried, what you expected, the number that came. *What the score does not see*: one sampler that you would not want and that it would praise, and the measurement that would catch it.
+# One page, at most 400 words, with **your** numbers, under four headings. *What was wrong with the plain VAE*: its decoder, or where its codes are drawn? Give the measurement that tells them apart (what do samples score whose codes come from q(z|x) of training pictures?). *What I built, and what moved*: which of sure,
+# covered and the critics' mistakes, by how much, against which spread. *What did not work*: one thing that you tried, what you expected, the number that came. *What the score does not see*: one sampler that you would not want and that it would praise, and the measurement that would catch it.
 # %% [markdown] question="A4.5" role="essay" points=5
 # *Write your report here.*
 #
 # ### BEGIN MARK SCHEME
-# Read against the figure and the file. 1 point: decoder and prior told apart by a measurement (codes from q(z|x) of training pictures, or reconstructions, scored by the same code) with its number; in one run of ours a judge was sure of 53 % of the plain VAE's samples, of 73 % with codes from q(z|x), and of 80 % of held-out letters: most of it was the codes. 1 point: the gain with its spread (batches are not seeds: several trainings, or the sentence that there was
-# one) and split into sure and covered. 1 point: a failure with expectation, number, and a cause that the number supports. 1 point: names a sampler that the score praises wrongly and a measurement that catches it (slightly bent or merged training pictures: neighbors after alignment; class proportions off: a histogram; samples that fool this
+# Read against the figure and the file. 1 point: decoder and prior told apart by a measurement (codes from q(z|x) of training pictures, or reconstructions, scored by the same code) with its number; in one run of ours, samples not made as hard as letters, a judge was sure of 53 % of the plain VAE's samples, of 73 % with codes from q(z|x), and of 80 % of held-out letters: most of it was the codes. 1 point: the gain with its spread (batches are not seeds: several trainings, or the sentence that there was
+# one) and split into sure, covered and mistakes. 1 point: a failure with expectation, number, and a cause that the number supports. 1 point: names a sampler that the score praises wrongly and a measurement that catches it (slightly bent or merged training pictures: neighbors after alignment; class proportions off: a histogram; samples that fool this
 # judge: a second judge). 1 point: says what was paid (time, no bound on log p(x) any more, an encoder that is lost) and for which use the plain VAE would still be taken. No points for adjectives without a number.
 # ### END MARK SCHEME

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -80,6 +81,19 @@ def opponent(model: VAE, task: given.Task) -> given.Sampler:
     return given.read_sampler({"path": "gan", **parts})
 
 
+def pixel_gaussian(task: given.Task) -> given.Draw:
+    """No network at all: a Gaussian with the mean and covariance of the training pictures, cut to [0, 1]."""
+    x = task.train.floats().flatten(1)
+    mean, covariance = x.mean(0), torch.cov(x.T, correction=0) + 1e-5 * torch.eye(x.shape[1])
+    factor = torch.linalg.cholesky(covariance)
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        codes = torch.randn(n, len(mean), generator=generator)
+        return (mean + codes @ factor.T).clamp(0, 1).view(n, *task.train.shape)
+
+    return draw
+
+
 @lru_cache(maxsize=4)
 def plain(student: int) -> tuple[given.Task, given.Sampler]:
     """The student's letters, and the opponent that was trained on them."""
@@ -87,33 +101,86 @@ def plain(student: int) -> tuple[given.Task, given.Sampler]:
     return task, opponent(given.plain_vae(task), task)
 
 
-# Chosen before anything was measured: how much of the way from the opponent to fresh letters is gone.
-STEPS = ((1 / 4, 7), (1 / 8, 4))
-BETTER = 2  # points, for a lead over the opponent of more than two standard errors
+WIDTHS = (0.85, 1.0, 1.15)  # of the plain VAE's Gaussian: whoever draws wider has built nothing
+EIGHTH, QUARTER = 1 / 8, 1 / 4  # of the way to the best there is
+FULL = 7
 MOST_COPIES = 0.1  # share of samples; of fresh letters a hundredth does that by construction
 
 
-def beyond(handed) -> tuple[float, str]:
-    """Points by the score of fresh samples, with a judge and pictures that nobody else has."""
-    task, other = plain(handed.number)
-    sampler = given.read_sampler(handed.weights(SAMPLER))
-    g, n = torch.Generator().manual_seed(handed.seed), len(task.held_out)
-    judge, real = given.new_judge(task, handed.seed), given.pictures(task.letters, "test", g)
+@dataclass(frozen=True)
+class Seen:
+    """A sampler and its opponents before one hidden judge, hidden pictures, and critics of their own."""
+
+    own: given.Measured
+    pixels: given.Measured  # the Gaussian of the pixels
+    plain: given.Measured  # the plain VAE, at the width that scores best
+    fresh: given.Measured  # letters
+    mistakes: float  # of critics, on the sampler's pictures
+    plain_mistakes: float
+    copied: float
+
+    def lead(self, other: given.Measured) -> bool:
+        """A score above another's, by more than two standard errors."""
+        return self.own.score - other.score > 2 * math.hypot(self.own.error, other.error)
+
+    @property
+    def way(self) -> float:
+        """How much of the way from the plain VAE's score to that of fresh letters is gone."""
+        return (self.own.score - self.plain.score) / max(self.fresh.score - self.plain.score, 1e-9)
+
+    @property
+    def passed(self) -> float:
+        """How much of the way from the plain VAE's mistakes to one half, which is guessing, is gone."""
+        return (self.mistakes - self.plain_mistakes) / max(0.5 - self.plain_mistakes, 1e-9)
+
+    def rung(self) -> tuple[int, str]:
+        """Points, and what was missing for the next rung."""
+        if self.copied > MOST_COPIES:
+            share = f"{self.copied:.0%} of your samples"
+            return 0, f"{share} are copies of pictures that you had or of each other"
+        if not self.lead(self.pixels):
+            return 0, "no sure lead over the Gaussian of the pixels"
+        if not self.lead(self.plain):
+            if self.passed < QUARTER:
+                return 1, "no sure lead over the plain VAE, and less than a quarter of the way of the critics"
+            return 4, "no sure lead over the plain VAE"
+        if self.way < EIGHTH:
+            return 5, "less than an eighth of the way to fresh letters"
+        if self.way < QUARTER:
+            return 6, "less than a quarter of the way to fresh letters"
+        return FULL, "nothing"
+
+
+def look(sampler: given.Sampler, student: int, seed: int) -> Seen:
+    """What is measured of fresh samples, the same noise for all."""
+    task, other = plain(student)
+    g, n = torch.Generator().manual_seed(seed), len(task.held_out)
+    judge, real = given.new_judge(task, seed), given.pictures(task.letters, "test", g)
     fresh = [given.pictures(task.letters, "validation", g).floats() for _ in range(given.BATCHES)]
-    drawn = given.batches_of(sampler.draw, n, handed.seed)
-    theirs = given.batches_of(other.draw, n, handed.seed + 1)
-    own, low, top = (given.measure(one, judge, real) for one in (drawn, theirs, fresh))
-    share = (own.score - low.score) / max(top.score - low.score, 1e-9)
-    said = f"Yours: {own}. The plain VAE: {low}. Fresh letters: {top}. You went {share:.0%} of the way"
-    copied = given.copies(drawn, task)
-    if copied > MOST_COPIES:
-        return 0.0, f"{said}, but {copied:.0%} of your samples are copies of pictures that you had."
-    if own.score - low.score <= 2 * math.hypot(own.error, low.error):
-        return 0.0, f"{said}: no sure lead over the plain VAE."
-    points = next((points for least, points in STEPS if share >= least), BETTER)
-    if share > 1:
+    widths = [replace(other, factor=width * other.factor) for width in WIDTHS]
+    drawn, pixels, *plains = (
+        given.batches_of(draw, n, seed)
+        for draw in (sampler.draw, pixel_gaussian(task), *(one.draw for one in widths))
+    )
+    best = max((given.measure(one, judge, real) for one in plains), key=lambda found: found.score)
+    own, low, top = (given.measure(one, judge, real) for one in (drawn, pixels, fresh))
+    wrong = [given.mistakes(one.draw, task, real, seed) for one in (sampler, other)]
+    return Seen(own, low, best, top, *wrong, given.copies(drawn, task))
+
+
+def beyond(handed) -> tuple[float, str]:
+    """Points by the highest rung that the sampler in the file reaches."""
+    seen = look(given.read_sampler(handed.weights(SAMPLER)), handed.number, handed.seed)
+    points, missing = seen.rung()
+    said = (
+        f"Yours: {seen.own}; copies {seen.copied:.1%}. Gaussian of the pixels: {seen.pixels}. "
+        f"The plain VAE: {seen.plain}. Fresh letters: {seen.fresh}. You went {seen.way:.0%} of the way. "
+        f"Critics' mistakes: {seen.mistakes:.1%} on yours, {seen.plain_mistakes:.1%} on the plain VAE, "
+        f"{seen.passed:.0%} of the way"
+    )
+    if seen.way > 1:
         said += " (better than fresh letters: look at what it was trained on)"
-    return points / STEPS[0][1], f"{said}; copies {copied:.1%}."
+    return points / FULL, f"{said}." if points == FULL else f"{said}. Missing for more: {missing}."
 
 
 NEAR = {"plain": 0.03, "yours": 0.03, "copies": 0.02}
