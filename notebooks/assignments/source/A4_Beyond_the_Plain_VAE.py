@@ -133,7 +133,7 @@ except Exception as problem:
 # So score them apart: decoded codes of training pictures, then samples of the prior. In our short trials the codes were good and the prior was not: as trained, its samples scored below the plain VAE for one student's letters and above it for another's, and passed the critics more often. To multiply the prior's last layer by a number above 1, chosen on held-out pictures, helped the score.
 #
 # **`"gan"`: the squared or crossed pixels are the wrong judge.** Beside encoder and decoder a discriminator; the decoder is told to fool it, the encoder is not. Draw from the Gaussian that fits your codes: `"mean"` `(k,)`, `"factor"` `(k, k)`, code = mean + factor ε. Begin as a plain VAE, let the discriminator come in later, and
-# hold its slope (R1). Look at coverage in each epoch: what becomes clear may become few. The hardest of the three: the clearer strokes show in the critics' mistakes before they show in the score.
+# hold its slope (R1). Look at coverage in each epoch: what becomes clear may become few. The hardest of the three: in our two trials the score rose in both, the critics' mistakes in one.
 #
 # The lecturer's judge and critics are others, their pictures are your letters in typefaces that nobody trained on. Your sampler climbs past opponents; its points are those of the highest rung that it reaches. Two opponents: the **Gaussian of the pixels** (mean and covariance of your training pictures, no network), and the **plain VAE** with the Gaussian that fits its codes. A **sure lead** is a score above the opponent's by more than two standard errors. Nobody gets points for drawing narrower or wider: in scores the plain VAE's Gaussian is 0.85, 1 or 1.15 times as wide, whichever scores best.
 #

@@ -115,7 +115,7 @@ class Seen:
     pixels: given.Measured  # the Gaussian of the pixels
     plain: given.Measured  # the plain VAE, at the width that scores best
     fresh: given.Measured  # letters
-    mistakes: float  # of critics, on the sampler's pictures
+    mistakes: float  # of critics, on the sampler's pictures; NaN where they were not asked
     plain_mistakes: float
     copied: float
 
@@ -164,8 +164,11 @@ def look(sampler: given.Sampler, student: int, seed: int) -> Seen:
     )
     best = max((given.measure(one, judge, real) for one in plains), key=lambda found: found.score)
     own, low, top = (given.measure(one, judge, real) for one in (drawn, pixels, fresh))
+    seen = Seen(own, low, best, top, math.nan, math.nan, given.copies(drawn, task))
+    if not seen.rung()[0]:
+        return seen  # critics cannot change that
     wrong = [given.mistakes(one.draw, task, real, seed) for one in (sampler, other)]
-    return Seen(own, low, best, top, *wrong, given.copies(drawn, task))
+    return replace(seen, mistakes=wrong[0], plain_mistakes=wrong[1])
 
 
 def beyond(handed) -> tuple[float, str]:
@@ -174,10 +177,13 @@ def beyond(handed) -> tuple[float, str]:
     points, missing = seen.rung()
     said = (
         f"Yours: {seen.own}; copies {seen.copied:.1%}. Gaussian of the pixels: {seen.pixels}. "
-        f"The plain VAE: {seen.plain}. Fresh letters: {seen.fresh}. You went {seen.way:.0%} of the way. "
-        f"Critics' mistakes: {seen.mistakes:.1%} on yours, {seen.plain_mistakes:.1%} on the plain VAE, "
-        f"{seen.passed:.0%} of the way"
+        f"The plain VAE: {seen.plain}. Fresh letters: {seen.fresh}. You went {seen.way:.0%} of the way"
     )
+    if points:
+        said += (
+            f". Critics' mistakes: {seen.mistakes:.1%} on yours, {seen.plain_mistakes:.1%} on the plain VAE, "
+            f"{seen.passed:.0%} of the way"
+        )
     if seen.way > 1:
         said += " (better than fresh letters: look at what it was trained on)"
     return points / FULL, f"{said}." if points == FULL else f"{said}. Missing for more: {missing}."
