@@ -353,9 +353,8 @@ def explore_alphabet(
     scene, still = Scene(figure, [image], update), partial(draw_directions, model, center, ways)
     ink = {name: [designed(model, center, ways, {name: a}).mean().item() for a in (-2, 2)] for name in ways}
     most = max(ink, key=lambda name: abs(ink[name][0] - ink[name][1]))
-    title = (
-        f"{most.capitalize()} changes the ink most: {ink[most][0]:.0%} to {ink[most][1]:.0%} of the pixels"
-    )
+    first, last = ink[most]
+    title = f"{most.capitalize()} changes the ink most: {first:.0%} to {last:.0%} of the pixels"
     explorer = Explorer(scene, controls, still, alt=alt, title=title, fast=True, below=below)
 
     def save(button: widgets.Button) -> None:
