@@ -9,8 +9,8 @@ import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -153,6 +153,9 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}{size}"
 
 
+# What says more of wrong values: content, which `vae_course.exercises` hands over.
+DIAGNOSIS = SimpleNamespace(sentence=lambda *_: "", numbers=lambda *_: "")
+
 PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
@@ -265,8 +268,7 @@ def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
     for result in got:
         if isinstance(result, Raised):
             return _error(result.error)
-    diagnosis = import_module("vae_course.exercises.diagnosis")  # what people get wrong is content
-    why = diagnosis.sentence(exercise, answer, got)
+    why = DIAGNOSIS.sentence(exercise, answer, got)
     for result, wanted in zip(got, expected, strict=True):
         problem = contract_problem(result, wanted, exercise.low, exercise.high)
         if problem:
@@ -275,7 +277,7 @@ def _grade_function(exercise: Exercise, answer: Callable) -> Verdict:
     for number, (result, wanted) in enumerate(zip(got, expected, strict=True), start=1):
         apart = difference(result, wanted, exercise.tolerance)
         if apart:
-            where = f"on test case {number}{diagnosis.numbers(exercise, cases[number - 1])}"
+            where = f"on test case {number}{DIAGNOSIS.numbers(exercise, cases[number - 1])}"
             return Verdict(WRONG, f"Not yet: {where} {apart}{why}")
     raise AssertionError("outcomes differ, yet no case does")
 
